@@ -1,0 +1,115 @@
+/* The ini file becomes a struct config, or a list of everything that is wrong with it.
+ *
+ * One table in config.c holds every key with its type, bounds, default and help; the shipped ini, the manual and
+ * the README are tested against it. What is here is valid: nobody checks it again. */
+#pragma once
+
+#include "util.h"
+
+enum scheme { SCHEME_HTTP, SCHEME_HTTPS, SCHEME_TCP };
+enum expect { EXPECT_OPENCLAW, EXPECT_2XX };
+enum failback { FAILBACK_AUTO, FAILBACK_MANUAL };
+enum save { SAVE_LOCAL, SAVE_PUSH };
+enum alert_format { ALERT_JSON, ALERT_DISCORD, ALERT_SLACK, ALERT_TELEGRAM, ALERT_NTFY };
+
+/* A gateway on another machine: [primary], or a [senior NAME]. */
+struct peer_config {
+        char *name; /* "primary", or the NAME of [senior NAME] */
+        char *host; /* an address or a name */
+        unsigned port;
+        enum scheme scheme;
+        char *path; /* begins with '/' */
+        enum expect expect;
+        usec_t check_interval;
+        usec_t timeout; /* at most half of check_interval */
+        unsigned fail_threshold;
+        unsigned unclear_threshold;
+        unsigned recover_threshold;
+        enum failback failback; /* [primary] only */
+        usec_t restart_grace;   /* [primary] only; 0: none */
+        usec_t head_start;      /* [senior] only */
+};
+
+struct gateway_config {
+        char *unit;
+        char *url; /* NULL: loopback, then this node's tailnet address */
+        usec_t start_timeout;
+        usec_t hang_timeout; /* 0: never */
+        usec_t drain_patience;
+};
+
+struct workspace_config {
+        char *path; /* "": no workspace sync */
+        char *remote;
+        char *branch;     /* NULL: the remote's HEAD */
+        char *ssh_key;    /* NULL: the agent, then the user's usual keys */
+        char *token_file; /* NULL: none */
+        usec_t timeout;
+        usec_t refresh; /* of workspace and secrets; 0: only at failover */
+        enum save save;
+};
+
+struct secrets_config {
+        char *host; /* "user@host"; NULL: no secrets sync */
+        char *source;
+        char *target;
+        usec_t timeout;
+};
+
+struct alert_config {
+        char *url_file; /* NULL: none */
+        char *url;      /* NULL: none */
+        enum alert_format format;
+};
+
+struct heartbeat_config {
+        char *url_file;
+        char *url;
+        usec_t interval;
+};
+
+struct witness_config {
+        char *url; /* NULL: no witness */
+        usec_t hold;
+};
+
+#define SENIORS_MAX 4
+
+struct config {
+        struct peer_config primary;
+        struct peer_config seniors[SENIORS_MAX];
+        size_t n_seniors;
+        struct witness_config witness;
+        struct gateway_config gateway;
+        struct workspace_config workspace;
+        struct secrets_config secrets;
+        struct alert_config alert;
+        struct heartbeat_config heartbeat;
+        char *metrics_textfile; /* NULL: none */
+};
+
+/* Called for each thing that is wrong: LINE is 0 where none is to blame (a missing key). WHAT says what is wrong and
+ * what is allowed, without the file's name. */
+typedef void (*config_error_t)(const char *path, unsigned line, const char *what, void *userdata);
+
+/* Reads PATH. Every error is passed to ERROR, not the first alone; if there was one, -EINVAL and *RET untouched.
+ * Also a negative errno if the file cannot be read (reported through ERROR too), -ENOMEM. */
+int config_load(const char *path, config_error_t error, void *userdata, struct config **ret);
+/* The same from TEXT, for tests and fuzzers; PATH is only for messages. */
+int config_parse(
+        const char *path, const char *text, config_error_t error, void *userdata, struct config **ret);
+struct config *config_free(struct config *c);
+DEFINE_CLEANUP(struct config *, config_free)
+
+/* Writes the effective configuration as an ini file that config_load() reads back to the same. 0 or a negative errno. */
+int config_print(const struct config *c, FILE *out);
+
+/* One row for each key, for the tests that hold the documents against the table, and for `config --keys`. */
+struct config_key {
+        const char *section; /* "primary", "senior", "gateway" … */
+        const char *name;
+        const char *fallback; /* as the ini would say it; NULL: required; "": none */
+        const char *allowed;  /* what is allowed, in words, as errors say it */
+        const char *help;     /* one line */
+};
+const struct config_key *config_keys(size_t *ret_n);

@@ -1,0 +1,18 @@
+/* Plain log lines for a person: to the journal under systemd, to the terminal otherwise.
+ *
+ * Levels are syslog's (sd-daemon(3)): under systemd each line carries its "<N>" prefix, on a terminal it does not.
+ * What has fields or a MESSAGE_ID goes through report.h instead. */
+#pragma once
+
+#include <syslog.h>
+
+#include "util.h"
+
+/* Writes one line to standard error. Control characters in the result are replaced, the line is cut at 2 KiB. */
+void log_line(int level, const char *format, ...) _printf_(2, 3);
+
+#define log_error(...) log_line(LOG_ERR, __VA_ARGS__)
+#define log_warning(...) log_line(LOG_WARNING, __VA_ARGS__)
+#define log_notice(...) log_line(LOG_NOTICE, __VA_ARGS__)
+#define log_info(...) log_line(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)

@@ -1,0 +1,39 @@
+/* What a sync did, as one line of text: written by the sync worker as its STATUS=, read by the daemon.
+ *
+ * The line is JSON on one line of at most SYNC_RESULT_MAX bytes. It comes from the agent's user, so the daemon
+ * believes none of it: it is parsed strictly, made safe to print, and informs reports only. */
+#pragma once
+
+#include "util.h"
+
+#define SYNC_RESULT_MAX 1024
+
+enum sync_part {
+        SYNC_NONE,      /* not configured, or not done this time */
+        SYNC_UNCHANGED, /* nothing new */
+        SYNC_UPDATED,
+        SYNC_SKIPPED, /* the gateway runs: fetched, but nothing moved */
+        SYNC_REFUSED, /* cannot be done right: .why says why and how to mend it */
+        SYNC_FAILED,  /* .why says why */
+        _SYNC_PART_MAX,
+};
+
+struct sync_result {
+        enum sync_part workspace;
+        char from[41], to[41]; /* commits before and after; "" where unknown */
+        unsigned commits;      /* how many came in */
+        char saved[128];       /* the branch that this run saved the standby's own work to; "" if none */
+        char unmerged
+                [128]; /* the newest saved branch that the remote's branch does not hold yet; "" if none */
+        char workspace_why[192];
+        enum sync_part secrets;
+        unsigned files; /* how many secrets files were transferred */
+        char secrets_why[192];
+};
+
+/* Writes R as one line without a newline. 0, or -ENOBUFS if even cut reasons do not fit. */
+int sync_result_format(const struct sync_result *r, char buf[static SYNC_RESULT_MAX]);
+/* Reads such a line. -EINVAL on anything that sync_result_format() would not have written: *RET is untouched. */
+int sync_result_parse(const char *line, struct sync_result *ret);
+/* For a person: "workspace a1b2c3d..e4f5a6b (5 commits), secrets synced (3 files)". Returns BUF. */
+char *sync_result_say(const struct sync_result *r, char *buf, size_t size);

@@ -1,0 +1,87 @@
+/* Small things that every file may use: cleanup attributes, time, and text made safe to print.
+ *
+ * Errors travel as negative errno values; the function that can explain one to a person logs it, once. */
+#pragma once
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define _cleanup_(f) __attribute__((cleanup(f)))
+#define _printf_(a, b) __attribute__((format(printf, a, b)))
+#define _unused_ __attribute__((unused))
+
+#define ELEMENTSOF(a) (sizeof(a) / sizeof((a)[0]))
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
+
+/* Microseconds, as everywhere in systemd: a point in time or a span. */
+typedef uint64_t usec_t;
+#define USEC_INFINITY ((usec_t) -1)
+#define USEC_PER_MSEC ((usec_t) 1000)
+#define USEC_PER_SEC ((usec_t) 1000000)
+#define USEC_PER_MINUTE (60 * USEC_PER_SEC)
+#define USEC_PER_HOUR (60 * USEC_PER_MINUTE)
+#define USEC_PER_DAY (24 * USEC_PER_HOUR)
+
+/* Defines NAMEp(), a cleanup function for a pointer of TYPE that is freed with FREE when it is not NULL. */
+#define DEFINE_CLEANUP(type, free_function)                                                                 \
+        static inline void free_function##p(type *p) {                                                      \
+                if (*p)                                                                                     \
+                        free_function(*p);                                                                  \
+        }
+
+static inline void freep(void *p) {
+        free(*(void **) p);
+}
+#define _cleanup_free_ _cleanup_(freep)
+
+static inline void closep(int *fd) {
+        if (*fd >= 0)
+                close(*fd);
+}
+#define _cleanup_close_ _cleanup_(closep)
+
+DEFINE_CLEANUP(FILE *, fclose)
+#define _cleanup_fclose_ _cleanup_(fclosep)
+
+/* Hands over ownership: returns the pointer and leaves NULL behind, for "return TAKE(p)". */
+#define TAKE(p)                                                                                             \
+        ({                                                                                                  \
+                __typeof__(p) _taken = (p);                                                                 \
+                (p) = NULL;                                                                                 \
+                _taken;                                                                                     \
+        })
+
+/* The time on CLOCK (clock_gettime(2)) in microseconds. CLOCK_BOOTTIME, which counts on while suspended, is
+ * what all decisions use; CLOCK_REALTIME is for people and for what outlives a boot. */
+usec_t now_usec(clockid_t clock);
+
+/* Room for what format_span() writes. */
+#define SPAN_MAX 32
+/* A span for a person: "350 ms", "41.2 s", "3 min 5 s", "2 h 4 min", "3 d 2 h". Writes to BUF and returns it. */
+char *format_span(char buf[static SPAN_MAX], usec_t span);
+
+/* Parses "10", "10s", "500ms", "5m", "1h" (a bare number is seconds) as the ini does.
+ * 0, -EINVAL on anything else, -ERANGE if it does not fit. */
+int parse_span(const char *text, usec_t *ret);
+
+/* Copies at most SIZE - 1 bytes of TEXT, which may come from anywhere, to BUF so that it is safe to print: control
+ * characters and broken UTF-8 become '?', a run of white space one blank; what is cut ends in "…". Returns BUF. */
+char *safe_text(char *buf, size_t size, const char *text);
+
+/* Appends like snprintf() to the text already in BUF of SIZE bytes; what does not fit is cut. Returns BUF. */
+char *appendf(char *buf, size_t size, const char *format, ...) _printf_(3, 4);
+
+/* Reads a whole regular file of at most MAX bytes as a string, which may hold no NUL; the caller frees *RET.
+ * 0, -EFBIG if it is longer, -EINVAL on a NUL or if it is no regular file, or the negative errno of open(2), read(2). */
+int read_file(const char *path, size_t max, char **ret);
+
+/* Writes TEXT to PATH so that a reader, or a crash at any instant, sees the old file or the new one: a temporary
+ * file beside it, fsync(2), rename(2). MODE is that of the new file. 0 or a negative errno. */
+int write_file_atomic(const char *path, const char *text, mode_t mode);

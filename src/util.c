@@ -1,0 +1,216 @@
+/* Small things that every file may use; see util.h. */
+#include "util.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+
+usec_t now_usec(clockid_t clock) {
+        struct timespec ts;
+
+        (void) clock_gettime(clock, &ts);
+        return (usec_t) ts.tv_sec * USEC_PER_SEC + (usec_t) ts.tv_nsec / 1000;
+}
+
+char *format_span(char buf[static SPAN_MAX], usec_t span) {
+        uint64_t s = span / USEC_PER_SEC;
+
+        if (span < 995 * USEC_PER_MSEC)
+                (void) snprintf(buf, SPAN_MAX, "%" PRIu64 " ms", (span + 500) / USEC_PER_MSEC);
+        else if (s < 60)
+                (void) snprintf(buf, SPAN_MAX, "%.1f s", (double) span / USEC_PER_SEC);
+        else if (s < 3600)
+                (void) snprintf(buf, SPAN_MAX, "%" PRIu64 " min %" PRIu64 " s", s / 60, s % 60);
+        else if (s < 24 * 3600)
+                (void) snprintf(buf, SPAN_MAX, "%" PRIu64 " h %" PRIu64 " min", s / 3600, s / 60 % 60);
+        else
+                (void) snprintf(buf, SPAN_MAX, "%" PRIu64 " d %" PRIu64 " h", s / 86400, s / 3600 % 24);
+        return buf;
+}
+
+int parse_span(const char *text, usec_t *ret) {
+        static const struct {
+                const char *suffix;
+                usec_t factor;
+        } units[] = {
+                { "", USEC_PER_SEC },
+                { "s", USEC_PER_SEC },
+                { "ms", USEC_PER_MSEC },
+                { "m", USEC_PER_MINUTE },
+                { "h", USEC_PER_HOUR },
+        };
+        unsigned long long n;
+        char *end;
+
+        if (!isdigit((unsigned char) *text)) /* strtoull() would take blanks and signs */
+                return -EINVAL;
+        errno = 0;
+        n = strtoull(text, &end, 10);
+        if (errno)
+                return -ERANGE;
+        for (size_t i = 0; i < ELEMENTSOF(units); i++)
+                if (strcmp(end, units[i].suffix) == 0) {
+                        if (n > (USEC_INFINITY - 1) / units[i].factor)
+                                return -ERANGE;
+                        *ret = n * units[i].factor;
+                        return 0;
+                }
+        return -EINVAL;
+}
+
+/* The length of the UTF-8 sequence at S (RFC 3629), or 0 if there is none. */
+static size_t utf8_length(const unsigned char *s) {
+        size_t n = s[0] < 0x80                ? 1
+                : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
+                : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
+                : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
+                                              : 0;
+
+        for (size_t i = 1; i < n; i++)
+                if ((s[i] & 0xc0) != 0x80)
+                        return 0;
+        if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0) ||
+                (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] >= 0x90))
+                return 0;
+        return n;
+}
+
+/* C0, DEL, and C1 (U+0080 to U+009F), some of which a terminal obeys. */
+static bool is_control(const unsigned char *s) {
+        return s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0);
+}
+
+char *safe_text(char *buf, size_t size, const char *text) {
+        static const char ellipsis[] = "…";
+        const unsigned char *s = (const unsigned char *) text;
+        size_t used = 0, cut_at = 0;
+        bool blank = false;
+
+        if (size == 0)
+                return buf;
+        while (*s) {
+                size_t n = utf8_length(s);
+                const char *from = (const char *) s;
+                size_t take = n;
+
+                if (*s < 0x80 && isspace(*s)) {
+                        s++;
+                        if (blank)
+                                continue;
+                        blank = true;
+                        from = " ";
+                        take = 1;
+                } else {
+                        blank = false;
+                        if (n == 0 || is_control(s)) {
+                                from = "?";
+                                take = 1;
+                        }
+                        s += n ? n : 1;
+                }
+                if (used + take >= size) {
+                        if (size > strlen(ellipsis)) {
+                                (void) strcpy(buf + cut_at, ellipsis);
+                                return buf;
+                        }
+                        break;
+                }
+                (void) memcpy(buf + used, from, take);
+                used += take;
+                if (used + strlen(ellipsis) < size)
+                        cut_at = used;
+        }
+        buf[used] = '\0';
+        return buf;
+}
+
+char *appendf(char *buf, size_t size, const char *format, ...) {
+        size_t used = strnlen(buf, size);
+        va_list ap;
+
+        va_start(ap, format);
+        if (used < size)
+                (void) vsnprintf(buf + used, size - used, format, ap);
+        va_end(ap);
+        return buf;
+}
+
+int read_file(const char *path, size_t max, char **ret) {
+        _cleanup_close_ int fd = -1;
+        _cleanup_free_ char *text = NULL;
+        size_t used = 0;
+        struct stat st;
+
+        /* O_NONBLOCK: a FIFO in the file's place must not block the loop. */
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        if (fd < 0)
+                return -errno;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return -EINVAL;
+        if ((uintmax_t) st.st_size > max)
+                return -EFBIG;
+
+        text = malloc(max + 2);
+        if (!text)
+                return -ENOMEM;
+        for (;;) {
+                ssize_t n = read(fd, text + used, max + 1 - used);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        break;
+                used += (size_t) n;
+                if (used > max)
+                        return -EFBIG;
+        }
+        text[used] = '\0';
+        if (strlen(text) != used)
+                return -EINVAL;
+        *ret = TAKE(text);
+        return 0;
+}
+
+static int write_all(int fd, const char *text) {
+        for (size_t left = strlen(text); left > 0;) {
+                ssize_t n = write(fd, text, left);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                text += n;
+                left -= (size_t) n;
+        }
+        return 0;
+}
+
+int write_file_atomic(const char *path, const char *text, mode_t mode) {
+        _cleanup_free_ char *temporary = NULL;
+        _cleanup_close_ int fd = -1;
+        int r;
+
+        if (asprintf(&temporary, "%s.new", path) < 0)
+                return -ENOMEM;
+        /* One process writes each of our files, so what a crash left under this name is ours to replace. */
+        if (unlink(temporary) < 0 && errno != ENOENT)
+                return -errno;
+        fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+        if (fd < 0)
+                return -errno;
+        r = fchmod(fd, mode) < 0 ? -errno : write_all(fd, text);
+        if (r >= 0 && fsync(fd) < 0)
+                r = -errno;
+        if (r >= 0 && rename(temporary, path) < 0)
+                r = -errno;
+        if (r < 0)
+                (void) unlink(temporary);
+        return r;
+}
