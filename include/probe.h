@@ -1,0 +1,39 @@
+/* One check of one gateway becomes a verdict with a reason.
+ *
+ * A check ends within its timeout whatever the other side does, and reads at most ANSWER_MAX bytes
+ * (judge.h). What an answer means is decided in judge.h; thresholds are nobody's business here. */
+#pragma once
+
+#include "config.h"
+#include "http.h"
+#include "verdict.h"
+
+struct probe_target {
+        const char *url; /* complete: see probe_url() */
+        const char
+                *startup_url; /* where the gateway says that it is starting or draining; NULL: not asked */
+        enum scheme scheme;
+        enum expect expect;
+        usec_t timeout; /* of the whole check: name, connect, answers */
+};
+
+struct probe;
+
+/* Called exactly once for each check started, unless it is cancelled first, from the loop and never from
+ * inside probe_start(). P may be started again, cancelled or freed in it. */
+typedef void (*probe_done_t)(struct probe *p, const struct check *check, void *userdata);
+
+/* Everything in TARGET is copied. 0, -EINVAL if a URL is none, -ENOMEM. H must outlive the probe. */
+int probe_new(struct http *h, const struct probe_target *target, struct probe **ret);
+struct probe *probe_free(struct probe *p); /* cancels it first */
+DEFINE_CLEANUP(struct probe *, probe_free)
+
+/* Begins a check. 0, -EBUSY if one is under way, another negative errno. */
+int probe_start(struct probe *p, probe_done_t done, void *userdata);
+/* The callback is not called any more. Harmless when nothing is under way. */
+void probe_cancel(struct probe *p);
+bool probe_is_running(const struct probe *p);
+
+/* "http://[fd7a:115c:a1e0::1]:18789/health", for the caller to free; NULL without memory. SCHEME_TCP makes
+ * an http URL without a path, since that is what libcurl connects to. */
+char *probe_url(enum scheme scheme, const char *host, unsigned port, const char *path);

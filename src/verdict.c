@@ -1,0 +1,15 @@
+/* The names of verdicts; see verdict.h. */
+#include "verdict.h"
+
+const char *verdict_name(enum verdict v) {
+        static const char *const names[_VERDICT_MAX] = {
+                [VERDICT_UP] = "up",
+                [VERDICT_STARTING] = "starting",
+                [VERDICT_DRAINING] = "draining",
+                [VERDICT_DOWN] = "down",
+                [VERDICT_UNCLEAR] = "unclear",
+                [VERDICT_CUT_OFF] = "cut-off",
+        };
+
+        return names[v];
+}
