@@ -1,0 +1,203 @@
+/* The promote and demote machine: given all that is known now, what is to be done next?
+ *
+ * Pure: no I/O, no clock, no allocation. The role is a function of levels, not of edges: it is looked at again on
+ * every event, with everything that is known at that moment, so no event can be missed. One table, rules[] in role.c,
+ * holds all its decisions in the order of the README's picture.
+ *
+ * Split channels make two gateways at once harmless, so: promote readily, demote reluctantly.
+ * All times are CLOCK_BOOTTIME in microseconds. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "health.h"
+#include "util.h"
+
+enum role_state {
+        ROLE_STANDBY,  /* the gateway here is not ours to run; if it runs, somebody else started it */
+        ROLE_STARTING, /* it is to run, and has not answered yet */
+        ROLE_PROMOTED, /* it answers, or did */
+        ROLE_DEMOTING, /* it was told to stop */
+        _ROLE_MAX,
+};
+
+enum mode {
+        MODE_AUTO,       /* the role follows the primary */
+        MODE_PINNED,     /* promoted by hand: stays, whatever the primary does */
+        MODE_HELD,       /* demoted by hand: stays on standby until the primary has been up */
+        MODE_DRILL,      /* promoted to see whether that works */
+        MODE_DRILL_OVER, /* on the way back from a drill */
+        _MODE_MAX,
+};
+
+/* A unit as systemd sees it (org.freedesktop.systemd1(5): ActiveState, SubState), as far as it matters here. */
+enum unit_state {
+        UNIT_UNKNOWN, /* systemd cannot be asked just now */
+        UNIT_INACTIVE,
+        UNIT_FAILED,
+        UNIT_STARTING,   /* activating, reloading */
+        UNIT_RESTARTING, /* fell over; systemd starts it again by itself (auto-restart) */
+        UNIT_ACTIVE,
+        UNIT_STOPPING,
+        _UNIT_STATE_MAX,
+};
+
+/* What we asked systemd to do with a unit and is not over yet. */
+enum unit_job {
+        JOB_NONE,
+        JOB_CALLING, /* systemd has not taken the request yet */
+        JOB_START,
+        JOB_STOP,
+        _UNIT_JOB_MAX,
+};
+
+/* All that is known now. */
+struct facts {
+        usec_t now;
+        enum health_level primary;
+        usec_t failing_since; /* the row of failed checks that goes on now; 0: there is none */
+        enum unit_state gateway;
+        enum unit_job job;  /* for the gateway's unit */
+        bool clean;         /* the gateway's last run ended with Result=success */
+        bool same_run;      /* the gateway's run is the one in the marker, or systemd restarted that one */
+        pid_t main_pid;     /* of the gateway; 0: none */
+        bool sync_running;  /* its job is not over yet */
+        bool shutting_down; /* the system is; units stop without meaning anything by it */
+};
+
+struct role_rules {
+        enum { ROLE_FAILBACK_AUTO, ROLE_FAILBACK_MANUAL } failback;
+        bool sync;            /* there is a workspace or secrets to sync */
+        usec_t sync_deadline; /* how long a sync may delay a promotion */
+        usec_t refresh;       /* sync this often on standby; 0: only at failover */
+        usec_t start_timeout;
+        usec_t hang_timeout; /* 0: never */
+        usec_t drain_patience;
+};
+
+/* What the daemon is to do now. Its outcome comes back as facts. */
+enum role_action {
+        ACTION_NONE,
+        ACTION_SYNC,
+        ACTION_START, /* reset-failed first if need be */
+        ACTION_STOP,
+        ACTION_KILL,
+        _ACTION_MAX,
+};
+
+/* What a person is to be told. */
+enum role_event {
+        EVENT_NONE,
+        EVENT_PROMOTING,
+        EVENT_ADOPTED,      /* promoting, with the gateway that somebody had started */
+        EVENT_PROMOTED,     /* the gateway answers */
+        EVENT_START_FAILED, /* tried again with back-off; said once */
+        EVENT_START_SLOW,   /* start_timeout is over; it is waited for still */
+        EVENT_PORT_TAKEN,   /* somebody else answers where the gateway should */
+        EVENT_SILENT,       /* the promoted gateway does not answer */
+        EVENT_ANSWERS,      /* it does again */
+        EVENT_HUNG,         /* hang_timeout is over: it is stopped and started */
+        EVENT_LOST,         /* the promoted gateway fell over and systemd gave up on it */
+        EVENT_HELD,         /* somebody stopped it */
+        EVENT_DEMOTING,
+        EVENT_DRAINING,    /* it takes long to stop */
+        EVENT_STOP_FAILED, /* it could not be told to stop; tried again with back-off; said once */
+        EVENT_KILLED,      /* it took longer than drain_patience while it is needed again */
+        EVENT_DEMOTED,     /* back on standby */
+        EVENT_LEFT_OVER,   /* something still answers where the stopped gateway did */
+        EVENT_FOREIGN,     /* after a restart: the gateway runs, but not by our hand */
+        EVENT_RESUMED,     /* after a restart: carries on where it was */
+        EVENT_HOLD_OVER,   /* the primary has been up: held becomes auto */
+        EVENT_PAUSE_OVER,
+        EVENT_DRILL_ANSWERED,
+        EVENT_DRILL_FAILED,
+        EVENT_DRILL_REAL, /* the primary went down during a drill */
+        EVENT_DRILL_OVER,
+        _EVENT_MAX,
+};
+
+struct role {
+        enum role_state state;
+        usec_t since; /* of this state */
+
+        enum mode mode;
+        usec_t paused_until; /* 0: not paused; USEC_INFINITY: until resumed */
+
+        usec_t sync_begun; /* the last one; 0: none since this daemon started */
+
+        unsigned starts;     /* tried since the gateway last worked for a while */
+        usec_t start_again;  /* not before this */
+        unsigned stops;      /* tried in this DEMOTING */
+        usec_t stop_again;   /* not before this */
+        unsigned answers;    /* good answers in a row of one main process */
+        pid_t answers_pid;   /* that process */
+        usec_t silent_since; /* the promoted gateway does not answer since; 0: it does */
+        bool port_checked;   /* whether somebody else answers there is known, in this trouble */
+        bool port_taken;     /* somebody else answers where the gateway should */
+        enum {
+                LEFT_NOTHING,
+                LEFT_TO_CHECK,
+                LEFT_SOMETHING
+        } left;               /* does something still answer after a demotion? */
+        bool promoted_before; /* it has answered since this failover began */
+        usec_t wanted_since;  /* in DEMOTING: when it was wanted again; 0: it is not */
+
+        unsigned said; /* a bit for each event that is said once per state */
+};
+
+struct role_step {
+        enum role_action action;
+        enum role_event event;
+        bool again;     /* look again after this */
+        usec_t look_at; /* and in any case at this time; USEC_INFINITY: only when something happens */
+};
+
+/* Looks once: applies the first rule of the table that fits, if one does. Call until .again is false; carry out .action
+ * before the next call, so that its first effects (.job, .sync_running) are in FACTS. */
+struct role_step role_step(struct role *r, const struct role_rules *rules, const struct facts *f);
+
+/* The gateway's own address was checked: ANSWERS says whether a gateway answered. */
+void role_gateway_checked(struct role *r, const struct facts *f, bool answers);
+
+/* The gateway's own address needs to be checked now, and how urgently. */
+enum role_watch {
+        WATCH_NOT,    /* nobody needs to know */
+        WATCH_STEADY, /* as often as the primary */
+        WATCH_EAGER,  /* the sooner its answer is seen, the shorter the blackout */
+};
+enum role_watch role_watch(const struct role *r, const struct facts *f);
+
+/* What the marker (memory.h) says was under way when the daemon stopped. */
+enum role_intent {
+        INTENT_NONE,
+        INTENT_STARTING,
+        INTENT_PROMOTED,
+        INTENT_DEMOTING,
+        _INTENT_MAX,
+};
+enum role_intent role_intent(const struct role *r);
+
+/* The first look after the daemon's start: what the marker says, against what the unit really is. FACTS must know the
+ * unit. Returns what is to be done and said, like role_step(). */
+struct role_step role_resume(struct role *r, enum role_intent intent, const struct facts *f);
+
+/* A person's words. */
+enum role_command {
+        COMMAND_PROMOTE,
+        COMMAND_DEMOTE,
+        COMMAND_AUTO,
+        COMMAND_PAUSE,
+        COMMAND_RESUME,
+        COMMAND_DRILL,
+        _COMMAND_MAX,
+};
+/* Carries out COMMAND; UNTIL is for COMMAND_PAUSE. Returns NULL, or why it is refused, in words; then nothing changed. */
+const char *role_command(struct role *r, const struct facts *f, enum role_command command, usec_t until);
+
+/* Wait before attempt N + 1 when attempt N (from 1) did not work: 5 s, 10 s … 5 min. */
+usec_t role_back_off(unsigned attempts);
+
+const char *role_state_name(enum role_state s);
+const char *role_mode_name(enum mode m);
+const char *role_intent_name(enum role_intent i);
+const char *unit_state_name(enum unit_state s);

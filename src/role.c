@@ -1,0 +1,569 @@
+/* The promote and demote machine; see role.h. The table rules[] below is the whole of it. */
+#include "role.h"
+
+#define BACK_OFF_MIN (5 * USEC_PER_SEC)
+#define BACK_OFF_MAX (5 * USEC_PER_MINUTE)
+/* A gateway that answered this long works: the next trouble starts counting anew. */
+#define WORKED_AFTER (5 * USEC_PER_MINUTE)
+#define SAY_DRAINING_AFTER (30 * USEC_PER_SEC)
+/* One good answer may be the last of a process that is on its way out. */
+#define ANSWERS_NEEDED 2
+
+/* One look: what the conditions of the table are asked about. */
+struct look {
+        const struct role *r;
+        const struct role_rules *rules;
+        const struct facts *f;
+        usec_t look_at; /* the nearest time at which a condition that was asked for a time becomes true */
+};
+
+/* True from WHEN on; until then the machine is looked at again at WHEN. The last term of every condition that has one,
+ * so that nobody is woken for a time that does not matter. */
+static bool due(struct look *l, usec_t when) {
+        if (l->f->now >= when)
+                return true;
+        l->look_at = MIN(l->look_at, when);
+        return false;
+}
+
+/* What the gateway here should be. */
+
+enum want { KEEP, RUN, STOP };
+
+static bool paused(const struct role *r) {
+        return r->paused_until > 0;
+}
+
+static enum want want(const struct look *l) {
+        if (paused(l->r))
+                return KEEP;
+
+        switch (l->r->mode) {
+        case MODE_PINNED:
+        case MODE_DRILL:
+                return RUN;
+        case MODE_HELD:
+        case MODE_DRILL_OVER:
+                return STOP;
+        default:
+                if (l->f->primary == HEALTH_DOWN)
+                        return RUN;
+                return l->f->primary == HEALTH_UP && l->rules->failback == ROLE_FAILBACK_AUTO ? STOP : KEEP;
+        }
+}
+
+static bool wanted(struct look *l) {
+        return want(l) == RUN;
+}
+
+static bool unwanted(struct look *l) {
+        return want(l) == STOP;
+}
+
+/* What the unit is. */
+
+static bool is_stopped(const struct facts *f) {
+        return f->job == JOB_NONE && (f->gateway == UNIT_INACTIVE || f->gateway == UNIT_FAILED);
+}
+
+static bool is_running(const struct facts *f) {
+        return f->gateway == UNIT_ACTIVE || f->gateway == UNIT_STARTING || f->gateway == UNIT_RESTARTING;
+}
+
+/* A start job may be replaced by a stop job, as systemd does; a request that systemd has not taken yet may not be
+ * overtaken, for polkit may answer the two in either order. */
+static bool may_stop(const struct facts *f) {
+        return f->job == JOB_NONE || f->job == JOB_START;
+}
+
+/* The sync. */
+
+/* The tree and the secrets are as new as they can be: synced since the trouble began, or not long before. */
+static bool synced_lately(const struct look *l) {
+        const struct role *r = l->r;
+
+        if (r->sync_begun == 0)
+                return false;
+        if (l->f->failing_since > 0 && r->sync_begun >= l->f->failing_since)
+                return true;
+        return l->f->now - r->sync_begun < l->rules->refresh / 3;
+}
+
+static bool sync_needed(struct look *l) {
+        return l->rules->sync && !l->f->sync_running && !synced_lately(l);
+}
+
+static bool sync_in_the_way(struct look *l) {
+        return l->f->sync_running && !due(l, l->r->sync_begun + l->rules->sync_deadline);
+}
+
+/* The conditions of the table, by state. */
+
+static bool pause_ends(struct look *l) {
+        return paused(l->r) && l->r->paused_until != USEC_INFINITY && due(l, l->r->paused_until);
+}
+
+static bool drill_becomes_real(struct look *l) {
+        return (l->r->mode == MODE_DRILL || l->r->mode == MODE_DRILL_OVER) && l->f->primary == HEALTH_DOWN;
+}
+
+static bool hold_is_over(struct look *l) {
+        return l->r->mode == MODE_HELD && l->f->primary == HEALTH_UP;
+}
+
+static bool drill_is_over(struct look *l) {
+        return l->r->mode == MODE_DRILL_OVER;
+}
+
+static bool wanted_while_stopping(struct look *l) {
+        return wanted(l) && l->f->gateway == UNIT_STOPPING;
+}
+
+static bool wanted_and_running(struct look *l) {
+        return wanted(l) && is_running(l->f) && l->f->job == JOB_NONE;
+}
+
+static bool wanted_and_unsynced(struct look *l) {
+        return wanted(l) && is_stopped(l->f) && sync_needed(l);
+}
+
+static bool wanted_and_ready(struct look *l) {
+        return wanted(l) && is_stopped(l->f) && l->r->port_checked && !sync_in_the_way(l);
+}
+
+static bool trouble_begins(struct look *l) {
+        return l->f->failing_since > 0 && sync_needed(l);
+}
+
+static bool refresh_is_due(struct look *l) {
+        return l->rules->sync && l->rules->refresh > 0 && !l->f->sync_running &&
+                (l->r->sync_begun == 0 || due(l, l->r->sync_begun + l->rules->refresh));
+}
+
+static bool something_still_answers(struct look *l) {
+        return l->r->left == LEFT_SOMETHING;
+}
+
+static bool no_longer_wanted(struct look *l) {
+        return unwanted(l) && may_stop(l->f);
+}
+
+static bool answers(struct look *l) {
+        return l->f->gateway == UNIT_ACTIVE && !l->r->port_taken && l->r->answers >= ANSWERS_NEEDED;
+}
+
+static bool port_is_taken(struct look *l) {
+        return l->r->port_taken;
+}
+
+static bool start_failed(struct look *l) {
+        return is_stopped(l->f) && l->r->starts > 0;
+}
+
+static bool drill_start_failed(struct look *l) {
+        return l->r->mode == MODE_DRILL &&
+                (start_failed(l) || due(l, l->r->since + l->rules->start_timeout));
+}
+
+static bool retry_is_due(struct look *l) {
+        return is_stopped(l->f) && due(l, l->r->start_again);
+}
+
+static bool start_is_slow(struct look *l) {
+        return due(l, l->r->since + l->rules->start_timeout);
+}
+
+static bool in_drill(struct look *l) {
+        return l->r->mode == MODE_DRILL;
+}
+
+static bool stopped_by_somebody(struct look *l) {
+        return !paused(l->r) && l->f->job == JOB_NONE && l->f->gateway == UNIT_INACTIVE && l->f->clean;
+}
+
+static bool fell_over(struct look *l) {
+        return !paused(l->r) && is_stopped(l->f);
+}
+
+static bool is_silent(struct look *l) {
+        return l->r->silent_since > 0;
+}
+
+static bool answers_again(struct look *l) {
+        return l->r->silent_since == 0 && l->r->said & (1U << EVENT_SILENT);
+}
+
+static bool hangs(struct look *l) {
+        return !paused(l->r) && l->rules->hang_timeout > 0 && l->r->silent_since > 0 &&
+                l->f->gateway == UNIT_ACTIVE && l->f->job == JOB_NONE &&
+                due(l, l->r->silent_since + l->rules->hang_timeout);
+}
+
+static bool wanted_and_stopped(struct look *l) {
+        return wanted(l) && is_stopped(l->f) && due(l, l->r->start_again);
+}
+
+static bool patience_is_over(struct look *l) {
+        return wanted(l) && l->f->gateway == UNIT_STOPPING && l->f->job != JOB_CALLING &&
+                due(l, l->r->wanted_since + l->rules->drain_patience);
+}
+
+static bool stopped(struct look *l) {
+        return !wanted(l) && is_stopped(l->f);
+}
+
+static bool stop_failed(struct look *l) {
+        return is_running(l->f) && l->f->job == JOB_NONE;
+}
+
+static bool stop_again(struct look *l) {
+        return !wanted(l) && is_running(l->f) && l->f->job == JOB_NONE && due(l, l->r->stop_again);
+}
+
+static bool drains_long(struct look *l) {
+        return due(l, l->r->since + SAY_DRAINING_AFTER);
+}
+
+/* The machine. In each state the first rule whose condition holds is applied, and the table is looked at again until
+ * none does. An event marked ONCE is said once in a state, and its rule applies once. */
+
+enum { ONCE = 1 };
+
+#define ANY _ROLE_MAX
+#define SAME _ROLE_MAX
+#define AS_IT_IS _MODE_MAX
+
+struct rule {
+        enum role_state in;
+        bool (*when)(struct look *l);
+        enum role_action then;
+        enum role_state to;
+        enum role_event say;
+        enum mode mode;
+        int once;
+};
+
+/* clang-format off */
+static const struct rule rules[] = {
+        /* in            when                       then          to             say                  mode           */
+        { ANY,           pause_ends,                ACTION_NONE,  SAME,          EVENT_PAUSE_OVER,     AS_IT_IS        },
+        { ANY,           drill_becomes_real,        ACTION_NONE,  SAME,          EVENT_DRILL_REAL,     MODE_AUTO       },
+
+        { ROLE_STANDBY,  hold_is_over,              ACTION_NONE,  SAME,          EVENT_HOLD_OVER,      MODE_AUTO       },
+        { ROLE_STANDBY,  drill_is_over,             ACTION_NONE,  SAME,          EVENT_DRILL_OVER,     MODE_AUTO       },
+        { ROLE_STANDBY,  wanted_while_stopping,     ACTION_NONE,  ROLE_DEMOTING, EVENT_PROMOTING,      AS_IT_IS        },
+        { ROLE_STANDBY,  wanted_and_running,        ACTION_START, ROLE_STARTING, EVENT_ADOPTED,        AS_IT_IS        },
+        { ROLE_STANDBY,  wanted_and_unsynced,       ACTION_SYNC,  SAME,          EVENT_NONE,           AS_IT_IS        },
+        { ROLE_STANDBY,  wanted_and_ready,          ACTION_START, ROLE_STARTING, EVENT_PROMOTING,      AS_IT_IS        },
+        { ROLE_STANDBY,  something_still_answers,   ACTION_NONE,  SAME,          EVENT_LEFT_OVER,      AS_IT_IS,  ONCE },
+        { ROLE_STANDBY,  trouble_begins,            ACTION_SYNC,  SAME,          EVENT_NONE,           AS_IT_IS        },
+        { ROLE_STANDBY,  refresh_is_due,            ACTION_SYNC,  SAME,          EVENT_NONE,           AS_IT_IS        },
+
+        { ROLE_STARTING, no_longer_wanted,          ACTION_STOP,  ROLE_DEMOTING, EVENT_DEMOTING,       AS_IT_IS        },
+        { ROLE_STARTING, answers,                   ACTION_NONE,  ROLE_PROMOTED, EVENT_PROMOTED,       AS_IT_IS        },
+        { ROLE_STARTING, drill_start_failed,        ACTION_NONE,  SAME,          EVENT_DRILL_FAILED,   MODE_DRILL_OVER },
+        { ROLE_STARTING, port_is_taken,             ACTION_NONE,  SAME,          EVENT_PORT_TAKEN,     AS_IT_IS,  ONCE },
+        { ROLE_STARTING, start_failed,              ACTION_NONE,  SAME,          EVENT_START_FAILED,   AS_IT_IS,  ONCE },
+        { ROLE_STARTING, retry_is_due,              ACTION_START, SAME,          EVENT_NONE,           AS_IT_IS        },
+        { ROLE_STARTING, start_is_slow,             ACTION_NONE,  SAME,          EVENT_START_SLOW,     AS_IT_IS,  ONCE },
+
+        { ROLE_PROMOTED, in_drill,                  ACTION_NONE,  SAME,          EVENT_DRILL_ANSWERED, MODE_DRILL_OVER },
+        { ROLE_PROMOTED, no_longer_wanted,          ACTION_STOP,  ROLE_DEMOTING, EVENT_DEMOTING,       AS_IT_IS        },
+        { ROLE_PROMOTED, stopped_by_somebody,       ACTION_NONE,  ROLE_STANDBY,  EVENT_HELD,           MODE_HELD       },
+        { ROLE_PROMOTED, fell_over,                 ACTION_NONE,  ROLE_STARTING, EVENT_LOST,           AS_IT_IS        },
+        { ROLE_PROMOTED, is_silent,                 ACTION_NONE,  SAME,          EVENT_SILENT,         AS_IT_IS,  ONCE },
+        { ROLE_PROMOTED, answers_again,             ACTION_NONE,  SAME,          EVENT_ANSWERS,        AS_IT_IS        },
+        { ROLE_PROMOTED, hangs,                     ACTION_STOP,  ROLE_DEMOTING, EVENT_HUNG,           AS_IT_IS        },
+
+        { ROLE_DEMOTING, stopped,                   ACTION_SYNC,  ROLE_STANDBY,  EVENT_DEMOTED,        AS_IT_IS        },
+        { ROLE_DEMOTING, wanted_and_stopped,        ACTION_START, ROLE_STARTING, EVENT_PROMOTING,      AS_IT_IS        },
+        { ROLE_DEMOTING, wanted_and_running,        ACTION_START, ROLE_STARTING, EVENT_PROMOTING,      AS_IT_IS        },
+        { ROLE_DEMOTING, patience_is_over,          ACTION_KILL,  SAME,          EVENT_KILLED,         AS_IT_IS,  ONCE },
+        { ROLE_DEMOTING, stop_failed,               ACTION_NONE,  SAME,          EVENT_STOP_FAILED,    AS_IT_IS,  ONCE },
+        { ROLE_DEMOTING, stop_again,                ACTION_STOP,  SAME,          EVENT_NONE,           AS_IT_IS        },
+        { ROLE_DEMOTING, drains_long,               ACTION_NONE,  SAME,          EVENT_DRAINING,       AS_IT_IS,  ONCE },
+};
+/* clang-format on */
+
+static bool applies(const struct rule *rule, struct look *l) {
+        if (rule->in != ANY && rule->in != l->r->state)
+                return false;
+        if (rule->once && l->r->said & (1U << rule->say))
+                return false;
+        return rule->when(l);
+}
+
+/* What is kept in mind beside the state, because of what just happened. */
+
+static void note_action(struct role *r, enum role_action action, usec_t now) {
+        switch (action) {
+        case ACTION_SYNC:
+                r->sync_begun = now;
+                break;
+        case ACTION_START:
+                r->start_again = now + role_back_off(++r->starts);
+                r->answers = 0;
+                break;
+        case ACTION_STOP:
+                r->stop_again = now + role_back_off(++r->stops);
+                break;
+        default:
+                break;
+        }
+}
+
+static void note_event(struct role *r, enum role_event event, usec_t now) {
+        r->said |= 1U << event;
+
+        switch (event) {
+        case EVENT_LOST:
+        case EVENT_HUNG:
+                if (now - r->since >= WORKED_AFTER)
+                        r->starts = 0;
+                r->start_again = now + role_back_off(++r->starts);
+                break;
+        case EVENT_ANSWERS:
+                r->said &= ~(1U << EVENT_SILENT);
+                break;
+        case EVENT_DEMOTING:
+                r->starts = 0;
+                r->start_again = 0;
+                break;
+        case EVENT_PAUSE_OVER:
+                r->paused_until = 0;
+                break;
+        default:
+                break;
+        }
+}
+
+static void enter(struct role *r, enum role_state to, enum role_event why, usec_t now) {
+        r->state = to;
+        r->since = now;
+        r->said = 0;
+        r->stops = 0;
+        r->wanted_since = 0;
+        r->silent_since = 0;
+
+        switch (to) {
+        case ROLE_STANDBY:
+                r->starts = 0;
+                r->port_checked = r->port_taken = r->promoted_before = false;
+                r->left = why == EVENT_DEMOTED ? LEFT_TO_CHECK : LEFT_NOTHING;
+                break;
+        case ROLE_STARTING:
+                r->answers = 0;
+                /* Whoever heard that the gateway was lost needs not hear that it does not run. */
+                if (why == EVENT_LOST)
+                        r->said |= 1U << EVENT_START_FAILED;
+                break;
+        case ROLE_PROMOTED:
+                r->promoted_before = true;
+                break;
+        default:
+                break;
+        }
+}
+
+static struct role_step apply(struct role *r, const struct rule *rule, usec_t now) {
+        note_event(r, rule->say, now);
+        if (rule->mode != AS_IT_IS)
+                r->mode = rule->mode;
+        if (rule->to != SAME)
+                enter(r, rule->to, rule->say, now);
+        note_action(r, rule->then, now);
+        return (struct role_step){ .action = rule->then, .event = rule->say, .again = true, .look_at = now };
+}
+
+/* Memory that follows the facts without a decision. */
+static void keep_up(struct look *l, struct role *r) {
+        if (r->state == ROLE_DEMOTING)
+                r->wanted_since = !wanted(l) ? 0 : r->wanted_since > 0 ? r->wanted_since : l->f->now;
+        if (r->state == ROLE_STANDBY && l->f->failing_since == 0 && !wanted(l))
+                r->port_checked = r->port_taken = false;
+}
+
+struct role_step role_step(struct role *r, const struct role_rules *role_rules, const struct facts *f) {
+        struct look l = { .r = r, .rules = role_rules, .f = f, .look_at = USEC_INFINITY };
+
+        if (f->shutting_down || f->gateway == UNIT_UNKNOWN)
+                return (struct role_step){ .look_at = USEC_INFINITY };
+
+        keep_up(&l, r);
+        for (size_t i = 0; i < ELEMENTSOF(rules); i++)
+                if (applies(&rules[i], &l))
+                        return apply(r, &rules[i], f->now);
+        return (struct role_step){ .look_at = l.look_at };
+}
+
+void role_gateway_checked(struct role *r, const struct facts *f, bool answers) {
+        bool nobody_of_ours = is_stopped(f) || f->gateway == UNIT_RESTARTING;
+
+        r->port_checked = true;
+        if (!answers) {
+                r->answers = 0;
+                r->port_taken = false;
+                if (r->state == ROLE_PROMOTED && r->silent_since == 0)
+                        r->silent_since = f->now;
+        } else if (nobody_of_ours) {
+                r->answers = 0;
+                r->port_taken = true;
+        } else {
+                r->answers = r->answers > 0 && r->answers_pid == f->main_pid ? r->answers + 1 : 1;
+                r->answers_pid = f->main_pid;
+                r->silent_since = 0;
+        }
+        if (r->left == LEFT_TO_CHECK)
+                r->left = answers && nobody_of_ours ? LEFT_SOMETHING : LEFT_NOTHING;
+}
+
+static bool may_be_wanted(const struct role *r, const struct facts *f) {
+        return r->mode == MODE_PINNED || r->mode == MODE_DRILL || f->primary == HEALTH_DOWN;
+}
+
+enum role_watch role_watch(const struct role *r, const struct facts *f) {
+        switch (r->state) {
+        case ROLE_STARTING:
+                return r->port_taken || is_stopped(f) ? WATCH_STEADY : WATCH_EAGER;
+        case ROLE_PROMOTED:
+                return WATCH_STEADY;
+        case ROLE_STANDBY:
+                if (r->left == LEFT_TO_CHECK || (!r->port_checked && may_be_wanted(r, f)))
+                        return WATCH_EAGER;
+                return f->failing_since > 0 ? WATCH_STEADY : WATCH_NOT;
+        default:
+                return WATCH_NOT;
+        }
+}
+
+enum role_intent role_intent(const struct role *r) {
+        switch (r->state) {
+        case ROLE_STARTING:
+                return r->promoted_before ? INTENT_PROMOTED : INTENT_STARTING;
+        case ROLE_PROMOTED:
+                return INTENT_PROMOTED;
+        case ROLE_DEMOTING:
+                return INTENT_DEMOTING;
+        default:
+                return INTENT_NONE;
+        }
+}
+
+/* Where to carry on, by what was under way (rows) and what the unit is now. A marker is never believed against the unit:
+ * what it says of a run that is not there is nothing. */
+static enum role_state resume_in(enum role_intent intent, const struct facts *f) {
+        if (intent == INTENT_NONE)
+                return ROLE_STANDBY;
+        if (f->gateway == UNIT_STOPPING)
+                return ROLE_DEMOTING;
+        if (is_stopped(f))
+                return intent == INTENT_DEMOTING ? ROLE_DEMOTING : ROLE_STARTING;
+        if (!f->same_run)
+                return ROLE_STANDBY;
+        return intent == INTENT_STARTING    ? ROLE_STARTING
+                : intent == INTENT_PROMOTED ? ROLE_PROMOTED
+                                            : ROLE_DEMOTING;
+}
+
+struct role_step role_resume(struct role *r, enum role_intent intent, const struct facts *f) {
+        enum role_state state = resume_in(intent, f);
+        bool foreign = state == ROLE_STANDBY && is_running(f);
+
+        enter(r, state, EVENT_RESUMED, f->now);
+        r->promoted_before = state != ROLE_STANDBY && intent == INTENT_PROMOTED;
+        return (struct role_step){
+                .event = foreign                ? EVENT_FOREIGN
+                        : state != ROLE_STANDBY ? EVENT_RESUMED
+                                                : EVENT_NONE,
+                .again = true,
+                .look_at = f->now,
+        };
+}
+
+const char *role_command(struct role *r, const struct facts *f, enum role_command command, usec_t until) {
+        switch (command) {
+        case COMMAND_PROMOTE:
+                r->mode = MODE_PINNED;
+                break;
+        case COMMAND_DEMOTE:
+                r->mode = MODE_HELD;
+                break;
+        case COMMAND_AUTO:
+                r->mode = MODE_AUTO;
+                break;
+        case COMMAND_PAUSE:
+                r->paused_until = until;
+                return NULL;
+        case COMMAND_RESUME:
+                break;
+        case COMMAND_DRILL:
+                if (r->state != ROLE_STANDBY || r->mode != MODE_AUTO || paused(r))
+                        return "A drill begins on standby, in mode auto and not paused.";
+                if (f->primary != HEALTH_UP || f->failing_since > 0)
+                        return "The primary does not answer well: this is no time for a drill.";
+                if (!is_stopped(f))
+                        return "The gateway here runs already, started by somebody else: stop it first.";
+                r->mode = MODE_DRILL;
+                break;
+        default:
+                return "No such command.";
+        }
+        r->paused_until = 0;
+        return NULL;
+}
+
+usec_t role_back_off(unsigned attempts) {
+        usec_t wait = BACK_OFF_MIN;
+
+        for (unsigned i = 1; i < attempts && wait < BACK_OFF_MAX; i++)
+                wait *= 2;
+        return MIN(wait, BACK_OFF_MAX);
+}
+
+const char *role_state_name(enum role_state s) {
+        static const char *const names[_ROLE_MAX] = {
+                [ROLE_STANDBY] = "standby",
+                [ROLE_STARTING] = "starting",
+                [ROLE_PROMOTED] = "promoted",
+                [ROLE_DEMOTING] = "demoting",
+        };
+
+        return names[s];
+}
+
+const char *role_mode_name(enum mode m) {
+        static const char *const names[_MODE_MAX] = {
+                [MODE_AUTO] = "auto",
+                [MODE_PINNED] = "pinned",
+                [MODE_HELD] = "held",
+                [MODE_DRILL] = "drill",
+                [MODE_DRILL_OVER] = "drill-over",
+        };
+
+        return names[m];
+}
+
+const char *role_intent_name(enum role_intent i) {
+        static const char *const names[_INTENT_MAX] = {
+                [INTENT_NONE] = "none",
+                [INTENT_STARTING] = "starting",
+                [INTENT_PROMOTED] = "promoted",
+                [INTENT_DEMOTING] = "demoting",
+        };
+
+        return names[i];
+}
+
+const char *unit_state_name(enum unit_state s) {
+        static const char *const names[_UNIT_STATE_MAX] = {
+                [UNIT_UNKNOWN] = "unknown",
+                [UNIT_INACTIVE] = "inactive",
+                [UNIT_FAILED] = "failed",
+                [UNIT_STARTING] = "starting",
+                [UNIT_RESTARTING] = "restarting",
+                [UNIT_ACTIVE] = "active",
+                [UNIT_STOPPING] = "stopping",
+        };
+
+        return names[s];
+}
