@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "health.h"
+#include "unit_state.h"
 #include "util.h"
 
 enum role_state {
@@ -28,27 +29,6 @@ enum mode {
         MODE_DRILL,      /* promoted to see whether that works */
         MODE_DRILL_OVER, /* on the way back from a drill */
         _MODE_MAX,
-};
-
-/* A unit as systemd sees it (org.freedesktop.systemd1(5): ActiveState, SubState), as far as it matters here. */
-enum unit_state {
-        UNIT_UNKNOWN, /* systemd cannot be asked just now */
-        UNIT_INACTIVE,
-        UNIT_FAILED,
-        UNIT_STARTING,   /* activating, reloading */
-        UNIT_RESTARTING, /* fell over; systemd starts it again by itself (auto-restart) */
-        UNIT_ACTIVE,
-        UNIT_STOPPING,
-        _UNIT_STATE_MAX,
-};
-
-/* What we asked systemd to do with a unit and is not over yet. */
-enum unit_job {
-        JOB_NONE,
-        JOB_CALLING, /* systemd has not taken the request yet */
-        JOB_START,
-        JOB_STOP,
-        _UNIT_JOB_MAX,
 };
 
 /* All that is known now. */
@@ -200,4 +180,3 @@ usec_t role_back_off(unsigned attempts);
 const char *role_state_name(enum role_state s);
 const char *role_mode_name(enum mode m);
 const char *role_intent_name(enum role_intent i);
-const char *unit_state_name(enum unit_state s);

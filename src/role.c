@@ -553,17 +553,3 @@ const char *role_intent_name(enum role_intent i) {
 
         return names[i];
 }
-
-const char *unit_state_name(enum unit_state s) {
-        static const char *const names[_UNIT_STATE_MAX] = {
-                [UNIT_UNKNOWN] = "unknown",
-                [UNIT_INACTIVE] = "inactive",
-                [UNIT_FAILED] = "failed",
-                [UNIT_STARTING] = "starting",
-                [UNIT_RESTARTING] = "restarting",
-                [UNIT_ACTIVE] = "active",
-                [UNIT_STOPPING] = "stopping",
-        };
-
-        return names[s];
-}
