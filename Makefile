@@ -19,8 +19,8 @@ WARNINGS = -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wwrite-strings -Wstrict-prot
 HARDENING = -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2
 SANITIZERS = $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -U_FORTIFY_SOURCE)
 comma := ,
-ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Iinclude $(WARNINGS) $(if $(WERROR),-Werror) \
-	$(HARDENING) $(CFLAGS) $(SANITIZERS) $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
+ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DDEFAULT_SYSCONFDIR='"$(SYSCONFDIR)"' \
+	-Iinclude $(WARNINGS) $(if $(WERROR),-Werror) $(HARDENING) $(CFLAGS) $(SANITIZERS) $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(SANITIZERS)
 LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES))
 

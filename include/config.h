@@ -1,7 +1,11 @@
 /* The ini file becomes a struct config, or a list of everything that is wrong with it.
  *
- * One table in config.c holds every key with its type, bounds, default and help; the shipped ini, the manual and
- * the README are tested against it. What is here is valid: nobody checks it again. */
+ * One table in config.c holds every key with its type, bounds, default and help; the shipped ini, the
+ * manual and the README are tested against it. What is here is valid: nobody checks it again.
+ *
+ * Syntax: "key = value"; a comment is a line that begins with '#' or ';', or what follows " ;" on any
+ * line ('#' within a value does not begin one, so that a URL may hold it). Nothing is expanded or
+ * unquoted, no line continues another. */
 #pragma once
 
 #include "util.h"
@@ -15,7 +19,7 @@ enum alert_format { ALERT_JSON, ALERT_DISCORD, ALERT_SLACK, ALERT_TELEGRAM, ALER
 /* A gateway on another machine: [primary], or a [senior NAME]. */
 struct peer_config {
         char *name; /* "primary", or the NAME of [senior NAME] */
-        char *host; /* an address or a name */
+        char *host; /* an address (IPv6 without [ ]) or a name */
         unsigned port;
         enum scheme scheme;
         char *path; /* begins with '/' */
@@ -88,12 +92,13 @@ struct config {
         char *metrics_textfile; /* NULL: none */
 };
 
-/* Called for each thing that is wrong: LINE is 0 where none is to blame (a missing key). WHAT says what is wrong and
- * what is allowed, without the file's name. */
+/* Called for each thing that is wrong: LINE is 0 where none is to blame (a missing key). WHAT says what
+ * is wrong and what is allowed, without the file's name; it is safe to print, and never repeats what may
+ * be a secret. */
 typedef void (*config_error_t)(const char *path, unsigned line, const char *what, void *userdata);
 
-/* Reads PATH. Every error is passed to ERROR, not the first alone; if there was one, -EINVAL and *RET untouched.
- * Also a negative errno if the file cannot be read (reported through ERROR too), -ENOMEM. */
+/* Reads PATH. Every error is passed to ERROR, not the first alone; if there was one, -EINVAL and *RET
+ * untouched. Also a negative errno if the file cannot be read (reported through ERROR too), -ENOMEM. */
 int config_load(const char *path, config_error_t error, void *userdata, struct config **ret);
 /* The same from TEXT, for tests and fuzzers; PATH is only for messages. */
 int config_parse(
@@ -101,15 +106,28 @@ int config_parse(
 struct config *config_free(struct config *c);
 DEFINE_CLEANUP(struct config *, config_free)
 
-/* Writes the effective configuration as an ini file that config_load() reads back to the same. 0 or a negative errno. */
+/* Writes the effective configuration as an ini file that config_load() reads back to the same.
+ * 0 or a negative errno. */
 int config_print(const struct config *c, FILE *out);
+
+enum config_type { CONFIG_COUNT, CONFIG_SPAN, CONFIG_WORD, CONFIG_TEXT };
 
 /* One row for each key, for the tests that hold the documents against the table, and for `config --keys`. */
 struct config_key {
         const char *section; /* "primary", "senior", "gateway" … */
         const char *name;
-        const char *fallback; /* as the ini would say it; NULL: required; "": none */
-        const char *allowed;  /* what is allowed, in words, as errors say it */
-        const char *help;     /* one line */
+        const char *
+                fallback; /* as the ini would say it; NULL: required; "": none. A [senior] takes what it does
+                               * not say itself from [primary], which falls back to the same. */
+        const char *allowed; /* what is allowed, in words, as errors say it */
+        const char *help;    /* one line */
+
+        /* The rest is how config.c reads it. */
+        enum config_type type;
+        bool or_none;                           /* also 0, or an empty text */
+        uint64_t min, max;                      /* of counts, and of spans in microseconds */
+        const char *const *words;               /* by their enum's value, NULL at the end */
+        const char *(*check)(const char *text); /* of valid.h */
+        size_t offset;                          /* in the struct of the section */
 };
 const struct config_key *config_keys(size_t *ret_n);

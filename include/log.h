@@ -11,6 +11,9 @@
 /* Writes one line to standard error. Control characters in the result are replaced, the line is cut at 2 KiB. */
 void log_line(int level, const char *format, ...) _printf_(2, 3);
 
+/* Whether standard error is the journal, which reads "<N>" prefixes. */
+bool log_is_journal(void);
+
 #define log_error(...) log_line(LOG_ERR, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_WARNING, __VA_ARGS__)
 #define log_notice(...) log_line(LOG_NOTICE, __VA_ARGS__)

@@ -6,7 +6,9 @@
 
 #include "util.h"
 
+#ifndef DEFAULT_SYSCONFDIR /* the Makefile's SYSCONFDIR */
 #define DEFAULT_SYSCONFDIR "/etc"
+#endif
 
 struct names {
         char *instance;    /* "" or NAME */

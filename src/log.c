@@ -6,7 +6,7 @@
 
 /* systemd sets $JOURNAL_STREAM to the device and inode of the journal's socket (systemd.exec(5)): only if standard
  * error is still that very socket does anybody understand the "<N>" prefix. */
-static bool stderr_is_journal(void) {
+bool log_is_journal(void) {
         const char *stream = getenv("JOURNAL_STREAM");
         struct stat st;
         uintmax_t dev, ino;
@@ -24,7 +24,7 @@ void log_line(int level, const char *format, ...) {
         va_end(ap);
         safe_text(line, sizeof line, raw);
 
-        if (stderr_is_journal())
+        if (log_is_journal())
                 (void) fprintf(stderr, "<%d>%s\n", level, line);
         else if (level < LOG_DEBUG)
                 (void) fprintf(stderr, "openclaw-failover: %s\n", line);
