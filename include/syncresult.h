@@ -20,18 +20,19 @@ enum sync_part {
 
 struct sync_result {
         enum sync_part workspace;
-        char from[41], to[41]; /* commits before and after; "" where unknown */
-        unsigned commits;      /* how many came in */
-        char saved[128];       /* the branch that this run saved the standby's own work to; "" if none */
-        char unmerged
-                [128]; /* the newest saved branch that the remote's branch does not hold yet; "" if none */
-        char workspace_why[192];
+        char from[41], to[41];   /* commits before and after; "" where unknown */
+        unsigned commits;        /* how many came in */
+        char saved[128];         /* the branch that this run saved the standby's own work to; "" if none */
+        char unmerged[128];      /* the newest saved branch that the remote's branch lacks; "" if none */
+        bool pushed;             /* .unmerged is at the remote too, under the same name */
+        char workspace_why[256]; /* with the other parts, a remark ("not pushed: …") or "" */
         enum sync_part secrets;
         unsigned files; /* how many secrets files were transferred */
         char secrets_why[192];
 };
 
-/* Writes R as one line without a newline. 0, or -ENOBUFS if even cut reasons do not fit. */
+/* Writes R as one line without a newline; reasons are cut if they must be. 0, -ENOBUFS if even that does not fit,
+ * -EINVAL if a field holds what it may not (a reason that is not safe_text(), a branch not named as ours), -ENOMEM. */
 int sync_result_format(const struct sync_result *r, char buf[static SYNC_RESULT_MAX]);
 /* Reads such a line. -EINVAL on anything that sync_result_format() would not have written: *RET is untouched. */
 int sync_result_parse(const char *line, struct sync_result *ret);
