@@ -27,9 +27,10 @@ LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES))
 OBJECTS = $(patsubst src/%.c,$(BUILD)/src/%.o,$(filter-out src/main.c,$(wildcard src/*.c)))
 UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: all unit
+.PHONY: all unit lab
 all: $(BUILD)/openclaw-failover
 unit: $(UNIT_TESTS)
+lab: $(BUILD)/tests/gateway
 
 $(BUILD)/openclaw-failover: $(BUILD)/src/main.o $(BUILD)/failover.a
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
@@ -47,5 +48,10 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/failover.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(BUILD)/failover.a $(LIBS) \
 		$(shell $(PKG_CONFIG) --cflags --libs cmocka)
+
+# The gateway of the system tests. Static, so that it runs on hosts of any release.
+$(BUILD)/tests/gateway: tests/gateway.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) $(if $(WERROR),-Werror) -O2 -g -pthread -static -o $@ $<
 
 -include $(wildcard $(BUILD)/src/*.d $(BUILD)/tests/*.d)

@@ -1,0 +1,551 @@
+/* The gateway of the tests: answers as OpenClaw's does, or misbehaves in any way it is told to, while it runs.
+ *
+ *   gateway [KEY=VALUE]...
+ *
+ * What it is to do is a few words, taken from the command line first and then from the control file, which is
+ * looked at again whenever it changes: `echo hang > /run/gateway.mode` acts on the next connection. Words:
+ *
+ *   normal         the gateway as it is: /health, /healthz, /startupz, HTML for everything else (default)
+ *   starting, draining   the same, but /startupz says 503 and that
+ *   old            an older OpenClaw: /startupz is the control UI's HTML as well
+ *   hang           accepts and stays silent        refuse       closes the listening socket
+ *   close          closes without an answer        reset        the same with a RST
+ *   half           half an answer, then silence    short        half an answer, then closes
+ *   drip           a byte of a good answer a second
+ *   flood          a body without an end           garbage      bytes that are no HTTP
+ *   headers        headers without an end          slow-headers a header line a second, for ever
+ *   bomb           a small gzip body that unpacks to 64 MiB of spaces
+ *   html           200 with the control UI for every path
+ *   false          200 with {"ok":false}           empty        200 with no body
+ *   redirect       302 to the word redirect-to=URL
+ *   NUMBER         that status, with a small JSON body: 401, 404, 503 ...
+ *
+ *   wait=S         answers only after S seconds (fractions allowed)
+ *   boot=S         listens only S seconds after the start
+ *   drain=S        stays for S seconds after SIGTERM, answering, with /startupz at draining
+ *   exit=N         exit status after SIGTERM (default 0)
+ *   fail=N         exits at once with status N when started, before it listens
+ *   ignore-term    takes no notice of SIGTERM
+ *   log            one line on standard output for each request
+ *   bind=ADDRESS   IPv4 address to listen on, may be given more than once (default: all); port=N (default 18789)
+ *   control=PATH   the control file (default /run/gateway.mode)
+ *
+ * A thread for each connection: each may hang, drip or flood for as long as its peer bears it. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libgen.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BINDS_MAX 4
+#define BOMB_SIZE (64u << 20)
+
+struct settings {
+        char mode[32];
+        char redirect_to[512];
+        double wait, boot, drain;
+        int exit_status, fail;
+        bool ignore_term, log;
+        char binds[BINDS_MAX][64];
+        size_t n_binds;
+        unsigned port;
+        char control[256];
+};
+
+struct gateway {
+        const struct settings *fixed; /* the command line's */
+        struct settings now;          /* the same with the control file's words over it */
+        int listeners[BINDS_MAX];
+        size_t n_listeners;
+        bool draining;
+};
+
+struct connection {
+        int fd;
+        struct settings settings;
+        bool draining;
+};
+
+static const char page[] = "<!doctype html><html><head><title>OpenClaw Control</title></head>"
+                           "<body><openclaw-app></openclaw-app></body></html>\n";
+
+static double monotonic(void) {
+        struct timespec t;
+
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (double) t.tv_sec + (double) t.tv_nsec / 1e9;
+}
+
+static void nap(double seconds) {
+        struct timespec t = { (time_t) seconds, (long) ((seconds - (double) (time_t) seconds) * 1e9) };
+
+        while (nanosleep(&t, &t) < 0 && errno == EINTR)
+                ;
+}
+
+static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void say(const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        vprintf(format, ap);
+        va_end(ap);
+        putchar('\n');
+        fflush(stdout);
+}
+
+/* Settings. */
+
+static void copy_text(char *to, size_t size, const char *from) {
+        snprintf(to, size, "%s", from);
+}
+
+static void apply_pair(struct settings *s, const char *key, const char *value) {
+        if (!strcmp(key, "wait"))
+                s->wait = atof(value);
+        else if (!strcmp(key, "boot"))
+                s->boot = atof(value);
+        else if (!strcmp(key, "drain"))
+                s->drain = atof(value);
+        else if (!strcmp(key, "exit"))
+                s->exit_status = atoi(value);
+        else if (!strcmp(key, "fail"))
+                s->fail = atoi(value);
+        else if (!strcmp(key, "port"))
+                s->port = (unsigned) atoi(value);
+        else if (!strcmp(key, "redirect-to"))
+                copy_text(s->redirect_to, sizeof s->redirect_to, value);
+        else if (!strcmp(key, "control"))
+                copy_text(s->control, sizeof s->control, value);
+        else if (!strcmp(key, "bind") && s->n_binds < BINDS_MAX)
+                copy_text(s->binds[s->n_binds++], sizeof s->binds[0], value);
+        else
+                say("gateway: what is %s=%s?", key, value);
+}
+
+static void apply_word(struct settings *s, const char *word) {
+        char key[32];
+        const char *equals = strchr(word, '=');
+
+        if (equals && (size_t) (equals - word) < sizeof key) {
+                snprintf(key, sizeof key, "%.*s", (int) (equals - word), word);
+                apply_pair(s, key, equals + 1);
+        } else if (!strcmp(word, "ignore-term"))
+                s->ignore_term = true;
+        else if (!strcmp(word, "log"))
+                s->log = true;
+        else
+                copy_text(s->mode, sizeof s->mode, word);
+}
+
+/* The command line's settings with the control file's words, if there is one, over them. */
+static void reread(struct gateway *g) {
+        struct settings fresh = *g->fixed;
+        char text[2048], *state = NULL;
+        FILE *f = fopen(fresh.control, "re");
+
+        if (f) {
+                text[fread(text, 1, sizeof text - 1, f)] = 0;
+                fclose(f);
+                for (char *w = strtok_r(text, " \t\r\n", &state); w; w = strtok_r(NULL, " \t\r\n", &state))
+                        apply_word(&fresh, w);
+        }
+        if (strcmp(g->now.mode, fresh.mode))
+                say("mode: %s", fresh.mode);
+        g->now = fresh;
+}
+
+/* Answers. */
+
+static bool send_all(int fd, const void *data, size_t size) {
+        for (const char *p = data; size > 0;) {
+                ssize_t n = send(fd, p, size, MSG_NOSIGNAL);
+
+                if (n <= 0)
+                        return false;
+                p += n;
+                size -= (size_t) n;
+        }
+        return true;
+}
+
+static void answer(int fd, int status, const char *type, const char *body) {
+        char text[2048];
+        int n;
+
+        n = snprintf(text, sizeof text,
+                "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
+                status, status < 400 ? "OK" : "Not OK", type, strlen(body), body);
+        send_all(fd, text, (size_t) n);
+}
+
+static void answer_json(int fd, int status, const char *body) {
+        answer(fd, status, "application/json; charset=utf-8", body);
+}
+
+static bool is_path(const char *request, const char *path) {
+        size_t n = strlen(path);
+
+        return !strncmp(request, "GET ", 4) && !strncmp(request + 4, path, n) &&
+                (request[4 + n] == ' ' || request[4 + n] == '?');
+}
+
+static void answer_startup(int fd, const char *state) {
+        char body[64];
+
+        snprintf(body, sizeof body, "{\"status\":\"%s\"}", state);
+        answer_json(fd, strcmp(state, "started") ? 503 : 200, body);
+}
+
+static void answer_normally(const struct connection *c, const char *request) {
+        const char *mode = c->settings.mode;
+
+        if (is_path(request, "/health") || is_path(request, "/healthz"))
+                answer_json(c->fd, 200, "{\"ok\":true,\"status\":\"live\"}");
+        else if (is_path(request, "/startupz") && strcmp(mode, "old"))
+                answer_startup(c->fd, c->draining ? "draining" : strcmp(mode, "normal") ? mode : "started");
+        else
+                answer(c->fd, 200, "text/html; charset=utf-8", page);
+}
+
+static void answer_redirect(const struct connection *c) {
+        char text[1024];
+        int n;
+
+        n = snprintf(text, sizeof text, "HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n",
+                c->settings.redirect_to);
+        send_all(c->fd, text, (size_t) n);
+}
+
+static void repeat(int fd, const char *head, const char *unit, double pause) {
+        bool good = send_all(fd, head, strlen(head));
+
+        while (good) {
+                if (pause > 0)
+                        nap(pause);
+                good = send_all(fd, unit, strlen(unit));
+        }
+}
+
+static void drip(int fd) {
+        static const char text[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                                   "Content-Length: 27\r\n\r\n{\"ok\":true,\"status\":\"live\"}";
+
+        for (const char *p = text; *p && send_all(fd, p, 1); p++)
+                nap(1);
+}
+
+static void flood(int fd) {
+        char line[4096];
+
+        memset(line, 'x', sizeof line - 1);
+        line[sizeof line - 1] = 0;
+        repeat(fd, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n", line, 0);
+}
+
+static uint32_t crc_of_spaces(size_t n) {
+        uint32_t crc = UINT32_MAX;
+
+        while (n-- > 0) {
+                crc ^= ' ';
+                for (int i = 0; i < 8; i++)
+                        crc = crc >> 1 ^ (crc & 1 ? UINT32_C(0xedb88320) : 0);
+        }
+        return ~crc;
+}
+
+/* RFC 1951 by hand: one block of fixed codes; a literal space, then matches of length 258 at distance 1. Each match
+ * is 13 bits (code 285: 11000101, distance code 0: 00000), so that 64 MiB take 400 KB. */
+static void bomb(int fd) {
+        static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                                   "Content-Encoding: gzip\r\nConnection: close\r\n\r\n";
+        static const uint8_t gzip[] = { 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255 };
+        size_t matches = BOMB_SIZE / 258, size = 0, bits = 0;
+        uint8_t *out = calloc(1, matches * 13 / 8 + 64);
+        uint32_t trailer[2] = { crc_of_spaces(1 + matches * 258), (uint32_t) (1 + matches * 258) };
+
+        if (!out)
+                return;
+                /* Most significant bit first, as Huffman codes are packed. */
+#define PUT(code, n)                                                                                        \
+        for (int i_ = (n) -1; i_ >= 0; i_--, bits++)                                                        \
+        out[bits / 8] |= (uint8_t) (((code) >> i_ & 1) << bits % 8)
+        PUT(6, 3); /* final block (1), fixed codes (01, least significant bit first: 10) */
+        PUT(0x30 + ' ', 8);
+        for (size_t i = 0; i < matches; i++)
+                PUT(0xc5 << 5, 13);
+        PUT(0, 7); /* end of block */
+#undef PUT
+        size = (bits + 7) / 8;
+        if (send_all(fd, head, strlen(head)) && send_all(fd, gzip, sizeof gzip) && send_all(fd, out, size))
+                send_all(fd, trailer, sizeof trailer); /* little endian, as every machine this runs on */
+        free(out);
+}
+
+/* Blocks until the peer has closed. */
+static void await_close(int fd) {
+        char sink[4096];
+
+        while (recv(fd, sink, sizeof sink, 0) > 0)
+                ;
+}
+
+/* True if the mode was one that misbehaves and was carried out. */
+static bool misbehave(const struct connection *c) {
+        static const char half[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                                   "Content-Length: 27\r\n\r\n{\"ok\":tr";
+        const char *mode = c->settings.mode;
+        int fd = c->fd;
+
+        if (!strcmp(mode, "hang"))
+                await_close(fd);
+        else if (!strcmp(mode, "half")) {
+                send_all(fd, half, strlen(half));
+                await_close(fd);
+        } else if (!strcmp(mode, "short"))
+                send_all(fd, half, strlen(half));
+        else if (!strcmp(mode, "drip"))
+                drip(fd);
+        else if (!strcmp(mode, "flood"))
+                flood(fd);
+        else if (!strcmp(mode, "garbage"))
+                send_all(fd, "\x16\x03\x01\x7f\xff\x1b[31m\x07 not HTTP\n", 21);
+        else if (!strcmp(mode, "headers"))
+                repeat(fd, "HTTP/1.1 200 OK\r\n", "X-Padding: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n",
+                        0);
+        else if (!strcmp(mode, "slow-headers"))
+                repeat(fd, "HTTP/1.1 200 OK\r\n", "X-Slow: yes\r\n", 1);
+        else if (!strcmp(mode, "bomb"))
+                bomb(fd);
+        else if (!strcmp(mode, "html"))
+                answer(fd, 200, "text/html; charset=utf-8", page);
+        else if (!strcmp(mode, "false"))
+                answer_json(fd, 200, "{\"ok\":false,\"status\":\"failing\"}");
+        else if (!strcmp(mode, "empty"))
+                answer_json(fd, 200, "");
+        else if (!strcmp(mode, "redirect"))
+                answer_redirect(c);
+        else if (atoi(mode) >= 100)
+                answer_json(fd, atoi(mode), "{\"error\":\"as told\"}");
+        else
+                return false;
+        return true;
+}
+
+static bool read_request(int fd, char *buf, size_t size) {
+        size_t n = 0;
+
+        while (n < size - 1) {
+                ssize_t k = recv(fd, buf + n, size - 1 - n, 0);
+
+                if (k <= 0)
+                        return false;
+                n += (size_t) k;
+                buf[n] = 0;
+                if (strstr(buf, "\r\n\r\n"))
+                        return true;
+        }
+        return false;
+}
+
+static void *serve(void *userdata) {
+        struct connection *c = userdata;
+        char request[8192];
+
+        if (!strcmp(c->settings.mode, "reset")) {
+                struct linger abort_it = { .l_onoff = 1, .l_linger = 0 };
+
+                setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &abort_it, sizeof abort_it);
+        } else if (read_request(c->fd, request, sizeof request) && strcmp(c->settings.mode, "close")) {
+                if (c->settings.log)
+                        say("request: %.*s", (int) strcspn(request, "\r"), request);
+                if (c->settings.wait > 0)
+                        nap(c->settings.wait);
+                if (!misbehave(c))
+                        answer_normally(c, request);
+                /* A close with unread bytes would turn into a RST and could overtake the answer. */
+                shutdown(c->fd, SHUT_WR);
+        }
+        close(c->fd);
+        free(c);
+        return NULL;
+}
+
+/* Listening. */
+
+static int listen_on(const char *address, unsigned port) {
+        struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons((uint16_t) port) };
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+        if (fd < 0 || inet_pton(AF_INET, address, &sa.sin_addr) != 1)
+                return -1;
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+        /* As OpenClaw does not, but a test may start it before its address is there. */
+        setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &(int){ 1 }, sizeof(int));
+        if (bind(fd, (struct sockaddr *) &sa, sizeof sa) < 0 || listen(fd, 128) < 0) {
+                close(fd);
+                return -1;
+        }
+        return fd;
+}
+
+static bool open_listeners(struct gateway *g) {
+        const struct settings *s = g->fixed;
+        size_t n = s->n_binds ? s->n_binds : 1;
+
+        for (size_t i = 0; i < n; i++) {
+                const char *address = s->n_binds ? s->binds[i] : "0.0.0.0";
+                int fd = listen_on(address, s->port);
+
+                if (fd < 0) {
+                        say("gateway: cannot listen on %s:%u: %s", address, s->port, strerror(errno));
+                        return false;
+                }
+                g->listeners[g->n_listeners++] = fd;
+        }
+        say("listening on port %u", s->port);
+        return true;
+}
+
+static void close_listeners(struct gateway *g) {
+        while (g->n_listeners > 0)
+                close(g->listeners[--g->n_listeners]);
+}
+
+static void accept_one(struct gateway *g, int listener) {
+        pthread_t thread;
+        pthread_attr_t attr;
+        struct connection *c = calloc(1, sizeof *c);
+        bool started = false;
+
+        if (c)
+                c->fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        if (!c || c->fd < 0) {
+                free(c);
+                return;
+        }
+        c->settings = g->now;
+        c->draining = g->draining;
+        pthread_attr_init(&attr);
+        pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+        pthread_attr_setstacksize(&attr, 128 * 1024);
+        started = pthread_create(&thread, &attr, serve, c) == 0;
+        pthread_attr_destroy(&attr);
+        if (!started) {
+                close(c->fd);
+                free(c);
+        }
+}
+
+/* Readable whenever something in the control file's directory changes. -1 if it has none: then the file is only
+ * read for each connection. */
+static int watch_control(const char *control) {
+        char directory[256];
+        int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+        copy_text(directory, sizeof directory, control);
+        if (fd >= 0)
+                inotify_add_watch(fd, dirname(directory), IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE);
+        return fd;
+}
+
+static bool drained(int fd) {
+        char sink[4096];
+
+        return read(fd, sink, sizeof sink) > 0;
+}
+
+/* Waits until something happens or UNTIL, and deals with it. True if told to terminate. */
+static bool turn(struct gateway *g, int signals, int control, double until) {
+        struct pollfd fds[BINDS_MAX + 2] = { { .fd = signals, .events = POLLIN },
+                { .fd = control, .events = POLLIN } };
+        size_t n = g->n_listeners;
+        double left = until - monotonic();
+
+        for (size_t i = 0; i < n; i++)
+                fds[i + 2] = (struct pollfd){ .fd = g->listeners[i], .events = POLLIN };
+        poll(fds, n + 2, until == 0 ? -1 : left > 0 ? (int) (left * 1000) + 1 : 0);
+        if (fds[1].revents & POLLIN)
+                drained(control);
+        reread(g);
+        if (!strcmp(g->now.mode, "refuse"))
+                close_listeners(g);
+        else if (g->n_listeners == 0)
+                open_listeners(g);
+        else
+                for (size_t i = 0; i < n; i++)
+                        if (fds[i + 2].revents & POLLIN)
+                                accept_one(g, g->listeners[i]);
+        return (fds[0].revents & POLLIN) && drained(signals) && !g->now.ignore_term;
+}
+
+/* False if SIGTERM came first. */
+static bool boot(const struct gateway *g, int signals) {
+        double until = monotonic() + g->now.boot, left;
+
+        while ((left = until - monotonic()) > 0) {
+                struct pollfd fd = { .fd = signals, .events = POLLIN };
+
+                if (poll(&fd, 1, (int) (left * 1000) + 1) > 0 && drained(signals) && !g->now.ignore_term)
+                        return false;
+        }
+        return true;
+}
+
+static int run(struct gateway *g, int signals) {
+        double until = 0;
+        int control = watch_control(g->fixed->control);
+
+        reread(g);
+        if (g->now.fail) {
+                say("told to fail: exiting with status %d", g->now.fail);
+                return g->now.fail;
+        }
+        if (!boot(g, signals))
+                return g->now.exit_status;
+        if (strcmp(g->now.mode, "refuse") && !open_listeners(g))
+                return 1;
+        while (!g->draining || monotonic() < until)
+                if (turn(g, signals, control, until) && !g->draining) {
+                        g->draining = true;
+                        until = monotonic() + g->now.drain;
+                        if (g->now.drain > 0)
+                                say("SIGTERM: draining for %g s", g->now.drain);
+                }
+        return g->now.exit_status;
+}
+
+int main(int argc, char **argv) {
+        struct settings fixed = { .mode = "normal", .port = 18789, .control = "/run/gateway.mode" };
+        struct gateway g = { .fixed = &fixed };
+        sigset_t mask;
+        int signals;
+
+        if (argc > 1 && !strcmp(argv[1], "gateway"))
+                argv++, argc--; /* "openclaw gateway", as the real one is started */
+        for (int i = 1; i < argc; i++)
+                apply_word(&fixed, argv[i]);
+        g.now = fixed;
+        sigemptyset(&mask);
+        sigaddset(&mask, SIGTERM);
+        sigaddset(&mask, SIGINT);
+        sigprocmask(SIG_BLOCK, &mask, NULL);
+        signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+        if (signals < 0) {
+                perror("signalfd");
+                return 1;
+        }
+        return run(&g, signals);
+}

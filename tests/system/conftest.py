@@ -1,0 +1,65 @@
+"""Fixtures of the system tests. See lab.py for what they hand out."""
+
+import os
+import shutil
+
+import pytest
+
+import lab as lab_module
+
+
+def pytest_collection_modifyitems(items):
+    missing = None
+    if os.geteuid() != 0:
+        missing = "system tests boot real hosts, which takes root"
+    elif not shutil.which("systemd-nspawn"):
+        missing = "systemd-nspawn is not installed (package systemd-container; `make deps` installs it)"
+    if missing:
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason=missing))
+
+
+@pytest.fixture(scope="module")
+def lab():
+    with lab_module.Lab() as it:
+        yield it
+
+
+@pytest.fixture(scope="module")
+def booted_pair(lab):
+    return lab_module.Pair(lab)
+
+
+@pytest.fixture
+def pair(booted_pair, request):
+    """A primary and a standby in their first state, with the daemon stopped: lab.Pair."""
+    booted_pair.reset()
+    request.node.lab_hosts = [booted_pair.primary, booted_pair.standby]
+    return booted_pair
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failing test shows what its hosts' journals say."""
+    report = (yield).get_result()
+    if report.when != "call" or not report.failed:
+        return
+    for host in getattr(item, "lab_hosts", []):
+        if host.is_up():
+            report.sections.append((f"journal of {host.name}", host.run(_journal_command(host), check=False).stdout))
+    if os.environ.get("LAB_KEEP") and getattr(item, "lab_hosts", []):
+        _keep(item)
+
+
+def _journal_command(host):
+    since = f"--after-cursor={host._cursor!r}" if host._cursor else ""
+    return f"journalctl -q -o short-precise --no-hostname {since} | tail -n 200"
+
+
+def _keep(item):
+    with open("/dev/tty", "r+") as tty:
+        for host in item.lab_hosts:
+            tty.write(f"\n{host.name}: nsenter -t {host.pid} -a" if host.is_up() else f"\n{host.name} is off")
+        tty.write(f"\n{item.name} failed; Enter to go on: ")
+        tty.flush()
+        tty.readline()

@@ -1,0 +1,881 @@
+"""Throwaway hosts with a real systemd, for the system tests and the demo.
+
+A Lab is a private set of kernel namespaces. In it, Hosts boot in about a second: the root file system is an overlay
+of this machine's / (or of $LAB_ROOT, another Debian root), its upper layer lives on a tmpfs, and systemd-nspawn
+starts systemd as PID 1 with journald, D-Bus, polkit and sshd. Nothing is mocked but OpenClaw (tests/gateway.c).
+
+    lab = Lab()
+    host = lab.host("alone", 7)                  # 100.64.0.7 on tailscale0, 192.0.2.7 on eth0
+    host.boot()
+    host.run("systemctl is-system-running")      # a shell line as root; a list is run without a shell
+    host.run(["git", "fetch"], user="openclaw", check=False).returncode
+    lab.close()
+
+A Pair is what most tests want: a primary (100.64.0.1) with its gateway, a bare git repository and secrets behind sshd,
+and a standby (100.64.0.2) with openclaw-failover installed by `make install`, a clone and an ini. Tests get it from the
+fixture `pair` (conftest.py), clean, with the daemon stopped:
+
+    def test_takeover(pair):
+        pair.configure(primary={"fail_threshold": 2})     # only what differs from Pair.INI
+        pair.start()                                      # systemctl start openclaw-failover
+        pair.primary.gateway.kill()
+        pair.standby.wait_journal("promoted")
+        assert pair.standby.gateway.answers()
+        pair.primary.gateway.start()
+
+Host
+    run, popen, put, get, exists, path, systemctl, unit, is_active, wait_for
+    mark, journal, wait_journal       the journal since the last mark (each reset() marks)
+    boot, reboot, poweroff, power_cut the upper layer survives them all; /run does not
+    pause, resume                     freezes every process (the kernel still accepts connections for them)
+    drop, reject, link_down, tailnet_down, heal       network faults; heal() undoes all of them
+    gateway                           .mode("hang"), .start(), .stop(), .kill(), .answers(); the words: gateway.c
+Lab
+    host, outside (run and popen in the network outside the hosts, 192.0.2.254: witness, alert receiver, name server)
+
+Time: wait for a condition with a deadline (wait_for, wait_journal); never sleep and hope.
+
+Cleaning up. All of a lab's processes are in one PID namespace, all of its mounts in one mount namespace, all of its
+devices in network namespaces that only that mount namespace names. The namespace's first process reads from a pipe that
+only the test process can write to. When that closes, be it by SIGKILL, the first process ends and the kernel takes down
+everything else. An outer shell then removes the lab's cgroups, the only thing that would be left.
+
+Environment: LAB_ROOT (default /), LAB_BUILD (directory of the programs, default build/), LAB_KEEP=1 (on a failing
+test, wait for Enter before cleaning up, and say how to get in).
+"""
+
+import atexit
+import concurrent.futures
+import contextlib
+import fcntl
+import itertools
+import json
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import time
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("LAB_BUILD", SOURCE / "build")).resolve()
+LOWER = os.environ.get("LAB_ROOT", "/")
+USER = "openclaw"
+HOME = "/home/openclaw"
+GATEWAY_PORT = 18789
+OUTSIDE = "192.0.2.254"
+
+
+class LabError(Exception):
+    """The lab itself is broken: not a finding about the program under test."""
+
+
+class CommandError(AssertionError):
+    """A command that was expected to succeed did not."""
+
+
+def wait_for(predicate, deadline=30.0, what=None, every=0.05):
+    """Calls PREDICATE until its result is true, and returns that. Fails after DEADLINE seconds."""
+    end = time.monotonic() + deadline
+    while True:
+        result = predicate()
+        if result:
+            return result
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {deadline} s: {what or getattr(predicate, '__doc__', None) or predicate}")
+        time.sleep(every)
+
+
+def _children(pid):
+    try:
+        return [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def _check(completed, argv):
+    if completed.returncode != 0:
+        text = "\n".join(t.strip() for t in (completed.stdout, completed.stderr) if t and t.strip())
+        raise CommandError(f"{shlex.join(map(str, argv))}: exit status {completed.returncode}\n{text}")
+    return completed
+
+
+def _argv(command):
+    return ["bash", "-c", command] if isinstance(command, str) else [str(word) for word in command]
+
+
+def make(enter, *words):
+    """Runs make in the source tree, alone: several test processes share one build directory."""
+    BUILD.mkdir(exist_ok=True)
+    argv = [*enter, "make", "-s", "-C", str(SOURCE), f"BUILD={os.path.relpath(BUILD, SOURCE)}", *words]
+    with open(BUILD / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _check(subprocess.run(argv, capture_output=True, text=True, timeout=600), argv)
+
+
+# The outer shell. $1 is the name of the lab's cgroup, $2 the script of the first process in the namespaces. Its mount
+# namespace is private, so that it finds a pure cgroup v2 tree wherever the machine has its own.
+OUTER = r"""
+trap '' INT TERM HUP
+umount -R -l /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup || exit 1
+old=$(sed -n 's/^0:://p' /proc/self/cgroup)
+lab=/sys/fs/cgroup/$1
+mkdir "$lab" && echo $$ > "$lab/cgroup.procs" || exit 1
+unshare --mount --net --pid --cgroup --ipc --fork --kill-child=KILL --mount-proc sh -c "$2"
+echo $$ > "/sys/fs/cgroup$old/cgroup.procs"
+for try in 1 2 3 4 5 6 7 8 9 10; do
+        find "$lab" -depth -type d -exec rmdir {} + 2>/dev/null
+        [ -d "$lab" ] || break
+        sleep 0.1
+done
+"""
+
+# The first process: its end is the end of everything in the lab. It ignores SIGCHLD, so orphans are reaped by the kernel.
+INNER = r"""
+set -e
+trap '' INT TERM HUP CHLD
+umount -R -l /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup
+mount -t tmpfs -o mode=755,size=80% tmpfs /run
+mkdir /run/netns /run/lab
+sysctl -qw net.ipv4.ip_forward=0 2>/dev/null || true
+ip link set lo up
+for bridge in tailnet internet; do ip link add $bridge type bridge; ip link set $bridge up; done
+ip address add 192.0.2.254/24 dev internet
+echo ready
+read -r end || true
+"""
+
+
+class Lab:
+    _numbers = itertools.count(1)
+
+    def __init__(self):
+        if os.geteuid() != 0:
+            raise LabError("the lab needs root: it makes namespaces and mounts")
+        if not shutil.which("systemd-nspawn"):
+            raise LabError("the lab needs systemd-nspawn (package systemd-container)")
+        make([], "lab")
+        self.name = f"openclaw-lab.{os.getpid()}.{next(self._numbers)}"
+        self.hosts = {}
+        self._keeper = subprocess.Popen(
+            ["unshare", "--mount", "sh", "-c", OUTER, "sh", self.name, INNER],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+        atexit.register(self.close)
+        if self._keeper.stdout.readline().strip() != "ready":
+            raise LabError("the lab's namespaces could not be set up")
+        unshare = _children(self._keeper.pid)[0]
+        self.init = _children(unshare)[0]
+        self.outside = Outside(self)
+
+    @property
+    def root(self):
+        """The file system as seen inside the lab."""
+        return pathlib.Path(f"/proc/{self.init}/root")
+
+    @property
+    def cgroup(self):
+        return pathlib.Path(f"/proc/{self._keeper.pid}/root/sys/fs/cgroup/{self.name}")
+
+    def pids(self):
+        """Every process of the lab, as numbered outside."""
+        found = set()
+        for procs in self.cgroup.rglob("cgroup.procs"):
+            with contextlib.suppress(OSError):
+                found.update(int(p) for p in procs.read_text().split())
+        return found
+
+    def enter(self):
+        return ["nsenter", "-t", str(self.init), "--mount", "--net", "--pid", "--cgroup", "--ipc", "--wd=/", "--"]
+
+    def sh(self, script, *args, check=True, timeout=60):
+        """Runs a shell script in the lab's own namespaces, outside every host."""
+        argv = self.enter() + ["sh", "-ec", script, "sh", *map(str, args)]
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
+        return _check(done, ["sh", "-ec", script]) if check else done
+
+    def host(self, name, number):
+        """A new host, not yet booted: 100.64.0.NUMBER."""
+        return self.hosts.setdefault(name, Host(self, name, number))
+
+    def close(self):
+        if self._keeper.poll() is None:
+            self._keeper.stdin.close()
+            self._keeper.wait()
+        self._keeper.stdout.close()
+        for host in self.hosts.values():
+            host.forget()
+        atexit.unregister(self.close)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.close()
+
+
+class Outside:
+    """The network outside the hosts, 192.0.2.254. Programs run on this machine's own file system."""
+
+    address = OUTSIDE
+
+    def __init__(self, lab):
+        self.lab = lab
+
+    def run(self, command, check=True, timeout=60, **kwargs):
+        argv = self.lab.enter() + _argv(command)
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, **kwargs)
+        return _check(done, argv) if check else done
+
+    def popen(self, command, **kwargs):
+        """Ends with the lab, if not before. Its pid is that of nsenter: use terminate()."""
+        return subprocess.Popen(self.lab.enter() + _argv(command), stdin=subprocess.DEVNULL, text=True, **kwargs)
+
+
+# What vendors want at boot and nobody needs here.
+MASKED = """
+console-getty.service container-getty@.service getty.target systemd-ask-password-wall.path
+systemd-ask-password-console.path systemd-udevd.service systemd-udev-trigger.service systemd-udevd-control.socket
+systemd-udevd-kernel.socket systemd-networkd.service systemd-networkd.socket systemd-resolved.service
+systemd-timesyncd.service systemd-tmpfiles-clean.timer systemd-hwdb-update.service systemd-binfmt.service
+systemd-pcrphase.service systemd-pcrphase-sysinit.service systemd-update-utmp.service
+systemd-update-utmp-runlevel.service systemd-machine-id-commit.service systemd-firstboot.service
+systemd-journal-catalog-update.service systemd-sysctl.service systemd-modules-load.service
+proc-sys-fs-binfmt_misc.automount dev-hugepages.mount dev-mqueue.mount sys-kernel-config.mount
+sys-kernel-debug.mount sys-kernel-tracing.mount sys-fs-fuse-connections.mount tmp.mount ldconfig.service
+apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer fstrim.timer man-db.timer dpkg-db-backup.timer
+first-boot-complete.target machines.target
+""".split()
+
+# Directories of the lower root that a host must not see, and the modes of the empty ones in their place.
+HIDDEN = {
+    "etc/systemd/system": 0o755, "etc/systemd/user": 0o755, "etc/ssh": 0o755, "etc/polkit-1/rules.d": 0o755,
+    "etc/sudoers.d": 0o755, "etc/cron.d": 0o755, "home": 0o755, "root": 0o700, "srv": 0o755, "mnt": 0o755,
+    "tmp": 0o1777, "var/tmp": 0o1777, "var/log": 0o755, "var/lib/systemd": 0o755,
+}
+
+ACCOUNTS = {USER: 1500, "alice": 1501}  # alice is an ordinary person
+
+SSHD_CONFIG = """\
+HostKey /etc/ssh/ssh_host_ed25519_key
+UsePAM no
+PasswordAuthentication no
+UseDNS no
+MaxStartups 100
+Subsystem sftp internal-sftp
+"""
+
+
+class Host:
+    def __init__(self, lab, name, number):
+        self.lab, self.name, self.number = lab, name, number
+        self.address = f"100.64.0.{number}"
+        self.address6 = f"fd7a:115c:a1e0::{number:x}"
+        self.eth0 = f"192.0.2.{number}"
+        self.dir = f"/run/lab/{name}"  # as seen in the lab
+        self.root = f"{self.dir}/root"
+        self.gateway = Gateway(self)
+        self._nspawn = None
+        self._pid = None
+        self._popens = []
+        self._cursor = None
+        self._make_network()
+        self._make_root()
+
+    # Making it.
+
+    def _make_network(self):
+        self.lab.sh("""
+            ip netns add $1
+            ip link add $2 type veth peer name tailscale0 netns $1
+            ip link add $3 type veth peer name eth0 netns $1
+            ip link set $2 master tailnet up
+            ip link set $3 master internet up
+            ip -n $1 link set lo up
+            """, self.name, f"tn{self.number}", f"in{self.number}")
+        self._configure_links()
+
+    def _configure_links(self):
+        """Also mends whatever a test did to addresses and routes."""
+        self.lab.sh("""
+            host=$1 v4=$2 v6=$3 inet=$4
+            ip link set $5 up; ip link set $6 up
+            for dev in tailscale0 eth0; do
+                    ip -n $host link set $dev up
+                    ip -n $host address flush dev $dev
+            done
+            ip -n $host address add $v4/10 dev tailscale0
+            ip -n $host address add $v6/48 dev tailscale0 nodad
+            ip -n $host address add $inet/24 dev eth0
+            ip -n $host route replace default via 192.0.2.254
+            """, self.name, self.address, self.address6, self.eth0, f"tn{self.number}", f"in{self.number}")
+
+    def _make_root(self):
+        self.lab.sh("mkdir -p $1/upper $1/work $1/root", self.dir)
+        upper = self.lab.root / self.dir[1:] / "upper"
+        for directory, mode in HIDDEN.items():
+            hidden = upper / directory
+            hidden.mkdir(parents=True)
+            # An opaque directory of an overlay hides the one below (Documentation/filesystems/overlayfs.rst).
+            os.setxattr(hidden, "trusted.overlay.opaque", b"y")
+            hidden.chmod(mode)
+        for directory in (upper, upper / "etc", upper / "var", upper / "var/lib", upper / "etc/systemd"):
+            directory.chmod(0o755)
+        self.lab.sh('mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$1/root"',
+                    self.dir, LOWER)
+        self._write_etc()
+        self._write_units()
+        self._make_accounts()
+        self.lab.sh("""
+            ssh-keygen -q -t ed25519 -N '' -C "$2" -f $1/etc/ssh/ssh_host_ed25519_key
+            mkdir -p $1/var/log/journal $1/usr/local/bin
+            touch $1/etc/.updated $1/var/.updated
+            """, self.root, self.name)
+        self.put("/usr/local/bin/openclaw", (BUILD / "tests/gateway").read_bytes(), mode=0o755)
+
+    def _write_etc(self):
+        names = {"primary": 1, "standby": 2, "third": 3, self.name: self.number}
+        self.put("/etc/hostname", self.name + "\n")
+        self.put("/etc/machine-id", os.urandom(16).hex() + "\n", mode=0o444)
+        self.put("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n" + "".join(
+            f"100.64.0.{number} {name} {name}.example.ts.net\n" for name, number in names.items()))
+        self.put("/etc/nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n")
+        self.put("/etc/resolv.conf", "# no name server: queries are refused at once\n")
+        self.put("/etc/fstab", "")
+        self.put("/etc/environment", "")
+        self.put("/etc/systemd/journald.conf.d/lab.conf",
+                 "[Journal]\nStorage=persistent\nSystemMaxUse=64M\nSystemMaxFileSize=8M\nForwardToSyslog=no\n")
+        self.put("/etc/ssh/sshd_config", SSHD_CONFIG)
+
+    def _write_units(self):
+        self.symlink("/lib/systemd/system/multi-user.target", "/etc/systemd/system/default.target")
+        self.symlink("/lib/systemd/system/ssh.service", "/etc/systemd/system/multi-user.target.wants/ssh.service")
+        for unit in MASKED:
+            self.symlink("/dev/null", f"/etc/systemd/system/{unit}")
+
+    def _make_accounts(self):
+        for name, line in (("passwd", "{u}:x:{n}:{n}::/home/{u}:/bin/bash\n"), ("group", "{u}:x:{n}:\n"),
+                           ("shadow", "{u}:*:19000:0:99999:7:::\n")):
+            kept = [l for l in self.get(f"/etc/{name}").splitlines(True)
+                    if l.partition(":")[0] not in (*ACCOUNTS, "openclaw-failover")]
+            text = "".join(kept) + "".join(line.format(u=u, n=n) for u, n in ACCOUNTS.items())
+            self.put(f"/etc/{name}", text, mode=0o640 if name == "shadow" else 0o644)
+        for user in ACCOUNTS:
+            self.mkdir(f"/home/{user}", mode=0o700, user=user)
+
+    # Files. They work on a host that is off too, but for what is on its own tmpfs: /run, /tmp, /dev.
+
+    def path(self, path):
+        """Where this machine finds the host's PATH. Beware of absolute symbolic links on the way."""
+        base = f"/proc/{self._pid}/root" if self.is_up() else f"/proc/{self.lab.init}/root{self.root}"
+        return pathlib.Path(base + str(path))
+
+    def put(self, path, content, mode=0o644, user="root"):
+        """Replaces a file, atomically, with its directories."""
+        target = self.path(path)
+        if not target.parent.is_dir():
+            self.mkdir(str(pathlib.PurePath(path).parent), user=user)
+        new = target.with_name(f".{target.name}.lab")
+        new.write_bytes(content.encode() if isinstance(content, str) else content)
+        new.chmod(mode)
+        os.chown(new, *self._ids(user))
+        new.rename(target)
+
+    def get(self, path):
+        return self.path(path).read_text()
+
+    def exists(self, path):
+        return os.path.lexists(self.path(path))
+
+    def mkdir(self, path, mode=0o755, user="root"):
+        target = self.path(path)
+        missing = [target, *target.parents][::-1]
+        for directory in [d for d in missing if not d.is_dir()]:
+            directory.mkdir()
+            directory.chmod(mode)
+            os.chown(directory, *self._ids(user))
+
+    def symlink(self, to, path):
+        self.mkdir(str(pathlib.PurePath(path).parent))
+        self.path(path).unlink(missing_ok=True)
+        self.path(path).symlink_to(to)
+
+    def remove(self, path):
+        target = self.path(path)
+        if target.is_dir() and not target.is_symlink():
+            shutil.rmtree(target)
+        else:
+            target.unlink(missing_ok=True)
+
+    def _ids(self, user):
+        if user == "root":
+            return 0, 0
+        for line in self.get("/etc/passwd").splitlines():
+            fields = line.split(":")
+            if fields[0] == user:
+                return int(fields[2]), int(fields[3])
+        raise LabError(f"{self.name} has no user {user}")
+
+    # Power.
+
+    def is_up(self):
+        return self._pid is not None and os.path.exists(f"/proc/{self._pid}/root/etc")
+
+    @property
+    def pid(self):
+        """PID 1 of the host, as numbered outside."""
+        if not self.is_up():
+            raise LabError(f"{self.name} is off")
+        return self._pid
+
+    @property
+    def _cgroup(self):
+        return self.lab.cgroup / self.name
+
+    def boot(self, wait=True):
+        """Returns when the host is up, or with wait=False when its PID 1 runs."""
+        if self._nspawn and self._nspawn.poll() is None:
+            raise LabError(f"{self.name} is on already")
+        self._cgroup.mkdir(exist_ok=True)
+        nspawn = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--console=pipe",
+                  f"--directory={self.root}", f"--machine={self.name}", "--resolv-conf=off", "--timezone=off",
+                  "--link-journal=no", f"--network-namespace-path=/run/netns/{self.name}", "--boot"]
+        self._nspawn = subprocess.Popen(self._joining(self._cgroup) + self.lab.enter() + nspawn,
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self._await_init()
+        if wait:
+            self._await_boot()
+
+    @staticmethod
+    def _joining(cgroup):
+        """Words that run the words after them in CGROUP. It is joined from outside, before any namespace is entered,
+        since a cgroup namespace with nsdelegate lets nobody in from within (cgroups(7))."""
+        return ["sh", "-c", 'echo 0 > "$0/cgroup.procs" && exec "$@"', str(cgroup)]
+
+    def _await_init(self):
+        def init():
+            if self._nspawn.poll() is not None:
+                raise LabError(f"{self.name} did not boot: {self._nspawn.stderr.read().decode(errors='replace')}")
+            for nspawn in _children(self._nspawn.pid):
+                for child in _children(nspawn):
+                    with contextlib.suppress(OSError):
+                        status = pathlib.Path(f"/proc/{child}/status").read_text()
+                        ids = re.search(r"^NSpid:\s(.*)", status, re.M).group(1).split()
+                        if ids[-1] == "1" and "\nName:\tsystemd\n" in "\n" + status:
+                            return child
+            return None
+
+        self._pid = wait_for(init, 30, f"{self.name}'s systemd starts", every=0.01)
+
+    def _await_boot(self):
+        def booted():
+            done = self.run("systemctl is-system-running --wait", check=False, timeout=90)
+            return done.stdout.strip() in ("running", "degraded")
+
+        wait_for(booted, 90, f"{self.name} is up", every=0.02)
+
+    def _await_end(self, timeout=60):
+        try:
+            self._nspawn.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            raise LabError(f"{self.name} does not go off") from None
+        self.forget()
+
+    def forget(self):
+        self._pid = None
+        self._nspawn = None
+        for popen in self._popens:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                popen.wait(5)
+        self._popens.clear()
+
+    def power_cut(self):
+        """As if the plug were pulled: every process is gone at once. What was written stays (page cache included)."""
+        os.kill(self.pid, signal.SIGKILL)
+        self._await_end()
+
+    def poweroff(self):
+        self.run("systemctl --no-block poweroff")
+        self._await_end(timeout=400)
+
+    def reboot(self, wait=True):
+        """A clean reboot."""
+        self.run("systemctl --no-block reboot")
+        self._await_end(timeout=400)
+        self.boot(wait)
+
+    def pause(self):
+        """Freezes every process. The kernel goes on answering for them: a connect still succeeds."""
+        self._freeze("1")
+
+    def resume(self):
+        self._freeze("0")
+
+    def _freeze(self, value):
+        payload = self._cgroup / "payload"
+        (payload / "cgroup.freeze").write_text(value)
+        wait_for(lambda: f"frozen {value}" in (payload / "cgroup.events").read_text(), 10, "freezing")
+
+    # Commands.
+
+    def _enter(self, user, env):
+        cgroup = self._cgroup / "payload/lab"
+        cgroup.mkdir(exist_ok=True)
+        words = self._joining(cgroup) + [
+            "nsenter", "-t", str(self.pid), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--"]
+        home = "/root" if user == "root" else f"/home/{user}"
+        if user != "root":
+            uid, gid = self._ids(user)
+            words += ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--init-groups"]
+            if not self.path(home).is_dir():
+                home = "/"
+        variables = {"HOME": home, "USER": user, "LOGNAME": user, "SHELL": "/bin/bash", "LANG": "C.UTF-8",
+                     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", **(env or {})}
+        return words + ["env", "-i", f"--chdir={home}", *(f"{k}={v}" for k, v in variables.items())]
+
+    def run(self, command, user="root", check=True, env=None, input=None, timeout=60):
+        """Runs COMMAND in the host, in USER's home, and returns a subprocess.CompletedProcess with text."""
+        done = subprocess.run(self._enter(user, env) + _argv(command), capture_output=True, text=True, errors="replace",
+                              timeout=timeout, **({"input": input} if input else {"stdin": subprocess.DEVNULL}))
+        return _check(done, [f"{self.name}:", *_argv(command)]) if check else done
+
+    def popen(self, command, user="root", env=None, **kwargs):
+        """A process in the host, as subprocess.Popen; killed at the next reset()."""
+        kwargs = {"stdin": subprocess.DEVNULL, "text": True, **kwargs}
+        popen = subprocess.Popen(self._enter(user, env) + _argv(command), **kwargs)
+        self._popens.append(popen)
+        return popen
+
+    def out(self, command, **kwargs):
+        """What COMMAND prints, without the last newline."""
+        return self.run(command, **kwargs).stdout.rstrip("\n")
+
+    def systemctl(self, *words, check=True, timeout=120):
+        return self.run(["systemctl", "--no-pager", *words], check=check, timeout=timeout)
+
+    def unit(self, unit):
+        """All properties of a unit, as `systemctl show` has them."""
+        lines = self.out(["systemctl", "show", unit]).splitlines()
+        return dict(line.split("=", 1) for line in lines if "=" in line)
+
+    def state(self, unit):
+        """active, inactive, failed, activating, deactivating, reloading"""
+        return self.run(["systemctl", "is-active", unit], check=False).stdout.strip()
+
+    def is_active(self, unit):
+        return self.state(unit) == "active"
+
+    def wait_for(self, predicate, deadline=30.0, what=None, every=0.05):
+        return wait_for(predicate, deadline, f"{self.name}: {what or predicate}", every)
+
+    def wait_state(self, unit, *states, deadline=30.0):
+        self.wait_for(lambda: self.state(unit) in states, deadline, f"{unit} is {' or '.join(states)}")
+
+    # The journal.
+
+    def cursor(self):
+        """The journal's end, now."""
+        out = self.out("journalctl --sync; journalctl -q -n 1 --show-cursor -o cat")
+        return out.rpartition("-- cursor: ")[2] or None
+
+    def mark(self):
+        """From now on journal() and wait_journal() look at what comes after this."""
+        self._cursor = self.cursor()
+
+    def journal(self, unit=None, since=None, *matches):
+        """Entries since the last mark(), or the cursor SINCE: a list of dicts (systemd.journal-fields(7))."""
+        words = ["journalctl", "-q", "-o", "json", "--all"]
+        since = since or self._cursor
+        words += [f"--after-cursor={since}"] if since else []
+        words += ["-u", unit] if unit else []
+        self.run("journalctl --sync")
+        return [json.loads(line) for line in self.out([*words, *matches]).splitlines()]
+
+    def messages(self, unit=None, since=None):
+        return [entry["MESSAGE"] for entry in self.journal(unit, since) if isinstance(entry.get("MESSAGE"), str)]
+
+    def wait_journal(self, pattern, unit=None, deadline=30.0, since=None):
+        """Waits for a message that PATTERN (a regular expression) matches, and returns its entry."""
+        found = []
+
+        def look():
+            found[:] = self.journal(unit, since)
+            for entry in found:
+                if isinstance(entry.get("MESSAGE"), str) and re.search(pattern, entry["MESSAGE"]):
+                    return entry
+            return None
+
+        try:
+            return wait_for(look, deadline, every=0.1)
+        except AssertionError:
+            tail = "\n".join(str(entry.get("MESSAGE")) for entry in found[-30:])
+            raise AssertionError(f"{self.name}: no message like {pattern!r} within {deadline} s; last:\n{tail}") from None
+
+    # Faults.
+
+    def _nft(self, rules):
+        self.lab.outside.run(["nsenter", f"--net=/run/netns/{self.name}", "nft", "table inet fault { chain in { type "
+                              "filter hook input priority -300; }; chain out { type filter hook output priority "
+                              "-300; }; }; " + rules])
+
+    @staticmethod
+    def _match(peer, port, side):
+        words = 'meta iifname != "lo" ' if side == "in" else 'meta oifname != "lo" '
+        words += f"ip {'saddr' if side == 'in' else 'daddr'} {peer} " if peer else ""
+        return words + (f"tcp {'dport' if side == 'in' else 'sport'} {port} " if port else "")
+
+    def drop(self, peer=None, port=None):
+        """Every packet vanishes, but for loopback; or those from and to the address PEER, or this host's TCP PORT."""
+        self._nft("; ".join(f"add rule inet fault {side} {self._match(peer, port, side)} drop" for side in ("in", "out")))
+
+    def reject(self, how="icmpx port-unreachable", peer=None, port=None):
+        """Refuses what comes in. HOW: "tcp reset", "icmpx host-unreachable", "icmpx no-route", "icmpx
+        admin-prohibited", "icmp net-unreachable" … (nft(8), reject statement)."""
+        protocol = "" if port or not how.startswith("tcp") else "meta l4proto tcp "
+        self._nft(f"add rule inet fault in {self._match(peer, port, 'in')} {protocol} reject with {how}")
+
+    def drop_outgoing(self, peer=None, port=None):
+        """What this host sends to the address PEER or the remote TCP PORT vanishes."""
+        words = f"ip daddr {peer} " if peer else ""
+        words += f"tcp dport {port} " if port else ""
+        self._nft(f'add rule inet fault out meta oifname != "lo" {words} drop')
+
+    def reject_outgoing(self, how="icmpx admin-prohibited", peer=None):
+        """What this host sends is refused by itself, as by its own firewall."""
+        self._nft(f'add rule inet fault out meta oifname != "lo" {f"ip daddr {peer}" if peer else ""} reject with {how}')
+
+    def link_down(self, dev=None, admin=False):
+        """No carrier on tailscale0 or eth0 (default: both); with admin=True the interface itself is set down, which
+        takes its routes as well."""
+        for name, far in (("tailscale0", f"tn{self.number}"), ("eth0", f"in{self.number}")):
+            if dev in (None, name):
+                self.lab.sh(f"ip -n {self.name} link set {name} down" if admin else f"ip link set {far} down")
+
+    def tailnet_down(self):
+        """tailscaled has stopped: its interface is there, its addresses are not."""
+        self.lab.sh(f"ip -n {self.name} address flush dev tailscale0")
+
+    def heal(self):
+        """Undoes every network fault."""
+        self.lab.outside.run(["nsenter", f"--net=/run/netns/{self.name}", "nft", "flush ruleset"])
+        self._configure_links()
+
+    def resolver(self, address):
+        """Names are asked of ADDRESS from now on; None: of nobody."""
+        self.put("/etc/resolv.conf", f"nameserver {address}\n" if address else "")
+
+    # Reset.
+
+    SNAPSHOT = "etc home root"
+
+    def snapshot(self):
+        """What reset() returns to."""
+        self.lab.sh('for d in $2; do mkdir -p $1/pristine/$d; rsync -a --delete $1/root/$d/ $1/pristine/$d/; done',
+                    self.dir, self.SNAPSHOT)
+
+    def reset(self):
+        """A running host, as snapshot() found it, with healthy links, no failover state and no stray process."""
+        self.heal()
+        if not self.is_up():
+            if self._nspawn:
+                self._await_end()
+            self.boot()
+        self.resume()
+        units = self.run("""
+            systemctl --no-block stop 'openclaw*'
+            systemctl kill -s KILL 'openclaw*.service' 2>/dev/null
+            systemctl stop 'openclaw*'
+            for user in openclaw openclaw-failover alice; do pkill -KILL -u $user; done
+            systemctl reset-failed
+            rm -rf /run/openclaw-failover* /var/lib/openclaw-failover* /run/gateway.mode
+            ls -A /run/systemd/system /run/systemd/system.control | grep -v :
+            rm -rf /run/systemd/system/* /run/systemd/system.control/*
+            """, check=False, timeout=120).stdout.strip()
+        for popen in self._popens:
+            popen.kill()
+            popen.wait()
+        self._popens.clear()
+        changed = self.lab.sh(
+            'for d in $2; do rsync -ai --modify-window=-1 --delete $1/pristine/$d/ $1/root/$d/; done',
+            self.dir, self.SNAPSHOT).stdout
+        if "polkit-1" in changed:
+            self.systemctl("try-restart", "polkit.service")
+        if units or "systemd/" in changed:
+            self.systemctl("daemon-reload")
+        self.mark()
+
+
+class Gateway:
+    """The gateway of a host: openclaw.service, running tests/gateway.c."""
+
+    unit = "openclaw.service"
+
+    def __init__(self, host):
+        self.host = host
+
+    def mode(self, words="normal"):
+        """Tells it what to do (gateway.c), now and until the host reboots or is reset; see there for the words."""
+        self.host.put("/run/gateway.mode", words + "\n")
+
+    def start(self, wait=True):
+        self.host.systemctl("start", self.unit)
+        if wait:
+            self.host.wait_for(self.answers, 30, "the gateway answers")
+
+    def stop(self):
+        self.host.systemctl("stop", self.unit, timeout=400)
+
+    def kill(self):
+        """SIGKILL, and nobody starts it again."""
+        self.host.systemctl("--no-block", "stop", self.unit)
+        self.host.systemctl("kill", "--signal=KILL", self.unit, check=False)
+        self.host.wait_state(self.unit, "inactive", "failed")
+
+    def answers(self):
+        """True if it answers as OpenClaw does."""
+        done = self.host.run(["curl", "-s", "-m", "2", f"http://127.0.0.1:{GATEWAY_PORT}/health"], check=False)
+        return '"ok":true' in done.stdout
+
+    @property
+    def pid(self):
+        """The main process, as numbered in the host; 0: none."""
+        return int(self.host.unit(self.unit).get("MainPID", 0))
+
+
+PRIMARY_GATEWAY = """\
+[Unit]
+Description=The primary's OpenClaw gateway
+[Service]
+User=openclaw
+ExecStart=/usr/local/bin/openclaw gateway
+KillMode=mixed
+TimeoutStopSec=330
+[Install]
+WantedBy=multi-user.target
+"""
+
+STANDBY_GATEWAY = """\
+[Service]
+ExecStart=
+ExecStart=/usr/local/bin/openclaw gateway
+"""
+
+
+class Pair:
+    """A primary and a standby, booted."""
+
+    # Short intervals, so that tests are quick; what is not here has the program's own default.
+    INI = {
+        "primary": {"host": "100.64.0.1", "check_interval": "500ms", "timeout": "250ms", "unclear_threshold": 6},
+        "workspace": {"timeout": "5s"},
+        "secrets": {"host": "openclaw@100.64.0.1", "source": "/home/openclaw/.secrets/", "timeout": "5s"},
+    }
+    REMOTE = "ssh://openclaw@100.64.0.1/home/openclaw/workspace.git"
+    WORKSPACE = "/home/openclaw/.openclaw/workspace"
+    UNIT = "openclaw-failover.service"
+    SYNC = "openclaw-failover-sync.service"
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.primary = lab.host("primary", 1)
+        self.standby = lab.host("standby", 2)
+        self._share_keys()
+        self._make_repository()
+        self._make_primary()
+        self.install(self.standby)
+        for host in (self.primary, self.standby):
+            host.boot(wait=False)
+        for host in (self.primary, self.standby):
+            host._await_boot()
+            host.snapshot()
+        self.reset()
+
+    def _share_keys(self):
+        """The standby's openclaw logs in to the primary as openclaw, and knows its host key."""
+        self.standby.mkdir(f"{HOME}/.ssh", mode=0o700, user=USER)
+        self.lab.sh("ssh-keygen -q -t ed25519 -N '' -C standby -f $1/.ssh/id_ed25519; chown $2 $1/.ssh/id_ed25519*",
+                    self.standby.root + HOME, f"{ACCOUNTS[USER]}:{ACCOUNTS[USER]}")
+        self.primary.put(f"{HOME}/.ssh/authorized_keys", self.standby.get(f"{HOME}/.ssh/id_ed25519.pub"), user=USER)
+        key = self.primary.get("/etc/ssh/ssh_host_ed25519_key.pub").split()
+        self.standby.put(f"{HOME}/.ssh/known_hosts", f"primary,{self.primary.address} {key[0]} {key[1]}\n", user=USER)
+
+    def _make_repository(self):
+        """A bare repository with two commits on the primary, and a clone of it on the standby."""
+        identity = "[user]\n\tname = {0}\n\temail = {0}@example.org\n[init]\n\tdefaultBranch = main\n"
+        for host in (self.primary, self.standby):
+            host.put(f"{HOME}/.gitconfig", identity.format(host.name), user=USER)
+            host.mkdir(f"{HOME}/.openclaw", mode=0o700, user=USER)
+        self.lab.sh("""
+            primary=$1 standby=$2
+            export HOME=$primary GIT_CONFIG_NOSYSTEM=1
+            git init -q --bare $primary/workspace.git
+            git init -q $primary/seed; cd $primary/seed
+            echo 'I am the agent.' > SOUL.md; mkdir memory; echo 'first day' > memory/day-1.md
+            printf '*.log\n/cache/\n' > .gitignore
+            git add -A; git commit -qm 'Begin'
+            echo 'second day' > memory/day-2.md; git add -A; git commit -qm 'Second day'
+            git push -q $primary/workspace.git main
+            cd /; rm -rf $primary/seed
+            git clone -q $primary/workspace.git $standby/.openclaw/workspace
+            git -C $standby/.openclaw/workspace remote set-url origin "$3"
+            chown -R 1500:1500 $primary $standby
+            """, self.primary.root + HOME, self.standby.root + HOME, self.REMOTE)
+
+    def _make_primary(self):
+        for name in ("token", "deep/api.key"):
+            self.primary.put(f"{HOME}/.secrets/{name}", f"secret of {name}\n", mode=0o600, user=USER)
+        self.primary.put("/etc/systemd/system/openclaw.service", PRIMARY_GATEWAY)
+        self.primary.symlink("/etc/systemd/system/openclaw.service",
+                             "/etc/systemd/system/multi-user.target.wants/openclaw.service")
+
+    def install(self, host):
+        """`make install` into a host that is off, with the test gateway in the place of OpenClaw."""
+        if "\ninstall:" not in (SOURCE / "Makefile").read_text():
+            host.put("/etc/systemd/system/openclaw.service", PRIMARY_GATEWAY)
+            return
+        make(self.lab.enter(), "install", "PREFIX=/usr", "SYSCONFDIR=/etc", f"DESTDIR={host.root}")
+        self.lab.sh("systemd-sysusers --root=$1 && journalctl --update-catalog --root=$1", host.root)
+        host.put("/etc/systemd/system/openclaw.service.d/lab.conf", STANDBY_GATEWAY)
+
+    def configure(self, base=None, **sections):
+        """Writes the ini: Pair.INI (or BASE) with SECTIONS over it. A key or section that is None is left out.
+        A section with a name in quotes is given as {"senior first": {…}} by **."""
+        ini = {name: dict(keys) for name, keys in (self.INI if base is None else base).items()}
+        for name, keys in sections.items():
+            ini[name] = {} if keys is None else {**ini.get(name, {}), **keys}
+        text = "".join(f"[{name}]\n" + "".join(f"{k} = {v}\n" for k, v in keys.items() if v is not None) + "\n"
+                       for name, keys in ini.items() if keys)
+        self.standby.put("/etc/openclaw-failover.ini", text)
+
+    def start(self):
+        """Starts the daemon; returns when it is ready."""
+        self.standby.systemctl("start", self.UNIT)
+
+    def commit(self, path, content, message="A day's work"):
+        """A new commit in the primary's repository, made by a clone of its own; returns its id."""
+        self.primary.put(f"/tmp/lab-commit/{path}.new", content, user=USER)
+        return self.primary.out(f"""
+            set -e
+            rm -rf ~/work; git clone -q ~/workspace.git ~/work; cd ~/work
+            mkdir -p "$(dirname {shlex.quote(path)})"
+            cp /tmp/lab-commit/{shlex.quote(path)}.new {shlex.quote(path)}
+            git add -Af; git commit -qm {shlex.quote(message)}; git push -q origin HEAD
+            git rev-parse HEAD; rm -rf ~/work
+            """, user=USER)
+
+    def git(self, *words, host=None, check=True):
+        """git in the standby's workspace as openclaw; what it prints."""
+        return (host or self.standby).run(["git", "-C", self.WORKSPACE, *words], user=USER, check=check).stdout.rstrip("\n")
+
+    def reset(self):
+        """Both hosts as on the first day: daemon stopped, primary's gateway answering, ini written."""
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            list(pool.map(Host.reset, (self.primary, self.standby)))
+        self.primary.gateway.start()
+        self.configure()
+
+    def close(self):
+        for host in (self.primary, self.standby):
+            if host.is_up():
+                host.power_cut()
