@@ -36,3 +36,5 @@ void connection_open(struct connection *c);
 
 /* NULL while there is none. Borrowed: good until the loop turns. */
 sd_bus *connection_bus(struct connection *c);
+
+sd_event *connection_event(struct connection *c); /* borrowed */

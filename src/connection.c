@@ -131,3 +131,7 @@ int connection_add_user(struct connection *c, const struct connection_user *user
 sd_bus *connection_bus(struct connection *c) {
         return c->usable ? c->bus : NULL;
 }
+
+sd_event *connection_event(struct connection *c) {
+        return c->event;
+}

@@ -10,6 +10,7 @@
 #define SYSTEMD "org.freedesktop.systemd1"
 #define SYSTEMD_PATH "/org/freedesktop/systemd1"
 #define MANAGER SYSTEMD ".Manager"
+#define ASK_AGAIN_AFTER USEC_PER_SEC
 #define PROPERTIES "org.freedesktop.DBus.Properties"
 
 struct unit {
@@ -30,6 +31,7 @@ struct unit {
 struct units {
         struct connection *connection;
         struct unit *first;
+        sd_event_source *ask_again; /* after a question that was not answered */
         bool shutting_down;
         sd_bus_slot *slots[4]; /* signals of the manager and of its owner, and the subscription */
 };
@@ -170,6 +172,8 @@ static int on_look(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
         if (sd_bus_message_is_method_error(m, NULL) || read_properties(m, &p) < 0) {
                 u->info.state = UNIT_UNKNOWN;
                 tell(u);
+                (void) sd_event_source_set_time_relative(u->units->ask_again, ASK_AGAIN_AFTER);
+                (void) sd_event_source_set_enabled(u->units->ask_again, SD_EVENT_ONESHOT);
                 return 0;
         }
 
@@ -336,12 +340,18 @@ void unit_kill(struct unit *u) {
 
 /* The connection. */
 
-static int on_systemd_changed(sd_bus_message *m _unused_, void *userdata, sd_bus_error *error _unused_) {
-        struct units *us = userdata;
-
+static int look_at_all(struct units *us) {
         for (struct unit *u = us->first; u; u = u->next)
                 look(u);
         return 0;
+}
+
+static int on_systemd_changed(sd_bus_message *m _unused_, void *userdata, sd_bus_error *error _unused_) {
+        return look_at_all(userdata);
+}
+
+static int on_ask_again(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata) {
+        return look_at_all(userdata);
 }
 
 static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
@@ -424,6 +434,13 @@ int units_new(struct connection *c, struct units **ret) {
         if (!us)
                 return -ENOMEM;
         us->connection = c;
+        r = sd_event_add_time_relative(
+                connection_event(c), &us->ask_again, CLOCK_MONOTONIC, 0, 0, on_ask_again, us);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_enabled(us->ask_again, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
         r = connection_add_user(
                 c, &(struct connection_user){ .up = on_up, .down = on_down, .userdata = us });
         if (r < 0)
@@ -447,6 +464,7 @@ struct units *units_free(struct units *us) {
                 sd_bus_slot_unref(us->slots[i]);
         while (us->first)
                 units_unfollow(us, us->first);
+        sd_event_source_disable_unref(us->ask_again);
         free(us);
         return NULL;
 }

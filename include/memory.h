@@ -1,0 +1,37 @@
+/* What the daemon must remember when it is gone: the marker in /run, for as long as the system runs, of what it was
+ * doing with the gateway; and the mode in /var/lib, for ever.
+ *
+ * Both are small JSON files, replaced by rename(2). One that is missing is nothing special; one that is broken is told
+ * of and counts as missing: what is under way is also seen from the unit itself. */
+#pragma once
+
+#include <systemd/sd-id128.h>
+
+#include "names.h"
+#include "role.h"
+
+struct marker {
+        enum role_intent intent;
+        sd_id128_t invocation; /* of the gateway's run; null: it was not known yet */
+        usec_t since;          /* when this failover began, CLOCK_BOOTTIME */
+        usec_t last_good;      /* the last good check before it, CLOCK_BOOTTIME; 0: never seen */
+        char reason[160];      /* what the deciding check said */
+};
+
+/* Sets *RET to what the file says, or to INTENT_NONE. */
+void marker_load(const struct names *n, struct marker *ret);
+/* INTENT_NONE removes the file. 0 or a negative errno. */
+int marker_save(const struct names *n, const struct marker *m);
+
+struct remembered_mode {
+        enum mode mode;
+        usec_t paused_until; /* CLOCK_REALTIME, since it outlives a boot; 0: not paused; USEC_INFINITY: until resumed */
+};
+
+void mode_load(const struct names *n, struct remembered_mode *ret);
+int mode_save(const struct names *n, const struct remembered_mode *m);
+
+/* Tells the sync worker, which runs as another user, whether it works for a promotion: then it must not spend time on a
+ * push. A file PROMOTION_HINT in the runtime directory, there or not. 0 or a negative errno. */
+#define PROMOTION_HINT "promoting"
+int promotion_hint(const struct names *n, bool promoting);

@@ -1,0 +1,47 @@
+/* A transition becomes one journal entry, with words for a person and fields for a program.
+ *
+ * Every event has a stable MESSAGE_ID, which the catalog explains (journalctl -x), and one row in the table in report.c.
+ * Fields: FAILOVER_EVENT, FAILOVER_FROM, FAILOVER_TO (roles), FAILOVER_MODE, FAILOVER_REASON, FAILOVER_PRIMARY,
+ * FAILOVER_UNIT, FAILOVER_INSTANCE; after a promotion FAILOVER_BLACKOUT_USEC and its parts FAILOVER_COUNTING_USEC,
+ * FAILOVER_SYNC_USEC and FAILOVER_BOOT_USEC; after a demotion FAILOVER_PROMOTED_USEC. */
+#pragma once
+
+#include "names.h"
+#include "role.h"
+
+#define MESSAGE_MAX 1024
+
+/* What there is to tell. Texts that come from outside are made safe already. Spans are USEC_INFINITY where unknown. */
+struct story {
+        enum role_state from, to;
+        enum mode mode;
+        bool by_hand;        /* a person wanted it, or a drill: there is no blackout to speak of */
+        const char *primary; /* "100.64.0.1:18789" */
+        const char *unit;
+        const char *reason;  /* what the deciding check said */
+        const char *trouble; /* what went wrong with the unit */
+        const char *holder;  /* who listens on the gateway's port */
+        const char *sync;    /* what the last sync did */
+        const char
+                *learned; /* the branch with what the standby learned and the primary has not; "" if none */
+        usec_t blackout;  /* at most: from the last good check to the first answer here */
+        usec_t counting;  /* its parts: from the last good check to the decision … */
+        usec_t syncing;   /* … to the start … */
+        usec_t booting;   /* … to the answer */
+        usec_t promoted;  /* how long the standby was promoted */
+        usec_t start_timeout, hang_timeout, drain_patience;
+        unsigned port;
+};
+
+/* The event's name in FAILOVER_EVENT, alerts and history: "promoted". */
+const char *report_event_name(enum role_event event);
+/* Its MESSAGE_ID as 32 hex digits. */
+const char *report_message_id(enum role_event event);
+/* A syslog level. */
+int report_level(enum role_event event);
+
+/* Writes what EVENT means to BUF, for a person at night: what happened, what it means, what to do. Returns BUF. */
+char *report_say(enum role_event event, const struct story *s, char buf[static MESSAGE_MAX]);
+
+/* Sends it to the journal, or to standard error where there is none. */
+void report_send(const struct names *n, enum role_event event, const struct story *s, const char *message);

@@ -1,0 +1,60 @@
+/* All that there is to see from outside, in one place: what D-Bus shows, `status` prints and STATUS= says in a sentence.
+ *
+ * Times are CLOCK_REALTIME in microseconds; 0 is never, or not. Texts are safe to print and borrowed: good until the loop
+ * turns. */
+#pragma once
+
+#include "role.h"
+#include "util.h"
+
+struct status {
+        enum role_state state;
+        usec_t since; /* of the state */
+        enum mode mode;
+        usec_t paused_until; /* USEC_INFINITY: until resumed */
+
+        const char *primary;      /* host:port */
+        enum health_level health; /* of primary and seniors together */
+        usec_t health_since;
+        const char *verdict; /* of the last check; "" before the first */
+        const char *reason;  /* its words */
+        usec_t took;         /* a span */
+        usec_t checked;
+        usec_t next_check;
+        unsigned failures, fail_needed;
+        unsigned goods, recover_needed;
+        const char *senior; /* the name of one that has taken over; "" if none */
+
+        const char *unit;
+        enum unit_state unit_state;
+        bool answers;      /* the gateway here did, when it was last asked */
+        unsigned starts;   /* tried since it last worked */
+        usec_t next_start; /* when it is tried again */
+
+        usec_t synced;    /* when the last sync ended */
+        bool sync_ok;     /* it did all there was to do */
+        const char *sync; /* what it did; "" before the first */
+        const char *
+                learned; /* the branch with what the standby learned and the primary does not have; "" if none */
+        usec_t sync_succeeded; /* when one last did all there was to do */
+
+        usec_t promoted_at;  /* the last time; since the daemon started or by the marker */
+        usec_t blackout;     /* a span, of that; USEC_INFINITY: unknown */
+        usec_t demoted_at;   /* the last time */
+        const char *cause;   /* of the last promotion; "" */
+        uint64_t promotions; /* since the daemon started */
+
+        bool failback; /* by itself, when the primary is back */
+};
+
+#define SENTENCE_MAX 256
+
+/* "standby: primary up, answered in 3 ms at 14:03:07". Returns BUF. */
+char *status_sentence(const struct status *s, char buf[static SENTENCE_MAX]);
+
+/* What happens next, and when, in words: "At the third failed check, in about 12 s, the gateway is started here." NOW is
+ * CLOCK_REALTIME. Returns BUF. */
+char *status_next(const struct status *s, usec_t now, char buf[static SENTENCE_MAX]);
+
+/* All is as it should be: on standby in mode auto, and the primary is up. */
+bool status_is_well(const struct status *s);

@@ -1,0 +1,46 @@
+/* Watches the primary: checks it on a timer, judges what it finds, and keeps the level.
+ *
+ * On a third node it also checks the standbys that go first, the seniors, for as long as the primary is in trouble; and
+ * with a witness it asks, when a check fails, whether this machine itself is cut off. */
+#pragma once
+
+#include "config.h"
+#include "health.h"
+#include "http.h"
+
+struct watch;
+
+/* A check ended; or the level changed. */
+typedef void (*watch_changed_t)(struct watch *w, void *userdata);
+
+/* Begins to check at once. C must outlive the watch. BEFORE is the watch that this one replaces, or NULL: its level is
+ * kept if it is the same primary. 0 or a negative errno. */
+int watch_new(struct http *h, const struct config *c, const struct watch *before, watch_changed_t changed,
+        void *userdata, struct watch **ret);
+struct watch *watch_free(struct watch *w);
+DEFINE_CLEANUP(struct watch *, watch_free)
+
+/* Up if any of primary and seniors is; down if all are, and the seniors had their head start; unknown otherwise. */
+enum health_level watch_level(const struct watch *w);
+
+/* When the row of failed checks began that goes on now; 0: there is none. */
+usec_t watch_failing_since(const struct watch *w);
+
+/* A failback begins: from now on the primary has to prove itself for longer. */
+void watch_failback(struct watch *w);
+
+/* For reports. Pointers are good until the next check ends. */
+struct watch_view {
+        const struct health *health; /* the primary's */
+        const struct check *check;   /* the last one; .reason is "" before the first */
+        unsigned fail_needed;        /* failures in a row that make it down, if they go on as the last one */
+        unsigned recover_needed;     /* good checks in a row that make it up */
+        usec_t next;                 /* when the next check begins */
+        const char *senior;          /* the name of a senior that answers; NULL: none */
+        usec_t head_start_until;     /* the seniors' head start; 0: none is running */
+        uint64_t checks[_VERDICT_MAX]; /* by verdict, since the start */
+};
+struct watch_view watch_view(const struct watch *w);
+
+/* "100.64.0.1:18789". */
+const char *watch_primary_name(const struct watch *w);

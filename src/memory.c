@@ -1,0 +1,140 @@
+/* What the daemon must remember when it is gone; see memory.h. */
+#include "memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <string.h>
+
+#include "log.h"
+
+#define MARKER "marker.json"
+#define MODE "mode.json"
+#define FILE_MAX ((size_t) 4096)
+
+static char *join(const char *dir, const char *file) {
+        char *path;
+
+        return asprintf(&path, "%s/%s", dir, file) < 0 ? NULL : path;
+}
+
+static json_t *load(const char *dir, const char *file) {
+        _cleanup_free_ char *path = join(dir, file), *text = NULL;
+        json_error_t error;
+        json_t *j;
+        int r;
+
+        r = path ? read_file(path, FILE_MAX, &text) : -ENOMEM;
+        if (r == -ENOENT)
+                return NULL;
+        if (r < 0) {
+                log_warning("Cannot read %s, going on without it: %s.", path ? path : file, strerror(-r));
+                return NULL;
+        }
+        j = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+        if (!j)
+                log_warning("%s:%d: %s. Going on without it.", path, error.line, error.text);
+        return j;
+}
+
+static int save(const char *dir, const char *file, json_t *j) {
+        _cleanup_free_ char *path = join(dir, file), *text = NULL;
+        json_auto_t *owned = j;
+
+        text = j ? json_dumps(j, JSON_INDENT(1)) : NULL;
+        return path && text ? write_file_atomic(path, text, 0644) : -ENOMEM;
+}
+
+/* The number of WORD in a list of names, or LIMIT. */
+static int number_of(const char *word, const char *(*name)(int), int limit) {
+        for (int i = 0; i < limit; i++)
+                if (strcmp(name(i), word) == 0)
+                        return i;
+        return limit;
+}
+
+static const char *intent_name(int i) {
+        return role_intent_name((enum role_intent) i);
+}
+
+static const char *mode_name(int i) {
+        return role_mode_name((enum mode) i);
+}
+
+void marker_load(const struct names *n, struct marker *ret) {
+        json_auto_t *j = load(n->runtime_dir, MARKER);
+        const char *intent, *invocation, *reason;
+        struct marker m = {};
+        json_int_t since, last_good;
+
+        *ret = m;
+        if (!j)
+                return;
+        if (json_unpack(j, "{s:s, s:s, s:I, s:I, s:s !}", "intent", &intent, "invocation", &invocation,
+                    "since", &since, "last_good", &last_good, "reason", &reason) < 0 ||
+                sd_id128_from_string(invocation, &m.invocation) < 0 || since < 0 || last_good < 0 ||
+                number_of(intent, intent_name, _INTENT_MAX) == _INTENT_MAX) {
+                log_warning("%s/" MARKER " is not what this version writes. Going on without it.",
+                        n->runtime_dir);
+                return;
+        }
+        m.intent = (enum role_intent) number_of(intent, intent_name, _INTENT_MAX);
+        m.since = (usec_t) since;
+        m.last_good = (usec_t) last_good;
+        safe_text(m.reason, sizeof m.reason, reason);
+        *ret = m;
+}
+
+int marker_save(const struct names *n, const struct marker *m) {
+        char invocation[SD_ID128_STRING_MAX];
+
+        if (m->intent == INTENT_NONE) {
+                _cleanup_free_ char *path = join(n->runtime_dir, MARKER);
+
+                return !path ? -ENOMEM : unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+        }
+        return save(n->runtime_dir, MARKER,
+                json_pack("{s:s, s:s, s:I, s:I, s:s}", "intent", role_intent_name(m->intent), "invocation",
+                        sd_id128_to_string(m->invocation, invocation), "since", (json_int_t) m->since,
+                        "last_good", (json_int_t) m->last_good, "reason", m->reason));
+}
+
+/* JSON's integers end at 2^63: "until resumed" is -1. */
+void mode_load(const struct names *n, struct remembered_mode *ret) {
+        json_auto_t *j = load(n->state_dir, MODE);
+        json_int_t paused_until;
+        const char *mode;
+
+        *ret = (struct remembered_mode){};
+        if (!j)
+                return;
+        if (json_unpack(j, "{s:s, s:I !}", "mode", &mode, "paused_until", &paused_until) < 0 ||
+                paused_until < -1 || number_of(mode, mode_name, _MODE_MAX) == _MODE_MAX) {
+                log_warning(
+                        "%s/" MODE " is not what this version writes. Going on in mode auto.", n->state_dir);
+                return;
+        }
+        ret->mode = (enum mode) number_of(mode, mode_name, _MODE_MAX);
+        ret->paused_until = paused_until == -1 ? USEC_INFINITY : (usec_t) paused_until;
+}
+
+int mode_save(const struct names *n, const struct remembered_mode *m) {
+        return save(n->state_dir, MODE,
+                json_pack("{s:s, s:I}", "mode", role_mode_name(m->mode), "paused_until",
+                        m->paused_until == USEC_INFINITY ? (json_int_t) -1 : (json_int_t) m->paused_until));
+}
+
+int promotion_hint(const struct names *n, bool promoting) {
+        _cleanup_free_ char *path = join(n->runtime_dir, PROMOTION_HINT);
+        int fd;
+
+        if (!path)
+                return -ENOMEM;
+        if (!promoting)
+                return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+        if (fd < 0)
+                return -errno;
+        close(fd);
+        return 0;
+}

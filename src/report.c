@@ -1,0 +1,301 @@
+/* A transition becomes a journal entry; see report.h. */
+#include "report.h"
+
+#include <string.h>
+#include <sys/uio.h>
+#include <systemd/sd-journal.h>
+
+#include "log.h"
+
+#define SAY(...) appendf(buf, MESSAGE_MAX, __VA_ARGS__)
+
+typedef void (*say_t)(const struct story *s, char *buf);
+
+static void append_span(char *buf, usec_t span) {
+        char text[SPAN_MAX];
+
+        SAY("%s", format_span(text, span));
+}
+
+static void say_promoting(const struct story *s, char *buf) {
+        if (s->mode == MODE_DRILL)
+                SAY("A drill: starting %s. The primary is not touched.", s->unit);
+        else if (s->mode == MODE_PINNED)
+                SAY("Promoting, as somebody asked: starting %s.", s->unit);
+        else
+                SAY("The primary %s is down (%s). Promoting: starting %s.", s->primary, s->reason, s->unit);
+}
+
+static void say_adopted(const struct story *s, char *buf) {
+        SAY("The primary %s is down (%s). %s runs here already, started by somebody else. It is ours from now on, and is "
+            "stopped when the primary is back.",
+                s->primary, s->reason, s->unit);
+}
+
+static void say_promoted(const struct story *s, char *buf) {
+        if (s->blackout == USEC_INFINITY) {
+                SAY("Promoted: the gateway here answers");
+                if (s->booting != USEC_INFINITY) {
+                        SAY(", ");
+                        append_span(buf, s->booting);
+                        SAY(" after it was started");
+                }
+                SAY(s->by_hand ? "."
+                               : ". For how long nobody could be reached is not known: no check of the primary had "
+                                 "been good since this daemon started.");
+                return;
+        }
+        SAY("Promoted: the gateway here answers after ");
+        append_span(buf, s->blackout);
+        SAY(" at most, since the last good check: ");
+        append_span(buf, s->counting);
+        SAY(" for counting failures, ");
+        append_span(buf, s->syncing);
+        SAY(" for the sync, ");
+        append_span(buf, s->booting);
+        SAY(" for the gateway to start.");
+}
+
+static void say_start_failed(const struct story *s, char *buf) {
+        SAY("%s does not start: %s. Nobody can be reached until it does. It is tried again, after 5 s at first and every 5 "
+            "min at last, for as long as the primary is down. See `systemctl status %s` and `openclaw-failover doctor`.",
+                s->unit, s->trouble, s->unit);
+}
+
+static void say_start_slow(const struct story *s, char *buf) {
+        SAY("The gateway was started ");
+        append_span(buf, s->start_timeout);
+        SAY(" ago and has not answered yet. Some take long: it is waited for still. See `journalctl -u %s`.",
+                s->unit);
+}
+
+static void say_port_taken(const struct story *s, char *buf) {
+        SAY("Port %u here is taken by %s, so %s cannot answer there. Stop whoever it is (`ss -ltnp sport = :%u` as root "
+            "names the process); the rest goes on by itself.",
+                s->port, s->holder, s->unit, s->port);
+}
+
+static void say_silent(const struct story *s, char *buf) {
+        SAY("The promoted gateway does not answer: %s.", s->trouble);
+        if (s->hang_timeout > 0) {
+                SAY(" If that goes on for ");
+                append_span(buf, s->hang_timeout);
+                SAY(", it is stopped and started.");
+        }
+}
+
+static void say_answers(const struct story *s _unused_, char *buf) {
+        SAY("The promoted gateway answers again.");
+}
+
+static void say_hung(const struct story *s, char *buf) {
+        SAY("The promoted gateway has not answered for ");
+        append_span(buf, s->hang_timeout);
+        SAY(": stopping and starting %s.", s->unit);
+}
+
+static void say_lost(const struct story *s, char *buf) {
+        SAY("The promoted gateway is gone: %s, and systemd does not restart it. It is started again, after 5 s at first "
+            "and every 5 min at last. See `systemctl status %s`.",
+                s->trouble, s->unit);
+}
+
+static void say_held(const struct story *s, char *buf) {
+        SAY("Somebody stopped %s. This standby holds back until the primary has been up. To let it promote again before: "
+            "`openclaw-failover auto`.",
+                s->unit);
+}
+
+static void say_demoting(const struct story *s, char *buf) {
+        if (s->mode == MODE_DRILL_OVER)
+                SAY("The drill ends: stopping %s.", s->unit);
+        else if (s->mode == MODE_HELD)
+                SAY("Demoting, as somebody asked: stopping %s.", s->unit);
+        else
+                SAY("The primary %s is back. Demoting: stopping %s.", s->primary, s->unit);
+}
+
+static void say_draining(const struct story *s, char *buf) {
+        SAY("%s is still stopping. A gateway finishes what it is doing first, which may take over five minutes.",
+                s->unit);
+}
+
+static void say_stop_failed(const struct story *s, char *buf) {
+        SAY("%s could not be stopped: %s. It is tried again, after 5 s at first and every 5 min at last. By hand: "
+            "`systemctl stop %s`.",
+                s->unit, s->trouble, s->unit);
+}
+
+static void say_killed(const struct story *s, char *buf) {
+        SAY("The primary is down again and %s has not stopped within ", s->unit);
+        append_span(buf, s->drain_patience);
+        SAY(": killing it, to start it anew.");
+}
+
+static void say_demoted(const struct story *s, char *buf) {
+        SAY("Back on standby");
+        if (s->promoted != USEC_INFINITY) {
+                SAY(", after having been promoted for ");
+                append_span(buf, s->promoted);
+        }
+        SAY(". %s is stopped.", s->unit);
+}
+
+static void say_left_over(const struct story *s, char *buf) {
+        SAY("%s is stopped, but port %u is still answered, by %s. Nothing is done about it: `ss -ltnp sport = :%u` as root "
+            "names the process.",
+                s->unit, s->port, s->holder, s->port);
+}
+
+static void say_foreign(const struct story *s, char *buf) {
+        SAY("%s runs, but not by our hand: somebody else started it. It is left alone, and is taken over only if the "
+            "primary goes down.",
+                s->unit);
+}
+
+static void say_resumed(const struct story *s, char *buf) {
+        SAY("Carrying on where this daemon stopped: %s.", role_state_name(s->to));
+}
+
+static void say_hold_over(const struct story *s _unused_, char *buf) {
+        SAY("The primary has been up: this standby no longer holds back (mode auto).");
+}
+
+static void say_pause_over(const struct story *s _unused_, char *buf) {
+        SAY("The pause is over.");
+}
+
+static void say_drill_answered(const struct story *s, char *buf) {
+        SAY("The drill has passed: the gateway here answered");
+        if (s->booting != USEC_INFINITY) {
+                SAY(" ");
+                append_span(buf, s->booting);
+                SAY(" after it was started");
+        }
+        SAY(".");
+}
+
+static void say_drill_failed(const struct story *s, char *buf) {
+        SAY("The drill has failed: %s does not start (%s). A failover would fail the same way. See `systemctl status %s` "
+            "and `openclaw-failover doctor`.",
+                s->unit, s->trouble, s->unit);
+}
+
+static void say_drill_real(const struct story *s, char *buf) {
+        SAY("The primary %s went down during the drill (%s): this is a failover now.", s->primary,
+                s->reason);
+}
+
+static void say_drill_over(const struct story *s _unused_, char *buf) {
+        SAY("The drill is over.");
+}
+
+static const struct {
+        const char *name;
+        const char *id;
+        int level;
+        say_t say;
+} events[_EVENT_MAX] = {
+        [EVENT_PROMOTING] = { "promoting", "4995ddfa8fb24e20bd567cbd085a2a9e", LOG_NOTICE, say_promoting },
+        [EVENT_ADOPTED] = { "adopted", "1cb07c7025344cd6b665453f2d368e0a", LOG_NOTICE, say_adopted },
+        [EVENT_PROMOTED] = { "promoted", "3571b4ef568a42ab814df305a1ea2bfb", LOG_NOTICE, say_promoted },
+        [EVENT_START_FAILED] = { "start-failed", "bc1943304d45469ea9301fdd51b70b43", LOG_ERR,
+                say_start_failed },
+        [EVENT_START_SLOW] = { "start-slow", "a6153a5c942240599222e67583408d05", LOG_WARNING,
+                say_start_slow },
+        [EVENT_PORT_TAKEN] = { "port-taken", "2e885d6fcb474b9f87e4642a5a5c4c1d", LOG_ERR, say_port_taken },
+        [EVENT_SILENT] = { "silent", "5159671d471148a9bb0e83db645c976e", LOG_WARNING, say_silent },
+        [EVENT_ANSWERS] = { "answers", "5dccb75e72064684810b0d133cbe541c", LOG_NOTICE, say_answers },
+        [EVENT_HUNG] = { "hung", "c3cb5291065c4baab2a9de3e325bdcec", LOG_ERR, say_hung },
+        [EVENT_LOST] = { "lost", "3ed644a34e6b4c11bf0702c656caa036", LOG_ERR, say_lost },
+        [EVENT_HELD] = { "held", "3f2504bd7e6e42e8a6afae9dcbb00a56", LOG_WARNING, say_held },
+        [EVENT_DEMOTING] = { "demoting", "c95ce922b78740ffa04a756bff4c9fa9", LOG_NOTICE, say_demoting },
+        [EVENT_DRAINING] = { "draining", "d7513a14673d412d890651fed1f119f7", LOG_NOTICE, say_draining },
+        [EVENT_STOP_FAILED] = { "stop-failed", "d071d0e8d9de43ad872c0d2aca8efdfa", LOG_ERR,
+                say_stop_failed },
+        [EVENT_KILLED] = { "killed", "c9376ad6c07642638bc405d686df24d4", LOG_WARNING, say_killed },
+        [EVENT_DEMOTED] = { "demoted", "eaef354cc3d04680aa99a3a525ef427a", LOG_NOTICE, say_demoted },
+        [EVENT_LEFT_OVER] = { "left-over", "f1033d48426142e2bf965707f3b52c10", LOG_WARNING, say_left_over },
+        [EVENT_FOREIGN] = { "foreign", "eae251a7353d448e9cc94229eeace1ef", LOG_NOTICE, say_foreign },
+        [EVENT_RESUMED] = { "resumed", "65e854829e234d0daba71a95f0bdb4ea", LOG_NOTICE, say_resumed },
+        [EVENT_HOLD_OVER] = { "hold-over", "d319b2b1aa7e48949dd5a1dcb62e70ac", LOG_NOTICE, say_hold_over },
+        [EVENT_PAUSE_OVER] = { "pause-over", "ed4b574f70e34edfb61d196a979e1a69", LOG_NOTICE,
+                say_pause_over },
+        [EVENT_DRILL_ANSWERED] = { "drill-answered", "29243962c2dc438e871d00fe56fb796a", LOG_NOTICE,
+                say_drill_answered },
+        [EVENT_DRILL_FAILED] = { "drill-failed", "69c4e1a51d904a3d995aeebc4cdef58d", LOG_ERR,
+                say_drill_failed },
+        [EVENT_DRILL_REAL] = { "drill-real", "9ec3d86f748040a38ca4b80cfe90393a", LOG_WARNING,
+                say_drill_real },
+        [EVENT_DRILL_OVER] = { "drill-over", "d6ada21c01174e4fb1e4336bb65e47de", LOG_NOTICE,
+                say_drill_over },
+};
+
+const char *report_event_name(enum role_event event) {
+        return events[event].name;
+}
+
+const char *report_message_id(enum role_event event) {
+        return events[event].id;
+}
+
+int report_level(enum role_event event) {
+        return events[event].level;
+}
+
+char *report_say(enum role_event event, const struct story *s, char buf[static MESSAGE_MAX]) {
+        buf[0] = '\0';
+        events[event].say(s, buf);
+        return buf;
+}
+
+/* The fields of one entry, collected for sd_journal_sendv(3). */
+struct entry {
+        struct iovec fields[24];
+        char texts[24][MESSAGE_MAX + 64];
+        int n;
+};
+
+static void add(struct entry *e, const char *format, ...) _printf_(2, 3);
+static void add(struct entry *e, const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        (void) vsnprintf(e->texts[e->n], sizeof e->texts[0], format, ap);
+        va_end(ap);
+        e->fields[e->n] = (struct iovec){ .iov_base = e->texts[e->n], .iov_len = strlen(e->texts[e->n]) };
+        e->n++;
+}
+
+static void add_span(struct entry *e, const char *field, usec_t span) {
+        if (span != USEC_INFINITY)
+                add(e, "%s=%" PRIu64, field, span);
+}
+
+void report_send(const struct names *n, enum role_event event, const struct story *s, const char *message) {
+        struct entry e = {};
+
+        add(&e, "MESSAGE=%s", message);
+        add(&e, "MESSAGE_ID=%s", events[event].id);
+        add(&e, "PRIORITY=%d", events[event].level);
+        add(&e, "SYSLOG_IDENTIFIER=openclaw-failover");
+        add(&e, "FAILOVER_INSTANCE=%s", n->instance);
+        add(&e, "FAILOVER_EVENT=%s", events[event].name);
+        add(&e, "FAILOVER_FROM=%s", role_state_name(s->from));
+        add(&e, "FAILOVER_TO=%s", role_state_name(s->to));
+        add(&e, "FAILOVER_MODE=%s", role_mode_name(s->mode));
+        add(&e, "FAILOVER_REASON=%s", s->reason);
+        add(&e, "FAILOVER_PRIMARY=%s", s->primary);
+        add(&e, "FAILOVER_UNIT=%s", s->unit);
+        if (event == EVENT_PROMOTED) {
+                add_span(&e, "FAILOVER_BLACKOUT_USEC", s->blackout);
+                add_span(&e, "FAILOVER_COUNTING_USEC", s->counting);
+                add_span(&e, "FAILOVER_SYNC_USEC", s->syncing);
+                add_span(&e, "FAILOVER_BOOT_USEC", s->booting);
+        }
+        if (event == EVENT_DEMOTED)
+                add_span(&e, "FAILOVER_PROMOTED_USEC", s->promoted);
+
+        if (!log_to_journal() || sd_journal_sendv(e.fields, e.n) < 0)
+                log_line(events[event].level, "%s", message);
+}

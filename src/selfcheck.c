@@ -1,0 +1,177 @@
+/* Checks the standby's own gateway; see selfcheck.h. */
+#include "selfcheck.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "link.h"
+#include "log.h"
+#include "probe.h"
+
+#define DEFAULT_PORT 18789
+#define DEFAULT_PATH "/health"
+/* A refused connection costs a tenth of a millisecond, so this costs next to nothing and adds as little to a blackout. */
+#define EAGER_INTERVAL (40 * USEC_PER_MSEC)
+/* A single answer is not believed, so the next question follows at once. */
+#define CONFIRM_INTERVAL (5 * USEC_PER_MSEC)
+/* Nobody is far away here: who is silent for this long does not answer. */
+#define TIMEOUT_MAX (2 * USEC_PER_SEC)
+
+struct selfcheck {
+        struct http *http;
+        const struct config *config;
+        selfcheck_done_t done;
+        void *userdata;
+        sd_event_source *timer;
+        enum selfcheck_pace pace;
+        struct probe *probe; /* of the address under way */
+        bool on_tailnet;     /* it is the second one */
+        struct check first;  /* what the first one said */
+        unsigned port;
+};
+
+static void next_in(struct selfcheck *s, usec_t span) {
+        (void) sd_event_source_set_time_relative(s->timer, span);
+        (void) sd_event_source_set_enabled(s->timer, SD_EVENT_ONESHOT);
+}
+
+static void schedule(struct selfcheck *s, const struct check *check) {
+        if (s->pace == SELFCHECK_STEADY)
+                next_in(s, s->config->primary.check_interval);
+        else if (s->pace == SELFCHECK_EAGER)
+                next_in(s, check->verdict == VERDICT_UP ? CONFIRM_INTERVAL : EAGER_INTERVAL);
+}
+
+static void finish(struct selfcheck *s, const struct check *check) {
+        schedule(s, check);
+        s->done(s, check, s->userdata);
+}
+
+static void on_checked(struct probe *p, const struct check *check, void *userdata);
+
+static int start(struct selfcheck *s, const char *url) {
+        _cleanup_(probe_freep) struct probe *probe = NULL;
+        int r;
+
+        r = probe_new(s->http,
+                &(struct probe_target){
+                        .url = url,
+                        .scheme = SCHEME_HTTP,
+                        .expect = s->config->primary.expect,
+                        .timeout = MIN(s->config->primary.timeout, TIMEOUT_MAX),
+                },
+                &probe);
+        if (r < 0)
+                return r;
+        r = probe_start(probe, on_checked, s);
+        if (r < 0)
+                return r;
+        probe_free(s->probe);
+        s->probe = TAKE(probe);
+        return 0;
+}
+
+/* bind: tailnet listens on loopback too in today's OpenClaw, but not in older ones. */
+static bool try_tailnet(struct selfcheck *s) {
+        _cleanup_free_ char *url = NULL;
+        char address[64];
+
+        if (s->config->gateway.url || s->on_tailnet || link_tailnet_address(address, sizeof address) < 0)
+                return false;
+        url = probe_url(SCHEME_HTTP, address, s->port, DEFAULT_PATH);
+        if (!url)
+                return false;
+        s->on_tailnet = true;
+        return start(s, url) >= 0;
+}
+
+static void on_checked(struct probe *p _unused_, const struct check *check, void *userdata) {
+        struct selfcheck *s = userdata;
+
+        if (check->verdict == VERDICT_UP) {
+                finish(s, check);
+                return;
+        }
+        if (!s->on_tailnet)
+                s->first = *check;
+        if (!try_tailnet(s))
+                finish(s, s->first.connected ? &s->first : check);
+}
+
+static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
+        struct selfcheck *s = userdata;
+        _cleanup_free_ char *loopback = NULL;
+        const char *url = s->config->gateway.url;
+        int r;
+
+        if (!url)
+                url = loopback = probe_url(SCHEME_HTTP, "127.0.0.1", s->port, DEFAULT_PATH);
+        s->on_tailnet = false;
+        r = url ? start(s, url) : -ENOMEM;
+        if (r < 0) {
+                log_error("Cannot check the gateway here: %s.", strerror(-r));
+                next_in(s, s->config->primary.check_interval);
+        }
+        return 0;
+}
+
+void selfcheck_pace(struct selfcheck *s, enum selfcheck_pace pace) {
+        enum selfcheck_pace before = s->pace;
+
+        s->pace = pace;
+        if (pace == SELFCHECK_OFF) {
+                s->probe = probe_free(s->probe);
+                (void) sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
+        } else if (pace > before && (!s->probe || !probe_is_running(s->probe)))
+                next_in(s, 0);
+}
+
+/* The port of an http URL that the configuration has accepted. */
+static unsigned port_of(const char *url) {
+        const char *host = strstr(url, "://"), *end, *colon;
+        unsigned port;
+
+        host = host ? host + 3 : url;
+        end = host + strcspn(host, "/?#");
+        for (colon = end; colon > host && *colon != ':' && *colon != ']'; colon--)
+                ;
+        if (*colon == ':' && sscanf(colon, ":%u", &port) == 1)
+                return port;
+        return strncmp(url, "https:", 6) == 0 ? 443 : 80;
+}
+
+int selfcheck_new(struct http *h, const struct config *c, selfcheck_done_t done, void *userdata,
+        struct selfcheck **ret) {
+        _cleanup_(selfcheck_freep) struct selfcheck *s = NULL;
+        int r;
+
+        s = calloc(1, sizeof *s);
+        if (!s)
+                return -ENOMEM;
+        s->http = h;
+        s->config = c;
+        s->done = done;
+        s->userdata = userdata;
+        s->port = c->gateway.url ? port_of(c->gateway.url) : DEFAULT_PORT;
+        r = sd_event_add_time_relative(http_event(h), &s->timer, CLOCK_BOOTTIME, 0, 1, on_timer, s);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        *ret = TAKE(s);
+        return 0;
+}
+
+struct selfcheck *selfcheck_free(struct selfcheck *s) {
+        if (!s)
+                return NULL;
+        sd_event_source_disable_unref(s->timer);
+        probe_free(s->probe);
+        free(s);
+        return NULL;
+}
+
+unsigned selfcheck_port(const struct selfcheck *s) {
+        return s->port;
+}
