@@ -16,7 +16,11 @@ usec_t now_usec(clockid_t clock) {
 }
 
 char *format_span(char buf[static SPAN_MAX], usec_t span) {
-        uint64_t s = span / USEC_PER_SEC;
+        uint64_t s;
+
+        if (span >= 59950 * USEC_PER_MSEC && span < USEC_PER_MINUTE)
+                span = USEC_PER_MINUTE; /* or it would be "60.0 s" */
+        s = span / USEC_PER_SEC;
 
         if (span < 995 * USEC_PER_MSEC)
                 (void) snprintf(buf, SPAN_MAX, "%" PRIu64 " ms", (span + 500) / USEC_PER_MSEC);
