@@ -27,7 +27,7 @@ LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES))
 OBJECTS = $(patsubst src/%.c,$(BUILD)/src/%.o,$(filter-out src/main.c,$(wildcard src/*.c)))
 UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: all unit lab
+.PHONY: all unit lab check unit-check sanitize-check demo lint lint-format lint-clang lint-tidy lint-cppcheck lint-scripts
 all: $(BUILD)/openclaw-failover
 unit: $(UNIT_TESTS)
 lab: $(BUILD)/tests/gateway
@@ -53,5 +53,53 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/failover.a
 $(BUILD)/tests/gateway: tests/gateway.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) $(if $(WERROR),-Werror) -O2 -g -pthread -static -o $@ $<
+
+# Tests. TESTS, K and JOBS choose some of them: see tests/run.
+
+# As root it brings what it needs, so that it works on a bare clone.
+check:
+	@test "$$(id -u)" != 0 || $(MAKE) --no-print-directory deps
+	@BUILD=$(BUILD) tests/run $(TESTS)
+
+unit-check:
+	@BUILD=$(BUILD) tests/run unit
+
+# Unit tests with AddressSanitizer and UBSan; TESTS=system, as root, takes the daemon through the lab with them.
+sanitize-check:
+	@SANITIZE=1 BUILD=build-sanitize tests/run $(or $(TESTS),unit)
+
+demo: deps
+	@$(MAKE) --no-print-directory all lab
+	@tests/demo
+
+C_FILES = $(wildcard src/*.c include/*.h tests/*.c tests/*/*.c)
+SCRIPTS = $(wildcard tests/run tests/demo tests/*.py tests/*/*.py)
+needs = command -v $(1) >/dev/null || { echo "skipped: $(1) is not installed"; exit 0; }
+
+lint: lint-format lint-clang lint-tidy lint-cppcheck lint-scripts
+
+# Versions of clang-format disagree with each other: one of them decides.
+lint-format:
+	@$(call needs,clang-format); \
+	clang-format --version | grep -q 'version 14\.' || { echo 'skipped: not clang-format 14'; exit 0; }; \
+	clang-format --dry-run -Werror $(C_FILES)
+
+lint-clang:
+	@$(call needs,clang); $(MAKE) --no-print-directory CC=clang WERROR=1 BUILD=$(BUILD)/clang all unit lab
+
+lint-tidy:
+	@$(call needs,clang-tidy); \
+	printf '%s\n' $(wildcard src/*.c tests/gateway.c) | \
+		xargs -P "$$(nproc)" -I FILE clang-tidy --quiet FILE -- -Iinclude -std=gnu17 -D_GNU_SOURCE \
+		-DVERSION='"$(VERSION)"' $(shell $(PKG_CONFIG) --cflags $(PACKAGES)) 2>/dev/null
+
+lint-cppcheck:
+	@$(call needs,cppcheck); \
+	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --suppress=memleak \
+		--suppress=resourceLeak -Iinclude --error-exitcode=1 -j "$$(nproc)" src tests
+
+lint-scripts:
+	@bash -n .ci/run
+	@python3 -c 'import ast, sys; [ast.parse(open(name).read(), name) for name in sys.argv[1:]]' $(SCRIPTS)
 
 -include $(wildcard $(BUILD)/src/*.d $(BUILD)/tests/*.d)
