@@ -1,8 +1,8 @@
 /* HTTP requests on an sd-event loop, through libcurl's multi-socket interface (libcurl-multi(3)). Nothing
  * here blocks.
  *
- * Every request asks the very machine its URL names, afresh: no proxy, no redirect, no .netrc, no reuse of a
- * connection, nothing remembered between two requests (HSTS, Alt-Svc, DNS), HTTP/1.1 over http or https
+ * Every request asks the very machine its URL names, afresh: no proxy, no redirect, no .netrc, no reuse of
+ * a connection, nothing remembered between two requests (HSTS, Alt-Svc, DNS), HTTP/1.1 over http or https
  * only. */
 #pragma once
 
@@ -15,8 +15,8 @@ struct http;
 struct http_request;
 
 /* Called once for each request started, unless it is cancelled first, from the loop and never from inside
- * http_request_start(). R may be started again, cancelled or freed in it; the struct http may not be freed.
- * */
+ * http_request_start(). R may be started again, cancelled or freed in it; the struct http may not be
+ * freed. */
 typedef void (*http_done_t)(struct http_request *r, CURLcode result, void *userdata);
 
 /* 0 or a negative errno. All requests must be freed before H is. */
@@ -30,13 +30,17 @@ int http_request_new(struct http *h, http_done_t done, void *userdata, struct ht
 struct http_request *http_request_free(struct http_request *r); /* cancels it first */
 DEFINE_CLEANUP(struct http_request *, http_request_free)
 
-/* Its easy handle, owned by R, to set CURLOPT_URL, CURLOPT_TIMEOUT_MS (none is set), CURLOPT_POSTFIELDS … on
- * before a start, and to ask with curl_easy_getinfo() after the end. CURLOPT_PRIVATE is taken. Without a
- * CURLOPT_WRITEFUNCTION the answer's body is thrown away. */
+/* Its easy handle, owned by R, to set CURLOPT_URL, CURLOPT_TIMEOUT_MS (none is set), CURLOPT_POSTFIELDS …
+ * on before a start, and to ask with curl_easy_getinfo() after the end. CURLOPT_PRIVATE is taken. Without
+ * a CURLOPT_WRITEFUNCTION the answer's body is thrown away. */
 CURL *http_request_easy(struct http_request *r);
 
-/* 0, -EBUSY if it is under way, another negative errno. Everything but a wrong call is told to the callback.
- * */
+/* 0, -EBUSY if it is under way, another negative errno. Everything but a wrong call is told to the
+ * callback. */
 int http_request_start(struct http_request *r);
 /* The callback is not called any more. Harmless when nothing is under way. */
 void http_request_cancel(struct http_request *r);
+
+/* Whether name servers are silent and enough threads wait for them already (libcurl starts one for each
+ * name, and leaves it behind when its request ends): a name should not be asked for now. */
+bool http_resolver_is_stuck(void);

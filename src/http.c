@@ -1,0 +1,271 @@
+/* libcurl's multi-socket interface on an sd-event loop; see http.h.
+ *
+ * libcurl says which sockets it waits for (on_socket) and until when (on_timer); the loop tells it what
+ * happened (drive). Neither function may call back into libcurl (libcurl-errors(3):
+ * CURLM_RECURSIVE_API_CALL), so on_timer notes that libcurl wants to go on at once, and drive() does so.
+ * What ended is delivered from deliver(), which is only ever called by the loop. */
+#include "http.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+
+struct http {
+        sd_event *event;
+        CURLM *multi;
+        sd_event_source *timer;
+        sd_event_source *deferred; /* delivers what ended inside http_request_start() */
+        bool go_on;                /* libcurl asked for a timeout of 0 */
+        int n_running;             /* requests that we started and have not delivered */
+};
+
+struct http_request {
+        struct http *http;
+        CURL *easy;
+        http_done_t done;
+        void *userdata;
+        bool running;
+};
+
+/* More rounds than any request needs in a row; the rest waits for the loop, which other sources share. */
+#define ROUNDS_MAX 8
+
+/* Lets libcurl work, on FD that is ready as MASK says (CURL_SOCKET_TIMEOUT: on what time is up for).
+ * Returns how many transfers are still going on. */
+static int drive(struct http *h, curl_socket_t fd, int mask) {
+        int still = 0;
+
+        h->go_on = false;
+        (void) curl_multi_socket_action(h->multi, fd, mask, &still);
+        for (unsigned i = 0; h->go_on && i < ROUNDS_MAX; i++) {
+                h->go_on = false;
+                (void) curl_multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, &still);
+        }
+        return still;
+}
+
+static void detach(struct http_request *r) {
+        (void) curl_multi_remove_handle(r->http->multi, r->easy);
+        r->running = false;
+        r->http->n_running--;
+}
+
+static void deliver(struct http *h) {
+        struct CURLMsg *m;
+        int left;
+
+        while ((m = curl_multi_info_read(h->multi, &left))) {
+                CURLcode result = m->data.result; /* M is gone once its handle is removed */
+                struct http_request *r;
+
+                if (m->msg != CURLMSG_DONE ||
+                        curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &r) != CURLE_OK)
+                        continue;
+                detach(r);
+                r->done(r, result, r->userdata);
+        }
+}
+
+static int on_io(_unused_ sd_event_source *s, int fd, uint32_t revents, void *userdata) {
+        struct http *h = userdata;
+        int mask = 0;
+
+        /* An error or a hang-up makes a socket readable and writable: reading or writing tells which error
+         * it is, while CURL_CSELECT_ERR alone would only tell that there is one. */
+        if (revents & (EPOLLIN | EPOLLERR | EPOLLHUP))
+                mask |= CURL_CSELECT_IN;
+        if (revents & (EPOLLOUT | EPOLLERR | EPOLLHUP))
+                mask |= CURL_CSELECT_OUT;
+        (void) drive(h, fd, mask);
+        deliver(h);
+        return 0;
+}
+
+static int on_time(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *userdata) {
+        struct http *h = userdata;
+
+        (void) drive(h, CURL_SOCKET_TIMEOUT, 0);
+        deliver(h);
+        return 0;
+}
+
+static int on_deferred(_unused_ sd_event_source *s, void *userdata) {
+        deliver(userdata);
+        return 0;
+}
+
+/* CURLMOPT_SOCKETFUNCTION(3). An error here makes libcurl fail the transfer. */
+static int on_socket(
+        _unused_ CURL *easy, curl_socket_t fd, int what, void *userdata, void *socket_userdata) {
+        struct http *h = userdata;
+        sd_event_source *s = socket_userdata;
+        uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0);
+
+        if (what == CURL_POLL_REMOVE) {
+                (void) sd_event_source_disable_unref(s);
+                return 0;
+        }
+        if (s)
+                return sd_event_source_set_io_events(s, events) < 0 ? -1 : 0;
+        if (sd_event_add_io(h->event, &s, fd, events, on_io, h) < 0)
+                return -1;
+        (void) curl_multi_assign(h->multi, fd, s);
+        return 0;
+}
+
+/* CURLMOPT_TIMERFUNCTION(3): one timer for the whole multi handle, -1 deletes it. It is set for 0 as well,
+ * since not everything that makes libcurl ask is followed by drive(). */
+static int on_timer(_unused_ CURLM *multi, long timeout_ms, void *userdata) {
+        struct http *h = userdata;
+
+        h->go_on = timeout_ms == 0;
+        if (timeout_ms < 0)
+                return sd_event_source_set_enabled(h->timer, SD_EVENT_OFF) < 0 ? -1 : 0;
+        if (sd_event_source_set_time_relative(h->timer, (usec_t) timeout_ms * USEC_PER_MSEC) < 0 ||
+                sd_event_source_set_enabled(h->timer, SD_EVENT_ONESHOT) < 0)
+                return -1;
+        return 0;
+}
+
+int http_new(sd_event *event, struct http **ret) {
+        _cleanup_(http_freep) struct http *h = NULL;
+        int r;
+
+        if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+                return -ENOMEM;
+        h = calloc(1, sizeof *h);
+        if (!h) {
+                curl_global_cleanup();
+                return -ENOMEM;
+        }
+        h->event = sd_event_ref(event);
+        h->multi = curl_multi_init();
+        if (!h->multi)
+                return -ENOMEM;
+        (void) curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+        (void) curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
+        (void) curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+        (void) curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
+
+        /* CLOCK_MONOTONIC is what libcurl counts with: with another clock the timer would come early after
+         * a suspend. */
+        r = sd_event_add_time_relative(event, &h->timer, CLOCK_MONOTONIC, 0, USEC_PER_MSEC, on_time, h);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(h->timer, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_defer(event, &h->deferred, on_deferred, h);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(h->deferred, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        *ret = TAKE(h);
+        return 0;
+}
+
+struct http *http_free(struct http *h) {
+        if (!h)
+                return NULL;
+        assert(h->n_running == 0);
+        if (h->multi)
+                (void) curl_multi_cleanup(h->multi);
+        (void) sd_event_source_disable_unref(h->deferred);
+        (void) sd_event_source_disable_unref(h->timer);
+        (void) sd_event_unref(h->event);
+        free(h);
+        curl_global_cleanup();
+        return NULL;
+}
+
+sd_event *http_event(struct http *h) {
+        return h->event;
+}
+
+static size_t throw_away(_unused_ char *data, _unused_ size_t size, size_t n, _unused_ void *userdata) {
+        return n;
+}
+
+static CURL *new_easy(void) {
+        CURL *easy = curl_easy_init();
+
+        if (!easy)
+                return NULL;
+        (void) curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+        /* Without it the end of a request waits for getaddrinfo(3), as long as a name server is silent. */
+        (void) curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+        (void) curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+        (void) curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* nor one from the environment */
+        (void) curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+        (void) curl_easy_setopt(easy, CURLOPT_NETRC, (long) CURL_NETRC_IGNORED);
+        (void) curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
+        (void) curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+        (void) curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+        (void) curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
+        (void) curl_easy_setopt(
+                easy, CURLOPT_TCP_NODELAY, 0L); /* a request is one segment: a system call saved */
+        (void) curl_easy_setopt(easy, CURLOPT_USERAGENT, "openclaw-failover/" VERSION);
+        (void) curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, throw_away);
+        return easy;
+}
+
+int http_request_new(struct http *h, http_done_t done, void *userdata, struct http_request **ret) {
+        _cleanup_(http_request_freep) struct http_request *r = calloc(1, sizeof *r);
+
+        if (!r)
+                return -ENOMEM;
+        r->http = h;
+        r->done = done;
+        r->userdata = userdata;
+        r->easy = new_easy();
+        if (!r->easy)
+                return -ENOMEM;
+        (void) curl_easy_setopt(r->easy, CURLOPT_PRIVATE, r);
+        *ret = TAKE(r);
+        return 0;
+}
+
+struct http_request *http_request_free(struct http_request *r) {
+        if (!r)
+                return NULL;
+        http_request_cancel(r);
+        curl_easy_cleanup(r->easy);
+        free(r);
+        return NULL;
+}
+
+CURL *http_request_easy(struct http_request *r) {
+        return r->easy;
+}
+
+int http_request_start(struct http_request *r) {
+        struct http *h = r->http;
+
+        if (r->running)
+                return -EBUSY;
+        if (curl_multi_add_handle(h->multi, r->easy) != CURLM_OK)
+                return -ENOMEM;
+        r->running = true;
+        h->n_running++;
+        /* At once: waiting for libcurl's timeout of 0 would cost another turn of the loop. If that ended a
+         * request, it is delivered from the loop: a caller is not called back while it starts something.
+         * */
+        if (drive(h, CURL_SOCKET_TIMEOUT, 0) < h->n_running)
+                (void) sd_event_source_set_enabled(h->deferred, SD_EVENT_ONESHOT);
+        return 0;
+}
+
+void http_request_cancel(struct http_request *r) {
+        if (r->running)
+                detach(r);
+}
+
+/* This many threads are no accident: without names to resolve there is one. */
+#define THREADS_MAX 8
+
+bool http_resolver_is_stuck(void) {
+        struct stat st;
+
+        /* The kernel adds the number of threads to a directory's two links (proc_task_getattr() in
+         * fs/proc/base.c). */
+        return stat("/proc/self/task", &st) == 0 && st.st_nlink > 2 + THREADS_MAX;
+}
