@@ -15,7 +15,7 @@ bool link_has_tailnet_address(void);
  * negative errno. */
 int link_tailnet_address(char *buf, size_t size);
 
-/* Whether this machine is certainly cut off: no interface has a carrier, and no default route leads over one
- * that works. Tunnels (tailscale0) always work, so they prove nothing. If so, WHY says it in words: "no
- * carrier on eth0 …". What cannot be found out is no evidence: false. */
+/* Whether this machine is certainly cut off: no interface has a carrier, and no default route leads over
+ * one that works. Tunnels (tailscale0) always work, so they prove nothing. If so, WHY says it in words:
+ * "no carrier on eth0 …". What cannot be found out is no evidence: false. */
 bool link_is_cut_off(char *why, size_t size);
