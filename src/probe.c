@@ -1,0 +1,367 @@
+/* One check of one gateway becomes a verdict with a reason; see probe.h.
+ *
+ * A check is one request or more within one deadline: first to /startupz, if that is asked at all, then to
+ * the health path. If the name does not resolve in half of the time, the last good address is asked in its
+ * place. */
+#include "probe.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "judge.h"
+#include "link.h"
+
+struct probe {
+        char *url, *startup_url;
+        char *host; /* of the URL, without brackets */
+        enum scheme scheme;
+        enum expect expect;
+        usec_t timeout;
+        struct http_request *request;
+        sd_event_source *patience; /* with the name servers; NULL: the host is an address */
+
+        char good[INET6_ADDRSTRLEN];    /* the address that last answered as it should; "": none yet */
+        struct curl_slist *good_option; /* the same for CURLOPT_CONNECT_TO */
+        bool startup_absent;            /* an older gateway; asked again after a failure */
+
+        /* The check under way. */
+        probe_done_t done; /* NULL: there is none */
+        void *userdata;
+        usec_t started;
+        bool asks_startup;
+        bool asks_good; /* the last good address, not the name */
+        bool is_stuck;  /* nobody can be asked: there is neither a resolver nor a good address */
+
+        /* The request under way. */
+        struct answer answer;
+        size_t received; /* headers and body */
+        char *body;
+};
+
+static void forget_answer(struct probe *p) {
+        free(TAKE(p->body));
+        p->received = 0;
+        p->answer = (struct answer){ 0 };
+}
+
+/* What is left of the time for libcurl: at least 1 ms, since 0 would be no limit. */
+static long time_left_ms(const struct probe *p) {
+        usec_t passed = now_usec(CLOCK_MONOTONIC) - p->started;
+
+        return passed + USEC_PER_MSEC < p->timeout ? (long) ((p->timeout - passed) / USEC_PER_MSEC) : 1;
+}
+
+/* Begins the request that is due. */
+static int ask(struct probe *p) {
+        CURL *easy = http_request_easy(p->request);
+        long ms = time_left_ms(p);
+
+        forget_answer(p);
+        p->answer.waited = (usec_t) ms * USEC_PER_MSEC;
+        p->answer.addressed = !p->patience || p->asks_good;
+        if (curl_easy_setopt(easy, CURLOPT_URL, p->asks_startup ? p->startup_url : p->url) != CURLE_OK)
+                return -ENOMEM;
+        (void) curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, ms);
+        (void) curl_easy_setopt(easy, CURLOPT_CONNECT_TO, p->asks_good ? p->good_option : NULL);
+        return http_request_start(p->request);
+}
+
+void probe_cancel(struct probe *p) {
+        http_request_cancel(p->request);
+        if (p->patience)
+                (void) sd_event_source_set_enabled(p->patience, SD_EVENT_OFF);
+        forget_answer(p);
+        p->done = NULL;
+}
+
+static void remember_address(struct probe *p) {
+        char option[INET6_ADDRSTRLEN + 8];
+        const char *address = NULL;
+        struct curl_slist *list;
+
+        (void) curl_easy_getinfo(http_request_easy(p->request), CURLINFO_PRIMARY_IP, &address);
+        if (!address || strlen(address) >= sizeof p->good || strcmp(p->good, address) == 0)
+                return;
+        (void) snprintf(option, sizeof option, strchr(address, ':') ? "::[%s]:" : "::%s:", address);
+        list = curl_slist_append(NULL, option);
+        if (!list)
+                return;
+        curl_slist_free_all(p->good_option);
+        p->good_option = list;
+        (void) strcpy(p->good, address);
+}
+
+static void finish(struct probe *p, struct check *c) {
+        bool failed = c->verdict == VERDICT_DOWN || c->verdict == VERDICT_UNCLEAR;
+        probe_done_t done = p->done;
+        void *userdata = p->userdata;
+
+        c->took = now_usec(CLOCK_MONOTONIC) - p->started;
+        if (failed) {
+                p->startup_absent = false;
+                if ((link_is_tailnet(p->host) || link_is_tailnet(p->good)) && !link_has_tailnet_address())
+                        judge_off_tailnet(c);
+        } else if (p->patience && !p->asks_good)
+                remember_address(p);
+        probe_cancel(p);
+        done(p, c, userdata);
+}
+
+/* The request has ended, or there was none: on to the next one, or to the end of the check. */
+static void conclude(struct probe *p, CURLcode code) {
+        struct check c = { 0 };
+
+        p->answer.code = code;
+        p->answer.body = p->body;
+        p->answer.instead = p->asks_good ? p->good : NULL;
+        if (p->asks_startup) {
+                enum startup s = judge_startup(&p->answer, &c);
+
+                if (s != STARTUP_DECIDES) {
+                        p->startup_absent = s == STARTUP_ABSENT;
+                        p->asks_startup = false;
+                        if (ask(p) >= 0)
+                                return;
+                        p->answer.code = CURLE_OUT_OF_MEMORY;
+                        judge(&p->answer, p->scheme, p->expect, &c);
+                }
+        } else
+                judge(&p->answer, p->scheme, p->expect, &c);
+        finish(p, &c);
+}
+
+static bool ask_good(struct probe *p) {
+        if (!p->good_option || p->asks_good)
+                return false;
+        http_request_cancel(p->request);
+        p->asks_good = true;
+        return ask(p) >= 0;
+}
+
+static void on_done(_unused_ struct http_request *r, CURLcode code, void *userdata) {
+        struct probe *p = userdata;
+        CURL *easy = http_request_easy(p->request);
+        curl_off_t connect = 0, first_byte = 0;
+        long error = 0;
+        char *type = NULL;
+
+        if (code == CURLE_COULDNT_RESOLVE_HOST && ask_good(p))
+                return;
+        (void) curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connect);
+        (void) curl_easy_getinfo(easy, CURLINFO_STARTTRANSFER_TIME_T, &first_byte);
+        (void) curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &error);
+        (void) curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type);
+        if (connect > 0)
+                p->answer.connected = true;
+        p->answer.began = first_byte > 0 || p->received > 0;
+        if (p->answer.error == 0)
+                p->answer.error = (int) error;
+        p->answer.content_type = type;
+        conclude(p, code);
+}
+
+static int on_patience(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *userdata) {
+        struct probe *p = userdata;
+
+        if (p->is_stuck)
+                conclude(p, CURLE_OPERATION_TIMEDOUT);
+        else if (!p->answer.addressed && p->good_option && !ask_good(p))
+                conclude(p, CURLE_OUT_OF_MEMORY);
+        return 0;
+}
+
+/* CURLOPT_OPENSOCKETFUNCTION(3): the first one also tells that the name is resolved. */
+static curl_socket_t on_open(void *userdata, _unused_ curlsocktype purpose, struct curl_sockaddr *a) {
+        struct probe *p = userdata;
+        int fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+
+        p->answer.addressed = true;
+        if (fd < 0)
+                p->answer.error = errno;
+        return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
+/* CURLOPT_CLOSESOCKETFUNCTION(3): libcurl takes a connection for one only after its TLS handshake; the
+ * kernel knows. */
+static int on_close(void *userdata, curl_socket_t fd) {
+        struct probe *p = userdata;
+        struct sockaddr_storage a;
+        socklen_t size = sizeof a;
+
+        if (p->answer.status == 0 && getpeername(fd, (struct sockaddr *) &a, &size) == 0)
+                p->answer.connected = true;
+        return close(fd);
+}
+
+/* Counts what comes; false if it is enough. */
+static bool count(struct probe *p, size_t n) {
+        p->received += n;
+        p->answer.too_long = p->received > ANSWER_MAX;
+        return !p->answer.too_long;
+}
+
+/* CURLOPT_HEADERFUNCTION(3): once for each line, with the empty one after them. */
+static size_t on_header(char *line, _unused_ size_t size, size_t n, void *userdata) {
+        struct probe *p = userdata;
+        long status = 0;
+
+        if (!count(p, n))
+                return CURL_WRITEFUNC_ERROR;
+        if (n > 2 || line[n - 1] != '\n' || (n == 2 && line[0] != '\r'))
+                return n;
+        (void) curl_easy_getinfo(http_request_easy(p->request), CURLINFO_RESPONSE_CODE, &status);
+        if (status < 200) /* an interim answer: the real one is still to come */
+                return n;
+        p->answer.status = (unsigned) status;
+        return p->asks_startup || judge_needs_body(p->answer.status, p->expect) ? n : CURL_WRITEFUNC_ERROR;
+}
+
+static size_t on_body(char *data, _unused_ size_t size, size_t n, void *userdata) {
+        struct probe *p = userdata;
+        char *body;
+
+        if (!count(p, n))
+                return CURL_WRITEFUNC_ERROR;
+        body = realloc(p->body, p->answer.length + n + 1);
+        if (!body)
+                return CURL_WRITEFUNC_ERROR;
+        (void) memcpy(body + p->answer.length, data, n);
+        p->answer.length += n;
+        p->body = body;
+        return n;
+}
+
+int probe_start(struct probe *p, probe_done_t done, void *userdata) {
+        int r = 0;
+
+        if (p->done)
+                return -EBUSY;
+        p->done = done;
+        p->userdata = userdata;
+        p->started = now_usec(CLOCK_MONOTONIC);
+        p->asks_startup = p->startup_url && !p->startup_absent;
+        p->asks_good = p->is_stuck = false;
+        if (p->patience) {
+                bool no_resolver = http_resolver_is_stuck();
+
+                p->asks_good = no_resolver && p->good_option;
+                p->is_stuck = no_resolver && !p->good_option;
+                r = sd_event_source_set_time_relative(p->patience, p->is_stuck ? 0 : p->timeout / 2);
+                if (r >= 0)
+                        r = sd_event_source_set_enabled(p->patience, SD_EVENT_ONESHOT);
+        }
+        if (r >= 0 && !p->is_stuck)
+                r = ask(p);
+        if (r < 0)
+                probe_cancel(p);
+        return r;
+}
+
+bool probe_is_running(const struct probe *p) {
+        return p->done;
+}
+
+/* The host of URL without brackets: 0, -EINVAL if URL is none. */
+static int url_host(const char *url, char **ret) {
+        CURLU *u = curl_url();
+        char *host = NULL;
+        int r = -ENOMEM;
+
+        if (u && curl_url_set(u, CURLUPART_URL, url, 0) != CURLUE_OK)
+                r = -EINVAL;
+        else if (u && curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
+                size_t n = strlen(host);
+
+                *ret = *host == '[' && n > 2 ? strndup(host + 1, n - 2) : strdup(host);
+                r = *ret ? 0 : -ENOMEM;
+        }
+        curl_free(host);
+        curl_url_cleanup(u);
+        return r;
+}
+
+static bool is_address(const char *host) {
+        struct in6_addr a;
+
+        return inet_pton(AF_INET, host, &a) == 1 || inet_pton(AF_INET6, host, &a) == 1;
+}
+
+static int prepare(struct probe *p, struct http *h) {
+        CURL *easy;
+        int r;
+
+        r = http_request_new(h, on_done, p, &p->request);
+        if (r < 0)
+                return r;
+        easy = http_request_easy(p->request);
+        (void) curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, p->scheme == SCHEME_TCP ? 1L : 0L);
+        (void) curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+        (void) curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, p);
+        (void) curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+        (void) curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, p);
+        (void) curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+        (void) curl_easy_setopt(easy, CURLOPT_HEADERDATA, p);
+        (void) curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+        (void) curl_easy_setopt(easy, CURLOPT_WRITEDATA, p);
+
+        if (is_address(p->host))
+                return 0;
+        r = sd_event_add_time_relative(
+                http_event(h), &p->patience, CLOCK_MONOTONIC, 0, USEC_PER_MSEC, on_patience, p);
+        return r < 0 ? r : sd_event_source_set_enabled(p->patience, SD_EVENT_OFF);
+}
+
+int probe_new(struct http *h, const struct probe_target *target, struct probe **ret) {
+        _cleanup_(probe_freep) struct probe *p = calloc(1, sizeof *p);
+        _cleanup_free_ char *startup_host = NULL;
+        int r;
+
+        if (!p)
+                return -ENOMEM;
+        p->scheme = target->scheme;
+        p->expect = target->expect;
+        p->timeout = target->timeout;
+        r = url_host(target->url, &p->host);
+        if (r >= 0 && target->startup_url)
+                r = url_host(target->startup_url, &startup_host);
+        if (r < 0)
+                return r;
+        p->url = strdup(target->url);
+        p->startup_url = target->startup_url ? strdup(target->startup_url) : NULL;
+        if (!p->url || (target->startup_url && !p->startup_url))
+                return -ENOMEM;
+        r = prepare(p, h);
+        if (r < 0)
+                return r;
+        *ret = TAKE(p);
+        return 0;
+}
+
+struct probe *probe_free(struct probe *p) {
+        if (!p)
+                return NULL;
+        if (p->request)
+                probe_cancel(p);
+        http_request_free(p->request);
+        (void) sd_event_source_disable_unref(p->patience);
+        curl_slist_free_all(p->good_option);
+        free(p->host);
+        free(p->startup_url);
+        free(p->url);
+        free(p);
+        return NULL;
+}
+
+char *probe_url(enum scheme scheme, const char *host, unsigned port, const char *path) {
+        const char *name = scheme == SCHEME_HTTPS ? "https" : "http";
+        bool v6 = strchr(host, ':');
+        char *url;
+
+        if (scheme == SCHEME_TCP)
+                path = "";
+        if (asprintf(&url, "%s://%s%s%s:%u%s", name, v6 ? "[" : "", host, v6 ? "]" : "", port, path) < 0)
+                return NULL;
+        return url;
+}

@@ -1,0 +1,867 @@
+/* The probe against real and hostile peers: a forked child that listens on loopback and behaves as told.
+ *
+ * Nothing here measures how fast anything is. What is asserted of time is that a check ends when its time
+ * is up and that the loop turns meanwhile, both with seconds to spare where a blocking call would take far
+ * longer.
+ *
+ * As root the tests run in namespaces of their own, where port 53, /etc/hosts and /etc/resolv.conf are
+ * theirs. */
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "probe.h"
+
+#define LIVE "{\"ok\":true,\"status\":\"live\"}"
+#define JSON_OK "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+#define UP JSON_OK "Content-Length: 27\r\n\r\n" LIVE
+#define HTML "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>"
+#define STARTUP(status) JSON_OK "\r\n{\"status\":\"" status "\"}"
+
+#define TIMEOUT (400 * USEC_PER_MSEC)
+/* More than a busy machine withholds, less than the kernel and the resolver wait on their own. */
+#define SPARE (3 * USEC_PER_SEC)
+
+/* --- The other side, in child processes. --- */
+
+struct peer;
+typedef void (*behave_t)(const struct peer *peer, int fd, const char *request);
+
+struct peer {
+        behave_t behave;
+        const char *text;
+        const char *again; /* for ever after the text */
+        pid_t pid;
+        unsigned port;
+        int requests; /* a pipe that tells what it was asked */
+};
+
+/* Whoever hangs up ends the child that serves it. */
+static void put(int fd, const char *text, size_t n) {
+        if (send(fd, text, n, MSG_NOSIGNAL) < 0)
+                _exit(0);
+}
+
+static void answers(const struct peer *peer, int fd, _unused_ const char *request) {
+        put(fd, peer->text, strlen(peer->text));
+}
+
+static void answers_and_waits(const struct peer *peer, int fd, const char *request) {
+        answers(peer, fd, request);
+        for (;;)
+                (void) pause();
+}
+
+static void drips(const struct peer *peer, int fd, _unused_ const char *request) {
+        for (const char *s = peer->text;; s = *s ? s + 1 : s) {
+                put(fd, *s ? s : " ", 1);
+                (void) usleep(30000);
+        }
+}
+
+static void floods(const struct peer *peer, int fd, const char *request) {
+        char block[32 * 1024];
+        size_t n = 0, each = strlen(peer->again);
+
+        for (; n + each <= sizeof block; n += each)
+                (void) memcpy(block + n, peer->again, each);
+        answers(peer, fd, request);
+        for (;;)
+                put(fd, block, n);
+}
+
+static void resets(const struct peer *peer, int fd, const char *request) {
+        struct linger hard = { .l_onoff = 1 };
+
+        answers(peer, fd, request);
+        (void) usleep(30000); /* a reset overtakes what has not been read yet */
+        (void) setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+}
+
+/* A live gateway, whose answer at /startupz is the text. */
+static void starts(const struct peer *peer, int fd, const char *request) {
+        bool is_startup = strncmp(request, "GET /startupz ", 14) == 0;
+
+        put(fd, is_startup ? peer->text : UP, strlen(is_startup ? peer->text : UP));
+}
+
+static void serve(const struct peer *peer, int fd, int requests) {
+        char request[4096] = "";
+        size_t used = 0;
+
+        /* Until the end of the headers, or of what may be TLS. */
+        do {
+                ssize_t n = read(fd, request + used, sizeof request - 1 - used);
+
+                if (n <= 0)
+                        _exit(0);
+                used += (size_t) n;
+        } while (*request == 'G' && used < sizeof request - 1 && !strstr(request, "\r\n\r\n"));
+        (void) !write(requests, request, used);
+        peer->behave(peer, fd, request);
+        _exit(0);
+}
+
+static _Noreturn void serve_all(const struct peer *peer, int listener, int requests) {
+        (void) signal(SIGCHLD, SIG_IGN);
+        for (;;) {
+                int fd = accept(listener, NULL, NULL);
+
+                if (fork() == 0) {
+                        (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+                        serve(peer, fd, requests);
+                }
+                (void) close(fd);
+        }
+}
+
+static int listen_on(int family, int backlog, unsigned *port) {
+        union {
+                struct sockaddr sa;
+                struct sockaddr_in in;
+                struct sockaddr_in6 in6;
+        } a = { 0 };
+        socklen_t size = sizeof a;
+        int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        a.sa.sa_family = (sa_family_t) family;
+        if (family == AF_INET6)
+                a.in6.sin6_addr = in6addr_loopback;
+        else
+                a.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        assert_int_equal(bind(fd, &a.sa, size), 0);
+        assert_int_equal(listen(fd, backlog), 0);
+        assert_int_equal(getsockname(fd, &a.sa, &size), 0);
+        *port = ntohs(family == AF_INET6 ? a.in6.sin6_port : a.in.sin_port);
+        return fd;
+}
+
+static void peer_start(struct peer *peer, int family) {
+        int requests[2], listener = listen_on(family, 16, &peer->port);
+
+        assert_int_equal(pipe2(requests, O_CLOEXEC | O_NONBLOCK), 0);
+        peer->pid = fork();
+        assert_true(peer->pid >= 0);
+        if (peer->pid == 0) {
+                (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+                serve_all(peer, listener, requests[1]);
+        }
+        (void) close(listener);
+        (void) close(requests[1]);
+        peer->requests = requests[0];
+}
+
+static void peer_stop(struct peer *peer) {
+        (void) kill(peer->pid, SIGKILL);
+        (void) waitpid(peer->pid, NULL, 0);
+        (void) close(peer->requests);
+}
+
+/* All that the peer was asked since the last call. */
+static const char *peer_requests(struct peer *peer, char buf[static 65536]) {
+        ssize_t n = read(peer->requests, buf, 65535);
+
+        buf[n > 0 ? n : 0] = '\0';
+        return buf;
+}
+
+static unsigned count_of(const char *text, const char *what) {
+        unsigned n = 0;
+
+        while ((text = strstr(text, what))) {
+                n++;
+                text++;
+        }
+        return n;
+}
+
+/* --- This side. --- */
+
+struct fixture {
+        sd_event *event;
+        struct http *http;
+        sd_event_source *ticker;
+        usec_t last_tick;
+        usec_t longest_gap; /* for which the loop stood still */
+        bool is_private;    /* in namespaces of its own */
+        unsigned done;
+        struct check check;
+};
+
+static int on_tick(sd_event_source *s, _unused_ uint64_t usec, void *userdata) {
+        struct fixture *f = userdata;
+        usec_t now = now_usec(CLOCK_MONOTONIC);
+
+        f->longest_gap = MAX(f->longest_gap, now - f->last_tick);
+        f->last_tick = now;
+        (void) sd_event_source_set_time_relative(s, 20 * USEC_PER_MSEC);
+        return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+}
+
+static void on_check(_unused_ struct probe *p, const struct check *check, void *userdata) {
+        struct fixture *f = userdata;
+
+        f->check = *check;
+        f->done++;
+}
+
+static void turn(struct fixture *f, usec_t span) {
+        usec_t until = now_usec(CLOCK_MONOTONIC) + span;
+
+        while (now_usec(CLOCK_MONOTONIC) < until)
+                (void) sd_event_run(f->event, 20 * USEC_PER_MSEC);
+}
+
+/* One check from its start to its end. */
+static const struct check *check(struct fixture *f, struct probe *p, usec_t timeout) {
+        f->done = 0;
+        f->longest_gap = 0;
+        f->last_tick = now_usec(CLOCK_MONOTONIC);
+        assert_int_equal(probe_start(p, on_check, f), 0);
+        assert_int_equal(f->done, 0);
+        assert_true(probe_is_running(p));
+        assert_int_equal(probe_start(p, on_check, f), -EBUSY);
+
+        for (usec_t began = f->last_tick; f->done == 0;) {
+                assert_true(now_usec(CLOCK_MONOTONIC) - began < timeout + 2 * SPARE);
+                (void) sd_event_run(f->event, USEC_INFINITY);
+        }
+        assert_int_equal(f->done, 1);
+        assert_false(probe_is_running(p));
+        assert_true(f->check.took < timeout + SPARE);
+        assert_true(f->longest_gap < SPARE);
+        return &f->check;
+}
+
+/* One check by a probe that lives no longer. */
+static const struct check *check_once(struct fixture *f, const struct probe_target *t) {
+        _cleanup_(probe_freep) struct probe *p = NULL;
+
+        assert_int_equal(probe_new(f->http, t, &p), 0);
+        return check(f, p, t->timeout);
+}
+
+/* A target on loopback, whose url the caller frees. */
+static struct probe_target target(const char *host, unsigned port, enum scheme scheme) {
+        return (struct probe_target){
+                .url = probe_url(scheme, host, port, "/health"), .scheme = scheme, .timeout = TIMEOUT
+        };
+}
+
+static void assert_check(const struct check *c, enum verdict verdict, const char *reason) {
+        if (c->verdict != verdict || !strstr(c->reason, reason))
+                fail_msg("%s, \"%s\"; not %s, \"%s\"", verdict_name(c->verdict), c->reason,
+                        verdict_name(verdict), reason);
+}
+
+static unsigned count_dir(const char *path) {
+        DIR *d = opendir(path);
+        unsigned n = 0;
+
+        assert_non_null(d);
+        while (readdir(d))
+                n++;
+        (void) closedir(d);
+        return n;
+}
+
+/* --- Peers that are there. --- */
+
+#define NOT_OPENCLAW "answered, but not as an OpenClaw gateway "
+#define CHUNKED "Transfer-Encoding: chunked\r\n\r\n"
+
+/* clang-format off */
+static const struct {
+        const char *name;
+        struct peer peer;
+        enum verdict verdict;
+        const char *reason;
+        enum scheme scheme;
+        enum expect expect;
+} peers[] = {
+        { "live", { answers, UP }, VERDICT_UP, "answered HTTP 200" },
+        { "live, by chunks", { answers, JSON_OK CHUNKED "1b\r\n" LIVE "\r\n0\r\n\r\n" }, VERDICT_UP, "200" },
+        { "live, until the end", { answers, JSON_OK "\r\n" LIVE }, VERDICT_UP, "200" },
+        { "live, keeps the connection", { answers_and_waits, UP }, VERDICT_UP, "200" },
+        { "live, after 100", { answers, "HTTP/1.1 100 Continue\r\n\r\n" UP }, VERDICT_UP, "200" },
+        { "live, by drips in time", { drips, "HTTP/1.1 401\r\n\r\n" }, VERDICT_DOWN, "did not finish in 0.4 s" },
+        { "any 2xx is enough, at once", { answers_and_waits, JSON_OK CHUNKED }, VERDICT_UP, "200",
+                .expect = EXPECT_2XX },
+        { "any 2xx is enough, flooding", { floods, JSON_OK "\r\n", "x" }, VERDICT_UP, "200",
+                .expect = EXPECT_2XX },
+        { "tcp", { answers, UP }, VERDICT_UP, "accepted the connection", .scheme = SCHEME_TCP },
+        { "401", { answers_and_waits, "HTTP/1.1 401 No\r\n\r\n" }, VERDICT_UP, "401" },
+
+        { "503", { answers, "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n" }, VERDICT_DOWN, "HTTP 503" },
+        { "503, drips its body", { answers_and_waits, "HTTP/1.1 503 Busy\r\n\r\n" }, VERDICT_DOWN, "HTTP 503" },
+        { "404", { answers, "HTTP/1.1 404 No\r\n\r\n" LIVE }, VERDICT_DOWN, "HTTP 404" },
+        { "HTML", { answers, HTML }, VERDICT_DOWN, NOT_OPENCLAW "(text/html)" },
+        { "other JSON", { answers, JSON_OK "\r\n{\"fine\":true}" }, VERDICT_DOWN,
+                NOT_OPENCLAW "(JSON without \"ok\")" },
+        { "ok: false", { answers, JSON_OK "\r\n{\"ok\":false}" }, VERDICT_DOWN, "the gateway says \"ok\": false" },
+        { "no body", { answers, JSON_OK "Content-Length: 0\r\n\r\n" }, VERDICT_DOWN,
+                NOT_OPENCLAW "(application/json)" },
+        { "redirect to a file", { answers, "HTTP/1.1 302 Go\r\nLocation: file:///etc/passwd\r\n\r\n" },
+                VERDICT_DOWN, "HTTP 302, a redirect, which is not followed" },
+        { "redirect to itself", { answers, "HTTP/1.1 307 Go\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n" },
+                VERDICT_DOWN, "HTTP 307, a redirect, which is not followed" },
+        { "what says it is gzip stays as it is",
+                { answers, JSON_OK "Content-Encoding: gzip\r\nContent-Length: 27\r\n\r\n" LIVE }, VERDICT_UP, "200" },
+
+        { "silent", { answers_and_waits, "" }, VERDICT_UNCLEAR,
+                "accepted the connection, then silent for 0.4 s" },
+        { "silent after one byte", { answers_and_waits, "H" }, VERDICT_DOWN, "did not finish in 0.4 s" },
+        { "silent after the headers", { answers_and_waits, JSON_OK "\r\n" }, VERDICT_DOWN, "did not finish" },
+        { "drips the headers", { drips, UP }, VERDICT_DOWN, "did not finish" },
+        { "closes", { answers, "" }, VERDICT_DOWN, "closed the connection without an answer" },
+        { "closes too early", { answers, JSON_OK "Content-Length: 99\r\n\r\n" LIVE }, VERDICT_DOWN,
+                "closed the connection in the middle of its answer" },
+        { "resets", { resets, "" }, VERDICT_DOWN, "connection reset" },
+        { "resets in the body", { resets, JSON_OK "Content-Length: 99\r\n\r\n" LIVE }, VERDICT_DOWN,
+                "connection reset" },
+
+        { "floods the body", { floods, JSON_OK "\r\n", " " }, VERDICT_DOWN, NOT_OPENCLAW "(more than 64 KiB)" },
+        { "floods by chunks", { floods, JSON_OK CHUNKED, "4\r\nabcd\r\n" }, VERDICT_DOWN,
+                NOT_OPENCLAW "(more than 64 KiB)" },
+        { "floods with headers", { floods, "HTTP/1.1 200 OK\r\n", "X-More: more\r\n" }, VERDICT_DOWN,
+                "answered with more than 64 KiB of headers" },
+        { "floods one header", { floods, "HTTP/1.1 200 OK\r\nX-More: ", "more " }, VERDICT_DOWN, "its answer" },
+        { "floods with interim answers", { floods, "", "HTTP/1.1 100 Continue\r\n\r\n" }, VERDICT_DOWN,
+                "answered with more than 64 KiB of headers" },
+        { "floods with noise", { floods, "", "\x01\xfe\x80\xc0 noise" }, VERDICT_DOWN, "answered, but not in HTTP" },
+        { "speaks ssh", { answers_and_waits, "SSH-2.0-OpenSSH_9.2\r\n" }, VERDICT_DOWN,
+                "answered, but not in HTTP" },
+        { "speaks no TLS", { answers, UP }, VERDICT_DOWN, "accepted the connection, but does not speak TLS",
+                .scheme = SCHEME_HTTPS },
+};
+/* clang-format on */
+
+static void all_kinds_of_peers(void **state) {
+        struct fixture *f = *state;
+        char asked[65536];
+
+        for (size_t i = 0; i < ELEMENTSOF(peers); i++) {
+                struct peer peer = peers[i].peer;
+
+                peer_start(&peer, i % 2 ? AF_INET : AF_INET6);
+                struct probe_target t = target(i % 2 ? "127.0.0.1" : "::1", peer.port, peers[i].scheme);
+                _cleanup_free_ char *url = (char *) t.url;
+
+                t.expect = peers[i].expect;
+                const struct check *c = check_once(f, &t);
+                (void) peer_requests(&peer, asked);
+                peer_stop(&peer);
+                if (c->verdict != peers[i].verdict || !strstr(c->reason, peers[i].reason) || !c->connected)
+                        fail_msg("%s: %s, \"%s\"", peers[i].name, verdict_name(c->verdict), c->reason);
+                if (count_of(asked, "GET ") > 1 || strcasestr(asked, "Accept-Encoding"))
+                        fail_msg("%s was asked: %s", peers[i].name, asked);
+        }
+}
+
+static void silent_in_tls(void **state) {
+        struct peer peer = { 0 };
+        int listener = listen_on(AF_INET, 4, &peer.port);
+        struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTPS);
+        _cleanup_free_ char *url = (char *) t.url;
+
+        assert_check(
+                check_once(*state, &t), VERDICT_UNCLEAR, "accepted the connection, then silent for 0.4 s");
+        (void) close(listener);
+}
+
+/* Neither the environment nor the user's files come between. */
+static void no_proxy_no_netrc(void **state) {
+        struct peer peer = { answers, UP };
+        char asked[65536], home[] = "/tmp/test_probe.XXXXXX", netrc[64];
+
+        assert_non_null(mkdtemp(home));
+        (void) snprintf(netrc, sizeof netrc, "%s/.netrc", home);
+        assert_int_equal(write_file_atomic(netrc, "machine 127.0.0.1 login me password secret\n", 0600), 0);
+        (void) setenv("HOME", home, 1);
+        (void) setenv("http_proxy", "http://127.0.0.1:9", 1);
+        (void) setenv("ALL_PROXY", "http://127.0.0.1:9", 1);
+        peer_start(&peer, AF_INET);
+
+        struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
+        _cleanup_free_ char *url = (char *) t.url;
+
+        assert_check(check_once(*state, &t), VERDICT_UP, "200");
+        assert_null(strcasestr(peer_requests(&peer, asked), "Authorization"));
+        peer_stop(&peer);
+        (void) unsetenv("http_proxy");
+        (void) unsetenv("ALL_PROXY");
+        (void) unlink(netrc);
+        (void) rmdir(home);
+}
+
+/* --- Peers that are not there. --- */
+
+static void refused(void **state) {
+        static const enum scheme schemes[] = { SCHEME_HTTP, SCHEME_HTTPS, SCHEME_TCP };
+        static const char *const hosts[] = { "127.0.0.1", "::1" };
+
+        for (size_t i = 0; i < ELEMENTSOF(schemes) * ELEMENTSOF(hosts); i++) {
+                struct probe_target t = target(hosts[i % 2], 1, schemes[i / 2]);
+                _cleanup_free_ char *url = (char *) t.url;
+                const struct check *c = check_once(*state, &t);
+
+                assert_check(c, VERDICT_DOWN, "connection refused");
+                assert_false(c->connected);
+        }
+}
+
+/* A full backlog drops the SYN, as a dead host does. */
+static void no_answer_to_the_connect(void **state) {
+        unsigned port;
+        int listener = listen_on(AF_INET, 0, &port), fillers[8];
+        struct sockaddr_in a = { .sin_family = AF_INET,
+                .sin_port = htons((uint16_t) port),
+                .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+        for (size_t i = 0; i < ELEMENTSOF(fillers); i++) {
+                fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+                (void) connect(fillers[i], (struct sockaddr *) &a, sizeof a);
+        }
+        for (unsigned i = 0; i < 2; i++) {
+                struct probe_target t = target("127.0.0.1", port, i ? SCHEME_TCP : SCHEME_HTTP);
+                _cleanup_free_ char *url = (char *) t.url;
+                const struct check *c = check_once(*state, &t);
+
+                assert_check(c, VERDICT_DOWN, "no answer to the connect in 0.4 s");
+                assert_false(c->connected);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(fillers); i++)
+                (void) close(fillers[i]);
+        (void) close(listener);
+}
+
+/* In an empty network namespace there is no tailnet address, and no route either. */
+static void off_the_tailnet(void **state) {
+        struct fixture *f = *state;
+
+        if (!f->is_private)
+                skip();
+        struct probe_target inside = target("100.64.0.1", 18789, SCHEME_HTTP);
+        struct probe_target inside6 = target("fd7a:115c:a1e0::1", 18789, SCHEME_HTTP);
+        struct probe_target outside = target("192.0.2.1", 18789, SCHEME_HTTP);
+        _cleanup_free_ char *url = (char *) inside.url, *url6 = (char *) inside6.url,
+                            *other = (char *) outside.url;
+
+        assert_check(check_once(f, &inside), VERDICT_UNCLEAR, "this machine has no tailnet address");
+        assert_check(check_once(f, &inside6), VERDICT_UNCLEAR, "this machine has no tailnet address");
+        assert_check(check_once(f, &outside), VERDICT_DOWN, "network is unreachable");
+}
+
+/* --- The life of a probe. --- */
+
+static void ends_in_flight(void **state) {
+        struct fixture *f = *state;
+        struct peer peer = { answers_and_waits, "HTTP/1.1 200 OK\r\n" };
+        struct probe *p;
+
+        peer_start(&peer, AF_INET);
+        struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
+        _cleanup_free_ char *url = (char *) t.url;
+
+        f->done = 0;
+        for (unsigned i = 0; i < 8; i++) {
+                assert_int_equal(probe_new(f->http, &t, &p), 0);
+                probe_cancel(p); /* nothing is under way */
+                assert_int_equal(probe_start(p, on_check, f), 0);
+                turn(f, i * 10 * USEC_PER_MSEC);
+                if (i % 2)
+                        probe_cancel(p);
+                probe_free(p);
+        }
+        turn(f, 2 * TIMEOUT);
+        assert_int_equal(f->done, 0);
+        peer_stop(&peer);
+}
+
+/* Also what ends at once is told from the loop, and not after it was cancelled. */
+static void cancelled_when_it_has_ended(void **state) {
+        struct fixture *f = *state;
+        struct probe_target t = target("127.0.0.1", 1, SCHEME_HTTP);
+        _cleanup_free_ char *url = (char *) t.url;
+        _cleanup_(probe_freep) struct probe *p = NULL;
+
+        assert_int_equal(probe_new(f->http, &t, &p), 0);
+        f->done = 0;
+        assert_int_equal(probe_start(p, on_check, f), 0);
+        probe_cancel(p);
+        turn(f, TIMEOUT / 4);
+        assert_int_equal(f->done, 0);
+        assert_check(check(f, p, TIMEOUT), VERDICT_DOWN, "refused");
+}
+
+struct chain {
+        struct fixture *fixture;
+        struct probe *other; /* cancelled by the first */
+        unsigned left;
+};
+
+static void on_chain(struct probe *p, const struct check *c, void *userdata) {
+        struct chain *chain = userdata;
+
+        assert_check(c, VERDICT_UP, "200");
+        probe_cancel(chain->other);
+        if (chain->left-- > 0)
+                assert_int_equal(probe_start(p, on_chain, chain), 0);
+        else {
+                probe_free(p);
+                chain->fixture->done++;
+        }
+}
+
+static void restarted_and_freed_in_its_callback(void **state) {
+        struct fixture *f = *state;
+        struct chain chain = { .fixture = f, .left = 3 };
+        struct peer peer = { answers, UP };
+        struct probe *p;
+
+        peer_start(&peer, AF_INET);
+        struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
+        _cleanup_free_ char *url = (char *) t.url;
+        struct probe_target refuses = target("127.0.0.1", 1, SCHEME_HTTP);
+        _cleanup_free_ char *refuses_url = (char *) refuses.url;
+
+        t.timeout = 10 * SPARE;
+        f->done = 0;
+        assert_int_equal(probe_new(f->http, &t, &p), 0);
+        assert_int_equal(probe_new(f->http, &refuses, &chain.other), 0);
+        assert_int_equal(probe_start(p, on_chain, &chain), 0);
+        for (usec_t began = now_usec(CLOCK_MONOTONIC); f->done == 0;) {
+                assert_true(now_usec(CLOCK_MONOTONIC) - began < 10 * SPARE);
+                (void) sd_event_run(f->event, USEC_INFINITY);
+        }
+        probe_free(chain.other);
+        peer_stop(&peer);
+}
+
+static void many_at_once(void **state) {
+        struct fixture *f = *state;
+        struct peer peer = { answers, UP };
+        struct probe *p[12];
+
+        peer_start(&peer, AF_INET);
+        struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
+        _cleanup_free_ char *url = (char *) t.url;
+
+        f->done = 0;
+        for (size_t i = 0; i < ELEMENTSOF(p); i++) {
+                assert_int_equal(probe_new(f->http, &t, &p[i]), 0);
+                assert_int_equal(probe_start(p[i], on_check, f), 0);
+        }
+        turn(f, t.timeout + SPARE / 4);
+        assert_int_equal(f->done, ELEMENTSOF(p));
+        for (size_t i = 0; i < ELEMENTSOF(p); i++)
+                probe_free(p[i]);
+        peer_stop(&peer);
+}
+
+static void leaves_nothing_behind(void **state) {
+        struct fixture *f = *state;
+        struct peer peer = { answers, UP };
+        struct probe *p[3];
+        unsigned before = 0;
+
+        peer_start(&peer, AF_INET);
+        struct probe_target t[3] = { target("127.0.0.1", peer.port, SCHEME_HTTP),
+                target("127.0.0.1", peer.port, SCHEME_TCP), target("127.0.0.1", 1, SCHEME_HTTP) };
+
+        for (size_t i = 0; i < ELEMENTSOF(p); i++) {
+                t[i].timeout = 10 * SPARE;
+                assert_int_equal(probe_new(f->http, &t[i], &p[i]), 0);
+        }
+        for (unsigned i = 0; i < 1000; i++) {
+                if (i == 3)
+                        before = count_dir("/proc/self/fd");
+                assert_check(check(f, p[i % 3], 10 * SPARE), i % 3 == 2 ? VERDICT_DOWN : VERDICT_UP, "");
+        }
+        assert_int_equal(count_dir("/proc/self/fd"), before);
+        for (size_t i = 0; i < ELEMENTSOF(p); i++) {
+                probe_free(p[i]);
+                free((char *) t[i].url);
+        }
+        peer_stop(&peer);
+}
+
+/* --- /startupz --- */
+
+static void startup(void **state) {
+        struct peer peer = { starts, STARTUP("starting") };
+        char asked[65536];
+
+        peer_start(&peer, AF_INET);
+        struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
+        _cleanup_free_ char *url = (char *) t.url,
+                            *startup_url = probe_url(SCHEME_HTTP, "127.0.0.1", peer.port, "/startupz");
+
+        t.startup_url = startup_url;
+        assert_check(check_once(*state, &t), VERDICT_STARTING, "the gateway says it is starting");
+        assert_null(strstr(peer_requests(&peer, asked), "GET /health "));
+        peer_stop(&peer);
+}
+
+/* Started: the health path decides. */
+static void startup_is_over(void **state) {
+        struct peer peer = { starts, STARTUP("started") };
+        char asked[65536];
+
+        peer_start(&peer, AF_INET);
+        struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
+        _cleanup_free_ char *url = (char *) t.url,
+                            *startup_url = probe_url(SCHEME_HTTP, "127.0.0.1", peer.port, "/startupz");
+
+        t.startup_url = startup_url;
+        t.timeout = 10 * SPARE;
+        assert_check(check_once(*state, &t), VERDICT_UP, "answered HTTP 200");
+        (void) peer_requests(&peer, asked);
+        assert_int_equal(count_of(asked, "GET /startupz "), 1);
+        assert_int_equal(count_of(asked, "GET /health "), 1);
+        peer_stop(&peer);
+}
+
+/* An older gateway is asked once, and once more after it was away. */
+static void startup_unknown(void **state) {
+        struct fixture *f = *state;
+        struct peer peer = { starts, HTML };
+        char asked[65536];
+        _cleanup_(probe_freep) struct probe *p = NULL;
+
+        peer_start(&peer, AF_INET);
+        struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
+        _cleanup_free_ char *url = (char *) t.url,
+                            *startup_url = probe_url(SCHEME_HTTP, "127.0.0.1", peer.port, "/startupz");
+
+        t.startup_url = startup_url;
+        t.timeout = 10 * SPARE;
+        assert_int_equal(probe_new(f->http, &t, &p), 0);
+        for (unsigned i = 0; i < 3; i++)
+                assert_check(check(f, p, t.timeout), VERDICT_UP, "answered HTTP 200");
+        (void) peer_requests(&peer, asked);
+        assert_int_equal(count_of(asked, "GET /startupz "), 1);
+        assert_int_equal(count_of(asked, "GET /health "), 3);
+
+        peer_stop(&peer);
+        assert_check(check(f, p, t.timeout), VERDICT_DOWN, "connection refused");
+}
+
+/* --- Names. --- */
+
+static void write_file(const char *path, const char *text) {
+        FILE *file = fopen(path, "we");
+
+        assert_non_null(file);
+        assert_true(fputs(text, file) >= 0);
+        assert_int_equal(fclose(file), 0);
+}
+
+/* A name server that takes every question and never answers. */
+static int silent_name_server(void) {
+        struct sockaddr_in a = {
+                .sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)
+        };
+        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        assert_int_equal(bind(fd, (struct sockaddr *) &a, sizeof a), 0);
+        return fd;
+}
+
+static void name_does_not_resolve(void **state) {
+        struct fixture *f = *state;
+
+        if (!f->is_private)
+                skip();
+        struct probe_target t = target("gateway.test", 18789, SCHEME_HTTP);
+        _cleanup_free_ char *url = (char *) t.url;
+
+        assert_check(check_once(f, &t), VERDICT_UNCLEAR, "the name does not resolve");
+}
+
+static void name_server_silent(void **state) {
+        struct fixture *f = *state;
+
+        if (!f->is_private)
+                skip();
+        int server = silent_name_server();
+        struct probe_target t = target("gateway.test", 18789, SCHEME_HTTP);
+        _cleanup_free_ char *url = (char *) t.url;
+        const struct check *c = check_once(f, &t);
+
+        assert_check(c, VERDICT_UNCLEAR, "no answer from the name server in 0.4 s");
+        assert_false(c->connected);
+        (void) close(server);
+}
+
+/* Once it was found, its address lasts longer than its name. */
+static void last_good_address(void **state) {
+        struct fixture *f = *state;
+        struct peer peer = { answers, UP };
+        _cleanup_(probe_freep) struct probe *p = NULL;
+        int server;
+
+        if (!f->is_private)
+                skip();
+        write_file("/etc/hosts", "127.0.0.1 gateway.test\n");
+        peer_start(&peer, AF_INET);
+        struct probe_target t = target("gateway.test", peer.port, SCHEME_HTTP);
+        _cleanup_free_ char *url = (char *) t.url;
+
+        assert_int_equal(probe_new(f->http, &t, &p), 0);
+        assert_check(check(f, p, t.timeout), VERDICT_UP, "200");
+        assert_null(strstr(f->check.reason, "last good address"));
+
+        write_file("/etc/hosts", "");
+        assert_check(check(f, p, t.timeout), VERDICT_UP, "at 127.0.0.1, last good address");
+        server = silent_name_server();
+        assert_check(check(f, p, t.timeout), VERDICT_UP, "at 127.0.0.1, last good address");
+        assert_true(f->check.took >= t.timeout / 2);
+        (void) close(server);
+
+        peer_stop(&peer);
+        assert_check(check(f, p, t.timeout), VERDICT_DOWN, "connection refused (at 127.0.0.1, last good");
+}
+
+static void silent_name_servers_do_not_pile_up(void **state) {
+        struct fixture *f = *state;
+        _cleanup_(probe_freep) struct probe *p = NULL;
+        int server;
+
+        if (!f->is_private)
+                skip();
+        server = silent_name_server();
+        struct probe_target t = target("gateway.test", 18789, SCHEME_HTTP);
+        _cleanup_free_ char *url = (char *) t.url;
+
+        t.timeout = 20 * USEC_PER_MSEC;
+        assert_int_equal(probe_new(f->http, &t, &p), 0);
+        for (unsigned i = 0; i < 100; i++)
+                assert_check(check(f, p, t.timeout), VERDICT_UNCLEAR, "the name server");
+        assert_string_equal(f->check.reason, "the name server is silent");
+        assert_true(count_dir("/proc/self/task") < 20);
+        (void) close(server);
+}
+
+/* --- The rest. --- */
+
+static void urls(_unused_ void **state) {
+        static const struct {
+                enum scheme scheme;
+                const char *host, *url;
+        } rows[] = {
+                { SCHEME_HTTP, "100.64.0.1", "http://100.64.0.1:18789/health" },
+                { SCHEME_HTTPS, "gateway.example", "https://gateway.example:18789/health" },
+                { SCHEME_HTTP, "fd7a:115c:a1e0::1", "http://[fd7a:115c:a1e0::1]:18789/health" },
+                { SCHEME_TCP, "::1", "http://[::1]:18789" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                _cleanup_free_ char *url = probe_url(rows[i].scheme, rows[i].host, 18789, "/health");
+
+                assert_string_equal(url, rows[i].url);
+        }
+}
+
+static void no_url(void **state) {
+        struct fixture *f = *state;
+        struct probe_target t = { .url = "http://[", .timeout = TIMEOUT };
+        struct probe *p;
+
+        assert_int_equal(probe_new(f->http, &t, &p), -EINVAL);
+        t.url = "http://127.0.0.1/";
+        t.startup_url = "";
+        assert_int_equal(probe_new(f->http, &t, &p), -EINVAL);
+}
+
+static void bind_over(const char *path, const char *text) {
+        char name[] = "/tmp/test_probe.XXXXXX";
+        int fd = mkstemp(name);
+
+        assert_true(fd >= 0);
+        (void) close(fd);
+        write_file(name, text);
+        assert_int_equal(mount(name, path, NULL, MS_BIND, NULL), 0);
+        (void) unlink(name);
+}
+
+/* A network of our own with nothing but loopback, and the resolver's files. False if we may not. */
+static bool go_private(void) {
+        struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+        int fd;
+
+        if (unshare(CLONE_NEWNET | CLONE_NEWNS) < 0)
+                return false;
+        assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+        bind_over("/etc/hosts", "");
+        bind_over("/etc/nsswitch.conf", "hosts: files dns\n");
+        bind_over("/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:5 attempts:2\n");
+        fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &lo), 0);
+        (void) close(fd);
+        return true;
+}
+
+static int set_up(void **state) {
+        struct fixture *f = calloc(1, sizeof *f);
+
+        f->is_private = go_private();
+        if (!f->is_private)
+                print_message("not root: the tests of names and routes are skipped\n");
+        if (sd_event_new(&f->event) < 0 || http_new(f->event, &f->http) < 0 ||
+                sd_event_add_time_relative(f->event, &f->ticker, CLOCK_MONOTONIC, 0, 1, on_tick, f) < 0)
+                return -1;
+        *state = f;
+        return 0;
+}
+
+static int tear_down(void **state) {
+        struct fixture *f = *state;
+
+        (void) sd_event_source_disable_unref(f->ticker);
+        http_free(f->http);
+        (void) sd_event_unref(f->event);
+        free(f);
+        return 0;
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(all_kinds_of_peers),
+                cmocka_unit_test(silent_in_tls),
+                cmocka_unit_test(no_proxy_no_netrc),
+                cmocka_unit_test(refused),
+                cmocka_unit_test(no_answer_to_the_connect),
+                cmocka_unit_test(off_the_tailnet),
+                cmocka_unit_test(ends_in_flight),
+                cmocka_unit_test(cancelled_when_it_has_ended),
+                cmocka_unit_test(restarted_and_freed_in_its_callback),
+                cmocka_unit_test(many_at_once),
+                cmocka_unit_test(leaves_nothing_behind),
+                cmocka_unit_test(startup),
+                cmocka_unit_test(startup_is_over),
+                cmocka_unit_test(startup_unknown),
+                cmocka_unit_test(name_does_not_resolve),
+                cmocka_unit_test(last_good_address),
+                cmocka_unit_test(name_server_silent),
+                cmocka_unit_test(silent_name_servers_do_not_pile_up),
+                cmocka_unit_test(urls),
+                cmocka_unit_test(no_url),
+        };
+
+        return cmocka_run_group_tests(tests, set_up, tear_down);
+}
