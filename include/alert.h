@@ -1,0 +1,38 @@
+/* Tells people: alerts are queued on disk, and posted one after the other until the service has taken them.
+ *
+ * Nothing here blocks, waits for a disk or delays a failover. An alert is tried for a day, 5 s to 15 min apart, or as the
+ * service asks (Retry-After). At most ALERTS_MAX are kept; when one must be dropped, the journal and the next alert say so.
+ * The address may be a secret: messages name only scheme and host. */
+#pragma once
+
+#include "alert_format.h"
+#include "config.h"
+#include "http.h"
+#include "names.h"
+#include "report.h"
+#include "status.h"
+
+struct alert;
+
+#define ALERTS_MAX 50
+
+/* Loads what the last daemon could not deliver. Without [alert] in C everything here does nothing. H and N must outlive
+ * it, C need not. What is wrong with the address is said in the journal, once. 0 or a negative errno. */
+int alert_new(struct http *h, const struct names *n, const struct config *c, struct alert **ret);
+struct alert *alert_free(struct alert *a); /* what is undelivered stays on disk */
+DEFINE_CLEANUP(struct alert *, alert_free)
+
+/* The configuration was read again. The queue stays, and is tried at once. */
+void alert_configure(struct alert *a, const struct config *c);
+
+/* Queues one alert, and sends it as soon as the loop turns. All of M is copied. */
+void alert_post(struct alert *a, const struct alert_message *m);
+
+/* Does so for a transition, if people are to be told of it: TEXT is what report_say() made of it. Call it for each event
+ * that is reported. */
+void alert_event(struct alert *a, enum role_event event, const struct story *s, const char *text);
+
+/* Looks at levels, which last: tells when this machine has been cut off or the sync has been failing for a while, when
+ * that is over, and once a day that the standby is promoted or the primary down. Call it after each check and change;
+ * it is cheap. */
+void alert_look(struct alert *a, const struct status *s);

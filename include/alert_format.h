@@ -1,0 +1,43 @@
+/* An alert becomes the bytes that a service wants to have posted.
+ *
+ * Pure: no I/O and no clock. Texts that come from outside are made safe already (safe_text()), but they may still hold what
+ * a service takes for markup or a mention: that is escaped here, and what is too long for the service is cut. */
+#pragma once
+
+#include "config.h"
+#include "util.h"
+
+/* What there is to tell. Texts are borrowed and may be NULL where there is nothing to say. */
+struct alert_message {
+        const char *event; /* "promoted": report_event_name(), or one of alert.h */
+        int level;         /* syslog's */
+        const char *text;  /* for a person: what happened, what it means, what to do */
+        const char *primary;
+        const char *reason; /* what the deciding check said */
+        usec_t time;        /* of the event, CLOCK_REALTIME */
+        usec_t since;       /* when the trouble began, CLOCK_REALTIME; 0: unknown */
+        usec_t blackout;    /* a span; USEC_INFINITY: unknown, or there was none */
+        usec_t lasted; /* a span, how long the trouble that is over was; USEC_INFINITY: unknown, or not over */
+};
+
+/* What is the same for all alerts of one delivery. */
+struct alert_context {
+        const char *host;     /* the name of this machine */
+        const char *instance; /* "" or NAME */
+        usec_t now;           /* CLOCK_REALTIME; an alert older than ALERT_LATE says that it is late */
+        unsigned dropped;     /* alerts that could not be kept before this one */
+};
+#define ALERT_LATE USEC_PER_MINUTE
+
+struct alert_request {
+        char *url;
+        char *body;
+        char *headers[5]; /* "Name: value"; NULL after the last */
+};
+
+/* URL is the address that the person configured. 0, -ENOMEM, or -EINVAL with *WHY set to words (which do not repeat the
+ * URL) if this format cannot work with this address. */
+int alert_render(enum alert_format format, const char *url, const struct alert_message *m,
+        const struct alert_context *x, struct alert_request **ret, const char **why);
+struct alert_request *alert_request_free(struct alert_request *r);
+DEFINE_CLEANUP(struct alert_request *, alert_request_free)
