@@ -19,6 +19,3 @@ bool log_is_journal(void);
 #define log_notice(...) log_line(LOG_NOTICE, __VA_ARGS__)
 #define log_info(...) log_line(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
-
-/* Whether standard error leads to the journal. */
-bool log_to_journal(void);

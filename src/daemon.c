@@ -1,0 +1,718 @@
+/* The daemon: owns the loop and wires the parts together; see daemon.h.
+ *
+ * Every event, whatever it is, ends in look(): it gathers all that is known into facts, lets role.c decide, and carries
+ * out and tells what that says, until there is nothing more to do. */
+#include "daemon.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sysexits.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+
+#include "config.h"
+#include "connection.h"
+#include "http.h"
+#include "log.h"
+#include "memory.h"
+#include "port.h"
+#include "report.h"
+#include "selfcheck.h"
+#include "syncresult.h"
+#include "units.h"
+#include "watch.h"
+
+/* What a sync may take beyond its network work before a promotion goes on without it. */
+#define SYNC_LOCAL_WORK (5 * USEC_PER_SEC)
+/* STATUS= costs systemd more than a check costs us: in the steady state it is told this often. */
+#define STATUS_INTERVAL USEC_PER_MINUTE
+
+/* One failover: what is to be told at its end. CLOCK_BOOTTIME. */
+struct episode {
+        usec_t last_good; /* of the primary, or of the gateway here if that was lost meanwhile; 0: never seen */
+        usec_t decided; /* 0: by hand */
+        usec_t started;
+        usec_t answered;
+        char reason[160];
+};
+
+/* The last sync. CLOCK_BOOTTIME. */
+struct sync_view {
+        bool running;
+        bool ok;
+        usec_t ended;
+        usec_t succeeded;
+        char text[512];
+        char learned[128];
+};
+
+struct daemon {
+        const struct names *names;
+        struct config *config;
+        sd_event *event;
+        struct connection *connection;
+        struct units *units;
+        struct unit *gateway;
+        struct unit *sync;
+        struct http *http;
+        struct watch *watch;
+        struct selfcheck *selfcheck;
+
+        struct role role;
+        struct role_rules rules;
+        bool resumed;         /* the first look at the unit is done */
+        struct marker marker; /* as it was written last */
+        enum mode saved_mode; /* likewise */
+        usec_t saved_pause;
+
+        enum health_level level; /* as it was seen last */
+        usec_t level_since;
+        struct episode episode;
+        usec_t promoted_at; /* the last time */
+        usec_t demoted_at;
+        uint64_t promotions;
+        struct sync_view synced;
+        struct check answer;  /* of the gateway here, the last time it was asked */
+        usec_t last_answered; /* and when that was good */
+
+        sd_event_source *look_timer;
+        usec_t status_told;
+        char status_text[SENTENCE_MAX];
+        bool reload_on_standby; /* the file says something that has to wait */
+};
+
+static usec_t now(void) {
+        return now_usec(CLOCK_BOOTTIME);
+}
+
+/* The same moment on CLOCK_REALTIME; 0 stays 0. */
+static usec_t to_realtime(usec_t boottime) {
+        return boottime == 0 ? 0 : now_usec(CLOCK_REALTIME) - now() + boottime;
+}
+
+static usec_t to_boottime(usec_t realtime) {
+        usec_t real = now_usec(CLOCK_REALTIME), boot = now();
+
+        if (realtime == 0 || realtime == USEC_INFINITY)
+                return realtime;
+        /* A time that is over is any time that is over, but not 0, which is none. */
+        return realtime > real ? boot + (realtime - real) : 1;
+}
+
+static void gather(const struct daemon *d, struct facts *f) {
+        const struct unit_info *g = unit_info(d->gateway), *s = unit_info(d->sync);
+
+        *f = (struct facts){
+                .now = now(),
+                .primary = watch_level(d->watch),
+                .failing_since = watch_failing_since(d->watch),
+                .gateway = g->state,
+                .job = g->job,
+                .clean = g->clean,
+                .same_run = sd_id128_is_null(d->marker.invocation) || g->restarts > 0 ||
+                        sd_id128_equal(d->marker.invocation, g->invocation),
+                .main_pid = g->main_pid,
+                .sync_running = s->job != JOB_NONE || s->state == UNIT_STARTING || s->state == UNIT_ACTIVE ||
+                        s->state == UNIT_STOPPING,
+                .shutting_down = units_shutting_down(d->units),
+        };
+}
+
+/* Telling. */
+
+static usec_t between(usec_t from, usec_t to) {
+        return from > 0 && to >= from ? to - from : USEC_INFINITY;
+}
+
+/* Why the gateway is not what it should be: what systemd refused, or how its last run ended. */
+static const char *trouble(const struct daemon *d, char *buf, size_t size) {
+        const struct unit_info *g = unit_info(d->gateway);
+
+        if (d->role.state == ROLE_PROMOTED && g->state == UNIT_ACTIVE)
+                (void) snprintf(buf, size, "%s", d->answer.reason);
+        else if (*g->trouble)
+                (void) snprintf(buf, size, "%s", g->trouble);
+        else
+                (void) snprintf(
+                        buf, size, "it is %s, systemd says \"%s\"", unit_state_name(g->state), g->result);
+        return buf;
+}
+
+static void tell(struct daemon *d, enum role_event event, enum role_state from) {
+        const struct episode *e = &d->episode;
+        char why[512], holder[64], message[MESSAGE_MAX];
+        struct story s = {
+                .from = from,
+                .to = d->role.state,
+                .mode = d->role.mode,
+                .by_hand = e->decided == 0,
+                .primary = watch_primary_name(d->watch),
+                .unit = unit_name(d->gateway),
+                .reason = e->reason,
+                .trouble = trouble(d, why, sizeof why),
+                .holder = "",
+                .sync = d->synced.text,
+                .learned = d->synced.learned,
+                .blackout = e->decided > 0 ? between(e->last_good, e->answered) : USEC_INFINITY,
+                .counting = between(e->last_good, e->decided),
+                .syncing = between(e->decided, e->started),
+                .booting = between(e->started, e->answered),
+                .promoted = between(d->promoted_at, now()),
+                .start_timeout = d->config->gateway.start_timeout,
+                .hang_timeout = d->config->gateway.hang_timeout,
+                .drain_patience = d->config->gateway.drain_patience,
+                .port = selfcheck_port(d->selfcheck),
+        };
+
+        if (event == EVENT_PORT_TAKEN || event == EVENT_LEFT_OVER)
+                s.holder = port_holder(s.port, holder, sizeof holder);
+        report_send(d->names, event, &s, report_say(event, &s, message));
+}
+
+/* STATUS= and whatever else shows the state. */
+static void show(struct daemon *d) {
+        char text[SENTENCE_MAX];
+        struct status s;
+        bool changed;
+
+        daemon_status(d, &s);
+        status_sentence(&s, text);
+        changed = strncmp(text, d->status_text, strcspn(text, ":")) != 0 || s.failures > 0 ||
+                s.health != HEALTH_UP;
+        if (strcmp(text, d->status_text) == 0 || (!changed && now() - d->status_told < STATUS_INTERVAL))
+                return;
+        (void) sd_notifyf(false, "STATUS=%s", text);
+        (void) snprintf(d->status_text, sizeof d->status_text, "%s", text);
+        d->status_told = now();
+}
+
+/* Remembering. */
+
+static void remember_marker(struct daemon *d) {
+        const struct unit_info *g = unit_info(d->gateway);
+        struct marker m = {
+                .intent = role_intent(&d->role),
+                .since = d->role.since,
+                .last_good = d->episode.last_good,
+        };
+        int r;
+
+        /* Until it is started, the unit still shows its last run. */
+        if (g->state != UNIT_INACTIVE && g->state != UNIT_FAILED)
+                m.invocation = g->invocation;
+        memcpy(m.reason, d->episode.reason, sizeof m.reason);
+        if (m.intent == INTENT_NONE)
+                m = (struct marker){};
+        if (memcmp(&m, &d->marker, sizeof m) == 0)
+                return;
+        r = marker_save(d->names, &m);
+        if (r < 0)
+                log_error(
+                        "Cannot write the marker in %s: %s. Should this daemon be restarted now, it will not know what "
+                        "it was doing.",
+                        d->names->runtime_dir, strerror(-r));
+        d->marker = m;
+}
+
+static void remember_mode(struct daemon *d) {
+        struct remembered_mode m = {
+                .mode = d->role.mode,
+                .paused_until = d->role.paused_until == USEC_INFINITY ? USEC_INFINITY
+                                                                      : to_realtime(d->role.paused_until),
+        };
+        int r;
+
+        if (d->role.mode == d->saved_mode && d->role.paused_until == d->saved_pause)
+                return;
+        r = mode_save(d->names, &m);
+        if (r < 0)
+                log_error(
+                        "Cannot write the mode in %s: %s. After a restart this daemon will not remember it.",
+                        d->names->state_dir, strerror(-r));
+        d->saved_mode = d->role.mode;
+        d->saved_pause = d->role.paused_until;
+}
+
+static void recall(struct daemon *d) {
+        struct remembered_mode m;
+
+        mode_load(d->names, &m);
+        d->role.mode = d->saved_mode = m.mode;
+        d->role.paused_until = d->saved_pause = to_boottime(m.paused_until);
+
+        marker_load(d->names, &d->marker);
+        d->episode.last_good = d->marker.last_good;
+        memcpy(d->episode.reason, d->marker.reason, sizeof d->episode.reason);
+        if (d->marker.intent == INTENT_PROMOTED || d->marker.intent == INTENT_DEMOTING)
+                d->promoted_at = d->marker.since;
+}
+
+/* What an event means for the story that is told at the end. */
+
+static void begin_episode(struct daemon *d, usec_t last_good, usec_t decided, const char *reason) {
+        d->episode = (struct episode){ .last_good = last_good, .decided = decided };
+        safe_text(d->episode.reason, sizeof d->episode.reason, reason);
+}
+
+static void note(struct daemon *d, enum role_event event) {
+        struct watch_view v = watch_view(d->watch);
+        bool by_hand = d->role.mode != MODE_AUTO;
+
+        switch (event) {
+        case EVENT_PROMOTING:
+        case EVENT_ADOPTED:
+        case EVENT_DRILL_REAL:
+                begin_episode(d, v.health->last_good, by_hand ? 0 : d->level_since,
+                        by_hand ? role_mode_name(d->role.mode) : v.check->reason);
+                break;
+        case EVENT_LOST:
+        case EVENT_HUNG:
+                begin_episode(d, d->last_answered, now(), "the gateway here was lost");
+                break;
+        case EVENT_PROMOTED:
+                d->episode.answered = now();
+                if (d->promoted_at <= d->demoted_at)
+                        d->promoted_at = now();
+                d->promotions++;
+                break;
+        case EVENT_DEMOTING:
+                if (d->role.mode == MODE_AUTO)
+                        watch_failback(d->watch);
+                break;
+        default:
+                break;
+        }
+}
+
+/* Doing. */
+
+static void carry_out(struct daemon *d, enum role_action action) {
+        bool promoting = watch_failing_since(d->watch) > 0 || d->role.mode == MODE_PINNED;
+        int r;
+
+        switch (action) {
+        case ACTION_SYNC:
+                r = promotion_hint(d->names, promoting);
+                if (r < 0)
+                        log_warning("Cannot write to %s: %s.", d->names->runtime_dir, strerror(-r));
+                unit_start(d->sync);
+                break;
+        case ACTION_START:
+                if (d->episode.started == 0)
+                        d->episode.started = now();
+                unit_start(d->gateway);
+                break;
+        case ACTION_STOP:
+                unit_stop(d->gateway);
+                break;
+        case ACTION_KILL:
+                unit_kill(d->gateway);
+                break;
+        default:
+                break;
+        }
+}
+
+static enum selfcheck_pace pace(enum role_watch watch) {
+        return watch == WATCH_EAGER     ? SELFCHECK_EAGER
+                : watch == WATCH_STEADY ? SELFCHECK_STEADY
+                                        : SELFCHECK_OFF;
+}
+
+static void reload(struct daemon *d);
+
+/* One step: .again says whether there may be another. */
+static struct role_step step(struct daemon *d) {
+        enum role_state from = d->role.state;
+        struct role_step s;
+        struct facts f;
+
+        gather(d, &f);
+        if (d->resumed)
+                s = role_step(&d->role, &d->rules, &f);
+        else {
+                s = role_resume(&d->role, d->marker.intent, &f);
+                d->resumed = true;
+        }
+
+        note(d, s.event);
+        /* Before the deed: a daemon that dies between the two finds out from the unit how far it came. */
+        remember_marker(d);
+        remember_mode(d);
+        if (s.event != EVENT_NONE)
+                tell(d, s.event, from);
+        carry_out(d, s.action);
+        if (s.event == EVENT_DEMOTED)
+                d->demoted_at = now();
+        return s;
+}
+
+static void look(struct daemon *d) {
+        struct role_step s = { .again = true };
+        struct facts f;
+
+        if (unit_info(d->gateway)->state == UNIT_UNKNOWN)
+                return;
+        while (s.again)
+                s = step(d);
+
+        (void) sd_event_source_set_time(d->look_timer, s.look_at);
+        (void) sd_event_source_set_enabled(
+                d->look_timer, s.look_at == USEC_INFINITY ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+        gather(d, &f);
+        selfcheck_pace(d->selfcheck, pace(role_watch(&d->role, &f)));
+        if (d->reload_on_standby && d->role.state == ROLE_STANDBY) {
+                d->reload_on_standby = false;
+                reload(d);
+        }
+        show(d);
+}
+
+/* Events. */
+
+static int on_look_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata) {
+        look(userdata);
+        return 0;
+}
+
+static void on_watch(struct watch *w, void *userdata) {
+        struct daemon *d = userdata;
+
+        if (watch_level(w) != d->level) {
+                d->level = watch_level(w);
+                d->level_since = now();
+        }
+        look(d);
+}
+
+static void on_gateway(struct unit *u _unused_, const struct unit_info *info _unused_, void *userdata) {
+        look(userdata);
+}
+
+static void on_gateway_checked(struct selfcheck *s _unused_, const struct check *check, void *userdata) {
+        struct daemon *d = userdata;
+        bool runs = unit_info(d->gateway)->state == UNIT_ACTIVE;
+        struct facts f;
+
+        d->answer = *check;
+        if (check->verdict == VERDICT_UP)
+                d->last_answered = now();
+        gather(d, &f);
+        /* Whatever listens there while our gateway does not run is in its way, be it a gateway or not. */
+        role_gateway_checked(&d->role, &f, runs ? check->verdict == VERDICT_UP : check->connected);
+        look(d);
+}
+
+/* What the worker says is for the report only: whether it did well is systemd's word. */
+static void sync_ended(struct daemon *d) {
+        const struct unit_info *info = unit_info(d->sync);
+        struct sync_view *v = &d->synced;
+        struct sync_result result;
+        bool was_ok = v->ok || v->ended == 0;
+        bool quiet = d->role.state == ROLE_STANDBY && watch_failing_since(d->watch) == 0 &&
+                d->role.since + USEC_PER_MINUTE < now();
+
+        v->ended = now();
+        v->ok = false;
+        if (*info->trouble)
+                (void) snprintf(v->text, sizeof v->text, "%s", info->trouble);
+        else if (sync_result_parse(info->status, &result) < 0)
+                (void) snprintf(v->text, sizeof v->text,
+                        "it ended without a result, systemd says \"%s\": `journalctl -u %s`", info->result,
+                        d->names->sync_unit);
+        else {
+                sync_result_say(&result, v->text, sizeof v->text);
+                safe_text(v->learned, sizeof v->learned, result.unmerged);
+                v->ok = info->clean && info->state != UNIT_FAILED;
+        }
+        if (v->ok)
+                v->succeeded = v->ended;
+
+        if (!v->ok && (was_ok || !quiet))
+                log_warning("Sync: %s", v->text);
+        else if (v->ok && (!was_ok || !quiet))
+                log_notice("Sync: %s", v->text);
+}
+
+static void on_sync(struct unit *u _unused_, const struct unit_info *info, void *userdata) {
+        struct daemon *d = userdata;
+        bool running;
+        struct facts f;
+
+        gather(d, &f);
+        running = f.sync_running;
+        if (d->synced.running && !running && info->state != UNIT_UNKNOWN)
+                sync_ended(d);
+        d->synced.running = running;
+        look(d);
+}
+
+/* Configuration. */
+
+static void on_config_error(const char *path, unsigned line, const char *what, void *userdata _unused_) {
+        if (line > 0)
+                log_error("%s:%u: %s", path, line, what);
+        else
+                log_error("%s: %s", path, what);
+}
+
+static void set_rules(struct daemon *d) {
+        const struct config *c = d->config;
+
+        d->rules = (struct role_rules){
+                .failback = c->primary.failback == FAILBACK_AUTO ? ROLE_FAILBACK_AUTO : ROLE_FAILBACK_MANUAL,
+                .sync = *c->workspace.path || c->secrets.host,
+                .sync_deadline = MAX(c->workspace.timeout, c->secrets.timeout) + SYNC_LOCAL_WORK,
+                .refresh = c->workspace.refresh,
+                .start_timeout = c->gateway.start_timeout,
+                .hang_timeout = c->gateway.hang_timeout,
+                .drain_patience = c->gateway.drain_patience,
+        };
+}
+
+static bool same_text(const char *a, const char *b) {
+        return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* The gateway that was started is the one to be stopped: another one has to wait for standby. */
+static void keep_gateway(struct daemon *d, struct config *c) {
+        struct gateway_config *old = &d->config->gateway, *new = &c->gateway;
+
+        if (d->role.state == ROLE_STANDBY ||
+                (same_text(old->unit, new->unit) && same_text(old->url, new->url)))
+                return;
+        log_notice(
+                "[gateway] unit and url cannot change while this machine is %s. They will when it is on standby again.",
+                role_state_name(d->role.state));
+        d->reload_on_standby = true;
+        char *unit = old->unit, *url = old->url;
+        old->unit = new->unit;
+        old->url = new->url;
+        new->unit = unit;
+        new->url = url;
+}
+
+static int use_config(struct daemon *d, struct config *c) {
+        _cleanup_(watch_freep) struct watch *watch = NULL;
+        _cleanup_(selfcheck_freep) struct selfcheck *selfcheck = NULL;
+        struct unit *gateway = NULL;
+        int r;
+
+        r = watch_new(d->http, c, d->watch, on_watch, d, &watch);
+        if (r < 0)
+                return r;
+        r = selfcheck_new(d->http, c, on_gateway_checked, d, &selfcheck);
+        if (r < 0)
+                return r;
+        if (!d->gateway || strcmp(unit_name(d->gateway), c->gateway.unit) != 0) {
+                r = units_follow(d->units, c->gateway.unit, on_gateway, d, &gateway);
+                if (r < 0)
+                        return r;
+                if (d->gateway)
+                        units_unfollow(d->units, d->gateway);
+                d->gateway = gateway;
+        }
+        watch_free(d->watch);
+        d->watch = TAKE(watch);
+        selfcheck_free(d->selfcheck);
+        d->selfcheck = TAKE(selfcheck);
+        config_free(d->config);
+        d->config = c;
+        set_rules(d);
+        return 0;
+}
+
+static void reload(struct daemon *d) {
+        _cleanup_(config_freep) struct config *c = NULL;
+        int r;
+
+        r = config_load(d->names->config, on_config_error, NULL, &c);
+        if (r >= 0) {
+                keep_gateway(d, c);
+                r = use_config(d, c);
+        }
+        if (r < 0) {
+                log_error("%s is not used: %s. The configuration stays as it was.", d->names->config,
+                        r == -EINVAL ? "it has errors" : strerror(-r));
+                return;
+        }
+        (void) TAKE(c);
+        log_info("Read %s again.", d->names->config);
+}
+
+/* sd_notify(3): systemd waits for READY=1 with a later time before `systemctl reload` returns. */
+static int on_hangup(
+        sd_event_source *s _unused_, const struct signalfd_siginfo *si _unused_, void *userdata) {
+        struct daemon *d = userdata;
+
+        (void) sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, now_usec(CLOCK_MONOTONIC));
+        reload(d);
+        (void) sd_notify(false, "READY=1");
+        look(d);
+        return 0;
+}
+
+static int on_terminate(
+        sd_event_source *s, const struct signalfd_siginfo *si _unused_, void *userdata _unused_) {
+        (void) sd_notify(false, "STOPPING=1");
+        return sd_event_exit(sd_event_source_get_event(s), 0);
+}
+
+/* For those who show it. */
+
+void daemon_status(const struct daemon *d, struct status *ret) {
+        struct watch_view v = watch_view(d->watch);
+        const struct unit_info *g = unit_info(d->gateway);
+
+        *ret = (struct status){
+                .state = d->role.state,
+                .since = to_realtime(d->role.since),
+                .mode = d->role.mode,
+                .paused_until = d->role.paused_until == USEC_INFINITY ? USEC_INFINITY
+                                                                      : to_realtime(d->role.paused_until),
+                .primary = watch_primary_name(d->watch),
+                .health = d->level,
+                .health_since = to_realtime(d->level_since),
+                .verdict = v.health->last_check > 0 ? verdict_name(v.check->verdict) : "",
+                .reason = v.check->reason,
+                .took = v.check->took,
+                .checked = to_realtime(v.health->last_check),
+                .next_check = to_realtime(v.next),
+                .failures = v.health->failures,
+                .fail_needed = v.fail_needed,
+                .goods = v.health->goods,
+                .recover_needed = v.recover_needed,
+                .senior = v.senior ? v.senior : "",
+                .unit = unit_name(d->gateway),
+                .unit_state = g->state,
+                .answers = d->answer.verdict == VERDICT_UP && d->last_answered > 0,
+                .starts = d->role.starts,
+                .next_start = to_realtime(d->role.start_again),
+                .synced = to_realtime(d->synced.ended),
+                .sync_ok = d->synced.ok,
+                .sync = d->synced.text,
+                .learned = d->synced.learned,
+                .sync_succeeded = to_realtime(d->synced.succeeded),
+                .promoted_at = to_realtime(d->promoted_at),
+                .blackout = d->episode.decided > 0 ? between(d->episode.last_good, d->episode.answered)
+                                                   : USEC_INFINITY,
+                .demoted_at = to_realtime(d->demoted_at),
+                .cause = d->episode.reason,
+                .promotions = d->promotions,
+                .failback = d->config->primary.failback == FAILBACK_AUTO,
+        };
+}
+
+const char *daemon_command(struct daemon *d, enum role_command command, usec_t until) {
+        const char *refusal;
+        struct facts f;
+
+        if (!d->resumed)
+                return "The daemon has just started and does not know yet what the gateway does. Try again in a moment.";
+        gather(d, &f);
+        refusal = role_command(&d->role, &f, command, to_boottime(until));
+        if (!refusal)
+                look(d);
+        return refusal;
+}
+
+/* Beginning and end. */
+
+static struct daemon *daemon_free(struct daemon *d) {
+        if (!d)
+                return NULL;
+        watch_free(d->watch);
+        selfcheck_free(d->selfcheck);
+        units_free(d->units);
+        connection_free(d->connection);
+        http_free(d->http);
+        config_free(d->config);
+        sd_event_source_disable_unref(d->look_timer);
+        sd_event_unref(d->event);
+        free(d);
+        return NULL;
+}
+DEFINE_CLEANUP(struct daemon *, daemon_free)
+
+static int add_signals(struct daemon *d) {
+        sigset_t set;
+        int r;
+
+        (void) signal(SIGPIPE, SIG_IGN);
+        (void) sigemptyset(&set);
+        (void) sigaddset(&set, SIGHUP);
+        (void) sigaddset(&set, SIGTERM);
+        (void) sigaddset(&set, SIGINT);
+        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+                return -errno;
+        r = sd_event_add_signal(d->event, NULL, SIGHUP, on_hangup, d);
+        if (r >= 0)
+                r = sd_event_add_signal(d->event, NULL, SIGTERM, on_terminate, d);
+        if (r >= 0)
+                r = sd_event_add_signal(d->event, NULL, SIGINT, on_terminate, d);
+        return r;
+}
+
+static int add_look_timer(struct daemon *d) {
+        int r;
+
+        r = sd_event_add_time_relative(d->event, &d->look_timer, CLOCK_BOOTTIME, 0, 1, on_look_timer, d);
+        return r < 0 ? r : sd_event_source_set_enabled(d->look_timer, SD_EVENT_OFF);
+}
+
+/* Takes C over if it succeeds. */
+static int daemon_new(const struct names *names, struct config *c, struct daemon **ret) {
+        _cleanup_(daemon_freep) struct daemon *d = NULL;
+        int r;
+
+        d = calloc(1, sizeof *d);
+        if (!d)
+                return -ENOMEM;
+        d->names = names;
+        r = sd_event_default(&d->event);
+        if (r >= 0)
+                r = add_signals(d);
+        if (r >= 0)
+                r = add_look_timer(d);
+        if (r >= 0)
+                r = http_new(d->event, &d->http);
+        if (r >= 0)
+                r = connection_new(d->event, &d->connection);
+        if (r >= 0)
+                r = units_new(d->connection, &d->units);
+        if (r >= 0)
+                r = units_follow(d->units, names->sync_unit, on_sync, d, &d->sync);
+        if (r >= 0)
+                r = use_config(d, c);
+        if (r < 0)
+                return r;
+        recall(d);
+        *ret = TAKE(d);
+        return 0;
+}
+
+int cmd_run(const struct names *names) {
+        _cleanup_(daemon_freep) struct daemon *d = NULL;
+        _cleanup_(config_freep) struct config *c = NULL;
+        int r;
+
+        r = config_load(names->config, on_config_error, NULL, &c);
+        if (r < 0)
+                return r == -ENOMEM ? EX_OSERR : EX_CONFIG;
+        r = daemon_new(names, c, &d);
+        if (r < 0) {
+                log_error("Cannot begin: %s.", strerror(-r));
+                return EX_OSERR;
+        }
+        (void) TAKE(c);
+
+        connection_open(d->connection);
+        (void) sd_event_set_watchdog(d->event, true);
+        log_info("Watching the primary %s.", watch_primary_name(d->watch));
+        (void) sd_notify(false, "READY=1");
+        r = sd_event_loop(d->event);
+        if (r < 0)
+                log_error("The event loop has failed: %s.", strerror(-r));
+        return r < 0 ? EX_SOFTWARE : r;
+}
