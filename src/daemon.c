@@ -13,13 +13,14 @@
 
 #include "config.h"
 #include "connection.h"
+#include "episode.h"
 #include "http.h"
 #include "log.h"
 #include "memory.h"
 #include "port.h"
 #include "report.h"
 #include "selfcheck.h"
-#include "syncresult.h"
+#include "syncer.h"
 #include "units.h"
 #include "watch.h"
 
@@ -27,25 +28,8 @@
 #define SYNC_LOCAL_WORK (5 * USEC_PER_SEC)
 /* STATUS= costs systemd more than a check costs us: in the steady state it is told this often. */
 #define STATUS_INTERVAL USEC_PER_MINUTE
-
-/* One failover: what is to be told at its end. CLOCK_BOOTTIME. */
-struct episode {
-        usec_t last_good; /* of the primary, or of the gateway here if that was lost meanwhile; 0: never seen */
-        usec_t decided; /* 0: by hand */
-        usec_t started;
-        usec_t answered;
-        char reason[160];
-};
-
-/* The last sync. CLOCK_BOOTTIME. */
-struct sync_view {
-        bool running;
-        bool ok;
-        usec_t ended;
-        usec_t succeeded;
-        char text[512];
-        char learned[128];
-};
+/* For how long after a demotion its sync is part of the story. */
+#define STORY_GOES_ON USEC_PER_MINUTE
 
 struct daemon {
         const struct names *names;
@@ -54,7 +38,7 @@ struct daemon {
         struct connection *connection;
         struct units *units;
         struct unit *gateway;
-        struct unit *sync;
+        struct syncer *syncer;
         struct http *http;
         struct watch *watch;
         struct selfcheck *selfcheck;
@@ -69,12 +53,8 @@ struct daemon {
         enum health_level level; /* as it was seen last */
         usec_t level_since;
         struct episode episode;
-        usec_t promoted_at; /* the last time */
-        usec_t demoted_at;
-        uint64_t promotions;
-        struct sync_view synced;
-        struct check answer;  /* of the gateway here, the last time it was asked */
-        usec_t last_answered; /* and when that was good */
+        struct check answer; /* of the gateway here, the last time it was asked */
+        bool sync_was_ok;
 
         sd_event_source *look_timer;
         usec_t status_told;
@@ -101,7 +81,7 @@ static usec_t to_boottime(usec_t realtime) {
 }
 
 static void gather(const struct daemon *d, struct facts *f) {
-        const struct unit_info *g = unit_info(d->gateway), *s = unit_info(d->sync);
+        const struct unit_info *g = unit_info(d->gateway);
 
         *f = (struct facts){
                 .now = now(),
@@ -113,17 +93,12 @@ static void gather(const struct daemon *d, struct facts *f) {
                 .same_run = sd_id128_is_null(d->marker.invocation) || g->restarts > 0 ||
                         sd_id128_equal(d->marker.invocation, g->invocation),
                 .main_pid = g->main_pid,
-                .sync_running = s->job != JOB_NONE || s->state == UNIT_STARTING || s->state == UNIT_ACTIVE ||
-                        s->state == UNIT_STOPPING,
+                .sync_running = syncer_view(d->syncer)->running,
                 .shutting_down = units_shutting_down(d->units),
         };
 }
 
 /* Telling. */
-
-static usec_t between(usec_t from, usec_t to) {
-        return from > 0 && to >= from ? to - from : USEC_INFINITY;
-}
 
 /* Why the gateway is not what it should be: what systemd refused, or how its last run ended. */
 static const char *trouble(const struct daemon *d, char *buf, size_t size) {
@@ -140,31 +115,24 @@ static const char *trouble(const struct daemon *d, char *buf, size_t size) {
 }
 
 static void tell(struct daemon *d, enum role_event event, enum role_state from) {
-        const struct episode *e = &d->episode;
         char why[512], holder[64], message[MESSAGE_MAX];
         struct story s = {
                 .from = from,
                 .to = d->role.state,
                 .mode = d->role.mode,
-                .by_hand = e->decided == 0,
                 .primary = watch_primary_name(d->watch),
                 .unit = unit_name(d->gateway),
-                .reason = e->reason,
                 .trouble = trouble(d, why, sizeof why),
                 .holder = "",
-                .sync = d->synced.text,
-                .learned = d->synced.learned,
-                .blackout = e->decided > 0 ? between(e->last_good, e->answered) : USEC_INFINITY,
-                .counting = between(e->last_good, e->decided),
-                .syncing = between(e->decided, e->started),
-                .booting = between(e->started, e->answered),
-                .promoted = between(d->promoted_at, now()),
+                .sync = syncer_view(d->syncer)->text,
+                .learned = syncer_view(d->syncer)->learned,
                 .start_timeout = d->config->gateway.start_timeout,
                 .hang_timeout = d->config->gateway.hang_timeout,
                 .drain_patience = d->config->gateway.drain_patience,
                 .port = selfcheck_port(d->selfcheck),
         };
 
+        episode_tell(&d->episode, now(), &s);
         if (event == EVENT_PORT_TAKEN || event == EVENT_LEFT_OVER)
                 s.holder = port_holder(s.port, holder, sizeof holder);
         report_send(d->names, event, &s, report_say(event, &s, message));
@@ -242,18 +210,14 @@ static void recall(struct daemon *d) {
         d->role.paused_until = d->saved_pause = to_boottime(m.paused_until);
 
         marker_load(d->names, &d->marker);
-        d->episode.last_good = d->marker.last_good;
-        memcpy(d->episode.reason, d->marker.reason, sizeof d->episode.reason);
+        if (d->marker.intent != INTENT_NONE)
+                episode_begin(&d->episode, d->marker.last_good, m.mode == MODE_AUTO ? d->marker.since : 0,
+                        d->marker.reason);
         if (d->marker.intent == INTENT_PROMOTED || d->marker.intent == INTENT_DEMOTING)
-                d->promoted_at = d->marker.since;
+                d->episode.promoted_at = d->marker.since;
 }
 
 /* What an event means for the story that is told at the end. */
-
-static void begin_episode(struct daemon *d, usec_t last_good, usec_t decided, const char *reason) {
-        d->episode = (struct episode){ .last_good = last_good, .decided = decided };
-        safe_text(d->episode.reason, sizeof d->episode.reason, reason);
-}
 
 static void note(struct daemon *d, enum role_event event) {
         struct watch_view v = watch_view(d->watch);
@@ -263,18 +227,15 @@ static void note(struct daemon *d, enum role_event event) {
         case EVENT_PROMOTING:
         case EVENT_ADOPTED:
         case EVENT_DRILL_REAL:
-                begin_episode(d, v.health->last_good, by_hand ? 0 : d->level_since,
+                episode_begin(&d->episode, v.health->last_good, by_hand ? 0 : d->level_since,
                         by_hand ? role_mode_name(d->role.mode) : v.check->reason);
                 break;
         case EVENT_LOST:
         case EVENT_HUNG:
-                begin_episode(d, d->last_answered, now(), "the gateway here was lost");
+                episode_begin(&d->episode, d->episode.last_answered, now(), "the gateway here was lost");
                 break;
         case EVENT_PROMOTED:
-                d->episode.answered = now();
-                if (d->promoted_at <= d->demoted_at)
-                        d->promoted_at = now();
-                d->promotions++;
+                episode_promoted(&d->episode, now());
                 break;
         case EVENT_DEMOTING:
                 if (d->role.mode == MODE_AUTO)
@@ -289,18 +250,13 @@ static void note(struct daemon *d, enum role_event event) {
 
 static void carry_out(struct daemon *d, enum role_action action) {
         bool promoting = watch_failing_since(d->watch) > 0 || d->role.mode == MODE_PINNED;
-        int r;
 
         switch (action) {
         case ACTION_SYNC:
-                r = promotion_hint(d->names, promoting);
-                if (r < 0)
-                        log_warning("Cannot write to %s: %s.", d->names->runtime_dir, strerror(-r));
-                unit_start(d->sync);
+                syncer_start(d->syncer, promoting);
                 break;
         case ACTION_START:
-                if (d->episode.started == 0)
-                        d->episode.started = now();
+                episode_started(&d->episode, now());
                 unit_start(d->gateway);
                 break;
         case ACTION_STOP:
@@ -344,7 +300,7 @@ static struct role_step step(struct daemon *d) {
                 tell(d, s.event, from);
         carry_out(d, s.action);
         if (s.event == EVENT_DEMOTED)
-                d->demoted_at = now();
+                episode_demoted(&d->episode, now());
         return s;
 }
 
@@ -397,54 +353,31 @@ static void on_gateway_checked(struct selfcheck *s _unused_, const struct check 
 
         d->answer = *check;
         if (check->verdict == VERDICT_UP)
-                d->last_answered = now();
+                d->episode.last_answered = now();
         gather(d, &f);
         /* Whatever listens there while our gateway does not run is in its way, be it a gateway or not. */
         role_gateway_checked(&d->role, &f, runs ? check->verdict == VERDICT_UP : check->connected);
         look(d);
 }
 
-/* What the worker says is for the report only: whether it did well is systemd's word. */
-static void sync_ended(struct daemon *d) {
-        const struct unit_info *info = unit_info(d->sync);
-        struct sync_view *v = &d->synced;
-        struct sync_result result;
-        bool was_ok = v->ok || v->ended == 0;
-        bool quiet = d->role.state == ROLE_STANDBY && watch_failing_since(d->watch) == 0 &&
-                d->role.since + USEC_PER_MINUTE < now();
+/* A sync is part of a failover's story; otherwise only its trouble, and the end of that, is worth a line. */
+static void tell_sync(struct daemon *d) {
+        const struct sync_view *v = syncer_view(d->syncer);
+        bool story = d->role.state != ROLE_STANDBY || watch_failing_since(d->watch) > 0 ||
+                (d->episode.demoted_at > 0 && now() - d->episode.demoted_at < STORY_GOES_ON);
 
-        v->ended = now();
-        v->ok = false;
-        if (*info->trouble)
-                (void) snprintf(v->text, sizeof v->text, "%s", info->trouble);
-        else if (sync_result_parse(info->status, &result) < 0)
-                (void) snprintf(v->text, sizeof v->text,
-                        "it ended without a result, systemd says \"%s\": `journalctl -u %s`", info->result,
-                        d->names->sync_unit);
-        else {
-                sync_result_say(&result, v->text, sizeof v->text);
-                safe_text(v->learned, sizeof v->learned, result.unmerged);
-                v->ok = info->clean && info->state != UNIT_FAILED;
-        }
-        if (v->ok)
-                v->succeeded = v->ended;
-
-        if (!v->ok && (was_ok || !quiet))
+        if (!v->ok && (story || d->sync_was_ok))
                 log_warning("Sync: %s", v->text);
-        else if (v->ok && (!was_ok || !quiet))
+        else if (v->ok && (story || !d->sync_was_ok))
                 log_notice("Sync: %s", v->text);
+        d->sync_was_ok = v->ok;
 }
 
-static void on_sync(struct unit *u _unused_, const struct unit_info *info, void *userdata) {
+static void on_sync(struct syncer *s _unused_, bool ended, void *userdata) {
         struct daemon *d = userdata;
-        bool running;
-        struct facts f;
 
-        gather(d, &f);
-        running = f.sync_running;
-        if (d->synced.running && !running && info->state != UNIT_UNKNOWN)
-                sync_ended(d);
-        d->synced.running = running;
+        if (ended)
+                tell_sync(d);
         look(d);
 }
 
@@ -564,6 +497,7 @@ static int on_terminate(
 void daemon_status(const struct daemon *d, struct status *ret) {
         struct watch_view v = watch_view(d->watch);
         const struct unit_info *g = unit_info(d->gateway);
+        const struct sync_view *sync = syncer_view(d->syncer);
 
         *ret = (struct status){
                 .state = d->role.state,
@@ -586,20 +520,19 @@ void daemon_status(const struct daemon *d, struct status *ret) {
                 .senior = v.senior ? v.senior : "",
                 .unit = unit_name(d->gateway),
                 .unit_state = g->state,
-                .answers = d->answer.verdict == VERDICT_UP && d->last_answered > 0,
+                .answers = d->answer.verdict == VERDICT_UP && d->episode.last_answered > 0,
                 .starts = d->role.starts,
                 .next_start = to_realtime(d->role.start_again),
-                .synced = to_realtime(d->synced.ended),
-                .sync_ok = d->synced.ok,
-                .sync = d->synced.text,
-                .learned = d->synced.learned,
-                .sync_succeeded = to_realtime(d->synced.succeeded),
-                .promoted_at = to_realtime(d->promoted_at),
-                .blackout = d->episode.decided > 0 ? between(d->episode.last_good, d->episode.answered)
-                                                   : USEC_INFINITY,
-                .demoted_at = to_realtime(d->demoted_at),
+                .synced = to_realtime(sync->ended),
+                .sync_ok = sync->ok,
+                .sync = sync->text,
+                .learned = sync->learned,
+                .sync_succeeded = to_realtime(sync->succeeded),
+                .promoted_at = to_realtime(d->episode.promoted_at),
+                .blackout = episode_blackout(&d->episode),
+                .demoted_at = to_realtime(d->episode.demoted_at),
                 .cause = d->episode.reason,
-                .promotions = d->promotions,
+                .promotions = d->episode.promotions,
                 .failback = d->config->primary.failback == FAILBACK_AUTO,
         };
 }
@@ -624,6 +557,7 @@ static struct daemon *daemon_free(struct daemon *d) {
                 return NULL;
         watch_free(d->watch);
         selfcheck_free(d->selfcheck);
+        syncer_free(d->syncer);
         units_free(d->units);
         connection_free(d->connection);
         http_free(d->http);
@@ -670,6 +604,7 @@ static int daemon_new(const struct names *names, struct config *c, struct daemon
         if (!d)
                 return -ENOMEM;
         d->names = names;
+        d->sync_was_ok = true;
         r = sd_event_default(&d->event);
         if (r >= 0)
                 r = add_signals(d);
@@ -682,7 +617,7 @@ static int daemon_new(const struct names *names, struct config *c, struct daemon
         if (r >= 0)
                 r = units_new(d->connection, &d->units);
         if (r >= 0)
-                r = units_follow(d->units, names->sync_unit, on_sync, d, &d->sync);
+                r = syncer_new(d->units, names, on_sync, d, &d->syncer);
         if (r >= 0)
                 r = use_config(d, c);
         if (r < 0)

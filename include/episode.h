@@ -1,0 +1,32 @@
+/* One failover, from the last good check to the way back: when what happened, so that it can be told at the end.
+ *
+ * Pure. All times are CLOCK_BOOTTIME in microseconds; 0: it did not happen. */
+#pragma once
+
+#include "report.h"
+#include "util.h"
+
+struct episode {
+        usec_t last_good; /* of the primary, or of the gateway here if that was lost meanwhile; 0: never seen */
+        usec_t decided;   /* 0: by hand */
+        usec_t started;   /* the gateway, the first time */
+        usec_t answered;  /* the gateway */
+        char reason[160]; /* what the deciding check said */
+
+        usec_t promoted_at;   /* the last time, also of earlier ones */
+        usec_t demoted_at;    /* likewise */
+        usec_t last_answered; /* the gateway here, likewise */
+        uint64_t promotions;  /* how many */
+};
+
+/* It is decided to run the gateway here. DECIDED is 0 if a person decided. REASON may come from anywhere. */
+void episode_begin(struct episode *e, usec_t last_good, usec_t decided, const char *reason);
+void episode_started(struct episode *e, usec_t now);
+void episode_promoted(struct episode *e, usec_t now);
+void episode_demoted(struct episode *e, usec_t now);
+
+/* From the last good check to the first answer here, at most; USEC_INFINITY if that is not known. */
+usec_t episode_blackout(const struct episode *e);
+
+/* Fills in what S tells of it. */
+void episode_tell(const struct episode *e, usec_t now, struct story *s);

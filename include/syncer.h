@@ -1,0 +1,32 @@
+/* Has the workspace and the secrets synced: starts the sync worker's unit, and learns what it did. */
+#pragma once
+
+#include "names.h"
+#include "units.h"
+#include "util.h"
+
+struct syncer;
+
+/* What the last sync did. Times are CLOCK_BOOTTIME; 0: never. */
+struct sync_view {
+        bool running;
+        bool ok; /* it did all there was to do */
+        usec_t ended;
+        usec_t succeeded; /* when one last was ok */
+        char text[512];   /* what it did, or what went wrong, safe to print */
+        char learned
+                [128]; /* the branch with what the standby learned and the primary does not have; "" if none */
+};
+
+/* The unit is something else than before; ENDED if a sync is over, with the view as it is then. */
+typedef void (*syncer_changed_t)(struct syncer *s, bool ended, void *userdata);
+
+/* US and N must outlive it. 0 or a negative errno. */
+int syncer_new(struct units *us, const struct names *n, syncer_changed_t changed, void *userdata,
+        struct syncer **ret);
+struct syncer *syncer_free(struct syncer *s);
+DEFINE_CLEANUP(struct syncer *, syncer_free)
+
+/* Begins one, PROMOTING if somebody waits for it. How that went follows through the callback. */
+void syncer_start(struct syncer *s, bool promoting);
+const struct sync_view *syncer_view(const struct syncer *s);

@@ -1,0 +1,44 @@
+/* One failover; see episode.h. */
+#include "episode.h"
+
+static usec_t between(usec_t from, usec_t to) {
+        return from > 0 && to >= from ? to - from : USEC_INFINITY;
+}
+
+void episode_begin(struct episode *e, usec_t last_good, usec_t decided, const char *reason) {
+        e->last_good = last_good;
+        e->decided = decided;
+        e->started = e->answered = 0;
+        safe_text(e->reason, sizeof e->reason, reason);
+}
+
+void episode_started(struct episode *e, usec_t now) {
+        if (e->started == 0)
+                e->started = now;
+}
+
+void episode_promoted(struct episode *e, usec_t now) {
+        e->answered = now;
+        /* A gateway that was lost and is back does not begin the promotion anew. */
+        if (e->promoted_at <= e->demoted_at)
+                e->promoted_at = now;
+        e->promotions++;
+}
+
+void episode_demoted(struct episode *e, usec_t now) {
+        e->demoted_at = now;
+}
+
+usec_t episode_blackout(const struct episode *e) {
+        return e->decided > 0 ? between(e->last_good, e->answered) : USEC_INFINITY;
+}
+
+void episode_tell(const struct episode *e, usec_t now, struct story *s) {
+        s->by_hand = e->decided == 0;
+        s->reason = e->reason;
+        s->blackout = episode_blackout(e);
+        s->counting = between(e->last_good, e->decided);
+        s->syncing = between(e->decided, e->started);
+        s->booting = between(e->started, e->answered);
+        s->promoted = between(e->promoted_at, now);
+}

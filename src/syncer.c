@@ -1,0 +1,95 @@
+/* Has the workspace and the secrets synced; see syncer.h. */
+#include "syncer.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "log.h"
+#include "memory.h"
+#include "syncresult.h"
+
+struct syncer {
+        const struct names *names;
+        struct units *units;
+        struct unit *unit;
+        syncer_changed_t changed;
+        void *userdata;
+        struct sync_view view;
+};
+
+/* What the worker says is for people only: whether it did well is systemd's word. */
+static void learn(struct syncer *s, const struct unit_info *info) {
+        struct sync_view *v = &s->view;
+        struct sync_result result;
+
+        v->ended = now_usec(CLOCK_BOOTTIME);
+        v->ok = false;
+        if (*info->trouble)
+                (void) snprintf(v->text, sizeof v->text, "%s", info->trouble);
+        else if (sync_result_parse(info->status, &result) < 0)
+                (void) snprintf(v->text, sizeof v->text,
+                        "it ended without a result, systemd says \"%s\": `journalctl -u %s`", info->result,
+                        s->names->sync_unit);
+        else {
+                sync_result_say(&result, v->text, sizeof v->text);
+                safe_text(v->learned, sizeof v->learned, result.unmerged);
+                v->ok = info->clean && info->state != UNIT_FAILED;
+        }
+        if (v->ok)
+                v->succeeded = v->ended;
+}
+
+static void on_unit(struct unit *u _unused_, const struct unit_info *info, void *userdata) {
+        struct syncer *s = userdata;
+        bool was_running = s->view.running;
+
+        if (info->state == UNIT_UNKNOWN)
+                return;
+        s->view.running = info->job != JOB_NONE || info->state == UNIT_STARTING ||
+                info->state == UNIT_ACTIVE || info->state == UNIT_STOPPING;
+        if (was_running && !s->view.running)
+                learn(s, info);
+        s->changed(s, was_running && !s->view.running, s->userdata);
+}
+
+int syncer_new(struct units *us, const struct names *n, syncer_changed_t changed, void *userdata,
+        struct syncer **ret) {
+        _cleanup_(syncer_freep) struct syncer *s = NULL;
+        int r;
+
+        s = calloc(1, sizeof *s);
+        if (!s)
+                return -ENOMEM;
+        s->names = n;
+        s->units = us;
+        s->changed = changed;
+        s->userdata = userdata;
+        r = units_follow(us, n->sync_unit, on_unit, s, &s->unit);
+        if (r < 0)
+                return r;
+        *ret = TAKE(s);
+        return 0;
+}
+
+struct syncer *syncer_free(struct syncer *s) {
+        if (!s)
+                return NULL;
+        if (s->unit)
+                units_unfollow(s->units, s->unit);
+        free(s);
+        return NULL;
+}
+
+void syncer_start(struct syncer *s, bool promoting) {
+        int r;
+
+        r = promotion_hint(s->names, promoting);
+        if (r < 0)
+                log_warning("Cannot write to %s: %s.", s->names->runtime_dir, strerror(-r));
+        s->view.running = true;
+        unit_start(s->unit);
+}
+
+const struct sync_view *syncer_view(const struct syncer *s) {
+        return &s->view;
+}
