@@ -1,0 +1,38 @@
+/* The D-Bus service: names->bus_name on the system bus, one object /org/openclaw/Failover1, one interface
+ * org.openclaw.Failover1. It shows struct status as properties (properties.h) and takes a person's commands.
+ *
+ * Reading is everybody's. Commands are root's, and theirs whom polkit allows org.openclaw.failover1.control
+ * (authorize.h).
+ *
+ * Methods: Promote(), Demote(), Auto(), Pause(t seconds), Resume(), Drill(). Pause(0) is for PAUSE_DEFAULT,
+ * Pause(UINT64_MAX) until resumed, anything else at most PAUSE_MAX. What the role machine refuses comes back as the
+ * error BUS_ERROR_REFUSED, in its words.
+ *
+ * Signals: PropertiesChanged with what is new, once per event of the daemon; and Event(s event, s message) with the name
+ * and the words of each journal entry of report.h. A check that goes as the one before changes LastCheckTimestamp,
+ * LastCheckUSec and NextCheckTimestamp, so there is one signal per check in steady state. */
+#pragma once
+
+#include "connection.h"
+#include "daemon.h"
+#include "names.h"
+
+#define BUS_PATH "/org/openclaw/Failover1"
+#define BUS_INTERFACE "org.openclaw.Failover1"
+#define BUS_ERROR_REFUSED "org.openclaw.Failover1.Error.Refused"
+
+#define PAUSE_DEFAULT USEC_PER_HOUR
+#define PAUSE_MAX (366 * USEC_PER_DAY)
+
+struct bus;
+
+/* Adds itself as a user to C, which must not be open yet. C, N and D must outlive it. 0 or a negative errno. */
+int bus_new(struct connection *c, const struct names *n, struct daemon *d, struct bus **ret);
+struct bus *bus_free(struct bus *b);
+DEFINE_CLEANUP(struct bus *, bus_free)
+
+/* Something in daemon_status() may be new: after every event. */
+void bus_changed(struct bus *b);
+
+/* EVENT was reported with these words. */
+void bus_event(struct bus *b, enum role_event event, const char *message);

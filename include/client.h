@@ -1,0 +1,26 @@
+/* The commands that talk to the daemon over D-Bus. Each prints for a person and returns the process's exit status. */
+#pragma once
+
+#include "names.h"
+#include "role.h"
+
+/* Exit statuses beside those of sysexits(3). */
+enum {
+        EXIT_WELL = 0,        /* on standby and healthy; done; the drill has passed */
+        EXIT_NOT_WELL = 1,    /* promoted or degraded; the drill has failed */
+        EXIT_NOT_RUNNING = 3, /* the daemon is not there to be asked (as LSB's init scripts say it) */
+};
+
+/* `status`: five lines, or with JSON one object (the schema is in openclaw-failover(1)). With WATCH it stays, and shows
+ * what changes: in place on a terminal, one after another elsewhere. */
+int cmd_status(const struct names *n, bool json, bool watch);
+
+/* `promote`, `demote`, `auto`, `resume`. EX_TEMPFAIL if it is refused now, EX_NOPERM if one may not. */
+int cmd_command(const struct names *n, enum role_command command);
+
+/* `pause [TIME]`: as in the ini ("30m"), "infinity" until resumed, NULL for an hour. */
+int cmd_pause(const struct names *n, const char *time);
+
+/* `drill`: begins one, tells how it goes, and stays until it is over. EX_TEMPFAIL if it is refused, or became a real
+ * failover; 130 if interrupted, which leaves the drill running. */
+int cmd_drill(const struct names *n);
