@@ -1,0 +1,111 @@
+/* The looks of `doctor`, by subject, and what they are given. Private to src/doctor*.c and its tests.
+ *
+ * A look is a function that looks at one thing and says one finding. Each runs in a child process of its own, as the
+ * user that its row in doctor.c names, within a deadline: it may block, and it leaves nothing behind. */
+#pragma once
+
+#include <pwd.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "finding.h"
+#include "names.h"
+
+/* What systemd says about a unit: the properties of org.freedesktop.systemd1(5) of the same names. Strings may be NULL
+ * where it says nothing. */
+struct unit_facts {
+        char *name;
+        char *load_state;
+        char *active_state;
+        char *result;
+        char *file_state;
+        char *fragment;
+        char *user; /* NULL: root */
+        bool need_reload;
+        int exec_status; /* ExecMainStatus */
+        char **before;   /* NULL-terminated, as all these lists */
+        char **after;
+        char **environment; /* "NAME=VALUE" */
+        char **search_path; /* ExecSearchPath */
+        char **argv;        /* of the first ExecStart */
+        char *program;      /* its path; a bare name is looked up when it is started */
+        char **credentials; /* LoadCredential: "NAME:PATH" */
+        usec_t timeout_stop;
+};
+
+struct checkup {
+        const struct names *names;
+        struct config *config; /* NULL: there is no valid one */
+        char *config_error;    /* the first error, if there is no valid one */
+        char *bus_error;       /* why systemd could not be asked; NULL: it was */
+        char *virtualization;  /* of this machine, as systemd names it; "" on metal */
+        bool root;
+        struct unit_facts daemon, sync, gateway, tailscaled, old_monitor;
+};
+
+/* Asks systemd for everything above; C->config must be set already. 0, or a negative errno with C->bus_error set. */
+int checkup_ask_systemd(struct checkup *c);
+void unit_facts_clear(struct unit_facts *u);
+bool unit_is_loaded(const struct unit_facts *u);
+/* The value of the variable NAME in the unit's Environment=; NULL if it has none. Borrowed. */
+const char *unit_environment(const struct unit_facts *u, const char *name);
+void strv_free(char **list);
+bool strv_contains(char *const *list, const char *text);
+
+/* The users that a row may be looked at as: names, never NULL; "root" where a unit has no User=. */
+const char *checkup_gateway_user(const struct checkup *c);
+const char *checkup_sync_user(const struct checkup *c);
+const char *checkup_daemon_user(const struct checkup *c);
+
+/* This process becomes USER for good, as a service of systemd's would be: groups, HOME and PATH, nothing else. 0 or a negative errno. */
+int become(const struct passwd *user);
+
+/* Runs ARGV with LC_ALL=C and returns what it writes to standard output and standard error, at most 64 KiB, for the
+ * caller to free. Its exit status, or a negative errno. */
+int run_program(const char *const argv[], char **ret_output);
+
+typedef void look_t(const struct checkup *c, struct finding *f);
+
+/* doctor_config.c */
+look_t look_config, look_config_readable;
+/* doctor_units.c */
+look_t look_reload, look_daemon, look_old_monitor, look_sync_unit, look_gateway_unit, look_gateway_stop,
+        look_user_service;
+/* doctor_program.c */
+look_t look_program, look_interpreter;
+/* doctor_polkit.c */
+look_t look_polkit;
+/* doctor_system.c */
+look_t look_clock, look_journal, look_powers, look_programs;
+/* doctor_tailscale.c */
+look_t look_tailscale, look_own_key, look_primary_key;
+/* doctor_primary.c */
+look_t look_primary_name, look_primary, look_seniors, look_witness, look_own_gateway;
+/* doctor_mtu.c */
+look_t look_large_packets;
+/* The pure parts, for the tests as well. */
+
+/* The program that a script's first line names (execve(2)), or with "env" in between the word that env looks up: then *RET_ENV
+ * is true. BUF receives it. 0, or -ENOENT if TEXT does not begin with such a line. */
+int parse_shebang(const char *text, char *buf, size_t size, bool *ret_env);
+
+/* An RFC 3339 time, as Go's encoding/json writes it, as seconds since 1970. 0, or -EINVAL. */
+int parse_rfc3339(const char *text, time_t *ret);
+
+/* What tailscaled's local API says, as far as it matters here. */
+struct tailscale_node {
+        bool known;     /* it is in this tailnet */
+        bool expired;   /* its key is */
+        time_t expires; /* 0: never */
+        char name[64];
+};
+struct tailscale_status {
+        char state[32]; /* "Running", "NeedsLogin", "Stopped" … */
+        struct tailscale_node self, primary;
+};
+/* Reads the answer of /localapi/v0/status; the primary is the peer that HOST names, by address or by name. 0, or
+ * -EINVAL if it is none. */
+int parse_tailscale_status(const char *json, const char *host, struct tailscale_status *ret);
+
+/* What `sudo -l -U USER` says: may USER run anything without a password? The first such line goes to BUF. */
+bool sudo_without_password(const char *output, char *buf, size_t size);

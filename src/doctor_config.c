@@ -1,0 +1,36 @@
+/* Is the configuration one, and can those read it who need it? */
+#include <errno.h>
+#include <string.h>
+
+#include "checkup.h"
+
+void look_config(const struct checkup *c, struct finding *f) {
+        _cleanup_free_ char *path = shell_quote(c->names->config);
+
+        if (c->config)
+                finding_ok(f, "%s", c->names->config);
+        else if (access(c->names->config, R_OK) < 0 && errno == EACCES && !c->root)
+                finding_skip(
+                        f, "%s may not be read by you: sudo openclaw-failover doctor", c->names->config);
+        else {
+                finding_bad(
+                        f, "%s: %s", c->names->config, c->config_error ? c->config_error : "cannot be read");
+                finding_mend(f, "sudo ${EDITOR:-vi} %s && openclaw-failover config",
+                        path ? path : c->names->config);
+        }
+}
+
+void look_config_readable(const struct checkup *c, struct finding *f) {
+        _cleanup_free_ char *path = shell_quote(c->names->config);
+        int error = access(c->names->config, R_OK) < 0 ? errno : 0;
+
+        if (error == 0)
+                finding_ok(f, "user %s can read the configuration", checkup_daemon_user(c));
+        else if (error == ENOENT)
+                finding_skip(f, "there is no %s", c->names->config);
+        else {
+                finding_bad(f, "user %s, as which the daemon runs, cannot read %s: %s",
+                        checkup_daemon_user(c), c->names->config, strerror(error));
+                finding_mend(f, "sudo chmod a+r %s", path ? path : c->names->config);
+        }
+}

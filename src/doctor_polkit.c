@@ -1,0 +1,133 @@
+/* Would polkit let the daemon do its work? It is asked the very questions that systemd asks it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <systemd/sd-bus.h>
+
+#include "checkup.h"
+
+#define POLKIT "org.freedesktop.PolicyKit1"
+#define POLKIT_PATH "/org/freedesktop/PolicyKit1/Authority"
+#define POLKIT_INTERFACE "org.freedesktop.PolicyKit1.Authority"
+
+#define MANAGE_UNITS "org.freedesktop.systemd1.manage-units"
+
+/* A process of USER's that does nothing, for polkit to be asked about; it ends with this one. Its pid, or a negative
+ * errno. */
+static pid_t stand_in(const struct passwd *user) {
+        bool ready = false;
+        int fds[2];
+        pid_t pid;
+
+        if (pipe2(fds, O_CLOEXEC) < 0)
+                return -errno;
+        pid = fork();
+        if (pid == 0) {
+                if (become(user) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || write(fds[1], "", 1) != 1)
+                        _exit(EXIT_FAILURE);
+                for (;;)
+                        (void) pause();
+        }
+        (void) close(fds[1]);
+        if (pid > 0) {
+                char byte;
+
+                ready = read(fds[0], &byte, 1) == 1;
+                if (!ready)
+                        (void) waitpid(pid, NULL, 0);
+        }
+        (void) close(fds[0]);
+        return ready ? pid : -EPERM;
+}
+
+/* Asks whether process PID of user UID may do VERB to UNIT, as systemd does (polkit(8); the details "unit" and "verb"
+ * are systemd's, bus_unit_method_start_generic()). 1: yes, 0: no, or a negative errno. */
+static int ask(sd_bus *bus, pid_t pid, uid_t uid, const char *unit, const char *verb) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+        int allowed, challenge, r;
+
+        r = sd_bus_message_new_method_call(
+                bus, &call, POLKIT, POLKIT_PATH, POLKIT_INTERFACE, "CheckAuthorization");
+        if (r >= 0)
+                /* A start time of 0 has polkit look it up. */
+                r = sd_bus_message_append(call, "(sa{sv})sa{ss}us", "unix-process", 3, "pid", "u",
+                        (uint32_t) pid, "start-time", "t", (uint64_t) 0, "uid", "i", (int32_t) uid,
+                        MANAGE_UNITS, 2, "unit", unit, "verb", verb, (uint32_t) 0, "");
+        if (r >= 0)
+                r = sd_bus_call(bus, call, 0, NULL, &reply);
+        if (r >= 0)
+                r = sd_bus_message_enter_container(reply, 'r', "bba{ss}");
+        if (r >= 0)
+                r = sd_bus_message_read(reply, "bb", &allowed, &challenge);
+        return r < 0 ? r : allowed;
+}
+
+static void mend(const struct checkup *c, struct finding *f) {
+        _cleanup_free_ char *path = NULL, *rule = NULL;
+
+        if (asprintf(&path, "/etc/polkit-1/rules.d/10-%s.rules", c->names->bus_name) < 0)
+                return;
+        if (asprintf(&rule,
+                    "polkit.addRule(function(action, subject) {\n"
+                    "if (action.id == \"" MANAGE_UNITS "\" && subject.user == \"%s\" &&\n"
+                    "[\"%s\", \"%s\"].indexOf(action.lookup(\"unit\")) >= 0 &&\n"
+                    "[\"start\", \"stop\", \"kill\", \"reset-failed\"].indexOf(action.lookup(\"verb\")) >= 0)\n"
+                    "return polkit.Result.YES;\n"
+                    "});",
+                    checkup_daemon_user(c), c->gateway.name, c->sync.name) < 0)
+                return;
+        finding_mend_file(f, path, "0644", rule);
+}
+
+void look_polkit(const struct checkup *c, struct finding *f) {
+        const struct {
+                const char *unit, *verb;
+        } questions[] = {
+                { c->gateway.name, "start" },
+                { c->gateway.name, "stop" },
+                { c->gateway.name, "kill" },
+                { c->gateway.name, "reset-failed" },
+                { c->sync.name, "start" },
+                { c->sync.name, "stop" },
+                { c->sync.name, "reset-failed" },
+        };
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        const struct passwd *user = getpwnam(checkup_daemon_user(c));
+        pid_t pid;
+        int r;
+
+        if (c->bus_error) {
+                finding_skip(f, "%s", c->bus_error);
+                return;
+        }
+        if (!user) {
+                finding_bad(f, "there is no user %s, as which the daemon is to run", checkup_daemon_user(c));
+                finding_mend(f, "sudo systemd-sysusers");
+                return;
+        }
+        pid = stand_in(user);
+        r = pid < 0 ? pid : sd_bus_open_system(&bus);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(questions); i++) {
+                r = ask(bus, pid, user->pw_uid, questions[i].unit, questions[i].verb);
+                if (r == 0) {
+                        finding_bad(f, "polkit does not let user %s do “%s” to %s", user->pw_name,
+                                questions[i].verb, questions[i].unit);
+                        mend(c, f);
+                        break;
+                }
+        }
+        if (r > 0)
+                finding_ok(f, "polkit lets user %s start and stop %s and %s", user->pw_name, c->gateway.name,
+                        c->sync.name);
+        else if (r < 0) {
+                finding_bad(f, "polkit cannot be asked: %s", strerror(-r));
+                finding_mend(f, "sudo apt-get install polkitd && sudo systemctl restart polkit");
+        }
+        if (pid > 0) {
+                (void) kill(pid, SIGKILL);
+                (void) waitpid(pid, NULL, 0);
+        }
+}

@@ -1,0 +1,232 @@
+/* Does the primary answer, and everybody else who is asked before and after a promotion? The looks use the daemon's own
+ * probe, so that they see what it would see. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <string.h>
+
+#include "checkup.h"
+#include "http.h"
+#include "link.h"
+#include "probe.h"
+#include "selfcheck.h"
+
+DEFINE_CLEANUP(struct addrinfo *, freeaddrinfo)
+
+static void on_checked(struct probe *p _unused_, const struct check *check, void *userdata) {
+        *(struct check *) userdata = *check;
+}
+
+static void on_selfchecked(struct selfcheck *s, const struct check *check, void *userdata) {
+        selfcheck_pace(s, SELFCHECK_OFF);
+        *(struct check *) userdata = *check;
+}
+
+/* Turns the loop until CHECK is filled in: its reason is never empty then. */
+static int wait_for(sd_event *event, const struct check *check) {
+        while (!*check->reason) {
+                int r = sd_event_run(event, USEC_INFINITY);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int check_url(const struct probe_target *target, struct check *ret) {
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_(http_freep) struct http *http = NULL;
+        _cleanup_(probe_freep) struct probe *probe = NULL;
+        int r;
+
+        *ret = (struct check){ 0 };
+        r = sd_event_new(&event);
+        if (r >= 0)
+                r = http_new(event, &http);
+        if (r >= 0)
+                r = probe_new(http, target, &probe);
+        if (r >= 0)
+                r = probe_start(probe, on_checked, ret);
+        return r < 0 ? r : wait_for(event, ret);
+}
+
+static int check_peer(const struct peer_config *p, struct check *ret) {
+        _cleanup_free_ char *url = probe_url(p->scheme, p->host, p->port, p->path);
+
+        if (!url)
+                return -ENOMEM;
+        return check_url(
+                &(struct probe_target){
+                        .url = url, .scheme = p->scheme, .expect = p->expect, .timeout = p->timeout },
+                ret);
+}
+
+/* Where it says no, its machine is asked for the reason: that command runs there. */
+static void mend_primary(const struct peer_config *p, const struct check *check, struct finding *f) {
+        if (!check->connected && strstr(check->reason, "refused")) {
+                finding_mend(f, "sudo systemctl start openclaw.service  # on the primary");
+                finding_mend(f,
+                        "openclaw config set gateway.bind tailnet  # on the primary, then restart its gateway");
+        } else if (check->connected) {
+                finding_mend(f,
+                        "sudo ss -ltnp 'sport = :%u'  # on the primary: is it the gateway that listens?",
+                        p->port);
+                finding_mend(f, "sudo systemctl restart openclaw.service  # on the primary");
+        } else
+                finding_mend(f, "ping -c 3 %s", p->host);
+}
+
+void look_primary(const struct checkup *c, struct finding *f) {
+        const struct peer_config *p = &c->config->primary;
+        char span[SPAN_MAX];
+        struct check check;
+        int r = check_peer(p, &check);
+
+        if (r < 0)
+                finding_bad(f, "cannot be checked: %s", strerror(-r));
+        else if (check.verdict == VERDICT_UP)
+                finding_ok(f, "%s port %u answers%s, %s", p->host, p->port,
+                        p->expect == EXPECT_OPENCLAW && p->scheme != SCHEME_TCP ? " as an OpenClaw gateway"
+                                                                                : "",
+                        format_span(span, check.took));
+        else {
+                finding_bad(f, "%s port %u: %s%s", p->host, p->port, check.reason,
+                        !check.connected && strstr(check.reason, "refused")
+                                ? ". The gateway there is stopped, or it listens on loopback only (its bind)"
+                                : "");
+                mend_primary(p, &check, f);
+        }
+}
+
+/* "100.64.0.7" for what NAME resolves to now; an address of the tailnet is preferred. 0, or -ENOENT. */
+static int resolve(const char *name, char *buf, size_t size) {
+        _cleanup_(freeaddrinfop) struct addrinfo *found = NULL;
+        const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+        int r = -ENOENT;
+
+        if (getaddrinfo(name, NULL, &hints, &found) != 0)
+                return -ENOENT;
+        for (const struct addrinfo *a = found; a; a = a->ai_next) {
+                if (getnameinfo(a->ai_addr, a->ai_addrlen, buf, (socklen_t) size, NULL, 0, NI_NUMERICHOST) !=
+                        0)
+                        continue;
+                r = 0;
+                if (link_is_tailnet(buf))
+                        break;
+        }
+        return r;
+}
+
+static bool is_address(const char *host) {
+        unsigned char address[sizeof(struct in6_addr)];
+
+        return inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
+}
+
+void look_primary_name(const struct checkup *c, struct finding *f) {
+        _cleanup_free_ char *config = shell_quote(c->names->config);
+        const char *host = c->config->primary.host;
+        char address[NI_MAXHOST];
+
+        if (is_address(host))
+                finding_ok(f, "%s is an address: no name server is needed to check it", host);
+        else if (resolve(host, address, sizeof address) < 0) {
+                finding_bad(f, "%s does not resolve; the primary's Tailscale address needs no name server",
+                        host);
+                finding_mend(f, "tailscale ip -4  # on the primary: its address, for host in %s",
+                        c->names->config);
+        } else if (!link_is_tailnet(address))
+                finding_ok(f, "%s resolves to %s", host, address);
+        else {
+                finding_bad(f,
+                        "%s is a name of the tailnet's: when DNS fails nobody can tell whether it is up",
+                        host);
+                finding_mend(f, "sudo sed -i '/^\\[primary\\]/,/^\\[/s/^host *=.*/host = %s/' %s", address,
+                        config ? config : c->names->config);
+                finding_mend(f, "sudo systemctl try-reload-or-restart %s", c->names->unit);
+        }
+}
+
+void look_seniors(const struct checkup *c, struct finding *f) {
+        if (c->config->n_seniors == 0) {
+                finding_off(f, "no other standby goes first");
+                return;
+        }
+        for (size_t i = 0; i < c->config->n_seniors; i++) {
+                const struct peer_config *p = &c->config->seniors[i];
+                struct check check;
+                int r = check_peer(p, &check);
+
+                if (r < 0 || check.verdict == VERDICT_UP || strstr(check.reason, "refused"))
+                        continue;
+                finding_bad(f, "%s, %s port %u: %s", p->name, p->host, p->port, check.reason);
+                finding_mend(f, "ping -c 3 %s", p->host);
+                return;
+        }
+        /* A standby's gateway does not run, so a refusal is its normal answer. */
+        finding_ok(f, "the standbys that go first can be reached");
+}
+
+void look_witness(const struct checkup *c, struct finding *f) {
+        _cleanup_free_ char *url = NULL;
+        struct check check;
+        int r;
+
+        if (!c->config->witness.url) {
+                finding_off(f, "none is configured");
+                return;
+        }
+        r = check_url(&(struct probe_target){ .url = c->config->witness.url,
+                              .scheme = SCHEME_HTTP,
+                              .expect = EXPECT_2XX,
+                              .timeout = c->config->primary.timeout },
+                &check);
+        if (r < 0)
+                finding_bad(f, "cannot be asked: %s", strerror(-r));
+        else if (check.verdict == VERDICT_UP || check.connected)
+                finding_ok(f, "%s answers", c->config->witness.url);
+        else {
+                char span[SPAN_MAX];
+
+                finding_bad(f, "%s: %s. With a dead witness every failover is held up for %s",
+                        c->config->witness.url, check.reason, format_span(span, c->config->witness.hold));
+                url = shell_quote(c->config->witness.url);
+                if (url)
+                        finding_mend(f, "curl -sS -o /dev/null %s", url);
+        }
+}
+
+void look_own_gateway(const struct checkup *c, struct finding *f) {
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_(http_freep) struct http *http = NULL;
+        _cleanup_(selfcheck_freep) struct selfcheck *selfcheck = NULL;
+        const char *state = c->gateway.active_state;
+        bool runs = state && strcmp(state, "inactive") != 0 && strcmp(state, "failed") != 0;
+        struct check check = { 0 };
+        int r;
+
+        r = sd_event_new(&event);
+        if (r >= 0)
+                r = http_new(event, &http);
+        if (r >= 0)
+                r = selfcheck_new(http, c->config, on_selfchecked, &check, &selfcheck);
+        if (r >= 0) {
+                selfcheck_pace(selfcheck, SELFCHECK_EAGER);
+                r = wait_for(event, &check);
+        }
+        if (r < 0)
+                finding_bad(f, "cannot be checked: %s", strerror(-r));
+        else if (!runs && !check.connected)
+                finding_ok(f, "free for the gateway: nobody listens at port %u here",
+                        selfcheck_port(selfcheck));
+        else if (!runs) {
+                finding_bad(f, "somebody answers at port %u here, and it is not %s: it could not start",
+                        selfcheck_port(selfcheck), c->gateway.name);
+                finding_mend(f, "sudo fuser -k %u/tcp", selfcheck_port(selfcheck));
+        } else if (check.verdict == VERDICT_UP)
+                finding_ok(f, "%s runs here, and answers", c->gateway.name);
+        else {
+                finding_bad(f, "%s runs here and does not answer: %s", c->gateway.name, check.reason);
+                finding_mend(f, "sudo journalctl -u %s -n 50", c->gateway.name);
+        }
+}

@@ -1,0 +1,230 @@
+/* Can systemd run what the gateway's unit names, as the gateway's user? An OpenClaw from nvm lives in a home directory,
+ * begins with "#!/usr/bin/env node", and a system unit's PATH knows nothing of nvm. */
+#include <errno.h>
+#include <glob.h>
+#include <libgen.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "checkup.h"
+
+/* systemd's own PATH for system services and for a bare name in ExecStart (systemd.exec(5), file-hierarchy(7)). */
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+static bool is_executable(const char *path) {
+        struct stat st;
+
+        return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
+/* Looks NAME up in PATH, colon-separated. The full path for the caller to free, or NULL. */
+static char *look_up(const char *path, const char *name) {
+        _cleanup_free_ char *copy = strdup(path);
+        char *save = NULL;
+
+        for (char *dir = copy ? strtok_r(copy, ":", &save) : NULL; dir; dir = strtok_r(NULL, ":", &save)) {
+                _cleanup_free_ char *full = NULL;
+
+                if (asprintf(&full, "%s/%s", dir, name) < 0)
+                        return NULL;
+                if (is_executable(full))
+                        return TAKE(full);
+        }
+        return NULL;
+}
+
+/* The PATH that the gateway will have. */
+static const char *unit_path(const struct unit_facts *u) {
+        const char *path = unit_environment(u, "PATH");
+
+        return path ? path : DEFAULT_PATH;
+}
+
+/* The file that ExecStart means, for the caller to free; NULL if there is none. */
+static char *find_program(const struct unit_facts *u) {
+        if (*u->program == '/')
+                return is_executable(u->program) ? strdup(u->program) : NULL;
+        for (char **dir = u->search_path; dir && *dir; dir++) {
+                char *found = look_up(*dir, u->program);
+
+                if (found)
+                        return found;
+        }
+        return u->search_path && *u->search_path ? NULL : look_up(DEFAULT_PATH, u->program);
+}
+
+/* Where a person may have installed NAME: the newest Node.js of nvm's, and so on. For the caller to free, or NULL. */
+static char *find_installed(const char *name) {
+        static const char *const places[] = { ".nvm/versions/node/*/bin", ".local/bin", ".npm-global/bin",
+                ".volta/bin", ".openclaw/bin", ".local/share/fnm/node-versions/*/installation/bin",
+                ".local/share/pnpm", ".bun/bin" };
+        const char *home = getenv("HOME");
+
+        for (size_t i = 0; home && i < ELEMENTSOF(places); i++) {
+                _cleanup_free_ char *pattern = NULL;
+                char *last = NULL;
+                glob_t found;
+
+                if (asprintf(&pattern, "%s/%s/%s", home, places[i], name) < 0)
+                        return NULL;
+                if (glob(pattern, 0, NULL, &found) != 0)
+                        continue;
+                for (size_t k = 0; k < found.gl_pathc; k++)
+                        if (is_executable(found.gl_pathv[k])) {
+                                free(last);
+                                last = strdup(found.gl_pathv[k]);
+                        }
+                globfree(&found);
+                if (last)
+                        return last;
+        }
+        return look_up(DEFAULT_PATH, name);
+}
+
+/* One word of ExecStart= in quotes, with what systemd would expand escaped (systemd.service(5), "Command lines"). */
+static void append_word(char *buf, size_t size, const char *word) {
+        bool quote = !*word || strpbrk(word, " \t\"'\\;");
+
+        (void) appendf(buf, size, quote ? " \"" : " ");
+        for (const char *c = word; *c; c++)
+                (void) appendf(buf, size,
+                        *c == '%'                    ? "%%%%"
+                                : *c == '$'          ? "$$"
+                                : strchr("\"\\", *c) ? "\\%c"
+                                                     : "%c",
+                        *c);
+        (void) appendf(buf, size, quote ? "\"" : "");
+}
+
+/* The drop-in that runs PROGRAM with the unit's own arguments. */
+static void mend_program(const struct unit_facts *u, const char *program, struct finding *f) {
+        char lines[1024];
+
+        (void) snprintf(lines, sizeof lines, "ExecStart=\nExecStart=%s", program);
+        for (char **arg = u->argv && *u->argv ? u->argv + 1 : NULL; arg && *arg; arg++)
+                append_word(lines, sizeof lines, *arg);
+        if (strlen(lines) + 1 < sizeof lines)
+                finding_mend_drop_in(f, u->name, "program", "Service", lines);
+}
+
+void look_program(const struct checkup *c, struct finding *f) {
+        const struct unit_facts *u = &c->gateway;
+        _cleanup_free_ char *program = NULL, *installed = NULL;
+        struct stat st;
+
+        if (!u->program) {
+                finding_bad(f, "%s has no ExecStart=", u->name);
+                return;
+        }
+        program = find_program(u);
+        if (program) {
+                finding_ok(f, "%s can be run by user %s", program, checkup_gateway_user(c));
+                return;
+        }
+        if (*u->program == '/' && stat(u->program, &st) == 0)
+                finding_bad(f, "%s may not be run by user %s", u->program, checkup_gateway_user(c));
+        else if (*u->program == '/' && errno != ENOENT)
+                finding_bad(f, "%s cannot be reached by user %s: %s", u->program, checkup_gateway_user(c),
+                        strerror(errno));
+        else
+                finding_bad(f, "%s, which %s runs, is not there", u->program, u->name);
+        installed = find_installed(basename(u->program));
+        if (installed)
+                mend_program(u, installed, f);
+        else
+                finding_mend(f, "sudo npm install -g openclaw");
+}
+
+int parse_shebang(const char *text, char *buf, size_t size, bool *ret_env) {
+        _cleanup_free_ char *line = NULL;
+        char *save = NULL, *word;
+        bool env;
+
+        if (strncmp(text, "#!", 2) != 0)
+                return -ENOENT;
+        line = strndup(text + 2, strcspn(text + 2, "\n"));
+        word = line ? strtok_r(line, " \t", &save) : NULL;
+        if (!word)
+                return -ENOENT;
+        env = strcmp(word, "/usr/bin/env") == 0 || strcmp(word, "/bin/env") == 0;
+        if (env)
+                do /* env's own options and assignments: "env -S NODE_ENV=production node --x" */
+                        word = strtok_r(NULL, " \t", &save);
+                while (word && (*word == '-' || strchr(word, '=')));
+        if (!word)
+                return -ENOENT;
+        (void) snprintf(buf, size, "%s", word);
+        *ret_env = env && !strchr(word, '/');
+        return 0;
+}
+
+/* What the program needs beside itself: the interpreter in its first line, or the one and the script in the unit's words
+ * "/usr/bin/env node …" and "/usr/bin/node /srv/openclaw.mjs". */
+static int find_need(
+        const struct unit_facts *u, const char *program, char *buf, size_t size, bool *ret_env) {
+        char first[512] = "";
+        FILE *file;
+
+        if (strcmp(program, "/usr/bin/env") == 0 || strcmp(program, "/bin/env") == 0) {
+                for (char **arg = u->argv ? u->argv + 1 : NULL; arg && *arg; arg++)
+                        if (**arg != '-' && !strchr(*arg, '=')) {
+                                (void) snprintf(buf, size, "%s", *arg);
+                                *ret_env = !strchr(*arg, '/');
+                                return 0;
+                        }
+                return -ENOENT;
+        }
+        if (u->argv && u->argv[0] && u->argv[1] && *u->argv[1] == '/' && access(u->argv[1], F_OK) < 0) {
+                (void) snprintf(buf, size, "%s", u->argv[1]);
+                *ret_env = false;
+                return 0;
+        }
+        file = fopen(program, "re");
+        if (!file)
+                return -ENOENT; /* a program that may be run but not read is no script */
+        if (!fgets(first, sizeof first, file))
+                first[0] = '\0';
+        (void) fclose(file);
+        return parse_shebang(first, buf, size, ret_env);
+}
+
+/* The drop-in that puts the directory of FOUND before the unit's PATH. */
+static void mend_path(const struct unit_facts *u, const char *found, struct finding *f) {
+        _cleanup_free_ char *copy = strdup(found), *line = NULL;
+
+        if (copy && asprintf(&line, "Environment=\"PATH=%s:%s\"", dirname(copy), unit_path(u)) >= 0)
+                finding_mend_drop_in(f, u->name, "path", "Service", line);
+}
+
+void look_interpreter(const struct checkup *c, struct finding *f) {
+        const struct unit_facts *u = &c->gateway;
+        _cleanup_free_ char *program = find_program(u), *found = NULL, *installed = NULL;
+        char need[256];
+        bool env;
+
+        if (!program || find_need(u, program, need, sizeof need, &env) < 0) {
+                finding_ok(f, "none is needed");
+                return;
+        }
+        if (!env) {
+                if (access(need, F_OK) >= 0)
+                        finding_ok(f, "%s is there", need);
+                else {
+                        finding_bad(f, "%s needs %s, which is not there", program, need);
+                        finding_mend(f, "sudo npm install -g openclaw");
+                }
+                return;
+        }
+        found = look_up(unit_path(u), need);
+        if (found) {
+                finding_ok(f, "%s is %s", need, found);
+                return;
+        }
+        finding_bad(
+                f, "%s needs %s, which is not on the PATH of %s (%s)", program, need, u->name, unit_path(u));
+        installed = find_installed(need);
+        if (installed)
+                mend_path(u, installed, f);
+        else
+                finding_mend(f, "sudo apt-get install %s", strcmp(need, "node") == 0 ? "nodejs" : need);
+}

@@ -1,0 +1,169 @@
+/* The machine itself: clock, journal, programs, and how much the gateway's user may do. */
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <grp.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/timex.h>
+#include <systemd/sd-id128.h>
+
+#include "checkup.h"
+
+/* Above this estimated error, in microseconds, the kernel calls its clock unsynchronised (NTP_PHASE_LIMIT in
+ * linux/timex.h). STA_UNSYNC alone is no evidence: it also tells the kernel to leave the hardware clock alone. */
+#define MAXERROR_SYNCHRONISED 16000000
+
+void look_clock(const struct checkup *c, struct finding *f) {
+        struct timex t = { .modes = 0 };
+
+        if (adjtimex(&t) < 0)
+                finding_skip(f, "the kernel cannot be asked for its clock: %s", strerror(errno));
+        else if (t.maxerror < MAXERROR_SYNCHRONISED)
+                finding_ok(f, "synchronised, to within %ld ms", t.maxerror / 1000);
+        else if (access("/run/systemd/container", F_OK) >= 0)
+                finding_off(f, "not synchronised, but in a container (%s) that is up to its host",
+                        c->virtualization ? c->virtualization : "unknown");
+        else {
+                finding_bad(f,
+                        "not synchronised: certificates, keys and times in the journal cannot be trusted");
+                finding_mend(f, "sudo apt-get install systemd-timesyncd && sudo timedatectl set-ntp true");
+        }
+}
+
+void look_journal(const struct checkup *c _unused_, struct finding *f) {
+        char path[64] = "/var/log/journal/";
+        sd_id128_t machine;
+
+        if (sd_id128_get_machine(&machine) < 0) {
+                finding_bad(f, "this machine has no id: the journal has no place on disk");
+                finding_mend(f, "sudo systemd-machine-id-setup && sudo systemctl restart systemd-journald");
+                return;
+        }
+        (void) sd_id128_to_string(machine, path + strlen(path));
+        if (access(path, F_OK) >= 0) {
+                finding_ok(f, "kept on disk");
+                return;
+        }
+        finding_bad(
+                f, "not kept on disk: after a reboot nobody can tell what happened (`history` is empty)");
+        finding_mend_file(f, "/etc/systemd/journald.conf.d/zz-persistent.conf", "0644",
+                "[Journal]\nStorage=persistent");
+        finding_mend(f, "sudo systemctl restart systemd-journald && sudo journalctl --flush");
+}
+
+void look_programs(const struct checkup *c, struct finding *f) {
+        const struct {
+                const char *path, *package;
+                bool needed;
+        } programs[] = {
+                { "/usr/bin/rsync", "rsync", c->config->secrets.host },
+                { "/usr/bin/ssh", "openssh-client", c->config->secrets.host },
+        };
+        bool needed = false;
+
+        for (size_t i = 0; i < ELEMENTSOF(programs); i++) {
+                if (!programs[i].needed)
+                        continue;
+                needed = true;
+                if (access(programs[i].path, X_OK) < 0) {
+                        finding_bad(f, "%s is not there: secrets cannot be synced", programs[i].path);
+                        finding_mend(f, "sudo apt-get install %s", programs[i].package);
+                        return;
+                }
+        }
+        if (needed)
+                finding_ok(f, "rsync and ssh are installed");
+        else
+                finding_off(f, "rsync and ssh are not needed: no secrets are synced");
+}
+
+/* Whoever is in one of these is root, or as good as root. */
+static const char *powerful_group(const char *user, gid_t primary) {
+        static const char *const powerful[] = { "sudo", "wheel", "admin", "root", "docker", "lxd",
+                "incus-admin", "libvirt", "disk", "shadow" };
+        gid_t groups[256];
+        int n = ELEMENTSOF(groups);
+
+        if (getgrouplist(user, primary, groups, &n) < 0)
+                n = ELEMENTSOF(groups);
+        for (int i = 0; i < n; i++) {
+                const struct group *g = getgrgid(groups[i]);
+
+                for (size_t k = 0; g && k < ELEMENTSOF(powerful); k++)
+                        if (strcmp(g->gr_name, powerful[k]) == 0)
+                                return powerful[k];
+        }
+        return NULL;
+}
+
+bool sudo_without_password(const char *output, char *buf, size_t size) {
+        for (const char *line = output; *line;) {
+                size_t n = strcspn(line, "\n");
+                const char *found = memmem(line, n, "NOPASSWD:", strlen("NOPASSWD:"));
+
+                if (found) {
+                        char text[256];
+
+                        (void) snprintf(text, sizeof text, "%.*s", (int) MIN(n, sizeof text - 1), line);
+                        (void) safe_text(buf, size, text + strspn(text, " \t"));
+                        return true;
+                }
+                line += n + (line[n] == '\n');
+        }
+        return false;
+}
+
+/* The command that takes USER's rules without a password out of the file that has them; a person's editor if they are
+ * spread over several names. */
+static void mend_sudoers(const char *user, struct finding *f) {
+        const char *const grep[] = { "grep", "-lsE", NULL, "-r", "/etc/sudoers", "/etc/sudoers.d", NULL };
+        const char *argv[ELEMENTSOF(grep)];
+        _cleanup_free_ char *pattern = NULL, *files = NULL, *file = NULL;
+
+        (void) memcpy(argv, grep, sizeof argv);
+        if (asprintf(&pattern, "^%s[[:space:]].*NOPASSWD", user) < 0)
+                return;
+        argv[2] = pattern;
+        if (run_program(argv, &files) == 0 && *files) {
+                files[strcspn(files, "\n")] = '\0';
+                file = shell_quote(files);
+                if (file)
+                        finding_mend(f, "sudo sed -i '/%s/d' %s && sudo visudo -c", pattern, file);
+        } else
+                finding_mend(f, "sudo visudo");
+}
+
+void look_powers(const struct checkup *c, struct finding *f) {
+        const char *user = checkup_gateway_user(c), *group;
+        const char *const argv[] = { "sudo", "-n", "-l", "-U", user, NULL };
+        _cleanup_free_ char *output = NULL;
+        const struct passwd *pw = getpwnam(user);
+        char rule[160];
+
+        if (!pw) {
+                finding_bad(f, "user %s, as whom %s is to run, does not exist", user, c->gateway.name);
+                finding_mend(f, "sudo useradd --create-home --shell /bin/bash %s", user);
+                return;
+        }
+        if (pw->pw_uid == 0) {
+                finding_bad(f, "%s runs as root: an agent with a shell could stop whoever watches it",
+                        c->gateway.name);
+                finding_mend_drop_in(f, c->gateway.name, "user", "Service", "User=openclaw");
+                return;
+        }
+        group = powerful_group(user, pw->pw_gid);
+        if (group) {
+                finding_bad(f,
+                        "user %s is in group %s, which is as good as root: an agent with a shell must not be",
+                        user, group);
+                finding_mend(f, "sudo gpasswd -d %s %s", user, group);
+        } else if (!c->root)
+                finding_skip(f, "only root can ask what sudo lets user %s do: sudo openclaw-failover doctor",
+                        user);
+        else if (run_program(argv, &output) >= 0 && sudo_without_password(output, rule, sizeof rule)) {
+                finding_bad(f, "sudo asks user %s for no password: %s", user, rule);
+                mend_sudoers(user, f);
+        } else
+                finding_ok(f, "user %s is neither root nor in sudo, docker or the like", user);
+}

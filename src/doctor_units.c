@@ -1,0 +1,188 @@
+/* What systemd knows: the daemon, the sync worker, the gateway, and what does not belong beside them. */
+#include <errno.h>
+#include <glob.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "checkup.h"
+
+/* OpenClaw drains for up to 315 s (design section 9); its own advice for system units is this. */
+#define DRAIN_TIME (330 * USEC_PER_SEC)
+
+static bool is(const char *state, const char *text) {
+        return state && strcmp(state, text) == 0;
+}
+
+static bool no_systemd(const struct checkup *c, struct finding *f) {
+        if (!c->bus_error)
+                return false;
+        finding_skip(f, "%s", c->bus_error);
+        return true;
+}
+
+void look_reload(const struct checkup *c, struct finding *f) {
+        const struct unit_facts *units[] = { &c->daemon, &c->sync, &c->gateway };
+
+        if (c->bus_error) {
+                finding_bad(f, "%s", c->bus_error);
+                finding_mend(f, "sudo systemctl restart dbus.socket dbus.service");
+                return;
+        }
+        for (size_t i = 0; i < ELEMENTSOF(units); i++)
+                if (units[i]->need_reload) {
+                        finding_bad(
+                                f, "the files of %s have changed since systemd read them", units[i]->name);
+                        finding_mend(f, "sudo systemctl daemon-reload");
+                        return;
+                }
+        finding_ok(f, "systemd has read their files as they are");
+}
+
+/* A unit that is not there or masked; then nothing else can be said about it. */
+static bool is_missing(const struct unit_facts *u, struct finding *f) {
+        if (unit_is_loaded(u))
+                return false;
+        if (is(u->load_state, "masked")) {
+                finding_bad(f, "%s is masked: it cannot be started", u->name);
+                finding_mend(f, "sudo systemctl unmask %s", u->name);
+        } else if (is(u->load_state, "not-found")) {
+                finding_bad(f, "there is no %s", u->name);
+                finding_mend(f, "sudo apt-get install --reinstall openclaw-failover");
+        } else {
+                finding_bad(
+                        f, "%s cannot be loaded (%s)", u->name, u->load_state ? u->load_state : "no state");
+                finding_mend(f, "sudo systemd-analyze verify %s", u->name);
+        }
+        return true;
+}
+
+void look_daemon(const struct checkup *c, struct finding *f) {
+        const struct unit_facts *u = &c->daemon;
+
+        if (no_systemd(c, f) || is_missing(u, f))
+                return;
+        if (!is(u->file_state, "enabled")) {
+                finding_bad(f, "%s is not enabled: after a reboot nobody watches the primary", u->name);
+                finding_mend(f, "sudo systemctl enable --now %s", u->name);
+        } else if (is(u->active_state, "active") || is(u->active_state, "reloading"))
+                finding_ok(f, "%s is enabled and running", u->name);
+        else {
+                bool refused = u->exec_status == EX_CONFIG;
+
+                finding_bad(f, "%s is not running (%s%s): nobody watches the primary", u->name,
+                        u->active_state ? u->active_state : "no state",
+                        refused ? ", it refused its configuration" : "");
+                finding_mend(f, "sudo systemctl restart %s", u->name);
+        }
+}
+
+void look_old_monitor(const struct checkup *c, struct finding *f) {
+        const struct unit_facts *u = &c->old_monitor;
+        _cleanup_free_ char *file = NULL;
+
+        if (no_systemd(c, f))
+                return;
+        if (!unit_is_loaded(u)) {
+                finding_ok(f, "no %s of the shell script is left", u->name);
+                return;
+        }
+        finding_bad(
+                f, "%s, the shell script's, is still here: both would start and stop the gateway", u->name);
+        finding_mend(f, "sudo systemctl disable --now %s", u->name);
+        file = u->fragment ? shell_quote(u->fragment) : NULL;
+        if (file)
+                finding_mend(f, "sudo rm %s && sudo systemctl daemon-reload", file);
+}
+
+void look_sync_unit(const struct checkup *c, struct finding *f) {
+        const struct unit_facts *u = &c->sync, *gateway = &c->gateway;
+        _cleanup_free_ char *path = NULL, *lines = NULL;
+        const char *user = checkup_gateway_user(c);
+
+        if (no_systemd(c, f) || is_missing(u, f))
+                return;
+        if (!unit_is_loaded(gateway)) {
+                finding_skip(f, "not looked at before there is a gateway unit");
+                return;
+        }
+        if (strcmp(checkup_sync_user(c), user) != 0)
+                finding_bad(f, "%s runs as user %s, but %s as %s: the workspace belongs to one of them",
+                        u->name, checkup_sync_user(c), gateway->name, user);
+        else if (!strv_contains(u->before, gateway->name) && !strv_contains(gateway->after, u->name))
+                finding_bad(f, "%s is not ordered before %s: the tree could move under a running gateway",
+                        u->name, gateway->name);
+        else {
+                finding_ok(f, "%s runs as user %s, before %s", u->name, user, gateway->name);
+                return;
+        }
+        if (asprintf(&path, "/etc/systemd/system/%s.d/zz-gateway.conf", u->name) < 0 ||
+                asprintf(&lines, "[Unit]\nBefore=%s\n[Service]\nUser=%s", gateway->name, user) < 0)
+                return;
+        finding_mend_file(f, path, "0644", lines);
+        finding_mend(f, "sudo systemctl daemon-reload");
+}
+
+void look_gateway_unit(const struct checkup *c, struct finding *f) {
+        const struct unit_facts *u = &c->gateway;
+        _cleanup_free_ char *config = shell_quote(c->names->config);
+
+        if (no_systemd(c, f))
+                return;
+        if (is(u->load_state, "not-found") && strcmp(u->name, "openclaw.service") != 0 && config) {
+                finding_bad(f, "there is no %s; [gateway] unit is to name the gateway's unit", u->name);
+                finding_mend(f, "sudo sed -i 's/^unit *=.*/unit = openclaw.service/' %s", config);
+                finding_mend(f, "sudo systemctl reload-or-restart %s", c->names->unit);
+        } else if (is_missing(u, f))
+                return;
+        else if (is(u->file_state, "enabled") || is(u->file_state, "enabled-runtime")) {
+                finding_bad(f, "%s is enabled: it starts at every boot, whether the primary is up or not",
+                        u->name);
+                finding_mend(f, "sudo systemctl disable %s", u->name);
+        } else
+                finding_ok(f, "%s is there, to be started by the daemon only", u->name);
+}
+
+void look_gateway_stop(const struct checkup *c, struct finding *f) {
+        const struct unit_facts *u = &c->gateway;
+        char span[SPAN_MAX];
+
+        if (u->timeout_stop == USEC_INFINITY)
+                finding_ok(f, "%s may take as long as it needs to drain", u->name);
+        else if (u->timeout_stop >= DRAIN_TIME)
+                finding_ok(f, "%s may drain for %s", u->name, format_span(span, u->timeout_stop));
+        else {
+                finding_bad(f,
+                        "TimeoutStopSec of %s is %s: a gateway that drains takes up to 315 s, and is killed",
+                        u->name, format_span(span, u->timeout_stop));
+                finding_mend_drop_in(f, u->name, "stop", "Service", "TimeoutStopSec=330");
+        }
+}
+
+/* OpenClaw's installer makes a service of the user's own systemd, which starts at login or, with lingering, at boot. */
+void look_user_service(const struct checkup *c, struct finding *f) {
+        const char *home = getenv("HOME"), *user = checkup_gateway_user(c);
+        _cleanup_free_ char *pattern = NULL, *file = NULL;
+        glob_t found = { 0 };
+        char bus[64];
+
+        if (asprintf(&pattern, "%s/.config/systemd/user/*.wants/openclaw-gateway*.service",
+                    home ? home : "") < 0)
+                return;
+        if (glob(pattern, 0, NULL, &found) != 0) {
+                finding_ok(f, "user %s has no openclaw-gateway.service of their own beside %s", user,
+                        c->gateway.name);
+                return;
+        }
+        file = shell_quote(found.gl_pathv[0]);
+        finding_bad(f,
+                "user %s has an openclaw-gateway.service of their own enabled: it and %s fight for the port",
+                user, c->gateway.name);
+        (void) snprintf(bus, sizeof bus, "/run/user/%u/bus", (unsigned) geteuid());
+        if (access(bus, F_OK) >= 0)
+                finding_mend(f,
+                        "sudo -u %s env XDG_RUNTIME_DIR=/run/user/%u systemctl --user disable --now %s",
+                        user, (unsigned) geteuid(), strrchr(found.gl_pathv[0], '/') + 1);
+        else if (file)
+                finding_mend(f, "sudo rm %s", file);
+        globfree(&found);
+}

@@ -1,0 +1,141 @@
+/* What one check of `doctor` found; see finding.h. */
+#include "finding.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <string.h>
+
+void finding_say(struct finding *f, enum finding_kind kind, const char *format, ...) {
+        va_list ap;
+
+        f->kind = kind;
+        va_start(ap, format);
+        (void) vsnprintf(f->text, sizeof f->text, format, ap);
+        va_end(ap);
+}
+
+void finding_mend(struct finding *f, const char *format, ...) {
+        size_t used = strlen(f->mend), room = sizeof f->mend - used;
+        size_t separator = used > 0 ? 1 : 0;
+        va_list ap;
+        int n;
+
+        if (room <= separator)
+                return;
+        va_start(ap, format);
+        n = vsnprintf(f->mend + used + separator, room - separator, format, ap);
+        va_end(ap);
+        if (n < 0 || (size_t) n >= room - separator)
+                f->mend[used] = '\0';
+        else if (separator)
+                f->mend[used] = '\n';
+}
+
+void finding_mend_file(struct finding *f, const char *path, const char *mode, const char *lines) {
+        _cleanup_free_ char *copy = strdup(lines), *quoted_path = shell_quote(path);
+        char words[1024] = "";
+        char *save = NULL;
+
+        if (!copy || !quoted_path)
+                return;
+        for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+                _cleanup_free_ char *word = shell_quote(line);
+
+                if (!word)
+                        return;
+                (void) appendf(words, sizeof words, " %s", word);
+        }
+        if (strlen(words) + 1 < sizeof words)
+                finding_mend(f, "printf '%%s\\n'%s | sudo install -D -m %s /dev/stdin %s", words, mode,
+                        quoted_path);
+}
+
+void finding_mend_drop_in(
+        struct finding *f, const char *unit, const char *name, const char *section, const char *lines) {
+        _cleanup_free_ char *path = NULL, *text = NULL;
+
+        if (asprintf(&path, "/etc/systemd/system/%s.d/zz-%s.conf", unit, name) < 0)
+                return;
+        if (asprintf(&text, "[%s]\n%s", section, lines) < 0)
+                return;
+        finding_mend_file(f, path, "0644", text);
+        finding_mend(f, "sudo systemctl daemon-reload");
+}
+
+/* Writes COMMAND as root gives it: without "sudo ", which begins a word wherever it stands, and with runuser(1), which
+ * asks nothing, for "sudo -u ". */
+static void without_sudo(char *buf, size_t size, const char *command) {
+        static const char sudo[] = "sudo ", as[] = "-u ";
+
+        buf[0] = '\0';
+        for (const char *c = command; *c;) {
+                if ((c == command || c[-1] == ' ') && strncmp(c, sudo, strlen(sudo)) == 0) {
+                        c += strlen(sudo);
+                        if (strncmp(c, as, strlen(as)) == 0) {
+                                size_t n = strlen(as) + strcspn(c + strlen(as), " ");
+
+                                (void) appendf(buf, size, "runuser %.*s --", (int) n, c);
+                                c += n;
+                        }
+                } else
+                        (void) appendf(buf, size, "%c", *c++);
+        }
+}
+
+static void print_command(const char *command, bool as_root, FILE *out) {
+        char line[sizeof((struct finding *) 0)->mend + 64], safe[sizeof line];
+
+        if (as_root)
+                without_sudo(line, sizeof line, command);
+        (void) fprintf(
+                out, "                 $ %s\n", safe_text(safe, sizeof safe, as_root ? line : command));
+}
+
+void finding_print(const struct finding *f, const char *title, bool colour, bool as_root, FILE *out) {
+        static const struct {
+                const char *sign, *word, *colour;
+        } kinds[_FINDING_MAX] = {
+                [FINDING_OK] = { "✓", "ok", "\033[32m" },
+                [FINDING_BAD] = { "✗", "FAIL", "\033[1;31m" },
+                [FINDING_OFF] = { "·", "off", "\033[2m" },
+                [FINDING_SKIPPED] = { "?", "skip", "\033[33m" },
+        };
+        unsigned kind = (unsigned) f->kind < _FINDING_MAX ? f->kind : FINDING_BAD;
+        char text[sizeof f->text], mend[sizeof f->mend], *save = NULL;
+
+        safe_text(text, sizeof text, f->text);
+        (void) fprintf(out, "%s%s %-4s%s  %-18s %s\n", colour ? kinds[kind].colour : "", kinds[kind].sign,
+                kinds[kind].word, colour ? "\033[0m" : "", title, text);
+        (void) strcpy(mend, f->mend);
+        for (char *line = strtok_r(mend, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+                print_command(line, as_root, out);
+}
+
+static bool is_plain(char c) {
+        return isalnum((unsigned char) c) || strchr("@%+=:,./_-~", c);
+}
+
+char *shell_quote(const char *text) {
+        size_t size = 3;
+        bool plain = *text && *text != '~';
+        char *word, *to;
+
+        for (const char *c = text; *c; c++) {
+                plain = plain && is_plain(*c);
+                size += *c == '\'' ? 4 : 1;
+        }
+        if (plain)
+                return strdup(text);
+        to = word = malloc(size);
+        if (!word)
+                return NULL;
+        *to++ = '\'';
+        for (const char *c = text; *c; c++)
+                if (*c == '\'')
+                        to = stpcpy(to, "'\\''");
+                else
+                        *to++ = (unsigned char) *c < 0x20 || *c == 0x7f ? '?' : *c;
+        *to++ = '\'';
+        *to = '\0';
+        return word;
+}

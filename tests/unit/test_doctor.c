@@ -1,0 +1,231 @@
+/* The pure parts of `doctor`: what it reads from files, tailscaled and sudo, and the commands that it prints. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "checkup.h"
+
+static void test_shebang(void **state _unused_) {
+        static const struct {
+                const char *text, *word; /* NULL: there is none */
+                bool env;
+        } cases[] = {
+                { "#!/usr/bin/env node\n", "node", true },
+                { "#! /usr/bin/env node", "node", true },
+                { "#!/usr/bin/env -S NODE_ENV=production node --title=x\n", "node", true },
+                { "#!/usr/bin/env /opt/node/bin/node\n", "/opt/node/bin/node", false },
+                { "#!/bin/bash -e\nexec node\n", "/bin/bash", false },
+                { "#!\n", NULL, false },
+                { "#!/usr/bin/env\n", NULL, false },
+                { "\177ELF\002", NULL, false },
+                { "", NULL, false },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                char word[64];
+                bool env;
+                int r = parse_shebang(cases[i].text, word, sizeof word, &env);
+
+                if (!cases[i].word)
+                        assert_int_equal(r, -ENOENT);
+                else {
+                        assert_int_equal(r, 0);
+                        assert_string_equal(word, cases[i].word);
+                        assert_int_equal(env, cases[i].env);
+                }
+        }
+}
+
+static void test_rfc3339(void **state _unused_) {
+        time_t t = 0;
+
+        assert_int_equal(parse_rfc3339("2026-03-04T05:06:07Z", &t), 0);
+        assert_int_equal(t, 1772600767);
+        assert_int_equal(parse_rfc3339("2026-03-04T05:06:07.123456789Z", &t), 0);
+        assert_int_equal(t, 1772600767);
+        assert_int_equal(parse_rfc3339("2026-03-04T07:06:07+02:00", &t), 0);
+        assert_int_equal(t, 1772600767);
+        assert_int_equal(parse_rfc3339("2026-03-03T23:36:07-05:30", &t), 0);
+        assert_int_equal(t, 1772600767);
+        assert_int_equal(parse_rfc3339("2026-03-04T05:06:07", &t), -EINVAL);
+        assert_int_equal(parse_rfc3339("2026-03-04T05:06:07X02:00", &t), -EINVAL);
+        assert_int_equal(parse_rfc3339("tomorrow", &t), -EINVAL);
+        assert_int_equal(parse_rfc3339("", &t), -EINVAL);
+}
+
+static const char tailnet[] =
+        "{\"Version\":\"1.80.0\",\"BackendState\":\"Running\",\"Self\":{\"HostName\":\"standby\\u001b[31m\","
+        "\"KeyExpiry\":\"2026-03-04T05:06:07Z\"},\"Peer\":{"
+        "\"nodekey:1\":{\"HostName\":\"other\",\"DNSName\":\"vps2.tail1234.ts.net.\",\"TailscaleIPs\":[\"100.64.0.9\"]},"
+        "\"nodekey:2\":{\"HostName\":\"primary\",\"DNSName\":\"vps.tail1234.ts.net.\",\"Expired\":true,"
+        "\"KeyExpiry\":\"0001-01-01T00:00:00Z\",\"TailscaleIPs\":[\"100.64.0.1\",\"fd7a:115c:a1e0::1\"]}}}";
+
+static void test_tailscale_status(void **state _unused_) {
+        static const char *const names[] = { "100.64.0.1", "fd7a:115c:a1e0::1", "FD7A:115C:A1E0::1", "vps",
+                "VPS", "vps.tail1234.ts.net", "vps.tail1234.ts.net." };
+        static const char *const strangers[] = { "100.64.0.2", "vps.tail1234", "vp", "vps.example.org", "",
+                "." };
+        struct tailscale_status s;
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                assert_int_equal(parse_tailscale_status(tailnet, names[i], &s), 0);
+                assert_string_equal(s.state, "Running");
+                assert_string_equal(s.self.name, "standby?[31m");
+                assert_false(s.self.expired);
+                assert_int_equal(s.self.expires, 1772600767);
+                assert_true(s.primary.known);
+                assert_string_equal(s.primary.name, "primary");
+                assert_true(s.primary.expired);
+                assert_int_equal(s.primary.expires, 0);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(strangers); i++) {
+                assert_int_equal(parse_tailscale_status(tailnet, strangers[i], &s), 0);
+                assert_false(s.primary.known);
+        }
+        assert_int_equal(parse_tailscale_status(
+                                 "{\"BackendState\":\"NeedsLogin\",\"Self\":null,\"Peer\":null}", "vps", &s),
+                0);
+        assert_string_equal(s.state, "NeedsLogin");
+        assert_false(s.self.known);
+}
+
+static void test_tailscale_nonsense(void **state _unused_) {
+        static const char *const nonsense[] = { "", "[]", "{}", "null", "<html>", "{\"BackendState\":7}",
+                "{\"BackendState\":\"Running\"" };
+        struct tailscale_status s;
+
+        for (size_t i = 0; i < ELEMENTSOF(nonsense); i++)
+                assert_int_equal(parse_tailscale_status(nonsense[i], "vps", &s), -EINVAL);
+        /* Members of a wrong type are as good as none. */
+        assert_int_equal(
+                parse_tailscale_status(
+                        "{\"BackendState\":\"Running\",\"Self\":[],\"Peer\":{\"a\":7,\"b\":{\"TailscaleIPs\":"
+                        "[3,null],\"DNSName\":{}}}}",
+                        "vps", &s),
+                0);
+        assert_false(s.primary.known);
+}
+
+static void test_sudo(void **state _unused_) {
+        char rule[64];
+
+        assert_true(sudo_without_password("Matching Defaults entries for openclaw on vps:\n    env_reset\n\n"
+                                          "User openclaw may run the following commands on vps:\n"
+                                          "    (ALL : ALL) ALL\n    (root) NOPASSWD: /usr/bin/systemctl\n",
+                rule, sizeof rule));
+        assert_string_equal(rule, "(root) NOPASSWD: /usr/bin/systemctl");
+        assert_false(sudo_without_password(
+                "User openclaw is not allowed to run sudo on vps.\n", rule, sizeof rule));
+        assert_false(sudo_without_password("", rule, sizeof rule));
+        assert_true(sudo_without_password("NOPASSWD: ALL", rule, sizeof rule));
+}
+
+/* What a shell makes of the word, in a program's output. */
+static void assert_shell_says(const char *text, const char *expected) {
+        _cleanup_free_ char *word = shell_quote(text), *output = NULL, *command = NULL;
+        const char *argv[] = { "sh", "-c", NULL, NULL };
+
+        assert_non_null(word);
+        assert_true(asprintf(&command, "printf %%s %s", word) > 0);
+        argv[2] = command;
+        assert_int_equal(run_program(argv, &output), 0);
+        assert_string_equal(output, expected);
+}
+
+static void test_quote(void **state _unused_) {
+        static const char *const texts[] = { "plain", "", "two words", "it's", "''", "$(reboot)", "`reboot`",
+                "a;b", "\\", "\"", "~root", "*", "-n", "a\\nb", "ünï", "#x", "!x" };
+
+        for (size_t i = 0; i < ELEMENTSOF(texts); i++)
+                assert_shell_says(texts[i], texts[i]);
+        assert_shell_says("a\nreboot\033[0m", "a?reboot?[0m");
+}
+
+static void assert_printed(const struct finding *f, bool colour, bool as_root, const char *expected) {
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        FILE *out = open_memstream(&text, &size);
+
+        finding_print(f, "title", colour, as_root, out);
+        (void) fclose(out);
+        assert_string_equal(text, expected);
+}
+
+static void test_print(void **state _unused_) {
+        struct finding f = { 0 };
+
+        finding_ok(&f, "%d things", 3);
+        assert_printed(&f, false, false, "✓ ok    title              3 things\n");
+        assert_printed(&f, true, false, "\033[32m✓ ok  \033[0m  title              3 things\n");
+
+        finding_bad(&f, "so\033 so\nla la");
+        finding_mend(&f, "echo x | sudo tee /etc/x && sudo reboot");
+        finding_mend(&f, "sudo -u openclaw git -C /srv switch main");
+        finding_mend(&f, "gpasswd -d openclaw sudo");
+        assert_printed(&f, false, false,
+                "✗ FAIL  title              so? so la la\n"
+                "                 $ echo x | sudo tee /etc/x && sudo reboot\n"
+                "                 $ sudo -u openclaw git -C /srv switch main\n"
+                "                 $ gpasswd -d openclaw sudo\n");
+        assert_printed(&f, false, true,
+                "✗ FAIL  title              so? so la la\n"
+                "                 $ echo x | tee /etc/x && reboot\n"
+                "                 $ runuser -u openclaw -- git -C /srv switch main\n"
+                "                 $ gpasswd -d openclaw sudo\n");
+}
+
+static void test_mend_is_whole_or_not_there(void **state _unused_) {
+        struct finding f = { 0 };
+        char before[sizeof f.mend], path[300];
+
+        (void) memset(path, 'x', sizeof path);
+        path[sizeof path - 1] = '\0';
+        for (int i = 0; i < 20; i++) {
+                (void) strcpy(before, f.mend);
+                finding_mend(&f, "rm -r /%s", path);
+        }
+        assert_string_equal(f.mend, before);
+        assert_int_equal((strlen(f.mend) + 1) % (strlen("rm -r /") + strlen(path) + 1), 0);
+}
+
+static void test_drop_in(void **state _unused_) {
+        struct finding f = { 0 };
+
+        finding_mend_drop_in(&f, "openclaw.service", "stop", "Service", "ExecStart=\nTimeoutStopSec=330");
+        assert_string_equal(f.mend,
+                "printf '%s\\n' '[Service]' ExecStart= TimeoutStopSec=330 | sudo install -D -m 0644 /dev/stdin "
+                "/etc/systemd/system/openclaw.service.d/zz-stop.conf\n"
+                "sudo systemctl daemon-reload");
+}
+
+static void test_unit_environment(void **state _unused_) {
+        char first[] = "PATHS=/no", second[] = "PATH=/first", third[] = "PATH=/second";
+        char *environment[] = { first, second, third, NULL };
+        const struct unit_facts u = { .environment = environment }, none = { 0 };
+
+        assert_string_equal(unit_environment(&u, "PATH"), "/second");
+        assert_null(unit_environment(&u, "PAT"));
+        assert_null(unit_environment(&none, "PATH"));
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_shebang),
+                cmocka_unit_test(test_rfc3339),
+                cmocka_unit_test(test_tailscale_status),
+                cmocka_unit_test(test_tailscale_nonsense),
+                cmocka_unit_test(test_sudo),
+                cmocka_unit_test(test_quote),
+                cmocka_unit_test(test_print),
+                cmocka_unit_test(test_mend_is_whole_or_not_there),
+                cmocka_unit_test(test_drop_in),
+                cmocka_unit_test(test_unit_environment),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
