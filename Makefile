@@ -3,7 +3,9 @@
 #   make            build/openclaw-failover
 #   make check      every test (as root: on real systemd hosts too)
 #   make demo       a whole failover and failback on throwaway hosts (root)
+#   make deps       installs the Debian packages that all of this needs (root)
 #   make install    PREFIX, SYSCONFDIR and DESTDIR are respected
+#   make uninstall  removes what install put there; configuration and state stay
 
 VERSION = 1.0.0
 PREFIX ?= /usr/local
@@ -27,7 +29,7 @@ LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES))
 OBJECTS = $(patsubst src/%.c,$(BUILD)/src/%.o,$(filter-out src/main.c,$(wildcard src/*.c)))
 UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: all unit lab check unit-check sanitize-check demo lint lint-format lint-clang lint-tidy lint-cppcheck lint-scripts
+.PHONY: always all unit lab deps install uninstall check unit-check sanitize-check demo lint lint-format lint-clang lint-tidy lint-cppcheck lint-scripts
 all: $(BUILD)/openclaw-failover
 unit: $(UNIT_TESTS)
 lab: $(BUILD)/tests/gateway
@@ -44,6 +46,12 @@ $(BUILD)/src/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# The one file that SYSCONFDIR goes into is built anew when that changes.
+$(BUILD)/src/names.o: $(BUILD)/sysconfdir
+$(BUILD)/sysconfdir: always
+	@mkdir -p $(@D)
+	@echo '$(SYSCONFDIR)' | cmp -s - $@ || echo '$(SYSCONFDIR)' >$@
+
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/failover.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(BUILD)/failover.a $(LIBS) \
@@ -53,6 +61,83 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/failover.a
 $(BUILD)/tests/gateway: tests/gateway.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) $(if $(WERROR),-Werror) -O2 -g -pthread -static -o $@ $<
+
+# Installing.
+
+# What is needed on a bare Debian 12 or 13 to build and to test. Their services are not started, since sshd and others
+# are only for the tests, which run them on hosts of their own.
+DEPS = build-essential pkg-config libcurl4-openssl-dev libsystemd-dev libgit2-dev libinih-dev libjansson-dev \
+	libcmocka-dev clang clang-format clang-tidy cppcheck systemd systemd-container polkitd dbus openssh-server \
+	openssh-client rsync nftables iproute2 procps curl git python3 python3-pytest python3-pytest-xdist mmdebstrap
+POLICY = /usr/sbin/policy-rc.d
+
+deps:
+	@missing=$$(for package in $(DEPS); do \
+		test "$$(dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null)" = installed || echo $$package; \
+	done); \
+	test -n "$$missing" || exit 0; \
+	test "$$(id -u)" = 0 || { echo "As root: apt-get install" $$missing >&2; exit 1; }; \
+	test -e $(POLICY) || { trap 'rm -f $(POLICY)' EXIT; printf '#!/bin/sh\nexit 101\n' >$(POLICY); chmod 755 $(POLICY); }; \
+	apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends $$missing
+
+BINDIR = $(PREFIX)/bin
+UNITDIR = $(PREFIX)/lib/systemd/system
+# systemd looks below /usr/local too, polkit before version 124 and D-Bus do not: what is for them goes to /etc then.
+VENDORDIR = $(if $(filter /usr,$(PREFIX)),/usr/share,$(SYSCONFDIR))
+
+# Everything that is installed but the program, the ini and the gateway's unit, as FROM:TO. In each, @BINDIR@ and
+# @SYSCONFDIR@ are filled in.
+UNITS = $(filter-out systemd/openclaw.service,$(wildcard $(addprefix systemd/*.,service service.in timer timer.in)))
+FILES = $(foreach unit,$(UNITS),$(unit):$(UNITDIR)/$(notdir $(unit:.in=))) \
+	systemd/openclaw-failover.sysusers:$(PREFIX)/lib/sysusers.d/openclaw-failover.conf \
+	systemd/openclaw-failover.rules:$(VENDORDIR)/polkit-1/rules.d/openclaw-failover.rules
+
+INI = $(SYSCONFDIR)/openclaw-failover.ini
+# Wherever systemd finds a gateway's unit that somebody already has (systemd.unit(5)), ours is not wanted.
+GATEWAY = $(wildcard $(addsuffix /openclaw.service,$(addprefix $(DESTDIR),/etc/systemd/system /run/systemd/system \
+	/usr/local/lib/systemd/system /usr/lib/systemd/system /lib/systemd/system)))
+
+# Whether this is the system that runs here, and not a package or an image.
+live = test -z "$(DESTDIR)" -a "$$(id -u)" = 0 -a -d /run/systemd/system
+
+install: all
+	install -D -m 755 $(BUILD)/openclaw-failover $(DESTDIR)$(BINDIR)/openclaw-failover
+	install -d -m 755 $(DESTDIR)$(SYSCONFDIR)/openclaw-failover
+	@set -e; for pair in $(FILES); do \
+		from=$${pair%%:*} to=$(DESTDIR)$${pair#*:}; \
+		echo "install $$from $$to"; \
+		test -d "$${to%/*}" || install -d -m 755 "$${to%/*}"; \
+		sed -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' "$$from" >"$$to.new"; \
+		chmod 644 "$$to.new"; \
+		mv "$$to.new" "$$to"; \
+	done
+	$(if $(wildcard $(DESTDIR)$(INI)),@echo "$(INI) is there already and stays as it is",\
+		install -D -m 644 etc/openclaw-failover.ini $(DESTDIR)$(INI))
+	$(if $(GATEWAY),@echo "$(firstword $(GATEWAY)) is there already and stays as it is",\
+		install -D -m 644 systemd/openclaw.service $(DESTDIR)$(UNITDIR)/openclaw.service)
+	@if $(live); then \
+		systemd-sysusers $(PREFIX)/lib/sysusers.d/openclaw-failover.conf && systemctl daemon-reload && \
+		if systemctl -q is-active openclaw-failover; then \
+			echo; echo "To run the new version (a promoted gateway stays as it is):"; \
+			echo "  systemctl restart openclaw-failover"; \
+		else \
+			echo; echo "Now set host in $(INI), then:"; \
+			echo "  systemctl enable --now openclaw-failover"; \
+			echo "  journalctl -u openclaw-failover -f"; \
+		fi; \
+	fi
+
+# The gateway is left running, and its unit left in place unless it is ours to the letter and not in use.
+uninstall:
+	@if $(live); then systemctl -q disable --now openclaw-failover.service; fi 2>/dev/null || true
+	rm -f $(DESTDIR)$(BINDIR)/openclaw-failover $(foreach pair,$(FILES),$(DESTDIR)$(lastword $(subst :, ,$(pair))))
+	@unit=$(DESTDIR)$(UNITDIR)/openclaw.service; \
+	if cmp -s systemd/openclaw.service $$unit && ! { $(live) && systemctl -q is-active openclaw.service; }; then \
+		rm -f $$unit; \
+	fi
+	@rmdir $(DESTDIR)$(SYSCONFDIR)/openclaw-failover 2>/dev/null || true
+	@if $(live); then systemctl daemon-reload; fi
+	@echo "Left in place: $(INI), /var/lib/openclaw-failover, /var/lib/openclaw-failover-sync, the user openclaw-failover"
 
 # Tests. TESTS, K and JOBS choose some of them: see tests/run.
 
