@@ -1,17 +1,16 @@
 /* Plain log lines for a person: to the journal under systemd, to the terminal otherwise.
  *
- * Levels are syslog's (sd-daemon(3)): under systemd each line carries its "<N>" prefix, on a terminal it does not.
- * What has fields or a MESSAGE_ID goes through report.h instead. */
+ * Levels are syslog's. What has fields or a MESSAGE_ID goes through report.h instead. */
 #pragma once
 
 #include <syslog.h>
 
 #include "util.h"
 
-/* Writes one line to standard error. Control characters in the result are replaced, the line is cut at 2 KiB. */
+/* One line. Control characters in the result are replaced, the line is cut at 2 KiB. */
 void log_line(int level, const char *format, ...) _printf_(2, 3);
 
-/* Whether standard error is the journal, which reads "<N>" prefixes. */
+/* Whether standard error is the journal. */
 bool log_is_journal(void);
 
 #define log_error(...) log_line(LOG_ERR, __VA_ARGS__)

@@ -1,11 +1,13 @@
 /* Plain log lines; see log.h. */
 #include "log.h"
 
+#define SD_JOURNAL_SUPPRESS_LOCATION /* a person asks what happened, not in which line of C */
 #include <stdarg.h>
 #include <sys/stat.h>
+#include <systemd/sd-journal.h>
 
 /* systemd sets $JOURNAL_STREAM to the device and inode of the journal's socket (systemd.exec(5)): only if standard
- * error is still that very socket does anybody understand the "<N>" prefix. */
+ * error is still that very socket do its readers look in the journal. */
 bool log_is_journal(void) {
         const char *stream = getenv("JOURNAL_STREAM");
         struct stat st;
@@ -24,8 +26,12 @@ void log_line(int level, const char *format, ...) {
         va_end(ap);
         safe_text(line, sizeof line, raw);
 
-        if (log_is_journal())
-                (void) fprintf(stderr, "<%d>%s\n", level, line);
-        else if (level < LOG_DEBUG)
+        /* Not through standard error: its lines reach the journal by another way than those with fields (report.h), and a
+         * story must not lose its order. */
+        if (log_is_journal() &&
+                sd_journal_send("MESSAGE=%s", line, "PRIORITY=%d", level,
+                        "SYSLOG_IDENTIFIER=openclaw-failover", NULL) >= 0)
+                return;
+        if (level < LOG_DEBUG)
                 (void) fprintf(stderr, "openclaw-failover: %s\n", line);
 }
