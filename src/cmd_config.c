@@ -18,18 +18,25 @@ static void print_error(const char *path, unsigned line, const char *what, void 
                 (void) fprintf(stderr, "%s%s: %s\n", priority, path, what);
 }
 
+static void print_key(const struct config_key *k) {
+        const char *fallback = !k->fallback ? "required" : *k->fallback ? k->fallback : "none";
+
+        (void) printf("%s\t%s\t%s\t%s\t%s\n", k->section, k->name, fallback, k->allowed, k->help);
+}
+
+/* Section by section: the table has each key of [primary] beside the same one of [senior]. */
 static int print_keys(void) {
         size_t n;
         const struct config_key *keys = config_keys(&n);
 
         for (size_t i = 0; i < n; i++) {
-                const struct config_key *k = &keys[i];
+                bool first = true;
 
-                (void) printf("%s\t%s\t%s\t%s\t%s\n", k->section, k->name,
-                        !k->fallback           ? "required"
-                                : *k->fallback ? k->fallback
-                                               : "none",
-                        k->allowed, k->help);
+                for (size_t j = 0; j < i; j++)
+                        first = first && strcmp(keys[i].section, keys[j].section) != 0;
+                for (size_t j = i; first && j < n; j++)
+                        if (strcmp(keys[i].section, keys[j].section) == 0)
+                                print_key(&keys[j]);
         }
         return fflush(stdout) == EOF || ferror(stdout) ? -EIO : 0;
 }
