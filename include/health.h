@@ -30,11 +30,12 @@ struct health_rules {
 
 struct health {
         enum health_level level;
-        usec_t since;         /* of this level; 0 while it was never known */
-        unsigned failures;    /* in a row, up to now */
-        unsigned goods;       /* in a row, up to now */
-        usec_t last_check;    /* when the last check ended; 0: none yet */
-        usec_t last_good;     /* when the last good check ended; 0: none yet */
+        usec_t since;      /* of this level; 0 while it was never known */
+        unsigned failures; /* in a row, up to now */
+        unsigned cut_offs; /* those of them that found this machine cut off; 0 once the last one did not */
+        unsigned goods;    /* in a row, up to now */
+        usec_t last_check; /* when the last check ended; 0: none yet */
+        usec_t last_good;  /* when the last good check ended; 0: none yet */
         usec_t failing_since; /* when the first failed check of this row ended; 0: the last one was good */
         usec_t cut_off_since; /* likewise for checks that found this machine cut off; 0: the last one did not */
         usec_t restarting_since; /* when the gateway first said so in this row of failures; 0: it did not */

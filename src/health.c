@@ -11,7 +11,7 @@ static usec_t standstill_after(const struct health_rules *rules) {
 }
 
 void health_restart_counting(struct health *h) {
-        h->failures = h->goods = 0;
+        h->failures = h->goods = h->cut_offs = 0;
         h->last_check = h->failing_since = h->cut_off_since = h->restarting_since = 0;
 }
 
@@ -35,20 +35,30 @@ unsigned health_recover_needed(const struct health *h, const struct health_rules
 
 static void count_good(struct health *h, usec_t now) {
         h->goods++;
-        h->failures = 0;
+        h->failures = h->cut_offs = 0;
         h->last_good = now;
         h->failing_since = h->cut_off_since = h->restarting_since = 0;
 }
 
+/* Once the network is back, what was counted without it proves nothing; what was counted before does. */
+static void count_cut_off(struct health *h, bool cut_off, usec_t now) {
+        if (!cut_off) {
+                h->failures -= h->cut_offs;
+                h->cut_offs = 0;
+                h->cut_off_since = 0;
+                return;
+        }
+        h->cut_offs++;
+        if (h->cut_off_since == 0)
+                h->cut_off_since = now;
+}
+
 static void count_failure(struct health *h, enum verdict verdict, usec_t now) {
+        count_cut_off(h, verdict == VERDICT_CUT_OFF, now);
         h->failures++;
         h->goods = 0;
         if (h->failing_since == 0)
                 h->failing_since = now;
-        if (verdict != VERDICT_CUT_OFF)
-                h->cut_off_since = 0;
-        else if (h->cut_off_since == 0)
-                h->cut_off_since = now;
         if ((verdict == VERDICT_STARTING || verdict == VERDICT_DRAINING) && h->restarting_since == 0)
                 h->restarting_since = now;
 }
