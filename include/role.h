@@ -37,9 +37,11 @@ struct facts {
         enum health_level primary;
         usec_t failing_since; /* the row of failed checks that goes on now; 0: there is none */
         enum unit_state gateway;
-        enum unit_job job;  /* for the gateway's unit */
-        bool clean;         /* the gateway's last run ended with Result=success */
-        bool same_run;      /* the gateway's run is the one in the marker, or systemd restarted that one */
+        enum unit_job job; /* for the gateway's unit */
+        bool clean;        /* the gateway's last run ended with Result=success */
+        bool same_run; /* the gateway's run is ours: no other than the marker's, or systemd's restart of that. In
+                               STARTING and PROMOTED a new run is ours at once and goes into the marker, in DEMOTING
+                               not: then somebody else started it. A marker without a run (null) fits any */
         pid_t main_pid;     /* of the gateway; 0: none */
         bool sync_running;  /* its job is not over yet */
         bool shutting_down; /* the system is; units stop without meaning anything by it */
@@ -85,7 +87,7 @@ enum role_event {
         EVENT_KILLED,      /* it took longer than drain_patience while it is needed again */
         EVENT_DEMOTED,     /* back on standby */
         EVENT_LEFT_OVER,   /* something still answers where the stopped gateway did */
-        EVENT_FOREIGN,     /* after a restart: the gateway runs, but not by our hand */
+        EVENT_FOREIGN,     /* the gateway runs, but not by our hand: left alone until it is needed */
         EVENT_RESUMED,     /* after a restart: carries on where it was */
         EVENT_HOLD_OVER,   /* the primary has been up: held becomes auto */
         EVENT_PAUSE_OVER,
@@ -104,22 +106,29 @@ struct role {
         usec_t paused_until; /* 0: not paused; USEC_INFINITY: until resumed */
 
         usec_t sync_begun; /* the last one; 0: none since this daemon started */
+        bool synced;       /* since the gateway here may be needed: what is here is new enough, or will be */
+        bool unsaved;      /* the gateway ran here and what it wrote is not saved yet */
 
-        unsigned starts;     /* tried since the gateway last worked for a while */
-        usec_t start_again;  /* not before this */
-        unsigned stops;      /* tried in this DEMOTING */
-        usec_t stop_again;   /* not before this */
-        unsigned answers;    /* good answers in a row of one main process */
-        pid_t answers_pid;   /* that process */
-        usec_t silent_since; /* the promoted gateway does not answer since; 0: it does */
-        bool port_checked;   /* whether somebody else answers there is known, in this trouble */
-        bool port_taken;     /* somebody else answers where the gateway should */
+        unsigned starts;      /* tried since the gateway last worked for a while */
+        usec_t start_again;   /* not before this */
+        unsigned stops;       /* tried in this DEMOTING */
+        usec_t stop_again;    /* not before this */
+        usec_t kill_again;    /* not before this */
+        unsigned answers;     /* good answers in a row of one main process */
+        pid_t answers_pid;    /* that process */
+        usec_t answers_since; /* the first of them */
+        usec_t silent_since;  /* the promoted gateway's main process does not answer since; 0: it does */
+        pid_t silent_pid;     /* that process */
+        unsigned strangers;   /* answers in a row while no gateway of ours ran, up to two */
+        bool port_checked;    /* .port_taken is known, since the trouble began or the gateway last stopped */
+        bool port_taken;      /* somebody else answers where the gateway should */
         enum {
                 LEFT_NOTHING,
                 LEFT_TO_CHECK,
                 LEFT_SOMETHING
         } left;               /* does something still answer after a demotion? */
         bool promoted_before; /* it has answered since this failover began */
+        bool restart;         /* in DEMOTING: it hung, and is stopped to be started again */
         usec_t wanted_since;  /* in DEMOTING: when it was wanted again; 0: it is not */
 
         unsigned said; /* a bit for each event that is said once per state */
@@ -136,7 +145,8 @@ struct role_step {
  * before the next call, so that its first effects (.job, .sync_running) are in FACTS. */
 struct role_step role_step(struct role *r, const struct role_rules *rules, const struct facts *f);
 
-/* The gateway's own address was checked: ANSWERS says whether a gateway answered. */
+/* The gateway's own address was checked: ANSWERS says whether a gateway answered. FACTS are those of now, when the check
+ * is over; the gateway may have stopped while it ran, so that no single answer decides anything. */
 void role_gateway_checked(struct role *r, const struct facts *f, bool answers);
 
 /* The gateway's own address needs to be checked now, and how urgently. */
@@ -153,6 +163,7 @@ enum role_intent {
         INTENT_STARTING,
         INTENT_PROMOTED,
         INTENT_DEMOTING,
+        INTENT_RESTARTING, /* it hung: it is stopped to be started again */
         _INTENT_MAX,
 };
 enum role_intent role_intent(const struct role *r);

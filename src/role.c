@@ -6,6 +6,9 @@
 /* A gateway that answered this long works: the next trouble starts counting anew. */
 #define WORKED_AFTER (5 * USEC_PER_MINUTE)
 #define SAY_DRAINING_AFTER (30 * USEC_PER_SEC)
+#define KILL_AGAIN_AFTER (5 * USEC_PER_SEC)
+/* With no refresh, of which the third part counts. */
+#define EARLY_SYNC_AGAIN_AFTER (5 * USEC_PER_MINUTE)
 /* One good answer may be the last of a process that is on its way out. */
 #define ANSWERS_NEEDED 2
 
@@ -26,38 +29,8 @@ static bool due(struct look *l, usec_t when) {
         return false;
 }
 
-/* What the gateway here should be. */
-
-enum want { KEEP, RUN, STOP };
-
-static bool paused(const struct role *r) {
-        return r->paused_until > 0;
-}
-
-static enum want want(const struct look *l) {
-        if (paused(l->r))
-                return KEEP;
-
-        switch (l->r->mode) {
-        case MODE_PINNED:
-        case MODE_DRILL:
-                return RUN;
-        case MODE_HELD:
-        case MODE_DRILL_OVER:
-                return STOP;
-        default:
-                if (l->f->primary == HEALTH_DOWN)
-                        return RUN;
-                return l->f->primary == HEALTH_UP && l->rules->failback == ROLE_FAILBACK_AUTO ? STOP : KEEP;
-        }
-}
-
-static bool wanted(struct look *l) {
-        return want(l) == RUN;
-}
-
-static bool unwanted(struct look *l) {
-        return want(l) == STOP;
+static bool said(const struct role *r, enum role_event event) {
+        return r->said & (1U << event);
 }
 
 /* What the unit is. */
@@ -76,21 +49,72 @@ static bool may_stop(const struct facts *f) {
         return f->job == JOB_NONE || f->job == JOB_START;
 }
 
-/* The sync. */
+/* What the gateway here should be. */
 
-/* The tree and the secrets are as new as they can be: synced since the trouble began, or not long before. */
-static bool synced_lately(const struct look *l) {
-        const struct role *r = l->r;
+enum want { KEEP, RUN, STOP };
 
-        if (r->sync_begun == 0)
-                return false;
-        if (l->f->failing_since > 0 && r->sync_begun >= l->f->failing_since)
-                return true;
-        return l->f->now - r->sync_begun < l->rules->refresh / 3;
+static bool paused(const struct role *r) {
+        return r->paused_until > 0;
 }
 
-static bool sync_needed(struct look *l) {
-        return l->rules->sync && !l->f->sync_running && !synced_lately(l);
+static bool calls_for_run(const struct role *r, const struct facts *f) {
+        if (paused(r))
+                return false;
+        return r->mode == MODE_PINNED || r->mode == MODE_DRILL ||
+                (r->mode == MODE_AUTO && f->primary == HEALTH_DOWN);
+}
+
+/* With failback = manual there is nothing to stay promoted with. */
+static bool never_came_up(const struct look *l) {
+        return l->r->state == ROLE_STARTING && !l->r->promoted_before && l->r->starts > 0 &&
+                is_stopped(l->f);
+}
+
+static bool calls_for_stop(const struct look *l) {
+        const struct role *r = l->r;
+
+        if (paused(r))
+                return false;
+        if (r->mode == MODE_HELD || r->mode == MODE_DRILL_OVER)
+                return true;
+        return r->mode == MODE_AUTO && l->f->primary == HEALTH_UP &&
+                (l->rules->failback == ROLE_FAILBACK_AUTO || never_came_up(l));
+}
+
+static enum want want(const struct look *l) {
+        if (calls_for_run(l->r, l->f))
+                return RUN;
+        return calls_for_stop(l) ? STOP : KEEP;
+}
+
+static bool wanted(const struct look *l) {
+        return want(l) == RUN || (l->r->restart && want(l) == KEEP);
+}
+
+static bool unwanted(const struct look *l) {
+        return want(l) == STOP;
+}
+
+/* The gateway here is needed, or may be soon. */
+static bool in_trouble(const struct role *r, const struct facts *f) {
+        return f->failing_since > 0 || f->primary == HEALTH_DOWN || calls_for_run(r, f);
+}
+
+/* The sync. */
+
+static bool synced_lately(const struct look *l) {
+        usec_t refresh = l->rules->refresh;
+        usec_t lately = refresh > 0 ? refresh / 3 : EARLY_SYNC_AGAIN_AFTER;
+
+        return l->r->sync_begun > 0 && l->f->now - l->r->sync_begun < lately;
+}
+
+static bool may_sync(const struct look *l) {
+        return l->rules->sync && !l->f->sync_running;
+}
+
+static bool sync_needed(const struct look *l) {
+        return may_sync(l) && !l->r->synced;
 }
 
 static bool sync_in_the_way(struct look *l) {
@@ -115,6 +139,12 @@ static bool drill_is_over(struct look *l) {
         return l->r->mode == MODE_DRILL_OVER;
 }
 
+/* Somebody was quicker; a drill would end with the stop of a gateway that is not ours. */
+static bool drill_finds_a_gateway(struct look *l) {
+        return l->r->mode == MODE_DRILL &&
+                (l->f->gateway == UNIT_STOPPING || (is_running(l->f) && l->f->job == JOB_NONE));
+}
+
 static bool wanted_while_stopping(struct look *l) {
         return wanted(l) && l->f->gateway == UNIT_STOPPING;
 }
@@ -131,12 +161,16 @@ static bool wanted_and_ready(struct look *l) {
         return wanted(l) && is_stopped(l->f) && l->r->port_checked && !sync_in_the_way(l);
 }
 
+static bool work_is_unsaved(struct look *l) {
+        return !wanted(l) && may_sync(l) && l->r->unsaved;
+}
+
 static bool trouble_begins(struct look *l) {
         return l->f->failing_since > 0 && sync_needed(l);
 }
 
 static bool refresh_is_due(struct look *l) {
-        return l->rules->sync && l->rules->refresh > 0 && !l->f->sync_running &&
+        return !wanted(l) && may_sync(l) && l->rules->refresh > 0 &&
                 (l->r->sync_begun == 0 || due(l, l->r->sync_begun + l->rules->refresh));
 }
 
@@ -148,8 +182,14 @@ static bool no_longer_wanted(struct look *l) {
         return unwanted(l) && may_stop(l->f);
 }
 
+/* A process that cannot have the port ends, sooner or later: one that outlived start_timeout has it, even if the moment
+ * in which it was free was missed. */
 static bool answers(struct look *l) {
-        return l->f->gateway == UNIT_ACTIVE && !l->r->port_taken && l->r->answers >= ANSWERS_NEEDED;
+        const struct role *r = l->r;
+
+        return l->f->gateway == UNIT_ACTIVE && l->f->main_pid == r->answers_pid &&
+                r->answers >= ANSWERS_NEEDED &&
+                (!r->port_taken || due(l, r->answers_since + l->rules->start_timeout));
 }
 
 static bool port_is_taken(struct look *l) {
@@ -157,16 +197,16 @@ static bool port_is_taken(struct look *l) {
 }
 
 static bool start_failed(struct look *l) {
-        return is_stopped(l->f) && l->r->starts > 0;
+        return !paused(l->r) && is_stopped(l->f) && l->r->starts > 0;
 }
 
 static bool drill_start_failed(struct look *l) {
         return l->r->mode == MODE_DRILL &&
-                (start_failed(l) || due(l, l->r->since + l->rules->start_timeout));
+                (l->r->port_taken || start_failed(l) || due(l, l->r->since + l->rules->start_timeout));
 }
 
 static bool retry_is_due(struct look *l) {
-        return is_stopped(l->f) && due(l, l->r->start_again);
+        return !paused(l->r) && is_stopped(l->f) && l->r->port_checked && due(l, l->r->start_again);
 }
 
 static bool start_is_slow(struct look *l) {
@@ -190,38 +230,57 @@ static bool is_silent(struct look *l) {
 }
 
 static bool answers_again(struct look *l) {
-        return l->r->silent_since == 0 && l->r->said & (1U << EVENT_SILENT);
+        return l->r->silent_since == 0 && said(l->r, EVENT_SILENT);
 }
 
 static bool hangs(struct look *l) {
         return !paused(l->r) && l->rules->hang_timeout > 0 && l->r->silent_since > 0 &&
                 l->f->gateway == UNIT_ACTIVE && l->f->job == JOB_NONE &&
-                due(l, l->r->silent_since + l->rules->hang_timeout);
-}
-
-static bool wanted_and_stopped(struct look *l) {
-        return wanted(l) && is_stopped(l->f) && due(l, l->r->start_again);
-}
-
-static bool patience_is_over(struct look *l) {
-        return wanted(l) && l->f->gateway == UNIT_STOPPING && l->f->job != JOB_CALLING &&
-                due(l, l->r->wanted_since + l->rules->drain_patience);
+                l->f->main_pid == l->r->silent_pid && due(l, l->r->silent_since + l->rules->hang_timeout);
 }
 
 static bool stopped(struct look *l) {
         return !wanted(l) && is_stopped(l->f);
 }
 
+static bool runs_by_another_hand(struct look *l) {
+        return !wanted(l) && is_running(l->f) && l->f->job == JOB_NONE && !l->f->same_run;
+}
+
+static bool wanted_and_stopped(struct look *l) {
+        return wanted(l) && is_stopped(l->f) && due(l, l->r->start_again);
+}
+
+static bool hung_one_runs(const struct look *l) {
+        return l->r->restart && is_running(l->f) && l->f->main_pid == l->r->silent_pid;
+}
+
+static bool wanted_and_runs_on(struct look *l) {
+        return wanted_and_running(l) && !hung_one_runs(l);
+}
+
+static bool may_kill(const struct look *l) {
+        return wanted(l) && l->f->gateway == UNIT_STOPPING && l->f->job != JOB_CALLING;
+}
+
+static bool patience_is_over(struct look *l) {
+        return may_kill(l) && due(l, l->r->wanted_since + l->rules->drain_patience);
+}
+
+static bool kill_again(struct look *l) {
+        return may_kill(l) && said(l->r, EVENT_KILLED) && due(l, l->r->kill_again);
+}
+
 static bool stop_failed(struct look *l) {
-        return is_running(l->f) && l->f->job == JOB_NONE;
+        return l->r->stops > 0 && is_running(l->f) && l->f->job == JOB_NONE;
 }
 
 static bool stop_again(struct look *l) {
-        return !wanted(l) && is_running(l->f) && l->f->job == JOB_NONE && due(l, l->r->stop_again);
+        return !paused(l->r) && is_running(l->f) && l->f->job == JOB_NONE && due(l, l->r->stop_again);
 }
 
 static bool drains_long(struct look *l) {
-        return due(l, l->r->since + SAY_DRAINING_AFTER);
+        return !wanted(l) && l->f->gateway == UNIT_STOPPING && due(l, l->r->since + SAY_DRAINING_AFTER);
 }
 
 /* The machine. In each state the first rule whose condition holds is applied, and the table is looked at again until
@@ -251,18 +310,20 @@ static const struct rule rules[] = {
 
         { ROLE_STANDBY,  hold_is_over,              ACTION_NONE,  SAME,          EVENT_HOLD_OVER,      MODE_AUTO       },
         { ROLE_STANDBY,  drill_is_over,             ACTION_NONE,  SAME,          EVENT_DRILL_OVER,     MODE_AUTO       },
+        { ROLE_STANDBY,  drill_finds_a_gateway,     ACTION_NONE,  SAME,          EVENT_DRILL_FAILED,   MODE_DRILL_OVER },
         { ROLE_STANDBY,  wanted_while_stopping,     ACTION_NONE,  ROLE_DEMOTING, EVENT_PROMOTING,      AS_IT_IS        },
         { ROLE_STANDBY,  wanted_and_running,        ACTION_START, ROLE_STARTING, EVENT_ADOPTED,        AS_IT_IS        },
         { ROLE_STANDBY,  wanted_and_unsynced,       ACTION_SYNC,  SAME,          EVENT_NONE,           AS_IT_IS        },
         { ROLE_STANDBY,  wanted_and_ready,          ACTION_START, ROLE_STARTING, EVENT_PROMOTING,      AS_IT_IS        },
         { ROLE_STANDBY,  something_still_answers,   ACTION_NONE,  SAME,          EVENT_LEFT_OVER,      AS_IT_IS,  ONCE },
+        { ROLE_STANDBY,  work_is_unsaved,           ACTION_SYNC,  SAME,          EVENT_NONE,           AS_IT_IS        },
         { ROLE_STANDBY,  trouble_begins,            ACTION_SYNC,  SAME,          EVENT_NONE,           AS_IT_IS        },
         { ROLE_STANDBY,  refresh_is_due,            ACTION_SYNC,  SAME,          EVENT_NONE,           AS_IT_IS        },
 
         { ROLE_STARTING, no_longer_wanted,          ACTION_STOP,  ROLE_DEMOTING, EVENT_DEMOTING,       AS_IT_IS        },
         { ROLE_STARTING, answers,                   ACTION_NONE,  ROLE_PROMOTED, EVENT_PROMOTED,       AS_IT_IS        },
-        { ROLE_STARTING, drill_start_failed,        ACTION_NONE,  SAME,          EVENT_DRILL_FAILED,   MODE_DRILL_OVER },
         { ROLE_STARTING, port_is_taken,             ACTION_NONE,  SAME,          EVENT_PORT_TAKEN,     AS_IT_IS,  ONCE },
+        { ROLE_STARTING, drill_start_failed,        ACTION_NONE,  SAME,          EVENT_DRILL_FAILED,   MODE_DRILL_OVER },
         { ROLE_STARTING, start_failed,              ACTION_NONE,  SAME,          EVENT_START_FAILED,   AS_IT_IS,  ONCE },
         { ROLE_STARTING, retry_is_due,              ACTION_START, SAME,          EVENT_NONE,           AS_IT_IS        },
         { ROLE_STARTING, start_is_slow,             ACTION_NONE,  SAME,          EVENT_START_SLOW,     AS_IT_IS,  ONCE },
@@ -275,10 +336,12 @@ static const struct rule rules[] = {
         { ROLE_PROMOTED, answers_again,             ACTION_NONE,  SAME,          EVENT_ANSWERS,        AS_IT_IS        },
         { ROLE_PROMOTED, hangs,                     ACTION_STOP,  ROLE_DEMOTING, EVENT_HUNG,           AS_IT_IS        },
 
-        { ROLE_DEMOTING, stopped,                   ACTION_SYNC,  ROLE_STANDBY,  EVENT_DEMOTED,        AS_IT_IS        },
+        { ROLE_DEMOTING, stopped,                   ACTION_NONE,  ROLE_STANDBY,  EVENT_DEMOTED,        AS_IT_IS        },
+        { ROLE_DEMOTING, runs_by_another_hand,      ACTION_NONE,  ROLE_STANDBY,  EVENT_FOREIGN,        AS_IT_IS        },
         { ROLE_DEMOTING, wanted_and_stopped,        ACTION_START, ROLE_STARTING, EVENT_PROMOTING,      AS_IT_IS        },
-        { ROLE_DEMOTING, wanted_and_running,        ACTION_START, ROLE_STARTING, EVENT_PROMOTING,      AS_IT_IS        },
+        { ROLE_DEMOTING, wanted_and_runs_on,        ACTION_START, ROLE_STARTING, EVENT_PROMOTING,      AS_IT_IS        },
         { ROLE_DEMOTING, patience_is_over,          ACTION_KILL,  SAME,          EVENT_KILLED,         AS_IT_IS,  ONCE },
+        { ROLE_DEMOTING, kill_again,                ACTION_KILL,  SAME,          EVENT_NONE,           AS_IT_IS        },
         { ROLE_DEMOTING, stop_failed,               ACTION_NONE,  SAME,          EVENT_STOP_FAILED,    AS_IT_IS,  ONCE },
         { ROLE_DEMOTING, stop_again,                ACTION_STOP,  SAME,          EVENT_NONE,           AS_IT_IS        },
         { ROLE_DEMOTING, drains_long,               ACTION_NONE,  SAME,          EVENT_DRAINING,       AS_IT_IS,  ONCE },
@@ -288,7 +351,7 @@ static const struct rule rules[] = {
 static bool applies(const struct rule *rule, struct look *l) {
         if (rule->in != ANY && rule->in != l->r->state)
                 return false;
-        if (rule->once && l->r->said & (1U << rule->say))
+        if (rule->once && said(l->r, rule->say))
                 return false;
         return rule->when(l);
 }
@@ -299,6 +362,8 @@ static void note_action(struct role *r, enum role_action action, usec_t now) {
         switch (action) {
         case ACTION_SYNC:
                 r->sync_begun = now;
+                r->synced = true;
+                r->unsaved = false;
                 break;
         case ACTION_START:
                 r->start_again = now + role_back_off(++r->starts);
@@ -306,6 +371,9 @@ static void note_action(struct role *r, enum role_action action, usec_t now) {
                 break;
         case ACTION_STOP:
                 r->stop_again = now + role_back_off(++r->stops);
+                break;
+        case ACTION_KILL:
+                r->kill_again = now + KILL_AGAIN_AFTER;
                 break;
         default:
                 break;
@@ -337,6 +405,11 @@ static void note_event(struct role *r, enum role_event event, usec_t now) {
         }
 }
 
+static void forget_port(struct role *r) {
+        r->strangers = 0;
+        r->port_checked = r->port_taken = false;
+}
+
 static void enter(struct role *r, enum role_state to, enum role_event why, usec_t now) {
         r->state = to;
         r->since = now;
@@ -344,12 +417,15 @@ static void enter(struct role *r, enum role_state to, enum role_event why, usec_
         r->stops = 0;
         r->wanted_since = 0;
         r->silent_since = 0;
+        r->restart = why == EVENT_HUNG;
 
         switch (to) {
         case ROLE_STANDBY:
                 r->starts = 0;
-                r->port_checked = r->port_taken = r->promoted_before = false;
+                r->promoted_before = false;
+                forget_port(r);
                 r->left = why == EVENT_DEMOTED ? LEFT_TO_CHECK : LEFT_NOTHING;
+                r->unsaved = why == EVENT_DEMOTED || why == EVENT_HELD;
                 break;
         case ROLE_STARTING:
                 r->answers = 0;
@@ -376,11 +452,32 @@ static struct role_step apply(struct role *r, const struct rule *rule, usec_t no
 }
 
 /* Memory that follows the facts without a decision. */
-static void keep_up(struct look *l, struct role *r) {
-        if (r->state == ROLE_DEMOTING)
-                r->wanted_since = !wanted(l) ? 0 : r->wanted_since > 0 ? r->wanted_since : l->f->now;
-        if (r->state == ROLE_STANDBY && l->f->failing_since == 0 && !wanted(l))
-                r->port_checked = r->port_taken = false;
+static void keep_up(struct role *r, const struct look *l) {
+        const struct facts *f = l->f;
+
+        /* Begun before this daemon was: it gets its deadline from now on. */
+        if (f->sync_running && r->sync_begun == 0)
+                r->sync_begun = f->now;
+
+        switch (r->state) {
+        case ROLE_STANDBY:
+                if (in_trouble(r, f))
+                        r->synced = r->synced || f->sync_running || synced_lately(l);
+                else
+                        r->synced = false;
+                if (!in_trouble(r, f) && r->left != LEFT_TO_CHECK)
+                        forget_port(r);
+                break;
+        case ROLE_STARTING:
+                if (!is_stopped(f))
+                        r->port_checked = false;
+                break;
+        case ROLE_DEMOTING:
+                r->wanted_since = !wanted(l) ? 0 : r->wanted_since > 0 ? r->wanted_since : f->now;
+                break;
+        default:
+                break;
+        }
 }
 
 struct role_step role_step(struct role *r, const struct role_rules *role_rules, const struct facts *f) {
@@ -389,48 +486,68 @@ struct role_step role_step(struct role *r, const struct role_rules *role_rules, 
         if (f->shutting_down || f->gateway == UNIT_UNKNOWN)
                 return (struct role_step){ .look_at = USEC_INFINITY };
 
-        keep_up(&l, r);
+        keep_up(r, &l);
         for (size_t i = 0; i < ELEMENTSOF(rules); i++)
                 if (applies(&rules[i], &l))
                         return apply(r, &rules[i], f->now);
         return (struct role_step){ .look_at = l.look_at };
 }
 
+/* Nobody of ours can have answered. */
+static void check_port(struct role *r, bool answers) {
+        r->answers = 0;
+        r->strangers = answers ? MIN(r->strangers + 1, ANSWERS_NEEDED) : 0;
+        r->port_taken = r->strangers >= ANSWERS_NEEDED;
+        r->port_checked = r->port_taken || !answers;
+}
+
+static void count_answer(struct role *r, const struct facts *f) {
+        if (r->answers == 0 || r->answers_pid != f->main_pid) {
+                r->answers = 0;
+                r->answers_pid = f->main_pid;
+                r->answers_since = f->now;
+        }
+        if (r->answers < ANSWERS_NEEDED)
+                r->answers++;
+        r->silent_since = 0;
+}
+
+static void count_silence(struct role *r, const struct facts *f) {
+        r->answers = 0;
+        r->strangers = 0;
+        r->port_taken = false;
+        if (r->state == ROLE_PROMOTED && (r->silent_since == 0 || r->silent_pid != f->main_pid)) {
+                r->silent_since = f->now;
+                r->silent_pid = f->main_pid;
+        }
+}
+
 void role_gateway_checked(struct role *r, const struct facts *f, bool answers) {
         bool nobody_of_ours = is_stopped(f) || f->gateway == UNIT_RESTARTING;
 
-        r->port_checked = true;
-        if (!answers) {
-                r->answers = 0;
-                r->port_taken = false;
-                if (r->state == ROLE_PROMOTED && r->silent_since == 0)
-                        r->silent_since = f->now;
-        } else if (nobody_of_ours) {
-                r->answers = 0;
-                r->port_taken = true;
-        } else {
-                r->answers = r->answers > 0 && r->answers_pid == f->main_pid ? r->answers + 1 : 1;
-                r->answers_pid = f->main_pid;
-                r->silent_since = 0;
-        }
-        if (r->left == LEFT_TO_CHECK)
-                r->left = answers && nobody_of_ours ? LEFT_SOMETHING : LEFT_NOTHING;
-}
+        if (nobody_of_ours)
+                check_port(r, answers);
+        if (!answers)
+                count_silence(r, f);
+        else if (f->gateway == UNIT_ACTIVE)
+                count_answer(r, f);
 
-static bool may_be_wanted(const struct role *r, const struct facts *f) {
-        return r->mode == MODE_PINNED || r->mode == MODE_DRILL || f->primary == HEALTH_DOWN;
+        if (r->left == LEFT_TO_CHECK && (!nobody_of_ours || r->port_checked))
+                r->left = nobody_of_ours && r->port_taken ? LEFT_SOMETHING : LEFT_NOTHING;
 }
 
 enum role_watch role_watch(const struct role *r, const struct facts *f) {
         switch (r->state) {
         case ROLE_STARTING:
-                return r->port_taken || is_stopped(f) ? WATCH_STEADY : WATCH_EAGER;
+                if (is_stopped(f))
+                        return r->port_checked ? WATCH_STEADY : WATCH_EAGER;
+                return r->port_taken && f->gateway == UNIT_ACTIVE ? WATCH_STEADY : WATCH_EAGER;
         case ROLE_PROMOTED:
                 return WATCH_STEADY;
         case ROLE_STANDBY:
-                if (r->left == LEFT_TO_CHECK || (!r->port_checked && may_be_wanted(r, f)))
+                if (r->left == LEFT_TO_CHECK || (calls_for_run(r, f) && is_stopped(f) && !r->port_checked))
                         return WATCH_EAGER;
-                return f->failing_since > 0 ? WATCH_STEADY : WATCH_NOT;
+                return in_trouble(r, f) ? WATCH_STEADY : WATCH_NOT;
         default:
                 return WATCH_NOT;
         }
@@ -443,26 +560,30 @@ enum role_intent role_intent(const struct role *r) {
         case ROLE_PROMOTED:
                 return INTENT_PROMOTED;
         case ROLE_DEMOTING:
-                return INTENT_DEMOTING;
+                return r->restart ? INTENT_RESTARTING : INTENT_DEMOTING;
         default:
                 return INTENT_NONE;
         }
 }
 
-/* Where to carry on, by what was under way (rows) and what the unit is now. A marker is never believed against the unit:
+/* Where to carry on, by what was under way and what the unit is now. A marker is never believed against the unit:
  * what it says of a run that is not there is nothing. */
 static enum role_state resume_in(enum role_intent intent, const struct facts *f) {
-        if (intent == INTENT_NONE)
-                return ROLE_STANDBY;
-        if (f->gateway == UNIT_STOPPING)
-                return ROLE_DEMOTING;
+        static const struct {
+                enum role_state stopped, running; /* what the unit is */
+        } table[_INTENT_MAX] = {
+                [INTENT_NONE] = { ROLE_STANDBY, ROLE_STANDBY },
+                [INTENT_STARTING] = { ROLE_STARTING, ROLE_STARTING },
+                [INTENT_PROMOTED] = { ROLE_STARTING, ROLE_PROMOTED },
+                [INTENT_DEMOTING] = { ROLE_DEMOTING, ROLE_DEMOTING },
+                [INTENT_RESTARTING] = { ROLE_STARTING, ROLE_PROMOTED },
+        };
+
         if (is_stopped(f))
-                return intent == INTENT_DEMOTING ? ROLE_DEMOTING : ROLE_STARTING;
-        if (!f->same_run)
-                return ROLE_STANDBY;
-        return intent == INTENT_STARTING    ? ROLE_STARTING
-                : intent == INTENT_PROMOTED ? ROLE_PROMOTED
-                                            : ROLE_DEMOTING;
+                return table[intent].stopped;
+        if (f->gateway == UNIT_STOPPING)
+                return intent == INTENT_NONE ? ROLE_STANDBY : ROLE_DEMOTING;
+        return f->same_run ? table[intent].running : ROLE_STANDBY;
 }
 
 struct role_step role_resume(struct role *r, enum role_intent intent, const struct facts *f) {
@@ -470,7 +591,15 @@ struct role_step role_resume(struct role *r, enum role_intent intent, const stru
         bool foreign = state == ROLE_STANDBY && is_running(f);
 
         enter(r, state, EVENT_RESUMED, f->now);
-        r->promoted_before = state != ROLE_STANDBY && intent == INTENT_PROMOTED;
+        r->promoted_before =
+                state != ROLE_STANDBY && (intent == INTENT_PROMOTED || intent == INTENT_RESTARTING);
+        if (intent == INTENT_RESTARTING && state == ROLE_DEMOTING) {
+                r->restart = true;
+                r->silent_pid = f->main_pid;
+        }
+        /* A drill that never got as far as a start is not begun again behind the person's back. */
+        if (r->mode == MODE_DRILL && state == ROLE_STANDBY)
+                r->mode = MODE_DRILL_OVER;
         return (struct role_step){
                 .event = foreign                ? EVENT_FOREIGN
                         : state != ROLE_STANDBY ? EVENT_RESUMED
@@ -478,6 +607,13 @@ struct role_step role_resume(struct role *r, enum role_intent intent, const stru
                 .again = true,
                 .look_at = f->now,
         };
+}
+
+/* Somebody has come, and may have mended what was wrong. */
+static void forget_back_off(struct role *r) {
+        r->starts = r->stops = 0;
+        r->start_again = r->stop_again = r->kill_again = 0;
+        r->said &= ~(1U << EVENT_START_FAILED | 1U << EVENT_STOP_FAILED);
 }
 
 const char *role_command(struct role *r, const struct facts *f, enum role_command command, usec_t until) {
@@ -501,6 +637,8 @@ const char *role_command(struct role *r, const struct facts *f, enum role_comman
                         return "A drill begins on standby, in mode auto and not paused.";
                 if (f->primary != HEALTH_UP || f->failing_since > 0)
                         return "The primary does not answer well: this is no time for a drill.";
+                if (f->gateway == UNIT_UNKNOWN)
+                        return "systemd cannot be asked about the gateway here just now.";
                 if (!is_stopped(f))
                         return "The gateway here runs already, started by somebody else: stop it first.";
                 r->mode = MODE_DRILL;
@@ -509,6 +647,7 @@ const char *role_command(struct role *r, const struct facts *f, enum role_comman
                 return "No such command.";
         }
         r->paused_until = 0;
+        forget_back_off(r);
         return NULL;
 }
 
@@ -549,6 +688,7 @@ const char *role_intent_name(enum role_intent i) {
                 [INTENT_STARTING] = "starting",
                 [INTENT_PROMOTED] = "promoted",
                 [INTENT_DEMOTING] = "demoting",
+                [INTENT_RESTARTING] = "restarting",
         };
 
         return names[i];
