@@ -25,6 +25,7 @@ struct connection_user {
 
 /* 0 or a negative errno. Nothing is opened before connection_open(). */
 int connection_new(sd_event *event, struct connection **ret);
+/* Its users, who are not told, must have dropped their slots. */
 struct connection *connection_free(struct connection *c);
 DEFINE_CLEANUP(struct connection *, connection_free)
 

@@ -113,7 +113,6 @@ int connection_new(sd_event *event, struct connection **ret) {
 struct connection *connection_free(struct connection *c) {
         if (!c)
                 return NULL;
-        tell_down(c);
         sd_event_source_disable_unref(c->timer);
         sd_bus_flush_close_unref(c->bus);
         sd_event_unref(c->event);

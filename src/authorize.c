@@ -1,0 +1,176 @@
+/* Who may command; see authorize.h. */
+#include "authorize.h"
+
+#include <errno.h>
+
+#define POLKIT "org.freedesktop.PolicyKit1"
+/* Flags of CheckAuthorization (org.freedesktop.PolicyKit1.Authority, CheckAuthorizationFlags). */
+#define ALLOW_USER_INTERACTION 1U
+
+/* polkit decides on its own within the time that every call has; a person may take longer to find the password. */
+#define PERSON_TIMEOUT (2 * USEC_PER_MINUTE)
+
+/* More questions than these to polkit at once are somebody's mischief. Root's never wait for polkit. */
+#define POLKIT_MAX 16
+
+struct question {
+        struct authority *authority;
+        struct question *next;
+        sd_bus_message *message;
+        sd_bus_slot *slot;
+        uid_t uid;
+        enum { ASKS_BUS, ASKS_POLKIT, ASKS_PERSON } stage;
+};
+
+struct authority {
+        const char *action;
+        authorized_t decided;
+        void *userdata;
+        struct question *first;
+};
+
+static void question_free(struct question *q) {
+        for (struct question **p = &q->authority->first; *p; p = &(*p)->next)
+                if (*p == q) {
+                        *p = q->next;
+                        break;
+                }
+        sd_bus_slot_unref(q->slot);
+        sd_bus_message_unref(q->message);
+        free(q);
+}
+
+static void decide(struct question *q, const sd_bus_error *refusal) {
+        q->authority->decided(q->message, q->uid, refusal, q->authority->userdata);
+        question_free(q);
+}
+
+static void refuse(struct question *q, const char *error, const char *words) {
+        decide(q, &SD_BUS_ERROR_MAKE_CONST(error, words));
+}
+
+static int ask_polkit(struct question *q, bool person);
+
+/* polkit hangs, is not installed, or does not let us ask. */
+static void explain(struct question *q, const sd_bus_error *e) {
+        if (q->stage == ASKS_PERSON &&
+                sd_bus_error_has_names(e, SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_TIMEOUT))
+                refuse(q, SD_BUS_ERROR_ACCESS_DENIED,
+                        "Nobody has entered a password in time. Root needs none.");
+        else if (sd_bus_error_has_names(e, SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_TIMEOUT))
+                refuse(q, SD_BUS_ERROR_TIMEOUT,
+                        "polkit does not answer, so only root may do that now. See `systemctl status polkit`.");
+        else
+                refuse(q, SD_BUS_ERROR_ACCESS_DENIED,
+                        "polkit cannot be asked, so only root may do that. See `systemctl status polkit`.");
+}
+
+static int on_polkit(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        struct question *q = userdata;
+        bool may_ask = sd_bus_message_get_allow_interactive_authorization(q->message) > 0;
+        int authorized, challenge;
+
+        if (sd_bus_message_is_method_error(m, NULL))
+                explain(q, sd_bus_message_get_error(m));
+        else if (sd_bus_message_enter_container(m, 'r', "bba{ss}") < 0 ||
+                sd_bus_message_read(m, "bb", &authorized, &challenge) < 0)
+                refuse(q, SD_BUS_ERROR_ACCESS_DENIED, "polkit's answer cannot be understood.");
+        else if (authorized)
+                decide(q, NULL);
+        else if (challenge && q->stage == ASKS_POLKIT && !may_ask)
+                refuse(q, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
+                        "That takes a password, and this request does not allow asking for one. Root needs none.");
+        else if (!challenge || q->stage == ASKS_PERSON)
+                refuse(q, SD_BUS_ERROR_ACCESS_DENIED,
+                        "Only root may do that, and whom polkit allows org.openclaw.failover1.control.");
+        else if (ask_polkit(q, true) < 0)
+                refuse(q, SD_BUS_ERROR_NO_MEMORY, "Out of memory.");
+        return 0;
+}
+
+/* First without a person, so that a polkit that hangs is noticed soon. */
+static int ask_polkit(struct question *q, bool person) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        sd_bus *bus = sd_bus_message_get_bus(q->message);
+        int r;
+
+        q->slot = sd_bus_slot_unref(q->slot);
+        q->stage = person ? ASKS_PERSON : ASKS_POLKIT;
+        r = sd_bus_message_new_method_call(bus, &call, POLKIT, "/org/freedesktop/PolicyKit1/Authority",
+                POLKIT ".Authority", "CheckAuthorization");
+        if (r < 0)
+                return r;
+        r = sd_bus_message_append(call, "(sa{sv})sa{ss}us", "system-bus-name", 1, "name", "s",
+                sd_bus_message_get_sender(q->message), q->authority->action, 0,
+                person ? ALLOW_USER_INTERACTION : 0, "");
+        if (r < 0)
+                return r;
+        return sd_bus_call_async(bus, &q->slot, call, on_polkit, q, person ? PERSON_TIMEOUT : 0);
+}
+
+static bool polkit_is_busy(const struct authority *a) {
+        unsigned n = 0;
+
+        for (const struct question *q = a->first; q; q = q->next)
+                n += q->stage != ASKS_BUS;
+        return n >= POLKIT_MAX;
+}
+
+static int on_user(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        struct question *q = userdata;
+        uint32_t uid;
+
+        if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_read(m, "u", &uid) < 0) {
+                refuse(q, SD_BUS_ERROR_ACCESS_DENIED, "The bus does not say who is asking.");
+                return 0;
+        }
+        q->uid = (uid_t) uid;
+        if (q->uid == 0)
+                decide(q, NULL);
+        else if (polkit_is_busy(q->authority))
+                refuse(q, SD_BUS_ERROR_LIMITS_EXCEEDED, "Too many requests are waiting for polkit already.");
+        else if (ask_polkit(q, false) < 0)
+                refuse(q, SD_BUS_ERROR_NO_MEMORY, "Out of memory.");
+        return 0;
+}
+
+int authority_ask(struct authority *a, sd_bus_message *m) {
+        struct question *q;
+        int r;
+
+        q = calloc(1, sizeof *q);
+        if (!q)
+                return -ENOMEM;
+        *q = (struct question){ .authority = a, .next = a->first, .message = sd_bus_message_ref(m) };
+        a->first = q;
+        /* sd_bus_query_sender_creds(3) would ask the same, but wait for the answer. */
+        r = sd_bus_call_method_async(sd_bus_message_get_bus(m), &q->slot, "org.freedesktop.DBus",
+                "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetConnectionUnixUser", on_user, q, "s",
+                sd_bus_message_get_sender(m));
+        if (r < 0)
+                question_free(q);
+        return MIN(r, 0);
+}
+
+void authority_drop(struct authority *a) {
+        while (a->first)
+                question_free(a->first);
+}
+
+int authority_new(const char *action, authorized_t decided, void *userdata, struct authority **ret) {
+        struct authority *a;
+
+        a = calloc(1, sizeof *a);
+        if (!a)
+                return -ENOMEM;
+        *a = (struct authority){ .action = action, .decided = decided, .userdata = userdata };
+        *ret = a;
+        return 0;
+}
+
+struct authority *authority_free(struct authority *a) {
+        if (a)
+                authority_drop(a);
+        free(a);
+        return NULL;
+}

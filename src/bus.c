@@ -1,0 +1,283 @@
+/* The D-Bus service; see bus.h. */
+#include "bus.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "authorize.h"
+#include "log.h"
+#include "properties.h"
+#include "report.h"
+
+/* RequestName's answer (D-Bus specification, DBUS_REQUEST_NAME_REPLY_IN_QUEUE). */
+#define NAME_IN_QUEUE 2
+#define POLKIT_ACTION "org.openclaw.failover1.control"
+
+struct bus {
+        struct connection *connection;
+        const struct names *names;
+        struct daemon *daemon;
+        struct authority *authority;
+        struct status shown; /* as it was sent last; owns its texts */
+        sd_bus_slot *object;
+        sd_bus_slot *name;
+        sd_bus_vtable vtable[PROPERTIES_MAX + 16];
+};
+
+/* Commands. */
+
+static const struct {
+        const char *method;
+        enum role_command command;
+        const char *words;
+} commands[] = {
+        { "Promote", COMMAND_PROMOTE, "promote" },
+        { "Demote", COMMAND_DEMOTE, "demote" },
+        { "Auto", COMMAND_AUTO, "follow the primary (auto)" },
+        { "Pause", COMMAND_PAUSE, "pause" },
+        { "Resume", COMMAND_RESUME, "resume" },
+        { "Drill", COMMAND_DRILL, "begin a drill" },
+};
+
+/* Which of commands[] M is: the vtable lets no other through. */
+static size_t command_of(sd_bus_message *m) {
+        size_t i = 0;
+
+        while (i < ELEMENTSOF(commands) - 1 && strcmp(commands[i].method, sd_bus_message_get_member(m)) != 0)
+                i++;
+        return i;
+}
+
+/* How long M wants to pause. */
+static int read_pause(sd_bus_message *m, usec_t *ret, sd_bus_error *e) {
+        uint64_t seconds;
+        int r;
+
+        r = sd_bus_message_rewind(m, true);
+        if (r >= 0)
+                r = sd_bus_message_read(m, "t", &seconds);
+        if (r < 0)
+                return r;
+        if (seconds != UINT64_MAX && seconds > PAUSE_MAX / USEC_PER_SEC)
+                return sd_bus_error_setf(e, SD_BUS_ERROR_INVALID_ARGS,
+                        "%" PRIu64 " s is longer than a year. To pause until resumed, say %" PRIu64 ".",
+                        seconds, UINT64_MAX);
+        *ret = seconds == UINT64_MAX ? USEC_INFINITY : seconds == 0 ? PAUSE_DEFAULT : seconds * USEC_PER_SEC;
+        return 0;
+}
+
+static void log_command(size_t i, uid_t uid, usec_t pause) {
+        char span[SPAN_MAX];
+
+        if (commands[i].command != COMMAND_PAUSE)
+                log_notice("User %u asks to %s.", (unsigned) uid, commands[i].words);
+        else if (pause == USEC_INFINITY)
+                log_notice("User %u asks to pause until resumed.", (unsigned) uid);
+        else
+                log_notice("User %u asks to pause for %s.", (unsigned) uid, format_span(span, pause));
+}
+
+static void carry_out(sd_bus_message *m, uid_t uid, const sd_bus_error *refusal, void *userdata) {
+        struct bus *b = userdata;
+        size_t i = command_of(m);
+        usec_t pause = 0, until = 0;
+        const char *why;
+
+        if (!refusal && commands[i].command == COMMAND_PAUSE) {
+                (void) read_pause(m, &pause, NULL); /* on_command() has read it already */
+                until = pause == USEC_INFINITY ? USEC_INFINITY : now_usec(CLOCK_REALTIME) + pause;
+        }
+        if (refusal) {
+                (void) sd_bus_reply_method_error(m, refusal);
+                return;
+        }
+        log_command(i, uid, pause);
+        why = daemon_command(b->daemon, commands[i].command, until);
+        if (why)
+                log_notice("Refused: %s", why);
+        if (why)
+                (void) sd_bus_reply_method_errorf(m, BUS_ERROR_REFUSED, "%s", why);
+        else
+                (void) sd_bus_reply_method_return(m, NULL);
+}
+
+/* Arguments are judged before the sender is, so that nobody enters a password in vain. */
+static int on_command(sd_bus_message *m, void *userdata, sd_bus_error *e) {
+        struct bus *b = userdata;
+        usec_t pause;
+        int r = 0;
+
+        if (commands[command_of(m)].command == COMMAND_PAUSE)
+                r = read_pause(m, &pause, e);
+        if (r >= 0)
+                r = authority_ask(b->authority, m);
+        return r < 0 ? r : 1;
+}
+
+/* Properties. */
+
+static int on_get(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
+        const char *name, sd_bus_message *reply, void *userdata, sd_bus_error *e _unused_) {
+        const struct bus *b = userdata;
+
+        return property_append(property_find(name), &b->shown, reply);
+}
+
+static int on_get_summary(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
+        const char *name _unused_, sd_bus_message *reply, void *userdata, sd_bus_error *e _unused_) {
+        const struct bus *b = userdata;
+        char text[SENTENCE_MAX];
+
+        return sd_bus_message_append(reply, "s", status_sentence(&b->shown, text));
+}
+
+static int on_get_next(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
+        const char *name _unused_, sd_bus_message *reply, void *userdata, sd_bus_error *e _unused_) {
+        const struct bus *b = userdata;
+        char text[SENTENCE_MAX];
+
+        return sd_bus_message_append(reply, "s", status_next(&b->shown, now_usec(CLOCK_REALTIME), text));
+}
+
+static int on_get_version(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
+        const char *name _unused_, sd_bus_message *reply, void *userdata _unused_,
+        sd_bus_error *e _unused_) {
+        return sd_bus_message_append(reply, "s", VERSION);
+}
+
+/* UNPRIVILEGED: sd-bus lets everybody in, authorize.h decides. Summary and Next are for people who look with busctl; they
+ * change with the time of day, so no signal tells of that. */
+static const sd_bus_vtable head[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD("Promote", NULL, NULL, on_command, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Demote", NULL, NULL, on_command, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Auto", NULL, NULL, on_command, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_NAMES(
+                "Pause", "t", SD_BUS_PARAM(seconds), NULL, , on_command, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Resume", NULL, NULL, on_command, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Drill", NULL, NULL, on_command, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_SIGNAL_WITH_NAMES("Event", "ss", SD_BUS_PARAM(event) SD_BUS_PARAM(message), 0),
+        SD_BUS_PROPERTY("Version", "s", on_get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Summary", "s", on_get_summary, 0, 0),
+        SD_BUS_PROPERTY("Next", "s", on_get_next, 0, 0),
+};
+
+static void fill_vtable(struct bus *b) {
+        sd_bus_vtable *row = b->vtable;
+        const struct property *p;
+        size_t n;
+
+        p = properties(&n);
+        for (size_t i = 0; i < ELEMENTSOF(head); i++)
+                *row++ = head[i];
+        for (size_t i = 0; i < n; i++)
+                *row++ = (sd_bus_vtable) SD_BUS_PROPERTY(p[i].name, property_signature(&p[i]), on_get, 0,
+                        SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE);
+        *row = (sd_bus_vtable) SD_BUS_VTABLE_END;
+}
+_Static_assert(
+        ELEMENTSOF(head) + PROPERTIES_MAX + 1 <= ELEMENTSOF(((struct bus *) NULL)->vtable), "no room");
+
+void bus_changed(struct bus *b) {
+        const char *changed[PROPERTIES_MAX + 1];
+        struct status s;
+        sd_bus *bus;
+
+        if (!b)
+                return;
+        bus = connection_bus(b->connection);
+        daemon_status(b->daemon, &s);
+        (void) status_update(&b->shown, &s, changed); /* what there was no memory for is new the next time */
+        if (changed[0] && bus && b->object)
+                (void) sd_bus_emit_properties_changed_strv(bus, BUS_PATH, BUS_INTERFACE, (char **) changed);
+}
+
+void bus_event(struct bus *b, enum role_event event, const char *message) {
+        sd_bus *bus = b ? connection_bus(b->connection) : NULL;
+
+        if (bus && b->object)
+                (void) sd_bus_emit_signal(
+                        bus, BUS_PATH, BUS_INTERFACE, "Event", "ss", report_event_name(event), message);
+}
+
+/* The connection. */
+
+static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        const struct bus *b = userdata;
+        const sd_bus_error *e = sd_bus_message_get_error(m);
+        uint32_t answer = 0;
+
+        if (sd_bus_error_has_name(e, SD_BUS_ERROR_ACCESS_DENIED))
+                log_error(
+                        "The system bus does not let this daemon have the name %s: its policy file is not installed, or "
+                        "this daemon does not run as its user. Failover works; status, promote and the other commands do "
+                        "not.",
+                        b->names->bus_name);
+        else if (e)
+                log_error(
+                        "The system bus did not give this daemon the name %s: %s. Failover works; status, promote and "
+                        "the other commands do not.",
+                        b->names->bus_name, e->message);
+        else if (sd_bus_message_read(m, "u", &answer) >= 0 && answer == NAME_IN_QUEUE)
+                log_warning(
+                        "Another daemon has the name %s on the system bus: two of them run. Commands reach the other one "
+                        "until it ends.",
+                        b->names->bus_name);
+        return 0;
+}
+
+static void on_up(sd_bus *bus, void *userdata) {
+        struct bus *b = userdata;
+        int r;
+
+        bus_changed(b);
+        r = sd_bus_add_object_vtable(bus, &b->object, BUS_PATH, BUS_INTERFACE, b->vtable, b);
+        if (r >= 0)
+                r = sd_bus_request_name_async(
+                        bus, &b->name, b->names->bus_name, SD_BUS_NAME_QUEUE, on_name, b);
+        if (r < 0)
+                log_error(
+                        "Cannot offer %s on the system bus: %s. Failover works; status, promote and the other commands "
+                        "do not.",
+                        b->names->bus_name, strerror(-r));
+}
+
+static void on_down(void *userdata) {
+        struct bus *b = userdata;
+
+        authority_drop(b->authority);
+        b->object = sd_bus_slot_unref(b->object);
+        b->name = sd_bus_slot_unref(b->name);
+}
+
+int bus_new(struct connection *c, const struct names *n, struct daemon *d, struct bus **ret) {
+        _cleanup_(bus_freep) struct bus *b = NULL;
+        int r;
+
+        b = calloc(1, sizeof *b);
+        if (!b)
+                return -ENOMEM;
+        b->connection = c;
+        b->names = n;
+        b->daemon = d;
+        fill_vtable(b);
+        r = authority_new(POLKIT_ACTION, carry_out, b, &b->authority);
+        if (r < 0)
+                return r;
+        r = connection_add_user(c, &(struct connection_user){ .up = on_up, .down = on_down, .userdata = b });
+        if (r < 0)
+                return r;
+        *ret = TAKE(b);
+        return 0;
+}
+
+struct bus *bus_free(struct bus *b) {
+        if (!b)
+                return NULL;
+        sd_bus_slot_unref(b->object);
+        sd_bus_slot_unref(b->name);
+        authority_free(b->authority);
+        status_clear(&b->shown);
+        free(b);
+        return NULL;
+}
