@@ -82,7 +82,8 @@ deps:
 
 BINDIR = $(PREFIX)/bin
 UNITDIR = $(PREFIX)/lib/systemd/system
-# systemd looks below /usr/local too, polkit before version 124 and D-Bus do not: what is for them goes to /etc then.
+# systemd looks below /usr/local too, polkit before version 124 and D-Bus do not: what is for them goes to /etc then, but
+# for polkit's actions, which it reads in one place only.
 VENDORDIR = $(if $(filter /usr,$(PREFIX)),/usr/share,$(SYSCONFDIR))
 
 # Everything that is installed but the program, the ini and the gateway's unit, as FROM:TO. In each, @BINDIR@ and
@@ -90,7 +91,10 @@ VENDORDIR = $(if $(filter /usr,$(PREFIX)),/usr/share,$(SYSCONFDIR))
 UNITS = $(filter-out systemd/openclaw.service,$(wildcard $(addprefix systemd/*.,service service.in timer timer.in)))
 FILES = $(foreach unit,$(UNITS),$(unit):$(UNITDIR)/$(notdir $(unit:.in=))) \
 	systemd/openclaw-failover.sysusers:$(PREFIX)/lib/sysusers.d/openclaw-failover.conf \
-	systemd/openclaw-failover.rules:$(VENDORDIR)/polkit-1/rules.d/openclaw-failover.rules
+	systemd/openclaw-failover.rules:$(VENDORDIR)/polkit-1/rules.d/openclaw-failover.rules \
+	systemd/org.openclaw.failover1.policy:/usr/share/polkit-1/actions/org.openclaw.failover1.policy \
+	systemd/openclaw-failover.dbus.conf:$(VENDORDIR)/dbus-1/system.d/org.openclaw.Failover1.conf \
+	systemd/openclaw-failover.catalog:$(PREFIX)/lib/systemd/catalog/openclaw-failover.catalog
 
 INI = $(SYSCONFDIR)/openclaw-failover.ini
 # Wherever systemd finds a gateway's unit that somebody already has (systemd.unit(5)), ours is not wanted.
@@ -117,6 +121,7 @@ install: all
 		install -D -m 644 systemd/openclaw.service $(DESTDIR)$(UNITDIR)/openclaw.service)
 	@if $(live); then \
 		systemd-sysusers $(PREFIX)/lib/sysusers.d/openclaw-failover.conf && systemctl daemon-reload && \
+		journalctl --update-catalog && systemctl reload dbus && \
 		if systemctl -q is-active openclaw-failover; then \
 			echo; echo "To run the new version (a promoted gateway stays as it is):"; \
 			echo "  systemctl restart openclaw-failover"; \
