@@ -58,6 +58,7 @@ struct daemon {
 
         sd_event_source *look_timer;
         usec_t status_told;
+        bool status_steady; /* all was well then, and only the time of the last check has changed since */
         char status_text[SENTENCE_MAX];
         bool reload_on_standby; /* the file says something that has to wait */
 };
@@ -142,14 +143,16 @@ static void tell(struct daemon *d, enum role_event event, enum role_state from) 
 static void show(struct daemon *d) {
         char text[SENTENCE_MAX];
         struct status s;
-        bool changed;
+        bool steady, same_state;
 
         daemon_status(d, &s);
         status_sentence(&s, text);
-        changed = strncmp(text, d->status_text, strcspn(text, ":")) != 0 || s.failures > 0 ||
-                s.health != HEALTH_UP;
-        if (strcmp(text, d->status_text) == 0 || (!changed && now() - d->status_told < STATUS_INTERVAL))
+        steady = s.failures == 0 && s.health == HEALTH_UP;
+        same_state = strncmp(text, d->status_text, strcspn(text, ":")) == 0;
+        if (strcmp(text, d->status_text) == 0 ||
+                (steady && d->status_steady && same_state && now() - d->status_told < STATUS_INTERVAL))
                 return;
+        d->status_steady = steady;
         (void) sd_notifyf(false, "STATUS=%s", text);
         (void) snprintf(d->status_text, sizeof d->status_text, "%s", text);
         d->status_told = now();
