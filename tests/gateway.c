@@ -1,6 +1,6 @@
 /* The gateway of the tests: answers as OpenClaw's does, or misbehaves in any way it is told to, while it runs.
  *
- *   gateway [KEY=VALUE]...
+ *   gateway [WORD]...
  *
  * What it is to do is a few words, taken from the command line first and then from the control file, which is
  * looked at again whenever it changes: `echo hang > /run/gateway.mode` acts on the next connection. Words:
@@ -533,10 +533,12 @@ int main(int argc, char **argv) {
         sigset_t mask;
         int signals;
 
-        if (argc > 1 && !strcmp(argv[1], "gateway"))
-                argv++, argc--; /* "openclaw gateway", as the real one is started */
         for (int i = 1; i < argc; i++)
-                apply_word(&fixed, argv[i]);
+                /* "openclaw gateway --port 18789", as the real one is started */
+                if (!strcmp(argv[i], "--port") && i + 1 < argc)
+                        apply_pair(&fixed, "port", argv[++i]);
+                else if (strcmp(argv[i], "gateway"))
+                        apply_word(&fixed, argv[i]);
         g.now = fixed;
         sigemptyset(&mask);
         sigaddset(&mask, SIGTERM);

@@ -17,18 +17,19 @@ fixture `pair` (conftest.py), clean, with the daemon stopped:
 
     def test_takeover(pair):
         pair.configure(primary={"fail_threshold": 2})     # only what differs from Pair.INI
-        pair.start()                                      # systemctl start openclaw-failover
+        pair.start()                                      # and wait until it has seen the primary up
         pair.primary.gateway.kill()
-        pair.standby.wait_journal("promoted")
+        pair.wait_promoted()
         assert pair.standby.gateway.answers()
         pair.primary.gateway.start()
+        pair.wait_standby()
 
 Host
     run, popen, put, get, exists, path, systemctl, unit, is_active, wait_for
     mark, journal, wait_journal       the journal since the last mark (each reset() marks)
     boot, reboot, poweroff, power_cut the upper layer survives them all; /run does not
     pause, resume                     freezes every process (the kernel still accepts connections for them)
-    drop, reject, link_down, tailnet_down, heal       network faults; heal() undoes all of them
+    drop, drop_outgoing, reject, link_down, tailnet_down, resolver   network faults; heal() undoes them
     gateway                           .mode("hang"), .start(), .stop(), .kill(), .answers(); the words: gateway.c
 Lab
     host, outside (run and popen in the network outside the hosts, 192.0.2.254: witness, alert receiver, name server)
@@ -332,6 +333,7 @@ class Host:
             mkdir -p $1/var/log/journal $1/usr/local/bin
             touch $1/etc/.updated $1/var/.updated
             """, self.root, self.name)
+        # Where npm would put the real one.
         self.put("/usr/local/bin/openclaw", (BUILD / "tests/gateway").read_bytes(), mode=0o755)
 
     def _write_etc(self):
@@ -612,38 +614,37 @@ class Host:
             tail = "\n".join(str(entry.get("MESSAGE")) for entry in found[-30:])
             raise AssertionError(f"{self.name}: no message like {pattern!r} within {deadline} s; last:\n{tail}") from None
 
-    # Faults.
+    # Faults. What comes in is stopped in the host, what goes out on the bridge's side of its links: dropped on the way
+    # out of the host itself it would not be lost in silence, the sender would get EPERM.
 
-    def _nft(self, rules):
+    def _nft_in(self, rule):
         self.lab.outside.run(["nsenter", f"--net=/run/netns/{self.name}", "nft", "table inet fault { chain in { type "
-                              "filter hook input priority -300; }; chain out { type filter hook output priority "
-                              "-300; }; }; " + rules])
+                              f"filter hook input priority -300; }}; }}; add rule inet fault in {rule}"])
 
-    @staticmethod
-    def _match(peer, port, side):
-        words = 'meta iifname != "lo" ' if side == "in" else 'meta oifname != "lo" '
-        words += f"ip {'saddr' if side == 'in' else 'daddr'} {peer} " if peer else ""
-        return words + (f"tcp {'dport' if side == 'in' else 'sport'} {port} " if port else "")
+    def _drop_out(self, match):
+        for dev in (f"tn{self.number}", f"in{self.number}"):
+            self.lab.outside.run(["nft", f"table netdev {self.name} {{ chain {dev} {{ type filter hook ingress device "
+                                  f"{dev} priority 0; }}; }}; add rule netdev {self.name} {dev} {match} drop"])
 
     def drop(self, peer=None, port=None):
         """Every packet vanishes, but for loopback; or those from and to the address PEER, or this host's TCP PORT."""
-        self._nft("; ".join(f"add rule inet fault {side} {self._match(peer, port, side)} drop" for side in ("in", "out")))
-
-    def reject(self, how="icmpx port-unreachable", peer=None, port=None):
-        """Refuses what comes in. HOW: "tcp reset", "icmpx host-unreachable", "icmpx no-route", "icmpx
-        admin-prohibited", "icmp net-unreachable" … (nft(8), reject statement)."""
-        protocol = "" if port or not how.startswith("tcp") else "meta l4proto tcp "
-        self._nft(f"add rule inet fault in {self._match(peer, port, 'in')} {protocol} reject with {how}")
+        tcp = [f"tcp {side} {port}" if port else "" for side in ("dport", "sport")]
+        ip = [f"ip {side} {peer}" if peer else "" for side in ("saddr", "daddr")]
+        self._nft_in(f'iifname != "lo" {ip[0]} {tcp[0]} drop')
+        self._drop_out(f"meta protocol {{ ip, ip6 }} {ip[1]} {tcp[1]}")
 
     def drop_outgoing(self, peer=None, port=None):
-        """What this host sends to the address PEER or the remote TCP PORT vanishes."""
+        """What this host sends to the address PEER, to the remote TCP or UDP PORT, or anywhere, vanishes."""
         words = f"ip daddr {peer} " if peer else ""
-        words += f"tcp dport {port} " if port else ""
-        self._nft(f'add rule inet fault out meta oifname != "lo" {words} drop')
+        words += f"meta l4proto {{ tcp, udp }} th dport {port}" if port else ""
+        self._drop_out(f"meta protocol {{ ip, ip6 }} {words}")
 
-    def reject_outgoing(self, how="icmpx admin-prohibited", peer=None):
-        """What this host sends is refused by itself, as by its own firewall."""
-        self._nft(f'add rule inet fault out meta oifname != "lo" {f"ip daddr {peer}" if peer else ""} reject with {how}')
+    def reject(self, how="icmpx port-unreachable", peer=None, port=None):
+        """Refuses what comes in (from PEER; to PORT). HOW: "tcp reset", "icmpx host-unreachable", "icmpx no-route",
+        "icmpx admin-prohibited", "icmp net-unreachable" … (nft(8), reject statement)."""
+        words = f"ip saddr {peer} " if peer else ""
+        words += f"tcp dport {port} " if port else "meta l4proto tcp " if how.startswith("tcp") else ""
+        self._nft_in(f'iifname != "lo" {words} reject with {how}')
 
     def link_down(self, dev=None, admin=False):
         """No carrier on tailscale0 or eth0 (default: both); with admin=True the interface itself is set down, which
@@ -658,11 +659,13 @@ class Host:
 
     def heal(self):
         """Undoes every network fault."""
-        self.lab.outside.run(["nsenter", f"--net=/run/netns/{self.name}", "nft", "flush ruleset"])
+        self.lab.sh("""nsenter --net=/run/netns/$1 nft flush ruleset
+            nft "table netdev $1; delete table netdev $1" """, self.name)
         self._configure_links()
 
     def resolver(self, address):
-        """Names are asked of ADDRESS from now on; None: of nobody."""
+        """Names are asked of ADDRESS from now on, until reset(); None: of nobody. For a silent name server, name
+        lab.outside.address and drop_outgoing(port=53)."""
         self.put("/etc/resolv.conf", f"nameserver {address}\n" if address else "")
 
     # Reset.
@@ -748,19 +751,12 @@ PRIMARY_GATEWAY = """\
 Description=The primary's OpenClaw gateway
 [Service]
 User=openclaw
-ExecStart=/usr/local/bin/openclaw gateway
+ExecStart=openclaw gateway --port 18789
 KillMode=mixed
 TimeoutStopSec=330
 [Install]
 WantedBy=multi-user.target
 """
-
-STANDBY_GATEWAY = """\
-[Service]
-ExecStart=
-ExecStart=/usr/local/bin/openclaw gateway
-"""
-
 
 class Pair:
     """A primary and a standby, booted."""
@@ -831,12 +827,8 @@ class Pair:
 
     def install(self, host):
         """`make install` into a host that is off, with the test gateway in the place of OpenClaw."""
-        if "\ninstall:" not in (SOURCE / "Makefile").read_text():
-            host.put("/etc/systemd/system/openclaw.service", PRIMARY_GATEWAY)
-            return
         make(self.lab.enter(), "install", "PREFIX=/usr", "SYSCONFDIR=/etc", f"DESTDIR={host.root}")
         self.lab.sh("systemd-sysusers --root=$1 && journalctl --update-catalog --root=$1", host.root)
-        host.put("/etc/systemd/system/openclaw.service.d/lab.conf", STANDBY_GATEWAY)
 
     def configure(self, base=None, **sections):
         """Writes the ini: Pair.INI (or BASE) with SECTIONS over it. A key or section that is None is left out.
@@ -848,9 +840,37 @@ class Pair:
                        for name, keys in ini.items() if keys)
         self.standby.put("/etc/openclaw-failover.ini", text)
 
-    def start(self):
-        """Starts the daemon; returns when it is ready."""
+    def start(self, up=True):
+        """Starts the daemon; returns when it has seen the primary up, or with up=False as soon as it is ready."""
         self.standby.systemctl("start", self.UNIT)
+        if up:
+            self.wait_status(r"^standby: primary up")
+
+    @property
+    def status(self):
+        """The daemon's STATUS= line: "standby: primary up, …"."""
+        return self.standby.unit(self.UNIT).get("StatusText", "")
+
+    def wait_status(self, pattern, deadline=30.0):
+        seen = []
+
+        def look():
+            seen[:] = [self.status]
+            return re.search(pattern, seen[0])
+
+        try:
+            wait_for(look, deadline)
+        except AssertionError:
+            raise AssertionError(f"the status is not like {pattern!r} within {deadline} s but: {seen[0]}") from None
+
+    def wait_promoted(self, deadline=30.0):
+        """Until the daemon says so."""
+        self.wait_status(r"^promoted\b", deadline)
+
+    def wait_standby(self, deadline=30.0):
+        """Until the daemon is on standby and the gateway's unit has ended."""
+        self.wait_status(r"^standby\b", deadline)
+        self.standby.wait_state(Gateway.unit, "inactive", "failed", deadline=deadline)
 
     def commit(self, path, content, message="A day's work"):
         """A new commit in the primary's repository, made by a clone of its own; returns its id."""

@@ -112,8 +112,8 @@ def test_gateway_does_as_it_is_told(pair, mode, code, status, body):
 
     def as_told():
         got[:] = curl(pair)
-        # An endless header is one of two errors, by the version of curl; an endless body too.
-        codes = {56: (56, 27, 100), 63: (63, 23, 28)}.get(code, (code,))
+        # Versions of curl have different numbers for headers and bodies that do not end.
+        codes = {56: (56, 27, 100), 63: (63, 23, 28)}.get(code, (code, 63) if mode == "bomb" else (code,))
         return got[0] in codes and (got[1] == status or code) and (body is None or got[2].startswith(body))
 
     try:
@@ -167,13 +167,20 @@ def test_network_faults_and_their_healing(pair):
     primary.heal()
     wait_for(lambda: curl(pair)[0] == 0, 5)
     standby.link_down(admin=True)
-    assert standby.out("ip route") == ""
+    assert len(standby.out("cat /proc/net/route").splitlines()) <= 1
     standby.heal()
-    assert "default via 192.0.2.254" in standby.out("ip route")
+    assert "eth0\t00000000\tFE0200C0" in standby.out("cat /proc/net/route")  # the default route, by way of 192.0.2.254
     standby.tailnet_down()
     assert curl(pair)[0] in (28, 7)
     standby.heal()
     wait_for(lambda: curl(pair)[0] == 0, 5)
+
+
+def test_silent_name_server(pair):
+    pair.standby.resolver(pair.lab.outside.address)
+    assert pair.standby.run("timeout 2 getent hosts example.org", check=False).returncode == 2  # refused at once
+    pair.standby.drop_outgoing(port=53)
+    assert pair.standby.run("timeout 2 getent hosts example.org", check=False).returncode == 124
 
 
 def test_paused_host_is_silent_and_resumes(pair):
