@@ -85,3 +85,6 @@ int read_file(const char *path, size_t max, char **ret);
 /* Writes TEXT to PATH so that a reader, or a crash at any instant, sees the old file or the new one: a temporary
  * file beside it, fsync(2), rename(2). MODE is that of the new file. 0 or a negative errno. */
 int write_file_atomic(const char *path, const char *text, mode_t mode);
+/* The same without fsync(2), so that the loop never waits for a disk: after a power cut the file may be the old one, the
+ * new one, or empty. */
+int write_file_quick(const char *path, const char *text, mode_t mode);

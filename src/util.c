@@ -196,7 +196,7 @@ static int write_all(int fd, const char *text) {
         return 0;
 }
 
-int write_file_atomic(const char *path, const char *text, mode_t mode) {
+static int replace_file(const char *path, const char *text, mode_t mode, bool durable) {
         _cleanup_free_ char *temporary = NULL;
         _cleanup_close_ int fd = -1;
         int r;
@@ -210,11 +210,19 @@ int write_file_atomic(const char *path, const char *text, mode_t mode) {
         if (fd < 0)
                 return -errno;
         r = fchmod(fd, mode) < 0 ? -errno : write_all(fd, text);
-        if (r >= 0 && fsync(fd) < 0)
+        if (r >= 0 && durable && fsync(fd) < 0)
                 r = -errno;
         if (r >= 0 && rename(temporary, path) < 0)
                 r = -errno;
         if (r < 0)
                 (void) unlink(temporary);
         return r;
+}
+
+int write_file_atomic(const char *path, const char *text, mode_t mode) {
+        return replace_file(path, text, mode, true);
+}
+
+int write_file_quick(const char *path, const char *text, mode_t mode) {
+        return replace_file(path, text, mode, false);
 }
