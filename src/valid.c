@@ -3,11 +3,11 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
-#include <curl/curl.h>
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
+#include "url.h"
 #include "util.h"
 
 static bool is_ascii_alnum(char c) {
@@ -176,17 +176,6 @@ const char *check_url_path(const char *text) {
                 else if (*text == '#')
                         return "holds a '#', which is never sent";
         return NULL;
-}
-
-DEFINE_CLEANUP(CURLU *, curl_url_cleanup)
-DEFINE_CLEANUP(char *, curl_free)
-#define _cleanup_part_ _cleanup_(curl_freep)
-
-/* A part of URL as text to curl_free(), or NULL if it has none. */
-static char *url_part(CURLU *url, CURLUPart part) {
-        char *text;
-
-        return curl_url_get(url, part, &text, 0) == CURLUE_OK ? text : NULL;
 }
 
 static const char *check_url_parts(CURLU *url, const char *text) {
