@@ -103,6 +103,9 @@ int config_load(const char *path, config_error_t error, void *userdata, struct c
 /* The same from TEXT, for tests and fuzzers; PATH is only for messages. */
 int config_parse(
         const char *path, const char *text, config_error_t error, void *userdata, struct config **ret);
+/* What can be understood of [alert] in PATH, whatever is wrong with the rest: for the one message that must get out when the
+ * file is why the daemon does not run. The caller frees both texts. 0, or a negative errno if it cannot be read. */
+int config_load_alert(const char *path, struct alert_config *ret);
 struct config *config_free(struct config *c);
 DEFINE_CLEANUP(struct config *, config_free)
 

@@ -614,32 +614,58 @@ static void finish(struct parser *p) {
         settle_urls(p, &p->fixed[SECTION_HEARTBEAT]);
 }
 
-int config_parse(
-        const char *path, const char *text, config_error_t error, void *userdata, struct config **ret) {
+/* Reads what P says to read. 0, -EINVAL if anything is wrong with it, -ENOMEM; P's configuration is filled in in the first
+ * two cases. */
+static int parse(struct parser *p) {
         static const char bom[] = "\xef\xbb\xbf";
-        _cleanup_(config_freep) struct config *c = calloc(1, sizeof *c);
-        struct parser p = { .path = path, .text = text, .error = error, .userdata = userdata, .config = c };
 
-        if (!c)
-                return -ENOMEM;
-        c->primary.name = strdup("primary");
-        if (!c->primary.name)
+        p->config->primary.name = strdup("primary");
+        if (!p->config->primary.name)
                 return -ENOMEM;
         for (size_t i = 0; i < _SECTION_MAX; i++)
-                p.fixed[i].kind = (enum section_kind) i;
+                p->fixed[i].kind = (enum section_kind) i;
         for (size_t i = 0; i < SENIORS_MAX; i++)
-                p.seniors[i].kind = SECTION_SENIOR;
-        if (strncmp(p.text, bom, strlen(bom)) == 0)
-                p.text += strlen(bom);
+                p->seniors[i].kind = SECTION_SENIOR;
+        if (strncmp(p->text, bom, strlen(bom)) == 0)
+                p->text += strlen(bom);
 
         /* Its result is the first bad line, which settle() has told us of; -2 is its want of memory. */
-        if (ini_parse_stream(next_line, &p, on_key, &p) == -2)
+        if (ini_parse_stream(next_line, p, on_key, p) == -2)
                 return -ENOMEM;
-        settle(&p);
-        finish(&p);
-        if (p.failed)
-                return -EINVAL;
+        settle(p);
+        finish(p);
+        return p->failed ? -EINVAL : 0;
+}
+
+int config_parse(
+        const char *path, const char *text, config_error_t error, void *userdata, struct config **ret) {
+        _cleanup_(config_freep) struct config *c = calloc(1, sizeof *c);
+        struct parser p = { .path = path, .text = text, .error = error, .userdata = userdata, .config = c };
+        int r = c ? parse(&p) : -ENOMEM;
+
+        if (r < 0)
+                return r;
         *ret = TAKE(c);
+        return 0;
+}
+
+int config_load_alert(const char *path, struct alert_config *ret) {
+        _cleanup_(config_freep) struct config *c = calloc(1, sizeof *c);
+        struct parser p = { .path = path, .config = c };
+        _cleanup_free_ char *text = NULL;
+        int r = read_file(path, FILE_MAX, &text);
+
+        if (r < 0)
+                return r;
+        p.text = text;
+        r = c ? parse(&p) : -ENOMEM;
+        if (r < 0 && r != -EINVAL)
+                return r;
+        *ret = (struct alert_config){
+                .url_file = TAKE(c->alert.url_file),
+                .url = TAKE(c->alert.url),
+                .format = c->alert.format,
+        };
         return 0;
 }
 
