@@ -1,0 +1,24 @@
+/* An address to post to or to ping, which may be a secret: whoever knows a webhook may use it.
+ *
+ * It stands in the ini (url), or in a file that only root can read (url_file). The daemon is not root: systemd hands it
+ * the file as a credential (systemd.exec(5), LoadCredential=). */
+#pragma once
+
+#include "util.h"
+
+/* The credentials' names. */
+#define ADDRESS_ALERT "alert-url"
+#define ADDRESS_HEARTBEAT "heartbeat-url"
+
+/* The address in URL, or else in the credential of that name, or else in FILE; the caller frees *RET. URL and FILE may be
+ * NULL. 0, -ENOENT if neither is configured, -ENOMEM, or another negative errno. WHY is then what is wrong and how to mend
+ * it, in words that do not repeat the address. */
+int address_load(
+        const char *url, const char *file, const char *credential, char **ret, char *why, size_t size);
+
+#define ADDRESS_SHOWN_MAX 300
+/* What may be shown of it: "https://discord.com". Returns BUF. */
+char *address_show(const char *url, char buf[static ADDRESS_SHOWN_MAX]);
+
+/* Whether TEXT, which somebody else wrote, repeats a part of URL that may be secret. */
+bool address_leaks(const char *url, const char *text);

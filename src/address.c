@@ -1,0 +1,121 @@
+/* An address that may be a secret; see address.h. */
+#include "address.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "url.h"
+
+#define ADDRESS_MAX ((size_t) 4096)
+
+/* The path of the credential if systemd gave us one of that NAME. */
+static char *credential_path(const char *name) {
+        const char *dir = getenv("CREDENTIALS_DIRECTORY");
+        char *path;
+
+        if (!dir || asprintf(&path, "%s/%s", dir, name) < 0)
+                return NULL;
+        if (access(path, F_OK) == 0)
+                return path;
+        free(path);
+        return NULL;
+}
+
+static void explain(int r, const char *file, const char *credential, char *why, size_t size) {
+        if (r == -EACCES || r == -EPERM)
+                (void) snprintf(why, size,
+                        "%s cannot be read by this user (uid %u), as it should be: it is root's. The daemon gets it from "
+                        "systemd: `systemctl edit openclaw-failover`, add the two lines [Service] and "
+                        "LoadCredential=%s:%s, then `systemctl restart openclaw-failover`. A command needs sudo",
+                        file, (unsigned) geteuid(), credential, file);
+        else if (r == -EFBIG || r == -EINVAL)
+                (void) snprintf(why, size, "%s is not a file with one address in it", file);
+        else
+                (void) snprintf(why, size, "%s cannot be read: %s", file, strerror(-r));
+}
+
+/* The first line without blanks around it. */
+static void keep_first_line(char *text) {
+        char *start = text + strspn(text, " \t\r\n");
+        size_t n = strcspn(start, " \t\r\n");
+
+        (void) memmove(text, start, n);
+        text[n] = '\0';
+}
+
+static bool is_web(const char *text) {
+        _cleanup_(curl_url_cleanupp) CURLU *u = curl_url();
+        _cleanup_part_ char *scheme = NULL;
+
+        if (u && curl_url_set(u, CURLUPART_URL, text, 0) == CURLUE_OK)
+                scheme = url_part(u, CURLUPART_SCHEME);
+        return scheme && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+}
+
+int address_load(
+        const char *url, const char *file, const char *credential, char **ret, char *why, size_t size) {
+        _cleanup_free_ char *text = NULL, *path = NULL;
+        int r;
+
+        if (url && *url) {
+                *ret = strdup(url);
+                return *ret ? 0 : -ENOMEM;
+        }
+        if (!file || !*file) {
+                (void) snprintf(why, size, "neither url nor url_file is set");
+                return -ENOENT;
+        }
+        path = credential_path(credential);
+        r = read_file(path ? path : file, ADDRESS_MAX, &text);
+        if (r < 0) {
+                explain(r, path ? path : file, credential, why, size);
+                return r;
+        }
+        keep_first_line(text);
+        if (!is_web(text)) {
+                (void) snprintf(why, size,
+                        "%s does not hold an http:// or https:// address as its first line", file);
+                return -EINVAL;
+        }
+        *ret = TAKE(text);
+        return 0;
+}
+
+char *address_show(const char *url, char buf[static ADDRESS_SHOWN_MAX]) {
+        _cleanup_(curl_url_cleanupp) CURLU *u = curl_url();
+        _cleanup_part_ char *scheme = NULL, *host = NULL, *port = NULL;
+        char raw[ADDRESS_SHOWN_MAX];
+
+        if (u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK) {
+                scheme = url_part(u, CURLUPART_SCHEME);
+                host = url_part(u, CURLUPART_HOST);
+                port = url_part(u, CURLUPART_PORT);
+        }
+        if (!scheme || !host)
+                return strcpy(buf, "the address");
+        (void) snprintf(raw, sizeof raw, "%s://%s%s%s", scheme, host, port ? ":" : "", port ? port : "");
+        return safe_text(buf, ADDRESS_SHOWN_MAX, raw);
+}
+
+bool address_leaks(const char *url, const char *text) {
+        static const char separators[] = "/?&=:@";
+        /* Shorter words are "api", "bot", "push": a secret is longer. */
+        enum { WORD_MIN = 5 };
+        const char *s = strstr(url, "://"), *at;
+
+        s = s ? s + 3 : url;
+        /* The host may be shown, who logs in may not. */
+        at = memchr(s, '@', strcspn(s, "/?"));
+        if (!at)
+                s += strcspn(s, "/?");
+        while (*s) {
+                size_t n = strcspn(s, separators);
+                _cleanup_free_ char *word = n >= WORD_MIN ? strndup(s, n) : NULL;
+
+                if (n >= WORD_MIN && (!word || strcasestr(text, word)))
+                        return true;
+                s += n;
+                s += strspn(s, separators);
+        }
+        return false;
+}

@@ -1,0 +1,199 @@
+/* One request to a service out there; see courier.h. */
+#include "courier.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <string.h>
+
+#include "address.h"
+#include "judge.h"
+
+/* What is kept of an answer: services explain a refusal in a line. */
+#define KEPT_MAX 1024
+
+struct courier {
+        struct http_request *request;
+        courier_done_t done;
+        void *userdata;
+        bool busy;
+        char *url;
+        struct curl_slist *headers;
+        char kept[KEPT_MAX];
+        size_t n_kept, n_read;
+};
+
+static size_t on_body(char *data, _unused_ size_t size, size_t n, void *userdata) {
+        struct courier *c = userdata;
+        size_t take = MIN(n, sizeof c->kept - 1 - c->n_kept);
+
+        (void) memcpy(c->kept + c->n_kept, data, take);
+        c->n_kept += take;
+        c->n_read += n;
+        return c->n_read > ANSWER_MAX ? 0 : n; /* 0 ends the request */
+}
+
+static enum courier_outcome outcome_of(unsigned status) {
+        if (status >= 200 && status < 300)
+                return COURIER_TAKEN;
+        /* 408: RFC 9110, 15.5.9; 425: RFC 8470, 5.2; 429: RFC 6585, 4. */
+        if (status >= 400 && status < 500 && status != 408 && status != 425 && status != 429)
+                return COURIER_REFUSED;
+        return COURIER_LATER;
+}
+
+/* The service's own words: plain text, or the member of a JSON object in which these services put it. */
+static void own_words(struct courier *c, char *buf, size_t size) {
+        /* Discord: message; Telegram: description; ntfy: error; Uptime Kuma: msg. */
+        static const char *const members[] = { "message", "description", "error", "msg" };
+        json_auto_t *j = NULL;
+        const char *text = c->kept;
+
+        c->kept[c->n_kept] = '\0';
+        j = json_loads(c->kept, 0, NULL);
+        for (size_t i = 0; j && i < ELEMENTSOF(members); i++)
+                if (json_is_string(json_object_get(j, members[i]))) {
+                        text = json_string_value(json_object_get(j, members[i]));
+                        break;
+                }
+        /* A web page says nothing to anybody here; and a server may repeat the address it was asked for. */
+        if (*text == '<' || address_leaks(c->url, text))
+                text = "";
+        (void) safe_text(buf, size, text);
+}
+
+static void say_status(struct courier *c, struct courier_answer *a) {
+        char own[160];
+
+        (void) appendf(a->words, sizeof a->words, "HTTP %u", a->status);
+        if (a->status >= 300 && a->status < 400)
+                (void) appendf(a->words, sizeof a->words,
+                        ", a redirect. It is not followed: give the final address");
+        own_words(c, own, sizeof own);
+        if (*own)
+                (void) appendf(a->words, sizeof a->words, ", %s", own);
+}
+
+/* No status: judge() has words for what went wrong. */
+static void say_failed(CURL *easy, CURLcode code, struct courier_answer *a) {
+        struct answer answer = { .code = code, .addressed = true, .waited = COURIER_TIMEOUT };
+        curl_off_t connect = 0, resolved = 0, first_byte = 0;
+        struct check check = {};
+        long error = 0;
+
+        (void) curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &error);
+        (void) curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved);
+        (void) curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connect);
+        (void) curl_easy_getinfo(easy, CURLINFO_STARTTRANSFER_TIME_T, &first_byte);
+        answer.error = (int) error;
+        answer.addressed = resolved > 0;
+        answer.connected = connect > 0;
+        answer.began = first_byte > 0;
+        judge(&answer, SCHEME_HTTP, EXPECT_2XX, &check);
+        (void) appendf(a->words, sizeof a->words, "%s", check.reason);
+}
+
+static void on_done(struct http_request *r, CURLcode code, void *userdata) {
+        struct courier *c = userdata;
+        CURL *easy = http_request_easy(r);
+        struct courier_answer a = { .outcome = COURIER_LATER };
+        char shown[ADDRESS_SHOWN_MAX];
+        curl_off_t retry_after = 0;
+        long status = 0;
+
+        (void) curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+        (void) curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after);
+        (void) appendf(a.words, sizeof a.words, "%s: ", address_show(c->url, shown));
+        if (status > 0) {
+                /* Whatever became of the rest of the answer. */
+                a.status = (unsigned) status;
+                a.outcome = outcome_of(a.status);
+                say_status(c, &a);
+        } else
+                say_failed(easy, code, &a);
+        if (retry_after > 0)
+                a.retry_after =
+                        (usec_t) MIN(retry_after, (curl_off_t) (USEC_PER_DAY / USEC_PER_SEC)) * USEC_PER_SEC;
+        c->busy = false;
+        c->done(c, &a, c->userdata);
+}
+
+int courier_new(struct http *h, courier_done_t done, void *userdata, struct courier **ret) {
+        _cleanup_(courier_freep) struct courier *c = calloc(1, sizeof *c);
+        CURL *easy;
+        int r;
+
+        if (!c)
+                return -ENOMEM;
+        c->done = done;
+        c->userdata = userdata;
+        r = http_request_new(h, on_done, c, &c->request);
+        if (r < 0)
+                return r;
+        easy = http_request_easy(c->request);
+        (void) curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+        (void) curl_easy_setopt(easy, CURLOPT_WRITEDATA, c);
+        (void) curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long) (COURIER_TIMEOUT / USEC_PER_MSEC));
+        *ret = TAKE(c);
+        return 0;
+}
+
+/* What is left of the last request; it may hold a secret. */
+static void forget(struct courier *c) {
+        if (c->url)
+                explicit_bzero(c->url, strlen(c->url));
+        free(TAKE(c->url));
+        curl_slist_free_all(TAKE(c->headers));
+        c->n_kept = c->n_read = 0;
+}
+
+struct courier *courier_free(struct courier *c) {
+        if (!c)
+                return NULL;
+        http_request_free(c->request);
+        forget(c);
+        free(c);
+        return NULL;
+}
+
+static int set_headers(struct courier *c, char *const *headers) {
+        for (; headers && *headers; headers++) {
+                struct curl_slist *more = curl_slist_append(c->headers, *headers);
+
+                if (!more)
+                        return -ENOMEM;
+                c->headers = more;
+        }
+        return 0;
+}
+
+int courier_send(struct courier *c, const char *url, char *const *headers, const char *body) {
+        CURL *easy = http_request_easy(c->request);
+        int r;
+
+        if (c->busy)
+                return -EBUSY;
+        if (http_resolver_is_stuck())
+                return -EAGAIN;
+        forget(c);
+        c->url = strdup(url);
+        r = c->url ? set_headers(c, headers) : -ENOMEM;
+        if (r < 0)
+                return r;
+        if (curl_easy_setopt(easy, CURLOPT_URL, c->url) != CURLE_OK ||
+                curl_easy_setopt(easy, CURLOPT_HTTPHEADER, c->headers) != CURLE_OK ||
+                curl_easy_setopt(easy, body ? CURLOPT_POST : CURLOPT_HTTPGET, 1L) != CURLE_OK ||
+                (body && curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, body) != CURLE_OK))
+                return -ENOMEM;
+        r = http_request_start(c->request);
+        c->busy = r >= 0;
+        return r;
+}
+
+bool courier_is_busy(const struct courier *c) {
+        return c->busy;
+}
+
+void courier_cancel(struct courier *c) {
+        http_request_cancel(c->request);
+        c->busy = false;
+}
