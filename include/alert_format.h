@@ -1,15 +1,21 @@
 /* An alert becomes the bytes that a service wants to have posted.
  *
- * Pure: no I/O and no clock. Texts that come from outside are made safe already (safe_text()), but they may still hold what
- * a service takes for markup or a mention: that is escaped here, and what is too long for the service is cut. */
+ * Pure: no I/O and no clock. Texts may hold what a service takes for markup or a mention: that is escaped here, and what is
+ * too long for the service is cut.
+ *
+ * The format json is our own; members may be added, none changes its meaning while "version" is 1:
+ *   {"version": 1, "event": "promoted", "level": "notice", "text": …, "host": …, "instance": "", "primary": …,
+ *    "reason": …, "time": "2025-11-21T03:12:45Z", "since": …, "blackout_seconds": 41.2, "lasted_seconds": …,
+ *    "late_seconds": 0, "dropped": 0}
+ * where "since", "blackout_seconds" and "lasted_seconds" are null if they are unknown or there is none. */
 #pragma once
 
 #include "config.h"
 #include "util.h"
 
-/* What there is to tell. Texts are borrowed and may be NULL where there is nothing to say. */
+/* What there is to tell. Texts are borrowed; "" or NULL where there is nothing to say. */
 struct alert_message {
-        const char *event; /* "promoted": report_event_name(), or one of alert.h */
+        const char *event; /* "promoted": report_event_name(), or one of our own (lasting.h, cmd_alert.c) */
         int level;         /* syslog's */
         const char *text;  /* for a person: what happened, what it means, what to do */
         const char *primary;
@@ -19,6 +25,9 @@ struct alert_message {
         usec_t blackout;    /* a span; USEC_INFINITY: unknown, or there was none */
         usec_t lasted; /* a span, how long the trouble that is over was; USEC_INFINITY: unknown, or not over */
 };
+
+/* What an alert holds of its texts; longer ones are cut. */
+#define ALERT_TEXT_MAX 1024
 
 /* What is the same for all alerts of one delivery. */
 struct alert_context {

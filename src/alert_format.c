@@ -1,0 +1,412 @@
+/* An alert becomes the bytes that a service wants; see alert_format.h. */
+#include "alert_format.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <string.h>
+#include <strings.h>
+#include <syslog.h>
+
+#include "url.h"
+
+/* --- a text for people, escaped for its service ---------------------------------------------------------- */
+
+/* Whether this character, the first of its line or not, needs help. The result replaces it; NULL: it stays. */
+typedef const char *(*escape_t)(char c, bool first);
+
+/* https://docs.slack.dev/messaging/formatting-message-text: these three, and nothing else. */
+static const char *escape_slack(char c, _unused_ bool first) {
+        return c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : NULL;
+}
+
+/* https://support.discord.com/hc/en-us/articles/210298617: what begins markup, a link or (<@…>, <#…>) a mention; '#', '-',
+ * '>' and "1." only do so at the beginning of a line. */
+static const char *escape_discord(char c, bool first) {
+        static const char always[] = "\\*_~`|<[]", at_first[] = "#->";
+        static const char *const escaped[] = { "\\\\", "\\*", "\\_", "\\~", "\\`", "\\|", "\\<", "\\[",
+                "\\]", "\\#", "\\-", "\\>" };
+        const char *s = strchr(always, c);
+
+        if (s)
+                return escaped[s - always];
+        s = first ? strchr(at_first, c) : NULL;
+        return s ? escaped[strlen(always) + (size_t) (s - at_first)] : NULL;
+}
+
+static const char *escape_nothing(_unused_ char c, _unused_ bool first) {
+        return NULL;
+}
+
+#define OUT_MAX 4200
+
+/* Collects the text. A service counts characters, we count bytes, of which there are never fewer. */
+struct out {
+        char buf[OUT_MAX];
+        size_t used;
+        size_t limit;
+        escape_t escape;
+        bool first; /* of a line */
+};
+
+static const char ellipsis[] = "…";
+
+/* The bytes of the character that begins at S, in valid UTF-8 (RFC 3629). */
+static size_t character_length(const char *s) {
+        size_t n = 1;
+
+        while (((unsigned char) s[n] & 0xc0) == 0x80)
+                n++;
+        return n;
+}
+
+/* Writes TEXT in at most ROOM bytes, cut between characters and never inside an escape. */
+static void put(struct out *o, const char *text, size_t room) {
+        size_t end = o->used + MIN(room, o->limit - o->used), cut_at = o->used;
+
+        for (size_t n; *text; text += n) {
+                const char *piece = o->escape(*text, o->first), *from = piece ? piece : text;
+                size_t length = piece ? strlen(piece) : character_length(text);
+
+                n = piece ? 1 : length;
+                if (o->used + length > end) {
+                        o->used = cut_at;
+                        (void) memcpy(o->buf + o->used, ellipsis, strlen(ellipsis));
+                        o->used += strlen(ellipsis);
+                        break;
+                }
+                (void) memcpy(o->buf + o->used, from, length);
+                o->used += length;
+                o->first = false;
+                if (o->used + strlen(ellipsis) <= end)
+                        cut_at = o->used;
+        }
+        o->buf[o->used] = '\0';
+}
+
+static void new_line(struct out *o) {
+        if (o->used > 0 && o->used < o->limit) {
+                o->buf[o->used++] = '\n';
+                o->buf[o->used] = '\0';
+        }
+        o->first = true;
+}
+
+/* One line of which nothing is kept if it does not fit with room to spare. */
+static void _printf_(2, 3) line(struct out *o, const char *format, ...) {
+        char raw[512], text[512];
+        va_list ap;
+
+        if (o->limit - o->used < 32)
+                return;
+        va_start(ap, format);
+        (void) vsnprintf(raw, sizeof raw, format, ap);
+        va_end(ap);
+        new_line(o);
+        put(o, safe_text(text, sizeof text, raw), SIZE_MAX);
+}
+
+#define WHEN_MAX 48
+
+/* Local time with its zone: the person may be in another. */
+static const char *when(char buf[static WHEN_MAX], usec_t realtime) {
+        time_t t = (time_t) (realtime / USEC_PER_SEC);
+        struct tm tm;
+
+        if (!localtime_r(&t, &tm) || strftime(buf, WHEN_MAX, "%Y-%m-%d %H:%M:%S %Z", &tm) == 0)
+                buf[0] = '\0';
+        return buf;
+}
+
+static bool given(const char *text) {
+        return text && *text;
+}
+
+static usec_t lateness(const struct alert_message *m, const struct alert_context *x) {
+        return x->now > m->time + ALERT_LATE ? x->now - m->time : 0;
+}
+
+static void put_facts(struct out *o, const struct alert_message *m, const struct alert_context *x) {
+        char at[WHEN_MAX], span[SPAN_MAX];
+
+        if (given(m->primary))
+                line(o, "Primary: %s%s%s", m->primary, given(m->reason) ? ", " : "",
+                        given(m->reason) ? m->reason : "");
+        if (m->since > 0)
+                line(o, "Since: %s", when(at, m->since));
+        if (m->blackout != USEC_INFINITY)
+                line(o, "Blackout: %s at most", format_span(span, m->blackout));
+        if (m->lasted != USEC_INFINITY)
+                line(o, "It lasted: %s", format_span(span, m->lasted));
+        line(o, "When: %s", when(at, m->time));
+        if (lateness(m, x) > 0)
+                line(o, "Late: this happened %s before it could be delivered.",
+                        format_span(span, lateness(m, x)));
+        if (x->dropped > 0)
+                line(o, "Lost: %u alert%s before this one could not be delivered. The journal has them all.",
+                        x->dropped, x->dropped == 1 ? "" : "s");
+}
+
+static void title(char *buf, size_t size, const struct alert_message *m, const struct alert_context *x) {
+        char raw[256];
+
+        (void) snprintf(raw, sizeof raw, "openclaw-failover%s%s on %s: %s", *x->instance ? "@" : "",
+                x->instance, x->host, m->event);
+        (void) safe_text(buf, size, raw);
+}
+
+/* The facts below the text, and the title above it, take about this much. */
+#define FACTS_ROOM 700
+
+/* Writes everything to O, which has its limit and escape. */
+static void put_all(
+        struct out *o, bool with_title, const struct alert_message *m, const struct alert_context *x) {
+        char text[ALERT_TEXT_MAX];
+
+        o->first = true;
+        if (with_title) {
+                char words[256];
+
+                title(words, sizeof words, m, x);
+                put(o, words, SIZE_MAX);
+                new_line(o);
+        }
+        put(o, safe_text(text, sizeof text, m->text ? m->text : ""), o->limit - FACTS_ROOM);
+        put_facts(o, m, x);
+}
+
+/* --- JSON ------------------------------------------------------------------------------------------------- */
+
+/* jansson takes valid UTF-8 only. */
+static json_t *text_json(const char *text) {
+        char safe[ALERT_TEXT_MAX];
+
+        return json_string(safe_text(safe, sizeof safe, text ? text : ""));
+}
+
+/* RFC 3339 */
+static json_t *time_json(usec_t realtime) {
+        time_t t = (time_t) (realtime / USEC_PER_SEC);
+        char buf[WHEN_MAX];
+        struct tm tm;
+
+        if (realtime == 0 || !gmtime_r(&t, &tm) || strftime(buf, sizeof buf, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+                return json_null();
+        return json_string(buf);
+}
+
+/* Whole milliseconds are as much as anybody knows. */
+static json_t *span_json(usec_t span) {
+        return span == USEC_INFINITY ? json_null() : json_real((double) (span / USEC_PER_MSEC) / 1000);
+}
+
+static const char *level_name(int level) {
+        return level <= LOG_ERR        ? "error"
+                : level == LOG_WARNING ? "warning"
+                : level == LOG_NOTICE  ? "notice"
+                                       : "info";
+}
+
+/* Consumes J. */
+static int set_json_body(struct alert_request *r, json_t *j) {
+        json_auto_t *owned = j;
+
+        /* 15 digits: the shortest decimal that was meant, 41.2 and not 41.200000000000003. */
+        r->body = owned ? json_dumps(owned, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+        r->headers[0] = strdup("Content-Type: application/json");
+        return r->body && r->headers[0] ? 0 : -ENOMEM;
+}
+
+static int render_json(
+        struct alert_request *r, const struct alert_message *m, const struct alert_context *x) {
+        return set_json_body(r,
+                json_pack("{s:i, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
+                        "version", 1, "event", text_json(m->event), "level", level_name(m->level), "text",
+                        text_json(m->text), "host", text_json(x->host), "instance", text_json(x->instance),
+                        "primary", text_json(m->primary), "reason", text_json(m->reason), "time",
+                        time_json(m->time), "since", time_json(m->since), "blackout_seconds",
+                        span_json(m->blackout), "lasted_seconds", span_json(m->lasted), "late_seconds",
+                        span_json(lateness(m, x)), "dropped", (json_int_t) x->dropped));
+}
+
+/* https://discord.com/developers/docs/resources/webhook#execute-webhook: "content" has up to 2000 characters; with an empty
+ * "parse" nobody is pinged, whatever the text says (…/resources/message#allowed-mentions-object). */
+static int render_discord(
+        struct alert_request *r, const struct alert_message *m, const struct alert_context *x) {
+        struct out o = { .limit = 2000, .escape = escape_discord };
+
+        put_all(&o, true, m, x);
+        return set_json_body(r, json_pack("{s:s, s:{s:[]}}", "content", o.buf, "allowed_mentions", "parse"));
+}
+
+/* https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks, and for mrkdwn
+ * https://docs.slack.dev/messaging/formatting-message-text; a text should not exceed 4000 characters
+ * (https://docs.slack.dev/reference/methods/chat.postMessage). */
+static int render_slack(
+        struct alert_request *r, const struct alert_message *m, const struct alert_context *x) {
+        struct out o = { .limit = 4000, .escape = escape_slack };
+
+        put_all(&o, true, m, x);
+        return set_json_body(r, json_pack("{s:s, s:b}", "text", o.buf, "mrkdwn", 0));
+}
+
+/* ntfy takes non-ASCII headers only as RFC 2047 words: a title needs none. */
+static char *ascii_header(const char *name, const char *value) {
+        char *header;
+
+        if (asprintf(&header, "%s: %s", name, value) < 0)
+                return NULL;
+        for (char *s = header; *s; s++)
+                if (!isascii((unsigned char) *s) || iscntrl((unsigned char) *s))
+                        *s = '?';
+        return header;
+}
+
+/* https://docs.ntfy.sh/publish/: the text as the body, the rest in headers; a body of more than 4096 bytes would become an
+ * attachment. Priorities are 1 to 5, tags that name an emoji become one. */
+static int render_ntfy(
+        struct alert_request *r, const struct alert_message *m, const struct alert_context *x) {
+        struct out o = { .limit = 4096, .escape = escape_nothing };
+        bool error = m->level <= LOG_ERR, warning = m->level == LOG_WARNING;
+        char words[256];
+
+        put_all(&o, false, m, x);
+        title(words, sizeof words, m, x);
+        r->body = strdup(o.buf);
+        r->headers[0] = strdup("Content-Type: text/plain; charset=utf-8");
+        r->headers[1] = ascii_header("Title", words);
+        r->headers[2] = ascii_header("Priority", error ? "5" : warning ? "4" : "3");
+        r->headers[3] = ascii_header("Tags",
+                error             ? "rotating_light"
+                        : warning ? "warning"
+                                  : "information_source");
+        return r->body && r->headers[0] && r->headers[1] && r->headers[2] && r->headers[3] ? 0 : -ENOMEM;
+}
+
+/* --- Telegram --------------------------------------------------------------------------------------------- */
+
+/* Adds "NAME=VALUE" of a query to BODY, decoded. */
+static int add_parameter(json_t *body, const char *parameter, size_t n) {
+        const char *equals = memchr(parameter, '=', n);
+        _cleanup_part_ char *name = NULL, *value = NULL;
+
+        if (!equals)
+                return 0;
+        name = curl_easy_unescape(NULL, parameter, (int) (equals - parameter), NULL);
+        value = curl_easy_unescape(NULL, equals + 1, (int) (n - (size_t) (equals + 1 - parameter)), NULL);
+        if (!name || !value)
+                return -ENOMEM;
+        return json_object_set_new(body, name, json_string(value)) < 0 ? -ENOMEM : 0;
+}
+
+static int add_query(json_t *body, const char *query) {
+        int r = 0;
+
+        for (const char *s = query ? query : ""; *s && r >= 0; s += *s == '&') {
+                size_t n = strcspn(s, "&");
+
+                r = add_parameter(body, s, n);
+                s += n;
+        }
+        return r;
+}
+
+static bool ends_with_method(const char *path) {
+        static const char method[] = "/sendMessage";
+        size_t n = path ? strlen(path) : 0;
+
+        return n >= strlen(method) && strcasecmp(path + n - strlen(method), method) == 0;
+}
+
+static int set_url_without_query(struct alert_request *r, CURLU *url) {
+        _cleanup_part_ char *text = NULL;
+
+        if (curl_url_set(url, CURLUPART_QUERY, NULL, 0) == CURLUE_OK)
+                text = url_part(url, CURLUPART_URL);
+        free(r->url);
+        r->url = text ? strdup(text) : NULL;
+        return r->url ? 0 : -ENOMEM;
+}
+
+/* https://core.telegram.org/bots/api#sendmessage: without parse_mode a text of up to 4096 characters is taken as it is. The
+ * person gives chat_id (and what else they like, such as message_thread_id) after the '?'; all parameters go into the body,
+ * since they may be passed in one of four ways (…/bots/api#making-requests), not in two at once. */
+static int render_telegram(struct alert_request *r, const struct alert_message *m,
+        const struct alert_context *x, const char **why) {
+        _cleanup_(curl_url_cleanupp) CURLU *url = curl_url();
+        _cleanup_part_ char *path = NULL, *query = NULL;
+        struct out o = { .limit = 4096, .escape = escape_nothing };
+        json_auto_t *body = NULL;
+        int k;
+
+        if (!url || curl_url_set(url, CURLUPART_URL, r->url, 0) != CURLUE_OK)
+                return -ENOMEM;
+        path = url_part(url, CURLUPART_PATH);
+        query = url_part(url, CURLUPART_QUERY);
+        if (!ends_with_method(path)) {
+                *why = "for format = telegram the address is https://api.telegram.org/botTOKEN/sendMessage?chat_id=CHAT";
+                return -EINVAL;
+        }
+        put_all(&o, true, m, x);
+        body = json_pack("{s:{s:b}}", "link_preview_options", "is_disabled", 1);
+        k = body ? add_query(body, query) : -ENOMEM;
+        if (k < 0)
+                return k;
+        if (!json_object_get(body, "chat_id")) {
+                *why = "for format = telegram the address must end in ?chat_id= and the chat's number or @name";
+                return -EINVAL;
+        }
+        if (json_object_set_new(body, "text", json_string(o.buf)) < 0)
+                return -ENOMEM;
+        k = set_url_without_query(r, url);
+        return k < 0 ? k : set_json_body(r, TAKE(body));
+}
+
+/* --- all of them ------------------------------------------------------------------------------------------ */
+
+int alert_render(enum alert_format format, const char *url, const struct alert_message *m,
+        const struct alert_context *x, struct alert_request **ret, const char **why) {
+        _cleanup_(alert_request_freep) struct alert_request *request = calloc(1, sizeof *request);
+        int r = -ENOMEM;
+
+        if (!request)
+                return -ENOMEM;
+        request->url = strdup(url);
+        if (!request->url)
+                return -ENOMEM;
+        switch (format) {
+        case ALERT_JSON:
+                r = render_json(request, m, x);
+                break;
+        case ALERT_DISCORD:
+                r = render_discord(request, m, x);
+                break;
+        case ALERT_SLACK:
+                r = render_slack(request, m, x);
+                break;
+        case ALERT_TELEGRAM:
+                r = render_telegram(request, m, x, why);
+                break;
+        case ALERT_NTFY:
+                r = render_ntfy(request, m, x);
+                break;
+        }
+        if (r < 0)
+                return r;
+        *ret = TAKE(request);
+        return 0;
+}
+
+struct alert_request *alert_request_free(struct alert_request *r) {
+        if (!r)
+                return NULL;
+        if (r->url)
+                explicit_bzero(r->url, strlen(r->url));
+        free(r->url);
+        free(r->body);
+        for (size_t i = 0; i < ELEMENTSOF(r->headers); i++)
+                free(r->headers[i]);
+        free(r);
+        return NULL;
+}
