@@ -1,7 +1,7 @@
 /* Tells people: alerts are queued on disk, and posted one after the other until the service has taken them.
  *
  * Nothing here blocks, waits for a disk or delays a failover. An alert is tried for a day, 5 s to 15 min apart, or as the
- * service asks (Retry-After). At most ALERTS_MAX are kept; when one must be dropped, the journal and the next alert say so.
+ * service asks (Retry-After). At most ALERTS_MAX (alert_queue.h) are kept; when one must be dropped, the journal and the next alert say so.
  * The address may be a secret: messages name only scheme and host. */
 #pragma once
 
@@ -13,8 +13,6 @@
 #include "status.h"
 
 struct alert;
-
-#define ALERTS_MAX 50
 
 /* Loads what the last daemon could not deliver. Without [alert] in C everything here does nothing. H and N must outlive
  * it, C need not. What is wrong with the address is said in the journal, once. 0 or a negative errno. */
@@ -36,3 +34,6 @@ void alert_event(struct alert *a, enum role_event event, const struct story *s, 
  * that is over, and once a day that the standby is promoted or the primary down. Call it after each check and change;
  * it is cheap. */
 void alert_look(struct alert *a, const struct status *s);
+
+/* How long to wait after that many attempts in a row (from 1) that came to nothing: 5 s, 10 s … 15 min. */
+usec_t alert_back_off(unsigned attempts);

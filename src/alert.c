@@ -1,0 +1,304 @@
+/* Tells people; see alert.h. */
+#include "alert.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "address.h"
+#include "alert_queue.h"
+#include "courier.h"
+#include "lasting.h"
+#include "log.h"
+
+#define QUEUE_FILE "alerts.json"
+
+#define BACK_OFF_FIRST (5 * USEC_PER_SEC)
+#define BACK_OFF_MAX (15 * USEC_PER_MINUTE)
+#define GIVE_UP_AFTER USEC_PER_DAY
+
+struct alert {
+        const struct names *names;
+        struct alert_config config;
+        char host[65]; /* HOST_NAME_MAX + 1 */
+        struct alert_queue *queue;
+        struct courier *courier;
+        struct lasting lasting;
+
+        sd_event_source *timer; /* the next thing to do: save, send */
+        unsigned attempts;      /* in a row that came to nothing */
+        usec_t not_before;      /* CLOCK_BOOTTIME: the service asked to be left alone */
+        uint64_t sending;       /* the one that is under way */
+        unsigned telling;       /* dropped ones that it tells of */
+        bool failing;           /* and that was told */
+};
+
+static bool is_on(const struct alert *a) {
+        return a->config.url || a->config.url_file;
+}
+
+usec_t alert_back_off(unsigned attempts) {
+        usec_t wait = BACK_OFF_FIRST;
+
+        for (unsigned i = 1; i < attempts && wait < BACK_OFF_MAX; i++)
+                wait *= 2;
+        return MIN(wait, BACK_OFF_MAX);
+}
+
+/* At the latest after WAIT. */
+static void act_in(struct alert *a, usec_t wait) {
+        usec_t now = now_usec(CLOCK_BOOTTIME);
+
+        (void) sd_event_source_set_time(a->timer, MAX(now + wait, a->not_before));
+        (void) sd_event_source_set_enabled(a->timer, SD_EVENT_ONESHOT);
+}
+
+/* Not now; WORDS say why. */
+static void postpone(struct alert *a, const char *words, usec_t retry_after) {
+        usec_t wait = alert_back_off(++a->attempts);
+
+        if (!a->failing)
+                log_warning(
+                        "Alerts cannot be delivered: %s. They are kept, and tried again for a day.", words);
+        a->failing = true;
+        if (retry_after > 0)
+                a->not_before = now_usec(CLOCK_BOOTTIME) + retry_after;
+        act_in(a, MAX(wait, retry_after));
+}
+
+static void drop(struct alert *a, uint64_t id) {
+        alert_queue_remove(a->queue, id);
+        alert_queue_count_dropped(a->queue);
+}
+
+/* Whom it is too late for. */
+static void drop_expired(struct alert *a) {
+        usec_t now = now_usec(CLOCK_REALTIME);
+        const struct alert_message *m;
+        uint64_t id;
+
+        while ((m = alert_queue_first(a->queue, &id)) && now > m->time + GIVE_UP_AFTER) {
+                log_error("The alert \"%s\" could not be delivered for a day. It is dropped: %s", m->event,
+                        m->text);
+                drop(a, id);
+        }
+}
+
+static void send_first(struct alert *a) {
+        _cleanup_(alert_request_freep) struct alert_request *request = NULL;
+        const struct alert_message *m = alert_queue_first(a->queue, &a->sending);
+        struct alert_context x = {
+                .host = a->host,
+                .instance = a->names->instance,
+                .now = now_usec(CLOCK_REALTIME),
+                .dropped = alert_queue_dropped(a->queue),
+        };
+        _cleanup_free_ char *url = NULL;
+        const char *words = NULL;
+        char why[768];
+        int r;
+
+        if (!m)
+                return;
+        r = address_load(a->config.url, a->config.url_file, ADDRESS_ALERT, &url, why, sizeof why);
+        if (r < 0 && r != -ENOMEM) {
+                postpone(a, why, 0);
+                return;
+        }
+        if (r >= 0)
+                r = alert_render(a->config.format, url, m, &x, &request, &words);
+        if (r >= 0)
+                r = courier_send(a->courier, request->url, request->headers, request->body);
+        if (r < 0)
+                postpone(a, words ? words : r == -EAGAIN ? "name servers are silent" : strerror(-r), 0);
+        a->telling = x.dropped;
+        if (url)
+                explicit_bzero(url, strlen(url));
+}
+
+static int on_timer(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *userdata) {
+        struct alert *a = userdata;
+
+        if (!courier_is_busy(a->courier)) {
+                drop_expired(a);
+                send_first(a);
+        }
+        alert_queue_save(a->queue);
+        return 0;
+}
+
+static void on_answer(_unused_ struct courier *c, const struct courier_answer *answer, void *userdata) {
+        struct alert *a = userdata;
+        uint64_t id = 0;
+        const struct alert_message *m = alert_queue_first(a->queue, &id);
+
+        if (answer->outcome == COURIER_LATER) {
+                postpone(a, answer->words, answer->retry_after);
+                return;
+        }
+        if (answer->outcome == COURIER_TAKEN) {
+                if (a->failing)
+                        log_notice("Alerts are delivered again.");
+                alert_queue_remove(a->queue, a->sending);
+                alert_queue_told_dropped(a->queue, a->telling);
+        } else {
+                log_error(
+                        "The alert \"%s\" was refused and is dropped: %s. `openclaw-failover alert-test` tries again.",
+                        m && id == a->sending ? m->event : "?", answer->words);
+                drop(a, a->sending);
+        }
+        a->failing = false;
+        a->attempts = 0;
+        a->not_before = 0;
+        act_in(a, 0);
+}
+
+void alert_post(struct alert *a, const struct alert_message *m) {
+        if (!is_on(a))
+                return;
+        if (alert_queue_push(a->queue, m) < 0) {
+                log_error("Out of memory: the alert \"%s\" is lost.", m->event);
+                return;
+        }
+        /* New trouble may have ended the old: worth a try before its turn. */
+        act_in(a, 0);
+}
+
+/* --- what is worth an alert ------------------------------------------------------------------------------- */
+
+static bool is_wanted(enum role_event event, const struct story *s) {
+        bool drill = s->mode == MODE_DRILL || s->mode == MODE_DRILL_OVER;
+
+        switch (event) {
+        case EVENT_PROMOTING:
+        case EVENT_PROMOTED:
+        case EVENT_DEMOTED:
+                return !drill; /* a drill that works is no news */
+        case EVENT_ADOPTED:
+        case EVENT_START_FAILED:
+        case EVENT_START_SLOW:
+        case EVENT_PORT_TAKEN:
+        case EVENT_HUNG:
+        case EVENT_LOST:
+        case EVENT_HELD:
+        case EVENT_STOP_FAILED:
+        case EVENT_LEFT_OVER:
+        case EVENT_DRILL_FAILED:
+        case EVENT_DRILL_REAL:
+                return true;
+        default:
+                return false;
+        }
+}
+
+void alert_event(struct alert *a, enum role_event event, const struct story *s, const char *text) {
+        usec_t now = now_usec(CLOCK_REALTIME), ago = USEC_INFINITY;
+        struct alert_message m = {
+                .event = report_event_name(event),
+                .level = report_level(event),
+                .text = text,
+                .primary = s->primary,
+                .reason = event == EVENT_DEMOTED ? "" : s->reason,
+                .time = now,
+                .blackout = event == EVENT_PROMOTED ? s->blackout : USEC_INFINITY,
+                .lasted = event == EVENT_DEMOTED ? s->promoted : USEC_INFINITY,
+        };
+
+        if (!is_wanted(event, s))
+                return;
+        if (event == EVENT_DEMOTED)
+                ago = s->promoted;
+        else if (event == EVENT_PROMOTED)
+                ago = s->blackout;
+        else if (event == EVENT_PROMOTING || event == EVENT_ADOPTED)
+                ago = s->counting;
+        m.since = ago != USEC_INFINITY && ago < now ? now - ago : 0;
+        alert_post(a, &m);
+}
+
+void alert_look(struct alert *a, const struct status *s) {
+        usec_t now = now_usec(CLOCK_REALTIME);
+        struct alert_message m;
+
+        while (lasting_look(&a->lasting, s, now, &m)) {
+                log_line(m.level, "%s", m.text);
+                alert_post(a, &m);
+        }
+}
+
+/* --- */
+
+static void forget_config(struct alert *a) {
+        free(TAKE(a->config.url));
+        free(TAKE(a->config.url_file));
+}
+
+static char *copy(const char *text) {
+        return text && *text ? strdup(text) : NULL;
+}
+
+void alert_configure(struct alert *a, const struct config *c) {
+        _cleanup_free_ char *url = NULL;
+        char why[768];
+        int r;
+
+        forget_config(a);
+        a->config = (struct alert_config){
+                .url = copy(c->alert.url),
+                .url_file = copy(c->alert.url_file),
+                .format = c->alert.format,
+        };
+        courier_cancel(a->courier);
+        a->attempts = 0;
+        a->not_before = 0;
+        a->failing = false;
+        if (!is_on(a)) {
+                alert_queue_clear(a->queue);
+                return;
+        }
+        r = address_load(a->config.url, a->config.url_file, ADDRESS_ALERT, &url, why, sizeof why);
+        if (r < 0) {
+                log_error("Alerts cannot be delivered: %s.", r == -ENOMEM ? "out of memory" : why);
+                a->failing = true;
+        }
+        act_in(a, 0);
+}
+
+int alert_new(struct http *h, const struct names *n, const struct config *c, struct alert **ret) {
+        _cleanup_(alert_freep) struct alert *a = calloc(1, sizeof *a);
+        _cleanup_free_ char *path = NULL;
+        char host[sizeof a->host] = "";
+        int r;
+
+        if (!a || asprintf(&path, "%s/%s", n->state_dir, QUEUE_FILE) < 0)
+                return -ENOMEM;
+        a->names = n;
+        (void) gethostname(host, sizeof host - 1);
+        (void) safe_text(a->host, sizeof a->host, host);
+        r = alert_queue_new(path, &a->queue);
+        if (r < 0)
+                return r;
+        r = courier_new(h, on_answer, a, &a->courier);
+        if (r >= 0)
+                r = sd_event_add_time(
+                        http_event(h), &a->timer, CLOCK_BOOTTIME, 0, USEC_PER_MSEC, on_timer, a);
+        if (r >= 0) /* after whatever a failover needs */
+                r = sd_event_source_set_priority(a->timer, SD_EVENT_PRIORITY_IDLE);
+        if (r < 0)
+                return r;
+        alert_configure(a, c);
+        *ret = TAKE(a);
+        return 0;
+}
+
+struct alert *alert_free(struct alert *a) {
+        if (!a)
+                return NULL;
+        if (a->queue)
+                alert_queue_save(a->queue);
+        alert_queue_free(a->queue);
+        courier_free(a->courier);
+        (void) sd_event_source_disable_unref(a->timer);
+        forget_config(a);
+        free(a);
+        return NULL;
+}
