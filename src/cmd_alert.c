@@ -1,0 +1,187 @@
+/* The commands about alerts; see cmd_alert.h. */
+#include "cmd_alert.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sysexits.h>
+#include <systemd/sd-event.h>
+
+#include "address.h"
+#include "alert.h"
+#include "config.h"
+#include "courier.h"
+#include "log.h"
+
+#define FAILED_TRIED_FOR USEC_PER_HOUR
+
+static void on_answer(struct courier *c _unused_, const struct courier_answer *answer, void *userdata) {
+        *(struct courier_answer *) userdata = *answer;
+}
+
+/* Posts REQUEST and waits for what comes of it. 0 or a negative errno. */
+static int post_and_wait(const struct alert_request *request, struct courier_answer *ret) {
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_(http_freep) struct http *h = NULL;
+        _cleanup_(courier_freep) struct courier *c = NULL;
+        int r;
+
+        r = sd_event_new(&event);
+        if (r >= 0)
+                r = http_new(event, &h);
+        if (r >= 0)
+                r = courier_new(h, on_answer, ret, &c);
+        if (r >= 0)
+                r = courier_send(c, request->url, request->headers, request->body);
+        while (r >= 0 && courier_is_busy(c))
+                r = sd_event_run(event, UINT64_MAX);
+        return r < 0 ? r : 0;
+}
+
+/* One attempt. Returns the outcome, or a negative errno; in both cases WORDS says what came of it. */
+static int deliver(const struct names *names, const struct alert_config *a, const struct alert_message *m,
+        char *words, size_t size) {
+        _cleanup_(alert_request_freep) struct alert_request *request = NULL;
+        struct alert_context x = { .instance = names->instance, .now = now_usec(CLOCK_REALTIME) };
+        char raw[65] = "", host[65];
+        struct courier_answer answer = {};
+        _cleanup_free_ char *url = NULL;
+        const char *why = NULL;
+        int r;
+
+        (void) gethostname(raw, sizeof raw - 1);
+        x.host = safe_text(host, sizeof host, raw);
+        *words = '\0';
+        r = address_load(a->url, a->url_file, ADDRESS_ALERT, &url, words, size);
+        if (r >= 0)
+                r = alert_render(a->format, url, m, &x, &request, &why);
+        if (r >= 0)
+                r = post_and_wait(request, &answer);
+        if (r >= 0)
+                (void) snprintf(words, size, "%s", answer.words);
+        else if (!*words)
+                (void) snprintf(words, size, "%s", why ? why : strerror(-r));
+        return r < 0 ? r : (int) answer.outcome;
+}
+
+static bool is_on(const struct alert_config *a) {
+        return (a->url && *a->url) || (a->url_file && *a->url_file);
+}
+
+/* --- alert-test ------------------------------------------------------------------------------------------- */
+
+static void on_config_error(const char *path, unsigned line, const char *what, void *userdata _unused_) {
+        if (line > 0)
+                log_error("%s:%u: %s", path, line, what);
+        else
+                log_error("%s: %s", path, what);
+}
+
+int cmd_alert_test(const struct names *names) {
+        _cleanup_(config_freep) struct config *c = NULL;
+        struct alert_message m = {
+                .event = "test",
+                .level = LOG_NOTICE,
+                .text = "This is a test, as somebody asked for with `openclaw-failover alert-test`. Nothing happened.",
+                .time = now_usec(CLOCK_REALTIME),
+                .blackout = USEC_INFINITY,
+                .lasted = USEC_INFINITY,
+        };
+        char words[768];
+        int r;
+
+        r = config_load(names->config, on_config_error, NULL, &c);
+        if (r < 0)
+                return EX_CONFIG;
+        if (!is_on(&c->alert)) {
+                log_error("No alert is configured: set url_file or url under [alert] in %s.", names->config);
+                return EX_CONFIG;
+        }
+        m.primary = c->primary.host;
+        r = deliver(names, &c->alert, &m, words, sizeof words);
+        if (r == COURIER_TAKEN) {
+                (void) printf("Delivered: %s\n", words);
+                return EX_OK;
+        }
+        (void) fprintf(stderr, "Not delivered: %s.\n", words);
+        if (r == COURIER_LATER)
+                (void) fprintf(stderr, "A real alert would be kept, and tried again for a day.\n");
+        return 1;
+}
+
+/* --- the daemon itself failed ----------------------------------------------------------------------------- */
+
+static const char *env(const char *name) {
+        const char *value = getenv(name);
+
+        return value ? value : "";
+}
+
+/* systemd tells the unit that OnFailure= starts how the other one ended (systemd.exec(5), $MONITOR_SERVICE_RESULT; since 251,
+ * and only if a single unit set this one off). */
+static void say_failed(const struct names *names, const char *unit, char *buf, size_t size) {
+        const char *result = env("MONITOR_SERVICE_RESULT"), *code = env("MONITOR_EXIT_CODE");
+        const char *status = env("MONITOR_EXIT_STATUS");
+        char failed[512] = "", safe[512];
+
+        (void) appendf(failed, sizeof failed, "%s has failed", unit);
+        if (strcmp(code, "exited") == 0 && atoi(status) == EX_CONFIG)
+                (void) appendf(failed, sizeof failed,
+                        ": there is an error in %s. `openclaw-failover config` shows it", names->config);
+        else if (*result && *code)
+                (void) appendf(failed, sizeof failed, ": %s (%s, %s)", result, code, status);
+        else if (*result)
+                (void) appendf(failed, sizeof failed, ": %s", result);
+        (void) snprintf(buf, size,
+                "%s. Nobody watches the primary now, and nothing takes over if it dies. Then: `systemctl restart %s`; "
+                "see `journalctl -u %s`.",
+                safe_text(safe, sizeof safe, failed), unit, unit);
+}
+
+static int tell_failed(
+        const struct names *names, const struct alert_config *a, const struct alert_message *m) {
+        usec_t until = now_usec(CLOCK_BOOTTIME) + FAILED_TRIED_FOR;
+        char words[768];
+
+        for (unsigned attempt = 1;; attempt++) {
+                int r = deliver(names, a, m, words, sizeof words);
+                usec_t wait = alert_back_off(attempt);
+
+                if (r == COURIER_TAKEN)
+                        return EX_OK;
+                if (r == COURIER_REFUSED || r < 0 || now_usec(CLOCK_BOOTTIME) + wait > until)
+                        break;
+                if (attempt == 1)
+                        log_warning(
+                                "The alert cannot be delivered: %s. It is tried again for an hour.", words);
+                (void) sleep((unsigned) (wait / USEC_PER_SEC));
+        }
+        log_error("The alert could not be delivered: %s. It was: %s", words, m->text);
+        return 1;
+}
+
+int cmd_alert_failed(const struct names *names, const char *unit) {
+        struct alert_config a = {};
+        char text[ALERT_TEXT_MAX];
+        struct alert_message m = {
+                .event = "daemon-failed",
+                .level = LOG_ERR,
+                .text = text,
+                .time = now_usec(CLOCK_REALTIME),
+                .blackout = USEC_INFINITY,
+                .lasted = USEC_INFINITY,
+        };
+        int r;
+
+        say_failed(names, unit, text, sizeof text);
+        r = config_load_alert(names->config, &a);
+        if (r < 0)
+                log_error("No alert can be sent, since %s cannot be read: %s. It was: %s", names->config,
+                        strerror(-r), text);
+        else if (is_on(&a))
+                r = tell_failed(names, &a, &m);
+        else
+                log_notice("No alert is configured. It would have been: %s", text);
+        free(a.url);
+        free(a.url_file);
+        return r < 0 ? 1 : r;
+}
