@@ -1,0 +1,135 @@
+/* Dead man's switch; see heartbeat.h. */
+#include "heartbeat.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "address.h"
+#include "courier.h"
+#include "log.h"
+
+/* One lost ping is no reason to raise an alarm: another try before the next is due. */
+#define RETRY_AFTER (30 * USEC_PER_SEC)
+
+struct heartbeat {
+        struct heartbeat_config config;
+        struct courier *courier;
+        sd_event_source *timer;
+        bool well;
+        bool failing; /* and that was told */
+};
+
+static bool is_on(const struct heartbeat *b) {
+        return b->config.url || b->config.url_file;
+}
+
+static void ping_in(struct heartbeat *b, usec_t wait) {
+        (void) sd_event_source_set_time(b->timer, now_usec(CLOCK_BOOTTIME) + wait);
+        (void) sd_event_source_set_enabled(b->timer, SD_EVENT_ONESHOT);
+}
+
+static void failed(struct heartbeat *b, const char *words, usec_t retry_after) {
+        if (!b->failing)
+                log_warning("The heartbeat does not get through: %s. It goes on being tried.", words);
+        b->failing = true;
+        ping_in(b, MIN(b->config.interval, MAX(RETRY_AFTER, retry_after)));
+}
+
+static int on_timer(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *userdata) {
+        struct heartbeat *b = userdata;
+        _cleanup_free_ char *url = NULL;
+        char why[768];
+        int r;
+
+        r = address_load(b->config.url, b->config.url_file, ADDRESS_HEARTBEAT, &url, why, sizeof why);
+        if (r < 0) {
+                failed(b, r == -ENOMEM ? "out of memory" : why, 0);
+                return 0;
+        }
+        ping_in(b, b->config.interval);
+        r = courier_send(b->courier, url, NULL, NULL);
+        if (r < 0 && r != -EBUSY)
+                failed(b, r == -EAGAIN ? "name servers are silent" : strerror(-r), 0);
+        explicit_bzero(url, strlen(url));
+        return 0;
+}
+
+static void on_answer(_unused_ struct courier *c, const struct courier_answer *answer, void *userdata) {
+        struct heartbeat *b = userdata;
+
+        if (answer->outcome != COURIER_TAKEN) {
+                failed(b, answer->words, answer->retry_after);
+                return;
+        }
+        if (b->failing)
+                log_notice("The heartbeat gets through again.");
+        b->failing = false;
+}
+
+void heartbeat_set(struct heartbeat *b, bool well) {
+        bool before = b->well;
+
+        b->well = well;
+        if (!is_on(b) || well == before)
+                return;
+        if (well)
+                ping_in(b, 0);
+        else {
+                courier_cancel(b->courier);
+                (void) sd_event_source_set_enabled(b->timer, SD_EVENT_OFF);
+        }
+}
+
+static void forget_config(struct heartbeat *b) {
+        free(TAKE(b->config.url));
+        free(TAKE(b->config.url_file));
+}
+
+static char *copy(const char *text) {
+        return text && *text ? strdup(text) : NULL;
+}
+
+void heartbeat_configure(struct heartbeat *b, const struct config *c) {
+        bool well = b->well;
+
+        heartbeat_set(b, false);
+        forget_config(b);
+        b->config = (struct heartbeat_config){
+                .url = copy(c->heartbeat.url),
+                .url_file = copy(c->heartbeat.url_file),
+                .interval = c->heartbeat.interval,
+        };
+        b->failing = false;
+        heartbeat_set(b, well);
+}
+
+int heartbeat_new(struct http *h, const struct config *c, struct heartbeat **ret) {
+        _cleanup_(heartbeat_freep) struct heartbeat *b = calloc(1, sizeof *b);
+        int r;
+
+        if (!b)
+                return -ENOMEM;
+        r = courier_new(h, on_answer, b, &b->courier);
+        if (r >= 0)
+                r = sd_event_add_time(
+                        http_event(h), &b->timer, CLOCK_BOOTTIME, 0, USEC_PER_SEC, on_timer, b);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(b->timer, SD_EVENT_OFF);
+        if (r >= 0) /* after whatever a failover needs */
+                r = sd_event_source_set_priority(b->timer, SD_EVENT_PRIORITY_IDLE);
+        if (r < 0)
+                return r;
+        heartbeat_configure(b, c);
+        *ret = TAKE(b);
+        return 0;
+}
+
+struct heartbeat *heartbeat_free(struct heartbeat *b) {
+        if (!b)
+                return NULL;
+        courier_free(b->courier);
+        (void) sd_event_source_disable_unref(b->timer);
+        forget_config(b);
+        free(b);
+        return NULL;
+}
