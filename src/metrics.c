@@ -1,0 +1,244 @@
+/* A Prometheus text file; see metrics.h.
+ *
+ * The format: https://prometheus.io/docs/instrumenting/exposition_formats/; the names: …/docs/practices/naming/; one file is
+ * read by https://github.com/prometheus/node_exporter#textfile-collector, which wants the same HELP for a name in all files
+ * and no timestamps. */
+#include "metrics.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "log.h"
+
+#define WRITE_INTERVAL (15 * USEC_PER_SEC)
+
+/* Upper bounds of the histogram: from a good link within one city to the longest default timeout. */
+static const usec_t bounds[] = { 1 * USEC_PER_MSEC, 2500, 5 * USEC_PER_MSEC, 10 * USEC_PER_MSEC,
+        25 * USEC_PER_MSEC, 50 * USEC_PER_MSEC, 100 * USEC_PER_MSEC, 250 * USEC_PER_MSEC,
+        500 * USEC_PER_MSEC, 1 * USEC_PER_SEC, 2500 * USEC_PER_MSEC, 5 * USEC_PER_SEC };
+
+struct metrics {
+        const struct names *names;
+        char *path;
+        uint64_t checks[_VERDICT_MAX];
+        uint64_t buckets[ELEMENTSOF(bounds) + 1]; /* not cumulated; the last one: longer */
+        usec_t took;                              /* all of them together */
+
+        usec_t written;  /* CLOCK_BOOTTIME; 0: not yet */
+        bool unwritable; /* and that was told */
+        enum role_state state;
+        enum health_level health;
+        enum mode mode;
+        bool paused;
+        uint64_t promotions;
+};
+
+void metrics_check(struct metrics *m, const struct check *check) {
+        size_t i = 0;
+
+        m->checks[check->verdict]++;
+        while (i < ELEMENTSOF(bounds) && check->took > bounds[i])
+                i++;
+        m->buckets[i]++;
+        m->took += check->took;
+}
+
+/* --- the text --------------------------------------------------------------------------------------------- */
+
+#define SECONDS(usec) ((double) (usec) / USEC_PER_SEC)
+
+/* Its NAME without the prefix that all have. */
+static void head(FILE *f, const char *name, const char *type, const char *help) {
+        (void) fprintf(f, "# HELP openclaw_failover_%s %s\n# TYPE openclaw_failover_%s %s\n", name, help,
+                name, type);
+}
+
+/* Instances that share a machine differ by a label; the plain one has none. An instance name needs no escaping (names.h). */
+static void sample(FILE *f, const struct metrics *m, const char *name, const char *label, const char *value,
+        double number) {
+        const char *instance = m->names->instance;
+
+        (void) fprintf(f, "openclaw_failover_%s", name);
+        if (*instance || label)
+                (void) fprintf(f, "{%s%s%s%s", *instance ? "name=\"" : "", instance, *instance ? "\"" : "",
+                        *instance && label ? "," : "");
+        if (label)
+                (void) fprintf(f, "%s=\"%s\"", label, value);
+        (void) fprintf(f, "%s %.15g\n", *instance || label ? "}" : "", number);
+}
+
+static void gauge(FILE *f, const struct metrics *m, const char *name, const char *help, double number) {
+        head(f, name, "gauge", help);
+        sample(f, m, name, NULL, NULL, number);
+}
+
+static void counter(FILE *f, const struct metrics *m, const char *name, const char *help, double number) {
+        head(f, name, "counter", help);
+        sample(f, m, name, NULL, NULL, number);
+}
+
+/* One series for each of the names, 1 for the one that is. */
+static void states(FILE *f, const struct metrics *m, const char *name, const char *label, const char *help,
+        const char *(*name_of)(int), int count, int current) {
+        head(f, name, "gauge", help);
+        for (int i = 0; i < count; i++)
+                sample(f, m, name, label, name_of(i), i == current);
+}
+
+static const char *role_of(int i) {
+        return role_state_name((enum role_state) i);
+}
+
+static const char *mode_of(int i) {
+        return i == _MODE_MAX ? "paused" : role_mode_name((enum mode) i);
+}
+
+static void put_role(FILE *f, const struct metrics *m, const struct status *s, usec_t now) {
+        states(f, m, "role", "role", "What this machine is.", role_of, _ROLE_MAX, (int) s->state);
+        states(f, m, "mode", "mode", "What the role follows: auto is the primary.", mode_of, _MODE_MAX + 1,
+                s->paused_until > 0 ? _MODE_MAX : (int) s->mode);
+        gauge(f, m, "role_seconds", "For how long it has had this role.",
+                now > s->since ? SECONDS(now - s->since) : 0);
+        counter(f, m, "failovers_total", "Promotions since the daemon started.", (double) s->promotions);
+        if (s->blackout != USEC_INFINITY && s->promoted_at > 0)
+                gauge(f, m, "last_blackout_seconds",
+                        "How long nobody could be reached at the last promotion, at most.",
+                        SECONDS(s->blackout));
+        if (s->promoted_at > 0)
+                gauge(f, m, "last_promotion_timestamp_seconds", "When it was last promoted.",
+                        SECONDS(s->promoted_at));
+        if (s->sync_succeeded > 0)
+                gauge(f, m, "last_sync_success_timestamp_seconds",
+                        "When a sync of workspace and secrets last did all there was to do.",
+                        SECONDS(s->sync_succeeded));
+}
+
+static void put_checks(FILE *f, const struct metrics *m) {
+        static const char histogram[] = "check_duration_seconds";
+        uint64_t sum = 0;
+        char bound[32];
+
+        head(f, "checks_total", "counter", "Checks of the primary, by what they found.");
+        for (int i = 0; i < _VERDICT_MAX; i++)
+                sample(f, m, "checks_total", "verdict", verdict_name((enum verdict) i),
+                        (double) m->checks[i]);
+        head(f, histogram, "histogram", "How long the checks of the primary took.");
+        for (size_t i = 0; i < ELEMENTSOF(bounds); i++) {
+                sum += m->buckets[i];
+                (void) snprintf(bound, sizeof bound, "%g", SECONDS(bounds[i]));
+                sample(f, m, "check_duration_seconds_bucket", "le", bound, (double) sum);
+        }
+        sum += m->buckets[ELEMENTSOF(bounds)];
+        sample(f, m, "check_duration_seconds_bucket", "le", "+Inf", (double) sum);
+        sample(f, m, "check_duration_seconds_sum", NULL, NULL, SECONDS(m->took));
+        sample(f, m, "check_duration_seconds_count", NULL, NULL, (double) sum);
+}
+
+/* S is NULL when the daemon ends. */
+static char *make_text(const struct metrics *m, const struct status *s, usec_t now) {
+        char *text = NULL;
+        size_t size;
+        FILE *f = open_memstream(&text, &size);
+
+        if (!f)
+                return NULL;
+        gauge(f, m, "up", "Whether the daemon runs: 0 after it was stopped.", s != NULL);
+        gauge(f, m, "written_timestamp_seconds",
+                "When this file was written; an old one means a daemon that died.", SECONDS(now));
+        head(f, "build_info", "gauge", "The version, as a label.");
+        sample(f, m, "build_info", "version", VERSION, 1);
+        if (s) {
+                gauge(f, m, "primary_up", "Whether the primary, or a senior standby, is up.",
+                        s->health == HEALTH_UP);
+                put_role(f, m, s, now);
+        }
+        put_checks(f, m);
+        if (fclose(f) == EOF) {
+                free(text);
+                return NULL;
+        }
+        return text;
+}
+
+char *metrics_text(const struct metrics *m, const struct status *s, usec_t now) {
+        return make_text(m, s, now);
+}
+
+/* --- the file --------------------------------------------------------------------------------------------- */
+
+static void explain(const struct metrics *m, int r) {
+        if (r == -EROFS || r == -EACCES || r == -EPERM)
+                log_error(
+                        "Metrics cannot be written to %s: %s. The daemon's user must own the directory or be in its group, "
+                        "and the unit must allow it: `systemctl edit %s`, add the two lines [Service] and "
+                        "ReadWritePaths= with the directory, then restart it.",
+                        m->path, strerror(-r), m->names->unit);
+        else
+                log_error("Metrics cannot be written to %s: %s.", m->path, strerror(-r));
+}
+
+static void write_now(struct metrics *m, const struct status *s) {
+        _cleanup_free_ char *text = make_text(m, s, now_usec(CLOCK_REALTIME));
+        /* Another user reads it. No fsync(2): it is worth nothing after a power cut. */
+        int r = text ? write_file_quick(m->path, text, 0644) : -ENOMEM;
+
+        if (r < 0 && !m->unwritable)
+                explain(m, r);
+        else if (r >= 0 && m->unwritable)
+                log_notice("Metrics can be written to %s again.", m->path);
+        m->unwritable = r < 0;
+        m->written = now_usec(CLOCK_BOOTTIME);
+}
+
+void metrics_write(struct metrics *m, const struct status *s) {
+        bool paused = s->paused_until > 0;
+        bool same = m->written > 0 && s->state == m->state && s->health == m->health && s->mode == m->mode &&
+                paused == m->paused && s->promotions == m->promotions;
+
+        if (!m->path || (same && now_usec(CLOCK_BOOTTIME) < m->written + WRITE_INTERVAL))
+                return;
+        m->state = s->state;
+        m->health = s->health;
+        m->mode = s->mode;
+        m->paused = paused;
+        m->promotions = s->promotions;
+        write_now(m, s);
+}
+
+void metrics_configure(struct metrics *m, const struct config *c) {
+        const char *path = c->metrics_textfile && *c->metrics_textfile ? c->metrics_textfile : NULL;
+
+        if (m->path && path && strcmp(m->path, path) == 0)
+                return;
+        /* What is elsewhere now would be stale for ever here. */
+        if (m->path && m->written > 0)
+                (void) unlink(m->path);
+        free(TAKE(m->path));
+        m->path = path ? strdup(path) : NULL;
+        if (path && !m->path)
+                log_error("Out of memory: no metrics are written.");
+        m->written = 0;
+        m->unwritable = false;
+}
+
+int metrics_new(const struct names *n, const struct config *c, struct metrics **ret) {
+        struct metrics *m = calloc(1, sizeof *m);
+
+        if (!m)
+                return -ENOMEM;
+        m->names = n;
+        metrics_configure(m, c);
+        *ret = m;
+        return 0;
+}
+
+struct metrics *metrics_free(struct metrics *m) {
+        if (!m)
+                return NULL;
+        if (m->path && m->written > 0 && !m->unwritable)
+                write_now(m, NULL);
+        free(m->path);
+        free(m);
+        return NULL;
+}
