@@ -29,7 +29,7 @@ LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES))
 OBJECTS = $(patsubst src/%.c,$(BUILD)/src/%.o,$(filter-out src/main.c,$(wildcard src/*.c)))
 UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: always all unit lab deps install uninstall check unit-check sanitize-check demo lint lint-format lint-clang lint-tidy lint-cppcheck lint-scripts
+.PHONY: always all unit lab deps install uninstall check unit-check sanitize-check demo lint lint-format lint-clang lint-tidy lint-scripts
 all: $(BUILD)/openclaw-failover
 unit: $(UNIT_TESTS)
 lab: $(BUILD)/tests/gateway
@@ -67,7 +67,7 @@ $(BUILD)/tests/gateway: tests/gateway.c
 # What is needed on a bare Debian 12 or 13 to build and to test. Their services are not started, since sshd and others
 # are only for the tests, which run them on hosts of their own.
 DEPS = build-essential pkg-config libcurl4-openssl-dev libsystemd-dev libgit2-dev libinih-dev libjansson-dev \
-	libcmocka-dev clang clang-format clang-tidy cppcheck systemd systemd-container polkitd dbus openssh-server \
+	libcmocka-dev clang clang-format clang-tidy systemd systemd-container polkitd dbus openssh-server \
 	openssh-client rsync nftables iproute2 procps curl git python3 python3-pytest python3-pytest-xdist mmdebstrap
 POLICY = /usr/sbin/policy-rc.d
 
@@ -166,7 +166,7 @@ C_FILES = $(wildcard src/*.c include/*.h tests/*.c tests/*/*.c)
 SCRIPTS = $(wildcard tests/run tests/demo tests/*.py tests/*/*.py)
 needs = command -v $(1) >/dev/null || { echo "skipped: $(1) is not installed"; exit 0; }
 
-lint: lint-format lint-clang lint-tidy lint-cppcheck lint-scripts
+lint: lint-format lint-clang lint-tidy lint-scripts
 
 # Versions of clang-format disagree with each other: one of them decides.
 lint-format:
@@ -174,19 +174,16 @@ lint-format:
 	clang-format --version | grep -q 'version 14\.' || { echo 'skipped: not clang-format 14'; exit 0; }; \
 	clang-format --dry-run -Werror $(C_FILES)
 
+# clang takes a variable that is there for its cleanup alone for unused; gcc, which does not, finds the others.
 lint-clang:
-	@$(call needs,clang); $(MAKE) --no-print-directory CC=clang WERROR=1 BUILD=$(BUILD)/clang all unit lab
+	@$(call needs,clang); \
+	$(MAKE) --no-print-directory CC=clang CFLAGS='-O2 -g -Wno-unused-variable' WERROR=1 BUILD=$(BUILD)/clang all unit lab
 
 lint-tidy:
 	@$(call needs,clang-tidy); \
 	printf '%s\n' $(wildcard src/*.c tests/gateway.c) | \
 		xargs -P "$$(nproc)" -I FILE clang-tidy --quiet FILE -- -Iinclude -std=gnu17 -D_GNU_SOURCE \
 		-DVERSION='"$(VERSION)"' $(shell $(PKG_CONFIG) --cflags $(PACKAGES)) 2>/dev/null
-
-lint-cppcheck:
-	@$(call needs,cppcheck); \
-	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --suppress=memleak \
-		--suppress=resourceLeak -Iinclude --error-exitcode=1 -j "$$(nproc)" src tests
 
 lint-scripts:
 	@bash -n .ci/run

@@ -175,7 +175,7 @@ static void remember_marker(struct daemon *d) {
         memcpy(m.reason, d->episode.reason, sizeof m.reason);
         if (m.intent == INTENT_NONE)
                 m = (struct marker){};
-        if (memcmp(&m, &d->marker, sizeof m) == 0)
+        if (marker_equal(&m, &d->marker))
                 return;
         r = marker_save(d->names, &m);
         if (r < 0)

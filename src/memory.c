@@ -85,6 +85,11 @@ void marker_load(const struct names *n, struct marker *ret) {
         *ret = m;
 }
 
+bool marker_equal(const struct marker *a, const struct marker *b) {
+        return a->intent == b->intent && sd_id128_equal(a->invocation, b->invocation) &&
+                a->since == b->since && a->last_good == b->last_good && strcmp(a->reason, b->reason) == 0;
+}
+
 int marker_save(const struct names *n, const struct marker *m) {
         char invocation[SD_ID128_STRING_MAX];
 
