@@ -1,0 +1,22 @@
+/* One call to the daemon's D-Bus interface, waited for; what is wrong is said in words. */
+#pragma once
+
+#include <systemd/sd-bus.h>
+
+#include "names.h"
+#include "role.h"
+
+/* Opens the system bus. 0, or an exit status after saying why. */
+int call_open(sd_bus **ret);
+
+/* Asks for all properties, for status_read(). 0, or an exit status after saying why. */
+int call_get_all(sd_bus *bus, const struct names *n, sd_bus_message **ret);
+
+/* Sends COMMAND; a person may be asked for a password if there is an agent that can (polkit(8)). SECONDS is for
+ * COMMAND_PAUSE: see bus.h. 0, or an exit status after saying why. */
+int call_command(sd_bus *bus, const struct names *n, enum role_command command, uint64_t seconds);
+
+/* Says that the daemon is not there, and what to do; returns EXIT_NOT_RUNNING. */
+int call_nobody(const struct names *n);
+/* Says that the daemon answers in another way than this program understands; returns EX_PROTOCOL. */
+int call_other_version(const struct names *n);

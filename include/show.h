@@ -1,0 +1,17 @@
+/* The status for a person: five lines, in colour on a terminal. */
+#pragma once
+
+#include "status.h"
+
+/* Whether standard output is a terminal that wants colour (https://no-color.org). */
+bool show_colour(void);
+
+#define WHEN_MAX 40
+/* "03:12:07" if that is the day of NOW, else "2026-11-20 03:12:07", in local time; "never" for 0. Both are CLOCK_REALTIME.
+ * Returns BUF. */
+char *show_when(char buf[static WHEN_MAX], usec_t realtime, usec_t now);
+/* "4 s ago", "3 min 5 s ago"; "never" for 0. Returns BUF. */
+char *show_ago(char buf[static WHEN_MAX], usec_t realtime, usec_t now);
+
+/* Prints the lines, each ended by END and a newline. */
+void show_status(FILE *out, const struct status *s, usec_t now, bool colour, const char *end);

@@ -1,0 +1,92 @@
+/* One call to the daemon; see call.h. */
+#include "call.h"
+
+#include <string.h>
+#include <sysexits.h>
+
+#include "bus.h"
+#include "client.h"
+#include "log.h"
+
+/* Longer than the daemon waits for a person with a password. */
+#define COMMAND_TIMEOUT (3 * USEC_PER_MINUTE)
+
+int call_nobody(const struct names *n) {
+        log_error(
+                "It does not run: nobody is %s on the system bus. See `systemctl status %s`; to start it, now and at "
+                "every boot: `systemctl enable --now %s`.",
+                n->bus_name, n->unit, n->unit);
+        return EXIT_NOT_RUNNING;
+}
+
+int call_other_version(const struct names *n) {
+        log_error(
+                "The daemon that runs is of another version than this program. `systemctl restart %s` starts this "
+                "version; a promoted gateway stays as it is.",
+                n->unit);
+        return EX_PROTOCOL;
+}
+
+int call_open(sd_bus **ret) {
+        int r = sd_bus_open_system(ret);
+
+        if (r >= 0)
+                return 0;
+        log_error(
+                "The system bus cannot be reached (%s), so nothing can be asked. See `systemctl status dbus`.",
+                strerror(-r));
+        return EXIT_NOT_RUNNING;
+}
+
+static int explain(const struct names *n, const sd_bus_error *e, int r) {
+        if (sd_bus_error_has_names(e, SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
+                return call_nobody(n);
+        if (sd_bus_error_has_names(e, SD_BUS_ERROR_UNKNOWN_OBJECT, SD_BUS_ERROR_UNKNOWN_METHOD,
+                    SD_BUS_ERROR_UNKNOWN_INTERFACE))
+                return call_other_version(n);
+        if (sd_bus_error_has_name(e, BUS_ERROR_REFUSED)) {
+                log_error("Refused: %s", e->message);
+                return EX_TEMPFAIL;
+        }
+        if (sd_bus_error_has_names(e, SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_DISCONNECTED)) {
+                log_error("The daemon did not answer. See `systemctl status %s`.", n->unit);
+                return EX_UNAVAILABLE;
+        }
+        log_error("%s", e->message ? e->message : strerror(-r));
+        return sd_bus_error_has_names(e, SD_BUS_ERROR_ACCESS_DENIED,
+                       SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, SD_BUS_ERROR_TIMEOUT)
+                ? EX_NOPERM
+                : EX_UNAVAILABLE;
+}
+
+int call_get_all(sd_bus *bus, const struct names *n, sd_bus_message **ret) {
+        _cleanup_(sd_bus_error_free) sd_bus_error e = SD_BUS_ERROR_NULL;
+        int r;
+
+        r = sd_bus_call_method(bus, n->bus_name, BUS_PATH, "org.freedesktop.DBus.Properties", "GetAll", &e,
+                ret, "s", BUS_INTERFACE);
+        return r < 0 ? explain(n, &e, r) : 0;
+}
+
+int call_command(sd_bus *bus, const struct names *n, enum role_command command, uint64_t seconds) {
+        static const char *const methods[_COMMAND_MAX] = {
+                [COMMAND_PROMOTE] = "Promote",
+                [COMMAND_DEMOTE] = "Demote",
+                [COMMAND_AUTO] = "Auto",
+                [COMMAND_PAUSE] = "Pause",
+                [COMMAND_RESUME] = "Resume",
+                [COMMAND_DRILL] = "Drill",
+        };
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        _cleanup_(sd_bus_error_free) sd_bus_error e = SD_BUS_ERROR_NULL;
+        int r;
+
+        r = sd_bus_message_new_method_call(bus, &m, n->bus_name, BUS_PATH, BUS_INTERFACE, methods[command]);
+        if (r >= 0 && command == COMMAND_PAUSE)
+                r = sd_bus_message_append(m, "t", seconds);
+        if (r >= 0)
+                r = sd_bus_message_set_allow_interactive_authorization(m, true);
+        if (r >= 0)
+                r = sd_bus_call(bus, m, COMMAND_TIMEOUT, &e, NULL);
+        return r < 0 ? explain(n, &e, r) : 0;
+}

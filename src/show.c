@@ -1,0 +1,119 @@
+/* The status for a person; see show.h. */
+#include "show.h"
+
+#include <string.h>
+
+#define RED "\033[1;31m"
+#define GREEN "\033[1;32m"
+#define YELLOW "\033[1;33m"
+#define PLAIN "\033[0m"
+
+bool show_colour(void) {
+        const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+        return isatty(STDOUT_FILENO) && !(no_color && *no_color) && !(term && strcmp(term, "dumb") == 0);
+}
+
+char *show_when(char buf[static WHEN_MAX], usec_t realtime, usec_t now) {
+        time_t then = (time_t) (realtime / USEC_PER_SEC), today = (time_t) (now / USEC_PER_SEC);
+        struct tm tm, day;
+
+        if (realtime == 0 || !localtime_r(&then, &tm) || !localtime_r(&today, &day))
+                return strcpy(buf, "never");
+        (void) strftime(buf, WHEN_MAX,
+                tm.tm_year == day.tm_year && tm.tm_yday == day.tm_yday ? "%H:%M:%S" : "%Y-%m-%d %H:%M:%S",
+                &tm);
+        return buf;
+}
+
+char *show_ago(char buf[static WHEN_MAX], usec_t realtime, usec_t now) {
+        usec_t span = now > realtime ? now - realtime : 0;
+        char text[SPAN_MAX];
+
+        if (realtime == 0)
+                return strcpy(buf, "never");
+        if (span < USEC_PER_MINUTE)
+                (void) snprintf(buf, WHEN_MAX, "%" PRIu64 " s ago", span / USEC_PER_SEC);
+        else
+                (void) snprintf(buf, WHEN_MAX, "%s ago", format_span(text, span));
+        return buf;
+}
+
+/* Green: nothing to do. Yellow: worth a look. Red: nobody can be reached, as far as can be told from here. */
+static const char *colour_of(const struct status *s) {
+        if (status_is_well(s))
+                return s->failures > 0 ? YELLOW : GREEN;
+        if (s->health == HEALTH_DOWN && !(s->state == ROLE_PROMOTED && s->answers))
+                return RED;
+        return YELLOW;
+}
+
+static void show_primary(FILE *out, const struct status *s, usec_t now) {
+        char since[WHEN_MAX], ago[WHEN_MAX], took[SPAN_MAX];
+
+        (void) fprintf(out, "%s", s->primary);
+        if (s->checked == 0) {
+                (void) fprintf(out, ", first check under way");
+                return;
+        }
+        if (s->health_since > 0)
+                (void) fprintf(out, " %s since %s", health_level_name(s->health),
+                        show_when(since, s->health_since, now));
+        (void) fprintf(out, "; last check %s: ", show_ago(ago, s->checked, now));
+        if (s->failures > 0)
+                (void) fprintf(out, "%s (%u of %u failed)", s->reason, s->failures, s->fail_needed);
+        else
+                (void) fprintf(out, "%s, answered in %s", s->verdict, format_span(took, s->took));
+}
+
+static void show_sync(FILE *out, const struct status *s, usec_t now) {
+        char ago[WHEN_MAX], success[WHEN_MAX];
+
+        if (s->synced == 0) {
+                (void) fprintf(out, "none yet, since this daemon started");
+                return;
+        }
+        (void) fprintf(out, "%s: %s", show_ago(ago, s->synced, now), s->sync);
+        if (!s->sync_ok)
+                (void) fprintf(out, "; last good one %s", show_ago(success, s->sync_succeeded, now));
+}
+
+static void show_last(FILE *out, const struct status *s, usec_t now) {
+        char when[WHEN_MAX], span[SPAN_MAX];
+
+        if (s->promoted_at == 0) {
+                (void) fprintf(out,
+                        "no promotion since this daemon started (`openclaw-failover history` knows of earlier)");
+                return;
+        }
+        (void) fprintf(out, "promoted %s", show_when(when, s->promoted_at, now));
+        if (s->state != ROLE_STANDBY)
+                (void) fprintf(out, ", and still is");
+        else if (s->demoted_at > s->promoted_at)
+                (void) fprintf(out, " for %s", format_span(span, s->demoted_at - s->promoted_at));
+        if (s->blackout != USEC_INFINITY)
+                (void) fprintf(out, ", blackout %s at most", format_span(span, s->blackout));
+        if (*s->cause)
+                (void) fprintf(out, ": %s", s->cause);
+}
+
+void show_status(FILE *out, const struct status *s, usec_t now, bool colour, const char *end) {
+        char sentence[SENTENCE_MAX], next[SENTENCE_MAX];
+        size_t word;
+
+        status_sentence(s, sentence);
+        word = strcspn(sentence, ":");
+        (void) fprintf(out, "%s%.*s%s%s%s\n", colour ? colour_of(s) : "", (int) word, sentence,
+                colour ? PLAIN : "", sentence + word, end);
+        (void) fprintf(out, "  primary  ");
+        show_primary(out, s, now);
+        (void) fprintf(out, "%s\n  sync     ", end);
+        show_sync(out, s, now);
+        (void) fprintf(out, "%s\n  last     ", end);
+        show_last(out, s, now);
+        (void) fprintf(out, "%s\n  next     %s%s\n", end, status_next(s, now, next), end);
+        if (*s->learned)
+                (void) fprintf(out,
+                        "  learned  branch %s in the workspace here, which the primary has not merged yet%s\n",
+                        s->learned, end);
+}
