@@ -1,0 +1,246 @@
+/* The command `drill`; see client.h.
+ *
+ * The daemon does the drill; this begins it, and tells what the daemon tells of it. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "call.h"
+#include "client.h"
+#include "follow.h"
+#include "log.h"
+#include "report.h"
+
+#define EXIT_INTERRUPTED (128 + SIGINT)
+#define MARKS_MAX 12
+/* How long a daemon that is restarted is waited for. */
+#define PATIENCE (30 * USEC_PER_SEC)
+
+/* One line of the timeline. */
+struct mark {
+        usec_t at; /* since the beginning */
+        const char *what;
+};
+
+struct drill {
+        const struct names *names;
+        sd_event *event;
+        usec_t begun;              /* CLOCK_BOOTTIME */
+        bool known;                /* the daemon was seen … */
+        bool seen;                 /* … in the drill */
+        bool gone;                 /* it is not there just now … */
+        sd_event_source *patience; /* … for no longer than this */
+        usec_t synced;             /* as seen last */
+        struct mark marks[MARKS_MAX];
+        size_t n_marks;
+        enum { OPEN, PASSED, FAILED, REAL } result;
+        int exit;
+};
+
+static usec_t elapsed(const struct drill *d) {
+        return now_usec(CLOCK_BOOTTIME) - d->begun;
+}
+
+static void tell(const struct drill *d, const char *what) {
+        printf("%7.1f s  %s\n", (double) elapsed(d) / USEC_PER_SEC, what);
+        (void) fflush(stdout);
+}
+
+static void mark(struct drill *d, const char *what) {
+        if (d->n_marks < MARKS_MAX)
+                d->marks[d->n_marks++] = (struct mark){ .at = elapsed(d), .what = what };
+}
+
+static void end(struct drill *d, int code) {
+        d->exit = code;
+        (void) sd_event_exit(d->event, 0);
+}
+
+static void print_timeline(const struct drill *d) {
+        usec_t before = 0;
+
+        printf("\n");
+        for (size_t i = 0; i < d->n_marks; i++) {
+                char span[SPAN_MAX];
+
+                printf("  %-36s %8.1f s  (+ %s)\n", d->marks[i].what, (double) d->marks[i].at / USEC_PER_SEC,
+                        format_span(span, d->marks[i].at - before));
+                before = d->marks[i].at;
+        }
+}
+
+/* The drill is over, however it went. */
+static void sum_up(struct drill *d) {
+        static const struct {
+                int exit;
+                const char *words;
+        } results[] = {
+                [OPEN] = { EXIT_NOT_WELL,
+                        "The drill was ended before the gateway here answered: it proves nothing." },
+                [PASSED] = { EXIT_WELL, "The drill has passed." },
+                [FAILED] = { EXIT_NOT_WELL,
+                        "The drill has failed: a failover would fail. See `openclaw-failover doctor`." },
+                [REAL] = { EX_TEMPFAIL,
+                        "The primary went down: this is a failover now. See `openclaw-failover status`." },
+        };
+
+        print_timeline(d);
+        printf("\n%s\n", results[d->result].words);
+        end(d, results[d->result].exit);
+}
+
+/* What the events of report.h mean for a drill. */
+static void on_event(const char *event, const char *message, void *userdata) {
+        static const struct {
+                enum role_event event;
+                const char *mark;
+                int result;
+        } meanings[] = {
+                { EVENT_PROMOTING, "the gateway is started", OPEN },
+                { EVENT_PROMOTED, "the gateway answers", OPEN },
+                { EVENT_DRILL_ANSWERED, NULL, PASSED },
+                { EVENT_DRILL_FAILED, "the gateway does not start", FAILED },
+                { EVENT_DRILL_REAL, "the primary is down", REAL },
+                { EVENT_DEMOTING, "the gateway is stopped", OPEN },
+                { EVENT_DEMOTED, "back on standby", OPEN },
+        };
+        struct drill *d = userdata;
+
+        tell(d, message);
+        for (size_t i = 0; i < ELEMENTSOF(meanings); i++)
+                if (strcmp(event, report_event_name(meanings[i].event)) == 0) {
+                        if (meanings[i].mark)
+                                mark(d, meanings[i].mark);
+                        if (meanings[i].result != OPEN)
+                                d->result = meanings[i].result;
+                }
+}
+
+static bool in_drill(const struct status *s) {
+        return s->mode == MODE_DRILL || s->mode == MODE_DRILL_OVER;
+}
+
+/* A sync has no event of its own. */
+static void look_at_sync(struct drill *d, const struct status *s) {
+        char text[640];
+
+        if (d->known && s->synced != d->synced && s->state == ROLE_STANDBY) {
+                (void) snprintf(text, sizeof text, "Synced: %s.", s->sync);
+                tell(d, text);
+                mark(d, s->sync_ok ? "workspace and secrets are synced" : "the sync has failed");
+        }
+}
+
+static void on_changed(const struct status *s, void *userdata) {
+        struct drill *d = userdata;
+
+        if (d->gone)
+                tell(d, "The daemon is back.");
+        d->gone = false;
+        (void) sd_event_source_set_enabled(d->patience, SD_EVENT_OFF);
+        if (in_drill(s))
+                look_at_sync(d, s);
+        d->known = true;
+        d->synced = s->synced;
+        d->seen = d->seen || in_drill(s);
+        if (d->result == REAL || (d->seen && !in_drill(s)))
+                sum_up(d);
+}
+
+/* systemd starts it again, and it carries on with the drill. */
+static void on_gone(void *userdata) {
+        struct drill *d = userdata;
+
+        if (d->gone)
+                return;
+        tell(d, "The daemon is gone. Waiting for it to come back.");
+        d->gone = true;
+        (void) sd_event_source_set_time_relative(d->patience, PATIENCE);
+        (void) sd_event_source_set_enabled(d->patience, SD_EVENT_ONESHOT);
+}
+
+static int on_patience(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
+        struct drill *d = userdata;
+
+        end(d, call_nobody(d->names));
+        return 0;
+}
+
+static void on_failed(int error, void *userdata) {
+        struct drill *d = userdata;
+
+        if (error == -EBADMSG) {
+                end(d, call_other_version(d->names));
+                return;
+        }
+        log_error("Lost the system bus. The drill goes on: see `journalctl -u %s`.", d->names->unit);
+        end(d, EXIT_NOT_RUNNING);
+}
+
+static int on_signal(
+        sd_event_source *source _unused_, const struct signalfd_siginfo *si _unused_, void *userdata) {
+        struct drill *d = userdata;
+
+        printf("\nThe drill goes on without you, and ends by itself. To end it now: `openclaw-failover auto`. To see how it "
+               "goes: `openclaw-failover status --watch`.\n");
+        end(d, EXIT_INTERRUPTED);
+        return 0;
+}
+
+static int add_sources(struct drill *d) {
+        sigset_t set;
+        int r;
+
+        r = sd_event_add_time_relative(d->event, &d->patience, CLOCK_MONOTONIC, 0, 0, on_patience, d);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(d->patience, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+
+        (void) sigemptyset(&set);
+        (void) sigaddset(&set, SIGINT);
+        (void) sigaddset(&set, SIGTERM);
+        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+                return -errno;
+        r = sd_event_add_signal(d->event, NULL, SIGINT, on_signal, d);
+        return r < 0 ? r : sd_event_add_signal(d->event, NULL, SIGTERM, on_signal, d);
+}
+
+static int run(struct drill *d) {
+        static const struct follow_calls calls = { on_changed, on_event, on_gone, on_failed };
+        _cleanup_(follow_freep) struct follow *f = NULL;
+        int r;
+
+        r = sd_event_default(&d->event);
+        if (r >= 0)
+                r = follow_new(d->event, d->names, &calls, d, &f);
+        if (r < 0) {
+                log_error(
+                        "The system bus cannot be reached (%s), so no drill can be begun. See `systemctl status dbus`.",
+                        strerror(-r));
+                return EXIT_NOT_RUNNING;
+        }
+        /* Followed before it begins, so that nothing of it is missed. */
+        d->begun = now_usec(CLOCK_BOOTTIME);
+        r = call_command(follow_bus(f), d->names, COMMAND_DRILL, 0);
+        if (r != 0)
+                return r;
+        r = add_sources(d);
+        if (r >= 0)
+                r = sd_event_loop(d->event);
+        if (r < 0) {
+                log_error("Cannot follow the drill, which goes on: %s.", strerror(-r));
+                return EX_OSERR;
+        }
+        return d->exit;
+}
+
+int cmd_drill(const struct names *n) {
+        struct drill d = { .names = n };
+        int r = run(&d);
+
+        sd_event_source_disable_unref(d.patience);
+        sd_event_unref(d.event);
+        return r;
+}
