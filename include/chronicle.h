@@ -1,0 +1,73 @@
+/* What the journal remembers, put together: one entry after the other becomes a list of failovers.
+ *
+ * Pure: no journal, no clock. Entries may be missing at either end, since journals are rotated, and in between, since
+ * machines crash: what is not known stays unknown. */
+#pragma once
+
+#include <systemd/sd-id128.h>
+
+#include "role.h"
+#include "util.h"
+
+/* One journal entry of report.h. Spans are USEC_INFINITY where the entry does not say. */
+struct record {
+        usec_t time; /* CLOCK_REALTIME */
+        sd_id128_t boot;
+        enum role_event event;
+        const char *mode;   /* role_mode_name(); "" if it does not say */
+        const char *from;   /* role_state_name(); likewise */
+        const char *reason; /* likewise */
+        usec_t blackout, counting, syncing, booting, promoted;
+};
+
+enum failover_kind {
+        KIND_FAILOVER, /* the primary was down */
+        KIND_BY_HAND,
+        KIND_DRILL,
+        _FAILOVER_KIND_MAX,
+};
+
+enum failover_end {
+        END_OPEN,     /* it goes on */
+        END_FAILBACK, /* back on standby */
+        END_STOPPED,  /* somebody stopped the gateway */
+        END_REBOOT,   /* this machine was started anew, which ends it; when is not known */
+        END_UNKNOWN,  /* the next one began without an end of this one in the journal */
+        _FAILOVER_END_MAX,
+};
+
+struct failover {
+        enum failover_kind kind;
+        enum failover_end end;
+        sd_id128_t boot;
+        usec_t begun;     /* when promoting began; 0: unknown */
+        usec_t promoted;  /* when the gateway here answered; 0: it did not, or unknown */
+        usec_t ended;     /* 0: not, or unknown */
+        usec_t lasted;    /* how long it was promoted; USEC_INFINITY: unknown, or it goes on */
+        char reason[160]; /* "" where unknown */
+        usec_t blackout, counting, syncing, booting; /* USEC_INFINITY: unknown */
+        bool trouble;                                /* the gateway failed to start, was lost or hung */
+        bool handing_back;                           /* the gateway is being stopped for good */
+};
+
+struct chronicle {
+        struct failover *failovers;
+        size_t n;
+};
+
+/* Adds the next entry in the order of time. 0 or -ENOMEM. */
+int chronicle_add(struct chronicle *c, const struct record *r);
+/* There are no more. BOOT is the one that runs now. */
+void chronicle_close(struct chronicle *c, sd_id128_t boot);
+void chronicle_done(struct chronicle *c);
+
+/* Sums over the failovers proper, not those by hand, nor drills. */
+struct chronicle_sums {
+        size_t failovers;
+        usec_t promoted; /* all known times together; one that goes on counts up to NOW */
+        usec_t blackout; /* the median of those known; USEC_INFINITY: none is */
+};
+struct chronicle_sums chronicle_sums(const struct chronicle *c, usec_t now);
+
+const char *failover_kind_name(enum failover_kind k); /* "failover", "by hand", "drill" */
+const char *failover_end_name(enum failover_end e); /* "open", "failback", "stopped", "reboot", "unknown" */

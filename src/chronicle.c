@@ -1,0 +1,223 @@
+/* What the journal remembers, put together; see chronicle.h. */
+#include "chronicle.h"
+
+#include <errno.h>
+#include <string.h>
+
+static struct failover *last(struct chronicle *c) {
+        return c->n > 0 ? &c->failovers[c->n - 1] : NULL;
+}
+
+static struct failover *open_one(struct chronicle *c) {
+        struct failover *f = last(c);
+
+        return f && f->end == END_OPEN ? f : NULL;
+}
+
+static enum failover_kind kind_of(const struct record *r) {
+        if (strcmp(r->mode, role_mode_name(MODE_PINNED)) == 0)
+                return KIND_BY_HAND;
+        if (strcmp(r->mode, role_mode_name(MODE_DRILL)) == 0 ||
+                strcmp(r->mode, role_mode_name(MODE_DRILL_OVER)) == 0)
+                return KIND_DRILL;
+        return KIND_FAILOVER;
+}
+
+static struct failover *begin(struct chronicle *c, const struct record *r) {
+        struct failover *f;
+
+        if ((c->n & (c->n - 1)) == 0) { /* full, at every power of two */
+                f = reallocarray(c->failovers, c->n ? c->n * 2 : 1, sizeof *f);
+                if (!f)
+                        return NULL;
+                c->failovers = f;
+        }
+        f = &c->failovers[c->n++];
+        *f = (struct failover){
+                .kind = kind_of(r),
+                .boot = r->boot,
+                .lasted = USEC_INFINITY,
+                .blackout = USEC_INFINITY,
+                .counting = USEC_INFINITY,
+                .syncing = USEC_INFINITY,
+                .booting = USEC_INFINITY,
+        };
+        safe_text(f->reason, sizeof f->reason, r->reason);
+        return f;
+}
+
+static void end(struct failover *f, enum failover_end how, usec_t when) {
+        f->end = how;
+        f->ended = when;
+        if (when > 0 && f->promoted > 0 && when >= f->promoted)
+                f->lasted = when - f->promoted;
+}
+
+static int on_promoting(struct chronicle *c, const struct record *r) {
+        struct failover *f = open_one(c);
+
+        if (f && strcmp(r->from, role_state_name(ROLE_DEMOTING)) == 0) {
+                /* Stopped because it hung: it is the same failover still. */
+                if (!f->handing_back)
+                        return 0;
+                /* Wanted again on its way out. */
+                end(f, END_FAILBACK, r->time);
+        } else if (f)
+                end(f, END_UNKNOWN, 0);
+        f = begin(c, r);
+        if (!f)
+                return -ENOMEM;
+        f->begun = r->time;
+        return 0;
+}
+
+static int on_promoted(struct chronicle *c, const struct record *r) {
+        struct failover *f = open_one(c);
+
+        if (!f)
+                f = begin(c, r);
+        if (!f)
+                return -ENOMEM;
+        /* The first answer counts; later ones follow on trouble within the same failover. */
+        if (f->promoted > 0)
+                return 0;
+        f->promoted = r->time;
+        f->blackout = r->blackout;
+        f->counting = r->counting;
+        f->syncing = r->syncing;
+        f->booting = r->booting;
+        return 0;
+}
+
+static int on_demoted(struct chronicle *c, const struct record *r) {
+        struct failover *f = open_one(c);
+
+        if (!f)
+                f = begin(c, r);
+        if (!f)
+                return -ENOMEM;
+        end(f, END_FAILBACK, r->time);
+        if (r->promoted != USEC_INFINITY)
+                f->lasted = r->promoted;
+        if (f->promoted == 0 && f->begun == 0 && r->promoted < r->time)
+                f->promoted = r->time - r->promoted;
+        return 0;
+}
+
+/* Everything else says something only about the one that goes on. */
+static void on_other(struct failover *f, const struct record *r) {
+        switch (r->event) {
+        case EVENT_START_FAILED:
+        case EVENT_PORT_TAKEN:
+        case EVENT_DRILL_FAILED:
+        case EVENT_LOST:
+        case EVENT_HUNG:
+                f->trouble = true;
+                break;
+        case EVENT_DRILL_REAL:
+                f->kind = KIND_FAILOVER;
+                safe_text(f->reason, sizeof f->reason, r->reason);
+                break;
+        case EVENT_DEMOTING:
+                f->handing_back = true;
+                break;
+        case EVENT_HELD:
+                end(f, END_STOPPED, r->time);
+                break;
+        default:
+                break;
+        }
+}
+
+int chronicle_add(struct chronicle *c, const struct record *r) {
+        struct failover *f = open_one(c);
+
+        if (f && !sd_id128_equal(f->boot, r->boot)) {
+                end(f, END_REBOOT, 0);
+                f = NULL;
+        }
+        switch (r->event) {
+        case EVENT_PROMOTING:
+        case EVENT_ADOPTED:
+                return on_promoting(c, r);
+        case EVENT_PROMOTED:
+                return on_promoted(c, r);
+        case EVENT_DEMOTED:
+                return on_demoted(c, r);
+        default:
+                if (f)
+                        on_other(f, r);
+                return 0;
+        }
+}
+
+void chronicle_close(struct chronicle *c, sd_id128_t boot) {
+        struct failover *f = open_one(c);
+
+        if (f && !sd_id128_equal(f->boot, boot))
+                end(f, END_REBOOT, 0);
+}
+
+void chronicle_done(struct chronicle *c) {
+        free(c->failovers);
+        *c = (struct chronicle){};
+}
+
+static int compare(const void *a, const void *b) {
+        const usec_t *x = a, *y = b;
+
+        return *x < *y ? -1 : *x > *y;
+}
+
+static usec_t median(usec_t *spans, size_t n) {
+        if (n == 0)
+                return USEC_INFINITY;
+        qsort(spans, n, sizeof *spans, compare);
+        return n % 2 ? spans[n / 2] : spans[n / 2 - 1] + (spans[n / 2] - spans[n / 2 - 1]) / 2;
+}
+
+struct chronicle_sums chronicle_sums(const struct chronicle *c, usec_t now) {
+        _cleanup_free_ usec_t *blackouts = NULL;
+        struct chronicle_sums sums = { .blackout = USEC_INFINITY };
+        size_t n = 0;
+
+        blackouts = calloc(c->n + 1, sizeof *blackouts);
+        for (size_t i = 0; i < c->n; i++) {
+                const struct failover *f = &c->failovers[i];
+
+                if (f->kind != KIND_FAILOVER)
+                        continue;
+                sums.failovers++;
+                if (f->end == END_OPEN && f->promoted > 0 && now > f->promoted)
+                        sums.promoted += now - f->promoted;
+                else if (f->lasted != USEC_INFINITY)
+                        sums.promoted += f->lasted;
+                if (blackouts && f->blackout != USEC_INFINITY)
+                        blackouts[n++] = f->blackout;
+        }
+        if (blackouts)
+                sums.blackout = median(blackouts, n);
+        return sums;
+}
+
+const char *failover_kind_name(enum failover_kind k) {
+        static const char *const names[_FAILOVER_KIND_MAX] = {
+                [KIND_FAILOVER] = "failover",
+                [KIND_BY_HAND] = "by hand",
+                [KIND_DRILL] = "drill",
+        };
+
+        return names[k];
+}
+
+const char *failover_end_name(enum failover_end e) {
+        static const char *const names[_FAILOVER_END_MAX] = {
+                [END_OPEN] = "open",
+                [END_FAILBACK] = "failback",
+                [END_STOPPED] = "stopped",
+                [END_REBOOT] = "reboot",
+                [END_UNKNOWN] = "unknown",
+        };
+
+        return names[e];
+}

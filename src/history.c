@@ -1,0 +1,191 @@
+/* The command `history`; see history.h. Reads the journal with sd-journal(3).
+ *
+ * Anybody can log one of our MESSAGE_IDs: only entries of the daemon's own unit count, which journald itself vouches for
+ * (_SYSTEMD_UNIT, systemd.journal-fields(7)). */
+#include "history.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <sysexits.h>
+#include <systemd/sd-journal.h>
+
+#include "chronicle.h"
+#include "history_text.h"
+#include "log.h"
+#include "report.h"
+#include "since.h"
+
+DEFINE_CLEANUP(DIR *, closedir)
+
+static int add_matches(sd_journal *j, const struct names *n) {
+        char match[160];
+        int r;
+
+        (void) snprintf(match, sizeof match, "_SYSTEMD_UNIT=%s", n->unit);
+        r = sd_journal_add_match(j, match, 0);
+        for (int e = EVENT_NONE + 1; e < _EVENT_MAX && r >= 0; e++) {
+                (void) snprintf(
+                        match, sizeof match, "MESSAGE_ID=%s", report_message_id((enum role_event) e));
+                r = sd_journal_add_match(j, match, 0);
+        }
+        return r;
+}
+
+/* The value of FIELD in the entry at hand, or "". Made safe: a unit's journal may hold anything. */
+static char *field(sd_journal *j, const char *name, char *buf, size_t size) {
+        size_t length, prefix = strlen(name) + 1;
+        char raw[256] = "";
+        const void *data;
+
+        if (sd_journal_get_data(j, name, &data, &length) >= 0 && length > prefix)
+                (void) snprintf(
+                        raw, sizeof raw, "%.*s", (int) (length - prefix), (const char *) data + prefix);
+        return safe_text(buf, size, raw);
+}
+
+static usec_t span_field(sd_journal *j, const char *name) {
+        unsigned long long span;
+        char text[32], *end;
+
+        (void) field(j, name, text, sizeof text);
+        errno = 0;
+        span = strtoull(text, &end, 10);
+        return errno || end == text || *end || *text == '-' ? USEC_INFINITY : span;
+}
+
+static enum role_event event_of(sd_journal *j) {
+        char id[40];
+
+        (void) field(j, "MESSAGE_ID", id, sizeof id);
+        for (int e = EVENT_NONE + 1; e < _EVENT_MAX; e++)
+                if (strcmp(id, report_message_id((enum role_event) e)) == 0)
+                        return (enum role_event) e;
+        return EVENT_NONE;
+}
+
+static int add_entry(sd_journal *j, struct chronicle *c) {
+        char mode[16], from[16], reason[160];
+        struct record r = {
+                .event = event_of(j),
+                .mode = field(j, "FAILOVER_MODE", mode, sizeof mode),
+                .from = field(j, "FAILOVER_FROM", from, sizeof from),
+                .reason = field(j, "FAILOVER_REASON", reason, sizeof reason),
+                .blackout = span_field(j, "FAILOVER_BLACKOUT_USEC"),
+                .counting = span_field(j, "FAILOVER_COUNTING_USEC"),
+                .syncing = span_field(j, "FAILOVER_SYNC_USEC"),
+                .booting = span_field(j, "FAILOVER_BOOT_USEC"),
+                .promoted = span_field(j, "FAILOVER_PROMOTED_USEC"),
+        };
+        uint64_t monotonic;
+        int k;
+
+        k = sd_journal_get_realtime_usec(j, &r.time);
+        if (k >= 0)
+                k = sd_journal_get_monotonic_usec(j, &monotonic, &r.boot);
+        /* An entry that a crash has left half written is as good as none. */
+        return k < 0 ? 0 : chronicle_add(c, &r);
+}
+
+static int read_journal(const struct names *n, usec_t since, struct chronicle *c) {
+        _cleanup_(sd_journal_closep) sd_journal *j = NULL;
+        sd_id128_t boot = SD_ID128_NULL;
+        int r;
+
+        r = sd_journal_open(&j, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
+        if (r >= 0)
+                r = add_matches(j, n);
+        if (r >= 0)
+                r = since > 0 ? sd_journal_seek_realtime_usec(j, since) : sd_journal_seek_head(j);
+        while (r >= 0 && (r = sd_journal_next(j)) > 0)
+                r = add_entry(j, c);
+        (void) sd_id128_get_boot(&boot);
+        chronicle_close(c, boot);
+        return r;
+}
+
+/* sd_journal_open(3) succeeds without a single file that may be read, so those are looked at: -EACCES if there are some
+ * and none may be read, -ENOENT if there are none. */
+static int look_in(const char *dir, const char *machine, bool *found) {
+        _cleanup_free_ char *path = NULL;
+        _cleanup_(closedirp) DIR *d = NULL;
+        const struct dirent *e;
+
+        if (asprintf(&path, "%s/%s", dir, machine) < 0)
+                return -ENOMEM;
+        d = opendir(path);
+        if (!d && errno == EACCES)
+                *found = true;
+        if (!d)
+                return -errno;
+        while ((e = readdir(d))) {
+                if (strncmp(e->d_name, "system", strlen("system")) != 0)
+                        continue;
+                *found = true;
+                if (faccessat(dirfd(d), e->d_name, R_OK, 0) == 0)
+                        return 0;
+        }
+        return -EACCES;
+}
+
+static int may_read(void) {
+        char machine[SD_ID128_STRING_MAX];
+        bool found = false;
+        sd_id128_t id;
+        int r;
+
+        r = sd_id128_get_machine(&id);
+        if (r < 0)
+                return r;
+        (void) sd_id128_to_string(id, machine);
+        if (look_in("/var/log/journal", machine, &found) == 0 ||
+                look_in("/run/log/journal", machine, &found) == 0)
+                return 0;
+        return found ? -EACCES : -ENOENT;
+}
+
+static int explain(int r) {
+        if (r == -EACCES)
+                log_error(
+                        "You may not read the journal. Be root (sudo), or in the group systemd-journal: `usermod -aG "
+                        "systemd-journal NAME`, then log in anew.");
+        else if (r == -ENOENT)
+                log_error("No journal is kept on this machine. See `systemctl status systemd-journald`.");
+        else
+                log_error("The journal cannot be read: %s.", strerror(-r));
+        return r == -EACCES ? EX_NOPERM : EX_UNAVAILABLE;
+}
+
+static int print(const struct names *n, const struct chronicle *c, usec_t since, bool json) {
+        _cleanup_free_ char *text = NULL;
+        usec_t now = now_usec(CLOCK_REALTIME);
+
+        if (!json)
+                history_table(stdout, c, since, now);
+        else {
+                text = history_json(c, n->instance, since, now);
+                if (!text)
+                        return EX_OSERR;
+                (void) puts(text);
+        }
+        return fflush(stdout) != 0 ? EX_IOERR : EX_OK;
+}
+
+int cmd_history(const struct names *n, const char *since_text, bool json) {
+        struct chronicle c = {};
+        usec_t since = 0;
+        char safe[64];
+        int r;
+
+        if (since_text && since_parse(since_text, now_usec(CLOCK_REALTIME), &since) < 0) {
+                log_error("'%s' is no time. Allowed are such as: " SINCE_HELP ".",
+                        safe_text(safe, sizeof safe, since_text));
+                return EX_USAGE;
+        }
+        r = may_read();
+        if (r >= 0)
+                r = read_journal(n, since, &c);
+        r = r < 0 ? explain(r) : print(n, &c, since, json);
+        chronicle_done(&c);
+        return r;
+}

@@ -1,0 +1,345 @@
+/* What the journal remembers becomes a list of failovers, a table and JSON. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "chronicle.h"
+#include "history_text.h"
+#include "report.h"
+
+#define S USEC_PER_SEC
+#define BEGIN (UINT64_C(1795266187) * S) /* 2026-11-21 13:03:07 UTC */
+
+static const sd_id128_t boot = { .bytes = { 1 } }, next_boot = { .bytes = { 2 } };
+
+/* An entry at AT s after BEGIN that says nothing but what it is. */
+static struct record record(unsigned at, enum role_event event) {
+        return (struct record){
+                .time = BEGIN + at * S,
+                .boot = boot,
+                .event = event,
+                .mode = "auto",
+                .from = "standby",
+                .reason = "connection refused",
+                .blackout = USEC_INFINITY,
+                .counting = USEC_INFINITY,
+                .syncing = USEC_INFINITY,
+                .booting = USEC_INFINITY,
+                .promoted = USEC_INFINITY,
+        };
+}
+
+static void add(struct chronicle *c, struct record r) {
+        assert_int_equal(chronicle_add(c, &r), 0);
+}
+
+static void add_plain(struct chronicle *c, unsigned at, enum role_event event) {
+        add(c, record(at, event));
+}
+
+static struct record promoted(unsigned at, usec_t blackout) {
+        struct record r = record(at, EVENT_PROMOTED);
+
+        r.from = "starting";
+        r.blackout = blackout;
+        r.counting = 30 * S;
+        r.syncing = 2 * S;
+        r.booting = 9 * S;
+        return r;
+}
+
+static struct record demoted(unsigned at, usec_t span) {
+        struct record r = record(at, EVENT_DEMOTED);
+
+        r.from = "demoting";
+        r.promoted = span;
+        return r;
+}
+
+static struct record with_mode(struct record r, const char *mode) {
+        r.mode = mode;
+        return r;
+}
+
+static struct record with_from(struct record r, const char *from) {
+        r.from = from;
+        return r;
+}
+
+/* A whole failover that begins at AT and takes BLACKOUT. */
+static void add_failover(struct chronicle *c, unsigned at, usec_t blackout) {
+        add_plain(c, at, EVENT_PROMOTING);
+        add(c, promoted(at + 11, blackout));
+        add_plain(c, at + 100, EVENT_DEMOTING);
+        add(c, demoted(at + 111, 100 * S));
+}
+
+static void test_whole(void **state _unused_) {
+        struct chronicle c = {};
+
+        add_failover(&c, 0, 41 * S);
+        chronicle_close(&c, boot);
+        assert_int_equal(c.n, 1);
+        assert_int_equal(c.failovers[0].kind, KIND_FAILOVER);
+        assert_int_equal(c.failovers[0].end, END_FAILBACK);
+        assert_int_equal(c.failovers[0].begun, BEGIN);
+        assert_int_equal(c.failovers[0].promoted, BEGIN + 11 * S);
+        assert_int_equal(c.failovers[0].ended, BEGIN + 111 * S);
+        assert_int_equal(c.failovers[0].lasted, 100 * S);
+        assert_int_equal(c.failovers[0].blackout, 41 * S);
+        assert_int_equal(c.failovers[0].booting, 9 * S);
+        assert_string_equal(c.failovers[0].reason, "connection refused");
+        assert_false(c.failovers[0].trouble);
+        chronicle_done(&c);
+}
+
+static void test_open(void **state _unused_) {
+        struct chronicle c = {};
+
+        add_plain(&c, 0, EVENT_PROMOTING);
+        add(&c, promoted(11, 41 * S));
+        chronicle_close(&c, boot);
+        assert_int_equal(c.failovers[0].end, END_OPEN);
+        assert_int_equal(chronicle_sums(&c, BEGIN + 71 * S).promoted, 60 * S);
+        chronicle_done(&c);
+
+        add_plain(&c, 0, EVENT_PROMOTING);
+        add(&c, promoted(11, 41 * S));
+        chronicle_close(&c, next_boot);
+        assert_int_equal(c.failovers[0].end, END_REBOOT);
+        assert_int_equal(c.failovers[0].lasted, USEC_INFINITY);
+        chronicle_done(&c);
+}
+
+/* A journal that was rotated begins in the middle. */
+static void test_begins_in_the_middle(void **state _unused_) {
+        struct chronicle c = {};
+
+        add(&c, promoted(11, 41 * S));
+        add(&c, demoted(111, 100 * S));
+        add(&c, demoted(500, USEC_INFINITY));
+        add(&c, demoted(1000, 100 * S));
+        add_plain(&c, 1001, EVENT_DEMOTING);
+        add_plain(&c, 1002, EVENT_LOST);
+        chronicle_close(&c, boot);
+        assert_int_equal(c.n, 3);
+        assert_int_equal(c.failovers[0].begun, 0);
+        assert_int_equal(c.failovers[0].blackout, 41 * S);
+        assert_int_equal(c.failovers[1].promoted, 0);
+        assert_int_equal(c.failovers[1].lasted, USEC_INFINITY);
+        assert_int_equal(c.failovers[1].ended, BEGIN + 500 * S);
+        assert_int_equal(c.failovers[2].promoted, BEGIN + 900 * S);
+        chronicle_done(&c);
+}
+
+static void test_gaps(void **state _unused_) {
+        struct chronicle c = {};
+        struct record r;
+
+        /* The end is missing, within a boot and over one. */
+        add_plain(&c, 0, EVENT_PROMOTING);
+        add_failover(&c, 1000, 41 * S);
+        add_plain(&c, 2000, EVENT_PROMOTING);
+        r = record(3000, EVENT_PROMOTING);
+        r.boot = next_boot;
+        add(&c, r);
+        chronicle_close(&c, next_boot);
+        assert_int_equal(c.n, 4);
+        assert_int_equal(c.failovers[0].end, END_UNKNOWN);
+        assert_int_equal(c.failovers[1].end, END_FAILBACK);
+        assert_int_equal(c.failovers[2].end, END_REBOOT);
+        assert_int_equal(c.failovers[3].end, END_OPEN);
+        chronicle_done(&c);
+}
+
+/* Trouble in between does not make two of one. */
+static void test_trouble(void **state _unused_) {
+        struct chronicle c = {};
+
+        add_plain(&c, 0, EVENT_PROMOTING);
+        add_plain(&c, 5, EVENT_START_FAILED);
+        add(&c, promoted(20, 50 * S));
+        add_plain(&c, 30, EVENT_SILENT);
+        add_plain(&c, 60, EVENT_HUNG);
+        add(&c, with_from(record(61, EVENT_PROMOTING), "demoting"));
+        add(&c, promoted(70, 10 * S));
+        add_plain(&c, 80, EVENT_LOST);
+        add(&c, promoted(90, 10 * S));
+        add_plain(&c, 100, EVENT_DEMOTING);
+        add(&c, demoted(110, 90 * S));
+        chronicle_close(&c, boot);
+        assert_int_equal(c.n, 1);
+        assert_true(c.failovers[0].trouble);
+        assert_int_equal(c.failovers[0].blackout, 50 * S);
+        assert_int_equal(c.failovers[0].lasted, 90 * S);
+        chronicle_done(&c);
+}
+
+/* The primary goes down again on the way back. */
+static void test_wanted_again(void **state _unused_) {
+        struct chronicle c = {};
+
+        add_plain(&c, 0, EVENT_PROMOTING);
+        add(&c, promoted(11, 41 * S));
+        add_plain(&c, 100, EVENT_DEMOTING);
+        add(&c, with_from(record(110, EVENT_PROMOTING), "demoting"));
+        add(&c, promoted(120, 15 * S));
+        chronicle_close(&c, boot);
+        assert_int_equal(c.n, 2);
+        assert_int_equal(c.failovers[0].end, END_FAILBACK);
+        assert_int_equal(c.failovers[0].lasted, 99 * S);
+        assert_int_equal(c.failovers[1].blackout, 15 * S);
+        chronicle_done(&c);
+}
+
+static void test_kinds(void **state _unused_) {
+        struct chronicle c = {};
+
+        add(&c, with_mode(record(0, EVENT_PROMOTING), "pinned"));
+        add(&c, with_mode(promoted(5, USEC_INFINITY), "pinned"));
+        add(&c, with_mode(demoted(10, 5 * S), "held"));
+        add(&c, with_mode(record(20, EVENT_PROMOTING), "drill"));
+        add(&c, with_mode(promoted(25, USEC_INFINITY), "drill"));
+        add(&c, with_mode(demoted(30, 5 * S), "drill-over"));
+        add(&c, with_mode(record(40, EVENT_PROMOTING), "drill"));
+        add_plain(&c, 41, EVENT_DRILL_REAL);
+        add(&c, promoted(45, USEC_INFINITY));
+        add_plain(&c, 50, EVENT_HELD);
+        chronicle_close(&c, boot);
+        assert_int_equal(c.n, 3);
+        assert_int_equal(c.failovers[0].kind, KIND_BY_HAND);
+        assert_int_equal(c.failovers[1].kind, KIND_DRILL);
+        assert_int_equal(c.failovers[2].kind, KIND_FAILOVER);
+        assert_int_equal(c.failovers[2].end, END_STOPPED);
+        assert_int_equal(c.failovers[2].lasted, 5 * S);
+        assert_int_equal(chronicle_sums(&c, BEGIN).failovers, 1);
+        assert_int_equal(chronicle_sums(&c, BEGIN).promoted, 5 * S);
+        chronicle_done(&c);
+}
+
+static void test_median(void **state _unused_) {
+        static const usec_t blackouts[] = { 50 * S, 10 * S, USEC_INFINITY, 40 * S, 20 * S };
+        struct chronicle c = {};
+
+        assert_int_equal(chronicle_sums(&c, BEGIN).blackout, USEC_INFINITY);
+        for (unsigned i = 0; i < ELEMENTSOF(blackouts); i++) {
+                add_failover(&c, 1000 * i, blackouts[i]);
+                if (i == 1)
+                        assert_int_equal(chronicle_sums(&c, BEGIN).blackout, 30 * S);
+                if (i == 3)
+                        assert_int_equal(chronicle_sums(&c, BEGIN).blackout, 40 * S);
+        }
+        assert_int_equal(chronicle_sums(&c, BEGIN).blackout, 30 * S);
+        assert_int_equal(chronicle_sums(&c, BEGIN).promoted, 500 * S);
+        chronicle_done(&c);
+}
+
+/* Each event at any place: nothing is believed of the order, nothing breaks. */
+static void test_any_order(void **state _unused_) {
+        struct chronicle c = {};
+
+        for (int a = EVENT_NONE + 1; a < _EVENT_MAX; a++)
+                for (int b = EVENT_NONE + 1; b < _EVENT_MAX; b++) {
+                        struct record r = record(5, (enum role_event) b);
+
+                        r.boot = (a + b) % 3 ? boot : next_boot;
+                        r.mode = r.from = r.reason = "";
+                        add_plain(&c, 7, (enum role_event) a); /* times may go back */
+                        add(&c, r);
+                }
+        chronicle_close(&c, boot);
+        (void) chronicle_sums(&c, 0);
+        chronicle_done(&c);
+}
+
+static void test_table(void **state _unused_) {
+        static const char *const lines[] = {
+                "WHEN                 WHY                               BLACKOUT    = COUNTING  + SYNC      + START     PROMOTED FOR\n",
+                "2026-11-21 13:03:07  connection refused                41.0 s      30.0 s      2.0 s       9.0 s       1 min 40 s\n",
+                "2026-11-21 13:19:47  drill                             -           -           -           -           never: it did not answer (with trouble)\n",
+                "2026-11-21 13:36:27  connection refused                15.0 s      30.0 s      2.0 s       9.0 s       1 min 0 s, and still is\n",
+                "\n2 failovers since 2026-11-20 13:03:07 (and 1 by hand or as a drill), promoted for 2 min 40 s in all, median "
+                "blackout 28.0 s.\n",
+        };
+        struct chronicle c = {};
+        char *text = NULL;
+        const char *at;
+        size_t size;
+        FILE *out;
+
+        add_failover(&c, 0, 41 * S);
+        add(&c, with_mode(record(1000, EVENT_PROMOTING), "drill"));
+        add(&c, with_mode(record(1001, EVENT_DRILL_FAILED), "drill-over"));
+        add(&c, with_mode(demoted(1002, USEC_INFINITY), "drill-over"));
+        add_plain(&c, 2000, EVENT_PROMOTING);
+        add(&c, promoted(2011, 15 * S));
+        chronicle_close(&c, boot);
+        out = open_memstream(&text, &size);
+        history_table(out, &c, BEGIN - USEC_PER_DAY, BEGIN + 2071 * S);
+        (void) fclose(out);
+        at = text;
+        for (size_t i = 0; i < ELEMENTSOF(lines); i++) {
+                if (strncmp(at, lines[i], strlen(lines[i])) != 0)
+                        fail_msg("not\n%sbut\n%s", lines[i], at);
+                at += strlen(lines[i]);
+        }
+        assert_string_equal(at, "");
+        free(text);
+        chronicle_done(&c);
+}
+
+static void test_json(void **state _unused_) {
+        struct chronicle c = {};
+        const char *kind, *began, *end, *reason;
+        double blackout, median;
+        char *text;
+        json_t *j, *ended, *since;
+        int count;
+
+        add_plain(&c, 0, EVENT_PROMOTING);
+        add(&c, promoted(11, 41200 * USEC_PER_MSEC));
+        chronicle_close(&c, boot);
+        text = history_json(&c, "", 0, BEGIN);
+        j = json_loads(text, 0, NULL);
+        assert_int_equal(json_unpack(j, "{s:i, s:o, s:F, s:[{s:s, s:s, s:s, s:s, s:o, s:F}]}", "count",
+                                 &count, "since", &since, "median_blackout_seconds", &median, "failovers",
+                                 "kind", &kind, "began", &began, "end", &end, "reason", &reason, "ended",
+                                 &ended, "blackout_seconds", &blackout),
+                0);
+        assert_int_equal(count, 1);
+        assert_string_equal(kind, "failover");
+        assert_string_equal(began, "2026-11-21T13:03:07.000000Z");
+        assert_string_equal(end, "open");
+        assert_string_equal(reason, "connection refused");
+        assert_true(json_is_null(ended));
+        assert_true(json_is_null(since));
+        assert_float_equal(blackout, 41.2, 1e-9);
+        assert_float_equal(median, 41.2, 1e-9);
+        json_decref(j);
+        free(text);
+        chronicle_done(&c);
+}
+
+int main(void) {
+        static const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_whole),
+                cmocka_unit_test(test_open),
+                cmocka_unit_test(test_begins_in_the_middle),
+                cmocka_unit_test(test_gaps),
+                cmocka_unit_test(test_trouble),
+                cmocka_unit_test(test_wanted_again),
+                cmocka_unit_test(test_kinds),
+                cmocka_unit_test(test_median),
+                cmocka_unit_test(test_any_order),
+                cmocka_unit_test(test_table),
+                cmocka_unit_test(test_json),
+        };
+
+        (void) setenv("TZ", "UTC", 1);
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
