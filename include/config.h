@@ -97,6 +97,9 @@ struct config {
  * be a secret. */
 typedef void (*config_error_t)(const char *path, unsigned line, const char *what, void *userdata);
 
+/* One that logs it. */
+void config_log_error(const char *path, unsigned line, const char *what, void *userdata);
+
 /* Reads PATH. Every error is passed to ERROR, not the first alone; if there was one, -EINVAL and *RET
  * untouched. Also a negative errno if the file cannot be read (reported through ERROR too), -ENOMEM. */
 int config_load(const char *path, config_error_t error, void *userdata, struct config **ret);

@@ -69,13 +69,6 @@ static bool is_on(const struct alert_config *a) {
 
 /* --- alert-test ------------------------------------------------------------------------------------------- */
 
-static void on_config_error(const char *path, unsigned line, const char *what, void *userdata _unused_) {
-        if (line > 0)
-                log_error("%s:%u: %s", path, line, what);
-        else
-                log_error("%s: %s", path, what);
-}
-
 int cmd_alert_test(const struct names *names) {
         _cleanup_(config_freep) struct config *c = NULL;
         struct alert_message m = {
@@ -89,7 +82,7 @@ int cmd_alert_test(const struct names *names) {
         char words[768];
         int r;
 
-        r = config_load(names->config, on_config_error, NULL, &c);
+        r = config_load(names->config, config_log_error, NULL, &c);
         if (r < 0)
                 return EX_CONFIG;
         if (!is_on(&c->alert)) {

@@ -13,6 +13,7 @@
 #include <strings.h>
 
 #include "hint.h"
+#include "log.h"
 #include "valid.h"
 
 #define FILE_MAX ((size_t) 64 * 1024)
@@ -687,6 +688,13 @@ int config_load(const char *path, config_error_t error, void *userdata, struct c
         if (r < 0)
                 return r;
         return config_parse(path, text, error, userdata, ret);
+}
+
+void config_log_error(const char *path, unsigned line, const char *what, void *userdata _unused_) {
+        if (line > 0)
+                log_error("%s:%u: %s", path, line, what);
+        else
+                log_error("%s: %s", path, what);
 }
 
 /* --- and back ------------------------------------------------------------------------------------------ */

@@ -11,12 +11,16 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
+#include "alert.h"
+#include "bus.h"
 #include "config.h"
 #include "connection.h"
 #include "episode.h"
+#include "heartbeat.h"
 #include "http.h"
 #include "log.h"
 #include "memory.h"
+#include "metrics.h"
 #include "port.h"
 #include "report.h"
 #include "selfcheck.h"
@@ -42,6 +46,10 @@ struct daemon {
         struct http *http;
         struct watch *watch;
         struct selfcheck *selfcheck;
+        struct bus *bus;
+        struct alert *alert;
+        struct heartbeat *heartbeat;
+        struct metrics *metrics;
 
         struct role role;
         struct role_rules rules;
@@ -50,6 +58,7 @@ struct daemon {
         enum mode saved_mode; /* likewise */
         usec_t saved_pause;
 
+        usec_t last_check;       /* of the primary */
         enum health_level level; /* as it was seen last */
         usec_t level_since;
         struct episode episode;
@@ -137,17 +146,16 @@ static void tell(struct daemon *d, enum role_event event, enum role_state from) 
         if (event == EVENT_PORT_TAKEN || event == EVENT_LEFT_OVER)
                 s.holder = port_holder(s.port, holder, sizeof holder);
         report_send(d->names, event, &s, report_say(event, &s, message));
+        alert_event(d->alert, event, &s, message);
+        bus_event(d->bus, event, message);
 }
 
-/* STATUS= and whatever else shows the state. */
-static void show(struct daemon *d) {
+static void show_to_systemd(struct daemon *d, const struct status *s) {
         char text[SENTENCE_MAX];
-        struct status s;
         bool steady, same_state;
 
-        daemon_status(d, &s);
-        status_sentence(&s, text);
-        steady = s.failures == 0 && s.health == HEALTH_UP;
+        status_sentence(s, text);
+        steady = s->failures == 0 && s->health == HEALTH_UP;
         same_state = strncmp(text, d->status_text, strcspn(text, ":")) == 0;
         if (strcmp(text, d->status_text) == 0 ||
                 (steady && d->status_steady && same_state && now() - d->status_told < STATUS_INTERVAL))
@@ -156,6 +164,18 @@ static void show(struct daemon *d) {
         (void) sd_notifyf(false, "STATUS=%s", text);
         (void) snprintf(d->status_text, sizeof d->status_text, "%s", text);
         d->status_told = now();
+}
+
+/* To everybody who looks at levels; each of them knows what is new to it. */
+static void show(struct daemon *d) {
+        struct status s;
+
+        daemon_status(d, &s);
+        show_to_systemd(d, &s);
+        bus_changed(d->bus);
+        alert_look(d->alert, &s);
+        heartbeat_set(d->heartbeat, status_is_well(&s));
+        metrics_write(d->metrics, &s);
 }
 
 /* Remembering. */
@@ -337,11 +357,15 @@ static int on_look_timer(sd_event_source *s _unused_, uint64_t usec _unused_, vo
 
 static void on_watch(struct watch *w, void *userdata) {
         struct daemon *d = userdata;
+        struct watch_view v = watch_view(w);
 
         if (watch_level(w) != d->level) {
                 d->level = watch_level(w);
                 d->level_since = now();
         }
+        if (v.health->last_check != d->last_check)
+                metrics_check(d->metrics, v.check);
+        d->last_check = v.health->last_check;
         look(d);
 }
 
@@ -385,13 +409,6 @@ static void on_sync(struct syncer *s _unused_, bool ended, void *userdata) {
 }
 
 /* Configuration. */
-
-static void on_config_error(const char *path, unsigned line, const char *what, void *userdata _unused_) {
-        if (line > 0)
-                log_error("%s:%u: %s", path, line, what);
-        else
-                log_error("%s: %s", path, what);
-}
 
 static void set_rules(struct daemon *d) {
         const struct config *c = d->config;
@@ -453,6 +470,9 @@ static int use_config(struct daemon *d, struct config *c) {
         d->watch = TAKE(watch);
         selfcheck_free(d->selfcheck);
         d->selfcheck = TAKE(selfcheck);
+        alert_configure(d->alert, c);
+        heartbeat_configure(d->heartbeat, c);
+        metrics_configure(d->metrics, c);
         config_free(d->config);
         d->config = c;
         set_rules(d);
@@ -463,7 +483,7 @@ static void reload(struct daemon *d) {
         _cleanup_(config_freep) struct config *c = NULL;
         int r;
 
-        r = config_load(d->names->config, on_config_error, NULL, &c);
+        r = config_load(d->names->config, config_log_error, NULL, &c);
         if (r >= 0) {
                 keep_gateway(d, c);
                 r = use_config(d, c);
@@ -558,6 +578,10 @@ const char *daemon_command(struct daemon *d, enum role_command command, usec_t u
 static struct daemon *daemon_free(struct daemon *d) {
         if (!d)
                 return NULL;
+        metrics_free(d->metrics);
+        heartbeat_free(d->heartbeat);
+        alert_free(d->alert);
+        bus_free(d->bus);
         watch_free(d->watch);
         selfcheck_free(d->selfcheck);
         syncer_free(d->syncer);
@@ -622,6 +646,14 @@ static int daemon_new(const struct names *names, struct config *c, struct daemon
         if (r >= 0)
                 r = syncer_new(d->units, names, on_sync, d, &d->syncer);
         if (r >= 0)
+                r = bus_new(d->connection, names, d, &d->bus);
+        if (r >= 0)
+                r = alert_new(d->http, names, c, &d->alert);
+        if (r >= 0)
+                r = heartbeat_new(d->http, c, &d->heartbeat);
+        if (r >= 0)
+                r = metrics_new(names, c, &d->metrics);
+        if (r >= 0)
                 r = use_config(d, c);
         if (r < 0)
                 return r;
@@ -635,7 +667,7 @@ int cmd_run(const struct names *names) {
         _cleanup_(config_freep) struct config *c = NULL;
         int r;
 
-        r = config_load(names->config, on_config_error, NULL, &c);
+        r = config_load(names->config, config_log_error, NULL, &c);
         if (r < 0)
                 return r == -ENOMEM ? EX_OSERR : EX_CONFIG;
         r = daemon_new(names, c, &d);

@@ -5,9 +5,13 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "client.h"
+#include "cmd_alert.h"
 #include "cmd_config.h"
 #include "daemon.h"
+#include "doctor.h"
 #include "hint.h"
+#include "history.h"
 #include "log.h"
 #include "names.h"
 
@@ -18,6 +22,9 @@ struct arguments {
         char **words;
         bool check;
         bool keys;
+        bool json;
+        bool watch;
+        const char *since;
 };
 
 static int run(const struct arguments *a) {
@@ -28,7 +35,53 @@ static int config(const struct arguments *a) {
         return cmd_config(a->names, a->check ? CONFIG_CHECK : a->keys ? CONFIG_KEYS : CONFIG_EFFECTIVE);
 }
 
-enum { OPT_CHECK = 0x100, OPT_KEYS };
+static int status(const struct arguments *a) {
+        return cmd_status(a->names, a->json, a->watch);
+}
+
+static int promote(const struct arguments *a) {
+        return cmd_command(a->names, COMMAND_PROMOTE);
+}
+
+static int demote(const struct arguments *a) {
+        return cmd_command(a->names, COMMAND_DEMOTE);
+}
+
+static int automatic(const struct arguments *a) {
+        return cmd_command(a->names, COMMAND_AUTO);
+}
+
+static int resume(const struct arguments *a) {
+        return cmd_command(a->names, COMMAND_RESUME);
+}
+
+static int pause_(const struct arguments *a) {
+        return cmd_pause(a->names, a->n > 0 ? a->words[0] : NULL);
+}
+
+static int drill(const struct arguments *a) {
+        return cmd_drill(a->names);
+}
+
+static int history(const struct arguments *a) {
+        return cmd_history(a->names, a->since, a->json);
+}
+
+static int doctor(const struct arguments *a) {
+        return cmd_doctor(a->names);
+}
+
+static int alert_test(const struct arguments *a) {
+        return cmd_alert_test(a->names);
+}
+
+static int alert_failed(const struct arguments *a) {
+        const char *unit = getenv("MONITOR_UNIT"); /* systemd.exec(5) */
+
+        return cmd_alert_failed(a->names, unit ? unit : a->names->unit);
+}
+
+enum { OPT_CHECK = 0x100, OPT_KEYS, OPT_JSON, OPT_WATCH, OPT_SINCE };
 
 static const struct option options[] = {
         { "help", no_argument, NULL, 'h' },
@@ -36,6 +89,9 @@ static const struct option options[] = {
         { "instance", required_argument, NULL, 'i' },
         { "check", no_argument, NULL, OPT_CHECK },
         { "keys", no_argument, NULL, OPT_KEYS },
+        { "json", no_argument, NULL, OPT_JSON },
+        { "watch", no_argument, NULL, OPT_WATCH },
+        { "since", required_argument, NULL, OPT_SINCE },
         {},
 };
 
@@ -47,10 +103,26 @@ static const struct command {
         const int *options; /* those of its own, ended by 0; NULL: none */
         int (*call)(const struct arguments *a);
 } commands[] = {
-        { "run", "", "watch the primary, and take over when it is down (what the service does)", 0, NULL,
-                run },
-        { "config", "[--check | --keys]", "print the effective configuration, or what is wrong with it", 0,
+        { "status", "[--json] [--watch]", "what is going on, and what happens next", 0,
+                (const int[]){ OPT_JSON, OPT_WATCH, 0 }, status },
+        { "doctor", "", "everything that would fail tonight, found today", 0, NULL, doctor },
+        { "history", "[--since TIME] [--json]", "every failover that the journal remembers", 0,
+                (const int[]){ OPT_SINCE, OPT_JSON, 0 }, history },
+        { "drill", "", "promote, wait for the gateway's answer, demote; the primary is not touched", 0, NULL,
+                drill },
+        { "promote", "", "start the gateway here and keep it, whatever the primary does", 0, NULL, promote },
+        { "demote", "", "stop the gateway here, and stay on standby until the primary has been up", 0, NULL,
+                demote },
+        { "auto", "", "follow the primary again", 0, NULL, automatic },
+        { "pause", "[TIME]", "neither promote nor demote for TIME (30m; infinity), an hour if not given", 1,
+                NULL, pause_ },
+        { "resume", "", "end the pause", 0, NULL, resume },
+        { "config", "[--check | --keys]", "the effective configuration, or what is wrong with it", 0,
                 (const int[]){ OPT_CHECK, OPT_KEYS, 0 }, config },
+        { "alert-test", "", "send a test alert", 0, NULL, alert_test },
+        { "run", "", "the daemon: what openclaw-failover.service runs", 0, NULL, run },
+        { "alert-failed", "", "tell that the daemon has failed: what openclaw-failover-alert.service runs",
+                0, NULL, alert_failed },
 };
 
 static int help(void) {
@@ -67,6 +139,11 @@ static int help(void) {
                "  -h, --help                 this text\n"
                "      --version              the version\n\n"
                "Manual: openclaw-failover(8), openclaw-failover.ini(5)\n");
+        return ferror(stdout) ? EX_IOERR : EX_OK;
+}
+
+static int version(void) {
+        printf("openclaw-failover " VERSION "\n");
         return ferror(stdout) ? EX_IOERR : EX_OK;
 }
 
@@ -108,29 +185,62 @@ static bool belongs_to(const struct command *c, int option) {
         return false;
 }
 
-int main(int argc, char **argv) {
+/* Takes an option of OPTIONS that belongs to a command. */
+static void take(struct arguments *a, int option) {
+        switch (option) {
+        case OPT_CHECK:
+                a->check = true;
+                break;
+        case OPT_KEYS:
+                a->keys = true;
+                break;
+        case OPT_JSON:
+                a->json = true;
+                break;
+        case OPT_WATCH:
+                a->watch = true;
+                break;
+        case OPT_SINCE:
+                a->since = optarg;
+                break;
+        }
+}
+
+static int call(const struct command *command, struct arguments *a, const char *instance) {
         _cleanup_(names_freep) struct names *names = NULL;
+        int r;
+
+        r = names_new(instance, &names);
+        if (r == -EINVAL)
+                return usage("An instance is named by 1 to 32 letters, digits and _, a letter first.");
+        if (r < 0) {
+                log_error("Cannot begin: %s.", strerror(-r));
+                return EX_OSERR;
+        }
+        a->names = names;
+        return command->call(a);
+}
+
+int main(int argc, char **argv) {
         const char *instance = NULL;
         const struct command *command;
         struct arguments a = {};
-        int given[8], n_given = 0, option, r;
+        int given[ELEMENTSOF(options)], n_given = 0, option;
 
-        while ((option = getopt_long(argc, argv, "hi:", options, NULL)) != -1) {
+        while ((option = getopt_long(argc, argv, "hi:", options, NULL)) != -1)
                 if (option == 'h')
                         return help();
-                if (option == 'V') {
-                        printf("openclaw-failover " VERSION "\n");
-                        return EX_OK;
-                }
-                if (option == '?')
-                        return usage("That is not a command line I understand.");
-                if (option == 'i')
+                else if (option == 'V')
+                        return version();
+                else if (option == '?')
+                        return usage("That is not an option.");
+                else if (option == 'i')
                         instance = optarg;
-                else if (n_given < (int) ELEMENTSOF(given))
-                        given[n_given++] = option;
-                a.check = a.check || option == OPT_CHECK;
-                a.keys = a.keys || option == OPT_KEYS;
-        }
+                else {
+                        take(&a, option);
+                        if (n_given < (int) ELEMENTSOF(given))
+                                given[n_given++] = option;
+                }
         if (optind == argc)
                 return usage("Which command?");
         command = find(argv[optind]);
@@ -144,14 +254,5 @@ int main(int argc, char **argv) {
         for (int i = 0; i < n_given; i++)
                 if (!belongs_to(command, given[i]))
                         return usage("'%s' does not take that option.", command->word);
-
-        r = names_new(instance, &names);
-        if (r == -EINVAL)
-                return usage("An instance is named by 1 to 32 letters, digits and _, a letter first.");
-        if (r < 0) {
-                log_error("Cannot begin: %s.", strerror(-r));
-                return EX_OSERR;
-        }
-        a.names = names;
-        return command->call(&a);
+        return call(command, &a, instance);
 }
