@@ -590,9 +590,10 @@ class Host:
         words = ["journalctl", "-q", "-o", "json", "--all"]
         since = since or self._cursor
         words += [f"--after-cursor={since}"] if since else []
-        words += ["-u", unit] if unit else []
         self.run("journalctl --sync")
-        return [json.loads(line) for line in self.out([*words, *matches]).splitlines()]
+        entries = [json.loads(line) for line in self.out([*words, *matches]).splitlines()]
+        # Not journalctl's own -u: of several journal files, --after-cursor with a match loses the first entry (252).
+        return [e for e in entries if not unit or unit in (e.get("_SYSTEMD_UNIT"), e.get("UNIT"))]
 
     def messages(self, unit=None, since=None):
         return [entry["MESSAGE"] for entry in self.journal(unit, since) if isinstance(entry.get("MESSAGE"), str)]

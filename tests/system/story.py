@@ -1,0 +1,57 @@
+"""What the system tests ask again and again of a standby's story."""
+
+import re
+
+DAEMON = "openclaw-failover.service"
+GATEWAY = "openclaw.service"
+
+
+def events(host):
+    """The names of all transitions since the last mark, in order."""
+    return [e["FAILOVER_EVENT"] for e in host.journal(DAEMON) if "FAILOVER_EVENT" in e]
+
+
+def wait_event(host, name, deadline=30, count=1):
+    """Waits until the event NAME was told COUNT times; returns the last such entry."""
+    def told():
+        found = [e for e in host.journal(DAEMON) if e.get("FAILOVER_EVENT") == name]
+        return found[count - 1] if len(found) >= count else None
+    try:
+        return host.wait_for(told, deadline, every=0.1)
+    except AssertionError:
+        story = "\n".join(host.messages(DAEMON)[-30:])
+        raise AssertionError(f"no event {name!r} ({count}) within {deadline} s; the story:\n{story}") from None
+
+
+def wait_up(host, deadline=30):
+    """The daemon has counted the primary as up: the story can begin."""
+    host.wait_journal("The primary .* is up", DAEMON, deadline)
+
+
+def begin(pair, **sections):
+    """A standby that watches a primary that is up."""
+    if sections:
+        pair.configure(**sections)
+    pair.start()
+    wait_up(pair.standby)
+
+
+def fail_over(pair, **sections):
+    """… whose gateway is then killed: returns the entry that tells the promotion."""
+    begin(pair, **sections)
+    pair.primary.gateway.kill()
+    return wait_event(pair.standby, "promoted")
+
+
+def failed_checks(host):
+    """The texts of the failed checks that were told, in order."""
+    return [m for m in host.messages(DAEMON) if re.match(r"Failed check", m)]
+
+
+def marker(host):
+    return host.run("cat /run/openclaw-failover/marker.json", check=False).stdout
+
+
+def starts(host):
+    """How often the gateway's unit was started since the last mark."""
+    return sum(1 for m in host.messages(GATEWAY) if re.match(r"Started |Starting ", m))

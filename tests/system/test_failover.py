@@ -1,0 +1,182 @@
+"""The way there and the way back, for every way in which a primary can fail."""
+
+import re
+
+import pytest
+from story import DAEMON, GATEWAY, begin, events, fail_over, failed_checks, marker, starts, wait_event, wait_up
+
+
+def test_killed_and_restored(pair):
+    primary, standby = pair.primary, pair.standby
+    promoted = fail_over(pair)
+    assert failed_checks(standby) == [
+        "Failed check 1 of 3: connection refused.",
+        "Failed check 2 of 3: connection refused.",
+        "Failed check 3 of 3: connection refused. The primary counts as down.",
+    ]
+    assert standby.gateway.answers()
+    blackout = int(promoted["FAILOVER_BLACKOUT_USEC"])
+    parts = [int(promoted[f"FAILOVER_{part}_USEC"]) for part in ("COUNTING", "SYNC", "BOOT")]
+    assert blackout == sum(parts)
+    assert promoted["FAILOVER_REASON"] == "connection refused"
+    assert promoted["PRIORITY"] == "5" and len(promoted["MESSAGE_ID"]) == 32
+
+    primary.gateway.start()
+    wait_event(standby, "demoted")
+    assert not standby.gateway.answers() and standby.state(GATEWAY) == "inactive"
+    assert events(standby) == ["promoting", "promoted", "demoting", "demoted"]
+    standby.wait_for(lambda: marker(standby) == "", what="the marker is gone")
+
+
+def test_replaced_at_the_third_failed_check_with_default_settings(pair):
+    pair.configure(base={"primary": {"host": "100.64.0.1"}, "workspace": {"path": ""}})
+    pair.start()
+    pair.standby.wait_journal("The primary .* is up", DAEMON, 40)
+    pair.primary.gateway.kill()
+    promoted = wait_event(pair.standby, "promoted", 60)
+    assert len(failed_checks(pair.standby)) == 3
+    assert int(promoted["FAILOVER_COUNTING_USEC"]) < 31_000_000
+
+
+@pytest.mark.parametrize("mode, words", [
+    ("hang", r"silent"),
+    ("drip", r"answer"),
+    ("flood", r"KiB"),
+    ("garbage", r"HTTP"),
+    ("close", r"without an answer"),
+    ("reset", r"reset"),
+    ("headers", r"."),
+    ("slow-headers", r"."),
+    ("bomb", r"."),
+    ("html", r"not as an OpenClaw gateway"),
+    ("false", r"\"ok\": false"),
+    ("empty", r"OpenClaw"),
+    ("redirect redirect-to=http://100.64.0.1:18789/health?to", r"302"),
+    ("503", r"503"),
+    ("404", r"404"),
+])
+def test_misbehaving_primary(pair, mode, words):
+    """Whatever it does instead of answering, the standby takes over; and hands back when it answers."""
+    begin(pair)
+    pair.primary.gateway.mode(mode)
+    promoted = wait_event(pair.standby, "promoted")
+    assert re.search(words, promoted["FAILOVER_REASON"]), promoted["FAILOVER_REASON"]
+    if mode != "bomb":  # which takes its time to build, and so may be silent or not
+        assert f"of {6 if mode == 'hang' else 3}" in failed_checks(pair.standby)[-1]
+    pair.primary.gateway.mode("normal")
+    wait_event(pair.standby, "demoted")
+
+
+@pytest.mark.parametrize("mode", ["401", "403"])
+def test_gateway_that_wants_a_login_is_up(pair, mode):
+    pair.primary.gateway.mode(mode)
+    begin(pair)
+    assert events(pair.standby) == []
+
+
+def test_vanished_primary(pair):
+    """Packets are dropped, and with them git and secrets: the sync's deadline is all that this may cost."""
+    begin(pair, workspace={"timeout": "2s"}, secrets={"timeout": "2s"})
+    pair.primary.drop()
+    promoted = wait_event(pair.standby, "promoted")
+    assert "no answer to the connect" in promoted["FAILOVER_REASON"]
+    assert int(promoted["FAILOVER_SYNC_USEC"]) < 7_000_000 + 1_000_000
+    pair.primary.heal()
+    wait_event(pair.standby, "demoted")
+
+
+def test_dead_primary_on_the_same_link(pair):
+    """ARP fails: EHOSTUNREACH, which must not be taken for being cut off."""
+    begin(pair)
+    pair.primary.power_cut()
+    wait_event(pair.standby, "promoted", 60)
+
+
+def test_single_blip(pair):
+    begin(pair)
+    pair.primary.gateway.mode("503")
+    pair.standby.wait_journal("Failed check 1 of 3", DAEMON)
+    pair.primary.gateway.mode("normal")
+    pair.standby.wait_journal("answers again after [12] failed check", DAEMON)
+    assert events(pair.standby) == [] and starts(pair.standby) == 0
+
+
+def test_busy_primary(pair):
+    """Silent for less than the unclear threshold: no promotion."""
+    begin(pair)
+    pair.primary.gateway.mode("hang")
+    pair.standby.wait_journal("Failed check 4 of 6", DAEMON)
+    pair.primary.gateway.mode("normal")
+    pair.standby.wait_journal("answers again after", DAEMON)
+    assert events(pair.standby) == []
+
+
+def test_row_of_both_kinds_is_judged_by_its_last(pair):
+    begin(pair)
+    pair.primary.gateway.mode("hang")
+    pair.standby.wait_journal("Failed check 3 of 6", DAEMON)
+    pair.primary.gateway.mode("503")
+    promoted = wait_event(pair.standby, "promoted")
+    assert "503" in promoted["FAILOVER_REASON"]
+
+
+def test_flapping_primary_has_to_prove_itself_for_longer(pair):
+    fail_over(pair, primary={"recover_threshold": 2})
+    pair.primary.gateway.start()
+    wait_event(pair.standby, "demoted")
+    pair.primary.gateway.kill()
+    wait_event(pair.standby, "promoted", count=2)
+    pair.primary.gateway.start()
+    wait_event(pair.standby, "demoted", count=2)
+    assert any("Good check 4 of 4" in m for m in pair.standby.messages(DAEMON))
+
+
+def test_failback_manual_stays_promoted(pair):
+    fail_over(pair, primary={"failback": "manual"})
+    pair.primary.gateway.start()
+    pair.standby.wait_journal("the primary counts as up", DAEMON)
+    pair.standby.run("systemctl reload openclaw-failover")  # one more look
+    assert events(pair.standby) == ["promoting", "promoted"] and pair.standby.gateway.answers()
+
+
+def test_silent_name_server(pair):
+    """A name whose server never answers: the loop does not stall, and the last good address is used."""
+    pair.standby.put("/etc/hosts", "127.0.0.1 localhost\n100.64.0.1 primary.example\n")
+    begin(pair, primary={"host": "primary.example", "check_interval": "1s", "timeout": "500ms"})
+    pair.standby.put("/etc/hosts", "127.0.0.1 localhost\n")
+    pair.standby.resolver("192.0.2.99")
+    for _ in range(20):  # the loop answers at once, whatever the name server does
+        pair.standby.run("busctl --timeout=0.2 get-property org.openclaw.Failover1 /org/openclaw/Failover1"
+                         " org.openclaw.Failover1 State")
+    assert events(pair.standby) == []
+    pair.primary.gateway.mode("503")
+    promoted = wait_event(pair.standby, "promoted")
+    assert "503" in promoted["FAILOVER_REASON"]
+
+
+def test_name_that_never_resolves(pair):
+    pair.configure(primary={"host": "nobody.example", "unclear_threshold": 4})
+    pair.standby.systemctl("start", DAEMON)
+    promoted = wait_event(pair.standby, "promoted")
+    assert "does not resolve" in promoted["FAILOVER_REASON"] or "name server" in promoted["FAILOVER_REASON"]
+    assert "not known" in promoted["MESSAGE"]
+    assert "FAILOVER_BLACKOUT_USEC" not in promoted
+
+
+def test_tcp_scheme(pair):
+    begin(pair, primary={"scheme": "tcp"})
+    pair.primary.gateway.mode("hang")  # accepts, which is enough
+    pair.standby.wait_for(lambda: True)
+    pair.primary.gateway.kill()
+    wait_event(pair.standby, "promoted")
+
+
+def test_standstill_starts_counting_again(pair):
+    """A machine that was frozen must not count what it did not see."""
+    begin(pair)
+    pair.primary.gateway.kill()
+    pair.standby.wait_journal("Failed check 1 of 3", DAEMON)
+    pid = pair.standby.unit(DAEMON)["MainPID"]
+    pair.standby.run(f"kill -STOP {pid}; sleep 7; kill -CONT {pid}")
+    pair.standby.wait_journal("stood still", DAEMON)
+    wait_event(pair.standby, "promoted")

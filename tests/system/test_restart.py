@@ -1,0 +1,180 @@
+"""The monitor dies, and comes back, at every moment; so does its machine."""
+
+import json
+
+import pytest
+from story import DAEMON, GATEWAY, begin, events, fail_over, marker, starts, wait_event
+
+ENDS = ["restart", "kill"]
+
+
+def end(host, how):
+    """Ends the daemon and waits for the next one."""
+    pid = host.unit(DAEMON)["MainPID"]
+    if how == "kill":
+        host.run(f"kill -KILL {pid}")
+    else:
+        host.systemctl("restart", DAEMON)
+    host.wait_for(lambda: host.unit(DAEMON)["MainPID"] not in (pid, "0") and host.is_active(DAEMON), what="it is back")
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_while_promoted(pair, how):
+    fail_over(pair)
+    pid = pair.standby.gateway.pid
+    end(pair.standby, how)
+    wait_event(pair.standby, "resumed")
+    assert pair.standby.gateway.pid == pid
+    pair.primary.gateway.start()
+    demoted = wait_event(pair.standby, "demoted")
+    assert int(demoted["FAILOVER_PROMOTED_USEC"]) > 0
+    assert pair.standby.state(GATEWAY) == "inactive" and starts(pair.standby) == 1
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_while_starting(pair, how):
+    pair.standby.gateway.mode("boot=4")
+    begin(pair)
+    pair.primary.gateway.kill()
+    wait_event(pair.standby, "promoting")
+    end(pair.standby, how)
+    promoted = wait_event(pair.standby, "promoted")
+    assert int(promoted["FAILOVER_BLACKOUT_USEC"]) > 4_000_000  # counted from before the restart
+    assert starts(pair.standby) == 1
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_while_demoting(pair, how):
+    pair.standby.gateway.mode("drain=4")
+    fail_over(pair)
+    pair.primary.gateway.start()
+    wait_event(pair.standby, "demoting")
+    end(pair.standby, how)
+    wait_event(pair.standby, "demoted")
+    assert pair.standby.state(GATEWAY) == "inactive" and starts(pair.standby) == 1
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_while_counting(pair, how):
+    begin(pair)
+    pair.primary.gateway.kill()
+    pair.standby.wait_journal("Failed check 2", DAEMON)
+    end(pair.standby, how)
+    wait_event(pair.standby, "promoted")
+
+
+def test_stopped_while_promoted(pair):
+    """A plain stop leaves the gateway as it is; the next start carries on, even if the primary is back by then."""
+    fail_over(pair)
+    pid = pair.standby.gateway.pid
+    pair.standby.systemctl("stop", DAEMON)
+    assert pair.standby.gateway.pid == pid and json.loads(marker(pair.standby))["intent"] == "promoted"
+    pair.primary.gateway.start()
+    pair.standby.systemctl("start", DAEMON)
+    wait_event(pair.standby, "demoted")
+
+
+def test_unfinished_start_is_done_again(pair):
+    """The marker was written, the unit never started."""
+    fail_over(pair)
+    pair.standby.systemctl("stop", DAEMON)
+    pair.standby.systemctl("stop", GATEWAY)
+    pair.standby.systemctl("start", DAEMON)
+    wait_event(pair.standby, "resumed")
+    pair.standby.wait_for(pair.standby.gateway.answers)
+
+
+def test_another_run_is_somebody_elses(pair):
+    """While the daemon was away somebody started the gateway anew: left alone when the primary is back."""
+    fail_over(pair)
+    pair.standby.systemctl("stop", DAEMON)
+    pair.standby.systemctl("restart", GATEWAY)
+    pair.primary.gateway.start()
+    pair.standby.systemctl("start", DAEMON)
+    wait_event(pair.standby, "foreign")
+    pair.standby.wait_journal("is up", DAEMON)
+    assert pair.standby.gateway.answers() and "demoting" not in events(pair.standby)
+
+
+def test_restarted_by_systemd_is_ours(pair):
+    fail_over(pair)
+    pair.standby.systemctl("stop", DAEMON)
+    pair.standby.run("systemctl kill -s KILL openclaw.service")
+    pair.standby.wait_for(lambda: starts(pair.standby) == 2 and pair.standby.gateway.answers())
+    pair.primary.gateway.start()
+    pair.standby.systemctl("start", DAEMON)
+    wait_event(pair.standby, "demoted")
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"intent": "promoted"}', '{"intent": "flying", "invocation": "", "since": 0,'
+                                  ' "last_good": 0, "reason": ""}', "\\x00", "x" * 9000])
+def test_broken_marker(pair, text):
+    """It is told, and nothing is believed: a gateway that runs is somebody else's."""
+    fail_over(pair)
+    pair.standby.systemctl("stop", DAEMON)
+    pair.standby.put("/run/openclaw-failover/marker.json", text)
+    pair.standby.mark()
+    pair.standby.systemctl("start", DAEMON)
+    wait_event(pair.standby, "foreign")
+    pair.standby.wait_journal("marker.json", DAEMON)
+
+
+def test_standby_reboots_while_promoted(pair):
+    """/run is gone and the gateway is not enabled: it counts to three and promotes again."""
+    pair.standby.systemctl("enable", DAEMON)
+    fail_over(pair)
+    pair.standby.reboot()
+    pair.standby.mark()
+    pair.standby.wait_for(pair.standby.gateway.answers, 60)
+    pair.primary.gateway.start()
+    wait_event(pair.standby, "demoted", 60)
+
+
+def test_standby_loses_power_while_promoted(pair):
+    pair.standby.systemctl("enable", DAEMON)
+    fail_over(pair)
+    pair.standby.power_cut()
+    pair.standby.boot()
+    pair.standby.wait_for(pair.standby.gateway.answers, 60)
+
+
+def test_shutdown_is_no_ones_stop(pair):
+    """The gateway stops because the system does: the standby is not held back afterwards."""
+    pair.standby.systemctl("enable", DAEMON)
+    fail_over(pair)
+    pair.standby.reboot()
+    pair.standby.wait_for(pair.standby.gateway.answers, 60)
+    assert "held" not in events(pair.standby)
+
+
+def test_reload(pair):
+    begin(pair)
+    pair.configure(primary={"fail_threshold": 2})
+    pair.standby.systemctl("reload", DAEMON)
+    pair.standby.put("/etc/openclaw-failover.ini", "[primary]\nhost = 100.64.0.1\nfail_threshold = none\nnonsense = 1\n")
+    assert pair.standby.systemctl("reload", DAEMON, check=False).returncode != 0
+    messages = "\n".join(pair.standby.messages(DAEMON))
+    assert "openclaw-failover.ini:3:" in messages and "openclaw-failover.ini:4:" in messages
+    assert pair.standby.is_active(DAEMON)
+    pair.primary.gateway.kill()
+    wait_event(pair.standby, "promoted")
+    pair.standby.wait_journal("Failed check 2 of 2", DAEMON)
+
+
+def test_reload_of_another_gateway_waits_for_standby(pair):
+    fail_over(pair)
+    pair.configure(gateway={"url": "http://127.0.0.1:4/health"})
+    pair.standby.systemctl("reload", DAEMON)
+    pair.standby.wait_journal("cannot change while", DAEMON)
+    pair.primary.gateway.start()
+    wait_event(pair.standby, "demoted")
+    pair.standby.wait_journal("Read /etc/openclaw-failover.ini again", DAEMON)
+
+
+def test_bad_configuration_is_refused_for_good(pair):
+    pair.standby.put("/etc/openclaw-failover.ini", "[primary]\nport = 0\n")
+    assert pair.standby.systemctl("start", DAEMON, check=False).returncode != 0
+    unit = pair.standby.unit(DAEMON)
+    assert unit["ExecMainStatus"] == "78" and unit["ActiveState"] == "failed"
+    messages = "\n".join(pair.standby.messages(DAEMON))
+    assert "ini:2:" in messages and "host" in messages

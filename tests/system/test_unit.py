@@ -1,0 +1,221 @@
+"""The gateway's unit in all its troubles, and systemd's own."""
+
+import re
+
+from story import DAEMON, GATEWAY, begin, events, fail_over, starts, wait_event
+
+SHORT = {"start_timeout": "3s", "hang_timeout": "3s", "drain_patience": "2s"}
+DROP_IN = "/etc/systemd/system/openclaw.service.d/test.conf"
+
+
+def drop_in(host, text):
+    host.put(DROP_IN, text)
+    host.systemctl("daemon-reload")
+
+
+def test_start_limit_then_mended(pair):
+    """The unit fails until systemd gives up on it; the standby goes on, says so once, and is there when it is mended."""
+    drop_in(pair.standby, "[Unit]\nStartLimitBurst=2\nStartLimitIntervalSec=1h\n[Service]\nRestart=always\nRestartSec=100ms\n"
+                          "ExecStart=\nExecStart=/bin/false\n")
+    begin(pair)
+    pair.primary.gateway.kill()
+    wait_event(pair.standby, "start-failed")
+    before = starts(pair.standby)
+    pair.standby.wait_for(lambda: starts(pair.standby) > before, 20, "it is started again after the limit")
+    pair.standby.remove(DROP_IN)
+    pair.standby.systemctl("daemon-reload")
+    wait_event(pair.standby, "promoted", 40)
+    assert events(pair.standby).count("start-failed") == 1
+
+
+def test_program_missing(pair):
+    drop_in(pair.standby, "[Service]\nExecStart=\nExecStart=/nonexistent/openclaw gateway\n")
+    begin(pair)
+    pair.primary.gateway.kill()
+    failed = wait_event(pair.standby, "start-failed")
+    assert "openclaw.service" in failed["MESSAGE"] and failed["PRIORITY"] == "3"
+    pair.primary.gateway.start()
+    wait_event(pair.standby, "demoted")
+
+
+def test_unit_missing(pair):
+    begin(pair, gateway={"unit": "no-such.service"})
+    pair.primary.gateway.kill()
+    failed = wait_event(pair.standby, "start-failed")
+    assert "no such unit" in failed["MESSAGE"] or "polkit refused" in failed["MESSAGE"]
+
+
+def test_unit_masked(pair):
+    pair.standby.run("rm -f /etc/systemd/system/openclaw.service; systemctl mask --runtime openclaw.service")
+    begin(pair)
+    pair.primary.gateway.kill()
+    failed = wait_event(pair.standby, "start-failed")
+    assert "masked" in failed["MESSAGE"]
+    pair.standby.run("systemctl unmask --runtime openclaw.service")
+    wait_event(pair.standby, "promoted")
+
+
+def test_port_taken_by_hand(pair):
+    """Somebody runs a gateway by hand: it is named, and nothing is called promoted while it answers."""
+    other = pair.standby.popen(["/usr/local/bin/openclaw", "gateway", "bind=127.0.0.1"], user="alice")
+    pair.standby.wait_for(pair.standby.gateway.answers)
+    begin(pair)
+    pair.primary.gateway.kill()
+    taken = wait_event(pair.standby, "port-taken")
+    assert "user alice" in taken["MESSAGE"] and "18789" in taken["MESSAGE"]
+    assert "promoted" not in events(pair.standby)
+    pair.standby.run("pkill -u alice openclaw")
+    other.wait()
+    wait_event(pair.standby, "promoted", 40)
+
+
+def test_promoted_gateway_hangs(pair):
+    fail_over(pair, gateway=SHORT)
+    pid = pair.standby.gateway.pid
+    pair.standby.gateway.mode("hang")
+    wait_event(pair.standby, "silent")
+    wait_event(pair.standby, "hung")
+    pair.standby.gateway.mode("normal")
+    again = wait_event(pair.standby, "promoted", count=2)
+    assert pair.standby.gateway.pid != pid
+    assert int(again["FAILOVER_BLACKOUT_USEC"]) > 2_000_000
+
+
+def test_promoted_gateway_is_busy_for_a_while(pair):
+    fail_over(pair)
+    pair.standby.gateway.mode("hang")
+    wait_event(pair.standby, "silent")
+    pair.standby.gateway.mode("normal")
+    wait_event(pair.standby, "answers")
+    assert starts(pair.standby) == 1
+
+
+def test_promoted_gateway_crashes(pair):
+    """systemd's own restart is waited for."""
+    fail_over(pair)
+    pair.standby.run("systemctl kill -s KILL openclaw.service")
+    pair.standby.wait_for(lambda: starts(pair.standby) == 2, what="systemd restarts it")
+    pair.standby.wait_for(pair.standby.gateway.answers)
+    assert "lost" not in events(pair.standby)
+
+
+def test_promoted_gateway_is_lost(pair):
+    """systemd gives up on it: it is started again."""
+    drop_in(pair.standby, "[Service]\nRestart=no\n")
+    fail_over(pair)
+    pair.standby.run("systemctl kill -s KILL openclaw.service")
+    wait_event(pair.standby, "lost")
+    wait_event(pair.standby, "promoted", count=2)
+
+
+def test_stopped_by_somebody(pair):
+    fail_over(pair)
+    pair.standby.systemctl("stop", GATEWAY)
+    held = wait_event(pair.standby, "held")
+    assert "openclaw-failover auto" in held["MESSAGE"]
+    assert starts(pair.standby) == 1
+    pair.primary.gateway.start()
+    wait_event(pair.standby, "hold-over")
+    pair.primary.gateway.kill()
+    wait_event(pair.standby, "promoted", count=2)
+
+
+def test_slow_boot(pair):
+    pair.standby.gateway.mode("boot=6")
+    begin(pair, gateway=SHORT)
+    pair.primary.gateway.kill()
+    wait_event(pair.standby, "start-slow")
+    promoted = wait_event(pair.standby, "promoted")
+    assert int(promoted["FAILOVER_BOOT_USEC"]) > 5_000_000 and starts(pair.standby) == 1
+
+
+def test_primary_returns_while_starting(pair):
+    pair.standby.gateway.mode("boot=60")
+    begin(pair)
+    pair.primary.gateway.kill()
+    wait_event(pair.standby, "promoting")
+    pair.primary.gateway.start()
+    wait_event(pair.standby, "demoted")
+    assert pair.standby.state(GATEWAY) == "inactive"
+
+
+def test_slow_drain_while_the_primary_fails_again(pair):
+    """Waited for drain_patience, then killed and started."""
+    pair.standby.gateway.mode("drain=60")
+    fail_over(pair, gateway=SHORT)
+    pair.primary.gateway.start()
+    wait_event(pair.standby, "demoting")
+    pair.standby.wait_state(GATEWAY, "deactivating")
+    pair.primary.gateway.kill()
+    wait_event(pair.standby, "killed")
+    wait_event(pair.standby, "promoted", count=2)
+    assert pair.standby.gateway.answers()
+
+
+def test_started_by_somebody(pair):
+    """Somebody tries the gateway while all is well: left alone; adopted when the primary goes down, stopped when it is
+    back."""
+    begin(pair)
+    pair.standby.gateway.start()
+    pid = pair.standby.gateway.pid
+    pair.primary.gateway.kill()
+    wait_event(pair.standby, "adopted")
+    wait_event(pair.standby, "promoted")
+    assert pair.standby.gateway.pid == pid
+    pair.primary.gateway.start()
+    wait_event(pair.standby, "demoted")
+
+
+def test_daemon_reexec(pair):
+    begin(pair)
+    pair.standby.systemctl("daemon-reexec")
+    pair.primary.gateway.kill()
+    wait_event(pair.standby, "promoted")
+    pair.standby.systemctl("daemon-reexec")
+    pair.primary.gateway.start()
+    wait_event(pair.standby, "demoted")
+
+
+def test_bus_restarted(pair):
+    begin(pair)
+    pair.standby.run("systemctl restart dbus.service")
+    pair.standby.wait_journal("Lost the system bus", DAEMON)
+    pair.standby.wait_journal("The system bus is back", DAEMON)
+    pair.primary.gateway.kill()
+    wait_event(pair.standby, "promoted")
+
+
+def test_bus_away_while_it_is_needed(pair):
+    begin(pair)
+    pair.standby.run("systemctl stop dbus.service dbus.socket")
+    pair.standby.wait_journal("Lost the system bus", DAEMON)
+    pair.primary.gateway.kill()
+    pair.standby.wait_journal("counts as down", DAEMON)
+    pair.standby.run("systemctl start dbus.socket dbus.service")
+    wait_event(pair.standby, "promoted")
+
+
+def test_polkit_refuses_then_mended(pair):
+    rule = "".join(pair.standby.out("ls /usr/share/polkit-1/rules.d/*openclaw* /etc/polkit-1/rules.d/*openclaw* 2>/dev/null"
+                                    " || true").split())
+    text = pair.standby.get(rule)
+    pair.standby.put(rule, "// nothing is allowed\n")
+    pair.standby.systemctl("restart", "polkit.service")
+    begin(pair)
+    pair.primary.gateway.kill()
+    failed = wait_event(pair.standby, "start-failed")
+    assert re.search("polkit", failed["MESSAGE"])
+    pair.standby.put(rule, text)
+    pair.standby.systemctl("restart", "polkit.service")
+    wait_event(pair.standby, "promoted", 40)
+
+
+def test_daemon_may_do_nothing_else(pair):
+    """The polkit rule allows exactly what the daemon needs."""
+    as_daemon = lambda words: pair.standby.run(f"systemctl --no-ask-password {words}", user="openclaw-failover", check=False)
+    assert as_daemon("start openclaw.service").returncode == 0
+    assert as_daemon("stop openclaw.service").returncode == 0
+    for words in ("restart openclaw.service", "stop ssh.service", "enable openclaw.service", "mask openclaw.service",
+                  "kill openclaw-failover-sync.service", "daemon-reload", "poweroff",
+                  "set-property --runtime openclaw.service CPUWeight=10"):
+        assert as_daemon(words).returncode != 0, words
