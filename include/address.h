@@ -10,7 +10,7 @@
 #define ADDRESS_ALERT "alert-url"
 #define ADDRESS_HEARTBEAT "heartbeat-url"
 
-/* The address in URL, or else in the credential of that name, or else in FILE; the caller frees *RET. URL and FILE may be
+/* The address in URL, or else in FILE, or, if that cannot be read, in the credential of that name; the caller frees *RET. URL and FILE may be
  * NULL. 0, -ENOENT if neither is configured, -ENOMEM, or another negative errno. WHY is then what is wrong and how to mend
  * it, in words that do not repeat the address. */
 int address_load(

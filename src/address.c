@@ -4,30 +4,42 @@
 #include <errno.h>
 #include <string.h>
 
+#include "names.h"
 #include "url.h"
 
 #define ADDRESS_MAX ((size_t) 4096)
 
-/* The path of the credential if systemd gave us one of that NAME. */
-static char *credential_path(const char *name) {
-        const char *dir = getenv("CREDENTIALS_DIRECTORY");
-        char *path;
+/* What the unit's SetCredential= hands over in place of a file that is not there. */
+#define NO_ADDRESS "none"
 
-        if (!dir || asprintf(&path, "%s/%s", dir, name) < 0)
-                return NULL;
-        if (access(path, F_OK) == 0)
-                return path;
-        free(path);
-        return NULL;
+/* What systemd gave us as the credential NAME. 0, -ENOENT if that is nothing, another negative errno. */
+static int read_credential(const char *name, char **ret) {
+        const char *dir = getenv("CREDENTIALS_DIRECTORY");
+        _cleanup_free_ char *path = NULL, *text = NULL;
+        int r;
+
+        if (!dir)
+                return -ENOENT;
+        if (asprintf(&path, "%s/%s", dir, name) < 0)
+                return -ENOMEM;
+        r = read_file(path, ADDRESS_MAX, &text);
+        if (r < 0)
+                return r;
+        if (strcmp(text, NO_ADDRESS) == 0)
+                return -ENOENT;
+        *ret = TAKE(text);
+        return 0;
 }
 
 static void explain(int r, const char *file, const char *credential, char *why, size_t size) {
         if (r == -EACCES || r == -EPERM)
                 (void) snprintf(why, size,
-                        "%s cannot be read by this user (uid %u), as it should be: it is root's. The daemon gets it from "
-                        "systemd: `systemctl edit openclaw-failover`, add the two lines [Service] and "
-                        "LoadCredential=%s:%s, then `systemctl restart openclaw-failover`. A command needs sudo",
-                        file, (unsigned) geteuid(), credential, file);
+                        "%s cannot be read by this user, as it should be: it is root's. A command needs sudo. The daemon is "
+                        "given " DEFAULT_SYSCONFDIR
+                        "/openclaw-failover/%s by systemd whenever it starts: keep the address "
+                        "there, or `systemctl edit openclaw-failover` and add the two lines [Service] and "
+                        "LoadCredential=%s:%s; then `systemctl restart openclaw-failover`",
+                        file, credential, credential, file);
         else if (r == -EFBIG || r == -EINVAL)
                 (void) snprintf(why, size, "%s is not a file with one address in it", file);
         else
@@ -54,8 +66,8 @@ static bool is_web(const char *text) {
 
 int address_load(
         const char *url, const char *file, const char *credential, char **ret, char *why, size_t size) {
-        _cleanup_free_ char *text = NULL, *path = NULL;
-        int r;
+        _cleanup_free_ char *text = NULL;
+        int r, k;
 
         if (url && *url) {
                 *ret = strdup(url);
@@ -65,11 +77,14 @@ int address_load(
                 (void) snprintf(why, size, "neither url nor url_file is set");
                 return -ENOENT;
         }
-        path = credential_path(credential);
-        r = read_file(path ? path : file, ADDRESS_MAX, &text);
+        /* The file itself, if this is root: it is as new as can be. */
+        r = read_file(file, ADDRESS_MAX, &text);
         if (r < 0) {
-                explain(r, path ? path : file, credential, why, size);
-                return r;
+                k = read_credential(credential, &text);
+                if (k < 0) {
+                        explain(r, file, credential, why, size);
+                        return r;
+                }
         }
         keep_first_line(text);
         if (!is_web(text)) {
