@@ -124,10 +124,13 @@ static void say_failed(const struct names *names, const char *unit, char *buf, s
                 (void) appendf(failed, sizeof failed, ": %s (%s, %s)", result, code, status);
         else if (*result)
                 (void) appendf(failed, sizeof failed, ": %s", result);
-        (void) snprintf(buf, size,
-                "%s. Nobody watches the primary now, and nothing takes over if it dies. Then: `systemctl restart %s`; "
-                "see `journalctl -u %s`.",
-                safe_text(safe, sizeof safe, failed), unit, unit);
+        (void) appendf(buf, size, "%s. ", safe_text(safe, sizeof safe, failed));
+        if (strcmp(unit, names->unit) == 0)
+                (void) appendf(buf, size,
+                        "Nobody watches the primary now, and nothing takes over if it dies. Mend it, then "
+                        "`systemctl restart %s`. ",
+                        unit);
+        (void) appendf(buf, size, "See `journalctl -u %s`.", unit);
 }
 
 static int tell_failed(
@@ -154,9 +157,9 @@ static int tell_failed(
 
 int cmd_alert_failed(const struct names *names, const char *unit) {
         struct alert_config a = {};
-        char text[ALERT_TEXT_MAX];
+        char text[ALERT_TEXT_MAX] = "";
         struct alert_message m = {
-                .event = "daemon-failed",
+                .event = "unit-failed",
                 .level = LOG_ERR,
                 .text = text,
                 .time = now_usec(CLOCK_REALTIME),
