@@ -93,18 +93,19 @@ static void new_line(struct out *o) {
         o->first = true;
 }
 
-/* One line of which nothing is kept if it does not fit with room to spare. */
-static void _printf_(2, 3) line(struct out *o, const char *format, ...) {
+/* One line, cut so that KEEP bytes are left for what comes after it; none at all if that is not possible. */
+static void _printf_(3, 4) line(struct out *o, size_t keep, const char *format, ...) {
         char raw[512], text[512];
+        size_t left = o->limit - o->used;
         va_list ap;
 
-        if (o->limit - o->used < 32)
+        if (left < keep + 32)
                 return;
         va_start(ap, format);
         (void) vsnprintf(raw, sizeof raw, format, ap);
         va_end(ap);
         new_line(o);
-        put(o, safe_text(text, sizeof text, raw), SIZE_MAX);
+        put(o, safe_text(text, sizeof text, raw), left - 1 - keep);
 }
 
 #define WHEN_MAX 48
@@ -127,24 +128,28 @@ static usec_t lateness(const struct alert_message *m, const struct alert_context
         return x->now > m->time + ALERT_LATE ? x->now - m->time : 0;
 }
 
+/* What the lines about times take at most. */
+#define TIMES_ROOM 400
+
 static void put_facts(struct out *o, const struct alert_message *m, const struct alert_context *x) {
         char at[WHEN_MAX], span[SPAN_MAX];
 
         if (given(m->primary))
-                line(o, "Primary: %s%s%s", m->primary, given(m->reason) ? ", " : "",
+                line(o, TIMES_ROOM, "Primary: %s%s%s", m->primary, given(m->reason) ? ", " : "",
                         given(m->reason) ? m->reason : "");
         if (m->since > 0)
-                line(o, "Since: %s", when(at, m->since));
+                line(o, 0, "Since: %s", when(at, m->since));
         if (m->blackout != USEC_INFINITY)
-                line(o, "Blackout: %s at most", format_span(span, m->blackout));
+                line(o, 0, "Blackout: %s at most", format_span(span, m->blackout));
         if (m->lasted != USEC_INFINITY)
-                line(o, "It lasted: %s", format_span(span, m->lasted));
-        line(o, "When: %s", when(at, m->time));
+                line(o, 0, "It lasted: %s", format_span(span, m->lasted));
+        line(o, 0, "When: %s", when(at, m->time));
         if (lateness(m, x) > 0)
-                line(o, "Late: this happened %s before it could be delivered.",
+                line(o, 0, "Late: this happened %s before it could be delivered.",
                         format_span(span, lateness(m, x)));
         if (x->dropped > 0)
-                line(o, "Lost: %u alert%s before this one could not be delivered. The journal has them all.",
+                line(o, 0,
+                        "Lost: %u alert%s before this one could not be delivered. The journal has them all.",
                         x->dropped, x->dropped == 1 ? "" : "s");
 }
 
