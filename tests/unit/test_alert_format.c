@@ -1,0 +1,258 @@
+/* What is posted, byte by byte, in each format. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <syslog.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "alert_format.h"
+
+#define TIME (1763694765 * USEC_PER_SEC) /* 2025-11-21 03:12:45 UTC */
+
+static const struct alert_message promoted = {
+        .event = "promoted",
+        .level = LOG_NOTICE,
+        .text = "Promoted: the gateway here answers.",
+        .primary = "100.64.0.1:18789",
+        .reason = "connection refused",
+        .time = TIME,
+        .since = TIME - 41 * USEC_PER_SEC,
+        .blackout = 41200 * USEC_PER_MSEC,
+        .lasted = USEC_INFINITY,
+};
+static const struct alert_context context = { .host = "standby1", .instance = "", .now = TIME };
+
+#define FACTS                                                                                               \
+        "Primary: 100.64.0.1:18789, connection refused\nSince: 2025-11-21 03:12:04 UTC\n"                   \
+        "Blackout: 41.2 s at most\nWhen: 2025-11-21 03:12:45 UTC"
+
+static struct alert_request *render(enum alert_format format, const char *url, const struct alert_message *m,
+        const struct alert_context *x) {
+        struct alert_request *r = NULL;
+        const char *why = NULL;
+
+        assert_int_equal(alert_render(format, url, m, x, &r, &why), 0);
+        return r;
+}
+
+static const char *member(json_t *j, const char *name) {
+        return json_string_value(json_object_get(j, name));
+}
+
+static void test_json(_unused_ void **state) {
+        _cleanup_(alert_request_freep) struct alert_request *r =
+                render(ALERT_JSON, "https://example.org/hook", &promoted, &context);
+
+        assert_string_equal(r->url, "https://example.org/hook");
+        assert_string_equal(r->headers[0], "Content-Type: application/json");
+        assert_null(r->headers[1]);
+        assert_string_equal(r->body,
+                "{\"version\":1,\"event\":\"promoted\",\"level\":\"notice\",\"text\":\"Promoted: the gateway here answers.\","
+                "\"host\":\"standby1\",\"instance\":\"\",\"primary\":\"100.64.0.1:18789\",\"reason\":\"connection refused\","
+                "\"time\":\"2025-11-21T03:12:45Z\",\"since\":\"2025-11-21T03:12:04Z\",\"blackout_seconds\":41.2,"
+                "\"lasted_seconds\":null,\"late_seconds\":0.0,\"dropped\":0}");
+}
+
+static void test_json_of_anything(_unused_ void **state) {
+        struct alert_message m = { .event = "x",
+                .level = LOG_ERR,
+                .text = "a \"b\"\n\x01 \xff é",
+                .time = TIME,
+                .blackout = USEC_INFINITY,
+                .lasted = 7 * USEC_PER_SEC };
+        struct alert_context x = {
+                .host = "h\"", .instance = "two", .now = TIME + USEC_PER_HOUR, .dropped = 3
+        };
+        _cleanup_(alert_request_freep) struct alert_request *r = render(ALERT_JSON, "https://a/", &m, &x);
+        json_auto_t *j = json_loads(r->body, 0, NULL);
+
+        assert_non_null(j);
+        assert_string_equal(member(j, "text"), "a \"b\" ? ? é");
+        assert_string_equal(member(j, "host"), "h\"");
+        assert_string_equal(member(j, "instance"), "two");
+        assert_string_equal(member(j, "level"), "error");
+        assert_string_equal(member(j, "primary"), "");
+        assert_true(json_is_null(json_object_get(j, "since")));
+        assert_true(json_is_null(json_object_get(j, "blackout_seconds")));
+        assert_true(json_real_value(json_object_get(j, "lasted_seconds")) == 7);
+        assert_true(json_real_value(json_object_get(j, "late_seconds")) == 3600);
+        assert_int_equal(json_integer_value(json_object_get(j, "dropped")), 3);
+}
+
+static void test_discord(_unused_ void **state) {
+        _cleanup_(alert_request_freep) struct alert_request *r =
+                render(ALERT_DISCORD, "https://discord.com/api/webhooks/1/SECRET", &promoted, &context);
+        json_auto_t *j = json_loads(r->body, 0, NULL), *mentions = json_pack("{s:[]}", "parse");
+
+        assert_non_null(j);
+        assert_int_equal(json_object_size(j), 2);
+        assert_string_equal(member(j, "content"),
+                "openclaw-failover on standby1: promoted\nPromoted: the gateway here answers.\n" FACTS);
+        assert_true(json_equal(json_object_get(j, "allowed_mentions"), mentions));
+}
+
+static void test_discord_markup(_unused_ void **state) {
+        struct alert_message m = { .event = "x",
+                .text = "# a-b > *c* _d_ `e` ~~f~~ ||g|| <@1> [h](i) \\j",
+                .time = TIME,
+                .blackout = USEC_INFINITY,
+                .lasted = USEC_INFINITY };
+        _cleanup_(alert_request_freep) struct alert_request *r =
+                render(ALERT_DISCORD, "https://discord.com/", &m, &context);
+        json_auto_t *j = json_loads(r->body, 0, NULL);
+
+        assert_string_equal(member(j, "content"),
+                "openclaw-failover on standby1: x\n"
+                "\\# a-b > \\*c\\* \\_d\\_ \\`e\\` \\~\\~f\\~\\~ \\|\\|g\\|\\| \\<@1> \\[h\\](i) \\\\j\n"
+                "When: 2025-11-21 03:12:45 UTC");
+}
+
+static void test_slack(_unused_ void **state) {
+        struct alert_message m = promoted;
+        _cleanup_(alert_request_freep) struct alert_request *r = NULL;
+        json_auto_t *j = NULL;
+
+        m.text = "<!channel> & *no* markup";
+        r = render(ALERT_SLACK, "https://hooks.slack.com/services/T/B/SECRET", &m, &context);
+        j = json_loads(r->body, 0, NULL);
+        assert_int_equal(json_object_size(j), 2);
+        assert_string_equal(member(j, "text"),
+                "openclaw-failover on standby1: promoted\n&lt;!channel&gt; &amp; *no* markup\n" FACTS);
+        assert_true(json_is_false(json_object_get(j, "mrkdwn")));
+}
+
+static void test_telegram(_unused_ void **state) {
+        _cleanup_(alert_request_freep) struct alert_request *r = render(ALERT_TELEGRAM,
+                "https://api.telegram.org/bot12:SECRET/sendMessage?chat_id=%40mine&message_thread_id=7",
+                &promoted, &context);
+        json_auto_t *j = json_loads(r->body, 0, NULL), *preview = json_pack("{s:b}", "is_disabled", 1);
+
+        assert_string_equal(r->url, "https://api.telegram.org/bot12:SECRET/sendMessage");
+        assert_int_equal(json_object_size(j), 4);
+        assert_string_equal(member(j, "chat_id"), "@mine");
+        assert_string_equal(member(j, "message_thread_id"), "7");
+        assert_true(json_equal(json_object_get(j, "link_preview_options"), preview));
+        assert_string_equal(member(j, "text"),
+                "openclaw-failover on standby1: promoted\nPromoted: the gateway here answers.\n" FACTS);
+}
+
+static void test_telegram_address(_unused_ void **state) {
+        static const char *const wrong[] = { "https://api.telegram.org/bot12:SECRET/sendMessage",
+                "https://api.telegram.org/bot12:SECRET/sendMessage?chat=1",
+                "https://api.telegram.org/bot12:SECRET/?chat_id=1", "https://api.telegram.org" };
+
+        for (size_t i = 0; i < ELEMENTSOF(wrong); i++) {
+                struct alert_request *r = NULL;
+                const char *why = NULL;
+
+                assert_int_equal(
+                        alert_render(ALERT_TELEGRAM, wrong[i], &promoted, &context, &r, &why), -EINVAL);
+                assert_null(r);
+                assert_non_null(strstr(why, "chat_id"));
+                assert_null(strstr(why, "SECRET"));
+        }
+}
+
+static void test_ntfy(_unused_ void **state) {
+        struct alert_context x = { .host = "stand\xc3\xa9", .instance = "two", .now = TIME };
+        struct alert_message m = promoted;
+        _cleanup_(alert_request_freep) struct alert_request *r =
+                render(ALERT_NTFY, "https://ntfy.sh/t", &m, &x);
+        _cleanup_(alert_request_freep) struct alert_request *bad = NULL;
+
+        assert_string_equal(r->body, "Promoted: the gateway here answers.\n" FACTS);
+        assert_string_equal(r->headers[0], "Content-Type: text/plain; charset=utf-8");
+        assert_string_equal(r->headers[1], "Title: openclaw-failover@two on stand??: promoted");
+        assert_string_equal(r->headers[2], "Priority: 3");
+        assert_string_equal(r->headers[3], "Tags: information_source");
+        assert_null(r->headers[4]);
+
+        m.level = LOG_ERR;
+        bad = render(ALERT_NTFY, "https://ntfy.sh/t", &m, &x);
+        assert_string_equal(bad->headers[2], "Priority: 5");
+        assert_string_equal(bad->headers[3], "Tags: rotating_light");
+}
+
+static void test_header_is_one_line(_unused_ void **state) {
+        struct alert_message m = promoted;
+        _cleanup_(alert_request_freep) struct alert_request *r = NULL;
+
+        m.event = "x\r\nEvil: yes";
+        r = render(ALERT_NTFY, "https://ntfy.sh/t", &m, &context);
+        assert_string_equal(r->headers[1], "Title: openclaw-failover on standby1: x Evil: yes");
+}
+
+static void test_late(_unused_ void **state) {
+        struct alert_context x = context;
+        struct alert_message m = promoted;
+        _cleanup_(alert_request_freep) struct alert_request *in_time = NULL, *late = NULL;
+
+        x.now = TIME + ALERT_LATE;
+        in_time = render(ALERT_NTFY, "https://ntfy.sh/t", &m, &x);
+        assert_null(strstr(in_time->body, "Late:"));
+
+        x.now = TIME + 2 * USEC_PER_HOUR;
+        x.dropped = 1;
+        m.lasted = 90 * USEC_PER_MINUTE;
+        late = render(ALERT_NTFY, "https://ntfy.sh/t", &m, &x);
+        assert_non_null(strstr(late->body,
+                "\nIt lasted: 1 h 30 min\nWhen: 2025-11-21 03:12:45 UTC\n"
+                "Late: this happened 2 h 0 min before it could be delivered.\nLost: 1 alert before this one"));
+}
+
+/* What a service counts: UTF-16 units are never more than bytes of UTF-8. */
+static void test_limits(_unused_ void **state) {
+        static const struct {
+                enum alert_format format;
+                const char *member;
+                size_t limit;
+        } services[] = { { ALERT_DISCORD, "content", 2000 }, { ALERT_SLACK, "text", 4000 },
+                { ALERT_TELEGRAM, "text", 4096 } };
+        static const char *const fillers[] = { "*", "&", "é", "😀", "a" };
+        char text[ALERT_TEXT_MAX], reason[512] = "";
+
+        for (size_t i = 0; i < ELEMENTSOF(services); i++)
+                for (size_t k = 0; k < ELEMENTSOF(fillers); k++) {
+                        struct alert_message m = promoted;
+                        _cleanup_(alert_request_freep) struct alert_request *r = NULL;
+                        json_auto_t *j = NULL;
+                        const char *said;
+
+                        text[0] = '\0';
+                        while (strlen(text) + strlen(fillers[k]) < sizeof text)
+                                (void) strcat(text, fillers[k]);
+                        reason[0] = '\0';
+                        while (strlen(reason) + strlen(fillers[k]) < sizeof reason)
+                                (void) strcat(reason, fillers[k]);
+                        m.text = text;
+                        m.reason = reason;
+                        r = render(services[i].format, "https://h/bot/sendMessage?chat_id=1", &m, &context);
+                        j = json_loads(r->body, 0, NULL); /* only if it is valid UTF-8 */
+                        assert_non_null(j);
+                        said = member(j, services[i].member);
+                        assert_true(strlen(said) <= services[i].limit);
+                        assert_non_null(strstr(said, "When: 2025-11-21 03:12:45 UTC"));
+                }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_json),
+                cmocka_unit_test(test_json_of_anything),
+                cmocka_unit_test(test_discord),
+                cmocka_unit_test(test_discord_markup),
+                cmocka_unit_test(test_slack),
+                cmocka_unit_test(test_telegram),
+                cmocka_unit_test(test_telegram_address),
+                cmocka_unit_test(test_ntfy),
+                cmocka_unit_test(test_header_is_one_line),
+                cmocka_unit_test(test_late),
+                cmocka_unit_test(test_limits),
+        };
+
+        (void) setenv("TZ", "UTC", 1);
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

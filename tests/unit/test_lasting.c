@@ -1,0 +1,184 @@
+/* What lasts is told of once, at the right time, and when it is over. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lasting.h"
+
+#define T0 (1763694765 * USEC_PER_SEC)
+
+static struct status well(void) {
+        return (struct status){
+                .state = ROLE_STANDBY,
+                .mode = MODE_AUTO,
+                .since = T0 - USEC_PER_HOUR,
+                .primary = "100.64.0.1:18789",
+                .health = HEALTH_UP,
+                .health_since = T0 - USEC_PER_HOUR,
+                .verdict = "up",
+                .reason = "HTTP 200",
+                .senior = "",
+                .unit = "openclaw.service",
+                .sync = "workspace unchanged",
+                .sync_ok = true,
+                .learned = "",
+                .cause = "",
+                .blackout = USEC_INFINITY,
+                .failback = true,
+        };
+}
+
+static bool looks(struct lasting *l, const struct status *s, usec_t now, struct alert_message *m) {
+        bool told = lasting_look(l, s, now, m);
+
+        if (told) { /* each says one thing at a time */
+                struct alert_message again;
+
+                assert_false(lasting_look(l, s, now, &again));
+        }
+        return told;
+}
+
+static void test_nothing(_unused_ void **state) {
+        struct status s = well();
+        struct lasting l = {};
+        struct alert_message m;
+
+        for (usec_t t = T0; t < T0 + 3 * USEC_PER_DAY; t += USEC_PER_HOUR)
+                assert_false(looks(&l, &s, t, &m));
+}
+
+static void test_cut_off(_unused_ void **state) {
+        struct status s = well();
+        struct lasting l = {};
+        struct alert_message m;
+
+        s.verdict = "cut-off";
+        s.reason = "no carrier on eth0";
+        s.failures = 1;
+        assert_false(looks(&l, &s, T0, &m));
+        assert_false(looks(&l, &s, T0 + LASTING_CUT_OFF - 1, &m));
+        assert_true(looks(&l, &s, T0 + LASTING_CUT_OFF, &m));
+        assert_string_equal(m.event, "cut-off");
+        assert_true(m.time == T0);
+        assert_non_null(strstr(m.text, "no carrier on eth0"));
+        assert_false(looks(&l, &s, T0 + USEC_PER_HOUR, &m));
+
+        s.verdict = "up";
+        assert_true(looks(&l, &s, T0 + 2 * USEC_PER_HOUR, &m));
+        assert_string_equal(m.event, "cut-off-over");
+        assert_true(m.lasted == 2 * USEC_PER_HOUR);
+        assert_true(m.since == T0);
+        assert_false(looks(&l, &s, T0 + 3 * USEC_PER_HOUR, &m));
+}
+
+static void test_short_cut_off(_unused_ void **state) {
+        struct status s = well();
+        struct lasting l = {};
+        struct alert_message m;
+
+        for (usec_t t = T0; t < T0 + USEC_PER_HOUR; t += 40 * USEC_PER_SEC) {
+                s.verdict = "cut-off";
+                assert_false(looks(&l, &s, t, &m));
+                s.verdict = "up";
+                assert_false(looks(&l, &s, t + 20 * USEC_PER_SEC, &m));
+        }
+}
+
+static void test_sync(_unused_ void **state) {
+        struct status s = well();
+        struct lasting l = {};
+        struct alert_message m;
+
+        s.synced = T0;
+        s.sync_ok = false;
+        s.sync = "workspace failed (no route to host)";
+        assert_false(looks(&l, &s, T0 + USEC_PER_SEC, &m));
+        s.synced = T0 + 15 * USEC_PER_MINUTE;
+        assert_false(looks(&l, &s, T0 + LASTING_SYNC - 1, &m));
+        assert_true(looks(&l, &s, T0 + LASTING_SYNC, &m));
+        assert_string_equal(m.event, "sync-failing");
+        assert_true(m.since == T0);
+        assert_non_null(strstr(m.text, "no route to host"));
+        assert_false(looks(&l, &s, T0 + 5 * USEC_PER_HOUR, &m));
+
+        s.sync_ok = true;
+        assert_true(looks(&l, &s, T0 + 6 * USEC_PER_HOUR, &m));
+        assert_string_equal(m.event, "sync-mended");
+        assert_true(m.lasted == 6 * USEC_PER_HOUR);
+
+        /* One that fails now and then is no news. */
+        s.sync_ok = false;
+        s.synced = T0 + 7 * USEC_PER_HOUR;
+        assert_false(looks(&l, &s, s.synced, &m));
+        s.sync_ok = true;
+        assert_false(looks(&l, &s, s.synced + USEC_PER_MINUTE, &m));
+}
+
+static void test_reminder(_unused_ void **state) {
+        struct status s = well();
+        struct lasting l = {};
+        struct alert_message m;
+        unsigned told = 0;
+
+        s.state = ROLE_PROMOTED;
+        s.promoted_at = s.since = T0;
+        s.health = HEALTH_DOWN;
+        for (usec_t t = T0; t <= T0 + 3 * USEC_PER_DAY; t += USEC_PER_HOUR)
+                if (looks(&l, &s, t, &m)) {
+                        told++;
+                        assert_true(t == T0 + told * USEC_PER_DAY);
+                        assert_string_equal(m.event, "reminder");
+                        assert_true(m.since == T0);
+                }
+        assert_int_equal(told, 3);
+        assert_non_null(strstr(m.text, "For 3 days now, promoted"));
+
+        s = well();
+        assert_false(looks(&l, &s, T0 + 5 * USEC_PER_DAY, &m));
+}
+
+/* A restart neither repeats a reminder nor forgets the next one. */
+static void test_reminder_after_restart(_unused_ void **state) {
+        struct status s = well();
+        struct lasting l = {};
+        struct alert_message m;
+
+        s.state = ROLE_PROMOTED;
+        s.promoted_at = s.since = T0;
+        assert_false(looks(&l, &s, T0 + USEC_PER_DAY + USEC_PER_HOUR, &m));
+        assert_false(looks(&l, &s, T0 + 2 * USEC_PER_DAY - 1, &m));
+        assert_true(looks(&l, &s, T0 + 2 * USEC_PER_DAY, &m));
+}
+
+static void test_reminder_while_down(_unused_ void **state) {
+        struct status s = well();
+        struct lasting l = {};
+        struct alert_message m;
+
+        s.mode = MODE_HELD;
+        s.health = HEALTH_DOWN;
+        s.health_since = T0;
+        s.failures = 9;
+        s.reason = "HTTP 503";
+        assert_false(looks(&l, &s, T0, &m));
+        assert_true(looks(&l, &s, T0 + USEC_PER_DAY, &m));
+        assert_string_equal(m.reason, "HTTP 503");
+        assert_non_null(strstr(m.text, "For 1 day now, standby, held"));
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_nothing),
+                cmocka_unit_test(test_cut_off),
+                cmocka_unit_test(test_short_cut_off),
+                cmocka_unit_test(test_sync),
+                cmocka_unit_test(test_reminder),
+                cmocka_unit_test(test_reminder_after_restart),
+                cmocka_unit_test(test_reminder_while_down),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
