@@ -138,7 +138,7 @@ int property_append(const struct property *p, const struct status *s, sd_bus_mes
 
         switch (p->type) {
         case PROPERTY_TEXT:
-                r = sd_bus_message_append(m, "s", *v.text ? *v.text : "");
+                r = sd_bus_message_append(m, "s", *v.text);
                 break;
         case PROPERTY_FLAG:
                 r = sd_bus_message_append(m, "b", (int) *v.flag);
@@ -181,7 +181,7 @@ json_t *property_json(const struct property *p, const struct status *s) {
 
         switch (p->type) {
         case PROPERTY_TEXT:
-                return *v.text && **v.text ? json_string(*v.text) : json_null();
+                return **v.text ? json_string(*v.text) : json_null();
         case PROPERTY_FLAG:
                 return json_boolean(*v.flag);
         case PROPERTY_COUNT:
@@ -206,7 +206,8 @@ static bool same_time(usec_t a, usec_t b) {
 static bool same(const struct property *p, union member a, union member b) {
         switch (p->type) {
         case PROPERTY_TEXT:
-                return strcmp(*a.text ? *a.text : "", *b.text ? *b.text : "") == 0;
+                /* What is kept is a text from the first update on, so that it can be printed. */
+                return *a.text && strcmp(*a.text, *b.text) == 0;
         case PROPERTY_FLAG:
                 return *a.flag == *b.flag;
         case PROPERTY_COUNT:
@@ -226,7 +227,7 @@ static int keep(const struct property *p, union member kept, union member from) 
 
         switch (p->type) {
         case PROPERTY_TEXT:
-                text = strdup(*from.text ? *from.text : "");
+                text = strdup(*from.text);
                 if (!text)
                         return -ENOMEM;
                 free((char *) *kept.text);

@@ -199,6 +199,7 @@ static void test_update(void **state _unused_) {
         assert_non_null(changed[0]);
         assert_same_json(&kept, &example);
         assert_ptr_not_equal(kept.reason, example.reason);
+        assert_string_equal(kept.senior, ""); /* and not NULL */
 
         assert_int_equal(status_update(&kept, &s, changed), 0);
         assert_null(changed[0]);
