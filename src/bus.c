@@ -66,15 +66,18 @@ static int read_pause(sd_bus_message *m, usec_t *ret, sd_bus_error *e) {
         return 0;
 }
 
+/* For whoever reads the journal later: a pause, a hold or a pin is somebody's doing. */
 static void log_command(size_t i, uid_t uid, usec_t pause) {
-        char span[SPAN_MAX];
+        char who[32] = "root", span[SPAN_MAX];
 
+        if (uid != 0)
+                (void) snprintf(who, sizeof who, "User %u", (unsigned) uid);
         if (commands[i].command != COMMAND_PAUSE)
-                log_notice("User %u asks to %s.", (unsigned) uid, commands[i].words);
+                log_notice("%s asks to %s.", who, commands[i].words);
         else if (pause == USEC_INFINITY)
-                log_notice("User %u asks to pause until resumed.", (unsigned) uid);
+                log_notice("%s asks to pause until resumed.", who);
         else
-                log_notice("User %u asks to pause for %s.", (unsigned) uid, format_span(span, pause));
+                log_notice("%s asks to pause for %s.", who, format_span(span, pause));
 }
 
 static void carry_out(sd_bus_message *m, uid_t uid, const sd_bus_error *refusal, void *userdata) {

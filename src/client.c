@@ -42,7 +42,7 @@ char *status_json(const struct status *s, const struct names *n, usec_t now, siz
         for (size_t i = 0; j && s && i < n_properties; i++)
                 if (json_object_set_new(j, p[i].key, property_json(&p[i], s)) < 0)
                         return NULL;
-        return j ? json_dumps(j, flags) : NULL;
+        return j ? json_dumps(j, flags | JSON_REAL_PRECISION(REAL_DIGITS)) : NULL;
 }
 
 static int print_json(const struct status *s, const struct names *n) {

@@ -116,5 +116,5 @@ char *history_json(const struct chronicle *c, const char *instance, usec_t since
                 "since", time_json(since), "failovers", rows, "count", (json_int_t) sums.failovers,
                 "promoted_seconds", span_json(sums.promoted), "median_blackout_seconds",
                 span_json(sums.blackout));
-        return j ? json_dumps(j, JSON_INDENT(2)) : NULL;
+        return j ? json_dumps(j, JSON_INDENT(2) | JSON_REAL_PRECISION(REAL_DIGITS)) : NULL;
 }
