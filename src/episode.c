@@ -40,5 +40,5 @@ void episode_tell(const struct episode *e, usec_t now, struct story *s) {
         s->counting = between(e->last_good, e->decided);
         s->syncing = between(e->decided, e->started);
         s->booting = between(e->started, e->answered);
-        s->promoted = between(e->promoted_at, now);
+        s->promoted = e->promoted_at > e->demoted_at ? between(e->promoted_at, now) : USEC_INFINITY;
 }
