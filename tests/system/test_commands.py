@@ -1,0 +1,655 @@
+"""The commands, and the D-Bus service behind them, on a real standby: what they say, what they do, and who may."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import threading
+
+import pytest
+from story import DAEMON, GATEWAY, begin, events, fail_over, wait_event
+
+BUS = ["org.openclaw.Failover1", "/org/openclaw/Failover1", "org.openclaw.Failover1"]
+POLKIT_LETS_ALICE = """\
+polkit.addRule(function (action, subject) {
+        if (action.id == "org.openclaw.failover1.control" && subject.user == "alice")
+                return polkit.Result.YES;
+});
+"""
+# The schema of `status --json`, number 1: what a program may rely on.
+STATUS_KEYS = {
+    "schema", "instance", "running", "well", "summary", "next", "state", "state_since", "mode", "paused_until", "primary",
+    "health", "health_since", "check_verdict", "check_reason", "check_seconds", "checked", "next_check", "failed_checks",
+    "failed_checks_needed", "good_checks", "good_checks_needed", "senior", "gateway_unit", "gateway_state",
+    "gateway_answers", "gateway_starts", "next_start", "synced", "sync_succeeded", "sync", "last_successful_sync",
+    "learned_branch", "last_promotion", "last_promotion_cause", "last_blackout_seconds", "last_demotion", "promotions",
+    "automatic_failback",
+}
+FAILOVER_KEYS = {
+    "kind", "began", "answered", "ended", "end", "reason", "promoted_seconds", "blackout_seconds", "counting_seconds",
+    "sync_seconds", "start_seconds", "trouble",
+}
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
+
+
+def cli(host, *words, **kwargs):
+    return host.run(["openclaw-failover", *words], check=False, **kwargs)
+
+
+def ok(host, *words, **kwargs):
+    return host.run(["openclaw-failover", *words], **kwargs).stdout
+
+
+def status(host):
+    return json.loads(cli(host, "status", "--json").stdout)
+
+
+def wait_status(host, deadline=30, **expected):
+    """Waits until `status --json` says all of EXPECTED; returns it."""
+    def there():
+        now = status(host)
+        return now if all(now.get(key) == value for key, value in expected.items()) else None
+    return host.wait_for(there, deadline, f"status is {expected}")
+
+
+def wait_checks(host, count=3):
+    """Waits until the primary was checked COUNT times more."""
+    def checked():
+        return status(host)["checked"]
+    for _ in range(count):
+        before = checked()
+        host.wait_for(lambda: checked() != before, what="a check")
+
+
+def busctl(host, *words, user="root"):
+    return host.run(["busctl", "--json=short", *words], user=user, check=False)
+
+
+def get(host, name, user="root"):
+    return json.loads(busctl(host, "get-property", *BUS, name, user=user).stdout)["data"]
+
+
+def call(host, method, *words, user="root"):
+    return busctl(host, "call", *BUS, method, *words, user=user)
+
+
+# Nobody is there.
+
+@pytest.mark.parametrize("words", [["status"], ["promote"], ["demote"], ["auto"], ["pause"], ["resume"], ["drill"]])
+def test_not_running(pair, words):
+    done = cli(pair.standby, *words)
+    assert done.returncode == 3 and done.stdout == ""
+    assert "It does not run" in done.stderr and "systemctl enable --now openclaw-failover" in done.stderr
+
+
+def test_not_running_as_json(pair):
+    done = cli(pair.standby, "status", "--json")
+    assert done.returncode == 3
+    assert json.loads(done.stdout) == {"schema": 1, "instance": "", "running": False}
+
+
+@pytest.mark.parametrize("words", [["status"], ["status", "--watch"], ["promote"], ["drill"]])
+def test_no_bus(pair, words):
+    done = cli(pair.standby, *words, env={"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nowhere"})
+    assert done.returncode == 3
+    assert "system bus cannot be reached" in done.stderr and "systemctl status dbus" in done.stderr
+
+
+# The command line.
+
+@pytest.mark.parametrize("words, hint", [
+    (["statsu"], "'status'"), (["promot"], "'promote'"), (["status", "--bogus"], "--help"), (["promote", "now"], "no words"),
+    (["pause", "5m", "6m"], "one word"), (["drill", "--json"], "does not take"), ([], "Which command"),
+])
+def test_unknown_words(pair, words, hint):
+    done = cli(pair.standby, *words)
+    assert done.returncode == 64 and hint in done.stderr
+
+
+@pytest.mark.parametrize("command", ["status", "promote", "demote", "auto", "pause", "resume", "drill", "history"])
+def test_help_and_version_everywhere(pair, command):
+    assert command in ok(pair.standby, command, "--help")
+    assert re.fullmatch(r"openclaw-failover \d+\.\d+\.\d+\n", ok(pair.standby, command, "--version"))
+
+
+@pytest.mark.parametrize("time", ["0", "0s", "5x", "9000h", "", "forever", "99999999999999999999"])
+def test_bad_pause(pair, time):
+    done = cli(pair.standby, "pause", time)
+    assert done.returncode == 64 and "no time to pause for" in done.stderr
+
+
+# status.
+
+def test_status(pair):
+    begin(pair)
+    done = cli(pair.standby, "status")
+    assert done.returncode == 0 and "\033" not in done.stdout
+    lines = done.stdout.splitlines()
+    assert len(lines) == 5
+    for line, pattern in zip(lines, [
+            r"standby: primary up, answered in .* at \d\d:\d\d:\d\d$",
+            r"  primary  100\.64\.0\.1:18789 up since .*; last check \d+ s ago: up, answered in ",
+            r"  sync     ",
+            r"  last     no promotion since this daemon started",
+            r"  next     If 3 checks in a row fail, the gateway is started here\.$"]):
+        assert re.match(pattern, line), line
+
+
+def test_status_as_json(pair):
+    begin(pair)
+    done = cli(pair.standby, "status", "--json")
+    now = json.loads(done.stdout)
+    assert done.returncode == 0 and set(now) == STATUS_KEYS
+    assert now["schema"] == 1 and now["running"] is True and now["well"] is True
+    assert (now["state"], now["mode"], now["health"], now["check_verdict"]) == ("standby", "auto", "up", "up")
+    assert now["paused_until"] is None and now["senior"] is None and now["last_promotion"] is None
+    for key in ("state_since", "health_since", "checked", "next_check"):
+        assert TIME.match(now[key]), key
+    assert 0 < now["check_seconds"] < 1
+
+
+def test_status_of_a_failover(pair):
+    promoted = fail_over(pair)
+    done = cli(pair.standby, "status")
+    assert done.returncode == 1
+    assert re.search(r"^promoted: the gateway here answers; primary down, connection refused", done.stdout, re.M)
+    assert re.search(r"^  last     promoted .* and still is, blackout .* at most: connection refused", done.stdout, re.M)
+    assert re.search(r"^  next     When 3 checks in a row have been good, the gateway here is stopped", done.stdout, re.M)
+    now = wait_status(pair.standby, state="promoted", gateway_answers=True, gateway_state="active", promotions=1)
+    assert round(now["last_blackout_seconds"] * 1e6) == int(promoted["FAILOVER_BLACKOUT_USEC"])
+    assert now["well"] is False
+
+    pair.primary.gateway.start()
+    wait_event(pair.standby, "demoted")
+    wait_status(pair.standby, state="standby", well=True)
+    assert re.search(r"^  last     promoted .* for .*, blackout .* at most", ok(pair.standby, "status"), re.M)
+
+
+class Terminal:
+    """A command on a terminal of its own."""
+
+    def __init__(self, host, *words, env=None):
+        master, slave = pty.openpty()
+        self.popen = host.popen(["openclaw-failover", *words], stdin=slave, stdout=slave, stderr=slave, text=False,
+                                env={"TERM": "xterm", **(env or {})})
+        os.close(slave)
+        self.text = ""
+        self._thread = threading.Thread(target=self._read, args=[master], daemon=True)
+        self._thread.start()
+
+    def _read(self, master):
+        try:
+            while data := os.read(master, 4096):
+                self.text += data.decode(errors="replace")
+        except OSError:  # EIO: the other side is closed
+            pass
+        os.close(master)
+
+    def wait(self, timeout=20):
+        code = self.popen.wait(timeout)
+        self._thread.join(timeout)
+        return code
+
+
+def test_colour_only_on_a_terminal(pair):
+    begin(pair)
+    for env, colour in (({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)):
+        terminal = Terminal(pair.standby, "status", env=env)
+        assert terminal.wait() == 0
+        assert ("\033[1;32mstandby\033[0m: " in terminal.text) is colour, (env, terminal.text)
+
+
+def interrupt(host, words):
+    """SIGINT to the command, which runs in the host under a number of its own there."""
+    host.run(["pkill", "-INT", "-xf", f"openclaw-failover {words}"])
+
+
+def test_watch_redraws_in_place(pair):
+    begin(pair)
+    terminal = Terminal(pair.standby, "status", "--watch")
+    pair.standby.wait_for(lambda: "standby" in terminal.text, what="the first picture")
+    pair.primary.gateway.kill()
+    pair.standby.wait_for(lambda: "the gateway here answers" in terminal.text, what="the promotion is shown")
+    assert "\033[5A\r" in terminal.text and "\033[K" in terminal.text and "\033[2J" not in terminal.text
+    pair.standby.systemctl("stop", DAEMON)
+    pair.standby.wait_for(lambda: "It does not run" in terminal.text, what="the end is shown")
+    pair.standby.systemctl("start", DAEMON)
+    pair.standby.wait_for(lambda: terminal.text.rpartition("It does not run")[2].count("primary") > 0, what="it is back")
+    interrupt(pair.standby, "status --watch")
+    assert terminal.wait() == 1
+
+
+def test_watch_as_json_is_one_object_a_line(pair):
+    begin(pair)
+    popen = pair.standby.popen(["openclaw-failover", "status", "--watch", "--json"], stdout=subprocess.PIPE)
+    first = json.loads(popen.stdout.readline())
+    assert set(first) == STATUS_KEYS
+    ok(pair.standby, "pause")
+    while not json.loads(popen.stdout.readline())["paused_until"]:
+        pass
+    pair.standby.systemctl("stop", DAEMON)
+    for line in popen.stdout:
+        if not json.loads(line)["running"]:
+            break
+    interrupt(pair.standby, "status --watch --json")
+    assert popen.wait(10) == 3
+
+
+# D-Bus.
+
+def test_introspection(pair):
+    begin(pair)
+    for user in ("root", "alice", "openclaw"):
+        lines = pair.standby.out(["busctl", "introspect", "--no-pager", *BUS[:2]], user=user)
+        for method, signature in (("Promote", "-"), ("Demote", "-"), ("Auto", "-"), ("Pause", "t"), ("Resume", "-"), ("Drill", "-")):
+            assert re.search(rf"^\.{method} +method +{signature} +-", lines, re.M), method
+        assert re.search(r"^\.Event +signal +ss", lines, re.M)
+        found = re.findall(r"^\.(\w+) +property .*?(emits-change|const|-)$", lines, re.M)
+        assert {name for name, flag in found if flag != "emits-change"} == {"Version", "Summary", "Next"}
+        assert len(found) == len(STATUS_KEYS) - 3  # all but schema, instance, running and well; and Version
+
+
+def test_properties_tell_what_changes(pair):
+    begin(pair)
+    popen = pair.standby.popen(["busctl", "monitor", "--json=short", "--match",
+                                "type='signal',path='/org/openclaw/Failover1'"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    popen.stderr.readline()  # "Monitoring bus message stream."
+
+    def signals(until):
+        """The changed properties of each signal, up to the first one for which UNTIL is true."""
+        for line in popen.stdout:
+            message = json.loads(line)
+            data = message["payload"]["data"]
+            if message["member"] == "PropertiesChanged":
+                yield {name: value["data"] for name, value in data[1].items()}
+                if until(data[1]):
+                    return
+
+    seen = list(zip(range(4), signals(lambda changed: False)))
+    for _, changed in seen[1:]:
+        assert set(changed) <= {"LastCheckUSec", "LastCheckTimestamp", "NextCheckTimestamp", "GoodChecks"}, changed
+    pair.primary.gateway.kill()
+    merged = {}
+    for changed in signals(lambda changed: changed.get("State", {}).get("data") == "promoted"):
+        merged.update(changed)
+    assert merged["Health"] == "down" and merged["LastCheckVerdict"] == "down" and merged["FailedChecks"] == 3
+    assert merged["LastCheckReason"] == "connection refused" and merged["LastPromotionCause"] == "connection refused"
+    popen.kill()
+
+
+@pytest.mark.parametrize("user", ["alice", "openclaw"])
+def test_others_may_look_but_not_act(pair, user):
+    begin(pair)
+    assert cli(pair.standby, "status", user=user).returncode == 0
+    assert get(pair.standby, "State", user=user) == "standby"
+    for words in (["promote"], ["demote"], ["auto"], ["pause"], ["resume"], ["drill"]):
+        done = cli(pair.standby, *words, user=user)
+        assert done.returncode == 77 and "Only root may do that" in done.stderr, words
+    for method, *words in (["Promote"], ["Demote"], ["Auto"], ["Pause", "t", "60"], ["Resume"], ["Drill"]):
+        done = call(pair.standby, method, *words, user=user)
+        assert done.returncode != 0 and "Access denied" in done.stderr, done.stderr
+    now = status(pair.standby)
+    assert (now["mode"], now["paused_until"], now["state"]) == ("auto", None, "standby")
+    assert "asks to" not in "\n".join(pair.standby.messages(DAEMON))
+
+
+def test_properties_cannot_be_set(pair):
+    begin(pair)
+    assert busctl(pair.standby, "set-property", *BUS, "Mode", "s", "pinned").returncode != 0
+    assert status(pair.standby)["mode"] == "auto"
+
+
+def test_polkit_may_allow_others(pair):
+    pair.standby.put("/etc/polkit-1/rules.d/49-alice.rules", POLKIT_LETS_ALICE)
+    pair.standby.systemctl("restart", "polkit")
+    begin(pair)
+    assert "paused until" in ok(pair.standby, "pause", user="alice")
+    assert "User 1501 asks to pause for 1 h 0 min." in pair.standby.messages(DAEMON)
+    assert cli(pair.standby, "resume", user="openclaw").returncode == 77
+
+
+def test_polkit_hangs(pair):
+    """Root needs no polkit; others hear of it soon; and the loop goes on meanwhile."""
+    begin(pair)
+    pair.standby.systemctl("start", "polkit")
+    pair.standby.systemctl("kill", "--signal=STOP", "polkit")
+    try:
+        popen = pair.standby.popen(["openclaw-failover", "pause"], user="alice", stderr=subprocess.PIPE)
+        ok(pair.standby, "pause", "2h")
+        wait_checks(pair.standby)
+        assert "polkit does not answer, so only root may do that now" in popen.communicate(timeout=20)[1]
+        assert popen.returncode == 77
+    finally:
+        pair.standby.systemctl("kill", "--signal=CONT", "polkit")
+    assert pair.standby.unit(DAEMON)["NRestarts"] == "0"
+
+
+def test_polkit_is_not_there(pair):
+    begin(pair)
+    pair.standby.run("systemctl mask --runtime --now polkit")
+    done = cli(pair.standby, "pause", user="alice")
+    assert done.returncode == 77 and "systemctl status polkit" in done.stderr
+    ok(pair.standby, "pause")
+
+
+def test_nobody_else_can_have_the_name(pair):
+    pair.standby.put("/etc/openclaw-failover.ini", "[primary]\nhost = 100.64.0.1\n")
+    done = pair.standby.run("timeout --preserve-status 2 openclaw-failover run", user="alice", check=False)
+    assert "does not let this daemon have the name" in done.stderr
+
+
+def test_bus_restarts(pair):
+    begin(pair)
+    pair.standby.systemctl("restart", "dbus")
+    wait_status(pair.standby, running=True, well=True)
+    ok(pair.standby, "pause")
+    assert pair.standby.unit(DAEMON)["NRestarts"] == "0"
+
+
+@pytest.mark.parametrize("seconds", [31622401, 2**63, 2**64 - 2])
+def test_absurd_pauses(pair, seconds):
+    begin(pair)
+    done = call(pair.standby, "Pause", "t", str(seconds))
+    assert done.returncode != 0 and "longer than a year" in done.stderr
+    assert status(pair.standby)["paused_until"] is None
+
+
+def test_pauses_over_the_bus(pair):
+    begin(pair)
+    clock = int(pair.standby.out("date +%s"))
+    call(pair.standby, "Pause", "t", "0")
+    assert abs(get(pair.standby, "PausedUntilTimestamp") / 1e6 - clock - 3600) < 30
+    call(pair.standby, "Pause", "t", str(2**64 - 1))
+    assert get(pair.standby, "PausedUntilTimestamp") == 2**64 - 1
+    assert status(pair.standby)["paused_until"] == "infinity"
+    call(pair.standby, "Resume")
+    assert get(pair.standby, "PausedUntilTimestamp") == 0
+
+
+# Modes.
+
+def test_promote_stays_until_auto(pair):
+    begin(pair)
+    assert "Now starting, pinned" in ok(pair.standby, "promote")
+    wait_status(pair.standby, state="promoted", mode="pinned", gateway_answers=True)
+    wait_checks(pair.standby, 5)
+    now = status(pair.standby)
+    assert (now["state"], now["health"], now["well"]) == ("promoted", "up", False)
+    assert "root asks to promote." in pair.standby.messages(DAEMON)
+    ok(pair.standby, "auto")
+    wait_status(pair.standby, state="standby", mode="auto", well=True)
+    assert not pair.standby.gateway.answers()
+
+
+def test_demote_holds_until_the_primary_has_been_up(pair):
+    fail_over(pair)
+    ok(pair.standby, "demote")
+    wait_status(pair.standby, state="standby", mode="held")
+    wait_checks(pair.standby, 5)
+    assert status(pair.standby)["state"] == "standby" and not pair.standby.gateway.answers()
+    assert "somebody demoted by hand" in cli(pair.standby, "status").stdout
+    pair.primary.gateway.start()
+    wait_status(pair.standby, mode="auto", well=True)
+    assert events(pair.standby)[-1] == "hold-over"
+
+
+def test_auto_ends_a_hold(pair):
+    fail_over(pair)
+    ok(pair.standby, "demote")
+    wait_status(pair.standby, state="standby", mode="held")
+    ok(pair.standby, "auto")
+    wait_status(pair.standby, state="promoted", mode="auto")
+
+
+def test_pause_freezes_and_ends_by_itself(pair):
+    begin(pair)
+    assert "paused until" in ok(pair.standby, "pause", "4s")
+    pair.primary.gateway.kill()
+    wait_status(pair.standby, health="down")
+    assert status(pair.standby)["state"] == "standby"
+    wait_event(pair.standby, "promoted")
+    assert events(pair.standby) == ["pause-over", "promoting", "promoted"]
+
+
+def test_resume_ends_a_pause(pair):
+    fail_over(pair)
+    ok(pair.standby, "pause")
+    pair.primary.gateway.start()
+    wait_status(pair.standby, health="up")
+    assert status(pair.standby)["state"] == "promoted"
+    ok(pair.standby, "resume")
+    wait_status(pair.standby, state="standby", paused_until=None)
+
+
+@pytest.mark.parametrize("command, expected", [
+    (["pause", "infinity"], {"paused_until": "infinity"}),
+    (["promote"], {"mode": "pinned", "state": "promoted"}),
+])
+def test_modes_survive(pair, command, expected):
+    begin(pair)
+    ok(pair.standby, *command)
+    wait_status(pair.standby, **expected)
+    pair.standby.systemctl("restart", DAEMON)
+    wait_status(pair.standby, **expected)
+    pair.standby.systemctl("kill", "--signal=KILL", DAEMON)
+    wait_status(pair.standby, **expected)
+    pair.standby.systemctl("enable", DAEMON)
+    pair.standby.reboot()
+    wait_status(pair.standby, **expected)
+
+
+def test_a_hold_survives_while_the_primary_is_down(pair):
+    fail_over(pair)
+    ok(pair.standby, "demote")
+    wait_status(pair.standby, state="standby", mode="held")
+    pair.standby.systemctl("restart", DAEMON)
+    wait_status(pair.standby, health="down", mode="held", state="standby")
+    wait_checks(pair.standby)
+    assert status(pair.standby)["state"] == "standby"
+
+
+# drill.
+
+def test_drill_passes(pair):
+    begin(pair)
+    primary = pair.primary.gateway.pid
+    done = cli(pair.standby, "drill", timeout=90)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"A drill: starting openclaw\.service.*The drill has passed: .*Back on standby.*The drill is over",
+                     done.stdout, re.S)
+    timeline = done.stdout.split("\n\n")[1]
+    times = [float(time) for time in re.findall(r"(\d+\.\d) s  \(\+", timeline)]
+    assert len(times) >= 4 and times == sorted(times)
+    assert done.stdout.endswith("The drill has passed.\n")
+    assert events(pair.standby) == ["promoting", "promoted", "drill-answered", "demoting", "demoted", "drill-over"]
+    assert status(pair.standby)["well"] and not pair.standby.gateway.answers()
+    assert pair.primary.gateway.pid == primary
+
+
+def fail_at_start(host):
+    host.gateway.mode("fail=1")
+    host.put(f"/etc/systemd/system/{GATEWAY}.d/restart.conf", "[Service]\nRestart=no\n")
+    host.systemctl("daemon-reload")
+
+
+def test_drill_fails(pair):
+    begin(pair)
+    assert cli(pair.standby, "drill", timeout=90).returncode == 0
+    fail_at_start(pair.standby)
+    done = cli(pair.standby, "drill", timeout=90)
+    assert done.returncode == 1
+    assert "The drill has failed: openclaw.service does not start" in done.stdout
+    assert done.stdout.endswith("The drill has failed: a failover would fail. See `openclaw-failover doctor`.\n")
+    wait_status(pair.standby, state="standby", mode="auto", well=True)
+    assert "Back on standby. openclaw.service is stopped." in done.stdout
+
+
+def test_drill_becomes_real(pair):
+    pair.standby.gateway.mode("boot=6")
+    begin(pair)
+    popen = pair.standby.popen(["openclaw-failover", "drill"], stdout=subprocess.PIPE)
+    wait_event(pair.standby, "promoting")
+    pair.primary.gateway.kill()
+    out = popen.communicate(timeout=40)[0]
+    assert popen.returncode == 75 and "this is a failover now" in out
+    wait_status(pair.standby, state="promoted", mode="auto")
+    assert events(pair.standby) == ["promoting", "drill-real", "promoted"]
+
+
+def test_drill_is_refused_in_trouble(pair):
+    fail_over(pair)
+    done = cli(pair.standby, "drill")
+    assert done.returncode == 75 and "Refused: A drill begins on standby" in done.stderr
+    done = call(pair.standby, "Drill")
+    assert done.returncode != 0 and "A drill begins on standby" in done.stderr
+
+
+def test_drill_goes_on_when_interrupted(pair):
+    pair.standby.gateway.mode("boot=3")
+    begin(pair)
+    popen = pair.standby.popen(["openclaw-failover", "drill"], stdout=subprocess.PIPE)
+    wait_event(pair.standby, "promoting")
+    interrupt(pair.standby, "drill")
+    out = popen.communicate(timeout=10)[0]
+    assert popen.returncode == 128 + signal.SIGINT and "The drill goes on without you" in out
+    assert status(pair.standby)["mode"] == "drill"
+    wait_event(pair.standby, "drill-over")
+    assert "drill-answered" in events(pair.standby)
+
+
+def test_drill_ended_by_hand_proves_nothing(pair):
+    pair.standby.gateway.mode("boot=20")
+    begin(pair)
+    popen = pair.standby.popen(["openclaw-failover", "drill"], stdout=subprocess.PIPE)
+    wait_event(pair.standby, "promoting")
+    ok(pair.standby, "auto")
+    out = popen.communicate(timeout=20)[0]
+    assert popen.returncode == 1 and "proves nothing" in out
+
+
+def test_drill_carries_on_over_a_restart(pair):
+    pair.standby.gateway.mode("boot=4")
+    begin(pair)
+    popen = pair.standby.popen(["openclaw-failover", "drill"], stdout=subprocess.PIPE)
+    wait_event(pair.standby, "promoting")
+    pair.standby.systemctl("kill", "--signal=KILL", DAEMON)
+    out = popen.communicate(timeout=40)[0]
+    assert popen.returncode == 0, out
+    assert "The daemon is gone" in out and "The daemon is back" in out
+
+
+def test_drill_by_timer(pair):
+    standby = pair.standby
+    begin(pair)
+    assert standby.out("systemctl is-enabled openclaw-failover-drill.timer", check=False) == "disabled"
+    standby.systemctl("enable", "--now", "openclaw-failover-drill.timer")
+    assert standby.unit("openclaw-failover-drill.timer")["NextElapseUSecRealtime"]
+    standby.systemctl("start", "openclaw-failover-drill.service")
+    assert "drill-answered" in events(standby)
+
+    fail_at_start(standby)
+    assert standby.systemctl("start", "openclaw-failover-drill.service", check=False).returncode != 0
+    assert standby.state("openclaw-failover-drill.service") == "failed"
+    assert "drill-failed" in events(standby)
+
+
+def test_a_daemon_that_cannot_start_tells_somebody(pair):
+    pair.standby.put("/etc/openclaw-failover.ini", "[primary]\nhots = 100.64.0.1\n")
+    pair.standby.systemctl("start", DAEMON, check=False)
+    pair.standby.wait_journal("openclaw-failover.service has failed", "openclaw-failover-alert.service")
+
+
+# history.
+
+def history(host, *words):
+    return json.loads(ok(host, "history", "--json", *words))
+
+
+def only_now(host):
+    """Words that leave out what earlier tests did."""
+    return ["--since", host.out("date '+%Y-%m-%d %H:%M:%S'")]
+
+
+def test_history(pair):
+    since = only_now(pair.standby)
+    promoted = fail_over(pair)
+    open_one = history(pair.standby, *since)["failovers"][-1]
+    assert open_one["end"] == "open" and open_one["promoted_seconds"] is None
+    assert "and still is" in ok(pair.standby, "history", *since)
+    pair.primary.gateway.start()
+    demoted = wait_event(pair.standby, "demoted")
+    assert cli(pair.standby, "drill", timeout=90).returncode == 0
+
+    told = history(pair.standby, *since)
+    assert [row["kind"] for row in told["failovers"]] == ["failover", "drill"] and told["count"] == 1
+    row = told["failovers"][0]
+    assert set(row) == FAILOVER_KEYS and row["end"] == "failback" and row["reason"] == "connection refused"
+    for key, field in (("blackout", "BLACKOUT"), ("counting", "COUNTING"), ("sync", "SYNC"), ("start", "BOOT")):
+        assert round(row[f"{key}_seconds"] * 1e6) == int(promoted[f"FAILOVER_{field}_USEC"])
+    assert round(row["promoted_seconds"] * 1e6) == int(demoted["FAILOVER_PROMOTED_USEC"])
+    assert told["median_blackout_seconds"] == row["blackout_seconds"]
+    assert told["promoted_seconds"] == row["promoted_seconds"]
+
+    lines = ok(pair.standby, "history", *since).splitlines()
+    assert lines[0].startswith("WHEN") and re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  connection refused ", lines[1])
+    assert re.match(r"\S+ \S+  drill ", lines[2])
+    assert re.match(r"1 failover since .* \(and 1 by hand or as a drill\), promoted for .* in all, median blackout ", lines[-1])
+
+
+def test_history_over_a_restart_and_a_reboot(pair):
+    since = only_now(pair.standby)
+    fail_over(pair)
+    pair.standby.systemctl("restart", DAEMON)
+    assert history(pair.standby, *since)["failovers"][0]["end"] == "open"
+    pair.standby.reboot()
+    rows = history(pair.standby, *since)["failovers"]
+    assert len(rows) == 1 and rows[0]["end"] == "reboot" and rows[0]["promoted_seconds"] is None
+    assert "until a reboot" in ok(pair.standby, "history", *since)
+
+
+def test_forged_entries_do_not_count(pair):
+    since = only_now(pair.standby)
+    entry = fail_over(pair)
+    forged = "MESSAGE=forged\nMESSAGE_ID=%s\nFAILOVER_EVENT=promoted\n_SYSTEMD_UNIT=openclaw-failover.service\n" % entry["MESSAGE_ID"]
+    pair.standby.run("systemd-run -q --wait --pipe --uid=openclaw logger --journald", input=forged)
+    pair.standby.wait_journal("forged")
+    assert len(history(pair.standby, *since)["failovers"]) == 1
+
+
+def test_history_of_a_rotated_journal(pair):
+    fail_over(pair)
+    pair.standby.run("journalctl --sync --rotate; journalctl -q --vacuum-files=1")
+    pair.primary.gateway.start()
+    wait_event(pair.standby, "demoted")
+    row = history(pair.standby)["failovers"][-1]
+    assert row["began"] is None and row["end"] == "failback" and row["blackout_seconds"] is None
+    assert row["promoted_seconds"] > 0
+    assert re.search(r"^\d{4}-\d\d-\d\d \S+  connection refused +-  +-  +-  +-  +\S+ s$", ok(pair.standby, "history"), re.M)
+
+
+def test_history_is_for_those_who_may_read_the_journal(pair):
+    done = cli(pair.standby, "history", user="alice")
+    assert done.returncode == 77 and "systemd-journal" in done.stderr
+    pair.standby.run("usermod -aG systemd-journal alice")
+    assert cli(pair.standby, "history", user="alice").returncode == 0
+
+
+def test_no_history(pair):
+    assert ok(pair.standby, "history", "--since", "0s") .startswith("0 failovers since ")
+    done = cli(pair.standby, "history", "--since", "the flood")
+    assert done.returncode == 64 and "yesterday" in done.stderr
+
+
+# The catalog.
+
+def test_catalog(pair):
+    begin(pair)
+    assert cli(pair.standby, "drill", timeout=90).returncode == 0
+    ids = {entry["MESSAGE_ID"] for entry in pair.standby.journal(DAEMON) if "FAILOVER_EVENT" in entry}
+    listed = pair.standby.out(["journalctl", "--list-catalog", *ids])
+    assert listed.count(" openclaw-failover: ") == len(ids) == 6
+    told = pair.standby.out(["journalctl", "-q", "-x", "-u", DAEMON, f"--after-cursor={pair.standby._cursor}"])
+    assert "Subject: The drill has passed" in told
+    assert "openclaw.service is being started on this machine" in told and "@FAILOVER_" not in told
