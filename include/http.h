@@ -41,6 +41,9 @@ int http_request_start(struct http_request *r);
 /* The callback is not called any more. Harmless when nothing is under way. */
 void http_request_cancel(struct http_request *r);
 
+/* The socket that libcurl waits for just now on behalf of R, for a look at it: -1: none. */
+int http_request_socket(const struct http_request *r);
+
 /* Whether name servers are silent and enough threads wait for them already (libcurl starts one for each
  * name, and leaves it behind when its request ends): a name should not be asked for now. */
 bool http_resolver_is_stuck(void);

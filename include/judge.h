@@ -41,7 +41,7 @@ bool judge_needs_body(unsigned status, enum expect expect);
  * one is up is decided by its health path. */
 enum startup {
         STARTUP_DECIDES, /* CHECK is filled in but for .took: starting, draining, or no answer at all */
-        STARTUP_PASSES, /* it has started, or this once said nothing that is understood: ask the health path */
-        STARTUP_ABSENT, /* the same, and there is no point in asking it again: an older gateway */
+        STARTUP_PASSES,  /* started, or nothing that is understood this once: ask the health path */
+        STARTUP_ABSENT,  /* the same, and it is no use to ask there again: an older gateway */
 };
 enum startup judge_startup(const struct answer *a, struct check *check);

@@ -9,7 +9,7 @@ enum verdict {
         VERDICT_DRAINING, /* … or draining */
         VERDICT_DOWN,     /* a clear failure */
         VERDICT_UNCLEAR,  /* a failure that does not prove a death */
-        VERDICT_CUT_OFF, /* this machine has no network: nothing is known. A probe never says it: link.h does */
+        VERDICT_CUT_OFF,  /* nothing is known: this machine has no network. Never from a probe */
         _VERDICT_MAX,
 };
 

@@ -26,6 +26,7 @@ struct http_request {
         http_done_t done;
         void *userdata;
         bool running;
+        curl_socket_t socket; /* the last one that libcurl waits for; -1: none */
 };
 
 /* More rounds than any request needs in a row; the rest waits for the loop, which other sources share. */
@@ -48,6 +49,7 @@ static int drive(struct http *h, curl_socket_t fd, int mask) {
 static void detach(struct http_request *r) {
         (void) curl_multi_remove_handle(r->http->multi, r->easy);
         r->running = false;
+        r->socket = -1;
         r->http->n_running--;
 }
 
@@ -95,13 +97,25 @@ static int on_deferred(_unused_ sd_event_source *s, void *userdata) {
         return 0;
 }
 
+static void note_socket(CURL *easy, curl_socket_t fd, int what) {
+        struct http_request *r = NULL;
+
+        /* The handles that libcurl makes for itself, to take leave of connections, have no request. */
+        if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &r) != CURLE_OK || !r)
+                return;
+        if (what != CURL_POLL_REMOVE)
+                r->socket = fd;
+        else if (r->socket == fd)
+                r->socket = -1;
+}
+
 /* CURLMOPT_SOCKETFUNCTION(3). An error here makes libcurl fail the transfer. */
-static int on_socket(
-        _unused_ CURL *easy, curl_socket_t fd, int what, void *userdata, void *socket_userdata) {
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, void *socket_userdata) {
         struct http *h = userdata;
         sd_event_source *s = socket_userdata;
         uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0);
 
+        note_socket(easy, fd, what);
         if (what == CURL_POLL_REMOVE) {
                 (void) sd_event_source_disable_unref(s);
                 return 0;
@@ -148,9 +162,9 @@ int http_new(sd_event *event, struct http **ret) {
         (void) curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timer);
         (void) curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
 
-        /* CLOCK_MONOTONIC is what libcurl counts with: with another clock the timer would come early after
-         * a suspend. */
-        r = sd_event_add_time_relative(event, &h->timer, CLOCK_MONOTONIC, 0, USEC_PER_MSEC, on_time, h);
+        /* libcurl counts with CLOCK_MONOTONIC, so that after a suspend this comes early, and is set again.
+         * Another clock than everybody else's would cost a timerfd(2) more, to set and to read. */
+        r = sd_event_add_time_relative(event, &h->timer, CLOCK_BOOTTIME, 0, USEC_PER_MSEC, on_time, h);
         if (r >= 0)
                 r = sd_event_source_set_enabled(h->timer, SD_EVENT_OFF);
         if (r >= 0)
@@ -214,6 +228,7 @@ int http_request_new(struct http *h, http_done_t done, void *userdata, struct ht
         if (!r)
                 return -ENOMEM;
         r->http = h;
+        r->socket = -1;
         r->done = done;
         r->userdata = userdata;
         r->easy = new_easy();
@@ -257,6 +272,10 @@ int http_request_start(struct http_request *r) {
 void http_request_cancel(struct http_request *r) {
         if (r->running)
                 detach(r);
+}
+
+int http_request_socket(const struct http_request *r) {
+        return r->socket;
 }
 
 /* This many threads are no accident: without names to resolve there is one. */

@@ -108,6 +108,10 @@ static void say_failed(const struct answer *a, struct check *c) {
                 c->connected = true;
                 say(c, VERDICT_DOWN, "accepted the connection, but does not speak TLS");
                 break;
+        case CURLE_SSL_CACERT_BADFILE:
+                say(c, VERDICT_UNCLEAR,
+                        "this machine cannot ask: it has no CA certificates (install ca-certificates)");
+                break;
         case CURLE_PEER_FAILED_VERIFICATION:
                 c->connected = true;
                 say(c, VERDICT_DOWN, "its TLS certificate cannot be trusted");

@@ -7,6 +7,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/tcp.h>
+#include <netdb.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -15,12 +17,12 @@
 
 struct probe {
         char *url, *startup_url;
-        char *host; /* of the URL, without brackets */
         enum scheme scheme;
         enum expect expect;
         usec_t timeout;
         struct http_request *request;
-        sd_event_source *patience; /* with the name servers; NULL: the host is an address */
+        bool is_name;           /* the URL's host: no address */
+        sd_event_source *timer; /* goes off at half the time, for a name, and at its end */
 
         char good[INET6_ADDRSTRLEN];    /* the address that last answered as it should; "": none yet */
         struct curl_slist *good_option; /* the same for CURLOPT_CONNECT_TO */
@@ -36,6 +38,7 @@ struct probe {
 
         /* The request under way. */
         struct answer answer;
+        char tried[64];  /* the address of the last connect */
         size_t received; /* headers and body */
         char *body;
 };
@@ -46,32 +49,28 @@ static void forget_answer(struct probe *p) {
         p->answer = (struct answer){ 0 };
 }
 
-/* What is left of the time for libcurl: at least 1 ms, since 0 would be no limit. */
-static long time_left_ms(const struct probe *p) {
-        usec_t passed = now_usec(CLOCK_MONOTONIC) - p->started;
+static usec_t time_left(const struct probe *p) {
+        usec_t passed = now_usec(CLOCK_BOOTTIME) - p->started;
 
-        return passed + USEC_PER_MSEC < p->timeout ? (long) ((p->timeout - passed) / USEC_PER_MSEC) : 1;
+        return passed < p->timeout ? p->timeout - passed : 0;
 }
 
 /* Begins the request that is due. */
 static int ask(struct probe *p) {
         CURL *easy = http_request_easy(p->request);
-        long ms = time_left_ms(p);
 
         forget_answer(p);
-        p->answer.waited = (usec_t) ms * USEC_PER_MSEC;
-        p->answer.addressed = !p->patience || p->asks_good;
+        p->answer.waited = time_left(p);
+        p->answer.addressed = !p->is_name || p->asks_good;
         if (curl_easy_setopt(easy, CURLOPT_URL, p->asks_startup ? p->startup_url : p->url) != CURLE_OK)
                 return -ENOMEM;
-        (void) curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, ms);
         (void) curl_easy_setopt(easy, CURLOPT_CONNECT_TO, p->asks_good ? p->good_option : NULL);
         return http_request_start(p->request);
 }
 
 void probe_cancel(struct probe *p) {
         http_request_cancel(p->request);
-        if (p->patience)
-                (void) sd_event_source_set_enabled(p->patience, SD_EVENT_OFF);
+        (void) sd_event_source_set_enabled(p->timer, SD_EVENT_OFF);
         forget_answer(p);
         p->done = NULL;
 }
@@ -90,7 +89,7 @@ static void remember_address(struct probe *p) {
                 return;
         curl_slist_free_all(p->good_option);
         p->good_option = list;
-        (void) strcpy(p->good, address);
+        (void) snprintf(p->good, sizeof p->good, "%s", address);
 }
 
 static void finish(struct probe *p, struct check *c) {
@@ -98,12 +97,12 @@ static void finish(struct probe *p, struct check *c) {
         probe_done_t done = p->done;
         void *userdata = p->userdata;
 
-        c->took = now_usec(CLOCK_MONOTONIC) - p->started;
+        c->took = now_usec(CLOCK_BOOTTIME) - p->started;
         if (failed) {
                 p->startup_absent = false;
-                if ((link_is_tailnet(p->host) || link_is_tailnet(p->good)) && !link_has_tailnet_address())
+                if (link_is_tailnet(p->tried) && !link_has_tailnet_address())
                         judge_off_tailnet(c);
-        } else if (p->patience && !p->asks_good)
+        } else if (p->is_name && !p->asks_good)
                 remember_address(p);
         probe_cancel(p);
         done(p, c, userdata);
@@ -132,43 +131,72 @@ static void conclude(struct probe *p, CURLcode code) {
         finish(p, &c);
 }
 
-static bool ask_good(struct probe *p) {
-        if (!p->good_option || p->asks_good)
-                return false;
+static bool can_ask_good(const struct probe *p) {
+        return p->good_option && !p->asks_good;
+}
+
+static void ask_good(struct probe *p) {
         http_request_cancel(p->request);
         p->asks_good = true;
-        return ask(p) >= 0;
+        if (ask(p) < 0)
+                conclude(p, CURLE_OUT_OF_MEMORY);
 }
 
 static void on_done(_unused_ struct http_request *r, CURLcode code, void *userdata) {
         struct probe *p = userdata;
         CURL *easy = http_request_easy(p->request);
-        curl_off_t connect = 0, first_byte = 0;
+        curl_off_t connect = 0;
         long error = 0;
         char *type = NULL;
 
-        if (code == CURLE_COULDNT_RESOLVE_HOST && ask_good(p))
+        if (code == CURLE_COULDNT_RESOLVE_HOST && can_ask_good(p)) {
+                ask_good(p);
                 return;
+        }
         (void) curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connect);
-        (void) curl_easy_getinfo(easy, CURLINFO_STARTTRANSFER_TIME_T, &first_byte);
         (void) curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &error);
         (void) curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type);
-        if (connect > 0)
-                p->answer.connected = true;
-        p->answer.began = first_byte > 0 || p->received > 0;
+        p->answer.connected = connect > 0;
+        p->answer.began = p->received > 0;
         if (p->answer.error == 0)
                 p->answer.error = (int) error;
         p->answer.content_type = type;
         conclude(p, code);
 }
 
-static int on_patience(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *userdata) {
-        struct probe *p = userdata;
+/* How far the other side came until now. The kernel knows best (tcp(7)): libcurl tells of a connection
+ * only after its TLS handshake, and of an answer only after its first line. */
+static void look_at_socket(struct probe *p) {
+        struct sockaddr_storage a;
+        struct tcp_info info = { 0 };
+        socklen_t size = sizeof a, info_size = sizeof info;
+        int fd = http_request_socket(p->request);
 
-        if (p->is_stuck)
-                conclude(p, CURLE_OPERATION_TIMEDOUT);
-        else if (!p->answer.addressed && p->good_option && !ask_good(p))
-                conclude(p, CURLE_OUT_OF_MEMORY);
+        if (fd < 0 || !p->answer.addressed) /* none, or one of libcurl's own resolver */
+                return;
+        p->answer.connected = getpeername(fd, (struct sockaddr *) &a, &size) == 0;
+        p->answer.began = getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &info_size) == 0 &&
+                info.tcpi_bytes_received > 0;
+}
+
+static int set_timer(struct probe *p, usec_t span) {
+        int r = sd_event_source_set_time_relative(p->timer, span);
+
+        return r < 0 ? r : sd_event_source_set_enabled(p->timer, SD_EVENT_ONESHOT);
+}
+
+static int on_time(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *userdata) {
+        struct probe *p = userdata;
+        usec_t left = time_left(p);
+
+        if (left > 0 && !p->is_stuck && set_timer(p, left) >= 0) {
+                if (!p->answer.addressed && can_ask_good(p))
+                        ask_good(p);
+                return 0;
+        }
+        look_at_socket(p);
+        http_request_cancel(p->request);
+        conclude(p, CURLE_OPERATION_TIMEDOUT);
         return 0;
 }
 
@@ -178,21 +206,12 @@ static curl_socket_t on_open(void *userdata, _unused_ curlsocktype purpose, stru
         int fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 
         p->answer.addressed = true;
-        if (fd < 0)
+        if (fd < 0) {
                 p->answer.error = errno;
-        return fd < 0 ? CURL_SOCKET_BAD : fd;
-}
-
-/* CURLOPT_CLOSESOCKETFUNCTION(3): libcurl takes a connection for one only after its TLS handshake; the
- * kernel knows. */
-static int on_close(void *userdata, curl_socket_t fd) {
-        struct probe *p = userdata;
-        struct sockaddr_storage a;
-        socklen_t size = sizeof a;
-
-        if (p->answer.status == 0 && getpeername(fd, (struct sockaddr *) &a, &size) == 0)
-                p->answer.connected = true;
-        return close(fd);
+                return CURL_SOCKET_BAD;
+        }
+        (void) getnameinfo(&a->addr, a->addrlen, p->tried, sizeof p->tried, NULL, 0, NI_NUMERICHOST);
+        return fd;
 }
 
 /* Counts what comes; false if it is enough. */
@@ -234,24 +253,18 @@ static size_t on_body(char *data, _unused_ size_t size, size_t n, void *userdata
 }
 
 int probe_start(struct probe *p, probe_done_t done, void *userdata) {
-        int r = 0;
+        bool no_resolver = p->is_name && http_resolver_is_stuck();
+        int r;
 
         if (p->done)
                 return -EBUSY;
         p->done = done;
         p->userdata = userdata;
-        p->started = now_usec(CLOCK_MONOTONIC);
+        p->started = now_usec(CLOCK_BOOTTIME);
         p->asks_startup = p->startup_url && !p->startup_absent;
-        p->asks_good = p->is_stuck = false;
-        if (p->patience) {
-                bool no_resolver = http_resolver_is_stuck();
-
-                p->asks_good = no_resolver && p->good_option;
-                p->is_stuck = no_resolver && !p->good_option;
-                r = sd_event_source_set_time_relative(p->patience, p->is_stuck ? 0 : p->timeout / 2);
-                if (r >= 0)
-                        r = sd_event_source_set_enabled(p->patience, SD_EVENT_ONESHOT);
-        }
+        p->asks_good = no_resolver && p->good_option;
+        p->is_stuck = no_resolver && !p->good_option;
+        r = set_timer(p, p->is_stuck ? 0 : p->is_name ? p->timeout / 2 : p->timeout);
         if (r >= 0 && !p->is_stuck)
                 r = ask(p);
         if (r < 0)
@@ -299,23 +312,21 @@ static int prepare(struct probe *p, struct http *h) {
         (void) curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, p->scheme == SCHEME_TCP ? 1L : 0L);
         (void) curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
         (void) curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, p);
-        (void) curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
-        (void) curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, p);
         (void) curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
         (void) curl_easy_setopt(easy, CURLOPT_HEADERDATA, p);
         (void) curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
         (void) curl_easy_setopt(easy, CURLOPT_WRITEDATA, p);
 
-        if (is_address(p->host))
-                return 0;
+        /* The probe keeps the time itself; libcurl's own limit of 300 s must not come first. */
+        (void) curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) (2 * p->timeout / USEC_PER_MSEC));
         r = sd_event_add_time_relative(
-                http_event(h), &p->patience, CLOCK_MONOTONIC, 0, USEC_PER_MSEC, on_patience, p);
-        return r < 0 ? r : sd_event_source_set_enabled(p->patience, SD_EVENT_OFF);
+                http_event(h), &p->timer, CLOCK_BOOTTIME, 0, USEC_PER_MSEC, on_time, p);
+        return r < 0 ? r : sd_event_source_set_enabled(p->timer, SD_EVENT_OFF);
 }
 
 int probe_new(struct http *h, const struct probe_target *target, struct probe **ret) {
         _cleanup_(probe_freep) struct probe *p = calloc(1, sizeof *p);
-        _cleanup_free_ char *startup_host = NULL;
+        _cleanup_free_ char *host = NULL, *startup_host = NULL;
         int r;
 
         if (!p)
@@ -323,11 +334,12 @@ int probe_new(struct http *h, const struct probe_target *target, struct probe **
         p->scheme = target->scheme;
         p->expect = target->expect;
         p->timeout = target->timeout;
-        r = url_host(target->url, &p->host);
+        r = url_host(target->url, &host);
         if (r >= 0 && target->startup_url)
                 r = url_host(target->startup_url, &startup_host);
         if (r < 0)
                 return r;
+        p->is_name = !is_address(host);
         p->url = strdup(target->url);
         p->startup_url = target->startup_url ? strdup(target->startup_url) : NULL;
         if (!p->url || (target->startup_url && !p->startup_url))
@@ -345,9 +357,8 @@ struct probe *probe_free(struct probe *p) {
         if (p->request)
                 probe_cancel(p);
         http_request_free(p->request);
-        (void) sd_event_source_disable_unref(p->patience);
+        (void) sd_event_source_disable_unref(p->timer);
         curl_slist_free_all(p->good_option);
-        free(p->host);
         free(p->startup_url);
         free(p->url);
         free(p);
