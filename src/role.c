@@ -248,7 +248,7 @@ static bool runs_by_another_hand(struct look *l) {
 }
 
 static bool wanted_and_stopped(struct look *l) {
-        return wanted(l) && is_stopped(l->f) && due(l, l->r->start_again);
+        return wanted(l) && is_stopped(l->f) && l->r->port_checked && due(l, l->r->start_again);
 }
 
 static bool hung_one_runs(const struct look *l) {
@@ -415,17 +415,20 @@ static void enter(struct role *r, enum role_state to, enum role_event why, usec_
         r->since = now;
         r->said = 0;
         r->stops = 0;
+        r->stop_again = r->kill_again = 0;
         r->wanted_since = 0;
         r->silent_since = 0;
         r->restart = why == EVENT_HUNG;
+        r->left = why == EVENT_DEMOTED ? LEFT_TO_CHECK : LEFT_NOTHING;
+        r->synced = false;
+        r->unsaved = why == EVENT_DEMOTED || why == EVENT_HELD;
 
         switch (to) {
         case ROLE_STANDBY:
                 r->starts = 0;
+                r->start_again = 0;
                 r->promoted_before = false;
                 forget_port(r);
-                r->left = why == EVENT_DEMOTED ? LEFT_TO_CHECK : LEFT_NOTHING;
-                r->unsaved = why == EVENT_DEMOTED || why == EVENT_HELD;
                 break;
         case ROLE_STARTING:
                 r->answers = 0;
@@ -472,7 +475,12 @@ static void keep_up(struct role *r, const struct look *l) {
                 if (!is_stopped(f))
                         r->port_checked = false;
                 break;
+        case ROLE_PROMOTED:
+                forget_port(r);
+                break;
         case ROLE_DEMOTING:
+                if (!is_stopped(f))
+                        forget_port(r);
                 r->wanted_since = !wanted(l) ? 0 : r->wanted_since > 0 ? r->wanted_since : f->now;
                 break;
         default:
@@ -536,6 +544,10 @@ void role_gateway_checked(struct role *r, const struct facts *f, bool answers) {
                 r->left = nobody_of_ours && r->port_taken ? LEFT_SOMETHING : LEFT_NOTHING;
 }
 
+static bool start_waits_for_port(const struct role *r, const struct facts *f) {
+        return (calls_for_run(r, f) || r->restart) && is_stopped(f) && !r->port_checked;
+}
+
 enum role_watch role_watch(const struct role *r, const struct facts *f) {
         switch (r->state) {
         case ROLE_STARTING:
@@ -545,9 +557,11 @@ enum role_watch role_watch(const struct role *r, const struct facts *f) {
         case ROLE_PROMOTED:
                 return WATCH_STEADY;
         case ROLE_STANDBY:
-                if (r->left == LEFT_TO_CHECK || (calls_for_run(r, f) && is_stopped(f) && !r->port_checked))
+                if (r->left == LEFT_TO_CHECK || start_waits_for_port(r, f))
                         return WATCH_EAGER;
                 return in_trouble(r, f) ? WATCH_STEADY : WATCH_NOT;
+        case ROLE_DEMOTING:
+                return start_waits_for_port(r, f) ? WATCH_EAGER : WATCH_NOT;
         default:
                 return WATCH_NOT;
         }
@@ -579,10 +593,10 @@ static enum role_state resume_in(enum role_intent intent, const struct facts *f)
                 [INTENT_RESTARTING] = { ROLE_STARTING, ROLE_PROMOTED },
         };
 
-        if (is_stopped(f))
-                return table[intent].stopped;
         if (f->gateway == UNIT_STOPPING)
                 return intent == INTENT_NONE ? ROLE_STANDBY : ROLE_DEMOTING;
+        if (!is_running(f)) /* though it may be about to */
+                return table[intent].stopped;
         return f->same_run ? table[intent].running : ROLE_STANDBY;
 }
 

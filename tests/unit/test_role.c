@@ -129,6 +129,13 @@ static void primary(struct bench *b, enum health_level level) {
         b->f.failing_since = level == HEALTH_DOWN ? b->f.now : 0;
 }
 
+/* It has stopped, and nobody else answers in its place. */
+static void gone(struct bench *b, enum unit_state state) {
+        gateway(b, state);
+        settle(b);
+        checked(b, false);
+}
+
 static void command(struct bench *b, enum role_command c) {
         assert_null(role_command(&b->role, &b->f, c, b->f.now + USEC_PER_HOUR));
 }
@@ -455,7 +462,7 @@ static void test_wanted_while_somebody_stops_it(void **state _unused_) {
         expect_state(&b, ROLE_DEMOTING);
         wait_for(&b, 20 * S);
         expect(&b, "killed kill");
-        gateway(&b, UNIT_FAILED);
+        gone(&b, UNIT_FAILED);
         expect(&b, "promoting start");
 }
 
@@ -600,8 +607,8 @@ static void test_a_manual_failback(void **state _unused_) {
 
         /* It stays promoted even if the gateway has to be started again. */
         gateway(&b, UNIT_FAILED);
-        checked(&b, false);
         expect(&b, "lost");
+        checked(&b, false);
         wait_for(&b, 10 * S);
         expect(&b, "start");
         gateway(&b, UNIT_FAILED);
@@ -654,7 +661,7 @@ static void test_a_hung_gateway(void **state _unused_) {
         b.f.gateway = UNIT_STOPPING;
         wait_for(&b, 20 * S);
         expect(&b, "killed kill");
-        gateway(&b, UNIT_FAILED);
+        gone(&b, UNIT_FAILED);
         expect(&b, "promoting start");
         assert_int_equal(role_intent(&b.role), INTENT_PROMOTED);
 
@@ -664,8 +671,8 @@ static void test_a_hung_gateway(void **state _unused_) {
         checked(&b, true);
         expect(&b, "promoted");
         gateway(&b, UNIT_FAILED);
-        checked(&b, false);
         expect(&b, "lost");
+        checked(&b, false);
         wait_for(&b, 20 * S);
         expect(&b, "start");
         gateway(&b, UNIT_ACTIVE);
@@ -676,8 +683,8 @@ static void test_a_hung_gateway(void **state _unused_) {
         /* After it worked for a while it is short again. */
         b.f.now += 5 * MINUTE;
         gateway(&b, UNIT_FAILED);
-        checked(&b, false);
         expect(&b, "lost");
+        checked(&b, false);
         wait_for(&b, 5 * S);
         expect(&b, "start");
 }
@@ -697,7 +704,7 @@ static void test_a_hung_gateway_when_nobody_asks_for_a_change(void **state _unus
         expect(&b, "stop-failed");
         wait_for(&b, 5 * S);
         expect(&b, "stop");
-        gateway(&b, UNIT_INACTIVE);
+        gone(&b, UNIT_INACTIVE);
         expect(&b, "promoting start");
 
         /* Called off. */
@@ -899,7 +906,18 @@ static void test_down_again_while_it_drains(void **state _unused_) {
         b.f.job = JOB_NONE;
         wait_for(&b, 5 * S);
         expect(&b, "kill");
-        gateway(&b, UNIT_FAILED);
+        gone(&b, UNIT_FAILED);
+        expect(&b, "promoting start");
+
+        /* The port is checked first, as before any start. */
+        b = demoting();
+        primary(&b, HEALTH_DOWN);
+        expect(&b, "");
+        assert_int_equal(role_watch(&b.role, &b.f), WATCH_NOT);
+        gateway(&b, UNIT_INACTIVE);
+        expect(&b, "");
+        assert_int_equal(role_watch(&b.role, &b.f), WATCH_EAGER);
+        checked(&b, false);
         expect(&b, "promoting start");
 
         /* In time. */
@@ -907,7 +925,7 @@ static void test_down_again_while_it_drains(void **state _unused_) {
         primary(&b, HEALTH_DOWN);
         expect(&b, "");
         b.f.now += 19 * S;
-        gateway(&b, UNIT_INACTIVE);
+        gone(&b, UNIT_INACTIVE);
         expect(&b, "promoting start");
 
         /* Down, up, and down: patience begins anew. */
@@ -1356,7 +1374,7 @@ static void test_carrying_on(void **state _unused_) {
         b = resumed(INTENT_RESTARTING, UNIT_STOPPING, true);
         expect(&b, "");
         assert_int_equal(role_intent(&b.role), INTENT_RESTARTING);
-        gateway(&b, UNIT_INACTIVE);
+        gone(&b, UNIT_INACTIVE);
         expect(&b, "promoting start");
         assert_int_equal(role_intent(&b.role), INTENT_PROMOTED);
         b = resumed(INTENT_RESTARTING, UNIT_STOPPING, true);
