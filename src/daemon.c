@@ -95,7 +95,7 @@ static void gather(const struct daemon *d, struct facts *f) {
 
         *f = (struct facts){
                 .now = now(),
-                .primary = watch_level(d->watch),
+                .primary = d->level,
                 .failing_since = watch_failing_since(d->watch),
                 .gateway = g->state,
                 .job = g->job,
@@ -301,6 +301,15 @@ static enum selfcheck_pace pace(enum role_watch watch) {
 
 static void reload(struct daemon *d);
 
+/* The level also changes by time alone, when a senior's head start is over. */
+static void see_level(struct daemon *d) {
+        enum health_level level = watch_level(d->watch);
+
+        if (level != d->level)
+                d->level_since = now();
+        d->level = level;
+}
+
 /* One step: .again says whether there may be another. */
 static struct role_step step(struct daemon *d) {
         enum role_state from = d->role.state;
@@ -331,6 +340,7 @@ static void look(struct daemon *d) {
         struct role_step s = { .again = true };
         struct facts f;
 
+        see_level(d);
         if (unit_info(d->gateway)->state == UNIT_UNKNOWN)
                 return;
         while (s.again)
@@ -359,10 +369,6 @@ static void on_watch(struct watch *w, void *userdata) {
         struct daemon *d = userdata;
         struct watch_view v = watch_view(w);
 
-        if (watch_level(w) != d->level) {
-                d->level = watch_level(w);
-                d->level_since = now();
-        }
         if (v.health->last_check != d->last_check)
                 metrics_check(d->metrics, v.check);
         d->last_check = v.health->last_check;

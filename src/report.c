@@ -1,6 +1,7 @@
 /* A transition becomes a journal entry; see report.h. */
 #include "report.h"
 
+#define SD_JOURNAL_SUPPRESS_LOCATION /* a person asks what happened, not in which line of C */
 #include <string.h>
 #include <sys/uio.h>
 #include <systemd/sd-journal.h>
