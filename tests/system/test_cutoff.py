@@ -1,0 +1,139 @@
+"""Is it the primary that is gone, or are we? Only local evidence counts, and it only delays."""
+
+import pytest
+from story import DAEMON, begin, events, wait_event
+
+WITNESS = {"url": "http://192.0.2.254:8080/", "hold": "4s"}
+NO_HOLD = 2_500_000  # what counting takes without a hold, at most
+
+
+@pytest.fixture
+def witness(pair):
+    """An address outside the tailnet that answers."""
+    server = pair.lab.outside.popen(["python3", "-m", "http.server", "--bind", "192.0.2.254", "8080", "-d", "/proc/self"])
+    pair.standby.wait_for(lambda: pair.standby.run("curl -s -m 1 http://192.0.2.254:8080/", check=False).returncode == 0)
+    yield server
+    server.kill()
+    server.wait()
+
+
+def counting(entry):
+    return int(entry["FAILOVER_COUNTING_USEC"])
+
+
+def test_no_carrier_is_held_and_then_promotes(pair):
+    begin(pair, witness={"hold": "4s"})
+    pair.standby.link_down()
+    pair.standby.wait_journal("no carrier", DAEMON)
+    promoted = wait_event(pair.standby, "promoted")
+    assert counting(promoted) >= 4_000_000
+
+
+def test_link_comes_back_within_the_hold(pair):
+    begin(pair, witness={"hold": "1m"})
+    pair.standby.link_down()
+    pair.standby.wait_journal("no carrier", DAEMON)
+    pair.standby.heal()
+    pair.standby.wait_journal("answers again", DAEMON)
+    assert events(pair.standby) == []
+
+
+def test_default_route_removed_proves_nothing_while_a_link_is_there(pair):
+    begin(pair)
+    pair.standby.run("ip route del default", check=False)
+    pair.primary.drop()
+    assert counting(wait_event(pair.standby, "promoted")) < NO_HOLD
+
+
+def test_witness_answers(pair, witness):
+    begin(pair, witness=WITNESS)
+    pair.primary.drop()
+    assert counting(wait_event(pair.standby, "promoted")) < NO_HOLD
+
+
+def test_witness_fails_too(pair, witness):
+    begin(pair, witness=WITNESS)
+    pair.standby.drop()
+    pair.standby.wait_journal("cut off", DAEMON)
+    assert counting(wait_event(pair.standby, "promoted")) >= 4_000_000
+
+
+def test_witness_that_is_itself_dead_only_delays(pair):
+    begin(pair, witness={**WITNESS, "url": "http://192.0.2.254:8099/"})
+    pair.primary.gateway.kill()
+    assert counting(wait_event(pair.standby, "promoted")) >= 4_000_000
+
+
+def test_tailnet_address_missing_while_the_witness_answers(pair, witness):
+    """tailscaled is down here: unclear, and in the end promoted all the same."""
+    begin(pair, witness=WITNESS)
+    pair.standby.tailnet_down()
+    pair.standby.wait_journal("tailnet address", DAEMON)
+    promoted = wait_event(pair.standby, "promoted")
+    assert any("of 6" in m for m in pair.standby.messages(DAEMON))
+    assert "tailscaled" in promoted["FAILOVER_REASON"]
+
+
+@pytest.mark.parametrize("code", ["host-unreachable", "no-route", "admin-prohibited", "port-unreachable"])
+def test_rejects_prove_nothing(pair, code):
+    """A router's or host's ICMP error is no evidence that we are cut off."""
+    begin(pair)
+    pair.primary.reject(f"icmpx {code}")
+    assert counting(wait_event(pair.standby, "promoted")) < NO_HOLD
+
+
+def test_refused_by_our_own_firewall(pair, witness):
+    begin(pair, witness=WITNESS)
+    pair.standby.run("ip route add prohibit 100.64.0.1/32")
+    try:
+        assert counting(wait_event(pair.standby, "promoted")) < NO_HOLD
+    finally:
+        pair.standby.run("ip route del prohibit 100.64.0.1/32")
+
+
+def test_planned_restart_does_not_promote(pair):
+    """With restart_grace: the primary said that it drains, then it is away for a moment."""
+    begin(pair, primary={"restart_grace": "20s"})
+    pair.primary.gateway.mode("draining")
+    pair.standby.wait_journal("draining", DAEMON)
+    pair.primary.gateway.stop()
+    pair.standby.wait_journal("connection refused", DAEMON)
+    pair.primary.gateway.mode("starting")
+    pair.primary.gateway.start(wait=False)
+    pair.standby.wait_journal("starting", DAEMON)
+    pair.primary.gateway.mode("normal")
+    pair.standby.wait_journal("answers again", DAEMON)
+    assert events(pair.standby) == []
+
+
+def test_restart_that_takes_too_long_promotes(pair):
+    begin(pair, primary={"restart_grace": "3s"})
+    pair.primary.gateway.mode("draining")
+    pair.standby.wait_journal("draining", DAEMON)
+    pair.primary.gateway.kill()
+    assert counting(wait_event(pair.standby, "promoted")) >= 3_000_000
+
+
+def test_crash_is_not_a_planned_restart(pair):
+    begin(pair, primary={"restart_grace": "1m"})
+    pair.primary.gateway.kill()
+    assert counting(wait_event(pair.standby, "promoted")) < NO_HOLD
+
+
+def test_failback_waits_until_the_primary_has_started(pair):
+    begin(pair, primary={"restart_grace": "2s"})
+    pair.primary.gateway.kill()
+    wait_event(pair.standby, "promoted")
+    pair.primary.gateway.mode("starting")
+    pair.primary.gateway.start(wait=False)
+    pair.standby.wait_for(lambda: "starting" in pair.standby.out("openclaw-failover status --json || true"))
+    assert "demoting" not in events(pair.standby)
+    pair.primary.gateway.mode("normal")
+    wait_event(pair.standby, "demoted")
+
+
+def test_older_gateway_without_startupz(pair):
+    pair.primary.gateway.mode("old")
+    begin(pair, primary={"restart_grace": "20s"})
+    pair.primary.gateway.kill()
+    assert counting(wait_event(pair.standby, "promoted")) < NO_HOLD

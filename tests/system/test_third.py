@@ -1,0 +1,89 @@
+"""A third node: it goes second, behind the first standby, and only when neither answers."""
+
+import pytest
+from story import DAEMON, events, wait_event
+
+
+def ini(head_start):
+    return f"""\
+[primary]
+host = 100.64.0.1
+check_interval = 500ms
+[senior first]
+host = 100.64.0.2
+head_start = {head_start}
+[workspace]
+path =
+"""
+
+
+@pytest.fixture(scope="module")
+def booted_third(lab, booted_pair):
+    third = lab.host("third", 3)
+    booted_pair.install(third)
+    third.boot()
+    third.snapshot()
+    return third
+
+
+@pytest.fixture
+def third(pair, booted_third):
+    booted_third.reset()
+    booted_third.put("/etc/openclaw-failover.ini", ini("10s"))
+    return booted_third
+
+
+def watch(pair, third):
+    pair.start()
+    third.systemctl("start", DAEMON)
+    third.wait_journal("The primary .* is up", DAEMON)
+
+
+def test_stays_quiet_while_the_first_takes_over_slowly(pair, third):
+    """The first standby's gateway takes a while to boot, but less than its head start: the third does nothing."""
+    pair.standby.gateway.mode("boot=5")
+    watch(pair, third)
+    pair.primary.gateway.kill()
+    wait_event(pair.standby, "promoted")
+    third.wait_journal("senior standby first has taken over", DAEMON)
+    assert "first" in third.out("openclaw-failover status || true")
+    pair.primary.gateway.start()
+    wait_event(pair.standby, "demoted")
+    assert events(third) == []
+
+
+def test_takes_over_when_both_are_dead(pair, third):
+    """… and hands back when the first standby is there."""
+    third.put("/etc/openclaw-failover.ini", ini("3s"))
+    watch(pair, third)
+    pair.standby.systemctl("stop", DAEMON)
+    pair.primary.gateway.kill()
+    promoted = wait_event(third, "promoted")
+    assert int(promoted["FAILOVER_COUNTING_USEC"]) >= 3_000_000
+    pair.standby.systemctl("start", DAEMON)
+    wait_event(pair.standby, "promoted")
+    wait_event(third, "demoted")
+    assert "first" in "\n".join(third.messages(DAEMON))
+    pair.primary.gateway.start()
+    wait_event(pair.standby, "demoted")
+    assert events(third) == ["promoting", "promoted", "demoting", "demoted"]
+
+
+def test_all_hosts_dead_but_the_third(pair, third):
+    third.put("/etc/openclaw-failover.ini", ini("2s"))
+    watch(pair, third)
+    pair.standby.drop()
+    pair.primary.drop()
+    wait_event(third, "promoted")
+    pair.primary.heal()
+    wait_event(third, "demoted")
+
+
+def test_hands_back_to_the_primary(pair, third):
+    third.put("/etc/openclaw-failover.ini", ini("1s"))
+    watch(pair, third)
+    pair.standby.systemctl("stop", DAEMON)
+    pair.primary.gateway.kill()
+    wait_event(third, "promoted")
+    pair.primary.gateway.start()
+    wait_event(third, "demoted")
