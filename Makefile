@@ -68,7 +68,7 @@ $(BUILD)/tests/gateway: tests/gateway.c
 # are only for the tests, which run them on hosts of their own.
 DEPS = build-essential pkg-config libcurl4-openssl-dev libsystemd-dev libgit2-dev libinih-dev libjansson-dev \
 	libcmocka-dev clang clang-format clang-tidy systemd systemd-container polkitd dbus openssh-server \
-	openssh-client rsync nftables iproute2 procps curl git python3 python3-pytest python3-pytest-xdist mmdebstrap
+	openssh-client rsync nftables iproute2 procps curl git mandoc python3 python3-pytest python3-pytest-xdist mmdebstrap
 POLICY = /usr/sbin/policy-rc.d
 
 deps:
@@ -94,7 +94,9 @@ FILES = $(foreach unit,$(UNITS),$(unit):$(UNITDIR)/$(notdir $(unit:.in=))) \
 	systemd/openclaw-failover.rules:$(VENDORDIR)/polkit-1/rules.d/openclaw-failover.rules \
 	systemd/org.openclaw.failover1.policy:/usr/share/polkit-1/actions/org.openclaw.failover1.policy \
 	systemd/openclaw-failover.dbus.conf:$(VENDORDIR)/dbus-1/system.d/org.openclaw.Failover1.conf \
-	systemd/openclaw-failover.catalog:$(PREFIX)/lib/systemd/catalog/openclaw-failover.catalog
+	systemd/openclaw-failover.catalog:$(PREFIX)/lib/systemd/catalog/openclaw-failover.catalog \
+	src/openclaw-failover.8:$(PREFIX)/share/man/man8/openclaw-failover.8 \
+	src/openclaw-failover.ini.5:$(PREFIX)/share/man/man5/openclaw-failover.ini.5
 
 INI = $(SYSCONFDIR)/openclaw-failover.ini
 # Wherever systemd finds a gateway's unit that somebody already has (systemd.unit(5)), ours is not wanted.

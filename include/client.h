@@ -11,7 +11,7 @@ enum {
         EXIT_NOT_RUNNING = 3, /* the daemon is not there to be asked (as LSB's init scripts say it) */
 };
 
-/* `status`: five lines, or with JSON one object (the schema is in openclaw-failover(1)). With WATCH it stays, and shows
+/* `status`: five lines, or with JSON one object (the schema is in openclaw-failover(8)). With WATCH it stays, and shows
  * what changes: in place on a terminal, one after another elsewhere. */
 int cmd_status(const struct names *n, bool json, bool watch);
 

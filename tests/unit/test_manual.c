@@ -1,0 +1,235 @@
+/* The manual says what the program's tables say: keys, properties, JSON keys and journal entries. So does README.md, once it
+ * has a table of keys. (The shipped ini is test_config.c's.) */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include <cmocka.h>
+
+#include "config.h"
+#include "properties.h"
+#include "report.h"
+
+#define MANUAL "src/openclaw-failover.8"
+#define INI_MANUAL "src/openclaw-failover.ini.5"
+#define README "README.md"
+
+static char *read_text(const char *path) {
+        char *text = NULL;
+
+        if (read_file(path, 1 << 20, &text) < 0)
+                fail_msg("%s cannot be read: run this from the top of the source tree", path);
+        return text;
+}
+
+/* The page's words without what troff needs for some characters: "~" and "…" are as in the table then. */
+static char *read_page(const char *path) {
+        static const struct {
+                const char *escape, *is;
+        } escapes[] = { { "\\(ti", "~" }, { "\\[u2026]", "…" }, { "\\(dq", "\"" }, { "\\&", "" } };
+        char *text = read_text(path), *to = text;
+
+        for (const char *s = text; *s;) {
+                size_t i = 0;
+
+                while (i < ELEMENTSOF(escapes) &&
+                        strncmp(s, escapes[i].escape, strlen(escapes[i].escape)) != 0)
+                        i++;
+                if (i == ELEMENTSOF(escapes)) {
+                        *to++ = *s++;
+                        continue;
+                }
+                s += strlen(escapes[i].escape);
+                to = stpcpy(to, escapes[i].is);
+        }
+        *to = '\0';
+        return text;
+}
+
+/* A copy of what is in TEXT from the line HEAD to the next line that begins with END; NULL if there is no such line. */
+static char *part(const char *text, const char *head, const char *end) {
+        _cleanup_free_ char *line = NULL;
+        const char *from, *to;
+
+        assert_true(asprintf(&line, "\n%s\n", head) > 0);
+        from = strstr(text, line);
+        if (!from)
+                return NULL;
+        from += strlen(line);
+        to = strstr(from - 1, end);
+        return to ? strndup(from - 1, (size_t) (to - from) + 2) : strdup(from - 1);
+}
+
+static const char *fallback_of(const struct config_key *k) {
+        return !k->fallback ? "required" : *k->fallback ? k->fallback : "none";
+}
+
+/* The section that says of K what it is: [senior] refers to [primary] for what both have. */
+static const char *described_in(const struct config_key *keys, size_t n, const struct config_key *k) {
+        for (size_t i = 0; i < n; i++)
+                if (strcmp(keys[i].section, "primary") == 0 && strcmp(keys[i].name, k->name) == 0 &&
+                        strcmp(k->section, "senior") == 0)
+                        return "primary";
+        return k->section;
+}
+
+static void check_key(const char *page, const struct config_key *k, const char *section) {
+        _cleanup_free_ char *head = NULL, *item = NULL, *chapter = NULL, *entry = NULL, *says = NULL;
+
+        assert_true(asprintf(&head, ".Sh %s", section) > 0);
+        for (char *c = head + strlen(".Sh "); *c; c++)
+                *c = (char) (*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c);
+        chapter = part(page, head, "\n.Sh ");
+        if (!chapter)
+                fail_msg(INI_MANUAL " has no '%s'", head);
+        assert_true(asprintf(&item, ".It Cm %s", k->name) > 0);
+        entry = part(chapter, item, "\n.It ");
+        if (!entry)
+                fail_msg(INI_MANUAL ": [%s] lacks %s", section, k->name);
+        assert_true(
+                asprintf(&says, "\n.br\nDefault: %s.\n.br\nAllowed: %s.\n", fallback_of(k), k->allowed) > 0);
+        if (!strstr(entry, says))
+                fail_msg(INI_MANUAL ": %s of [%s] does not say:%s", k->name, section, says);
+}
+
+static unsigned count(const char *text, const char *word) {
+        unsigned n = 0;
+
+        for (; (text = strstr(text, word)); text++)
+                n++;
+        return n;
+}
+
+static void test_every_key(void **state _unused_) {
+        _cleanup_free_ char *page = read_page(INI_MANUAL), *senior = part(page, ".Sh SENIOR", "\n.Sh ");
+        size_t n, described = 0;
+        const struct config_key *keys = config_keys(&n);
+
+        for (size_t i = 0; i < n; i++) {
+                const char *section = described_in(keys, n, &keys[i]);
+
+                check_key(page, &keys[i], section);
+                if (strcmp(section, keys[i].section) == 0)
+                        described++;
+                else if (!strstr(senior, keys[i].name))
+                        fail_msg(INI_MANUAL ": [senior] does not mention %s", keys[i].name);
+        }
+        assert_int_equal(count(page, "\nDefault: "), described);
+}
+
+/* A row is "| … | `port` | `18789` | 1 to 65535 | … |": name, default, what is allowed, in this order, with or without
+ * backquotes. */
+static bool has_row(const char *table, const struct config_key *k) {
+        _cleanup_free_ char *text = strdup(table);
+        char *rest = NULL;
+
+        for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+                const char *wanted[] = { k->name, fallback_of(k), k->allowed };
+                size_t found = 0;
+                char *more = NULL;
+
+                for (char *cell = strtok_r(line, "|", &more); cell && found < ELEMENTSOF(wanted);
+                        cell = strtok_r(NULL, "|", &more)) {
+                        char *to = cell;
+
+                        for (const char *s = cell + strspn(cell, " "); *s; s++)
+                                if (*s != '`')
+                                        *to++ = *s;
+                        while (to > cell && to[-1] == ' ')
+                                to--;
+                        *to = '\0';
+                        found += strcmp(cell, wanted[found]) == 0;
+                }
+                if (found == ELEMENTSOF(wanted))
+                        return true;
+        }
+        return false;
+}
+
+/* From "| `[primary]` |" to the next section's first row. */
+static char *readme_section(const char *readme, const char *section) {
+        _cleanup_free_ char *head = NULL;
+        const char *from, *to;
+
+        assert_true(asprintf(&head, "\n| `[%s", section) > 0);
+        from = strstr(readme, head);
+        if (!from)
+                return NULL;
+        to = strstr(from + 1, "\n| `[");
+        return to ? strndup(from, (size_t) (to - from)) : strdup(from);
+}
+
+static void test_readme(void **state _unused_) {
+        _cleanup_free_ char *readme = NULL;
+        size_t n;
+        const struct config_key *keys = config_keys(&n);
+
+        if (read_file(README, 1 << 20, &readme) < 0 || !strstr(readme, "\n| `[primary]`")) {
+                print_message("skipped: " README " has no table of keys, with rows such as\n"
+                              "| `[primary]` | `port` | `18789` | 1 to 65535 | the gateway's port |\n");
+                skip();
+        }
+        for (size_t i = 0; i < n; i++) {
+                _cleanup_free_ char *section = NULL;
+
+                if (strcmp(described_in(keys, n, &keys[i]), keys[i].section) != 0)
+                        continue;
+                section = readme_section(readme, keys[i].section);
+                if (!section)
+                        fail_msg(README ": the table of keys has no row that begins with | `[%s…]`",
+                                keys[i].section);
+                if (!has_row(section, &keys[i]))
+                        fail_msg(README ": [%s] has no row | %s | %s | %s |", keys[i].section, keys[i].name,
+                                fallback_of(&keys[i]), keys[i].allowed);
+        }
+}
+
+static void test_properties(void **state _unused_) {
+        _cleanup_free_ char *page = read_page(MANUAL);
+        size_t n;
+        const struct property *p = properties(&n);
+
+        for (size_t i = 0; i < n; i++) {
+                _cleanup_free_ char *head = NULL;
+
+                assert_true(asprintf(&head, "\n.It Va %s Pq %s , Cm %s\n", p[i].name,
+                                    property_signature(&p[i]), p[i].key) > 0);
+                if (!strstr(page, head))
+                        fail_msg(MANUAL " lacks:%s", head);
+        }
+        assert_int_equal(count(page, "\n.It Va "), n);
+}
+
+static void test_events(void **state _unused_) {
+        static const char *const levels[] = {
+                [LOG_ERR] = "err", [LOG_WARNING] = "warning", [LOG_NOTICE] = "notice", [LOG_INFO] = "info"
+        };
+        _cleanup_free_ char *page = read_page(MANUAL), *journal = part(page, ".Sh JOURNAL", "\n.Sh ");
+
+        assert_non_null(journal);
+        for (int e = EVENT_NONE + 1; e < _EVENT_MAX; e++) {
+                _cleanup_free_ char *head = NULL;
+
+                assert_true(
+                        asprintf(&head, "\n.It Cm %s , %s\n.Li %s\n", report_event_name((enum role_event) e),
+                                levels[report_level((enum role_event) e)],
+                                report_message_id((enum role_event) e)) > 0);
+                if (!strstr(journal, head))
+                        fail_msg(MANUAL " lacks:%s", head);
+        }
+        assert_int_equal(count(journal, "\n.It Cm "), _EVENT_MAX - 1);
+}
+
+int main(void) {
+        static const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_every_key),
+                cmocka_unit_test(test_readme),
+                cmocka_unit_test(test_properties),
+                cmocka_unit_test(test_events),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
