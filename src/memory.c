@@ -39,7 +39,7 @@ static json_t *load(const char *dir, const char *file) {
 
 static int save(const char *dir, const char *file, json_t *j) {
         _cleanup_free_ char *path = join(dir, file), *text = NULL;
-        json_auto_t *owned = j;
+        json_auto_t *owned _unused_ = j;
 
         text = j ? json_dumps(j, JSON_INDENT(1)) : NULL;
         return path && text ? write_file_atomic(path, text, 0644) : -ENOMEM;
