@@ -96,7 +96,8 @@ FILES = $(foreach unit,$(UNITS),$(unit):$(UNITDIR)/$(notdir $(unit:.in=))) \
 	systemd/openclaw-failover.dbus.conf:$(VENDORDIR)/dbus-1/system.d/org.openclaw.Failover1.conf \
 	systemd/openclaw-failover.catalog:$(PREFIX)/lib/systemd/catalog/openclaw-failover.catalog \
 	src/openclaw-failover.8:$(PREFIX)/share/man/man8/openclaw-failover.8 \
-	src/openclaw-failover.ini.5:$(PREFIX)/share/man/man5/openclaw-failover.ini.5
+	src/openclaw-failover.ini.5:$(PREFIX)/share/man/man5/openclaw-failover.ini.5 \
+	src/openclaw-failover.bash:$(PREFIX)/share/bash-completion/completions/openclaw-failover
 
 INI = $(SYSCONFDIR)/openclaw-failover.ini
 # Wherever systemd finds a gateway's unit that somebody already has (systemd.unit(5)), ours is not wanted.
@@ -188,7 +189,7 @@ lint-tidy:
 		-DVERSION='"$(VERSION)"' $(shell $(PKG_CONFIG) --cflags $(PACKAGES)) 2>/dev/null
 
 lint-scripts:
-	@bash -n .ci/run
+	@for script in .ci/run src/openclaw-failover.bash; do bash -n $$script || exit; done
 	@python3 -c 'import ast, sys; [ast.parse(open(name).read(), name) for name in sys.argv[1:]]' $(SCRIPTS)
 
 -include $(wildcard $(BUILD)/src/*.d $(BUILD)/tests/*.d)
