@@ -180,18 +180,30 @@ static void show(struct daemon *d) {
 
 /* Remembering. */
 
-static void remember_marker(struct daemon *d) {
+/* The run of the gateway that the marker is to name, so that whoever comes after a crash can tell it from somebody
+ * else's. A run that is about to begin has no id yet: no id fits any run. */
+static sd_id128_t marked_run(const struct daemon *d, enum role_action action) {
         const struct unit_info *g = unit_info(d->gateway);
+        bool ours = d->role.state == ROLE_STARTING || d->role.state == ROLE_PROMOTED;
+        bool stopped = g->state == UNIT_INACTIVE || g->state == UNIT_FAILED;
+
+        if (ours && (action == ACTION_START || g->job == JOB_CALLING || stopped))
+                return SD_ID128_NULL;
+        if (ours ? g->state != UNIT_STOPPING : d->marker.intent == INTENT_NONE)
+                return g->invocation;
+        /* One that stops keeps its name: what then runs under another is not ours. */
+        return d->marker.invocation;
+}
+
+static void remember_marker(struct daemon *d, enum role_action action) {
         struct marker m = {
                 .intent = role_intent(&d->role),
-                .since = d->role.since,
+                .since = d->role.promoted_before ? d->episode.promoted_at : d->role.since,
                 .last_good = d->episode.last_good,
         };
         int r;
 
-        /* Until it is started, the unit still shows its last run. */
-        if (g->state != UNIT_INACTIVE && g->state != UNIT_FAILED)
-                m.invocation = g->invocation;
+        m.invocation = marked_run(d, action);
         memcpy(m.reason, d->episode.reason, sizeof m.reason);
         if (m.intent == INTENT_NONE)
                 m = (struct marker){};
@@ -326,8 +338,8 @@ static struct role_step step(struct daemon *d) {
 
         note(d, s.event);
         /* Before the deed: a daemon that dies between the two finds out from the unit how far it came. */
-        remember_marker(d);
         remember_mode(d);
+        remember_marker(d, s.action);
         if (s.event != EVENT_NONE)
                 tell(d, s.event, from);
         carry_out(d, s.action);
