@@ -137,6 +137,7 @@ done
 INNER = r"""
 set -e
 trap '' INT TERM HUP CHLD
+cd /
 umount -R -l /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup
 mount -t tmpfs -o mode=755,size=80% tmpfs /run
 mkdir /run/netns /run/lab
@@ -188,7 +189,8 @@ class Lab:
         return found
 
     def enter(self):
-        return ["nsenter", "-t", str(self.init), "--mount", "--net", "--pid", "--cgroup", "--ipc", "--wd=/", "--"]
+        return ["nsenter", "-t", str(self.init), "--mount", "--net", "--pid", "--cgroup", "--ipc", "--root", "--wd",
+                "--"]
 
     def sh(self, script, *args, check=True, timeout=60):
         """Runs a shell script in the lab's own namespaces, outside every host."""
