@@ -49,7 +49,6 @@ import atexit
 import concurrent.futures
 import contextlib
 import fcntl
-import itertools
 import json
 import os
 import pathlib
@@ -94,6 +93,33 @@ def _children(pid):
         return [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except FileNotFoundError:
         return []
+
+
+class Entered(subprocess.Popen):
+    """A program started by nsenter --pid, which waits for it: signals are for the program. Were nsenter killed, the
+    program would live on, and somebody else would have to wait for it."""
+
+    def send_signal(self, number):
+        children = _children(self.pid)
+        if not children:
+            super().send_signal(number)
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, number)
+
+
+def _run(argv, timeout, input=None, **kwargs):
+    """subprocess.run() for Entered, with text in and out."""
+    stdin = subprocess.DEVNULL if input is None else subprocess.PIPE
+    with Entered(argv, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
+                 **kwargs) as process:
+        try:
+            out, err = process.communicate(input, timeout)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+    return subprocess.CompletedProcess(argv, process.returncode, out, err)
 
 
 def _check(completed, argv):
@@ -151,15 +177,13 @@ read -r end || true
 
 
 class Lab:
-    _numbers = itertools.count(1)
-
     def __init__(self):
         if os.geteuid() != 0:
             raise LabError("the lab needs root: it makes namespaces and mounts")
         if not shutil.which("systemd-nspawn"):
             raise LabError("the lab needs systemd-nspawn (package systemd-container)")
         make([], "lab")
-        self.name = f"openclaw-lab.{os.getpid()}.{next(self._numbers)}"
+        self.name = f"openclaw-lab.{os.urandom(6).hex()}"
         self.hosts = {}
         self._keeper = subprocess.Popen(
             ["unshare", "--mount", "sh", "-c", OUTER, "sh", self.name, INNER],
@@ -195,7 +219,7 @@ class Lab:
     def sh(self, script, *args, check=True, timeout=60):
         """Runs a shell script in the lab's own namespaces, outside every host."""
         argv = self.enter() + ["sh", "-ec", script, "sh", *map(str, args)]
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
+        done = _run(argv, timeout)
         return _check(done, ["sh", "-ec", script]) if check else done
 
     def host(self, name, number):
@@ -228,12 +252,12 @@ class Outside:
 
     def run(self, command, check=True, timeout=60, **kwargs):
         argv = self.lab.enter() + _argv(command)
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, **kwargs)
+        done = _run(argv, timeout, **kwargs)
         return _check(done, argv) if check else done
 
     def popen(self, command, **kwargs):
-        """Ends with the lab, if not before. Its pid is that of nsenter: use terminate()."""
-        return subprocess.Popen(self.lab.enter() + _argv(command), stdin=subprocess.DEVNULL, text=True, **kwargs)
+        """Ends with the lab, if not before."""
+        return Entered(self.lab.enter() + _argv(command), stdin=subprocess.DEVNULL, text=True, **kwargs)
 
 
 # What vendors want at boot and nobody needs here.
@@ -487,9 +511,11 @@ class Host:
         self.forget()
 
     def forget(self):
+        """What belongs to it has ended, or is about to."""
         self._pid = None
+        ended = [*self._popens, *([self._nspawn] if self._nspawn else [])]
         self._nspawn = None
-        for popen in self._popens:
+        for popen in ended:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 popen.wait(5)
         self._popens.clear()
@@ -527,7 +553,8 @@ class Host:
         cgroup = self._cgroup / "payload/lab"
         cgroup.mkdir(exist_ok=True)
         words = self._joining(cgroup) + [
-            "nsenter", "-t", str(self.pid), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--"]
+            "nsenter", "-t", str(self.pid), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup",
+            "--root", "--"]
         home = "/root" if user == "root" else f"/home/{user}"
         if user != "root":
             uid, gid = self._ids(user)
@@ -540,14 +567,13 @@ class Host:
 
     def run(self, command, user="root", check=True, env=None, input=None, timeout=60):
         """Runs COMMAND in the host, in USER's home, and returns a subprocess.CompletedProcess with text."""
-        done = subprocess.run(self._enter(user, env) + _argv(command), capture_output=True, text=True, errors="replace",
-                              timeout=timeout, **({"input": input} if input else {"stdin": subprocess.DEVNULL}))
+        done = _run(self._enter(user, env) + _argv(command), timeout, input)
         return _check(done, [f"{self.name}:", *_argv(command)]) if check else done
 
     def popen(self, command, user="root", env=None, **kwargs):
         """A process in the host, as subprocess.Popen; killed at the next reset()."""
         kwargs = {"stdin": subprocess.DEVNULL, "text": True, **kwargs}
-        popen = subprocess.Popen(self._enter(user, env) + _argv(command), **kwargs)
+        popen = Entered(self._enter(user, env) + _argv(command), **kwargs)
         self._popens.append(popen)
         return popen
 
