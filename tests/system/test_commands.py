@@ -609,12 +609,17 @@ def test_history_over_a_restart_and_a_reboot(pair):
     assert "until a reboot" in ok(pair.standby, "history", *since)
 
 
-def test_forged_entries_do_not_count(pair):
+@pytest.mark.parametrize("user", ["openclaw", "daemon"])  # a person's journal, and the system's
+def test_forged_entries_do_not_count(pair, user):
+    """Anybody may log an entry that looks like a failover; only journald says of whom it is."""
     since = only_now(pair.standby)
-    entry = fail_over(pair)
-    forged = "MESSAGE=forged\nMESSAGE_ID=%s\nFAILOVER_EVENT=promoted\n_SYSTEMD_UNIT=openclaw-failover.service\n" % entry["MESSAGE_ID"]
-    pair.standby.run("systemd-run -q --wait --pipe --uid=openclaw logger --journald", input=forged)
-    pair.standby.wait_journal("forged")
+    fail_over(pair)
+    real = next(e for e in pair.standby.journal(DAEMON) if e.get("FAILOVER_EVENT") == "promoting")
+    fields = {"MESSAGE": "forged", "MESSAGE_ID": real["MESSAGE_ID"], "FAILOVER_EVENT": "promoting", "FAILOVER_FROM": "standby",
+              "FAILOVER_MODE": "auto", "_SYSTEMD_UNIT": DAEMON, "UNIT": DAEMON}
+    forged = "".join(f"{name}={value}\n" for name, value in fields.items())
+    pair.standby.run(f"systemd-run -q --wait --pipe --uid={user} logger --journald", input=forged)
+    assert pair.standby.wait_journal("forged")["MESSAGE_ID"] == real["MESSAGE_ID"]
     assert len(history(pair.standby, *since)["failovers"]) == 1
 
 
