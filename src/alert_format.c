@@ -256,14 +256,14 @@ static int render_slack(
         return set_json_body(r, json_pack("{s:s, s:b}", "text", o.buf, "mrkdwn", 0));
 }
 
-/* ntfy takes non-ASCII headers only as RFC 2047 words: a title needs none. */
+/* ntfy takes non-ASCII headers only as RFC 2047 words: a title needs none. VALUE is one line. */
 static char *ascii_header(const char *name, const char *value) {
         char *header;
 
         if (asprintf(&header, "%s: %s", name, value) < 0)
                 return NULL;
         for (char *s = header; *s; s++)
-                if (!isascii((unsigned char) *s) || iscntrl((unsigned char) *s))
+                if (!isascii((unsigned char) *s))
                         *s = '?';
         return header;
 }
