@@ -170,9 +170,9 @@ def test_status_of_a_failover(pair):
 class Terminal:
     """A command on a terminal of its own."""
 
-    def __init__(self, host, *words, env=None):
+    def __init__(self, host, command, user="root", env=None):
         master, slave = pty.openpty()
-        self.popen = host.popen(["openclaw-failover", *words], stdin=slave, stdout=slave, stderr=slave, text=False,
+        self.popen = host.popen(command, user=user, stdin=slave, stdout=slave, stderr=slave, text=False,
                                 env={"TERM": "xterm", **(env or {})})
         os.close(slave)
         self.text = ""
@@ -196,7 +196,7 @@ class Terminal:
 def test_colour_only_on_a_terminal(pair):
     begin(pair)
     for env, colour in (({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)):
-        terminal = Terminal(pair.standby, "status", env=env)
+        terminal = Terminal(pair.standby, "openclaw-failover status", env=env)
         assert terminal.wait() == 0
         assert ("\033[1;32mstandby\033[0m: " in terminal.text) is colour, (env, terminal.text)
 
@@ -208,7 +208,7 @@ def interrupt(host, words):
 
 def test_watch_redraws_in_place(pair):
     begin(pair)
-    terminal = Terminal(pair.standby, "status", "--watch")
+    terminal = Terminal(pair.standby, ["openclaw-failover", "status", "--watch"])
     pair.standby.wait_for(lambda: "standby" in terminal.text, what="the first picture")
     pair.primary.gateway.kill()
     pair.standby.wait_for(lambda: "the gateway here answers" in terminal.text, what="the promotion is shown")
@@ -332,6 +332,26 @@ def test_polkit_is_not_there(pair):
     done = cli(pair.standby, "pause", user="alice")
     assert done.returncode == 77 and "systemctl status polkit" in done.stderr
     ok(pair.standby, "pause")
+
+
+# An agent for the process that the command will be: polkit asks where it finds one (pkttyagent(1)).
+WITH_AGENT = ["setsid", "--ctty", "--wait", "bash", "-c", """
+rm -f ready; mkfifo ready
+pkttyagent --process $$ --notify-fd 9 9>ready &
+cat ready
+exec openclaw-failover promote
+"""]
+
+
+def test_a_person_is_asked_where_an_agent_can(pair):
+    """And the loop goes on while the person looks for the password."""
+    begin(pair)
+    terminal = Terminal(pair.standby, WITH_AGENT, user="alice")
+    pair.standby.wait_for(lambda: "Authentication is required to promote, demote or pause" in terminal.text,
+                          what="the question")
+    wait_checks(pair.standby)
+    ok(pair.standby, "pause")
+    assert status(pair.standby)["state"] == "standby"
 
 
 def test_nobody_else_can_have_the_name(pair):
