@@ -38,3 +38,7 @@ int sync_result_format(const struct sync_result *r, char buf[static SYNC_RESULT_
 int sync_result_parse(const char *line, struct sync_result *ret);
 /* For a person: "workspace a1b2c3d..e4f5a6b (5 commits), secrets synced (3 files)". Returns BUF. */
 char *sync_result_say(const struct sync_result *r, char *buf, size_t size);
+
+/* Set the workspace's part of R and say why, made safe and cut. Both return -ECANCELED, for "return sync_refuse(…)". */
+int sync_refuse(struct sync_result *r, const char *format, ...) _printf_(2, 3);
+int sync_fail(struct sync_result *r, const char *format, ...) _printf_(2, 3);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <stdarg.h>
 #include <string.h>
 
 static const char *const part_names[_SYNC_PART_MAX] = {
@@ -206,4 +207,31 @@ char *sync_result_say(const struct sync_result *r, char *buf, size_t size) {
         if (r->workspace == SYNC_NONE && r->secrets == SYNC_NONE)
                 appendf(buf, size, "nothing to sync");
         return buf;
+}
+
+static void _printf_(3, 0)
+        set_workspace(struct sync_result *r, enum sync_part part, const char *format, va_list ap) {
+        char why[2 * sizeof r->workspace_why];
+
+        (void) vsnprintf(why, sizeof why, format, ap);
+        r->workspace = part;
+        safe_text(r->workspace_why, sizeof r->workspace_why, why);
+}
+
+int sync_refuse(struct sync_result *r, const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        set_workspace(r, SYNC_REFUSED, format, ap);
+        va_end(ap);
+        return -ECANCELED;
+}
+
+int sync_fail(struct sync_result *r, const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        set_workspace(r, SYNC_FAILED, format, ap);
+        va_end(ap);
+        return -ECANCELED;
 }

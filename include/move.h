@@ -1,0 +1,30 @@
+/* Moves the tree and the branch from one commit to another, so that a crash at any instant is mended by the next run.
+ *
+ *      write the intent (from, to) ── clear what will be written ── check out ── move the branch ── remove the intent
+ *
+ * Everything of value was committed before. What is in the way is removed by us, by name and never through a symbolic
+ * link, and libgit2 then only ever creates files: its own forced checkout would truncate a file in place, through hard
+ * and symbolic links, and wait on a FIFO for ever. Anything that appeared since we looked makes its safe checkout stop.
+ */
+#pragma once
+
+#include "paths.h"
+#include "repo.h"
+#include "work.h"
+
+/* The intent that a run before left. 0, -ENOENT if there is none. */
+int move_unfinished(const struct repo *repo, struct intent *ret);
+
+/* Refuses what would fail half-way: directories that cannot be written, a disk without room for BYTES.
+ * 0 or -ECANCELED with the reason in R. */
+int move_check(const struct repo *repo, const struct paths *paths, uint64_t bytes, struct sync_result *r);
+
+/* Puts TARGET into the tree, whose PATHS (sorted) may be anything now, and moves the branch there. If that fails, FULL is
+ * put back, the tree as it was. 0 or -ECANCELED with the reason in R. */
+int move_to(struct repo *repo, git_commit *target, const struct paths *paths, git_tree *full,
+        struct sync_result *r);
+
+/* A commit that the remote once had and ours continues, or is: not work of the standby, even if the remote forgot it
+ * since. 0 or -ENOENT. Each move notes its own. */
+int move_base(const struct repo *repo, git_oid *ret);
+void move_note_base(const struct repo *repo, const git_oid *commit);

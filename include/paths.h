@@ -1,0 +1,18 @@
+/* A list of paths, relative to the work tree. */
+#pragma once
+
+#include "util.h"
+
+struct paths {
+        char **items;
+        size_t n;
+        size_t room;
+};
+
+/* Adds a copy. 0 or -ENOMEM. */
+int paths_add(struct paths *p, const char *path);
+/* Sorts, and drops what is there twice. */
+void paths_sort(struct paths *p);
+bool paths_has(const struct paths *sorted, const char *path);
+void paths_free(struct paths *p);
+#define _cleanup_paths_ _cleanup_(paths_free)

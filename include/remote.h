@@ -1,0 +1,25 @@
+/* The workspace's remote: fetched from and pushed to, each in a child process with a deadline.
+ *
+ * The children talk to the network and write objects; they move no ref and touch no file of the tree, so that they may
+ * be killed at any instant. What is asked of the remote is one branch, whatever refspecs the repository configures. */
+#pragma once
+
+#include "child.h"
+#include "repo.h"
+
+struct fetch_answer {
+        struct sync_result result; /* .workspace is SYNC_NONE if all is well, else why not */
+        char branch[REPO_BRANCH_MAX];
+        git_oid commit; /* the branch's newest, whose objects are here */
+};
+
+/* 0 or -ECANCELED with the reason in R. The answer is struct fetch_answer. */
+int remote_fetch_start(const struct repo *repo, struct child *c, struct sync_result *r);
+/* Waits for it, at most until the deadline. 0 or -ECANCELED with the reason in R. */
+int remote_fetch_finish(
+        const struct repo *repo, struct child *c, struct fetch_answer *ret, struct sync_result *r);
+
+#define PUSH_MAX 20
+/* Pushes N branches (short names, at most PUSH_MAX) to the remote under the same names; waits for it, at most as long
+ * as a fetch. 0 or -ECANCELED with the reason in R, whose .workspace is then meaningless. */
+int remote_push(const struct repo *repo, char *const *branches, size_t n, struct sync_result *r);

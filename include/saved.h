@@ -1,0 +1,37 @@
+/* The branches that hold what the standby had: failover/HOST/TIME, and beside it failover/HOST/TIME-private for what is
+ * never pushed. Made, listed, pruned, and asked whether the remote has their work by now.
+ *
+ * A saved branch continues the commit that was checked out, so merging it is all that it takes to have the work. */
+#pragma once
+
+#include "repo.h"
+#include "work.h"
+
+/* How many are kept. */
+#define SAVED_MAX 20
+#define SAVED_PRIVATE "-private"
+
+/* Commits WORK to new branches unless the last ones hold the very same. Neither the tree nor the index is touched.
+ * HOST: this machine's name. BRANCH: where the new branch's name goes, "" if there was nothing new to save. FULL: the
+ * tree of our commit with all of WORK in it, for putting it back. 0 or -ECANCELED with the reason in R. */
+int saved_add(const struct repo *repo, const struct work *work, const char *host, char branch[static 128],
+        git_tree **full, struct sync_result *r);
+/* Whether the last branches hold all of WORK: the public one, the private one, or both, as needed. A crash may have come
+ * between the two. What was saved once and stays in the tree, untracked, is not saved again. */
+bool saved_has(
+        const struct repo *repo, const struct work *work, const char *host, bool public, bool private);
+/* Removes the oldest until SAVED_MAX are left. */
+void saved_prune(const struct repo *repo, const char *host);
+/* The newest whose work COMMIT, the remote's, does not hold: "" if there is none. PUSHED: it is at the remote. */
+void saved_unmerged(const struct repo *repo, const char *host, const git_oid *commit,
+        char branch[static 128], bool *pushed);
+
+/* The branches that are to be pushed: not merged, not pushed yet, and fit to be. N at most SAVED_MAX; each is the
+ * caller's to free. WHY, of 128 bytes: why the newest is not fit; "" if it is. */
+int saved_to_push(const struct repo *repo, const char *host, const git_oid *commit,
+        char *branches[static SAVED_MAX], char why[static 128]);
+/* Notes that BRANCH is at the remote, as git push does. */
+void saved_mark_pushed(const struct repo *repo, const char *branch);
+
+/* This machine's name as part of a branch's. */
+void saved_host(char host[static 64]);

@@ -1,0 +1,50 @@
+/* What the standby has that nobody else has: found by looking, before the tree moves. Nothing is written here.
+ *
+ * Work is what differs from every tree that is known to be safe elsewhere: our commit's, the remote's, and, when a
+ * checkout was cut short, both of its ends. So half a checkout is never taken for somebody's work. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "paths.h"
+#include "repo.h"
+
+enum work_kind {
+        WORK_PUBLIC,  /* may be pushed */
+        WORK_PRIVATE, /* stays here: over 5 MB, or named like a secret */
+        WORK_STAGED,  /* in the index alone: neither committed nor in the tree any more */
+        WORK_GONE,    /* deleted here */
+};
+
+struct work_item {
+        enum work_kind kind;
+        char *path;
+        uint16_t mode; /* git's */
+        git_oid id;    /* of the blob that it would be */
+};
+
+struct work {
+        struct work_item *items;
+        size_t n, room;
+        size_t n_of[WORK_GONE + 1]; /* of each kind */
+        bool unpushed;              /* commits that the remote never had */
+        bool tracked;               /* some of it is in tracked files: the tree is not what HEAD says */
+        uint64_t bytes;
+};
+
+/* A checkout under way, or that was: see move.h. */
+struct intent {
+        git_oid from, to;
+};
+
+/* Looks at the index, the tree, and everything that is in the way of PATHS, ignored or not. Adds the tracked files that
+ * are not as HEAD says to PATHS, and leaves it sorted. TARGET: what is to be checked out; NULL: not known. UNFINISHED:
+ * the intent that an earlier run left; NULL: none. BASE: a commit that the remote once had; NULL: none.
+ * 0, or -ECANCELED with the reason in R. */
+int work_find(const struct repo *repo, git_commit *target, const struct intent *unfinished,
+        const git_oid *base, struct paths *paths, struct work *ret, struct sync_result *r);
+void work_free(struct work *w);
+#define _cleanup_work_ _cleanup_(work_free)
+
+/* Whether a file of this path (any part of it counts) and size may be pushed. */
+bool work_is_public(const char *path, uint64_t size);

@@ -1,0 +1,26 @@
+/* The workspace follows its remote, and nothing that the standby had is lost.
+ *
+ * In this order: an intent that a crash left is finished; the remote is fetched, in a child with a deadline; then, without
+ * deadline or network, what the standby had is committed to a branch and the tree moves (move.h). What cannot be done
+ * right is refused, and leaves the tree as it is. */
+#pragma once
+
+#include "config.h"
+#include "syncresult.h"
+
+struct workspace_job {
+        const struct workspace_config *config;
+        const char *host;                 /* this machine's name in branches; NULL: the host name */
+        bool (*may_move)(void *userdata); /* asked before each touch of the tree: is the gateway stopped? */
+        bool (*may_push)(
+                void *userdata); /* asked before pushing, with save = push: is nobody waiting for us? */
+        void *userdata;
+};
+
+/* Fills the workspace's half of R. */
+void workspace_sync(const struct workspace_job *job, struct sync_result *r);
+
+/* The command, to be run on the primary, that merges what BRANCH of R.unmerged holds. USER is the workspace's owner, or
+ * NULL for the usual one. Returns BUF. */
+char *workspace_merge_help(const struct workspace_config *c, const char *user, const char *branch,
+        bool pushed, char *buf, size_t size);

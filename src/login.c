@@ -1,0 +1,201 @@
+/* Who we are to a git remote, and who it is to us; see login.h. */
+#include "login.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <string.h>
+
+/* GitHub takes a token as the password of any user; this is the name that its own documents use. */
+#define TOKEN_USER "x-access-token"
+#define TOKEN_MAX 4096
+
+static bool is_scp(const char *url) {
+        const char *colon = strchr(url, ':'), *slash = strchr(url, '/');
+
+        return colon && (!slash || colon < slash) && strncmp(colon, "://", 3) != 0;
+}
+
+static bool has_scheme(const char *url, const char *scheme) {
+        size_t n = strlen(scheme);
+
+        return strncmp(url, scheme, n) == 0 && strncmp(url + n, "://", 3) == 0;
+}
+
+const char *login_open(
+        struct login *l, const struct workspace_config *c, const char *url, const char *user) {
+        static const char *const schemes[] = { "ssh", "ssh+git", "git+ssh", "https", "http", "git", "file" };
+
+        *l = (struct login){ .config = c, .user = user, .url = strdup(url) };
+        if (!l->url)
+                return "does not fit into memory";
+        if (strstr(url,
+                    "::")) /* gitremote-helpers(7): "ext::" runs any command; an IPv6 address is in [ ] */
+                if (!has_scheme(url, "ssh") && !has_scheme(url, "https") && !has_scheme(url, "http") &&
+                        !has_scheme(url, "git") && !strchr(url, '['))
+                        return "needs a remote helper, which we do not run: use ssh, https or a path";
+        if (url[0] == '/' || is_scp(url))
+                return NULL;
+        for (size_t i = 0; i < ELEMENTSOF(schemes); i++)
+                if (has_scheme(url, schemes[i]))
+                        return NULL;
+        return "has an address that is neither ssh, https, http, git, file nor an absolute path";
+}
+
+/* The authority part, "user@host:port" or scp's "user@host". */
+static void authority(const char *url, const char **ret, size_t *ret_n) {
+        const char *scheme = strstr(url, "://");
+
+        *ret = scheme ? scheme + 3 : url;
+        *ret_n = strcspn(*ret, scheme ? "/" : ":");
+        for (size_t i = *ret_n; i > 0; i--)
+                if ((*ret)[i - 1] == '@') {
+                        *ret += i;
+                        *ret_n -= i;
+                        break;
+                }
+}
+
+char *login_host(const struct login *l, char *buf, size_t size) {
+        const char *host;
+        char raw[256];
+        size_t n;
+
+        authority(l->url, &host, &n);
+        if (l->url[0] == '/' || has_scheme(l->url, "file"))
+                (void) snprintf(raw, sizeof raw, "the local remote");
+        else
+                (void) snprintf(raw, sizeof raw, "%.*s", (int) MIN(n, (size_t) 200), host);
+        return safe_text(buf, size, raw);
+}
+
+static const char *home_directory(void) {
+        const char *home = getenv("HOME");
+        const struct passwd *pw = home && *home ? NULL : getpwuid(geteuid());
+
+        return home && *home ? home : pw ? pw->pw_dir : "/";
+}
+
+/* A key file, with its public half beside it if that is there: not every libssh2 can derive it. */
+static int key_from_file(struct login *l, git_credential **ret, const char *user, const char *path) {
+        _cleanup_free_ char *public = NULL;
+
+        if (asprintf(&public, "%s.pub", path) < 0)
+                return GIT_ERROR;
+        l->rsa = l->rsa || strstr(path, "rsa");
+        appendf(l->keys, sizeof l->keys, "%s%s", l->keys[0] ? ", " : "", path);
+        return git_credential_ssh_key_new(ret, user, access(public, R_OK) == 0 ? public : NULL, path, NULL);
+}
+
+/* The usual keys in ssh(1)'s order, each once; 0, or GIT_EAUTH when there is none left. */
+static int next_key(struct login *l, git_credential **ret, const char *user) {
+        static const char *const usual[] = { "id_ed25519", "id_ecdsa", "id_rsa" };
+
+        if (l->config->ssh_key)
+                return l->next++ == 0 ? key_from_file(l, ret, user, l->config->ssh_key) : GIT_EAUTH;
+        if (l->next == 0) {
+                l->next++;
+                if (getenv("SSH_AUTH_SOCK")) {
+                        appendf(l->keys, sizeof l->keys, "the agent's");
+                        return git_credential_ssh_key_from_agent(ret, user);
+                }
+        }
+        while (l->next <= ELEMENTSOF(usual)) {
+                _cleanup_free_ char *path = NULL;
+
+                if (asprintf(&path, "%s/.ssh/%s", home_directory(), usual[l->next++ - 1]) < 0)
+                        return GIT_ERROR;
+                if (access(path, R_OK) == 0)
+                        return key_from_file(l, ret, user, path);
+        }
+        return GIT_EAUTH;
+}
+
+/* The token, once, and only to whom it belongs: over TLS, to the host in the remote's own address. */
+static int give_token(struct login *l, git_credential **ret, const char *url, const char *user) {
+        _cleanup_free_ char *token = NULL;
+        const char *host, *ours;
+        size_t n, ours_n;
+        int r;
+
+        l->wants_token = true;
+        authority(url, &host, &n);
+        authority(l->url, &ours, &ours_n);
+        if (!l->config->token_file || l->token_given || !has_scheme(url, "https") || n != ours_n ||
+                strncmp(host, ours, n) != 0)
+                return GIT_EAUTH;
+        l->token_given = true;
+        l->token_error = read_file(l->config->token_file, TOKEN_MAX, &token);
+        if (l->token_error < 0)
+                return GIT_EAUTH;
+        token[strcspn(token, "\r\n")] = '\0';
+        r = git_credential_userpass_plaintext_new(ret, user ? user : TOKEN_USER, token);
+        explicit_bzero(token, strlen(token));
+        return r;
+}
+
+int login_next(struct login *l, git_credential **ret, const char *url, const char *user, unsigned allowed) {
+        int r = GIT_EAUTH;
+
+        if (allowed & GIT_CREDENTIAL_SSH_KEY)
+                r = next_key(l, ret, user ? user : l->user);
+        else if (allowed & GIT_CREDENTIAL_USERPASS_PLAINTEXT && !is_scp(url) && !strstr(url, "ssh://"))
+                r = give_token(l, ret, url, user);
+        else if (allowed & GIT_CREDENTIAL_USERNAME)
+                return git_credential_username_new(ret, l->user);
+        if (r == GIT_EAUTH) {
+                l->no_credential = true;
+                git_error_set_str(GIT_ERROR_NET, "no login that the remote takes");
+        }
+        return r;
+}
+
+int login_check_host(struct login *l, const git_cert *cert, int valid) {
+        if (valid)
+                return 0;
+        l->unknown_host = cert->cert_type == GIT_CERT_HOSTKEY_LIBSSH2;
+        git_error_set_str(GIT_ERROR_NET,
+                l->unknown_host ? "unknown host key"
+                                : "its certificate is not valid for this name or not trusted");
+        return GIT_ECERTIFICATE;
+}
+
+static void host_key_words(const struct login *l, const char *host, char *buf, size_t size) {
+        const char *port = strrchr(host, ':');
+        char scan[300];
+
+        if (port && !strchr(port, ']') && !is_scp(l->url))
+                (void) snprintf(scan, sizeof scan, "-p %s %.*s", port + 1, (int) (port - host), host);
+        else
+                (void) snprintf(scan, sizeof scan, "%s", host);
+        (void) snprintf(buf, size,
+                "the host key of %s is not in ~%s/.ssh/known_hosts, or has changed: check it, then sudo -u %s sh -c "
+                "'ssh-keyscan %s >>~/.ssh/known_hosts'",
+                host, l->user, l->user, scan);
+}
+
+bool login_words(const struct login *l, char *buf, size_t size) {
+        char host[128];
+
+        login_host(l, host, sizeof host);
+        if (l->unknown_host)
+                host_key_words(l, host, buf, size);
+        else if (l->token_error < 0)
+                (void) snprintf(
+                        buf, size, "token_file %s: %s", l->config->token_file, strerror(-l->token_error));
+        else if (l->wants_token && l->no_credential)
+                (void) snprintf(buf, size, "%s %s", host,
+                        l->token_given ? "does not take the token in token_file"
+                                : l->config->token_file
+                                ? "wants a login, and the token goes over https alone"
+                                : "wants a login: set token_file= in [workspace]");
+        else if (l->no_credential && l->keys[0])
+                (void) snprintf(buf, size, "%s takes no key of %s (tried %s)%s", host, l->user, l->keys,
+                        l->rsa ? "; RSA keys do not work with older libssh2: make an ed25519 one" : "");
+        else if (l->no_credential)
+                (void) snprintf(buf, size,
+                        "%s wants an ssh key, and %s has none: sudo -u %s ssh-keygen -t ed25519", host,
+                        l->user, l->user);
+        else
+                return false;
+        return true;
+}

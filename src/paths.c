@@ -1,0 +1,51 @@
+/* A list of paths; see paths.h. */
+#include "paths.h"
+
+#include <errno.h>
+#include <string.h>
+
+int paths_add(struct paths *p, const char *path) {
+        if (p->n == p->room) {
+                size_t room = p->room ? 2 * p->room : 64;
+                char **items = reallocarray(p->items, room, sizeof *items);
+
+                if (!items)
+                        return -ENOMEM;
+                p->items = items;
+                p->room = room;
+        }
+        p->items[p->n] = strdup(path);
+        if (!p->items[p->n])
+                return -ENOMEM;
+        p->n++;
+        return 0;
+}
+
+static int compare(const void *a, const void *b) {
+        return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+void paths_sort(struct paths *p) {
+        size_t kept = 0;
+
+        if (p->n == 0)
+                return;
+        qsort(p->items, p->n, sizeof *p->items, compare);
+        for (size_t i = 1; i < p->n; i++)
+                if (strcmp(p->items[i], p->items[kept]) == 0)
+                        free(p->items[i]);
+                else
+                        p->items[++kept] = p->items[i];
+        p->n = kept + 1;
+}
+
+bool paths_has(const struct paths *sorted, const char *path) {
+        return sorted->n > 0 && bsearch(&path, sorted->items, sorted->n, sizeof path, compare);
+}
+
+void paths_free(struct paths *p) {
+        for (size_t i = 0; i < p->n; i++)
+                free(p->items[i]);
+        free(p->items);
+        *p = (struct paths){ 0 };
+}

@@ -1,0 +1,392 @@
+/* The workspace's repository: opened, locked, tidied, or refused; see repo.h. */
+#include "repo.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "log.h"
+
+/* Blanks out "user:password" in every "scheme://user:password@host" of TEXT. */
+static void hide_logins(char *text) {
+        for (char *at = text; (at = strstr(at, "://"));) {
+                size_t n;
+
+                at += 3;
+                n = strcspn(at, "/@ '\"");
+                if (at[n] == '@')
+                        (void) memset(at, '*', n);
+        }
+}
+
+char *git_words(char *buf, size_t size) {
+        const git_error *e = git_error_last();
+
+        safe_text(buf, size, e && e->message ? e->message : "no reason given");
+        hide_logins(buf);
+        return buf;
+}
+
+int sync_fail_git(struct sync_result *r, const char *what) {
+        char words[sizeof r->workspace_why];
+
+        return sync_fail(r, "%s: %s", what, git_words(words, sizeof words));
+}
+
+static void own_name(char *buf, size_t size) {
+        const struct passwd *pw = getpwuid(geteuid());
+
+        if (pw)
+                safe_text(buf, size, pw->pw_name);
+        else
+                (void) snprintf(buf, size, "#%u", (unsigned) geteuid());
+}
+
+static int refuse_owner(const struct repo *repo, struct sync_result *r, const char *path, uid_t owner) {
+        const struct passwd *pw = getpwuid(owner);
+        char name[64];
+
+        (void) snprintf(name, sizeof name, "#%u", (unsigned) owner);
+        return sync_refuse(r, "%s belongs to %s, not to %s: sudo chown -R %s: %s", path,
+                pw ? pw->pw_name : name, repo->user, repo->user, repo->config->path);
+}
+
+/* The directory and its .git, before libgit2 looks: its own words for these would not help anybody. */
+static int check_directories(struct repo *repo, struct sync_result *r) {
+        const char *path = repo->config->path;
+        _cleanup_free_ char *head = NULL;
+        struct stat st;
+
+        if (stat(path, &st) < 0)
+                return sync_refuse(r, "%s: %s. Clone it: sudo -u %s git clone ADDRESS %s", path,
+                        strerror(errno), repo->user, path);
+        if (!S_ISDIR(st.st_mode))
+                return sync_refuse(r, "%s is not a directory", path);
+        if (st.st_uid != geteuid())
+                return refuse_owner(repo, r, path, st.st_uid);
+
+        if (asprintf(&repo->dir, "%s/.git", path) < 0 || asprintf(&head, "%s/HEAD", path) < 0)
+                return sync_fail(r, "out of memory");
+        if (lstat(repo->dir, &st) < 0) {
+                if (access(head, F_OK) == 0)
+                        return sync_refuse(r, "%s is a bare repository: clone it without --bare", path);
+                return sync_refuse(
+                        r, "%s is no git repository: move it away and git clone ADDRESS %s", path, path);
+        }
+        if (!S_ISDIR(st.st_mode))
+                return sync_refuse(
+                        r, "%s is no directory: a linked worktree or a submodule; use a clone", repo->dir);
+        if (st.st_uid != geteuid())
+                return refuse_owner(repo, r, repo->dir, st.st_uid);
+        if (access(repo->dir, R_OK | W_OK | X_OK) < 0)
+                return sync_refuse(
+                        r, "%s cannot be written: %s. chmod -R u+rwX %s", repo->dir, strerror(errno), path);
+        return 0;
+}
+
+static bool config_is_true(git_config *config, const char *key) {
+        int value = 0;
+
+        return git_config_get_bool(&value, config, key) == 0 && value;
+}
+
+/* git sparse-checkout writes to a file of the work tree's own, and turns an extension on that stays. */
+static int check_sparse(const struct repo *repo, git_config *config, struct sync_result *r) {
+        _cleanup_(git_config_freep) git_config *own = NULL;
+        _cleanup_free_ char *file = NULL;
+
+        if (asprintf(&file, "%s/config.worktree", repo->dir) < 0)
+                return sync_fail(r, "out of memory");
+        if (!config_is_true(config, "core.sparsecheckout") &&
+                (git_config_open_ondisk(&own, file) < 0 || !config_is_true(own, "core.sparsecheckout")))
+                return 0;
+        return sync_refuse(r,
+                "%s is sparse. As %s, there: git sparse-checkout disable; git config --unset extensions.worktreeConfig",
+                repo->config->path, repo->user);
+}
+
+/* Looks at the configuration alone: libgit2 refuses to open some of these, each version others, and of some it takes
+ * no notice. */
+static int check_config(const struct repo *repo, struct sync_result *r) {
+        _cleanup_(git_config_iterator_freep) git_config_iterator *i = NULL;
+        _cleanup_(git_config_freep) git_config *config = NULL;
+        _cleanup_free_ char *file = NULL;
+        const char *path = repo->config->path;
+        git_config_entry *e;
+        int32_t version = 0;
+        int k;
+
+        if (asprintf(&file, "%s/config", repo->dir) < 0)
+                return sync_fail(r, "out of memory");
+        if (git_config_open_ondisk(&config, file) < 0)
+                return sync_fail_git(r, file);
+        (void) git_config_get_int32(&version, config, "core.repositoryformatversion");
+        if (version < 0 || version > 1)
+                return sync_refuse(r, "%s has repository format %d, which we do not know", path, version);
+        if (config_is_true(config, "core.bare"))
+                return sync_refuse(r, "%s is a bare repository: clone it without --bare", path);
+        k = check_sparse(repo, config, r);
+        if (k < 0)
+                return k;
+        if (git_config_iterator_glob_new(
+                    &i, config, "^(extensions\\..*|core\\.worktree|remote\\..*\\.promisor)$") < 0)
+                return sync_fail_git(r, file);
+        while (git_config_next(&e, i) == 0)
+                if (strcasecmp(e->name, "extensions.worktreeconfig") == 0)
+                        return sync_refuse(r,
+                                "%s has a configuration for each work tree: sudo -u %s git -C %s config --unset extensions.worktreeConfig",
+                                path, repo->user, path);
+                else if (strcmp(e->name, "extensions.noop") != 0)
+                        return sync_refuse(r, "%s uses %s, which we cannot keep right: clone it without",
+                                path, e->name);
+        return 0;
+}
+
+int repo_open(struct repo *repo, const struct workspace_config *c, struct sync_result *r) {
+        int k;
+
+        *repo = (struct repo){ .config = c, .dir_fd = -1 };
+        own_name(repo->user, sizeof repo->user);
+        k = check_directories(repo, r);
+        if (k < 0)
+                return k;
+        k = check_config(repo, r);
+        if (k < 0)
+                return k;
+
+        k = git_repository_open_ext(&repo->git, c->path, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL);
+        if (k == GIT_EOWNER)
+                return sync_refuse(r, "%s belongs in part to somebody else: sudo chown -R %s: %s", c->path,
+                        repo->user, c->path);
+        if (k < 0)
+                return sync_fail_git(r, c->path);
+
+        repo->dir_fd = open(repo->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (repo->dir_fd < 0)
+                return sync_fail(r, "%s: %s", repo->dir, strerror(errno));
+        if (flock(repo->dir_fd, LOCK_EX | LOCK_NB) < 0)
+                return sync_fail(r, "another sync is at work in %s", c->path);
+        return 0;
+}
+
+void repo_close(struct repo *repo) {
+        git_repository_free(repo->git);
+        free(repo->dir);
+        if (repo->dir_fd >= 0)
+                (void) close(repo->dir_fd);
+        *repo = (struct repo) REPO_NONE;
+}
+
+int repo_settle(const struct repo *repo) {
+        return syncfs(repo->dir_fd) < 0 ? -errno : 0;
+}
+
+static void remove_temporary(const struct repo *repo, const char *sub) {
+        int fd = openat(repo->dir_fd, sub, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *d = fd < 0 ? NULL : fdopendir(fd);
+        struct dirent *e;
+
+        if (!d) {
+                if (fd >= 0)
+                        (void) close(fd);
+                return;
+        }
+        while ((e = readdir(d)))
+                if (strstr(e->d_name, "_git2_"))
+                        (void) unlinkat(fd, e->d_name, 0);
+        (void) closedir(d);
+}
+
+void repo_tidy(const struct repo *repo) {
+        remove_temporary(repo, "objects");
+        remove_temporary(repo, "objects/pack");
+}
+
+/* The pid of a git program of this user, or 0. It may be at work elsewhere, but then it is soon gone. */
+static pid_t find_git(void) {
+        DIR *d = opendir("/proc");
+        struct dirent *e;
+        pid_t found = 0;
+
+        while (d && !found && (e = readdir(d))) {
+                _cleanup_free_ char *name = NULL;
+                char path[300];
+                struct stat st;
+
+                (void) snprintf(path, sizeof path, "/proc/%s/comm", e->d_name);
+                if (strspn(e->d_name, "0123456789") != strlen(e->d_name) || stat(path, &st) < 0 ||
+                        st.st_uid != geteuid())
+                        continue;
+                /* /proc files say they are empty: read_file() wants no size, only a limit. */
+                if (read_file(path, 64, &name) == 0 &&
+                        (strcmp(name, "git\n") == 0 || strncmp(name, "git-", 4) == 0))
+                        found = (pid_t) atoi(e->d_name);
+        }
+        if (d)
+                (void) closedir(d);
+        return found;
+}
+
+static bool is_lock(const char *name) {
+        size_t n = strlen(name);
+
+        return n > 5 && strcmp(name + n - 5, ".lock") == 0;
+}
+
+/* Calls unlinkat() on the locks in the directory SUB of .git and, for refs, below it; counts them alone if DRY. */
+static unsigned each_lock(const struct repo *repo, const char *sub, bool deep, bool dry) {
+        int fd = openat(repo->dir_fd, sub, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        DIR *d = fd < 0 ? NULL : fdopendir(fd);
+        struct dirent *e;
+        unsigned n = 0;
+
+        if (!d) {
+                if (fd >= 0)
+                        (void) close(fd);
+                return 0;
+        }
+        while ((e = readdir(d))) {
+                _cleanup_free_ char *below = NULL;
+
+                if (e->d_name[0] == '.')
+                        continue;
+                if (e->d_type == DT_DIR && deep && asprintf(&below, "%s/%s", sub, e->d_name) > 0)
+                        n += each_lock(repo, below, deep, dry);
+                else if (e->d_type == DT_REG && is_lock(e->d_name) &&
+                        (dry || unlinkat(fd, e->d_name, 0) == 0))
+                        n++;
+        }
+        (void) closedir(d);
+        return n;
+}
+
+static unsigned all_locks(const struct repo *repo, bool dry) {
+        return each_lock(repo, ".", false, dry) + each_lock(repo, "refs", true, dry);
+}
+
+int repo_remove_locks(const struct repo *repo, struct sync_result *r) {
+        pid_t git;
+        unsigned n;
+
+        if (all_locks(repo, true) == 0)
+                return 0;
+        git = find_git();
+        if (git > 0)
+                return sync_refuse(r, "a git command (process %d) is at work, and %s is locked", (int) git,
+                        repo->config->path);
+        n = all_locks(repo, false);
+        if (n > 0)
+                log_info("%s: removed %u lock%s that a killed git left behind", repo->config->path, n,
+                        n == 1 ? "" : "s");
+        return 0;
+}
+
+/* What is under way, and the git command that gives it up. */
+static int check_state(const struct repo *repo, struct sync_result *r) {
+        static const struct {
+                int state;
+                const char *what, *mend;
+        } states[] = {
+                { GIT_REPOSITORY_STATE_MERGE, "a merge", "merge --abort" },
+                { GIT_REPOSITORY_STATE_REVERT, "a revert", "revert --abort" },
+                { GIT_REPOSITORY_STATE_REVERT_SEQUENCE, "a revert", "revert --abort" },
+                { GIT_REPOSITORY_STATE_CHERRYPICK, "a cherry-pick", "cherry-pick --abort" },
+                { GIT_REPOSITORY_STATE_CHERRYPICK_SEQUENCE, "a cherry-pick", "cherry-pick --abort" },
+                { GIT_REPOSITORY_STATE_BISECT, "a bisection", "bisect reset" },
+                { GIT_REPOSITORY_STATE_REBASE, "a rebase", "rebase --abort" },
+                { GIT_REPOSITORY_STATE_REBASE_INTERACTIVE, "a rebase", "rebase --abort" },
+                { GIT_REPOSITORY_STATE_REBASE_MERGE, "a rebase", "rebase --abort" },
+                { GIT_REPOSITORY_STATE_APPLY_MAILBOX, "a git am", "am --abort" },
+                { GIT_REPOSITORY_STATE_APPLY_MAILBOX_OR_REBASE, "a git am", "am --abort" },
+        };
+        int state = git_repository_state(repo->git);
+
+        for (size_t i = 0; i < ELEMENTSOF(states); i++)
+                if (state == states[i].state)
+                        return sync_refuse(r, "%s is under way in %s: finish it, or sudo -u %s git -C %s %s",
+                                states[i].what, repo->config->path, repo->user, repo->config->path,
+                                states[i].mend);
+        return 0;
+}
+
+static int check_head(struct repo *repo, struct sync_result *r) {
+        _cleanup_(git_reference_freep) git_reference *head = NULL;
+        const char *path = repo->config->path, *name;
+        int k;
+
+        if (git_repository_head_detached(repo->git) == 1)
+                return sync_refuse(r,
+                        "no branch is checked out in %s (detached HEAD): sudo -u %s git -C %s switch BRANCH",
+                        path, repo->user, path);
+        k = git_repository_head(&head, repo->git);
+        if (k == GIT_EUNBORNBRANCH)
+                return sync_refuse(r,
+                        "the branch checked out in %s has no commit: sudo -u %s git -C %s pull %s", path,
+                        repo->user, path, repo->config->remote);
+        if (k < 0)
+                return sync_fail_git(r, "HEAD");
+        name = git_reference_shorthand(head);
+        if (!git_reference_is_branch(head) || strlen(name) >= sizeof repo->branch)
+                return sync_refuse(r, "HEAD of %s is no branch: sudo -u %s git -C %s switch BRANCH", path,
+                        repo->user, path);
+        (void) strcpy(repo->branch, name);
+        git_oid_cpy(&repo->head, git_reference_target(head));
+        return 0;
+}
+
+/* Flags that hide changes from git status, and so from us. */
+static int check_index(const struct repo *repo, struct sync_result *r) {
+        _cleanup_(git_index_freep) git_index *index = NULL;
+        const char *path = repo->config->path;
+
+        if (git_repository_index(&index, repo->git) < 0)
+                return sync_fail_git(r, "index");
+        if (git_index_has_conflicts(index))
+                return sync_refuse(r, "conflicts in %s are not resolved: sudo -u %s git -C %s status", path,
+                        repo->user, path);
+        for (size_t i = 0; i < git_index_entrycount(index); i++) {
+                const git_index_entry *e = git_index_get_byindex(index, i);
+
+                if (e->flags_extended & GIT_INDEX_ENTRY_SKIP_WORKTREE)
+                        return sync_refuse(r,
+                                "%s is hidden: sudo -u %s git -C %s update-index --no-skip-worktree %s",
+                                e->path, repo->user, path, e->path);
+                /* The index format's "assume valid" bit; libgit2 has no name for it (gitformat-index(5)). */
+                if (e->flags & 0x8000)
+                        return sync_refuse(r,
+                                "changes of %s are hidden: sudo -u %s git -C %s update-index --no-assume-unchanged %s",
+                                e->path, repo->user, path, e->path);
+        }
+        return 0;
+}
+
+static int check_writable(const struct repo *repo, struct sync_result *r) {
+        static const char *const places[] = { "", "objects", "objects/pack", "refs", "refs/heads", "index" };
+
+        for (size_t i = 0; i < ELEMENTSOF(places); i++)
+                if (faccessat(repo->dir_fd, *places[i] ? places[i] : ".", W_OK, AT_EACCESS) < 0 &&
+                        errno != ENOENT)
+                        return sync_refuse(r, "%s/%s cannot be written: %s. sudo chown -R %s: %s", repo->dir,
+                                places[i], strerror(errno), repo->user, repo->config->path);
+        return 0;
+}
+
+int repo_check(struct repo *repo, struct sync_result *r) {
+        int k;
+
+        if (git_repository_is_shallow(repo->git) == 1)
+                return sync_refuse(r, "%s is a shallow clone: sudo -u %s git -C %s fetch --unshallow",
+                        repo->config->path, repo->user, repo->config->path);
+        k = check_state(repo, r);
+        if (k == 0)
+                k = check_head(repo, r);
+        if (k == 0)
+                k = check_index(repo, r);
+        if (k == 0)
+                k = check_writable(repo, r);
+        return k;
+}

@@ -1,0 +1,215 @@
+/* Commits what the standby had to branches of its own; see saved.h.
+ *
+ *      HEAD ── work that may be pushed           failover/HOST/TIME
+ *                 └─ what was staged ── the rest  failover/HOST/TIME-private
+ *
+ * The index and the tree stay as they are: the trees are made in memory, from the files. */
+#include "saved.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "log.h"
+
+struct saver {
+        const struct repo *repo;
+        const struct work *work;
+        const char *host;
+        struct sync_result *result;
+        git_commit *head;
+        git_signature *who;
+        git_tree *public, *staged, *full; /* the trees to commit */
+        bool need_public, need_private;   /* which branches there must be */
+};
+
+static void saver_free(struct saver *s) {
+        git_commit_free(s->head);
+        git_signature_free(s->who);
+        git_tree_free(s->public);
+        git_tree_free(s->staged);
+        git_tree_free(s->full);
+}
+
+/* Writes the blob of an item, which must still be what was found. */
+static int write_blob(const struct saver *s, const struct work_item *item) {
+        _cleanup_free_ char *full = NULL;
+        git_oid id;
+
+        if (git_blob_create_from_workdir(&id, s->repo->git, item->path) == 0 &&
+                git_oid_equal(&id, &item->id))
+                return 0;
+        /* Found as it is on disk, since core.safecrlf forbids the other. */
+        if (asprintf(&full, "%s/%s", s->repo->config->path, item->path) < 0)
+                return sync_fail(s->result, "out of memory");
+        if (git_blob_create_from_disk(&id, s->repo->git, full) < 0)
+                return sync_fail_git(s->result, item->path);
+        if (!git_oid_equal(&id, &item->id))
+                return sync_fail(s->result, "%s changed while it was being saved", item->path);
+        return 0;
+}
+
+static int apply(const struct saver *s, git_index *index, const struct work_item *item) {
+        git_index_entry e = { .path = item->path, .mode = item->mode, .id = item->id };
+        int k = item->kind == WORK_GONE ? git_index_remove(index, item->path, 0) : git_index_add(index, &e);
+
+        /* Gone already: a file took the place of its directory. */
+        return k < 0 && k != GIT_ENOTFOUND ? sync_fail_git(s->result, item->path) : 0;
+}
+
+/* The tree of HEAD with all items of the kinds in the mask KINDS. */
+static int make_tree(const struct saver *s, unsigned kinds, git_tree **ret) {
+        _cleanup_(git_index_freep) git_index *index = NULL;
+        _cleanup_(git_tree_freep) git_tree *base = NULL;
+        git_oid id;
+
+        if (git_index_new(&index) < 0 || git_commit_tree(&base, s->head) < 0 ||
+                git_index_read_tree(index, base) < 0)
+                return sync_fail_git(s->result, "HEAD");
+        for (size_t i = 0; i < s->work->n; i++) {
+                int k = 0;
+
+                if (kinds & (1u << s->work->items[i].kind))
+                        k = apply(s, index, &s->work->items[i]);
+                if (k < 0)
+                        return k;
+        }
+        if (git_index_write_tree_to(&id, index, s->repo->git) < 0 ||
+                git_tree_lookup(ret, s->repo->git, &id) < 0)
+                return sync_fail_git(s->result, "saving the standby's work");
+        return 0;
+}
+
+static int make_trees(struct saver *s) {
+        int k;
+
+        k = make_tree(s, 1u << WORK_PUBLIC | 1u << WORK_GONE, &s->public);
+        if (k == 0)
+                k = make_tree(s, 1u << WORK_PUBLIC | 1u << WORK_GONE | 1u << WORK_STAGED, &s->staged);
+        if (k == 0)
+                k = make_tree(s, 1u << WORK_PUBLIC | 1u << WORK_GONE | 1u << WORK_PRIVATE, &s->full);
+        return k;
+}
+
+static int commit(const struct saver *s, const char *what, git_tree *tree, git_oid *tip) {
+        _cleanup_(git_commit_freep) git_commit *parent = NULL;
+        _cleanup_free_ char *message = NULL;
+
+        if (asprintf(&message,
+                    "%s on %s\n\nSaved by openclaw-failover before the workspace followed its remote again.\n",
+                    what, s->host) < 0)
+                return sync_fail(s->result, "out of memory");
+        if (git_commit_lookup(&parent, s->repo->git, tip) < 0 ||
+                git_commit_create(tip, s->repo->git, NULL, s->who, s->who, NULL, message, tree, 1,
+                        (const git_commit *[]){ parent }) < 0)
+                return sync_fail_git(s->result, "saving the standby's work");
+        return 0;
+}
+
+static int make_branch(const struct saver *s, const char *branch, const git_oid *tip) {
+        _cleanup_(git_reference_freep) git_reference *ref = NULL;
+        char name[200];
+
+        (void) snprintf(name, sizeof name, "refs/heads/%s", branch);
+        if (git_reference_create(&ref, s->repo->git, name, tip, false, "failover: save") < 0)
+                return sync_fail_git(s->result, name);
+        return 0;
+}
+
+/* A name that is free: TIME is now, or some seconds later. */
+static int choose_name(const struct saver *s, char branch[static 128]) {
+        for (time_t t = time(NULL);; t++) {
+                char stamp[32], name[200];
+                struct tm tm;
+                git_oid id;
+                int k;
+
+                (void) strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", gmtime_r(&t, &tm));
+                (void) snprintf(branch, 128, "failover/%s/%s", s->host, stamp);
+                (void) snprintf(name, sizeof name, "refs/heads/%s", branch);
+                k = git_reference_name_to_id(&id, s->repo->git, name);
+                if (k == GIT_ENOTFOUND) {
+                        (void) snprintf(name, sizeof name, "refs/heads/%s" SAVED_PRIVATE, branch);
+                        k = git_reference_name_to_id(&id, s->repo->git, name);
+                }
+                if (k == GIT_ENOTFOUND)
+                        return 0;
+                if (k < 0)
+                        return sync_fail_git(s->result, name);
+        }
+}
+
+/* What stays here is told once, when it is saved. */
+static void tell_private(const struct saver *s, const char *branch) {
+        size_t files = s->work->n_of[WORK_PRIVATE], staged = s->work->n_of[WORK_STAGED];
+
+        if (files > 0)
+                log_notice("%s: %zu file%s over 5 MB or named like a secret: kept here on %s, never pushed",
+                        s->repo->config->path, files, files == 1 ? "" : "s", branch);
+        if (staged > 0)
+                log_notice(
+                        "%s: %zu file%s staged as it was in no other place: kept here on %s, never pushed",
+                        s->repo->config->path, staged, staged == 1 ? "" : "s", branch);
+}
+
+static int make_branches(const struct saver *s, char branch[static 128]) {
+        char private_branch[128 + sizeof SAVED_PRIVATE];
+        git_oid tip = s->repo->head, public_tip;
+        int k = choose_name(s, branch);
+
+        (void) snprintf(private_branch, sizeof private_branch, "%s" SAVED_PRIVATE, branch);
+        if (k == 0 && s->need_public)
+                k = commit(s, "Work of the standby", s->public, &tip);
+        public_tip = tip;
+        if (k == 0 && s->work->n_of[WORK_STAGED] > 0)
+                k = commit(s, "What was staged", s->staged, &tip);
+        if (k == 0 && s->need_private)
+                k = commit(s, "What is never pushed", s->full, &tip);
+        if (k == 0 && s->need_private)
+                k = make_branch(s, private_branch, &tip);
+        if (k == 0 && s->need_public)
+                k = make_branch(s, branch, &public_tip);
+        if (k == 0 && s->need_private)
+                tell_private(s, private_branch);
+        if (k == 0 && !s->need_public)
+                (void) snprintf(branch, 128, "%.127s", private_branch);
+        return k;
+}
+
+static int open_saver(struct saver *s) {
+        char email[100];
+
+        (void) snprintf(email, sizeof email, "openclaw-failover@%s", s->host);
+        if (git_commit_lookup(&s->head, s->repo->git, &s->repo->head) < 0)
+                return sync_fail_git(s->result, "HEAD");
+        if (git_signature_now(&s->who, "openclaw-failover", email) < 0)
+                return sync_fail_git(s->result, "saving the standby's work");
+        return 0;
+}
+
+int saved_add(const struct repo *repo, const struct work *work, const char *host, char branch[static 128],
+        git_tree **full, struct sync_result *r) {
+        const size_t *n = work->n_of;
+        struct saver s = { .repo = repo,
+                .work = work,
+                .host = host,
+                .result = r,
+                .need_public = n[WORK_PUBLIC] > 0 || n[WORK_GONE] > 0 || work->unpushed,
+                .need_private = n[WORK_PRIVATE] > 0 || n[WORK_STAGED] > 0 };
+        bool saved = saved_has(repo, work, host, s.need_public, s.need_private);
+        int k = open_saver(&s);
+
+        branch[0] = '\0';
+        for (size_t i = 0; k == 0 && !saved && i < work->n; i++)
+                if (work->items[i].kind <= WORK_PRIVATE)
+                        k = write_blob(&s, &work->items[i]);
+        if (k == 0)
+                k = make_trees(&s);
+        if (k == 0 && !saved)
+                k = make_branches(&s, branch);
+        if (k == 0)
+                *full = TAKE(s.full);
+        else
+                branch[0] = '\0';
+        saver_free(&s);
+        return k;
+}

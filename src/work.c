@@ -1,0 +1,437 @@
+/* What the standby has that nobody else has; see work.h. */
+#include "work.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#define PUBLIC_MAX 5000000
+
+struct finder {
+        const struct repo *repo;
+        struct work *work;
+        struct sync_result *result;
+        git_tree *known[4];
+        size_t n_known;
+        git_tree *head, *target; /* of .known; .target may be NULL */
+        git_tree *half;          /* what a checkout that was cut short was writing; NULL: none was */
+        bool filemode;           /* the executable bit counts */
+};
+
+bool work_is_public(const char *path, uint64_t size) {
+        static const char *const secret[] = { ".env*", "*.pem", "id_*" };
+
+        for (const char *name = path; *name;) {
+                size_t n = strcspn(name, "/");
+                char part[256];
+
+                (void) snprintf(part, sizeof part, "%.*s", (int) n, name);
+                for (size_t i = 0; i < ELEMENTSOF(secret); i++)
+                        if (fnmatch(secret[i], part, FNM_CASEFOLD) == 0)
+                                return false;
+                name += n + (name[n] == '/');
+        }
+        return size <= PUBLIC_MAX;
+}
+
+void work_free(struct work *w) {
+        for (size_t i = 0; i < w->n; i++)
+                free(w->items[i].path);
+        free(w->items);
+        *w = (struct work){ 0 };
+}
+
+static int add(struct finder *f, enum work_kind kind, const char *path, uint16_t mode, const git_oid *id,
+        uint64_t size) {
+        struct work *w = f->work;
+
+        if (w->n == w->room) {
+                size_t room = w->room ? 2 * w->room : 32;
+                struct work_item *items = reallocarray(w->items, room, sizeof *items);
+
+                if (!items)
+                        return sync_fail(f->result, "out of memory");
+                w->items = items;
+                w->room = room;
+        }
+        w->items[w->n] = (struct work_item){ .kind = kind, .path = strdup(path), .mode = mode };
+        if (!w->items[w->n].path)
+                return sync_fail(f->result, "out of memory");
+        if (id)
+                git_oid_cpy(&w->items[w->n].id, id);
+        w->n++;
+        w->bytes += size;
+        return 0;
+}
+
+/* The entry of PATH in TREE; false if there is none. */
+static bool lookup(git_tree *tree, const char *path, git_oid *id, uint16_t *mode) {
+        _cleanup_(git_tree_entry_freep) git_tree_entry *e = NULL;
+
+        if (!tree || git_tree_entry_bypath(&e, tree, path) < 0)
+                return false;
+        git_oid_cpy(id, git_tree_entry_id(e));
+        *mode = (uint16_t) git_tree_entry_filemode(e);
+        return true;
+}
+
+static bool same_mode(const struct finder *f, uint16_t a, uint16_t b) {
+        return a == b || (!f->filemode && S_ISREG(a) && S_ISREG(b));
+}
+
+static bool is_known(const struct finder *f, const char *path, uint16_t mode, const git_oid *id) {
+        for (size_t i = 0; i < f->n_known; i++) {
+                uint16_t m;
+                git_oid o;
+
+                if (lookup(f->known[i], path, &o, &m) && same_mode(f, m, mode) && git_oid_equal(&o, id))
+                        return true;
+        }
+        return false;
+}
+
+static int hash_link(const char *full, const struct stat *st, git_oid *ret) {
+        size_t size = (size_t) st->st_size + 1;
+        _cleanup_free_ char *to = malloc(size);
+        ssize_t n = to ? readlink(full, to, size) : -1;
+
+        return n < 0 ? -1 : git_odb_hash(ret, to, (size_t) n, GIT_OBJECT_BLOB);
+}
+
+/* Whether the file holds the beginning of what the interrupted checkout was writing: libgit2 writes in place. */
+static bool is_half_written(
+        const struct finder *f, const char *path, const char *full, const struct stat *st) {
+        _cleanup_(git_blob_freep) git_blob *blob = NULL;
+        _cleanup_close_ int fd = -1;
+        uint16_t mode;
+        bool same;
+        void *map;
+        git_oid id;
+
+        if (!lookup(f->half, path, &id, &mode) || git_blob_lookup(&blob, f->repo->git, &id) < 0 ||
+                (uint64_t) st->st_size > git_blob_rawsize(blob))
+                return false;
+        if (st->st_size == 0)
+                return true;
+        fd = open(full, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0)
+                return false;
+        map = mmap(NULL, (size_t) st->st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (map == MAP_FAILED)
+                return false;
+        same = memcmp(map, git_blob_rawcontent(blob), (size_t) st->st_size) == 0;
+        (void) munmap(map, (size_t) st->st_size);
+        return same;
+}
+
+/* A file with line endings that git would change is always "modified"; if its bytes are the blob's, it is not work. */
+static bool is_known_raw(const struct finder *f, const char *path, uint16_t mode, const char *full) {
+        git_oid raw;
+
+        return git_odb_hashfile(&raw, full, GIT_OBJECT_BLOB) == 0 && is_known(f, path, mode, &raw);
+}
+
+/* Adds what is at PATH in the work tree, unless it is known. */
+static int add_file(struct finder *f, const char *path, const char *full, const struct stat *st) {
+        uint16_t mode = S_ISLNK(st->st_mode) ? GIT_FILEMODE_LINK
+                : st->st_mode & S_IXUSR      ? GIT_FILEMODE_BLOB_EXECUTABLE
+                                             : GIT_FILEMODE_BLOB;
+        git_oid id;
+        int k;
+
+        if (S_ISLNK(st->st_mode))
+                k = hash_link(full, st, &id);
+        else
+                k = git_repository_hashfile(&id, f->repo->git, full, GIT_OBJECT_BLOB, path);
+        if (k < 0) /* core.safecrlf may forbid the file as it is; then its bytes are what is saved */
+                k = git_odb_hashfile(&id, full, GIT_OBJECT_BLOB);
+        if (k < 0)
+                return sync_fail_git(f->result, path);
+        if (is_known(f, path, mode, &id))
+                return 0;
+        if (S_ISREG(st->st_mode) &&
+                (is_known_raw(f, path, mode, full) || (f->half && is_half_written(f, path, full, st))))
+                return 0;
+        return add(f, work_is_public(path, (uint64_t) st->st_size) ? WORK_PUBLIC : WORK_PRIVATE, path, mode,
+                &id, (uint64_t) st->st_size);
+}
+
+static char *full_path(const struct finder *f, const char *path) {
+        char *full;
+
+        return asprintf(&full, "%s/%s", f->repo->config->path, path) < 0 ? NULL : full;
+}
+
+/* lstat() that follows no symbolic link in the middle either: what is behind one is not ours to look at.
+ * 0, -ENOENT, or a negative errno. BLOCKER, if not NULL: the length of the part of PATH that is no directory, or 0. */
+static int look(const struct finder *f, const char *path, struct stat *st, size_t *blocker) {
+        _cleanup_free_ char *full = full_path(f, path);
+        size_t root = strlen(f->repo->config->path) + 1;
+
+        if (blocker)
+                *blocker = 0;
+        if (!full)
+                return -ENOMEM;
+        for (char *slash = strchr(full + root, '/'); slash; slash = strchr(slash + 1, '/')) {
+                *slash = '\0';
+                if (lstat(full, st) < 0)
+                        return -errno;
+                if (!S_ISDIR(st->st_mode)) {
+                        if (blocker)
+                                *blocker = (size_t) (slash - full) - root;
+                        return -ENOENT;
+                }
+                *slash = '/';
+        }
+        return lstat(full, st) < 0 ? -errno : 0;
+}
+
+static int add_in_the_way(struct finder *f, const char *path);
+
+/* Everything in a directory that must go, also what git ignores. */
+static int add_directory(struct finder *f, const char *path, const char *full) {
+        struct dirent **entries;
+        int n = scandir(full, &entries, NULL, alphasort),
+            r = 0; /* sorted: the digest is to be the same each time */
+
+        if (n < 0)
+                return sync_fail(f->result, "%s: %s", path, strerror(errno));
+        for (int i = 0; i < n; i++) {
+                const char *name = entries[i]->d_name;
+                _cleanup_free_ char *below = NULL;
+
+                if (r < 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+                        ;
+                else if (strcmp(name, ".git") == 0)
+                        r = sync_refuse(f->result,
+                                "%s is a git repository of its own, and in the way: move it away", path);
+                else if (asprintf(&below, "%s/%s", path, name) < 0)
+                        r = sync_fail(f->result, "out of memory");
+                else
+                        r = add_in_the_way(f, below);
+                free(entries[i]);
+        }
+        free(entries);
+        return r;
+}
+
+/* What is at PATH itself, whatever it is. */
+static int add_in_the_way(struct finder *f, const char *path) {
+        _cleanup_free_ char *full = full_path(f, path);
+        struct stat st;
+        int k;
+
+        if (!full)
+                return sync_fail(f->result, "out of memory");
+        k = look(f, path, &st, NULL);
+        if (k < 0)
+                return k == -ENOENT ? 0 : sync_fail(f->result, "%s: %s", path, strerror(-k));
+        if (S_ISDIR(st.st_mode))
+                return add_directory(f, path, full);
+        if (S_ISREG(st.st_mode) || S_ISLNK(st.st_mode))
+                return add_file(f, path, full, &st);
+        return sync_refuse(
+                f->result, "%s is neither a file nor a directory, and in the way: move it away", path);
+}
+
+/* PATH is to be written: what is there, or a file or link where one of its directories must be. */
+static int find_in_the_way(struct finder *f, const char *path) {
+        _cleanup_free_ char *part = NULL;
+        size_t blocker;
+        struct stat st;
+        int k;
+
+        k = look(f, path, &st, &blocker);
+        if (k == -ENOENT && blocker == 0)
+                return 0;
+        part = strndup(path, blocker > 0 ? blocker : strlen(path));
+        return part ? add_in_the_way(f, part) : sync_fail(f->result, "out of memory");
+}
+
+/* What was staged, if neither the tree nor anything known holds it: the index is its only home. */
+static int find_staged(struct finder *f, const git_status_entry *s) {
+        const git_diff_file *staged;
+        const struct work *w = f->work;
+
+        if (!s->head_to_index || s->head_to_index->status == GIT_DELTA_DELETED)
+                return 0;
+        staged = &s->head_to_index->new_file;
+        if (!S_ISREG(staged->mode) && !S_ISLNK(staged->mode))
+                return 0;
+        if (w->n > 0 && w->items[w->n - 1].kind <= WORK_PRIVATE &&
+                strcmp(w->items[w->n - 1].path, staged->path) == 0 &&
+                git_oid_equal(&w->items[w->n - 1].id, &staged->id))
+                return 0;
+        if (is_known(f, staged->path, staged->mode, &staged->id))
+                return 0;
+        return add(f, WORK_STAGED, staged->path, staged->mode, &staged->id, 0);
+}
+
+/* A tracked file that is no longer there: work, unless the remote deleted it too or a checkout was cut short. */
+static int find_gone(struct finder *f, const char *path) {
+        uint16_t mode;
+        git_oid id;
+
+        if (f->half || !lookup(f->head, path, &id, &mode) ||
+                (f->target && !lookup(f->target, path, &id, &mode)))
+                return 0;
+        return add(f, WORK_GONE, path, 0, NULL, 0);
+}
+
+/* One line of git status. */
+static int find_changed(struct finder *f, const git_status_entry *s, struct paths *paths) {
+        const git_diff_delta *d = s->index_to_workdir ? s->index_to_workdir : s->head_to_index;
+        const char *path = d->new_file.path;
+        _cleanup_free_ char *full = full_path(f, path);
+        bool untracked = s->status == GIT_STATUS_WT_NEW;
+        struct stat st;
+        int k, r = 0;
+
+        if (path[strlen(path) - 1] == '/') /* a repository of its own; refused if it is in the way */
+                return 0;
+        if (!full || (!untracked && paths_add(paths, path) < 0))
+                return sync_fail(f->result, "out of memory");
+        k = look(f, path, &st, NULL);
+        if (k == -ENOENT)
+                r = find_gone(f, path);
+        else if (k < 0)
+                r = sync_fail(f->result, "%s: %s", path, strerror(-k));
+        else if (S_ISREG(st.st_mode) || S_ISLNK(st.st_mode))
+                r = add_file(f, path, full, &st);
+        return r < 0 ? r : find_staged(f, s);
+}
+
+static int find_status(struct finder *f, struct paths *paths) {
+        git_status_options options = GIT_STATUS_OPTIONS_INIT;
+        _cleanup_(git_status_list_freep) git_status_list *list = NULL;
+
+        options.flags = GIT_STATUS_OPT_INCLUDE_UNTRACKED | GIT_STATUS_OPT_RECURSE_UNTRACKED_DIRS |
+                GIT_STATUS_OPT_EXCLUDE_SUBMODULES;
+        if (git_status_list_new(&list, f->repo->git, &options) < 0)
+                return sync_fail_git(f->result, "git status");
+        for (size_t i = 0; i < git_status_list_entrycount(list); i++) {
+                const git_status_entry *s = git_status_byindex(list, i);
+                size_t n = f->work->n;
+                int r = find_changed(f, s, paths);
+
+                if (r < 0)
+                        return r;
+                if (f->work->n > n && s->status != GIT_STATUS_WT_NEW)
+                        f->work->tracked = true;
+        }
+        paths_sort(paths);
+        return 0;
+}
+
+/* Whether HEAD has commits that were never at the remote, as far as anybody here knows. */
+static int find_unpushed(struct finder *f, git_commit *target, const git_oid *base) {
+        const struct repo *repo = f->repo;
+        _cleanup_(git_revwalk_freep) git_revwalk *walk = NULL;
+        _cleanup_free_ char *tracking = NULL, *branch = NULL;
+        git_oid id;
+        int k;
+
+        if (asprintf(&tracking, "refs/remotes/%s/*", repo->config->remote) < 0 ||
+                asprintf(&branch, "refs/remotes/%s/%s", repo->config->remote, repo->branch) < 0)
+                return sync_fail(f->result, "out of memory");
+        if (!target && !base && git_reference_name_to_id(&id, repo->git, branch) < 0)
+                return 0; /* never fetched: nothing is known of the remote, and nothing moves */
+        k = git_revwalk_new(&walk, repo->git);
+        if (k == 0)
+                k = git_revwalk_push(walk, &repo->head);
+        if (k == 0)
+                k = git_revwalk_hide_glob(walk, tracking);
+        if (k == 0 && base)
+                k = git_revwalk_hide(walk, base);
+        if (k == 0 && target)
+                k = git_revwalk_hide(walk, git_commit_id(target));
+        if (k == 0)
+                k = git_revwalk_next(&id, walk);
+        if (k < 0 && k != GIT_ITEROVER)
+                return sync_fail_git(f->result, "the history of HEAD");
+        f->work->unpushed = k == 0;
+        return 0;
+}
+
+static int compare_items(const void *a, const void *b) {
+        const struct work_item *x = a, *y = b;
+        int c = strcmp(x->path, y->path);
+
+        return c != 0 ? c : (int) x->kind - (int) y->kind;
+}
+
+/* Drops what was found twice: by git status, and in the way of something. */
+static void sort_items(struct work *w) {
+        size_t kept = 0;
+
+        qsort(w->items, w->n, sizeof *w->items, compare_items);
+        for (size_t i = 0; i < w->n; i++)
+                if (kept > 0 && compare_items(&w->items[i], &w->items[kept - 1]) == 0)
+                        free(w->items[i].path);
+                else {
+                        w->items[kept++] = w->items[i];
+                        w->n_of[w->items[i].kind]++;
+                }
+        w->n = kept;
+}
+
+static int know(struct finder *f, git_tree **ret, const git_oid *commit) {
+        _cleanup_(git_commit_freep) git_commit *c = NULL;
+
+        /* The ends of an old intent may be gone with a history that was rewritten and pruned. */
+        if (git_commit_lookup(&c, f->repo->git, commit) < 0 || git_commit_tree(&f->known[f->n_known], c) < 0)
+                return -ENOENT;
+        if (ret)
+                *ret = f->known[f->n_known];
+        f->n_known++;
+        return 0;
+}
+
+static bool filemode_counts(const struct repo *repo) {
+        _cleanup_(git_config_freep) git_config *config = NULL;
+        int value = 1;
+
+        if (git_repository_config(&config, repo->git) == 0)
+                (void) git_config_get_bool(&value, config, "core.filemode");
+        return value;
+}
+
+static int find_all(struct finder *f, git_commit *target, const git_oid *base, struct paths *paths) {
+        uint16_t mode;
+        git_oid id;
+        int r = find_status(f, paths);
+
+        for (size_t i = 0; r == 0 && f->target && i < paths->n; i++)
+                if (lookup(f->target, paths->items[i], &id, &mode))
+                        r = find_in_the_way(f, paths->items[i]);
+        if (r == 0)
+                r = find_unpushed(f, target, base);
+        if (r < 0)
+                return r;
+        if (f->work->n > 0)
+                sort_items(f->work);
+        return 0;
+}
+
+int work_find(const struct repo *repo, git_commit *target, const struct intent *unfinished,
+        const git_oid *base, struct paths *paths, struct work *ret, struct sync_result *r) {
+        struct finder f = { .repo = repo, .work = ret, .result = r, .filemode = filemode_counts(repo) };
+        int k;
+
+        if (know(&f, &f.head, &repo->head) < 0)
+                return sync_fail_git(r, "HEAD");
+        if (target && know(&f, &f.target, git_commit_id(target)) < 0)
+                return sync_fail_git(r, "the remote's tree");
+        if (unfinished) {
+                (void) know(&f, NULL, &unfinished->from);
+                (void) know(&f, &f.half, &unfinished->to);
+        }
+        k = find_all(&f, target, base, paths);
+        for (size_t i = 0; i < f.n_known; i++)
+                git_tree_free(f.known[i]);
+        return k;
+}

@@ -1,0 +1,948 @@
+/* The workspace against real repositories, made with the git program: what comes in, what is saved, what is refused. */
+#include "workspace.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+/* A directory with "origin" (bare), "primary" and "standby" (clones of it), which is also HOME. */
+struct world {
+        char dir[64];
+        char path[100]; /* of the standby's workspace */
+        struct workspace_config config;
+        bool gateway_runs;
+        bool promoting;
+        struct sync_result result;
+};
+
+/* Runs a shell script in the world's directory; fails the test if the script fails. Returns its output, to be freed. */
+static char *sh(const struct world *w, const char *format, ...) _printf_(2, 3);
+static char *sh(const struct world *w, const char *format, ...) {
+        _cleanup_free_ char *script = NULL, *command = NULL;
+        char *out = calloc(1, 65536);
+        va_list ap;
+        FILE *f;
+
+        assert_non_null(out);
+        va_start(ap, format);
+        assert_true(vasprintf(&script, format, ap) >= 0);
+        va_end(ap);
+        assert_true(asprintf(&command, "cd %s || exit; not() { ! \"$@\"; }; set -e; { %s\n} 2>&1", w->dir,
+                            script) >= 0);
+        f = popen(command, "re");
+        assert_non_null(f);
+        out[fread(out, 1, 65535, f)] = '\0';
+        if (pclose(f) != 0)
+                fail_msg("%s\n%s", script, out);
+        while (*out && out[strlen(out) - 1] == '\n')
+                out[strlen(out) - 1] = '\0';
+        return out;
+}
+
+#define run(w, ...) free(sh(w, __VA_ARGS__))
+
+static void assert_sh(const struct world *w, const char *script, const char *expected) {
+        _cleanup_free_ char *out = sh(w, "%s", script);
+
+        assert_string_equal(out, expected);
+}
+
+/* Memory, if there is enough: the worker flushes its file system, which others keep busy. */
+static const char *scratch(void) {
+        struct statvfs fs;
+
+        return statvfs("/dev/shm", &fs) == 0 && (uint64_t) fs.f_bavail * fs.f_frsize > (uint64_t) 512 << 20
+                ? "/dev/shm"
+                : "/tmp";
+}
+
+static int new_world(void **state) {
+        struct world *w = calloc(1, sizeof *w);
+
+        assert_non_null(w);
+        (void) snprintf(w->dir, sizeof w->dir, "%s/test_workspace.XXXXXX", scratch());
+        assert_non_null(mkdtemp(w->dir));
+        (void) snprintf(w->path, sizeof w->path, "%s/standby", w->dir);
+        assert_int_equal(setenv("HOME", w->dir, true), 0);
+        assert_int_equal(setenv("GIT_CONFIG_NOSYSTEM", "1", true), 0);
+        w->config = (struct workspace_config){ .path = w->path,
+                .remote = (char *) "origin",
+                .timeout = 20 * USEC_PER_SEC,
+                .save = SAVE_LOCAL };
+        run(w,
+                "git config --global user.name T; git config --global user.email t@example.org\n"
+                "git config --global init.defaultBranch main; git config --global advice.detachedHead false\n"
+                "git init -q --bare origin; git clone -q origin primary\n"
+                "cd primary; echo one >notes; mkdir memory; echo alpha >memory/a; echo beta >memory/b; echo '*.log' >.gitignore\n"
+                "printf '#!/bin/sh\\n' >tool; chmod +x tool; ln -s notes link\n"
+                "git add .; git commit -qm first; git push -q origin main; cd ..; git clone -q origin standby");
+        *state = w;
+        return 0;
+}
+
+static int remove_entry(const char *path, const struct stat *st _unused_, int type, struct FTW *f _unused_) {
+        return type == FTW_DP ? rmdir(path) : unlink(path);
+}
+
+static int end_world(void **state) {
+        struct world *w = *state;
+
+        (void) nftw(w->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+        free(w);
+        return 0;
+}
+
+static bool may_move(void *userdata) {
+        const struct world *w = userdata;
+
+        return !w->gateway_runs;
+}
+
+static bool may_push(void *userdata) {
+        const struct world *w = userdata;
+
+        return !w->promoting;
+}
+
+static enum sync_part do_sync(struct world *w) {
+        const struct workspace_job job = { &w->config, "box", may_move, may_push, w };
+        char line[SYNC_RESULT_MAX];
+
+        w->result = (struct sync_result){ 0 };
+        workspace_sync(&job, &w->result);
+        if (sync_result_format(&w->result, line) < 0)
+                fail_msg("cannot be told: %s", w->result.workspace_why);
+        return w->result.workspace;
+}
+
+static void assert_sync(struct world *w, enum sync_part expected) {
+        if (do_sync(w) != expected)
+                fail_msg("%d instead of %d: %s", w->result.workspace, expected, w->result.workspace_why);
+}
+
+static void assert_why(const struct world *w, const char *part) {
+        if (!strstr(w->result.workspace_why, part))
+                fail_msg("not \"%s\" but: %s", part, w->result.workspace_why);
+}
+
+/* The tree, index and branch are the remote's, the repository is whole, and nothing of ours lies about. */
+static void assert_follows(const struct world *w) {
+        run(w,
+                "cd standby; test \"$(git rev-parse HEAD)\" = \"$(git -C ../origin rev-parse main)\"\n"
+                "git diff --exit-code HEAD; git diff --exit-code --cached; git symbolic-ref HEAD | grep -x refs/heads/main\n"
+                "git fsck --strict; test ! -e .git/failover-intent; test -z \"$(find .git -name '*.lock')\"");
+}
+
+static void commit(const struct world *w, const char *script) {
+        run(w, "cd primary; %s; git add -A; git commit -qm more; git push -qf origin HEAD:main", script);
+}
+
+static void test_follows_the_remote(void **state) {
+        struct world *w = *state;
+
+        assert_sync(w, SYNC_UNCHANGED);
+        commit(w,
+                "echo two >>notes; rm memory/a; mkdir new; echo n >new/n; chmod -x tool; ln -sf memory/b link");
+        commit(w, "rm -r memory; echo file >memory");
+        assert_sync(w, SYNC_UPDATED);
+        assert_int_equal(w->result.commits, 2);
+        assert_string_equal(w->result.saved, "");
+        assert_string_equal(w->result.unmerged, "");
+        assert_follows(w);
+        assert_sh(w, "cat standby/memory", "file");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_sh(w, "git -C standby branch --list 'failover/*'", "");
+}
+
+static void test_index_keeps_what_it_knows(void **state) {
+        struct world *w = *state;
+
+        commit(w, "echo two >>notes");
+        assert_sync(w, SYNC_UPDATED);
+        /* An index without times would make the next git status read every file. */
+        assert_sh(w, "cd standby; git ls-files --debug | grep -c 'mtime: 0:' || true", "0");
+}
+
+static void test_leaves_a_running_gateway_alone(void **state) {
+        struct world *w = *state;
+
+        commit(w, "echo two >>notes");
+        run(w, "echo mine >>standby/notes; touch standby/.git/index.lock");
+        w->gateway_runs = true;
+        assert_sync(w, SYNC_SKIPPED);
+        assert_sh(w, "cat standby/notes; ls standby/.git/index.lock", "one\nmine\nstandby/.git/index.lock");
+        run(w, "test $(git -C standby rev-parse origin/main) = $(git -C origin rev-parse main)");
+        w->gateway_runs = false;
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+}
+
+/* The name of the branch that the last sync saved to, which must be there. */
+static const char *saved(const struct world *w) {
+        if (!w->result.saved[0])
+                fail_msg("nothing was saved");
+        return w->result.saved;
+}
+
+static void assert_saved(const struct world *w, const char *path, const char *content) {
+        _cleanup_free_ char *out = sh(w, "git -C standby show %s:%s", saved(w), path);
+
+        assert_string_equal(out, content);
+}
+
+static void test_saves_all_kinds_of_work(void **state) {
+        struct world *w = *state;
+
+        commit(w, "echo two >>notes; echo theirs >in-the-way.log; git add -f in-the-way.log");
+        run(w,
+                "cd standby; echo changed >>memory/a; rm memory/b; echo staged >tool; git add tool\n"
+                "echo new >untracked; mkdir d; echo deep >d/untracked; echo ignored >in-the-way.log; echo i >other.log\n"
+                "echo added >added; git add added; chmod +x notes");
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+        assert_saved(w, "memory/a", "alpha\nchanged");
+        assert_saved(w, "tool", "staged");
+        assert_saved(w, "untracked", "new");
+        assert_saved(w, "d/untracked", "deep");
+        assert_saved(w, "in-the-way.log", "ignored");
+        assert_saved(w, "added", "added");
+        run(w, "cd standby; not git show %s:memory/b; not git show %s:other.log; git ls-tree %s notes | grep 100755",
+                saved(w), saved(w), saved(w));
+        assert_sh(w, "cd standby; cat untracked d/untracked other.log added in-the-way.log",
+                "new\ndeep\ni\nadded\ntheirs");
+        assert_string_equal(w->result.unmerged, w->result.saved);
+        assert_false(w->result.pushed);
+
+        /* What stays untracked is not saved again and again, nor when the remote moves on. */
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_string_equal(w->result.saved, "");
+        commit(w, "echo three >>notes");
+        assert_sync(w, SYNC_UPDATED);
+        assert_string_equal(w->result.saved, "");
+        assert_sh(w, "git -C standby branch --list 'failover/*' | wc -l", "1");
+        run(w, "echo more >>standby/untracked");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_saved(w, "untracked", "new\nmore");
+}
+
+static void test_what_was_only_staged_is_saved(void **state) {
+        struct world *w = *state;
+
+        run(w, "cd standby; echo staged >>notes; git add notes; echo later >notes");
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+        assert_saved(w, "notes", "later");
+        assert_sh(w,
+                "cd standby; git show \"$(git branch --list 'failover/*-private' --format='%(refname)')^:notes\"",
+                "one\nstaged");
+}
+
+static void test_saves_unpushed_commits(void **state) {
+        struct world *w = *state;
+
+        run(w, "cd standby; echo mine >mine; git add mine; git commit -qm 'by the agent'");
+        assert_sync(w, SYNC_UPDATED); /* ahead */
+        assert_follows(w);
+        assert_saved(w, "mine", "mine");
+        assert_sh(w, "ls standby", "link\nmemory\nnotes\ntool");
+
+        commit(w, "echo two >>notes");
+        run(w, "cd standby; echo again >mine; git add mine; git commit -qm 'by the agent'; echo dirty >>mine");
+        assert_sync(w, SYNC_UPDATED); /* diverged */
+        assert_follows(w);
+        assert_saved(w, "mine", "again\ndirty");
+        run(w, "cd standby; git log --format=%%s %s | grep -x 'by the agent'", saved(w));
+}
+
+static void test_a_known_commit_is_no_work(void **state) {
+        struct world *w = *state;
+
+        /* The history is rewritten, twice; the second time while the gateway runs, so that only the fetch sees it. */
+        run(w, "cd primary; git commit -q --amend -m other; git push -qf origin main");
+        assert_sync(w, SYNC_UPDATED);
+        run(w, "cd primary; echo x >x; git add x; git commit -q --amend -m another; git push -qf origin main");
+        w->gateway_runs = true;
+        assert_sync(w, SYNC_SKIPPED);
+        w->gateway_runs = false;
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+        assert_sh(w, "git -C standby branch --list 'failover/*'", "");
+
+        /* But work on top of what was rewritten is saved. */
+        run(w, "cd standby; echo mine >mine; git add mine; git commit -qm mine");
+        run(w, "cd primary; git commit -q --amend -m third; git push -qf origin main");
+        assert_sync(w, SYNC_UPDATED);
+        assert_saved(w, "mine", "mine");
+        assert_follows(w);
+}
+
+static void test_saves_though_the_remote_is_gone(void **state) {
+        struct world *w = *state;
+
+        run(w, "mv origin gone; echo mine >>standby/notes");
+        assert_sync(w, SYNC_FAILED);
+        assert_saved(w, "notes", "one\nmine");
+        assert_sh(w, "cat standby/notes", "one\nmine"); /* a failed sync leaves the tree as it is */
+        assert_string_equal(w->result.unmerged, w->result.saved);
+        assert_sync(w, SYNC_FAILED);
+        assert_string_equal(w->result.saved, "");
+}
+
+static void test_secrets_and_big_files_stay(void **state) {
+        struct world *w = *state;
+
+        w->config.save = SAVE_PUSH;
+        run(w,
+                "cd standby; echo KEY=1 >.env.local; mkdir keys; echo k >keys/id_ed25519; echo p >server.PEM\n"
+                "truncate -s 6M big; echo fine >fine");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_saved(w, "fine", "fine");
+        run(w,
+                "cd standby; test \"$(git ls-tree -r --name-only %s | sort | tr '\\n' ' ')\" = "
+                "'.gitignore fine link memory/a memory/b notes tool '",
+                saved(w));
+        run(w, "cd standby; for f in .env.local keys/id_ed25519 server.PEM big; do git cat-file -e %s-private:$f; done",
+                saved(w));
+        /* And neither their branch nor their blobs are at the remote. */
+        assert_true(w->result.pushed);
+        run(w,
+                "cd origin; git branch --list 'failover/*' | wc -l | grep -x 1\n"
+                "not git cat-file -e $(git hash-object ../standby/.env.local); not git cat-file -e $(git hash-object ../standby/big)");
+
+        run(w, "cd standby; rm fine .env.local keys/id_ed25519; truncate -s 7M big");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_non_null(strstr(saved(w), "-private"));
+}
+
+static void test_a_secret_in_a_commit_is_not_pushed(void **state) {
+        struct world *w = *state;
+
+        w->config.save = SAVE_PUSH;
+        run(w,
+                "cd standby; echo KEY=1 >.env; git add .env; git commit -qm oops; git rm -q .env\n"
+                "echo better >better; git add better; git commit -qm better");
+        assert_sync(w, SYNC_UPDATED);
+        assert_why(w, "not pushed: its commit");
+        assert_why(w, ".env");
+        assert_false(w->result.pushed);
+        assert_string_equal(w->result.unmerged, saved(w));
+        assert_sh(w, "git -C origin branch --list 'failover/*'", "");
+}
+
+static void test_pushes_what_was_saved(void **state) {
+        struct world *w = *state;
+
+        w->config.save = SAVE_PUSH;
+        w->promoting = true;
+        run(w, "cd standby; echo mine >mine");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_false(w->result.pushed); /* nobody has time for it now */
+        assert_sh(w, "git -C origin branch --list 'failover/*'", "");
+
+        w->promoting = false;
+        run(w, "git -C standby remote set-url --push origin $PWD/nowhere");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_why(w, "not pushed: ");
+        assert_false(w->result.pushed);
+
+        run(w, "git -C standby config --unset remote.origin.pushurl");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_string_equal(w->result.workspace_why, "");
+        assert_true(w->result.pushed);
+        run(w, "git -C origin show %s:mine | grep -x mine", w->result.unmerged);
+}
+
+static void test_unmerged_until_merged(void **state) {
+        struct world *w = *state;
+        char branch[128], help[512];
+
+        run(w, "cd standby; echo learned >>notes");
+        assert_sync(w, SYNC_UPDATED);
+        (void) strcpy(branch, saved(w));
+        commit(w, "echo meanwhile >elsewhere");
+        assert_sync(w, SYNC_UPDATED);
+        assert_string_equal(w->result.unmerged, branch);
+
+        /* The printed command, on the primary; only the host is another here. */
+        (void) workspace_merge_help(&w->config, NULL, branch, false, help, sizeof help);
+        run(w, "cat >help <<'EOT'\n%s\nEOT\nsed -i \"s,openclaw@box:,,;s,-C '[^']*',-C '$PWD/primary',g\" help; sh -e help",
+                help);
+        assert_sync(w, SYNC_UPDATED);
+        assert_string_equal(w->result.unmerged, "");
+        assert_follows(w);
+        assert_sh(w, "cat standby/notes", "one\nlearned");
+
+        /* By another way than a merge. */
+        run(w, "cd standby; echo more >>memory/a");
+        assert_sync(w, SYNC_UPDATED);
+        assert_string_equal(w->result.unmerged, saved(w));
+        commit(w, "echo more >>memory/a; echo x >>elsewhere");
+        assert_sync(w, SYNC_UPDATED);
+        assert_string_equal(w->result.unmerged, "");
+}
+
+static void test_merge_help_of_a_pushed_branch(void **state) {
+        struct workspace_config c = { .path = (char *) "/w", .remote = (char *) "origin" };
+        char help[256];
+
+        (void) state;
+        assert_string_equal(
+                workspace_merge_help(&c, NULL, "failover/box/20260711T041502Z", true, help, sizeof help),
+                "git -C '/w' pull --no-rebase --no-edit origin failover/box/20260711T041502Z && git -C '/w' push");
+}
+
+static void test_keeps_the_last_twenty(void **state) {
+        struct world *w = *state;
+
+        run(w,
+                "cd standby; for i in $(seq 10 33); do git branch failover/box/202001${i}T000000Z; done\n"
+                "git branch failover/box/20200110T000000Z-private; git branch failover/other/20200110T000000Z; git branch failover/box/mine\n"
+                "echo mine >mine");
+        assert_sync(w, SYNC_UNCHANGED);
+        run(w,
+                "cd standby; git branch --list 'failover/box/2*' | wc -l | grep -x 20; git rev-parse %s\n"
+                "git rev-parse failover/box/20200133T000000Z failover/other/20200110T000000Z failover/box/mine\n"
+                "not git rev-parse -q --verify failover/box/20200114T000000Z",
+                saved(w));
+}
+
+/* Everything in the standby but what fetching changes. */
+static char *fingerprint(const struct world *w) {
+        return sh(w,
+                "cd standby; find . -path ./.git -prune -o -printf '%%p %%y %%l %%m\\n' | sort\n"
+                "find . -path ./.git -prune -o -type f -exec sha1sum {} + | sort\n"
+                "{ git for-each-ref refs/heads; cat .git/HEAD; git ls-files --stage; } 2>/dev/null || true");
+}
+
+static void test_refuses(void **state) {
+        static const struct {
+                const char *script, *why;
+        } cases[] = {
+                { "cd standby; git switch -qc b; echo b >notes; git commit -qam b; git switch -q main; echo c >notes\n"
+                  "git commit -qam c; not git merge -q b",
+                        "merge --abort" },
+                { "cd standby; git switch -qc b; echo b >notes; git commit -qam b; git switch -q main; echo c >notes\n"
+                  "git commit -qam c; not git rebase -q b",
+                        "rebase --abort" },
+                { "cd standby; git switch -qc b; echo b >notes; git commit -qam b; git switch -q main; echo c >notes\n"
+                  "git commit -qam c; not git cherry-pick b",
+                        "cherry-pick --abort" },
+                { "cd standby; git switch -qc b; echo b >notes; git commit -qam b; git switch -q main; echo c >notes\n"
+                  "git commit -qam c; not git revert HEAD~; not git revert --no-edit HEAD~",
+                        "revert --abort" },
+                { "cd standby; git commit -q --allow-empty -m x; git bisect start >/dev/null",
+                        "bisect reset" },
+                { "cd standby; echo x >notes; git stash -q; echo y >notes; git commit -qam y; not git stash pop -q",
+                        "conflicts" },
+                { "cd standby; git checkout -q HEAD~0", "switch BRANCH" },
+                { "cd standby; git switch -q --orphan empty", "has no commit" },
+                { "cd standby; git switch -qc side", "switch main" },
+                { "git clone -q --depth 1 file://$PWD/origin shallow; cd primary; rm -rf ../standby; mv ../shallow ../standby",
+                        "--unshallow" },
+                { "cd standby; git sparse-checkout set memory", "sparse-checkout disable" },
+                { "cd standby; git config core.repositoryformatversion 1; git config extensions.worktreeConfig true",
+                        "--unset extensions.worktreeConfig" },
+                { "cd standby; git config core.repositoryformatversion 2", "repository format 2" },
+                { "cd standby; git config remote.origin.promisor true", "promisor" },
+                { "rm -rf standby; git clone -q --bare origin standby", "bare" },
+                { "cd standby; git config core.bare true", "bare" },
+                { "rm -rf standby", "git clone" },
+                { "rm -rf standby/.git", "no git repository" },
+                { "rm -rf standby; echo x >standby", "not a directory" },
+                { "cd primary; git branch side; rm -rf ../standby; git worktree add -q ../standby side",
+                        "worktree" },
+                { "cd standby; git update-index --assume-unchanged notes; echo x >>notes",
+                        "--no-assume-unchanged" },
+                { "cd standby; git update-index --skip-worktree notes; echo x >>notes",
+                        "--no-skip-worktree" },
+                { "cd standby; git remote rename origin upstream", "remote add" },
+                { "cd standby; git remote set-url origin 'ext::sh -c true'", "remote helper" },
+                { "cd standby; git remote set-url origin ftp://example.org/x", "neither ssh" },
+                { "cd primary; echo '*.bin filter=lfs' >.gitattributes; echo x >a.bin; git add .; git commit -qm lfs; git push -q",
+                        "filter=lfs" },
+                { "cd primary; echo '*.bin working-tree-encoding=UTF-16LE' >.gitattributes; printf 'a\\0b\\0' >a.bin; git add .; git commit -qm enc; git push -q",
+                        "working-tree-encoding" },
+                { "git init -q sub; git -C sub commit -q --allow-empty -m s; cd primary\n"
+                  "git -c protocol.file.allow=always submodule --quiet add ../sub sub; git commit -qm sub; git push -q",
+                        "submodule" },
+                { "cd primary; echo x >d; git add d; git commit -qm d; git push -q; cd ../standby; mkdir d; git init -q d/inner",
+                        "of its own" },
+                { "cd primary; echo x >d; git add d; git commit -qm d; git push -q; mkfifo ../standby/d",
+                        "neither a file" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                struct world *w = *state;
+                _cleanup_free_ char *before = NULL, *after = NULL;
+                bool there;
+
+                run(w, "%s", cases[i].script);
+                there = access(w->path, X_OK) == 0;
+                before = there ? fingerprint(w) : NULL;
+                if (do_sync(w) != SYNC_REFUSED || !strstr(w->result.workspace_why, cases[i].why))
+                        fail_msg("%s\n→ %d %s, not \"%s\"", cases[i].script, w->result.workspace,
+                                w->result.workspace_why, cases[i].why);
+                after = there ? fingerprint(w) : NULL;
+                if (there)
+                        assert_string_equal(before, after);
+                assert_int_equal(end_world(state), 0);
+                assert_int_equal(new_world(state), 0);
+        }
+}
+
+static void test_lfs_that_no_file_has_is_fine(void **state) {
+        struct world *w = *state;
+
+        commit(w, "echo '*.bin filter=lfs' >.gitattributes");
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+}
+
+static void test_refuses_what_belongs_to_others(void **state) {
+        struct world *w = *state;
+
+        if (geteuid() != 0)
+                skip(); /* only root gives files away */
+        run(w, "chown nobody standby");
+        assert_sync(w, SYNC_REFUSED);
+        assert_why(w, "belongs to nobody");
+        run(w, "chown root standby; chown nobody standby/.git");
+        assert_sync(w, SYNC_REFUSED);
+        assert_why(w, "chown -R");
+}
+
+static void test_submodule_that_stays_is_left_alone(void **state) {
+        struct world *w = *state;
+
+        run(w,
+                "git init -q sub; git -C sub commit -q --allow-empty -m s; cd primary\n"
+                "git -c protocol.file.allow=always submodule --quiet add ../sub sub; git commit -qm sub; git push -q\n"
+                "cd ../standby; git -c protocol.file.allow=always pull -q --recurse-submodules; git -c protocol.file.allow=always submodule --quiet update --init\n"
+                "cd sub; echo mine >mine; git add mine; git commit -qm mine");
+        commit(w, "echo two >>notes");
+        assert_sync(w, SYNC_UPDATED);
+        assert_sh(w, "cat standby/notes standby/sub/mine", "one\ntwo\nmine");
+}
+
+static void test_stale_locks(void **state) {
+        struct world *w = *state;
+        pid_t pid;
+
+        commit(w, "echo two >>notes");
+        run(w,
+                "cd standby/.git; touch index.lock HEAD.lock refs/heads/main.lock refs/remotes/origin/main.lock packed-refs.lock\n"
+                "touch objects/pack/pack_git2_a1b2c3; cp $(command -v sleep) ../../git");
+        pid = fork();
+        if (pid == 0) { /* stands for a git program at work */
+                (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+                if (chdir(w->dir) < 0)
+                        _exit(1);
+                (void) execl("./git", "git", "60", NULL);
+                _exit(1);
+        }
+        for (char name[32] = ""; strcmp(name, "git\n") != 0;) {
+                char path[64];
+                FILE *f;
+
+                (void) snprintf(path, sizeof path, "/proc/%d/comm", (int) pid);
+                f = fopen(path, "re");
+                assert_non_null(f);
+                assert_non_null(fgets(name, sizeof name, f));
+                (void) fclose(f);
+        }
+        assert_sync(w, SYNC_REFUSED);
+        assert_why(w, "is at work");
+        assert_int_equal(kill(pid, SIGKILL), 0);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+        assert_sh(w, "ls standby/.git/objects/pack | grep -c _git2_ || true", "0");
+}
+
+static void test_two_at_once(void **state) {
+        struct world *w = *state;
+
+        _cleanup_close_ int fd = -1;
+        char git[120];
+
+        (void) snprintf(git, sizeof git, "%s/.git", w->path);
+        fd = open(git, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_int_equal(flock(fd, LOCK_EX), 0);
+        assert_sync(w, SYNC_FAILED);
+        assert_why(w, "another sync");
+}
+
+static void test_things_in_the_way(void **state) {
+        struct world *w = *state;
+
+        commit(w, "mkdir -p x.log/deep; echo t >x.log/deep/f; echo t >y.log; echo t >z; git add -f .");
+        run(w, "cd standby; echo file >x.log; mkdir -p y.log/sub z; echo i >y.log/sub/a.log; echo u >z/u; ln -s /nowhere z/l");
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+        assert_saved(w, "x.log", "file");
+        assert_saved(w, "y.log/sub/a.log", "i");
+        assert_saved(w, "z/u", "u");
+        assert_saved(w, "z/l", "/nowhere");
+
+        /* A tracked file that the agent made a directory, of ignored files even, and the remote did not touch. */
+        run(w, "cd standby; rm notes; mkdir notes; echo i >notes/a.log; rm -r memory; ln -s /tmp memory");
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+        assert_saved(w, "notes/a.log", "i");
+        assert_saved(w, "memory", "/tmp");
+}
+
+static void test_never_writes_through_links(void **state) {
+        struct world *w = *state;
+
+        run(w, "mkdir outside; echo precious >outside/a; echo precious >outside/hard; echo precious >outside/soft");
+        commit(w,
+                "echo t >notes; echo t >tool; echo t >memory/a; mkdir -p deep/memory; echo t >deep/memory/a");
+        run(w,
+                "cd standby; ln -f ../outside/hard notes; ln -sf ../outside/soft tool; rm -r memory; ln -s ../outside memory\n"
+                "ln -s ../outside deep");
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+        assert_sh(w, "cd outside; cat *; ls", "precious\nprecious\nprecious\na\nhard\nsoft");
+        assert_saved(w, "memory", "../outside");
+
+        /* Nor through one that the remote sent first. */
+        commit(w, "ln -s ../outside trap");
+        assert_sync(w, SYNC_UPDATED);
+        commit(w, "rm trap; mkdir trap; echo evil >trap/a");
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+        assert_sh(w, "cd outside; cat *", "precious\nprecious\nprecious");
+}
+
+/* Trees that git's own commands would not make, from "MODE PATH" of a single blob. */
+static void commit_raw(const struct world *w, const char *entries) {
+        run(w,
+                "cd origin; blob=$(echo evil | git hash-object -w --stdin)\n"
+                "raw() { printf \"$1 $2\\0\"; echo \"$3\" | xxd -r -p; }\n"
+                "tree() { git hash-object -t tree -w --stdin --literally; }\n"
+                "inner=$(raw 100644 config $blob | tree)\n"
+                "top=$({ %s; } | tree)\n"
+                "git update-ref refs/heads/main $(git commit-tree -p main -m evil $top)",
+                entries);
+}
+
+static void test_hostile_trees(void **state) {
+        static const struct {
+                const char *entries, *why;
+        } cases[] = {
+                { "raw 40000 .git $inner", "no git would write" },
+                { "raw 40000 .GIT $inner", "no git would write" },
+                { "raw 40000 .. $inner", "no git would write" },
+                { "raw 100644 .. $blob", "no git would write" },
+                { "raw 40000 . $inner", "no git would write" },
+                { "raw 100644 ../evil $blob", "no git would write" },
+                { "raw 100644 notes 1234567812345678123456781234567812345678", "lacks" },
+        };
+        struct world *w = *state;
+        _cleanup_free_ char *before = fingerprint(w);
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ char *after = NULL;
+
+                commit_raw(w, cases[i].entries);
+                /* Some does not even pass libgit2's checks of a pack; either way nothing of it may come through. */
+                if (do_sync(w) < SYNC_REFUSED)
+                        fail_msg("%s: %d", cases[i].entries, w->result.workspace);
+                after = fingerprint(w);
+                assert_string_equal(before, after);
+        }
+        run(w, "not test -e evil; not grep -r evil standby/.git/config");
+}
+
+static void test_tree_bomb(void **state) {
+        struct world *w = *state;
+
+        run(w,
+                "cd origin; t=$(printf '100644 blob %%s\\tf' $(echo x | git hash-object -w --stdin) | git mktree)\n"
+                "for i in $(seq 12); do t=$(for j in 0 1 2 3 4 5 6 7 8 9; do printf '040000 tree %%s\\t%%s\\n' $t $j; done | git mktree); done\n"
+                "git update-ref refs/heads/main $(git commit-tree -p main -m bomb $t)");
+        assert_sync(w, SYNC_REFUSED);
+        assert_why(w, "changes more than");
+}
+
+static void test_huge_blob(void **state) {
+        struct world *w = *state;
+
+        commit(w, "truncate -s 300M zeros");
+        assert_sync(w, SYNC_REFUSED);
+        assert_why(w, "MiB");
+        assert_sh(w, "ls standby", "link\nmemory\nnotes\ntool");
+}
+
+static void test_runs_nothing(void **state) {
+        struct world *w = *state;
+
+        run(w,
+                "cd standby/.git; for h in post-checkout post-merge pre-commit post-commit reference-transaction post-index-change; do\n"
+                "printf '#!/bin/sh\ntouch %%s/ran\n' \"$PWD/../..\" >hooks/$h; chmod +x hooks/$h; done\n"
+                "cd ..; git config core.fsmonitor \"touch $PWD/../ran\"; git config core.sshCommand \"touch $PWD/../ran\"\n"
+                "git config filter.evil.clean \"touch $PWD/../ran\"; git config filter.evil.smudge \"touch $PWD/../ran\"\n"
+                "echo mine >mine; rm -f ../ran");
+        commit(w, "echo two >>notes");
+        assert_sync(w, SYNC_UPDATED);
+        run(w, "not test -e ran");
+}
+
+static void test_a_mirror_refspec_moves_no_branch(void **state) {
+        struct world *w = *state;
+
+        run(w, "cd standby; git config remote.origin.fetch '+refs/*:refs/*'; git branch precious");
+        commit(w, "echo two >>notes");
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+        run(w, "git -C standby rev-parse precious");
+}
+
+static void test_line_endings_are_no_work(void **state) {
+        struct world *w = *state;
+
+        commit(w,
+                "printf 'a\\r\\nb\\r\\n' >dos; printf '*.txt text eol=crlf\n' >.gitattributes; printf 'x\\ny\\n' >unix.txt");
+        commit(w,
+                "printf '* text=auto\n*.txt text eol=crlf\n' >.gitattributes; git update-index --assume-unchanged dos");
+        assert_sync(w, SYNC_UPDATED);
+        assert_string_equal(w->result.saved, "");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_string_equal(w->result.saved, "");
+        assert_sh(w, "cd standby; od -c unix.txt | head -1", "0000000   x  \\r  \\n   y  \\r  \\n");
+}
+
+static void test_the_configured_branch(void **state) {
+        struct world *w = *state;
+
+        w->config.branch = (char *) "live";
+        assert_sync(w, SYNC_REFUSED);
+        assert_why(w, "no branch live");
+        run(w, "cd primary; git switch -qc live; echo l >l; git add l; git commit -qm l; git push -q origin live");
+        assert_sync(w, SYNC_REFUSED);
+        assert_why(w, "switch live");
+        run(w, "cd standby; git switch -qc live");
+        assert_sync(w, SYNC_UPDATED);
+        assert_sh(w, "cat standby/l", "l");
+}
+
+static void test_disk_full(void **state) {
+        struct world *w = *state;
+
+        if (geteuid() != 0)
+                skip(); /* only root mounts */
+        run(w, "mkdir small; unshare -m true");
+        run(w, "mount -t tmpfs -o size=40m none small; cp -a standby small/");
+        w->config.path = (char *) w->dir;
+        (void) snprintf(w->path, sizeof w->path, "%s/small/standby", w->dir);
+        w->config.path = w->path;
+        commit(w, "head -c 20000000 /dev/urandom >big");
+        (void) do_sync(w);
+        run(w, "umount small");
+        assert_int_equal(w->result.workspace, SYNC_REFUSED);
+        assert_why(w, "is full");
+}
+
+/* A file that cannot be removed, found only half-way: all is put back, and no intent stays. */
+static void test_rolls_back(void **state) {
+        struct world *w = *state;
+        _cleanup_free_ char *before = NULL, *after = NULL;
+
+        if (geteuid() != 0)
+                skip(); /* only root mounts */
+        commit(w,
+                "echo t >.first; echo t >notes; echo t >tool; echo t >zz; ln -sf tool link; rm -r memory; echo m >memory");
+        run(w, "cd standby; echo mine >>notes; echo u >untracked; mount --bind tool tool");
+        before = fingerprint(w);
+        (void) do_sync(w);
+        run(w, "umount standby/tool");
+        assert_int_equal(w->result.workspace, SYNC_FAILED);
+        assert_why(w, "tool");
+        run(w, "cd standby; git branch -D %s", saved(w));
+        after = fingerprint(w);
+        assert_string_equal(before, after);
+        run(w, "not test -e standby/.git/failover-intent");
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+}
+
+/* Starts a sync in a child; SIGKILL after a while of at most SPAN. */
+static void kill_one(struct world *w, useconds_t span) {
+        pid_t pid = fork();
+
+        if (pid == 0) {
+                (void) do_sync(w);
+                _exit(0);
+        }
+        (void) usleep((useconds_t) rand() % span);
+        (void) kill(pid, SIGKILL);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+/* How long one takes here and now, so that kills fall into all of it. */
+static useconds_t measure(struct world *w) {
+        usec_t begin = now_usec(CLOCK_BOOTTIME);
+
+        assert_sync(w, SYNC_UPDATED);
+        return (useconds_t) (now_usec(CLOCK_BOOTTIME) - begin);
+}
+
+static void many_files(const struct world *w, int round) {
+        run(w,
+                "cd primary; mkdir -p many$((%d %% 2)); rm -rf many$(( (%d + 1) %% 2))\n"
+                "for i in $(seq 1000); do echo \"$i %d\" >many$((%d %% 2))/$i; done; seq %d 20000 >large\n"
+                "git add -A; git commit -qm %d; git push -q origin main",
+                round, round, round, round, round, round);
+}
+
+static void test_killed_in_a_checkout(void **state) {
+        struct world *w = *state;
+        unsigned seed = (unsigned) now_usec(CLOCK_REALTIME);
+        useconds_t span;
+
+        print_message("seed %u\n", seed);
+        srand(seed);
+        many_files(w, 0);
+        span = measure(w);
+        for (int round = 1; round <= 6; round++) {
+                many_files(w, round);
+                for (int i = 0; i < 4; i++)
+                        kill_one(w, span);
+                if (do_sync(w) > SYNC_UPDATED)
+                        fail_msg("%s", w->result.workspace_why);
+                assert_follows(w);
+                /* Half a checkout is nobody's work. */
+                assert_sh(w, "git -C standby branch --list 'failover/*'; git -C standby status --porcelain",
+                        "");
+        }
+}
+
+static void test_killed_while_saving(void **state) {
+        struct world *w = *state;
+        unsigned seed = (unsigned) now_usec(CLOCK_REALTIME);
+        useconds_t span;
+
+        print_message("seed %u\n", seed);
+        srand(seed);
+        many_files(w, 0);
+        span = measure(w) * 2;
+        for (int round = 1; round <= 4; round++) {
+                many_files(w, round);
+                run(w,
+                        "cd standby; for f in many*/*7; do echo mine %d >>$f; done; echo mine %d >own%d.log; echo KEY=%d >.env\n"
+                        "echo s%d >notes; git add notes; echo t%d >notes",
+                        round, round, round, round, round, round);
+                run(w, "cd primary; echo theirs >own%d.log; git add -f .; git commit -qm own; git push -q origin HEAD:main",
+                        round);
+                for (int i = 0; i < 4; i++)
+                        kill_one(w, span);
+                if (do_sync(w) > SYNC_UPDATED)
+                        fail_msg("%s", w->result.workspace_why);
+                assert_follows(w);
+                /* Every version that the standby had is in some saved branch. */
+                run(w,
+                        "cd standby; all=$(git branch --list 'failover/*' --format='%%(refname)')\n"
+                        "git rev-list --objects $all >../objects; for content in 's%d' 't%d' 'KEY=%d'; do\n"
+                        "grep -q $(echo $content | git hash-object --stdin) ../objects; done\n"
+                        "f=$(ls -d many*/997); grep -q $( { echo \"997 %d\"; echo mine %d; } | git hash-object --stdin) ../objects",
+                        round, round, round, round - 1, round);
+        }
+}
+
+/* The gateway ran on a half tree, and its agent worked there. */
+static void test_work_on_half_a_tree(void **state) {
+        struct world *w = *state;
+
+        commit(w, "echo two >>notes; echo new >new; rm memory/b; echo A >memory/a");
+        run(w,
+                "cd standby; git fetch -q; printf 'from %%s\\nto %%s\\n' $(git rev-parse HEAD origin/main) >.git/failover-intent\n"
+                "printf 'one\\ntw' >notes; echo new >new; rm memory/b; rm tool; echo mine >>memory/a; echo own >own");
+        w->gateway_runs = true;
+        assert_sync(w, SYNC_SKIPPED);
+        run(w, "test -e standby/.git/failover-intent");
+        w->gateway_runs = false;
+        commit(w, "echo three >>notes");
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+        assert_saved(w, "memory/a", "alpha\nmine");
+        assert_saved(w, "own", "own");
+        run(w, "cd standby; test \"$(git diff --name-only %s^ %s | tr '\\n' ' ')\" = 'memory/a own '",
+                saved(w), saved(w));
+}
+
+static void test_a_silent_remote(void **state) {
+        struct world *w = *state;
+        _cleanup_free_ char *port = NULL;
+
+        /* Accepts, and says nothing; -k so that it lives until the test ends it. */
+        port = sh(w,
+                "python3 -c 'import socket,os,sys,time\n"
+                "s=socket.create_server((\"127.0.0.1\",0)); print(s.getsockname()[1],flush=True)\n"
+                "if os.fork(): os._exit(0)\n"
+                "d=os.open(os.devnull,2); os.dup2(d,1); os.dup2(d,2); open(\"pid\",\"w\").write(str(os.getpid()))\n"
+                "time.sleep(60)'; until test -s pid; do sleep 0.01; done");
+        run(w, "cd standby; git remote set-url origin git://127.0.0.1:%s/x; echo mine >>notes", port);
+        w->config.timeout = 300 * USEC_PER_MSEC;
+        assert_sync(w, SYNC_FAILED);
+        run(w, "kill $(cat pid)");
+        assert_why(w, "no answer from the remote origin in 300 ms");
+        assert_saved(w, "notes", "one\nmine");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, new_world, end_world)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                TEST(test_follows_the_remote),
+                TEST(test_index_keeps_what_it_knows),
+                TEST(test_leaves_a_running_gateway_alone),
+                TEST(test_saves_all_kinds_of_work),
+                TEST(test_what_was_only_staged_is_saved),
+                TEST(test_saves_unpushed_commits),
+                TEST(test_a_known_commit_is_no_work),
+                TEST(test_saves_though_the_remote_is_gone),
+                TEST(test_secrets_and_big_files_stay),
+                TEST(test_a_secret_in_a_commit_is_not_pushed),
+                TEST(test_pushes_what_was_saved),
+                TEST(test_unmerged_until_merged),
+                TEST(test_merge_help_of_a_pushed_branch),
+                TEST(test_keeps_the_last_twenty),
+                TEST(test_refuses),
+                TEST(test_lfs_that_no_file_has_is_fine),
+                TEST(test_refuses_what_belongs_to_others),
+                TEST(test_submodule_that_stays_is_left_alone),
+                TEST(test_stale_locks),
+                TEST(test_two_at_once),
+                TEST(test_things_in_the_way),
+                TEST(test_never_writes_through_links),
+                TEST(test_hostile_trees),
+                TEST(test_tree_bomb),
+                TEST(test_huge_blob),
+                TEST(test_runs_nothing),
+                TEST(test_a_mirror_refspec_moves_no_branch),
+                TEST(test_line_endings_are_no_work),
+                TEST(test_the_configured_branch),
+                TEST(test_disk_full),
+                TEST(test_rolls_back),
+                TEST(test_killed_in_a_checkout),
+                TEST(test_killed_while_saving),
+                TEST(test_work_on_half_a_tree),
+                TEST(test_a_silent_remote),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
