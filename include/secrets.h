@@ -1,0 +1,16 @@
+/* The secrets, copied from another host by rsync over ssh: never deleted, never half-written, never named in a log. */
+#pragma once
+
+#include "child.h"
+#include "config.h"
+#include "syncresult.h"
+
+/* Starts it in a child; the answer comes with secrets_finish(). SSH: the remote shell and its options, NULL for the usual
+ * ones (tests have a server of their own). Both must outlive the child. 0 or -ECANCELED with the reason in R. */
+struct secrets_task {
+        const struct secrets_config *config;
+        const char *ssh;
+};
+int secrets_start(const struct secrets_task *task, struct child *c, struct sync_result *r);
+/* Waits for it; fills the secrets' half of R. */
+void secrets_finish(const struct secrets_task *task, struct child *c, struct sync_result *r);

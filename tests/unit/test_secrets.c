@@ -1,0 +1,299 @@
+/* The secrets by the real rsync, over a shell that runs the far side here. Over a real sshd: see test_login.c. */
+#include "secrets.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+/* A directory with the far side's "there", our "here", and "ssh", a script. */
+struct world {
+        char dir[64];
+        char source[100], target[100], ssh[100];
+        struct secrets_config config;
+        struct sync_result result;
+};
+
+static char *sh(const struct world *w, const char *format, ...) _printf_(2, 3);
+static char *sh(const struct world *w, const char *format, ...) {
+        _cleanup_free_ char *script = NULL, *command = NULL;
+        char *out = calloc(1, 65536);
+        va_list ap;
+        FILE *f;
+
+        assert_non_null(out);
+        va_start(ap, format);
+        assert_true(vasprintf(&script, format, ap) >= 0);
+        va_end(ap);
+        assert_true(asprintf(&command, "cd %s || exit; not() { ! \"$@\"; }; set -e; { %s\n} 2>&1", w->dir,
+                            script) >= 0);
+        f = popen(command, "re");
+        assert_non_null(f);
+        out[fread(out, 1, 65535, f)] = '\0';
+        if (pclose(f) != 0)
+                fail_msg("%s\n%s", script, out);
+        while (*out && out[strlen(out) - 1] == '\n')
+                out[strlen(out) - 1] = '\0';
+        return out;
+}
+
+#define run(w, ...) free(sh(w, __VA_ARGS__))
+
+static void assert_sh(const struct world *w, const char *script, const char *expected) {
+        _cleanup_free_ char *out = sh(w, "%s", script);
+
+        assert_string_equal(out, expected);
+}
+
+static int new_world(void **state) {
+        struct world *w = calloc(1, sizeof *w);
+
+        assert_non_null(w);
+        (void) strcpy(w->dir, "/tmp/test_secrets.XXXXXX");
+        assert_non_null(mkdtemp(w->dir));
+        (void) snprintf(w->source, sizeof w->source, "%s/there/", w->dir);
+        (void) snprintf(w->target, sizeof w->target, "%s/here/", w->dir);
+        (void) snprintf(w->ssh, sizeof w->ssh, "%s/ssh", w->dir);
+        w->config = (struct secrets_config){ .host = (char *) "claw@far",
+                .source = w->source,
+                .target = w->target,
+                .timeout = 20 * USEC_PER_SEC };
+        run(w,
+                "mkdir -p there/sub; echo key >there/key; echo deep >there/sub/deep; chmod -R a+rX there\n"
+                "printf '#!/bin/sh\\nwhile [ \"$1\" != far ]; do shift; done; shift; exec sh -c \"$*\"\\n' >ssh; chmod +x ssh");
+        *state = w;
+        return 0;
+}
+
+static int remove_entry(const char *path, const struct stat *st _unused_, int type, struct FTW *f _unused_) {
+        return type == FTW_DP ? rmdir(path) : unlink(path);
+}
+
+static int end_world(void **state) {
+        struct world *w = *state;
+
+        (void) nftw(w->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+        free(w);
+        return 0;
+}
+
+static void set_ssh(const struct world *w, const char *script) {
+        run(w, "cat >ssh <<'EOT'\n#!/bin/sh\n%s\nEOT\n", script);
+}
+
+static void assert_sync(struct world *w, enum sync_part expected, const char *why) {
+        const struct secrets_task task = { &w->config, w->ssh };
+        char line[SYNC_RESULT_MAX];
+        struct child c;
+
+        w->result = (struct sync_result){ 0 };
+        assert_int_equal(secrets_start(&task, &c, &w->result), 0);
+        secrets_finish(&task, &c, &w->result);
+        assert_int_equal(sync_result_format(&w->result, line), 0);
+        if (w->result.secrets != expected || !strstr(w->result.secrets_why, why))
+                fail_msg("%d instead of %d: %s", w->result.secrets, expected, w->result.secrets_why);
+}
+
+static void test_copies(void **state) {
+        struct world *w = *state;
+
+        run(w, "ln -s /etc/passwd there/link; mkfifo there/fifo; chmod 777 there/key");
+        assert_sync(w, SYNC_UPDATED, "");
+        assert_int_equal(w->result.files, 2);
+        assert_sh(w, "cd here; find . -printf '%p %m\\n' | sort",
+                ". 700\n./key 600\n./sub 700\n./sub/deep 600");
+        assert_sync(w, SYNC_UNCHANGED, "");
+        assert_int_equal(w->result.files, 0);
+}
+
+static void test_rotated_and_never_deleted(void **state) {
+        struct world *w = *state;
+
+        run(w, "mkdir -m 755 here; echo old >here/key; touch -d 2001-01-01 here/key; echo own >here/own; chmod 644 here/key");
+        assert_sync(w, SYNC_UPDATED, "");
+        assert_sh(w, "cat here/key here/own; stat -c %a here here/key", "key\nown\n700\n600");
+        run(w, "rm there/sub/deep; echo new >there/key; touch -d 2031-01-01 there/key; chmod 640 here/key");
+        assert_sync(w, SYNC_UPDATED, "");
+        assert_int_equal(w->result.files, 1);
+        assert_sh(w, "cat here/key here/own here/sub/deep; stat -c %a here/key", "new\nown\ndeep\n600");
+}
+
+static void test_leftovers_go(void **state) {
+        struct world *w = *state;
+
+        run(w,
+                "mkdir -p here/.openclaw-failover here/sub/.~tmp~; echo half >here/.openclaw-failover/key.Ab3dEf\n"
+                "echo half >here/sub/.~tmp~/gone");
+        assert_sync(w, SYNC_UPDATED, "");
+        assert_sh(w, "cd here; find . | sort", ".\n./key\n./sub\n./sub/deep");
+}
+
+static void test_bad_targets(void **state) {
+        struct world *w = *state;
+
+        run(w, "echo file >here");
+        assert_sync(w, SYNC_REFUSED, "is a file");
+        assert_sh(w, "cat here", "file");
+        run(w, "rm here; ln -s nowhere here");
+        assert_sync(w, SYNC_REFUSED, "here");
+        run(w, "rm here");
+        (void) strcpy(w->target, "/nonexistent/here");
+        assert_sync(w, SYNC_REFUSED, "cannot be made");
+        if (geteuid() != 0)
+                return; /* only root gives directories away */
+        (void) snprintf(w->target, sizeof w->target, "%s/here", w->dir);
+        run(w, "mkdir here; chown nobody here");
+        assert_sync(w, SYNC_REFUSED, "belongs to somebody else");
+}
+
+static void test_two_at_once(void **state) {
+        struct world *w = *state;
+        _cleanup_close_ int fd = -1;
+
+        run(w, "mkdir here");
+        fd = open(w->target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_int_equal(flock(fd, LOCK_EX), 0);
+        assert_sync(w, SYNC_FAILED, "another sync");
+}
+
+static void test_words(void **state) {
+        static const struct {
+                const char *script;
+                enum sync_part part;
+                const char *why;
+        } cases[] = {
+                { "echo 'Host key verification failed.' >&2; exit 255", SYNC_REFUSED, "ssh claw@far" },
+                { "echo 'claw@far: Permission denied (publickey).' >&2; exit 255", SYNC_FAILED,
+                        "takes no key" },
+                { "echo 'ssh: connect to host far port 22: Connection refused' >&2; exit 255", SYNC_FAILED,
+                        "refuses" },
+                { "echo 'ssh: connect to host far port 22: Connection timed out' >&2; exit 255", SYNC_FAILED,
+                        "does not answer" },
+                { "echo 'ssh: Could not resolve hostname far: Name or service not known' >&2; exit 255",
+                        SYNC_FAILED, "does not resolve" },
+                { "echo 'bash: rsync: command not found' >&2; exit 127", SYNC_FAILED, "install it there" },
+                { "exit 3", SYNC_FAILED, "far" },
+                { "echo garbage; sleep 0.1", SYNC_FAILED, "speaks no rsync" },
+                { "head -c 10000000 /dev/zero; head -c 10000000 /dev/zero >&2", SYNC_FAILED, "" },
+                { "kill -9 $PPID", SYNC_FAILED, "" },
+        };
+        struct world *w = *state;
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                set_ssh(w, cases[i].script);
+                assert_sync(w, cases[i].part, cases[i].why);
+        }
+}
+
+static void test_names_are_not_told(void **state) {
+        struct world *w = *state;
+
+        (void) strcat(w->source, "missing/");
+        assert_sync(w, SYNC_FAILED, "has no");
+        w->source[strlen(w->source) - strlen("missing/")] = '\0';
+        if (geteuid() == 0)
+                skip(); /* root reads everything */
+        run(w, "echo x >there/very-secret-name; chmod 0 there/very-secret-name");
+        assert_sync(w, SYNC_FAILED, "not readable there");
+        assert_null(strstr(w->result.secrets_why, "very-secret-name"));
+}
+
+static void test_a_silent_host(void **state) {
+        struct world *w = *state;
+
+        set_ssh(w, "echo $$ >pid.new; mv pid.new pid; exec sleep 60");
+        run(w, "sed -i \"2icd $PWD\" ssh");
+        w->config.timeout = 500 * USEC_PER_MSEC;
+        assert_sync(w, SYNC_FAILED, "was not done in 500 ms");
+        run(w, "not kill -0 $(cat pid)"); /* ssh went with it */
+        run(w, "not test -e here/.openclaw-failover");
+}
+
+static void test_too_large(void **state) {
+        struct world *w = *state;
+
+        run(w, "truncate -s 65M there/big");
+        assert_sync(w, SYNC_FAILED, "over 64 MiB");
+        run(w, "not test -e here/big; not test -e here/.openclaw-failover; not test -e here/.~tmp~");
+}
+
+/* rsync's own environment, as RSYNC_RSH, must not count. */
+static void test_environment(void **state) {
+        struct world *w = *state;
+
+        assert_int_equal(setenv("RSYNC_RSH", "/bin/false", true), 0);
+        assert_int_equal(setenv("RSYNC_PROXY", "127.0.0.1:1", true), 0);
+        assert_sync(w, SYNC_UPDATED, "");
+        assert_int_equal(unsetenv("RSYNC_RSH"), 0);
+        assert_int_equal(unsetenv("RSYNC_PROXY"), 0);
+}
+
+/* The killed one may have been done already. */
+static void finish(struct world *w) {
+        const struct secrets_task task = { &w->config, w->ssh };
+        struct child c;
+
+        w->result = (struct sync_result){ 0 };
+        assert_int_equal(secrets_start(&task, &c, &w->result), 0);
+        secrets_finish(&task, &c, &w->result);
+        if (w->result.secrets != SYNC_UPDATED && w->result.secrets != SYNC_UNCHANGED)
+                fail_msg("%s", w->result.secrets_why);
+}
+
+/* Whenever the worker is killed, each secret is the old or the new one, and the next run brings the new. */
+static void test_killed(void **state) {
+        struct world *w = *state;
+        unsigned seed = (unsigned) now_usec(CLOCK_REALTIME);
+
+        print_message("seed %u\n", seed);
+        srand(seed);
+        run(w, "for i in 1 2 3 4; do head -c 200000 /dev/zero | tr '\\0' 0 >there/s$i; done");
+        assert_sync(w, SYNC_UPDATED, "");
+        for (int round = 1; round <= 8; round++) {
+                pid_t pid;
+
+                run(w, "for i in 1 2 3 4; do head -c 200000 /dev/zero | tr '\\0' %d >there/s$i; touch -d 2031-01-0%d there/s$i; done",
+                        round, round);
+                pid = fork();
+                if (pid == 0) {
+                        assert_sync(w, SYNC_UPDATED, "");
+                        _exit(0);
+                }
+                (void) usleep((useconds_t) rand() % 150000);
+                (void) kill(pid, SIGKILL);
+                assert_int_equal(waitpid(pid, NULL, 0), pid);
+                run(w, "for f in here/s[1-4]; do test $(stat -c %%s $f) = 200000; test $(fold -w1 $f | sort -u | wc -l) = 1; done");
+                /* The lock goes with the last of those that were killed. */
+                run(w, "flock -w 20 here true");
+                finish(w);
+                run(w, "cmp there/s1 here/s1; cmp there/s4 here/s4; test -z \"$(ls -A here | grep '^\\.')\"");
+        }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, new_world, end_world)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                TEST(test_copies),
+                TEST(test_rotated_and_never_deleted),
+                TEST(test_leftovers_go),
+                TEST(test_bad_targets),
+                TEST(test_two_at_once),
+                TEST(test_words),
+                TEST(test_names_are_not_told),
+                TEST(test_a_silent_host),
+                TEST(test_too_large),
+                TEST(test_environment),
+                TEST(test_killed),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
