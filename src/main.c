@@ -14,6 +14,7 @@
 #include "history.h"
 #include "log.h"
 #include "names.h"
+#include "sync.h"
 
 /* What follows the command's word. */
 struct arguments {
@@ -33,6 +34,20 @@ static int run(const struct arguments *a) {
 
 static int config(const struct arguments *a) {
         return cmd_config(a->names, a->check ? CONFIG_CHECK : a->keys ? CONFIG_KEYS : CONFIG_EFFECTIVE);
+}
+
+/* The configuration's errors name the file and the line already. */
+static void config_error(const char *path, unsigned line, const char *what, void *userdata _unused_) {
+        if (line > 0)
+                log_error("%s:%u: %s", path, line, what);
+        else
+                log_error("%s: %s", path, what);
+}
+
+static int sync_once(const struct arguments *a) {
+        _cleanup_(config_freep) struct config *c = NULL;
+
+        return config_load(a->names->config, config_error, NULL, &c) < 0 ? EX_CONFIG : cmd_sync(a->names, c);
 }
 
 static int status(const struct arguments *a) {
@@ -121,6 +136,8 @@ static const struct command {
                 (const int[]){ OPT_CHECK, OPT_KEYS, 0 }, config },
         { "alert-test", "", "send a test alert", 0, NULL, alert_test },
         { "run", "", "the daemon: what openclaw-failover.service runs", 0, NULL, run },
+        { "sync", "", "fetch workspace and secrets once: what openclaw-failover-sync.service runs", 0, NULL,
+                sync_once },
         { "alert-failed", "", "tell that the daemon has failed: what openclaw-failover-alert.service runs",
                 0, NULL, alert_failed },
 };

@@ -1,0 +1,134 @@
+/* The command `sync`: both halves side by side, and what came of it; see sync.h. */
+#include "sync.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+#include <systemd/sd-bus.h>
+#include <systemd/sd-daemon.h>
+
+#include "log.h"
+#include "secrets.h"
+#include "workspace.h"
+
+#define BUS_TIMEOUT (2 * USEC_PER_SEC)
+
+struct context {
+        const struct names *names;
+        const struct config *config;
+};
+
+/* What systemd says of the gateway; "" if it cannot be asked. LoadUnit() also knows a unit that nobody has used yet. */
+static void gateway_state(const char *unit, char *ret, size_t size) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_free_ char *state = NULL;
+        const char *path;
+
+        *ret = '\0';
+        if (sd_bus_open_system(&bus) < 0 || sd_bus_set_method_call_timeout(bus, BUS_TIMEOUT) < 0)
+                return;
+        if (sd_bus_call_method(bus, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
+                    "org.freedesktop.systemd1.Manager", "LoadUnit", &error, &reply, "s", unit) < 0 ||
+                sd_bus_message_read(reply, "o", &path) < 0 ||
+                sd_bus_get_property_string(bus, "org.freedesktop.systemd1", path,
+                        "org.freedesktop.systemd1.Unit", "ActiveState", &error, &state) < 0)
+                return;
+        (void) snprintf(ret, size, "%s", state);
+}
+
+/* The tree of a running gateway is its agent's. Without an answer it may be running. */
+static bool gateway_is_stopped(void *userdata) {
+        const struct context *c = userdata;
+        char state[32];
+
+        gateway_state(c->config->gateway.unit, state, sizeof state);
+        if (!state[0])
+                log_warning("systemd cannot be asked whether %s runs: the workspace is left alone",
+                        c->config->gateway.unit);
+        return strcmp(state, "inactive") == 0 || strcmp(state, "failed") == 0;
+}
+
+static bool nobody_waits(void *userdata) {
+        const struct context *c = userdata;
+        _cleanup_free_ char *promoting = NULL;
+
+        return asprintf(&promoting, "%s/promoting", c->names->runtime_dir) > 0 &&
+                access(promoting, F_OK) < 0;
+}
+
+static int refuse_root(void) {
+        log_error(
+                "sync runs as the workspace's user, never as root: sudo systemctl start openclaw-failover-sync, "
+                "or sudo -u openclaw openclaw-failover sync");
+        return EX_NOPERM;
+}
+
+/* Each fetch that brings something adds a pack, and libgit2 keeps packs open: after a year there are thousands. */
+static void allow_many_files(void) {
+        struct rlimit files;
+
+        if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+                files.rlim_cur = files.rlim_max;
+                (void) setrlimit(RLIMIT_NOFILE, &files);
+        }
+}
+
+static void run_both(const struct context *c, struct sync_result *r) {
+        const struct secrets_task secrets = { .config = &c->config->secrets };
+        const struct workspace_job workspace = { .config = &c->config->workspace,
+                .may_move = gateway_is_stopped,
+                .may_push = nobody_waits,
+                .userdata = (void *) c };
+        bool has_secrets = c->config->secrets.host != NULL;
+        struct child child;
+
+        if (has_secrets)
+                has_secrets = secrets_start(&secrets, &child, r) == 0;
+        if (c->config->workspace.path[0])
+                workspace_sync(&workspace, r);
+        if (has_secrets)
+                secrets_finish(&secrets, &child, r);
+}
+
+/* Whether LINE is news. It is not if it says the same as the last time, and nothing was done. */
+static bool is_news(const struct names *names, const struct sync_result *r, const char *line) {
+        _cleanup_free_ char *path = NULL, *last = NULL;
+        bool same;
+
+        if (asprintf(&path, "%s/last", names->sync_state_dir) < 0)
+                return true;
+        same = read_file(path, SYNC_RESULT_MAX, &last) == 0 && strcmp(last, line) == 0;
+        if (!same)
+                (void) write_file_atomic(
+                        path, line, 0600); /* by hand, and without the unit, there is no such place */
+        return !same || r->workspace == SYNC_UPDATED || r->secrets == SYNC_UPDATED || isatty(STDERR_FILENO);
+}
+
+static void report(const struct names *names, const struct sync_result *r) {
+        char line[SYNC_RESULT_MAX], words[1024];
+        bool bad = r->workspace >= SYNC_REFUSED || r->secrets >= SYNC_REFUSED;
+        int k = sync_result_format(r, line);
+
+        if (k < 0) {
+                log_error("the result of the sync cannot be put into words: %s", strerror(-k));
+                return;
+        }
+        (void) sd_notifyf(false, "STATUS=%s", line);
+        if (is_news(names, r, line))
+                log_line(bad ? LOG_WARNING : LOG_INFO, "%s", sync_result_say(r, words, sizeof words));
+}
+
+int cmd_sync(const struct names *names, const struct config *config) {
+        const struct context c = { .names = names, .config = config };
+        struct sync_result r = { 0 };
+
+        if (geteuid() == 0)
+                return refuse_root();
+        allow_many_files();
+        run_both(&c, &r);
+        report(names, &r);
+        return r.workspace >= SYNC_REFUSED || r.secrets >= SYNC_REFUSED ? EXIT_FAILURE : EXIT_SUCCESS;
+}
