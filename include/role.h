@@ -106,6 +106,7 @@ struct role {
         usec_t paused_until; /* 0: not paused; USEC_INFINITY: until resumed */
 
         usec_t sync_begun; /* the last one; 0: none since this daemon started */
+        usec_t early_sync; /* the last one that trouble called for, likewise */
         bool synced;       /* since the gateway here may be needed: what is here is new enough, or will be */
         bool unsaved;      /* the gateway ran here and what it wrote is not saved yet */
 

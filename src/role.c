@@ -106,7 +106,7 @@ static bool synced_lately(const struct look *l) {
         usec_t refresh = l->rules->refresh;
         usec_t lately = refresh > 0 ? refresh / 3 : EARLY_SYNC_AGAIN_AFTER;
 
-        return l->r->sync_begun > 0 && l->f->now - l->r->sync_begun < lately;
+        return l->r->early_sync > 0 && l->f->now - l->r->early_sync < lately;
 }
 
 static bool may_sync(const struct look *l) {
@@ -444,7 +444,11 @@ static void enter(struct role *r, enum role_state to, enum role_event why, usec_
         }
 }
 
-static struct role_step apply(struct role *r, const struct rule *rule, usec_t now) {
+static struct role_step apply(struct role *r, const struct rule *rule, const struct facts *f) {
+        usec_t now = f->now;
+
+        if (rule->then == ACTION_SYNC && in_trouble(r, f))
+                r->early_sync = now;
         note_event(r, rule->say, now);
         if (rule->mode != AS_IT_IS)
                 r->mode = rule->mode;
@@ -497,7 +501,7 @@ struct role_step role_step(struct role *r, const struct role_rules *role_rules, 
         keep_up(r, &l);
         for (size_t i = 0; i < ELEMENTSOF(rules); i++)
                 if (applies(&rules[i], &l))
-                        return apply(r, &rules[i], f->now);
+                        return apply(r, &rules[i], f);
         return (struct role_step){ .look_at = l.look_at };
 }
 

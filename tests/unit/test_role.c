@@ -255,6 +255,15 @@ static void test_one_early_sync_per_third_of_refresh(void **state _unused_) {
         expect(&b, "sync");
 }
 
+/* What was refreshed a minute ago is a minute old: only syncs that trouble called for are rationed. */
+static void test_a_refresh_is_no_early_sync(void **state _unused_) {
+        struct bench b = bench();
+
+        b.role.sync_begun = b.f.now - MINUTE;
+        b.f.failing_since = b.f.now;
+        expect(&b, "sync");
+}
+
 static void test_a_blip_within_the_trouble_begins_no_other_sync(void **state _unused_) {
         struct bench b = bench();
 
@@ -335,7 +344,7 @@ static void test_no_refresh_on_the_way_to_a_promotion(void **state _unused_) {
         struct bench b = bench();
 
         b.rules.refresh = 3 * S;
-        b.role.sync_begun = b.f.now;
+        b.role.sync_begun = b.role.early_sync = b.f.now;
         primary(&b, HEALTH_DOWN);
         expect(&b, "");
         b.f.now += MINUTE; /* the port is not checked yet */
@@ -443,7 +452,7 @@ static void test_a_gateway_of_somebody_else(void **state _unused_) {
         assert_int_equal(role_intent(&b.role), INTENT_NONE);
 
         /* It is needed. */
-        b.role.sync_begun = b.f.now;
+        b.role.sync_begun = b.role.early_sync = b.f.now;
         primary(&b, HEALTH_DOWN);
         expect(&b, "adopted start");
         gateway(&b, UNIT_ACTIVE);
@@ -455,7 +464,7 @@ static void test_a_gateway_of_somebody_else(void **state _unused_) {
 static void test_wanted_while_somebody_stops_it(void **state _unused_) {
         struct bench b = bench();
 
-        b.role.sync_begun = b.f.now;
+        b.role.sync_begun = b.role.early_sync = b.f.now;
         gateway(&b, UNIT_STOPPING);
         primary(&b, HEALTH_DOWN);
         expect(&b, "promoting");
@@ -853,7 +862,7 @@ static void test_the_work_is_saved_after_another_sync(void **state _unused_) {
         struct bench b = demoting();
 
         b.f.sync_running = true;
-        b.role.sync_begun = b.f.now;
+        b.role.sync_begun = b.role.early_sync = b.f.now;
         gateway(&b, UNIT_INACTIVE);
         expect(&b, "demoted");
         b.f.sync_running = false;
@@ -978,7 +987,7 @@ static void test_somebody_starts_another_meanwhile(void **state _unused_) {
         expect(&b, "foreign");
         expect_state(&b, ROLE_STANDBY);
         b.f.now += USEC_PER_HOUR;
-        b.role.sync_begun = b.f.now;
+        b.role.sync_begun = b.role.early_sync = b.f.now;
         expect(&b, "");
 
         b = demoting();
@@ -993,7 +1002,7 @@ static void test_somebody_starts_another_meanwhile(void **state _unused_) {
 static void test_pinned(void **state _unused_) {
         struct bench b = bench();
 
-        b.role.sync_begun = b.f.now;
+        b.role.sync_begun = b.role.early_sync = b.f.now;
         command(&b, COMMAND_PROMOTE);
         checked(&b, false);
         expect(&b, "promoting start");
@@ -1061,7 +1070,7 @@ static void test_paused(void **state _unused_) {
 
         /* No promotion, and no end without a word. */
         b = bench();
-        b.role.sync_begun = b.f.now;
+        b.role.sync_begun = b.role.early_sync = b.f.now;
         assert_null(role_command(&b.role, &b.f, COMMAND_PAUSE, USEC_INFINITY));
         primary(&b, HEALTH_DOWN);
         checked(&b, false);
@@ -1087,7 +1096,7 @@ static void test_paused(void **state _unused_) {
 static void test_drill(void **state _unused_) {
         struct bench b = bench();
 
-        b.role.sync_begun = b.f.now;
+        b.role.sync_begun = b.role.early_sync = b.f.now;
         command(&b, COMMAND_DRILL);
         checked(&b, false);
         expect(&b, "promoting start");
@@ -1104,7 +1113,7 @@ static void test_drill(void **state _unused_) {
 static struct bench drilling(void) {
         struct bench b = bench();
 
-        b.role.sync_begun = b.f.now;
+        b.role.sync_begun = b.role.early_sync = b.f.now;
         command(&b, COMMAND_DRILL);
         checked(&b, false);
         expect(&b, "promoting start");
@@ -1126,7 +1135,7 @@ static void test_a_drill_that_fails(void **state _unused_) {
         expect(&b, "drill-failed demoting stop");
 
         b = bench();
-        b.role.sync_begun = b.f.now;
+        b.role.sync_begun = b.role.early_sync = b.f.now;
         command(&b, COMMAND_DRILL);
         checked(&b, true);
         checked(&b, true);
@@ -1136,7 +1145,7 @@ static void test_a_drill_that_fails(void **state _unused_) {
 
         /* Somebody starts the gateway just then: it is not the drill's to stop. */
         b = bench();
-        b.role.sync_begun = b.f.now;
+        b.role.sync_begun = b.role.early_sync = b.f.now;
         command(&b, COMMAND_DRILL);
         gateway(&b, UNIT_ACTIVE);
         expect(&b, "drill-failed drill-over");
@@ -1268,7 +1277,7 @@ static void test_every_mode_at_every_level(void **state _unused_) {
                         b.rules.failback = table[i].manual ? ROLE_FAILBACK_MANUAL : ROLE_FAILBACK_AUTO;
                         b.role.mode = table[i].mode;
                         b.role.paused_until = table[i].paused ? USEC_INFINITY : 0;
-                        b.role.sync_begun = b.f.now;
+                        b.role.sync_begun = b.role.early_sync = b.f.now;
                         primary(&b, level);
                         c = b;
                         checked(&b, false);
@@ -1387,7 +1396,7 @@ static void test_carrying_on(void **state _unused_) {
 
         /* Somebody's own, and nothing at all. */
         b = resumed(INTENT_PROMOTED, UNIT_ACTIVE, false);
-        b.role.sync_begun = b.f.now;
+        b.role.sync_begun = b.role.early_sync = b.f.now;
         expect(&b, "");
         primary(&b, HEALTH_UP);
         expect(&b, "");
@@ -1410,7 +1419,7 @@ static void test_modes_survive(void **state _unused_) {
         b = bench();
         b.role.mode = MODE_HELD;
         primary(&b, HEALTH_DOWN);
-        b.role.sync_begun = b.f.now;
+        b.role.sync_begun = b.role.early_sync = b.f.now;
         role_resume(&b.role, INTENT_NONE, &b.f);
         checked(&b, false);
         expect(&b, "");
@@ -1569,6 +1578,7 @@ int main(void) {
                 cmocka_unit_test(test_a_promotion_waits_for_the_sync_no_longer_than_its_deadline),
                 cmocka_unit_test(test_a_refresh_in_flight_counts),
                 cmocka_unit_test(test_one_early_sync_per_third_of_refresh),
+                cmocka_unit_test(test_a_refresh_is_no_early_sync),
                 cmocka_unit_test(test_a_blip_within_the_trouble_begins_no_other_sync),
                 cmocka_unit_test(test_no_refresh),
                 cmocka_unit_test(test_no_sync_at_all),
