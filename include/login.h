@@ -18,8 +18,9 @@ struct login {
         bool no_credential; /* all were offered, or there is none */
         bool wants_token;
         char keys[192]; /* what was offered, in words */
-        bool rsa;
-        int token_error; /* negative errno */
+        bool rsa, passphrase; /* one of them was such */
+        int key_error;        /* negative errno, of ssh_key */
+        int token_error;      /* negative errno, of token_file */
 };
 
 /* L lives as long as the process: it is a child with one connection. URL is the remote's address; it is copied. NULL, or

@@ -8,6 +8,7 @@
 /* GitHub takes a token as the password of any user; this is the name that its own documents use. */
 #define TOKEN_USER "x-access-token"
 #define TOKEN_MAX 4096
+#define KEY_MAX 65536
 
 static bool is_scp(const char *url) {
         const char *colon = strchr(url, ':'), *slash = strchr(url, '/');
@@ -75,12 +76,32 @@ static const char *home_directory(void) {
         return home && *home ? home : pw ? pw->pw_dir : "/";
 }
 
+/* OpenSSH's own format says in its first bytes that nothing is encrypted (PROTOCOL.key in OpenSSH); the older ones say in
+ * words that something is. */
+static bool has_passphrase(const char *path) {
+        static const char plain[] = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU"; /* "openssh-key-v1", cipher "none" */
+        _cleanup_free_ char *text = NULL;
+        bool encrypted;
+
+        if (read_file(path, KEY_MAX, &text) < 0)
+                return false;
+        encrypted = strstr(text, "BEGIN OPENSSH PRIVATE KEY") ? !strstr(text, plain)
+                                                              : strstr(text, "ENCRYPTED") != NULL;
+        explicit_bzero(text, strlen(text));
+        return encrypted;
+}
+
 /* A key file, with its public half beside it if that is there: not every libssh2 can derive it. */
 static int key_from_file(struct login *l, git_credential **ret, const char *user, const char *path) {
         _cleanup_free_ char *public = NULL;
 
+        if (access(path, R_OK) < 0) {
+                l->key_error = -errno;
+                return GIT_EAUTH;
+        }
         if (asprintf(&public, "%s.pub", path) < 0)
                 return GIT_ERROR;
+        l->passphrase = l->passphrase || has_passphrase(path);
         l->rsa = l->rsa || strstr(path, "rsa");
         appendf(l->keys, sizeof l->keys, "%s%s", l->keys[0] ? ", " : "", path);
         return git_credential_ssh_key_new(ret, user, access(public, R_OK) == 0 ? public : NULL, path, NULL);
@@ -179,6 +200,8 @@ bool login_words(const struct login *l, char *buf, size_t size) {
         login_host(l, host, sizeof host);
         if (l->unknown_host)
                 host_key_words(l, host, buf, size);
+        else if (l->key_error < 0)
+                (void) snprintf(buf, size, "ssh_key %s: %s", l->config->ssh_key, strerror(-l->key_error));
         else if (l->token_error < 0)
                 (void) snprintf(
                         buf, size, "token_file %s: %s", l->config->token_file, strerror(-l->token_error));
@@ -190,7 +213,10 @@ bool login_words(const struct login *l, char *buf, size_t size) {
                                 : "wants a login: set token_file= in [workspace]");
         else if (l->no_credential && l->keys[0])
                 (void) snprintf(buf, size, "%s takes no key of %s (tried %s)%s", host, l->user, l->keys,
-                        l->rsa ? "; RSA keys do not work with older libssh2: make an ed25519 one" : "");
+                        l->passphrase
+                                ? "; a key with a passphrase is of no use here: nobody is there to type it"
+                                : l->rsa ? "; RSA keys do not work with older libssh2: make an ed25519 one"
+                                         : "");
         else if (l->no_credential)
                 (void) snprintf(buf, size,
                         "%s wants an ssh key, and %s has none: sudo -u %s ssh-keygen -t ed25519", host,

@@ -73,7 +73,8 @@ static int line_failed(struct line *line) {
                 return sync_refuse(line->result, "the remote sent more than %zu MiB at once: fetch by hand",
                         FETCH_MAX >> 20);
         if (login_words(&line->login, words, sizeof words))
-                return sync_fail(line->result, "%s", words);
+                return line->login.unknown_host ? sync_refuse(line->result, "%s", words)
+                                                : sync_fail(line->result, "%s", words);
         return sync_fail(line->result, "%s: %s", login_host(&line->login, host, sizeof host),
                 git_words(words, sizeof words));
 }
