@@ -23,7 +23,7 @@ struct answer {
         const char *content_type; /* NULL: none */
         const char *body;         /* all of it if .code is CURLE_OK and judge_needs_body(); without a NUL */
         size_t length;
-        usec_t waited;       /* how long the request was allowed to take */
+        usec_t waited;       /* how long the check may take; 0: nothing could be asked */
         const char *instead; /* the address asked because the name did not resolve; NULL: none */
 };
 

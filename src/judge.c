@@ -17,11 +17,6 @@ static _printf_(3, 4) void say(struct check *c, enum verdict v, const char *form
         (void) safe_text(c->reason, sizeof c->reason, raw);
 }
 
-/* In hundredths: what is left of 5 s after a moment is still "5 s" to a person. */
-static double seconds(usec_t span) {
-        return (double) ((span + 5000) / 10000) / 100;
-}
-
 /* Errors of this machine, not of the other: they prove nothing about it (connect(2), socket(2)). */
 static bool is_local_error(int error) {
         switch (error) {
@@ -64,9 +59,9 @@ static void say_connect_failed(const struct answer *a, struct check *c) {
 
 /* How far a request came before its time was up tells a dead machine from a busy gateway. */
 static void say_timed_out(const struct answer *a, struct check *c) {
-        double s = seconds(a->waited);
+        double s = (double) a->waited / USEC_PER_SEC;
 
-        if (!a->addressed && a->waited == 0)
+        if (a->waited == 0)
                 say(c, VERDICT_UNCLEAR, "the name server is silent");
         else if (!a->addressed)
                 say(c, VERDICT_UNCLEAR, "no answer from the name server in %g s", s);

@@ -60,8 +60,7 @@ static int ask(struct probe *p) {
         CURL *easy = http_request_easy(p->request);
 
         forget_answer(p);
-        p->answer.waited = time_left(p);
-        p->answer.addressed = !p->is_name || p->asks_good;
+        p->answer.waited = p->timeout;
         if (curl_easy_setopt(easy, CURLOPT_URL, p->asks_startup ? p->startup_url : p->url) != CURLE_OK)
                 return -ENOMEM;
         (void) curl_easy_setopt(easy, CURLOPT_CONNECT_TO, p->asks_good ? p->good_option : NULL);
@@ -200,7 +199,7 @@ static int on_time(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *us
         return 0;
 }
 
-/* CURLOPT_OPENSOCKETFUNCTION(3): the first one also tells that the name is resolved. */
+/* CURLOPT_OPENSOCKETFUNCTION(3). The first one also tells that the name, if there is one, is resolved. */
 static curl_socket_t on_open(void *userdata, _unused_ curlsocktype purpose, struct curl_sockaddr *a) {
         struct probe *p = userdata;
         int fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
