@@ -2,6 +2,7 @@
 #
 #   make            build/openclaw-failover
 #   make check      every test (as root: on real systemd hosts too)
+#   make fuzz       the fuzzers, a minute each (with CI=true, ten seconds)
 #   make demo       a whole failover and failback on throwaway hosts (root)
 #   make deps       installs the Debian packages that all of this needs (root)
 #   make install    PREFIX, SYSCONFDIR and DESTDIR are respected
@@ -19,7 +20,7 @@ CFLAGS ?= -O2 -g
 WARNINGS = -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wwrite-strings -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wundef -Wno-missing-field-initializers
 HARDENING = -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2
-SANITIZERS = $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -U_FORTIFY_SOURCE)
+SANITIZERS = $(if $(SANITIZE),-fsanitize=$(SANITIZE:1=address$(comma)undefined) -fno-sanitize-recover=undefined -U_FORTIFY_SOURCE)
 comma := ,
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DDEFAULT_SYSCONFDIR='"$(SYSCONFDIR)"' \
 	-Iinclude $(WARNINGS) $(if $(WERROR),-Werror) $(HARDENING) $(CFLAGS) $(SANITIZERS) $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
@@ -27,11 +28,13 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(SANITIZERS)
 LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES))
 
 OBJECTS = $(patsubst src/%.c,$(BUILD)/src/%.o,$(filter-out src/main.c,$(wildcard src/*.c)))
+FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: always all unit lab deps install uninstall check unit-check sanitize-check demo lint lint-format lint-clang lint-tidy lint-scripts
+.PHONY: always all unit fuzzers lab deps install uninstall check unit-check sanitize-check fuzz demo lint lint-format lint-clang lint-tidy lint-scripts
 all: $(BUILD)/openclaw-failover
 unit: $(UNIT_TESTS)
+fuzzers: $(FUZZERS)
 lab: $(BUILD)/tests/gateway
 
 $(BUILD)/openclaw-failover: $(BUILD)/src/main.o $(BUILD)/failover.a
@@ -57,6 +60,11 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/failover.a
 	$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(BUILD)/failover.a $(LIBS) \
 		$(shell $(PKG_CONFIG) --cflags --libs cmocka)
 
+# libFuzzer's, which comes with clang.
+$(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/failover.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(BUILD)/failover.a $(LIBS)
+
 # The gateway of the system tests. Static, so that it runs on hosts of any release.
 $(BUILD)/tests/gateway: tests/gateway.c
 	@mkdir -p $(@D)
@@ -67,7 +75,7 @@ $(BUILD)/tests/gateway: tests/gateway.c
 # What is needed on a bare Debian 12 or 13 to build and to test. Their services are not started, since sshd and others
 # are only for the tests, which run them on hosts of their own.
 DEPS = build-essential pkg-config libcurl4-openssl-dev libsystemd-dev libgit2-dev libinih-dev libjansson-dev \
-	libcmocka-dev clang clang-format clang-tidy systemd systemd-container polkitd dbus openssh-server \
+	libcmocka-dev clang libclang-rt-dev clang-format clang-tidy systemd systemd-container polkitd dbus openssh-server \
 	openssh-client rsync nftables iproute2 procps curl git mandoc python3 python3-pytest python3-pytest-xdist mmdebstrap
 POLICY = /usr/sbin/policy-rc.d
 
@@ -161,6 +169,16 @@ unit-check:
 sanitize-check:
 	@SANITIZE=1 BUILD=build-sanitize tests/run $(or $(TESTS),unit)
 
+# Every fuzzer for FUZZ_SECONDS. What one finds more than the seeds is kept below build/, what breaks it is left there, too:
+# both are there for the next run.
+FUZZ_SECONDS ?= $(if $(CI),10,60)
+FUZZ = $(BUILD)/fuzz
+
+fuzz:
+	@$(MAKE) --no-print-directory CC=clang SANITIZE=fuzzer-no-link,address,undefined BUILD=$(FUZZ) \
+		CFLAGS='-O1 -g -Wno-unused-variable' fuzzers
+	@BUILD=$(FUZZ) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run
+
 demo: deps
 	@$(MAKE) --no-print-directory all lab
 	@tests/demo
@@ -189,7 +207,7 @@ lint-tidy:
 		-DVERSION='"$(VERSION)"' $(shell $(PKG_CONFIG) --cflags $(PACKAGES)) 2>/dev/null
 
 lint-scripts:
-	@for script in .ci/run src/openclaw-failover.bash; do bash -n $$script || exit; done
+	@for script in .ci/run tests/fuzz/run src/openclaw-failover.bash; do bash -n $$script || exit; done
 	@python3 -c 'import ast, sys; [ast.parse(open(name).read(), name) for name in sys.argv[1:]]' $(SCRIPTS)
 
 -include $(wildcard $(BUILD)/src/*.d $(BUILD)/tests/*.d)

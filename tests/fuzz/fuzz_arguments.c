@@ -1,0 +1,62 @@
+/* Any text where a person writes a time, a span, a host, a path … on the command line, over D-Bus or in the ini. */
+#include "fuzz.h"
+
+#include "names.h"
+#include "since.h"
+#include "valid.h"
+
+#define SOME_DAY (1795266187 * USEC_PER_SEC)
+
+static const char *(*const checks[])(const char *) = {
+        check_host,
+        check_ssh_host,
+        check_remote_path,
+        check_path,
+        check_prom_path,
+        check_url_path,
+        check_url,
+        check_public_url,
+        check_service,
+        check_git_name,
+        check_senior_name,
+};
+
+static void try_times(const char *text) {
+        usec_t now = SOME_DAY, t = 7, span = 7;
+        char words[SPAN_MAX];
+
+        if (since_parse(text, now, &t) < 0)
+                demand(t == 7);
+        else if (strstr(text, "ago") || *text == '-')
+                demand(t <= now);
+        if (parse_span(text, &span) < 0)
+                demand(span == 7);
+        else
+                demand(span != USEC_INFINITY && *format_span(words, span));
+}
+
+static void try_checks(const char *text) {
+        for (size_t i = 0; i < ELEMENTSOF(checks); i++) {
+                const char *wrong = checks[i](text);
+
+                demand(*text || wrong);
+                demand(!wrong || (*wrong && is_safe(wrong)));
+        }
+}
+
+static void try_instance(const char *text) {
+        _cleanup_(names_freep) struct names *n = NULL;
+
+        if (names_new(text, &n) == 0)
+                demand(is_safe(n->config) && !strstr(n->config, ".."));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        struct input in = { data, size };
+        _cleanup_free_ char *text = take_text(&in, '\0');
+
+        try_times(text);
+        try_checks(text);
+        try_instance(text);
+        return 0;
+}

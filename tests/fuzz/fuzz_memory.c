@@ -1,0 +1,85 @@
+/* Any JSON, or none, where the project reads it back: the marker, the mode, the alerts that wait, tailscaled's status.
+ *
+ * The first byte says which; the rest is the file. */
+#include "fuzz.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "alert_queue.h"
+#include "checkup.h"
+#include "memory.h"
+
+int LLVMFuzzerInitialize(const int *argc, const char *const *const *argv);
+
+/* Beside the program, where nothing has to be cleaned up. */
+static char *directory;
+
+int LLVMFuzzerInitialize(_unused_ const int *argc, const char *const *const *argv) {
+        demand(asprintf(&directory, "%s.files", (*argv)[0]) >= 0);
+        demand(mkdir(directory, 0700) == 0 || errno == EEXIST);
+        return 0;
+}
+
+static char *write_file(const char *name, const char *text) {
+        char *path;
+        int fd;
+
+        demand(asprintf(&path, "%s/%s", directory, name) >= 0);
+        fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        demand(fd >= 0);
+        demand(write(fd, text, strlen(text)) == (ssize_t) strlen(text));
+        (void) close(fd);
+        return path;
+}
+
+static void try_marker(const char *text) {
+        const struct names names = { .runtime_dir = directory };
+        _cleanup_free_ char *path = write_file("marker.json", text);
+        struct marker m;
+
+        marker_load(&names, &m);
+        demand(m.intent >= 0 && m.intent < _INTENT_MAX);
+        demand(is_safe(m.reason));
+}
+
+static void try_mode(const char *text) {
+        const struct names names = { .state_dir = directory };
+        _cleanup_free_ char *path = write_file("mode.json", text);
+        struct remembered_mode m;
+
+        mode_load(&names, &m);
+        demand(m.mode >= 0 && m.mode < _MODE_MAX);
+}
+
+static void try_alerts(const char *text) {
+        _cleanup_free_ char *path = write_file("alerts.json", text);
+        _cleanup_(alert_queue_freep) struct alert_queue *q = NULL;
+        const struct alert_message *m;
+        uint64_t id;
+
+        demand(alert_queue_new(path, &q) == 0);
+        demand(alert_queue_length(q) <= ALERTS_MAX);
+        while ((m = alert_queue_first(q, &id))) {
+                demand(is_safe(m->event) && is_safe(m->text) && is_safe(m->primary) && is_safe(m->reason));
+                alert_queue_remove(q, id);
+        }
+}
+
+static void try_tailscale(const char *text) {
+        struct tailscale_status s;
+
+        if (parse_tailscale_status(text, "primary", &s) == 0)
+                demand(is_safe(s.state));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        static void (*const tries[])(const char *) = { try_marker, try_mode, try_alerts, try_tailscale };
+        struct input in = { data, size };
+        uint8_t which = take_byte(&in);
+        _cleanup_free_ char *text = take_text(&in, '\0');
+
+        tries[which % ELEMENTSOF(tries)](text);
+        return 0;
+}
