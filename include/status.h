@@ -34,8 +34,9 @@ struct status {
         usec_t synced;    /* when the last sync ended */
         bool sync_ok;     /* it did all there was to do */
         const char *sync; /* what it did; "" before the first */
-        const char *
-                learned; /* the branch with what the standby learned and the primary does not have; "" if none */
+        /* The branch with what the standby learned and the primary does not have, "" if none; and the command that merges it,
+         * to be run on the primary. */
+        const char *learned, *merge;
         usec_t sync_succeeded; /* when one last did all there was to do */
 
         usec_t promoted_at;  /* the last time; since the daemon started or by the marker */

@@ -14,8 +14,10 @@ struct sync_view {
         usec_t ended;
         usec_t succeeded; /* when one last was ok */
         char text[512];   /* what it did, or what went wrong, safe to print */
-        char learned
-                [128]; /* the branch with what the standby learned and the primary does not have; "" if none */
+        /* The branch with what the standby learned and the primary does not have; "" if none. It is the worker's word, but
+         * of harmless characters only (syncresult.h). */
+        char learned[128];
+        bool pushed; /* it is at the remote too */
 };
 
 /* The unit is something else than before; ENDED if a sync is over, with the view as it is then. */

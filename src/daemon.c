@@ -27,6 +27,7 @@
 #include "syncer.h"
 #include "units.h"
 #include "watch.h"
+#include "workspace.h"
 
 /* What a sync may take beyond its network work before a promotion goes on without it. */
 #define SYNC_LOCAL_WORK (5 * USEC_PER_SEC)
@@ -64,6 +65,9 @@ struct daemon {
         struct episode episode;
         struct check answer; /* of the gateway here, the last time it was asked */
         bool sync_was_ok;
+        char merge
+                [768]; /* the command that merges what the standby learned; "" if there is nothing to merge */
+        char told_learned[128]; /* the branch that a person was told of last */
 
         sd_event_source *look_timer;
         usec_t status_told;
@@ -418,11 +422,33 @@ static void tell_sync(struct daemon *d) {
         d->sync_was_ok = v->ok;
 }
 
+/* What the agent learned here while it was promoted is worth a line, once, when it is known. */
+static void tell_learned(struct daemon *d) {
+        const struct sync_view *v = syncer_view(d->syncer);
+
+        d->merge[0] = '\0';
+        if (*v->learned)
+                workspace_merge_help(
+                        &d->config->workspace, NULL, v->learned, v->pushed, d->merge, sizeof d->merge);
+        if (d->role.state != ROLE_STANDBY || strcmp(v->learned, d->told_learned) == 0)
+                return;
+        if (*v->learned)
+                log_notice(
+                        "What the agent here wrote and the primary does not have is on branch %s. To merge it, on the "
+                        "primary: %s",
+                        v->learned, d->merge);
+        else
+                log_notice("What the agent here wrote is merged: branch %s.", d->told_learned);
+        memcpy(d->told_learned, v->learned, sizeof d->told_learned);
+}
+
 static void on_sync(struct syncer *s _unused_, bool ended, void *userdata) {
         struct daemon *d = userdata;
 
-        if (ended)
+        if (ended) {
                 tell_sync(d);
+                tell_learned(d);
+        }
         look(d);
 }
 
@@ -568,6 +594,7 @@ void daemon_status(const struct daemon *d, struct status *ret) {
                 .sync_ok = sync->ok,
                 .sync = sync->text,
                 .learned = sync->learned,
+                .merge = d->merge,
                 .sync_succeeded = to_realtime(sync->succeeded),
                 .promoted_at = to_realtime(d->episode.promoted_at),
                 .blackout = episode_blackout(&d->episode),

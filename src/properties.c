@@ -41,6 +41,7 @@ static const struct property table[] = {
         ROW("LastSync",                 "sync",                 TEXT,       sync),
         ROW("LastSuccessfulSyncTimestamp", "last_successful_sync", TIME,    sync_succeeded),
         ROW("LearnedBranch",            "learned_branch",       TEXT,       learned),
+        ROW("MergeCommand",             "merge_command",        TEXT,       merge),
 
         ROW("LastPromotionTimestamp",   "last_promotion",       TIME,       promoted_at),
         ROW("LastPromotionCause",       "last_promotion_cause", TEXT,       cause),

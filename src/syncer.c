@@ -33,6 +33,7 @@ static void learn(struct syncer *s, const struct unit_info *info) {
         else {
                 sync_result_say(&result, v->text, sizeof v->text);
                 safe_text(v->learned, sizeof v->learned, result.unmerged);
+                v->pushed = result.pushed;
                 v->ok = info->clean && info->state != UNIT_FAILED;
         }
         if (v->ok)

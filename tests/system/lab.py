@@ -831,6 +831,7 @@ class Pair:
         for host in (self.primary, self.standby):
             host.put(f"{HOME}/.gitconfig", identity.format(host.name), user=USER)
             host.mkdir(f"{HOME}/.openclaw", mode=0o700, user=USER)
+            host.mkdir(f"{HOME}/.secrets", mode=0o700, user=USER)
         self.lab.sh("""
             primary=$1 standby=$2
             export HOME=$primary GIT_CONFIG_NOSYSTEM=1

@@ -24,7 +24,7 @@ STATUS_KEYS = {
     "health", "health_since", "check_verdict", "check_reason", "check_seconds", "checked", "next_check", "failed_checks",
     "failed_checks_needed", "good_checks", "good_checks_needed", "senior", "gateway_unit", "gateway_state",
     "gateway_answers", "gateway_starts", "next_start", "synced", "sync_succeeded", "sync", "last_successful_sync",
-    "learned_branch", "last_promotion", "last_promotion_cause", "last_blackout_seconds", "last_demotion", "promotions",
+    "learned_branch", "merge_command", "last_promotion", "last_promotion_cause", "last_blackout_seconds", "last_demotion", "promotions",
     "automatic_failback",
 }
 FAILOVER_KEYS = {
