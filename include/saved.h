@@ -18,8 +18,7 @@ int saved_add(const struct repo *repo, const struct work *work, const char *host
         git_tree **full, struct sync_result *r);
 /* Whether the last branches hold all of WORK: the public one, the private one, or both, as needed. A crash may have come
  * between the two. What was saved once and stays in the tree, untracked, is not saved again. */
-bool saved_has(
-        const struct repo *repo, const struct work *work, const char *host, bool public, bool private);
+bool saved_has(const struct repo *repo, const struct work *work, const char *host);
 /* Removes the oldest until SAVED_MAX are left. */
 void saved_prune(const struct repo *repo, const char *host);
 /* The newest whose work COMMIT, the remote's, does not hold: "" if there is none. PUSHED: it is at the remote. */

@@ -46,5 +46,9 @@ int work_find(const struct repo *repo, git_commit *target, const struct intent *
 void work_free(struct work *w);
 #define _cleanup_work_ _cleanup_(work_free)
 
+/* Whether it takes a branch that may be pushed to keep W, and whether it takes one that never is. */
+bool work_has_public(const struct work *w);
+bool work_has_private(const struct work *w);
+
 /* Whether a file of this path (any part of it counts) and size may be pushed. */
 bool work_is_public(const char *path, uint64_t size);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "config.h"
+#include "repo.h"
 #include "syncresult.h"
 
 struct workspace_job {
@@ -16,6 +17,9 @@ struct workspace_job {
                 void *userdata); /* asked before pushing, with save = push: is nobody waiting for us? */
         void *userdata;
 };
+
+/* Refuses unless BRANCH, the one that the remote has us follow, is checked out. 0 or -ECANCELED. */
+int workspace_check_branch(const struct repo *repo, const char *branch, struct sync_result *r);
 
 /* Fills the workspace's half of R. */
 void workspace_sync(const struct workspace_job *job, struct sync_result *r);

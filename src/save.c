@@ -188,14 +188,13 @@ static int open_saver(struct saver *s) {
 
 int saved_add(const struct repo *repo, const struct work *work, const char *host, char branch[static 128],
         git_tree **full, struct sync_result *r) {
-        const size_t *n = work->n_of;
         struct saver s = { .repo = repo,
                 .work = work,
                 .host = host,
                 .result = r,
-                .need_public = n[WORK_PUBLIC] > 0 || n[WORK_GONE] > 0 || work->unpushed,
-                .need_private = n[WORK_PRIVATE] > 0 || n[WORK_STAGED] > 0 };
-        bool saved = saved_has(repo, work, host, s.need_public, s.need_private);
+                .need_public = work_has_public(work),
+                .need_private = work_has_private(work) };
+        bool saved = saved_has(repo, work, host);
         int k = open_saver(&s);
 
         branch[0] = '\0';

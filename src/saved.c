@@ -100,8 +100,8 @@ static bool holds_private(const struct repo *repo, const char *branch, const str
                 holds_all(repo, git_commit_parent_id(commit, 0), work, 1u << WORK_STAGED);
 }
 
-bool saved_has(
-        const struct repo *repo, const struct work *work, const char *host, bool public, bool private) {
+bool saved_has(const struct repo *repo, const struct work *work, const char *host) {
+        bool public = work_has_public(work), private = work_has_private(work);
         _cleanup_paths_ struct paths branches = { 0 };
         char last[128], last_private[128 + sizeof SAVED_PRIVATE];
 

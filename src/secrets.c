@@ -34,6 +34,7 @@
 struct run {
         const struct secrets_config *config;
         const char *ssh;
+        bool dry_run;
         struct sync_result *result;
         int target; /* directory, locked */
         pid_t pid;
@@ -69,7 +70,7 @@ static int open_target(struct run *run) {
         const char *target = run->config->target;
         struct stat st;
 
-        if (mkdir(target, 0700) < 0 && errno != EEXIST)
+        if (!run->dry_run && mkdir(target, 0700) < 0 && errno != EEXIST)
                 return say(run->result, SYNC_REFUSED, "%s cannot be made: %s", target, strerror(errno));
         run->target = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (run->target < 0 && errno == ENOTDIR)
@@ -82,7 +83,7 @@ static int open_target(struct run *run) {
                         target, own_name(), target);
         if (faccessat(run->target, ".", W_OK | X_OK, AT_EACCESS) < 0)
                 return say(run->result, SYNC_REFUSED, "%s cannot be written: %s", target, strerror(errno));
-        if (flock(run->target, LOCK_EX | LOCK_NB) < 0)
+        if (!run->dry_run && flock(run->target, LOCK_EX | LOCK_NB) < 0)
                 return say(run->result, SYNC_FAILED, "another sync is at work in %s", target);
         return 0;
 }
@@ -109,8 +110,8 @@ static const char *env(const char *name, const char *fallback) {
 static void exec_rsync(const struct run *run) {
         char timeout[40], source[600], target[400], home[300], user[100], agent[300], path[300];
         const char *const argv[] = { "rsync", "-rtp", "--chmod=D0700,F0600", "--no-links", "--no-devices",
-                "--no-specials", "--delay-updates", "--fsync", TEMPORARY_OPTION, timeout, "--out-format=%i",
-                "-e", run->ssh, "--", source, target, NULL };
+                "--no-specials", "--delay-updates", "--fsync", run->dry_run ? "--dry-run" : TEMPORARY_OPTION,
+                timeout, "--out-format=%i", "-e", run->ssh, "--", source, target, NULL };
         const char *const envp[] = { "LC_ALL=C", home, user, path, agent, NULL };
         const struct rlimit size = { FILE_SIZE_MAX, FILE_SIZE_MAX };
 
@@ -318,6 +319,7 @@ static void secrets_child(const void *userdata, void *ret) {
         const struct secrets_task *task = userdata;
         struct run run = { .config = task->config,
                 .ssh = task->ssh ? task->ssh : SSH,
+                .dry_run = task->dry_run,
                 .result = ret,
                 .target = -1,
                 .line_begins = true,
@@ -327,16 +329,19 @@ static void secrets_child(const void *userdata, void *ret) {
         (void) umask(077);
         if (open_target(&run) < 0)
                 return;
-        remove_leftovers(&run);
-        if (mkdirat(run.target, TEMPORARY, 0700) < 0) {
-                (void) say(run.result, SYNC_FAILED, "%s: %s", task->config->target, strerror(errno));
-                return;
+        if (!run.dry_run) {
+                remove_leftovers(&run);
+                if (mkdirat(run.target, TEMPORARY, 0700) < 0) {
+                        (void) say(run.result, SYNC_FAILED, "%s: %s", task->config->target, strerror(errno));
+                        return;
+                }
         }
         if (start_rsync(&run) < 0)
                 return;
         followed = follow_rsync(&run);
         end_rsync(&run, &status);
-        remove_leftovers(&run);
+        if (!run.dry_run)
+                remove_leftovers(&run);
         judge(&run, followed, status);
 }
 

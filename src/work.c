@@ -38,6 +38,14 @@ bool work_is_public(const char *path, uint64_t size) {
         return size <= PUBLIC_MAX;
 }
 
+bool work_has_public(const struct work *w) {
+        return w->n_of[WORK_PUBLIC] > 0 || w->n_of[WORK_GONE] > 0 || w->unpushed;
+}
+
+bool work_has_private(const struct work *w) {
+        return w->n_of[WORK_PRIVATE] > 0 || w->n_of[WORK_STAGED] > 0;
+}
+
 void work_free(struct work *w) {
         for (size_t i = 0; i < w->n; i++)
                 free(w->items[i].path);

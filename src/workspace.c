@@ -66,14 +66,13 @@ static int finish_intent(struct sync *s) {
         return k;
 }
 
-static int check_branch(const struct sync *s, const char *branch) {
-        const char *path = s->repo.config->path;
+int workspace_check_branch(const struct repo *repo, const char *branch, struct sync_result *r) {
+        const char *path = repo->config->path;
 
-        if (strcmp(s->repo.branch, branch) == 0)
+        if (strcmp(repo->branch, branch) == 0)
                 return 0;
-        return sync_refuse(s->result,
-                "%s has the branch %s checked out, not %s: sudo -u %s git -C %s switch %s", path,
-                s->repo.branch, branch, s->repo.user, path, branch);
+        return sync_refuse(r, "%s has the branch %s checked out, not %s: sudo -u %s git -C %s switch %s",
+                path, repo->branch, branch, repo->user, path, branch);
 }
 
 /* Saves, and moves if there is anything to move. */
@@ -195,7 +194,7 @@ static int local_part(struct sync *s, const struct fetch_answer *fetched) {
                 }
                 return -ECANCELED;
         }
-        k = check_branch(s, fetched->branch);
+        k = workspace_check_branch(&s->repo, fetched->branch, s->result);
         if (k < 0)
                 return k;
         if (git_commit_lookup(&target, s->repo.git, &fetched->commit) < 0)
