@@ -30,6 +30,7 @@ struct unit_facts {
         char **argv;        /* of the first ExecStart */
         char *program;      /* its path; a bare name is looked up when it is started */
         char **credentials; /* LoadCredential: "NAME:PATH" */
+        char **writable;    /* ReadWritePaths, with their "-" and "+" */
         usec_t timeout_stop;
 };
 
@@ -39,6 +40,7 @@ struct checkup {
         char *config_error;    /* the first error, if there is no valid one */
         char *bus_error;       /* why systemd could not be asked; NULL: it was */
         char *virtualization;  /* of this machine, as systemd names it; "" on metal */
+        char command[64];      /* this program's name and instance, as a shell's words */
         bool root;
         struct unit_facts daemon, sync, gateway, tailscaled, old_monitor;
 };
@@ -69,8 +71,8 @@ typedef void look_t(const struct checkup *c, struct finding *f);
 /* doctor_config.c */
 look_t look_config, look_config_readable;
 /* doctor_units.c */
-look_t look_reload, look_daemon, look_old_monitor, look_sync_unit, look_gateway_unit, look_gateway_stop,
-        look_user_service;
+look_t look_reload, look_daemon, look_mode, look_old_monitor, look_sync_unit, look_sync_places,
+        look_gateway_unit, look_gateway_stop, look_user_service;
 /* doctor_program.c */
 look_t look_program, look_interpreter;
 /* doctor_polkit.c */
@@ -83,6 +85,17 @@ look_t look_tailscale, look_own_key, look_primary_key;
 look_t look_primary_name, look_primary, look_seniors, look_witness, look_own_gateway;
 /* doctor_mtu.c */
 look_t look_large_packets;
+/* doctor_workspace.c */
+look_t look_workspace, look_workspace_key, look_remote, look_saved_work;
+/* doctor_secrets.c */
+look_t look_secrets;
+/* doctor_alert.c */
+look_t look_alert, look_heartbeat;
+
+/* A refusal of the sync worker's, whose words end with the command that mends it ("… (detached HEAD): sudo -u openclaw git
+ * …"), becomes a finding. BRANCH takes the place of the word BRANCH in it. */
+void finding_refuse(struct finding *f, const char *why, const char *branch);
+
 /* The pure parts, for the tests as well. */
 
 /* The program that a script's first line names (execve(2)), or with "env" in between the word that env looks up: then *RET_ENV
@@ -109,3 +122,6 @@ int parse_tailscale_status(const char *json, const char *host, struct tailscale_
 
 /* What `sudo -l -U USER` says: may USER run anything without a password? The first such line goes to BUF. */
 bool sudo_without_password(const char *output, char *buf, size_t size);
+
+/* Whether TEXT, a private key's file, can be opened with a passphrase only. */
+bool key_has_passphrase(const char *text);

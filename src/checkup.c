@@ -35,7 +35,8 @@ bool strv_contains(char *const *list, const char *text) {
 void unit_facts_clear(struct unit_facts *u) {
         char *strings[] = { u->name, u->load_state, u->active_state, u->result, u->file_state, u->fragment,
                 u->user, u->program };
-        char **lists[] = { u->before, u->after, u->environment, u->search_path, u->argv, u->credentials };
+        char **lists[] = { u->before, u->after, u->environment, u->search_path, u->argv, u->credentials,
+                u->writable };
 
         for (size_t i = 0; i < ELEMENTSOF(strings); i++)
                 free(strings[i]);
@@ -141,6 +142,9 @@ static int ask_service(sd_bus *bus, const char *path, struct unit_facts *u) {
         if (r >= 0)
                 r = sd_bus_get_property_strv(
                         bus, SYSTEMD, path, SERVICE_INTERFACE, "ExecSearchPath", NULL, &u->search_path);
+        if (r >= 0)
+                r = sd_bus_get_property_strv(
+                        bus, SYSTEMD, path, SERVICE_INTERFACE, "ReadWritePaths", NULL, &u->writable);
         if (r >= 0)
                 r = get_command(bus, path, u);
         if (r >= 0)

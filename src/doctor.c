@@ -15,7 +15,8 @@
 
 #include "checkup.h"
 
-#define DEADLINE (60 * USEC_PER_SEC)
+/* For one look. What the ini itself gives the network to answer is not cut short. */
+#define DEADLINE (30 * USEC_PER_SEC)
 
 enum as {
         AS_CALLER,
@@ -37,6 +38,7 @@ static const struct row {
         { "its reader", look_config_readable, AS_DAEMON },
         { "units", look_reload, AS_CALLER },
         { "daemon", look_daemon, AS_CALLER },
+        { "mode", look_mode, AS_CALLER, "daemon" },
         { "old monitor", look_old_monitor, AS_CALLER },
         { "clock", look_clock, AS_CALLER },
         { "journal", look_journal, AS_CALLER },
@@ -52,7 +54,13 @@ static const struct row {
         /* … has workspace and secrets synced … */
         { "permission", look_polkit, AS_ROOT, "configuration" },
         { "sync unit", look_sync_unit, AS_CALLER, "configuration" },
-        { "programs", look_programs, AS_CALLER, "configuration" },
+        { "sync's places", look_sync_places, AS_CALLER, "sync unit" },
+        { "programs", look_programs, AS_CALLER, "sync's places" },
+        { "workspace", look_workspace, AS_SYNC, "sync unit" },
+        { "key for git", look_workspace_key, AS_SYNC, "workspace" },
+        { "remote", look_remote, AS_SYNC, "key for git" },
+        { "saved work", look_saved_work, AS_SYNC, "workspace" },
+        { "secrets", look_secrets, AS_SYNC, "programs" },
         /* … starts the gateway … */
         { "gateway unit", look_gateway_unit, AS_CALLER, "configuration" },
         { "gateway program", look_program, AS_GATEWAY, "gateway unit" },
@@ -62,6 +70,9 @@ static const struct row {
         { "gateway's powers", look_powers, AS_CALLER, "gateway unit" },
         /* … stops it again … */
         { "gateway's stop", look_gateway_stop, AS_CALLER, "gateway unit" },
+        /* … and tells. */
+        { "alert", look_alert, AS_ROOT, "configuration" },
+        { "heartbeat", look_heartbeat, AS_ROOT, "configuration" },
 };
 
 static const char *row_user(const struct checkup *c, enum as as) {
@@ -104,8 +115,11 @@ _Noreturn static void look_in_child(
 }
 
 /* Waits until the child has said something, ended, or used up its time. */
-static void hear(int fd, struct finding *f) {
-        usec_t deadline = now_usec(CLOCK_MONOTONIC) + DEADLINE;
+static void hear(const struct checkup *c, int fd, struct finding *f) {
+        usec_t patience =
+                DEADLINE + (c->config ? MAX(c->config->workspace.timeout, c->config->secrets.timeout) : 0);
+        usec_t deadline = now_usec(CLOCK_MONOTONIC) + patience;
+        char span[SPAN_MAX];
         struct pollfd p = { .fd = fd, .events = POLLIN };
         struct finding heard;
         int r;
@@ -117,7 +131,7 @@ static void hear(int fd, struct finding *f) {
         } while (r < 0 && errno == EINTR);
 
         if (r == 0)
-                finding_bad(f, "no result within %d s", (int) (DEADLINE / USEC_PER_SEC));
+                finding_bad(f, "no result within %s", format_span(span, patience));
         else if (r < 0 || read(fd, &heard, sizeof heard) != sizeof heard)
                 finding_bad(f, "could not be looked at: the process that looked at it died");
         else {
@@ -146,7 +160,7 @@ static void look_as(
         if (child < 0)
                 finding_bad(f, "could not be looked at: %s", strerror(errno));
         else {
-                hear(fds[0], f);
+                hear(c, fds[0], f);
                 /* What it started, ssh say, is in its session, and goes with it. */
                 (void) kill(-child, SIGKILL);
                 (void) kill(child, SIGKILL);
@@ -181,7 +195,7 @@ static void look(const struct checkup *c, const struct row *row, struct finding 
         else if (c->root)
                 look_as(c, row, user, f);
         else
-                finding_skip(f, "only user %s can tell: sudo openclaw-failover doctor", name);
+                finding_skip(f, "only user %s can tell: sudo %s doctor", name, c->command);
 }
 
 static void count_config_error(const char *path _unused_, unsigned line, const char *what, void *userdata) {
@@ -226,6 +240,8 @@ int cmd_doctor(const struct names *names) {
         const char *no_color = getenv("NO_COLOR"); /* https://no-color.org: any value but none */
         bool colour = isatty(STDOUT_FILENO) && !(no_color && *no_color);
 
+        (void) snprintf(c.command, sizeof c.command, "openclaw-failover%s%s", *names->instance ? " -i " : "",
+                names->instance);
         (void) config_load(names->config, count_config_error, &c, &c.config);
         (void) checkup_ask_systemd(&c);
 

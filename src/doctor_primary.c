@@ -8,6 +8,7 @@
 #include "checkup.h"
 #include "http.h"
 #include "link.h"
+#include "port.h"
 #include "probe.h"
 #include "selfcheck.h"
 
@@ -61,17 +62,18 @@ static int check_peer(const struct peer_config *p, struct check *ret) {
                 ret);
 }
 
-/* Where it says no, its machine is asked for the reason: that command runs there. */
+/* Where it says no, its machine is asked for the reason: those commands run there. */
 static void mend_primary(const struct peer_config *p, const struct check *check, struct finding *f) {
         if (!check->connected && strstr(check->reason, "refused")) {
-                finding_mend(f, "sudo systemctl start openclaw.service  # on the primary");
+                finding_mend(f, "sudo systemctl start openclaw.service # on the primary");
                 finding_mend(f,
-                        "openclaw config set gateway.bind tailnet  # on the primary, then restart its gateway");
+                        "openclaw config set gateway.bind tailnet && "
+                        "sudo systemctl restart openclaw.service # on the primary, if it runs there already");
         } else if (check->connected) {
                 finding_mend(f,
-                        "sudo ss -ltnp 'sport = :%u'  # on the primary: is it the gateway that listens?",
+                        "sudo ss -ltnp 'sport = :%u' # on the primary: is it the gateway that listens?",
                         p->port);
-                finding_mend(f, "sudo systemctl restart openclaw.service  # on the primary");
+                finding_mend(f, "sudo systemctl restart openclaw.service # on the primary");
         } else
                 finding_mend(f, "ping -c 3 %s", p->host);
 }
@@ -133,7 +135,7 @@ void look_primary_name(const struct checkup *c, struct finding *f) {
         else if (resolve(host, address, sizeof address) < 0) {
                 finding_bad(f, "%s does not resolve; the primary's Tailscale address needs no name server",
                         host);
-                finding_mend(f, "tailscale ip -4  # on the primary: its address, for host in %s",
+                finding_mend(f, "tailscale ip -4 # on the primary: its address, for host in %s",
                         c->names->config);
         } else if (!link_is_tailnet(address))
                 finding_ok(f, "%s resolves to %s", host, address);
@@ -220,9 +222,14 @@ void look_own_gateway(const struct checkup *c, struct finding *f) {
                 finding_ok(f, "free for the gateway: nobody listens at port %u here",
                         selfcheck_port(selfcheck));
         else if (!runs) {
-                finding_bad(f, "somebody answers at port %u here, and it is not %s: it could not start",
-                        selfcheck_port(selfcheck), c->gateway.name);
-                finding_mend(f, "sudo fuser -k %u/tcp", selfcheck_port(selfcheck));
+                unsigned port = selfcheck_port(selfcheck);
+                char holder[128];
+
+                finding_bad(f, "%s listens at port %u here, and it is not %s, which could not start",
+                        port_holder(port, holder, sizeof holder), port, c->gateway.name);
+                finding_mend(f,
+                        "sudo kill $(sudo ss -Hltnp 'sport = :%u' | grep -o 'pid=[0-9]*' | cut -d= -f2)",
+                        port);
         } else if (check.verdict == VERDICT_UP)
                 finding_ok(f, "%s runs here, and answers", c->gateway.name);
         else {

@@ -17,8 +17,14 @@ static bool is_executable(const char *path) {
         return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
 }
 
-/* Looks NAME up in PATH, colon-separated. The full path for the caller to free, or NULL. */
-static char *look_up(const char *path, const char *name) {
+static bool is_file(const char *path) {
+        struct stat st;
+
+        return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* Looks NAME up in PATH, colon-separated: the first that IS_IT. The full path for the caller to free, or NULL. */
+static char *look_up(const char *path, const char *name, bool (*is_it)(const char *path)) {
         _cleanup_free_ char *copy = strdup(path);
         char *save = NULL;
 
@@ -27,7 +33,7 @@ static char *look_up(const char *path, const char *name) {
 
                 if (asprintf(&full, "%s/%s", dir, name) < 0)
                         return NULL;
-                if (is_executable(full))
+                if (is_it(full))
                         return TAKE(full);
         }
         return NULL;
@@ -40,17 +46,17 @@ static const char *unit_path(const struct unit_facts *u) {
         return path ? path : DEFAULT_PATH;
 }
 
-/* The file that ExecStart means, for the caller to free; NULL if there is none. */
-static char *find_program(const struct unit_facts *u) {
+/* The file that ExecStart means, if it IS_IT, for the caller to free; NULL if there is none. */
+static char *find_program(const struct unit_facts *u, bool (*is_it)(const char *path)) {
         if (*u->program == '/')
-                return is_executable(u->program) ? strdup(u->program) : NULL;
+                return is_it(u->program) ? strdup(u->program) : NULL;
         for (char **dir = u->search_path; dir && *dir; dir++) {
-                char *found = look_up(*dir, u->program);
+                char *found = look_up(*dir, u->program, is_it);
 
                 if (found)
                         return found;
         }
-        return u->search_path && *u->search_path ? NULL : look_up(DEFAULT_PATH, u->program);
+        return u->search_path && *u->search_path ? NULL : look_up(DEFAULT_PATH, u->program, is_it);
 }
 
 /* Where a person may have installed NAME: the newest Node.js of nvm's, and so on. For the caller to free, or NULL. */
@@ -78,7 +84,7 @@ static char *find_installed(const char *name) {
                 if (last)
                         return last;
         }
-        return look_up(DEFAULT_PATH, name);
+        return look_up(DEFAULT_PATH, name, is_executable);
 }
 
 /* One word of ExecStart= in quotes, with what systemd would expand escaped (systemd.service(5), "Command lines"). */
@@ -109,23 +115,27 @@ static void mend_program(const struct unit_facts *u, const char *program, struct
 
 void look_program(const struct checkup *c, struct finding *f) {
         const struct unit_facts *u = &c->gateway;
-        _cleanup_free_ char *program = NULL, *installed = NULL;
-        struct stat st;
+        const char *user = checkup_gateway_user(c);
+        _cleanup_free_ char *program = NULL, *closed = NULL, *quoted = NULL, *installed = NULL;
 
         if (!u->program) {
                 finding_bad(f, "%s has no ExecStart=", u->name);
                 return;
         }
-        program = find_program(u);
+        program = find_program(u, is_executable);
         if (program) {
-                finding_ok(f, "%s can be run by user %s", program, checkup_gateway_user(c));
+                finding_ok(f, "%s can be run by user %s", program, user);
                 return;
         }
-        if (*u->program == '/' && stat(u->program, &st) == 0)
-                finding_bad(f, "%s may not be run by user %s", u->program, checkup_gateway_user(c));
-        else if (*u->program == '/' && errno != ENOENT)
-                finding_bad(f, "%s cannot be reached by user %s: %s", u->program, checkup_gateway_user(c),
-                        strerror(errno));
+        closed = find_program(u, is_file);
+        quoted = closed ? shell_quote(closed) : NULL;
+        if (quoted) {
+                finding_bad(f, "%s may not be run by user %s", closed, user);
+                finding_mend(f, "sudo chmod a+rx %s", quoted);
+                return;
+        }
+        if (*u->program == '/' && access(u->program, F_OK) < 0 && errno != ENOENT)
+                finding_bad(f, "%s cannot be reached by user %s: %s", u->program, user, strerror(errno));
         else
                 finding_bad(f, "%s, which %s runs, is not there", u->program, u->name);
         installed = find_installed(basename(u->program));
@@ -198,7 +208,7 @@ static void mend_path(const struct unit_facts *u, const char *found, struct find
 
 void look_interpreter(const struct checkup *c, struct finding *f) {
         const struct unit_facts *u = &c->gateway;
-        _cleanup_free_ char *program = find_program(u), *found = NULL, *installed = NULL;
+        _cleanup_free_ char *program = find_program(u, is_executable), *found = NULL, *installed = NULL;
         char need[256];
         bool env;
 
@@ -215,7 +225,7 @@ void look_interpreter(const struct checkup *c, struct finding *f) {
                 }
                 return;
         }
-        found = look_up(unit_path(u), need);
+        found = look_up(unit_path(u), need, is_executable);
         if (found) {
                 finding_ok(f, "%s is %s", need, found);
                 return;

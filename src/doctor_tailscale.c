@@ -214,10 +214,10 @@ void look_primary_key(const struct checkup *c, struct finding *f) {
         if (ask_tailscaled(host, &s, why, sizeof why) < 0)
                 finding_bad(f, "%s", why);
         else if (s.primary.known)
-                judge_key(&s.primary, "the primary", "  # on the primary", f);
+                judge_key(&s.primary, "the primary", " # on the primary", f);
         else if (link_is_tailnet(host)) {
                 finding_bad(f, "%s is no node of this tailnet, or none that this one may see", host);
-                finding_mend(f, "tailscale status  # its address, for host in %s", c->names->config);
+                finding_mend(f, "tailscale status # its address, for host in %s", c->names->config);
         } else
                 finding_off(f, "%s is no name or address of the tailnet's", host);
 }

@@ -3,8 +3,11 @@
 #include <glob.h>
 #include <string.h>
 #include <sysexits.h>
+#include <systemd/sd-bus.h>
 
+#include "bus.h"
 #include "checkup.h"
+#include "role.h"
 
 /* OpenClaw drains for up to 315 s (design section 9); its own advice for system units is this. */
 #define DRAIN_TIME (330 * USEC_PER_SEC)
@@ -44,7 +47,8 @@ static bool is_missing(const struct unit_facts *u, struct finding *f) {
                 return false;
         if (is(u->load_state, "masked")) {
                 finding_bad(f, "%s is masked: it cannot be started", u->name);
-                finding_mend(f, "sudo systemctl unmask %s", u->name);
+                finding_mend(f, "sudo systemctl unmask %s%s",
+                        is(u->file_state, "masked-runtime") ? "--runtime " : "", u->name);
         } else if (is(u->load_state, "not-found")) {
                 finding_bad(f, "there is no %s", u->name);
                 finding_mend(f, "sudo apt-get install --reinstall openclaw-failover");
@@ -76,6 +80,32 @@ void look_daemon(const struct checkup *c, struct finding *f) {
         }
 }
 
+void look_mode(const struct checkup *c, struct finding *f) {
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        _cleanup_free_ char *mode = NULL;
+        uint64_t paused = 0;
+        int r;
+
+        r = sd_bus_open_system(&bus);
+        if (r >= 0)
+                r = sd_bus_get_property_string(
+                        bus, c->names->bus_name, BUS_PATH, BUS_INTERFACE, "Mode", NULL, &mode);
+        if (r >= 0)
+                r = sd_bus_get_property_trivial(bus, c->names->bus_name, BUS_PATH, BUS_INTERFACE,
+                        "PausedUntilTimestamp", NULL, 't', &paused);
+        if (r < 0) {
+                finding_bad(f, "the daemon cannot be asked over D-Bus: %s", strerror(-r));
+                finding_mend(f, "sudo systemctl restart %s", c->names->unit);
+        } else if (paused > 0) {
+                finding_bad(f, "paused: nothing is done when the primary dies");
+                finding_mend(f, "sudo %s resume", c->command);
+        } else if (is(mode, role_mode_name(MODE_HELD)) || is(mode, role_mode_name(MODE_PINNED))) {
+                finding_bad(f, "%s by hand: the gateway here does not follow the primary", mode);
+                finding_mend(f, "sudo %s auto", c->command);
+        } else
+                finding_ok(f, "%s", mode);
+}
+
 void look_old_monitor(const struct checkup *c, struct finding *f) {
         const struct unit_facts *u = &c->old_monitor;
         _cleanup_free_ char *file = NULL;
@@ -105,6 +135,10 @@ void look_sync_unit(const struct checkup *c, struct finding *f) {
                 finding_skip(f, "not looked at before there is a gateway unit");
                 return;
         }
+        if (strcmp(user, "root") == 0) {
+                finding_skip(f, "not looked at while %s runs as root", gateway->name);
+                return;
+        }
         if (strcmp(checkup_sync_user(c), user) != 0)
                 finding_bad(f, "%s runs as user %s, but %s as %s: the workspace belongs to one of them",
                         u->name, checkup_sync_user(c), gateway->name, user);
@@ -120,6 +154,47 @@ void look_sync_unit(const struct checkup *c, struct finding *f) {
                 return;
         finding_mend_file(f, path, "0644", lines);
         finding_mend(f, "sudo systemctl daemon-reload");
+}
+
+/* Whether the unit's ReadWritePaths= cover PATH (systemd.exec(5): "-" and "+" may come before one). */
+static bool may_write(const struct unit_facts *u, const char *path) {
+        for (char **w = u->writable; w && *w; w++) {
+                const char *place = *w + strspn(*w, "-+");
+                size_t n = strlen(place);
+
+                if (strncmp(path, place, n) == 0 && (path[n] == '\0' || path[n] == '/'))
+                        return true;
+        }
+        return false;
+}
+
+/* False with a finding if the sandboxed worker could not write to the directory PATH. */
+static bool is_open_to_sync(const struct checkup *c, const char *path, struct finding *f) {
+        _cleanup_free_ char *quoted = shell_quote(path), *line = NULL;
+
+        if (!quoted || asprintf(&line, "ReadWritePaths=%s", path) < 0)
+                return true;
+        if (!may_write(&c->sync, path)) {
+                finding_bad(f, "%s may not write to %s, which the ini names", c->sync.name, path);
+                finding_mend_drop_in(f, c->sync.name,
+                        path == c->config->secrets.target ? "secrets" : "workspace", "Service", line);
+        } else if (path == c->config->secrets.target && access(path, F_OK) < 0 && errno == ENOENT) {
+                finding_bad(f, "there is no %s, and %s may not make it", path, c->sync.name);
+                finding_mend(f, "sudo install -d -m 0700 -o %s -g %s %s", checkup_sync_user(c),
+                        checkup_sync_user(c), quoted);
+        } else
+                return true;
+        return false;
+}
+
+void look_sync_places(const struct checkup *c, struct finding *f) {
+        const struct config *config = c->config;
+
+        if (!*config->workspace.path && !config->secrets.host)
+                finding_off(f, "nothing is synced");
+        else if ((!*config->workspace.path || is_open_to_sync(c, config->workspace.path, f)) &&
+                (!config->secrets.host || is_open_to_sync(c, config->secrets.target, f)))
+                finding_ok(f, "the sync may write where the ini says");
 }
 
 void look_gateway_unit(const struct checkup *c, struct finding *f) {

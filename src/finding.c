@@ -69,7 +69,7 @@ static void without_sudo(char *buf, size_t size, const char *command) {
 
         buf[0] = '\0';
         for (const char *c = command; *c;) {
-                if ((c == command || c[-1] == ' ') && strncmp(c, sudo, strlen(sudo)) == 0) {
+                if ((c == command || strchr(" (", c[-1])) && strncmp(c, sudo, strlen(sudo)) == 0) {
                         c += strlen(sudo);
                         if (strncmp(c, as, strlen(as)) == 0) {
                                 size_t n = strlen(as) + strcspn(c + strlen(as), " ");

@@ -1,0 +1,154 @@
+/* Would an alert get through? Its service is asked for the headers at the address (HEAD), so nothing is posted; a
+ * heartbeat's is only connected to, since asking it for anything would be a ping. Nothing here repeats an address that
+ * may be a secret. */
+#include <curl/curl.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "address.h"
+#include "alert_format.h"
+#include "checkup.h"
+
+#define TIMEOUT_MS 10000L
+
+DEFINE_CLEANUP(CURL *, curl_easy_cleanup)
+
+/* FILE is to be root's alone: the ini, which names it, may be read by the agent. */
+static bool is_private(const char *file, struct finding *f) {
+        _cleanup_free_ char *path = shell_quote(file);
+        struct stat st;
+
+        if (stat(file, &st) < 0) {
+                finding_bad(f, "%s: %s", file, strerror(errno));
+                if (path)
+                        finding_mend(f,
+                                "sudo install -m 0600 /dev/stdin %s # then paste the address, and Ctrl-D",
+                                path);
+        } else if (st.st_uid != 0 || (st.st_mode & 077)) {
+                finding_bad(f, "%s holds a secret, and others than root may read or change it", file);
+                if (path)
+                        finding_mend(f, "sudo chown root: %s && sudo chmod 0600 %s", path, path);
+        } else
+                return true;
+        return false;
+}
+
+/* Whether the daemon, which is not root, is handed FILE (systemd.exec(5), LoadCredential=). */
+static bool is_handed_over(
+        const struct checkup *c, const char *credential, const char *file, struct finding *f) {
+        _cleanup_free_ char *entry = NULL, *line = NULL;
+
+        if (asprintf(&entry, "%s:%s", credential, file) < 0 ||
+                asprintf(&line, "LoadCredential=%s", entry) < 0)
+                return true;
+        if (c->bus_error || strv_contains(c->daemon.credentials, entry))
+                return true;
+        finding_bad(f, "%s is not handed to the daemon, which may not read it", file);
+        finding_mend_drop_in(f, c->names->unit, credential, "Service", line);
+        finding_mend(f, "sudo systemctl restart %s", c->names->unit);
+        return false;
+}
+
+/* The address, for the caller to free; or NULL, with a finding if it is not one. */
+static char *find_address(const struct checkup *c, const char *url, const char *file, const char *credential,
+        struct finding *f) {
+        char why[256] = "", *address = NULL;
+        int r;
+
+        if (!url && !file) {
+                finding_off(f, "none is configured");
+                return NULL;
+        }
+        if (!url && (!is_private(file, f) || !is_handed_over(c, credential, file, f)))
+                return NULL;
+        r = address_load(url, file, credential, &address, why, sizeof why);
+        if (r < 0) {
+                _cleanup_free_ char *path = file ? shell_quote(file) : NULL;
+
+                finding_bad(f, "%s", *why ? why : strerror(-r));
+                if (path)
+                        finding_mend(f,
+                                "sudo install -m 0600 /dev/stdin %s # then paste the address, and Ctrl-D",
+                                path);
+        }
+        return address;
+}
+
+/* From here on as the daemon's user: what the network sends is not for root to parse. */
+static CURLcode ask(const struct checkup *c, const char *url, CURLoption how, long *ret_status) {
+        const struct passwd *user = getpwnam(checkup_daemon_user(c));
+        _cleanup_(curl_easy_cleanupp) CURL *curl = NULL;
+        CURLcode e;
+
+        if (!user || become(user) < 0)
+                return CURLE_FAILED_INIT;
+        curl = curl_easy_init();
+        if (!curl)
+                return CURLE_OUT_OF_MEMORY;
+        (void) curl_easy_setopt(curl, CURLOPT_URL, url);
+        (void) curl_easy_setopt(curl, CURLOPT_PROXY, "");
+        (void) curl_easy_setopt(curl, how, 1L);
+        (void) curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
+        e = curl_easy_perform(curl);
+        (void) curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, ret_status);
+        return e;
+}
+
+/* Whether the service says by STATUS that it does not know this address or does not let us post to it. What it says to
+ * a HEAD on an address that takes posts is otherwise its own business: 404 and 405 are common. */
+static bool is_refusal(enum alert_format format, long status) {
+        return status == 401 || status == 403 || status == 410 ||
+                (status == 404 && (format == ALERT_DISCORD || format == ALERT_TELEGRAM));
+}
+
+void look_alert(const struct checkup *c, struct finding *f) {
+        const struct alert_config *a = &c->config->alert;
+        _cleanup_(alert_request_freep) struct alert_request *request = NULL;
+        _cleanup_free_ char *address = find_address(c, a->url, a->url_file, ADDRESS_ALERT, f);
+        const struct alert_message message = {
+                .event = "test", .text = "test", .blackout = USEC_INFINITY, .lasted = USEC_INFINITY
+        };
+        const struct alert_context context = { .host = "doctor", .instance = "" };
+        char shown[ADDRESS_SHOWN_MAX];
+        const char *why = NULL;
+        long status = 0;
+        CURLcode e;
+
+        if (!address)
+                return;
+        if (alert_render(a->format, address, &message, &context, &request, &why) < 0) {
+                finding_bad(f, "the address does not work: %s", why ? why : "out of memory");
+                return;
+        }
+        e = ask(c, request->url, CURLOPT_NOBODY, &status);
+        (void) address_show(address, shown);
+        if (e != CURLE_OK)
+                finding_bad(f, "%s cannot be reached: %s", shown, curl_easy_strerror(e));
+        else if (is_refusal(a->format, status))
+                finding_bad(f, "%s refuses the address: HTTP %ld", shown, status);
+        else {
+                finding_ok(f, "%s can be reached (`%s alert-test` posts one)", shown, c->command);
+                return;
+        }
+        finding_mend(f, "sudo %s alert-test", c->command);
+}
+
+void look_heartbeat(const struct checkup *c, struct finding *f) {
+        const struct heartbeat_config *h = &c->config->heartbeat;
+        _cleanup_free_ char *address = find_address(c, h->url, h->url_file, ADDRESS_HEARTBEAT, f);
+        char shown[ADDRESS_SHOWN_MAX];
+        long status;
+        CURLcode e;
+
+        if (!address)
+                return;
+        e = ask(c, address, CURLOPT_CONNECT_ONLY, &status);
+        (void) address_show(address, shown);
+        if (e == CURLE_OK)
+                finding_ok(f, "%s can be reached", shown);
+        else {
+                finding_bad(f, "%s cannot be reached: %s", shown, curl_easy_strerror(e));
+                finding_mend(f, "curl -sSI %s", shown);
+        }
+}

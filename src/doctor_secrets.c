@@ -1,0 +1,81 @@
+/* Could the secrets be copied tonight? The sync worker's own rsync is run, as its user, without copying anything. */
+#include <errno.h>
+#include <string.h>
+
+#include "checkup.h"
+#include "secrets.h"
+
+/* "host" of "user@host". */
+static const char *host_of(const char *login) {
+        const char *at = strrchr(login, '@');
+
+        return at ? at + 1 : login;
+}
+
+/* What is wrong with the target, here; false if it is something else. */
+static bool mend_target(const struct checkup *c, const char *why, struct finding *f) {
+        const char *target = c->config->secrets.target, *user = checkup_sync_user(c);
+        size_t n = strlen(target);
+        _cleanup_free_ char *path = NULL, *quoted = NULL;
+
+        while (n > 1 && target[n - 1] == '/')
+                n--;
+        path = strndup(target, n);
+        quoted = path ? shell_quote(path) : NULL;
+        if (!quoted || strncmp(why, path, n) != 0)
+                return false;
+        f->mend[0] = '\0';
+        if (strstr(why, " is a file"))
+                finding_mend(f, "sudo mv %s %s.old && sudo install -d -m 0700 -o %s -g %s %s", quoted,
+                        quoted, user, user, quoted);
+        else
+                finding_mend(f, "sudo chown -R %s: %s && sudo chmod u+rwx %s", user, quoted, quoted);
+        return true;
+}
+
+/* What the host says. The worker's own words have a person look at a new host key; so does ssh. */
+static void mend_host(const struct checkup *c, const char *why, struct finding *f) {
+        const struct secrets_config *s = &c->config->secrets;
+        const char *user = checkup_sync_user(c), *host = host_of(s->host);
+
+        if (strstr(why, "host key of")) {
+                f->mend[0] = '\0';
+                if (strstr(why, "another than"))
+                        finding_mend(f, "sudo -u %s ssh-keygen -R %s", user, host);
+                finding_mend(f,
+                        "sudo -u %s sh -c 'ssh-keyscan %s >>~/.ssh/known_hosts' # if you trust the way there",
+                        user, host);
+        } else if (strstr(why, "takes no key"))
+                finding_mend(f, "sudo -u %s ssh-copy-id %s", user, s->host);
+        else if (strstr(why, "has no rsync") || strstr(why, "speaks no rsync"))
+                finding_mend(f, "sudo apt-get install rsync # on %s", host);
+        else if (strstr(why, " has no "))
+                finding_mend(f, "sudo install -d -m 0700 -o %.*s %s # on %s", (int) strcspn(s->host, "@"),
+                        s->host, s->source, host);
+        else if (!*f->mend)
+                finding_mend(f, "sudo -u %s ssh -o BatchMode=yes %s true", user, s->host);
+}
+
+void look_secrets(const struct checkup *c, struct finding *f) {
+        const struct secrets_config *s = &c->config->secrets;
+        const struct secrets_task task = { .config = s, .dry_run = true };
+        const char *agent = unit_environment(&c->sync, "SSH_AUTH_SOCK");
+        struct sync_result r = { 0 };
+        struct child child;
+
+        if (!s->host) {
+                finding_off(f, "none are synced ([secrets] host is not set)");
+                return;
+        }
+        if (agent)
+                (void) setenv("SSH_AUTH_SOCK", agent, 1);
+        if (secrets_start(&task, &child, &r) == 0)
+                secrets_finish(&task, &child, &r);
+        if (r.secrets < SYNC_REFUSED)
+                finding_ok(f, "%s sends %s", s->host, s->source);
+        else {
+                finding_refuse(f, r.secrets_why, "");
+                if (!mend_target(c, r.secrets_why, f))
+                        mend_host(c, r.secrets_why, f);
+        }
+}
