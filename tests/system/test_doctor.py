@@ -1,0 +1,868 @@
+"""`doctor` on a real standby: each finding is provoked, found, mended by the very commands that doctor printed, and then
+gone.
+
+A scenario is a function that breaks one thing; its decorator says which line must be red, and a word of it. Where the
+command is no remedy by itself (an editor, apt-get, a login in a browser), a stand-in for that program does what the
+person would do with it."""
+
+import contextlib
+import dataclasses
+import re
+import shlex
+import subprocess
+
+import pytest
+from lab import HOME, USER, Pair, wait_for
+
+DOCTOR = ["openclaw-failover", "doctor"]
+LINE = re.compile(r"^(?:✓ ok  |✗ FAIL|· off |\? skip)  (.{18}) (.*)$")
+WORDS = {"✓": "ok", "✗": "FAIL", "·": "off", "?": "skip"}
+
+
+@dataclasses.dataclass
+class Line:
+    kind: str
+    title: str
+    text: str
+    commands: list
+
+
+class Report:
+    def __init__(self, done):
+        self.status, self.text = done.returncode, done.stdout
+        self.lines = {}
+        assert done.stderr == ""
+        for row in done.stdout.splitlines():
+            match = LINE.match(row)
+            if match:
+                last = Line(WORDS[row[0]], match[1].rstrip(), match[2], [])
+                self.lines[last.title] = last
+            elif row.startswith(" " * 17 + "$ "):
+                last.commands.append(row[19:])
+
+    def of(self, kind):
+        return [line.title for line in self.lines.values() if line.kind == kind]
+
+    def __str__(self):
+        return f"exit status {self.status}\n{self.text}"
+
+
+def doctor(host, user="root", **env):
+    return Report(host.run(DOCTOR, user=user, check=False, env=env))
+
+
+def mend(pair, line):
+    """Carries out what doctor said, where it said."""
+    for command in line.commands:
+        command, _, where = command.partition(" # ")
+        there = where.startswith(("on the primary", "on 100.64.0.1"))
+        host, user = pair.primary if there else pair.standby, USER if where.endswith("as user openclaw") else "root"
+        host.run(command, user=user, env={"EDITOR": "/root/editor"}, timeout=120)
+
+
+def await_report(pair, condition, what):
+    """polkit reads its rules, and a daemon its primary, in their own time."""
+    last = []
+
+    def look():
+        last[:] = [doctor(pair.standby)]
+        return condition(last[0])
+
+    try:
+        wait_for(look, 20, what, every=0.2)
+    except AssertionError:
+        raise AssertionError(f"{what}:\n{last[0]}") from None
+    return last[0]
+
+
+@pytest.fixture
+def well(pair):
+    """A standby without a fault."""
+    pair.standby.mkdir(f"{HOME}/.secrets", mode=0o700, user=USER)
+    pair.standby.systemctl("enable", "--now", Pair.UNIT)
+    await_report(pair, lambda report: report.status == 0, "all is well to begin with")
+    return pair
+
+
+SCENARIOS = []
+
+
+def finds(title, words, rounds=1, mend=mend):
+    """A scenario: FUNCTION(pair, later) breaks something; LATER is an ExitStack for what reset() does not put right.
+    ROUNDS: how often doctor is obeyed before all is well, where one fault hides another."""
+    def add(function):
+        SCENARIOS.append(pytest.param(function, title, words, rounds, mend, id=function.__name__))
+        return function
+    return add
+
+
+def with_heal(pair, line):
+    """What the command shows, a person mends elsewhere."""
+    for command in line.commands:
+        pair.standby.run(command, check=False)
+    for host in (pair.primary, pair.standby):
+        host.heal()
+
+
+def drop_in(host, unit, lines, name="aa-test"):
+    host.put(f"/etc/systemd/system/{unit}.d/{name}.conf", lines)
+    host.systemctl("daemon-reload")
+
+
+def stand_in(pair, later, name, script):
+    """A program of this NAME, found before any other."""
+    pair.standby.put(f"/usr/local/sbin/{name}", "#!/bin/sh\n" + script, mode=0o755)
+    later.callback(pair.standby.remove, f"/usr/local/sbin/{name}")
+
+
+# The daemon starts.
+
+@finds("configuration", "line 3: port:")
+def config_wrong(pair, later):
+    good = pair.standby.get("/etc/openclaw-failover.ini")
+    pair.standby.put("/etc/openclaw-failover.ini", "[primary]\nhost = 100.64.0.1\nport = 0\n")
+    pair.standby.put("/root/good.ini", good)
+    pair.standby.put("/root/editor", "#!/bin/sh\ncp /root/good.ini $1\n", mode=0o755)
+
+
+@finds("configuration", "no such file")
+def config_missing(pair, later):
+    pair.standby.run("mv /etc/openclaw-failover.ini /root/good.ini")
+    pair.standby.put("/root/editor", "#!/bin/sh\ncp /root/good.ini $1\n", mode=0o755)
+
+
+@finds("its reader", "Permission denied")
+def config_closed(pair, later):
+    pair.standby.run("chmod 600 /etc/openclaw-failover.ini")
+
+
+@finds("units", "have changed")
+def units_changed(pair, later):
+    pair.standby.put("/etc/systemd/system/openclaw-failover.service.d/aa-test.conf", "[Service]\nNice=1\n")
+
+
+@finds("daemon", "not enabled")
+def daemon_disabled(pair, later):
+    pair.standby.systemctl("disable", Pair.UNIT)
+
+
+@finds("daemon", "not running")
+def daemon_stopped(pair, later):
+    pair.standby.systemctl("stop", Pair.UNIT)
+
+
+@finds("daemon", "masked", rounds=2)
+def daemon_masked(pair, later):
+    pair.standby.run("systemctl mask --now --runtime openclaw-failover.service")
+
+
+@finds("daemon", "refused its configuration")
+def daemon_refused(pair, later):
+    good = pair.standby.get("/etc/openclaw-failover.ini")
+    pair.standby.put("/etc/openclaw-failover.ini", "nonsense\n")
+    pair.standby.systemctl("restart", Pair.UNIT, check=False)
+    pair.standby.wait_state(Pair.UNIT, "failed")
+    pair.standby.put("/etc/openclaw-failover.ini", good)
+
+
+@finds("mode", "paused")
+def paused(pair, later):
+    pair.standby.run("openclaw-failover pause")
+
+
+@finds("mode", "pinned", rounds=2)
+def pinned(pair, later):
+    pair.standby.run("openclaw-failover promote")
+
+
+@finds("old monitor", "shell script")
+def old_monitor(pair, later):
+    pair.standby.put("/etc/systemd/system/openclaw-health-monitor.service",
+                     "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n")
+    pair.standby.systemctl("daemon-reload")
+    pair.standby.systemctl("enable", "--now", "openclaw-health-monitor.service")
+
+
+@finds("journal", "not kept on disk")
+def journal_volatile(pair, later):
+    pair.standby.put("/etc/systemd/journald.conf.d/lab.conf", "[Journal]\nStorage=volatile\n")
+    pair.standby.run("systemctl restart systemd-journald && rm -r /var/log/journal/*")
+    later.callback(pair.standby.mark)
+    later.callback(pair.standby.run, "systemctl restart systemd-journald")
+
+
+# It watches the primary.
+
+TAILSCALED = """
+import http.server, os, socketserver
+class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    def get_request(self):
+        return self.socket.accept()[0], ("local", 0)
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        good = self.path == "/localapi/v0/status" and self.headers["Host"] == "local-tailscaled.sock"
+        self.send_response(200 if good else 403)
+        self.end_headers()
+        self.wfile.write(open("/root/tailnet.json", "rb").read() if good else b"")
+path = "/run/tailscale/tailscaled.sock"
+if os.path.exists(path): os.unlink(path)
+server = Server(path, Handler)
+os.chmod(path, 0o666)
+server.serve_forever()
+"""
+
+TAILNET = """{"BackendState": "%s", "Self": {"HostName": "standby", "KeyExpiry": "%s"}, "Peer": {"nodekey:1":
+{"HostName": "primary", "DNSName": "primary.example.ts.net.", "TailscaleIPs": ["%s"], "Expired": %s}}}"""
+
+
+def tailnet(pair, later, state="Running", expires="2099-01-01T00:00:00Z", peer="100.64.0.1", expired="false"):
+    """A program with tailscaled's local API: the real one would need an account. `tailscale` puts right what it says."""
+    host = pair.standby
+    host.put("/root/tailnet.json", TAILNET % (state, expires, peer, expired))
+    host.put("/root/tailscaled.py", TAILSCALED)
+    host.put("/etc/systemd/system/tailscaled.service",
+             "[Service]\nRuntimeDirectory=tailscale\nExecStart=/usr/bin/python3 /root/tailscaled.py\n"
+             "[Install]\nWantedBy=multi-user.target\n")
+    good = shlex.quote(TAILNET % ("Running", "2099-01-01T00:00:00Z", "100.64.0.1", "false"))
+    for where in (pair.standby, pair.primary):
+        where.put("/usr/local/sbin/tailscale", f"#!/bin/sh\nprintf %s {good} > /root/tailnet.json\n", mode=0o755)
+        later.callback(where.remove, "/usr/local/sbin/tailscale")
+    host.systemctl("daemon-reload")
+    host.systemctl("start", "tailscaled")
+    later.callback(host.systemctl, "stop", "tailscaled", check=False)
+    host.wait_for(lambda: host.exists("/run/tailscale/tailscaled.sock"))
+
+
+@finds("tailscale", "does not answer")
+def tailscaled_stopped(pair, later):
+    tailnet(pair, later)
+    pair.standby.systemctl("stop", "tailscaled")
+
+
+@finds("tailscale", "logged out")
+def tailscale_logged_out(pair, later):
+    tailnet(pair, later, state="NeedsLogin")
+
+
+@finds("tailscale", "not connected")
+def tailscale_down(pair, later):
+    tailnet(pair, later, state="Stopped")
+
+
+@finds("key of this node", "has expired on 2020-01-01")
+def own_key_expired(pair, later):
+    tailnet(pair, later, expires="2020-01-01T00:00:00.5Z")
+
+
+@finds("key of this node", "expires on")
+def own_key_expires_soon(pair, later):
+    tailnet(pair, later, expires=pair.standby.out("date -u -d '+10 days' +%Y-%m-%dT%H:%M:%SZ"))
+
+
+def on_primarys_console(pair, line):
+    """The primary's `tailscale` writes a file there, which is what tailscaled here then says."""
+    mend(pair, line)
+    pair.standby.put("/root/tailnet.json", pair.primary.get("/root/tailnet.json"))
+
+
+@finds("key of the primary", "has expired", mend=on_primarys_console)
+def primary_key_expired(pair, later):
+    tailnet(pair, later, expired="true")
+
+
+@finds("key of the primary", "no node of this tailnet")
+def primary_not_in_tailnet(pair, later):
+    tailnet(pair, later, peer="100.64.0.77")
+
+
+@finds("address", "is a name of the tailnet's")
+def host_is_a_name(pair, later):
+    pair.configure(primary={"host": "primary.example.ts.net"})
+
+
+def with_address(pair, line):
+    """The command prints the address that the person then writes into the ini."""
+    assert line.title != "address" or line.commands[0].startswith("tailscale ip -4 # on the primary")
+    pair.configure()
+
+
+@finds("address", "does not resolve", mend=with_address)
+def host_does_not_resolve(pair, later):
+    pair.configure(primary={"host": "nowhere.example.ts.net"})
+
+
+@finds("primary", "connection refused")
+def primary_stopped(pair, later):
+    pair.primary.gateway.stop()
+    openclaw_config(pair, later)
+
+
+def openclaw_config(pair, later):
+    """OpenClaw's own command that sets its bind, as far as the tests' gateway has one."""
+    pair.primary.put("/usr/local/sbin/openclaw", """#!/bin/sh
+        test "$*" = "config set gateway.bind tailnet" || exec /usr/local/bin/openclaw "$@"
+        rm -f /etc/systemd/system/openclaw.service.d/aa-test.conf; systemctl daemon-reload
+        """, mode=0o755)
+    later.callback(pair.primary.remove, "/usr/local/sbin/openclaw")
+
+
+@finds("primary", "listens on loopback only")
+def primary_on_loopback(pair, later):
+    drop_in(pair.primary, "openclaw.service",
+            "[Service]\nExecStart=\nExecStart=/usr/local/bin/openclaw gateway bind=127.0.0.1\n")
+    pair.primary.systemctl("restart", "openclaw.service")
+    openclaw_config(pair, later)
+
+
+@finds("primary", "not as an OpenClaw gateway")
+def primary_is_something_else(pair, later):
+    drop_in(pair.primary, "openclaw.service", "[Service]\nExecStopPost=+/bin/rm -f /run/gateway.mode\n")
+    pair.primary.gateway.mode("html")
+
+
+@finds("primary", "no answer", mend=with_heal)
+def primary_vanished(pair, later):
+    pair.primary.drop()
+
+
+@finds("large packets", "MTU")
+def large_packets_lost(pair, later):
+    for host in (pair.primary, pair.standby):
+        # What the kernel hands to the link in one piece is to be one packet, as on a real one.
+        namespace = ["nsenter", f"--net=/run/netns/{host.name}"]
+        pair.lab.outside.run([*namespace, *"ip link set dev tailscale0 gso_max_segs 1 gso_max_size 1500".split()])
+        later.callback(pair.lab.outside.run, [*namespace, *(
+            "ip link set dev tailscale0 mtu 1500 gso_max_segs 65535 gso_max_size 65536".split())])
+    pair.lab.outside.run(["nsenter", f"--net=/run/netns/{pair.primary.name}", "nft",
+                          "table inet fault { chain narrow { type filter hook input priority -300; }; }; "
+                          'add rule inet fault narrow iifname "tailscale0" meta length > 1300 drop'])
+
+
+@finds("seniors", "second, 100.64.0.9", mend=lambda pair, line: pair.configure())
+def senior_unreachable(pair, later):
+    pair.configure(**{"senior second": {"host": "100.64.0.9"}})
+
+
+@finds("witness", "every failover is held up", mend=lambda pair, line: pair.configure())
+def witness_dead(pair, later):
+    pair.configure(witness={"url": "http://192.0.2.254:9/"})
+
+
+# It has workspace and secrets synced.
+
+@finds("permission", "polkit does not let user openclaw-failover do “start” to openclaw.service")
+def polkit_refuses(pair, later):
+    pair.standby.put("/etc/polkit-1/rules.d/20-test.rules", """
+        polkit.addRule(function(action, subject) {
+                if (subject.user == "openclaw-failover") return polkit.Result.NO; });""")
+
+
+@finds("permission", "do “kill” to openclaw.service")
+def polkit_refuses_one_verb(pair, later):
+    pair.standby.put("/etc/polkit-1/rules.d/20-test.rules", """
+        polkit.addRule(function(action, subject) {
+                if (action.lookup("verb") == "kill") return polkit.Result.NO; });""")
+
+
+@finds("sync unit", "runs as user alice")
+def sync_as_another_user(pair, later):
+    drop_in(pair.standby, Pair.SYNC, "[Service]\nUser=alice\n")
+
+
+@finds("sync unit", "not ordered before assistant.service", rounds=2)
+def gateway_of_another_name(pair, later):
+    pair.standby.run("sed 's/^ExecStart=.*/ExecStart=\\/usr\\/local\\/bin\\/openclaw gateway/' "
+                     "/usr/lib/systemd/system/openclaw.service > /etc/systemd/system/assistant.service")
+    pair.standby.systemctl("daemon-reload")
+    pair.configure(gateway={"unit": "assistant.service"})
+    pair.standby.systemctl("reload", Pair.UNIT)
+
+
+def take_away(pair, later, path):
+    pair.standby.run(["mv", path, path + ".away"])
+    later.callback(pair.standby.run, ["mv", path + ".away", path], check=False)
+    stand_in(pair, later, "apt-get", f'test "$1" = install && mv {path}.away {path}\n')
+
+
+@finds("programs", "/usr/bin/rsync is not there")
+def rsync_missing(pair, later):
+    take_away(pair, later, "/usr/bin/rsync")
+
+
+@finds("programs", "/usr/bin/ssh is not there")
+def ssh_missing(pair, later):
+    take_away(pair, later, "/usr/bin/ssh")
+
+
+@finds("workspace", "no branch is checked out")
+def workspace_detached(pair, later):
+    pair.git("checkout", "-q", "--detach")
+
+
+@finds("workspace", "a merge is under way")
+def workspace_merging(pair, later):
+    pair.git("checkout", "-q", "-b", "side", "HEAD~1")
+    pair.git("commit", "-q", "--allow-empty", "-m", "aside")
+    pair.git("checkout", "-q", "main")
+    pair.git("merge", "-q", "--no-ff", "--no-commit", "side")
+
+
+@finds("workspace", "is a shallow clone")
+def workspace_shallow(pair, later):
+    pair.standby.run(f"rm -rf {Pair.WORKSPACE} && git clone -q --depth 1 {Pair.REMOTE} {Pair.WORKSPACE}", user=USER)
+
+
+def with_clone(pair, line):
+    """Nobody but the person knows what to clone."""
+    pair.standby.run(f"rm -rf {Pair.WORKSPACE} && git clone -q {Pair.REMOTE} {Pair.WORKSPACE}", user=USER)
+
+
+@finds("workspace", "No such file or directory. Clone it", mend=with_clone)
+def workspace_missing(pair, later):
+    pair.standby.remove(Pair.WORKSPACE)
+
+
+@finds("workspace", "is no git repository", mend=with_clone)
+def workspace_is_no_clone(pair, later):
+    pair.standby.remove(f"{Pair.WORKSPACE}/.git")
+
+
+@finds("workspace", "belongs to alice, not to openclaw")
+def workspace_of_somebody_else(pair, later):
+    pair.standby.run(f"chown -R alice: {Pair.WORKSPACE}")
+
+
+@finds("workspace", "work that is saved nowhere: 2 files", rounds=2)
+def workspace_unsaved(pair, later):
+    prepare_merge(pair)
+    pair.standby.put(f"{Pair.WORKSPACE}/SOUL.md", "changed on the standby\n", user=USER)
+    pair.standby.put(f"{Pair.WORKSPACE}/memory/new.md", "learned here\n", user=USER)
+
+
+def prepare_merge(pair):
+    """The primary's own clone, and a way for it to the standby: what merges saved work back."""
+    pair.primary.run(f"git clone -q ~/workspace.git {Pair.WORKSPACE} &&"
+                     "ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519 &&"
+                     "ssh-keyscan -t ed25519 standby >> ~/.ssh/known_hosts", user=USER)
+    pair.standby.put(f"{HOME}/.ssh/authorized_keys", pair.primary.get(f"{HOME}/.ssh/id_ed25519.pub"), user=USER)
+
+
+@finds("saved work", "the primary lacks what was learned here, in branch failover/standby/")
+def saved_work_not_merged(pair, later):
+    prepare_merge(pair)
+    pair.standby.put(f"{Pair.WORKSPACE}/memory/new.md", "learned here\n", user=USER)
+    pair.standby.systemctl("start", Pair.SYNC)
+
+
+@finds("key for git", "cannot read the key")
+def key_of_root(pair, later):
+    pair.standby.run(f"chown root: {HOME}/.ssh/id_ed25519 && chmod 600 {HOME}/.ssh/id_ed25519")
+
+
+@finds("key for git", "cannot read the key")
+def configured_key_of_root(pair, later):
+    pair.standby.run(f"install -m 600 {HOME}/.ssh/id_ed25519 {HOME}/deploy.key")
+    pair.configure(workspace={"ssh_key": f"{HOME}/deploy.key"})
+
+
+def with_passphrase(pair, line):
+    """ssh-keygen asks for the old passphrase."""
+    if line.title == "key for git":
+        pair.standby.run(line.commands[0] + " -P secret")
+
+
+@finds("key for git", "has a passphrase", mend=with_passphrase)
+def key_with_passphrase(pair, later):
+    pair.standby.run(f"ssh-keygen -q -p -P '' -N secret -f {HOME}/.ssh/id_ed25519", user=USER)
+
+
+def with_authorization(pair, line):
+    """What it prints goes to the remote's list of keys."""
+    if line.title == "key for git":
+        for command in line.commands:
+            printed = pair.standby.run(command.partition(" # ")[0]).stdout
+        pair.primary.put(f"{HOME}/.ssh/authorized_keys", printed, user=USER)
+
+
+@finds("key for git", "has no key", mend=with_authorization)
+def key_missing(pair, later):
+    pair.standby.run("rm ~/.ssh/id_ed25519*", user=USER)
+
+
+@finds("remote", "the host key of 100.64.0.1 is not in ~openclaw/.ssh/known_hosts")
+def git_host_unknown(pair, later):
+    pair.standby.put(f"{HOME}/.ssh/known_hosts", "", user=USER)
+
+
+@finds("secrets", "the host key of openclaw@100.64.0.1 is unknown")
+def secrets_host_unknown(pair, later):
+    pair.standby.put(f"{HOME}/.ssh/known_hosts", "", user=USER)
+
+
+@finds("secrets", "is another than in known_hosts")
+def secrets_host_changed(pair, later):
+    other = pair.standby.out("cat /etc/ssh/ssh_host_ed25519_key.pub").split()
+    pair.standby.put(f"{HOME}/.ssh/known_hosts", f"100.64.0.1 {other[0]} {other[1]}\n", user=USER)
+
+
+@finds("remote", "no answer from the remote", mend=with_heal)
+def git_host_silent(pair, later):
+    pair.primary.drop(port=22)
+
+
+@finds("secrets", "100.64.0.1", mend=with_heal)
+def secrets_host_silent(pair, later):
+    pair.primary.drop(port=22)
+
+
+def with_old_keys(pair, line):
+    """The remote's owner lets the key in again; ssh-copy-id would ask for a password."""
+    pair.primary.run("mv ~/.ssh/authorized_keys.old ~/.ssh/authorized_keys || true", user=USER)
+
+
+@finds("remote", "takes no key of openclaw", mend=with_old_keys)
+def git_key_refused(pair, later):
+    pair.primary.run("mv ~/.ssh/authorized_keys ~/.ssh/authorized_keys.old", user=USER)
+
+
+@finds("secrets", "takes no key of ours", mend=with_old_keys)
+def secrets_key_refused(pair, later):
+    pair.primary.run("mv ~/.ssh/authorized_keys ~/.ssh/authorized_keys.old", user=USER)
+
+
+@finds("remote", "has the branch mine checked out, not main")
+def another_branch(pair, later):
+    pair.git("checkout", "-q", "-b", "mine")
+
+
+@finds("secrets", "has no /home/openclaw/.secrets/")
+def secrets_source_missing(pair, later):
+    pair.primary.run("mv ~/.secrets ~/elsewhere", user=USER)
+
+
+@finds("secrets", "is a file; it must be a directory")
+def secrets_target_is_a_file(pair, later):
+    pair.standby.run("rm -rf ~/.secrets && echo precious > ~/.secrets", user=USER)
+
+
+@finds("secrets", "/home/openclaw/.secrets/: Permission denied")
+def secrets_target_of_somebody_else(pair, later):
+    pair.standby.run(f"chown alice: {HOME}/.secrets")
+
+
+@finds("sync's places", "there is no /home/openclaw/.secrets")
+def secrets_target_missing(pair, later):
+    pair.standby.remove(f"{HOME}/.secrets")
+
+
+@finds("sync's places", "may not write to /srv/secrets, which the ini names", rounds=2)
+def secrets_target_elsewhere(pair, later):
+    pair.configure(secrets={"target": "/srv/secrets"})
+
+
+# It starts the gateway.
+
+@finds("gateway unit", "there is no assistant.service")
+def gateway_unit_missing(pair, later):
+    pair.configure(gateway={"unit": "assistant.service"})
+
+
+@finds("gateway unit", "masked")
+def gateway_masked(pair, later):
+    pair.standby.systemctl("mask", "openclaw.service")
+
+
+@finds("gateway unit", "enabled")
+def gateway_enabled(pair, later):
+    drop_in(pair.standby, "openclaw.service", "[Install]\nWantedBy=multi-user.target\n")
+    pair.standby.run("cp /usr/lib/systemd/system/openclaw.service /etc/systemd/system/ &&"
+                     "printf '[Install]\nWantedBy=multi-user.target\n' >> /etc/systemd/system/openclaw.service")
+    pair.standby.systemctl("enable", "openclaw.service")
+
+
+@finds("gateway program", "/opt/openclaw/bin/openclaw, which openclaw.service runs, is not there", rounds=2)
+def program_is_nvms(pair, later):
+    """Then its interpreter is not on the PATH either, and the gateway of the mended unit really starts."""
+    hide_node(pair, later)
+    drop_in(pair.standby, "openclaw.service", "[Service]\nExecStart=\nExecStart=/opt/openclaw/bin/openclaw gateway\n",
+            name="zy-test")
+    nvm = f"{HOME}/.nvm/versions/node/v22.1.0/bin"
+    pair.standby.put(f"{nvm}/openclaw", "#!/usr/bin/env node\n", mode=0o755, user=USER)
+    pair.standby.put(f"{nvm}/node", "#!/bin/sh\nexec /usr/local/bin/openclaw gateway\n", mode=0o755, user=USER)
+    later.callback(starts_and_stops, pair)
+
+
+def hide_node(pair, later):
+    """A Node.js that this machine itself may have."""
+    for path in ("/usr/bin/node", "/usr/local/bin/node"):
+        if pair.standby.exists(path):
+            pair.standby.run(["mv", path, path + ".away"])
+            later.callback(pair.standby.run, ["mv", path + ".away", path])
+
+
+def starts_and_stops(pair):
+    pair.standby.systemctl("stop", Pair.UNIT)
+    pair.standby.gateway.start()
+    pair.standby.gateway.stop()
+
+
+@finds("gateway program", "may not be run by user openclaw")
+def program_not_executable(pair, later):
+    pair.standby.run("chmod 700 /usr/local/bin/openclaw")
+    later.callback(pair.standby.run, "chmod 755 /usr/local/bin/openclaw")
+
+
+@finds("interpreter", "needs node, which is not on the PATH of openclaw.service")
+def interpreter_not_on_path(pair, later):
+    hide_node(pair, later)
+    drop_in(pair.standby, "openclaw.service", f"[Service]\nExecStart=\nExecStart={HOME}/app/openclaw gateway\n",
+            name="zy-test")
+    pair.standby.put(f"{HOME}/app/openclaw", "#!/usr/bin/env node\n", mode=0o755, user=USER)
+    pair.standby.put(f"{HOME}/.local/bin/node", "#!/bin/sh\nexec /usr/local/bin/openclaw gateway\n", mode=0o755, user=USER)
+    later.callback(starts_and_stops, pair)
+
+
+@finds("gateway's port", "user alice listens at port 18789")
+def port_taken(pair, later):
+    pair.standby.popen(["/usr/local/bin/openclaw", "gateway"], user="alice")
+    pair.standby.wait_for(pair.standby.gateway.answers)
+
+
+@finds("second gateway", "fight for the port")
+def user_service(pair, later):
+    units = f"{HOME}/.config/systemd/user"
+    pair.standby.put(f"{units}/openclaw-gateway.service", "[Service]\nExecStart=/bin/sleep infinity\n", user=USER)
+    pair.standby.run(f"mkdir -p {units}/default.target.wants && ln -s ../openclaw-gateway.service {units}/default.target.wants",
+                     user=USER)
+
+
+@finds("second gateway", "fight for the port")
+def user_service_running(pair, later):
+    """The same with the user's own systemd running, as it does on a server with lingering."""
+    user_service(pair, later)
+    units = f"{HOME}/.config/systemd/user"
+    pair.standby.put(f"{units}/openclaw-gateway.service",
+                     "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=default.target\n", user=USER)
+    pair.standby.systemctl("start", f"user@{pair.standby._ids(USER)[0]}.service")
+    later.callback(pair.standby.systemctl, "stop", f"user@{pair.standby._ids(USER)[0]}.service")
+
+
+@finds("gateway's powers", "in group docker")
+def in_docker_group(pair, later):
+    pair.standby.run(f"groupadd docker; gpasswd -a {USER} docker")
+
+
+@finds("gateway's powers", "asks user openclaw for no password: (root) NOPASSWD: /usr/bin/systemctl")
+def sudo_without_password(pair, later):
+    pair.standby.put("/etc/sudoers.d/openclaw", f"{USER} ALL=(root) NOPASSWD: /usr/bin/systemctl\n", mode=0o440)
+
+
+@finds("gateway's powers", "runs as root", rounds=2)
+def gateway_is_root(pair, later):
+    drop_in(pair.standby, "openclaw.service", "[Service]\nUser=\n", name="zy-test")
+
+
+@finds("gateway's stop", "TimeoutStopSec of openclaw.service is 1 min 30 s")
+def stop_too_short(pair, later):
+    drop_in(pair.standby, "openclaw.service", "[Service]\nTimeoutStopSec=90\n", name="zy-test")
+
+
+# It tells.
+
+RECEIVER = """
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_HEAD(self):
+        self.send_response(int(sys.argv[1]))
+        self.end_headers()
+http.server.HTTPServer(("127.0.0.1", 8080), Handler).serve_forever()
+"""
+
+
+def receiver(pair, status):
+    pair.standby.put("/home/alice/receiver.py", RECEIVER)
+    pair.standby.popen(["/usr/bin/python3", "receiver.py", str(status)], user="alice", stderr=subprocess.DEVNULL)
+    pair.standby.wait_for(lambda: pair.standby.run("curl -sI http://127.0.0.1:8080/", check=False).returncode == 0)
+
+
+ADDRESS_FILE = "/etc/openclaw-failover/alert-url"
+ADDRESS = "http://127.0.0.1:8080/services/SECRET"
+
+
+@finds("alert", "others than root may read or change it")
+def alert_file_readable(pair, later):
+    receiver(pair, 200)
+    pair.standby.put(ADDRESS_FILE, ADDRESS + "\n", mode=0o640)
+    pair.configure(alert={"url_file": ADDRESS_FILE})
+
+
+@finds("alert", "is not handed to the daemon")
+def alert_file_elsewhere(pair, later):
+    receiver(pair, 200)
+    pair.standby.put("/root/webhook", ADDRESS + "\n", mode=0o600)
+    pair.configure(alert={"url_file": "/root/webhook"})
+
+
+def with_pasted_address(pair, line):
+    for command in line.commands:
+        pair.standby.run(command.partition(" # ")[0], input=ADDRESS + "\n")
+
+
+@finds("alert", "No such file", mend=with_pasted_address)
+def alert_file_missing(pair, later):
+    receiver(pair, 200)
+    pair.configure(alert={"url_file": ADDRESS_FILE})
+
+
+@finds("alert", "http://127.0.0.1:8080 refuses the address: HTTP 403")
+def alert_refused(pair, later):
+    """Whoever runs the service lets it in again while the test alert is being sent, let us say."""
+    receiver(pair, 403)
+    pair.standby.put(ADDRESS_FILE, ADDRESS + "\n", mode=0o600)
+    pair.configure(alert={"url_file": ADDRESS_FILE})
+    stand_in(pair, later, "openclaw-failover",
+             'test "$1" = alert-test || exec /usr/bin/openclaw-failover "$@"\n'
+             "pkill -u alice; sed -i s/sys.argv.1./200/ /home/alice/receiver.py\n"
+             "systemd-run -q -p User=alice /usr/bin/python3 /home/alice/receiver.py\n")
+
+
+@finds("alert", "cannot be reached: Couldn't connect to server", mend=lambda pair, line: receiver(pair, 200))
+def alert_unreachable(pair, later):
+    pair.standby.put(ADDRESS_FILE, ADDRESS + "\n", mode=0o600)
+    pair.configure(alert={"url_file": ADDRESS_FILE})
+
+
+@finds("heartbeat", "cannot be reached", mend=lambda pair, line: receiver(pair, 200))
+def heartbeat_unreachable(pair, later):
+    pair.configure(heartbeat={"url": "http://127.0.0.1:8080/ping"})
+
+
+def test_secret_addresses_are_not_printed(well):
+    """Whether it works or not."""
+    well.standby.put(ADDRESS_FILE, ADDRESS + "\n", mode=0o600)
+    well.configure(alert={"url_file": ADDRESS_FILE})
+    assert "SECRET" not in doctor(well.standby).text
+    receiver(well, 200)
+    assert "SECRET" not in doctor(well.standby).text
+    assert doctor(well.standby, user=USER).lines["alert"].kind == "skip"
+
+
+@pytest.mark.parametrize("provoke, title, words, rounds, mend", SCENARIOS)
+def test_found_and_mended(well, provoke, title, words, rounds, mend):
+    with contextlib.ExitStack() as later:
+        provoke(well, later)
+        report = await_report(well, lambda report: title in report.of("FAIL"), f"{title} is red")
+        assert words in report.lines[title].text, str(report)
+        assert report.lines[title].commands or mend is with_clone, f"no command mends it\n{report}"
+        assert report.status == 1, str(report)
+        for _ in range(rounds):
+            for red in report.of("FAIL"):
+                mend(well, report.lines[red])
+            report = doctor(well.standby)
+        await_report(well, lambda report: report.status == 0, "all is well again")
+
+
+# And what else it promises.
+
+def test_all_is_well(well):
+    report = doctor(well.standby)
+    assert report.status == 0 and report.of("FAIL") == report.of("skip") == [], str(report)
+    assert report.text.endswith("All is well.\n")
+    assert {"configuration", "primary", "permission", "gateway program"} <= set(report.of("ok"))
+
+
+def test_an_ordinary_user_is_told_what_is_left_out(well):
+    """As much as alice may see, and a red cross for what she sees, with sudo in the commands."""
+    well.standby.run("chmod o-rx /usr/local/bin/openclaw")
+    try:
+        report = doctor(well.standby, user="alice")
+    finally:
+        well.standby.run("chmod o+rx /usr/local/bin/openclaw")
+    assert report.status == 1
+    assert {"primary", "daemon", "sync unit", "gateway unit", "gateway's stop"} <= set(report.of("ok")), str(report)
+    for title in ("its reader", "permission", "gateway program", "gateway's powers"):
+        assert report.lines[title].kind == "skip"
+        assert "sudo openclaw-failover doctor" in report.lines[title].text
+
+    well.standby.systemctl("stop", Pair.UNIT)
+    assert doctor(well.standby, user="alice").lines["daemon"].commands == [f"sudo systemctl restart {Pair.UNIT}"]
+
+
+def test_the_gateways_user_sees_its_own_things(well):
+    report = doctor(well.standby, user=USER)
+    assert {"gateway program", "interpreter", "second gateway"} <= set(report.of("ok")), str(report)
+    assert report.lines["its reader"].kind == "skip"
+
+
+def test_a_bad_configuration_hides_only_what_needs_it(well):
+    well.standby.put("/etc/openclaw-failover.ini", "[primary]\n")
+    report = doctor(well.standby)
+    assert report.of("FAIL") == ["configuration"], str(report)
+    assert "daemon" in report.of("ok") and "primary" not in report.lines
+    assert report.text.splitlines()[-1].startswith("1 to mend, ")
+
+
+def test_without_d_bus(well):
+    """It says so once, and still looks at what needs no systemd."""
+    well.standby.run("systemctl stop dbus.socket dbus.service", check=False)
+    try:
+        report = doctor(well.standby)
+        assert "units" in report.of("FAIL") and report.lines["primary"].kind == "ok", str(report)
+        mend(well, report.lines["units"])
+        await_report(well, lambda report: report.status == 0, "all is well again")
+    finally:
+        well.standby.run("systemctl start dbus.socket dbus.service", check=False)
+
+
+def test_a_look_that_hangs_is_ended(well):
+    """A name server that is silent: the resolver would wait for longer than anybody."""
+    well.configure(primary={"host": "primary.silent.example"})
+    well.standby.put("/etc/resolv.conf", "nameserver 192.0.2.254\noptions timeout:30 attempts:5\n")
+    well.standby.drop_outgoing(port=53)
+    with pytest.raises(subprocess.TimeoutExpired):
+        well.standby.run(["getent", "hosts", "primary.silent.example"], timeout=8)
+    report = Report(well.standby.run(DOCTOR, check=False, timeout=200))
+    assert "no result within" in report.lines["address"].text, str(report)
+    assert report.lines["gateway's stop"].kind == "ok"
+
+
+CLOCK = """
+#include <sys/timex.h>
+#include <stdlib.h>
+int adjtimex(struct timex *t) { t->maxerror = atol(getenv("MAXERROR")); t->status = STA_UNSYNC; return TIME_OK; }
+"""
+
+
+def test_clock(well, tmp_path):
+    """All hosts have this machine's clock, so the call that asks for its state is answered by a library here."""
+    (tmp_path / "clock.c").write_text(CLOCK)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "clock.so", tmp_path / "clock.c"], check=True)
+    well.standby.put("/root/clock.so", (tmp_path / "clock.so").read_bytes(), mode=0o755)
+    well.standby.run("mv /run/systemd/container /run/systemd/container.away")  # or it is not this host's business
+    try:
+        report = doctor(well.standby, LD_PRELOAD="/root/clock.so", MAXERROR="16000000")
+        assert report.lines["clock"].kind == "FAIL" and "timedatectl set-ntp true" in report.lines["clock"].commands[0]
+        report = doctor(well.standby, LD_PRELOAD="/root/clock.so", MAXERROR="250000")
+        assert report.lines["clock"].text == "synchronised, to within 250 ms"
+    finally:
+        well.standby.run("mv /run/systemd/container.away /run/systemd/container")
+    report = doctor(well.standby, LD_PRELOAD="/root/clock.so", MAXERROR="16000000")
+    assert report.lines["clock"].kind == "off"
+
+
+def terminal(host, **env):
+    """What doctor writes to a terminal: script(1) makes one."""
+    return host.run(["script", "-qec", "openclaw-failover doctor", "/dev/null"], env=env).stdout
+
+
+def test_colour(well):
+    assert "\033[" in terminal(well.standby)
+    assert "\033[" not in terminal(well.standby, NO_COLOR="1")
+    assert "\033[" in terminal(well.standby, NO_COLOR="")
+    assert "\033[" not in doctor(well.standby).text
+
+
+def test_it_leaves_nothing_behind(well):
+    before = well.standby.out("ps -eo user,args --no-headers | grep -c '[o]penclaw-failover doctor'", check=False)
+    doctor(well.standby)
+    assert well.standby.out("ps -eo user,args --no-headers | grep -c '[o]penclaw-failover doctor'", check=False) == before == "0"
