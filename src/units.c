@@ -186,6 +186,9 @@ static int on_look(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
         u->info.invocation = SD_ID128_NULL;
         if (p.invocation_size == sizeof(sd_id128_t))
                 memcpy(&u->info.invocation, p.invocation, sizeof(sd_id128_t));
+        /* The answer came too late, not never: polkit may take its time when it is started for this. */
+        if (u->wanted == JOB_START && (u->info.state == UNIT_ACTIVE || u->info.state == UNIT_STARTING))
+                u->info.trouble[0] = '\0';
         if (!u->call)
                 u->info.job = strcmp(p.job, "/") == 0 ? JOB_NONE
                         : u->info.job == JOB_NONE     ? JOB_START

@@ -219,3 +219,14 @@ def test_daemon_may_do_nothing_else(pair):
                   "kill openclaw-failover-sync.service", "daemon-reload", "poweroff",
                   "set-property --runtime openclaw.service CPUWeight=10"):
         assert as_daemon(words).returncode != 0, words
+
+
+def test_polkit_that_answers_late(pair):
+    """The call has timed out, but systemd carries it out when polkit has woken up: what came of it is what counts."""
+    pair.standby.systemctl("start", "polkit.service")
+    pid = pair.standby.unit("polkit.service")["MainPID"]
+    pair.standby.run(f"kill -STOP {pid}")
+    pair.start(up=False)
+    pair.standby.wait_journal("no answer in 2 s", DAEMON)
+    pair.standby.run(f"kill -CONT {pid}")
+    pair.standby.wait_journal("Sync: workspace", DAEMON)
