@@ -3,6 +3,7 @@
 #   make            build/openclaw-failover
 #   make check      every test (as root: on real systemd hosts too)
 #   make fuzz       the fuzzers, a minute each (with CI=true, ten seconds)
+#   make soak       100,000 checks of a peer that misbehaves at random (root; with CI=true, 3000)
 #   make demo       a whole failover and failback on throwaway hosts (root)
 #   make deps       installs the Debian packages that all of this needs (root)
 #   make install    PREFIX, SYSCONFDIR and DESTDIR are respected
@@ -31,7 +32,7 @@ OBJECTS = $(patsubst src/%.c,$(BUILD)/src/%.o,$(filter-out src/main.c,$(wildcard
 FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: always all unit fuzzers lab deps install uninstall check unit-check sanitize-check fuzz demo lint lint-format lint-clang lint-tidy lint-scripts
+.PHONY: always all unit fuzzers lab deps install uninstall check unit-check sanitize-check fuzz soak demo lint lint-format lint-clang lint-tidy lint-scripts
 all: $(BUILD)/openclaw-failover
 unit: $(UNIT_TESTS)
 fuzzers: $(FUZZERS)
@@ -178,6 +179,13 @@ fuzz:
 	@$(MAKE) --no-print-directory CC=clang SANITIZE=fuzzer-no-link,address,undefined BUILD=$(FUZZ) \
 		CFLAGS='-O1 -g -Wno-unused-variable' fuzzers
 	@BUILD=$(FUZZ) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run
+
+# Needs root for the lab.
+lab-needs = test "$$(id -u)" = 0 || { echo "skipped: it boots real hosts, which takes root"; exit 0; }
+SOAK_CHECKS ?= $(if $(CI),3000,100000)
+
+soak: all lab
+	@$(lab-needs); SOAK_CHECKS=$(SOAK_CHECKS) LAB_BUILD=$(BUILD) /usr/bin/python3 tests/system/soak.py
 
 demo: deps
 	@$(MAKE) --no-print-directory all lab
