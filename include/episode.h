@@ -11,6 +11,7 @@ struct episode {
         usec_t decided;   /* 0: by hand */
         usec_t started;   /* the gateway, the first time */
         usec_t answered;  /* the gateway */
+        bool again;       /* the gateway here was lost and is started anew: the same failover goes on */
         char reason[160]; /* what the deciding check said */
 
         usec_t promoted_at;   /* the last time, also of earlier ones */

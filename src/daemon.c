@@ -266,12 +266,15 @@ static void note(struct daemon *d, enum role_event event) {
         case EVENT_PROMOTING:
         case EVENT_ADOPTED:
         case EVENT_DRILL_REAL:
-                episode_begin(&d->episode, v.health->last_good, by_hand ? 0 : d->level_since,
-                        by_hand ? role_mode_name(d->role.mode) : v.check->reason);
+                if (!d->episode.again)
+                        episode_begin(&d->episode, v.health->last_good, by_hand ? 0 : d->level_since,
+                                by_hand ? role_mode_name(d->role.mode) : v.check->reason);
                 break;
         case EVENT_LOST:
         case EVENT_HUNG:
-                episode_begin(&d->episode, d->episode.last_answered, now(), "the gateway here was lost");
+                episode_begin(&d->episode, d->episode.last_answered, now(),
+                        event == EVENT_HUNG ? d->answer.reason : "the gateway here was lost");
+                d->episode.again = true;
                 break;
         case EVENT_PROMOTED:
                 episode_promoted(&d->episode, now());
@@ -279,6 +282,10 @@ static void note(struct daemon *d, enum role_event event) {
         case EVENT_DEMOTING:
                 if (d->role.mode == MODE_AUTO)
                         watch_failback(d->watch);
+                d->episode.again = false;
+                break;
+        case EVENT_DEMOTED:
+                d->episode.again = false;
                 break;
         default:
                 break;

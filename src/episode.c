@@ -9,6 +9,7 @@ void episode_begin(struct episode *e, usec_t last_good, usec_t decided, const ch
         e->last_good = last_good;
         e->decided = decided;
         e->started = e->answered = 0;
+        e->again = false;
         safe_text(e->reason, sizeof e->reason, reason);
 }
 
@@ -35,6 +36,7 @@ usec_t episode_blackout(const struct episode *e) {
 
 void episode_tell(const struct episode *e, usec_t now, struct story *s) {
         s->by_hand = e->decided == 0;
+        s->again = e->again;
         s->reason = e->reason;
         s->blackout = episode_blackout(e);
         s->counting = between(e->last_good, e->decided);

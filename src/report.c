@@ -19,7 +19,9 @@ static void append_span(char *buf, usec_t span) {
 }
 
 static void say_promoting(const struct story *s, char *buf) {
-        if (s->mode == MODE_DRILL)
+        if (s->again)
+                SAY("Starting %s again.", s->unit);
+        else if (s->mode == MODE_DRILL)
                 SAY("A drill: starting %s. The primary is not touched.", s->unit);
         else if (s->mode == MODE_PINNED)
                 SAY("Promoting, as somebody asked: starting %s.", s->unit);
@@ -128,9 +130,9 @@ static void say_stop_failed(const struct story *s, char *buf) {
 }
 
 static void say_killed(const struct story *s, char *buf) {
-        SAY("The primary is down again and %s has not stopped within ", s->unit);
+        SAY("%s has not stopped within ", s->unit);
         append_span(buf, s->drain_patience);
-        SAY(": killing it, to start it anew.");
+        SAY(", and is needed: killing it, to start it anew.");
 }
 
 static void say_demoted(const struct story *s, char *buf) {
