@@ -187,6 +187,11 @@ SOAK_CHECKS ?= $(if $(CI),3000,100000)
 soak: all lab
 	@$(lab-needs); SOAK_CHECKS=$(SOAK_CHECKS) LAB_BUILD=$(BUILD) /usr/bin/python3 tests/system/soak.py
 
+# The README's table of faults, as the tests see them now.
+faults: all lab
+	@BUILD=$(BUILD) tests/run tests/system/test_failover.py tests/system/test_unit.py tests/system/test_restart.py
+	@BUILD=$(BUILD) tests/faults
+
 demo: deps
 	@$(MAKE) --no-print-directory all lab
 	@tests/demo

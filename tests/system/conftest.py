@@ -1,5 +1,6 @@
 """Fixtures of the system tests. See lab.py for what they hand out."""
 
+import json
 import os
 import shutil
 
@@ -63,3 +64,23 @@ def _keep(item):
         tty.write(f"\n{item.name} failed; Enter to go on: ")
         tty.flush()
         tty.readline()
+
+
+@pytest.fixture
+def fault(record_property):
+    """Puts a fault into the README's table: what it was, and the entry that tells how it ended. SEES: what a person is
+    told, if that is not the entry's reason; an entry that is None had no promotion to tell of."""
+
+    def record(name, entry, sees=None):
+        blackout = entry.get("FAILOVER_BLACKOUT_USEC") if entry else None
+        record_property("fault", json.dumps([name, sees or entry["FAILOVER_REASON"], blackout and int(blackout)]))
+
+    return record
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What `make faults` makes the table of: a line for each fault, as the tests that passed have seen it."""
+    reports = sorted(terminalreporter.stats.get("passed", []), key=lambda report: report.location[:2])
+    found = [value for r in reports for name, value in r.user_properties if name == "fault"]
+    if found and lab_module.BUILD.is_dir():
+        (lab_module.BUILD / "faults.json").write_text("[" + ",\n".join(found) + "]\n")

@@ -6,9 +6,29 @@ import pytest
 from story import DAEMON, GATEWAY, begin, events, fail_over, failed_checks, marker, starts, wait_event, wait_up
 
 
-def test_killed_and_restored(pair):
+MISBEHAVIOUR = {
+    "hang": "it accepts connections and never answers",
+    "drip": "it answers a byte a second",
+    "flood": "it answers without an end",
+    "garbage": "it answers with garbage",
+    "close": "it closes each connection",
+    "reset": "it resets each connection",
+    "headers": "it sends headers without an end",
+    "slow-headers": "it sends a header line a second",
+    "bomb": "it sends a compressed bomb",
+    "html": "it sends a web page with a 200",
+    "false": 'it says `"ok": false`',
+    "empty": "it sends an empty 200",
+    "redirect": "it redirects",
+    "503": "it says 503",
+    "404": "it says 404",
+}
+
+
+def test_killed_and_restored(pair, fault):
     primary, standby = pair.primary, pair.standby
     promoted = fail_over(pair)
+    fault("the gateway is killed", promoted)
     assert failed_checks(standby) == [
         "Failed check 1 of 3: connection refused.",
         "Failed check 2 of 3: connection refused.",
@@ -55,7 +75,7 @@ def test_replaced_at_the_third_failed_check_with_default_settings(pair):
     ("503", r"503"),
     ("404", r"404"),
 ])
-def test_misbehaving_primary(pair, mode, words):
+def test_misbehaving_primary(pair, fault, mode, words):
     """Whatever it does instead of answering, the standby takes over; and hands back when it answers."""
     begin(pair)
     pair.primary.gateway.mode(mode)
@@ -63,6 +83,7 @@ def test_misbehaving_primary(pair, mode, words):
     assert re.search(words, promoted["FAILOVER_REASON"]), promoted["FAILOVER_REASON"]
     if mode != "bomb":  # which takes its time to build, and so may be silent or not
         assert f"of {6 if mode == 'hang' else 3}" in failed_checks(pair.standby)[-1]
+    fault(MISBEHAVIOUR[mode.split()[0]], promoted)
     pair.primary.gateway.mode("normal")
     wait_event(pair.standby, "demoted")
 
@@ -74,41 +95,44 @@ def test_gateway_that_wants_a_login_is_up(pair, mode):
     assert events(pair.standby) == []
 
 
-def test_vanished_primary(pair):
+def test_vanished_primary(pair, fault):
     """Packets are dropped, and with them git and secrets: the sync's deadline is all that this may cost."""
     begin(pair, workspace={"timeout": "2s"}, secrets={"timeout": "2s"})
     pair.primary.drop()
     promoted = wait_event(pair.standby, "promoted")
     assert "no answer to the connect" in promoted["FAILOVER_REASON"]
+    fault("the host vanishes, with git and secrets on it", promoted)
     assert int(promoted["FAILOVER_SYNC_USEC"]) < 7_000_000 + 1_000_000
     pair.primary.heal()
     wait_event(pair.standby, "demoted")
 
 
-def test_dead_primary_on_the_same_link(pair):
+def test_dead_primary_on_the_same_link(pair, fault):
     """ARP fails: EHOSTUNREACH, which must not be taken for being cut off."""
     begin(pair)
-    pair.primary.power_cut()
-    wait_event(pair.standby, "promoted", 60)
+    pair.primary.link_down()
+    fault("the host loses power, on the standby's own link", wait_event(pair.standby, "promoted", 60))
 
 
-def test_single_blip(pair):
+def test_single_blip(pair, fault):
     begin(pair)
     pair.primary.gateway.mode("503")
     pair.standby.wait_journal("Failed check 1 of 3", DAEMON)
     pair.primary.gateway.mode("normal")
-    pair.standby.wait_journal("answers again after [12] failed check", DAEMON)
+    told = pair.standby.wait_journal("answers again after [12] failed check", DAEMON)
     assert events(pair.standby) == [] and starts(pair.standby) == 0
+    fault("a single failed check", None, told["MESSAGE"])
 
 
-def test_busy_primary(pair):
+def test_busy_primary(pair, fault):
     """Silent for less than the unclear threshold: no promotion."""
     begin(pair)
     pair.primary.gateway.mode("hang")
     pair.standby.wait_journal("Failed check 4 of 6", DAEMON)
     pair.primary.gateway.mode("normal")
-    pair.standby.wait_journal("answers again after", DAEMON)
+    told = pair.standby.wait_journal("answers again after", DAEMON)
     assert events(pair.standby) == []
+    fault("it is busy, and silent for less than unclear_threshold", None, told["MESSAGE"])
 
 
 def test_row_of_both_kinds_is_judged_by_its_last(pair):
@@ -154,13 +178,14 @@ def test_silent_name_server(pair):
     assert "503" in promoted["FAILOVER_REASON"]
 
 
-def test_name_that_never_resolves(pair):
+def test_name_that_never_resolves(pair, fault):
     pair.configure(primary={"host": "nobody.example", "unclear_threshold": 4})
     pair.standby.systemctl("start", DAEMON)
     promoted = wait_event(pair.standby, "promoted")
     assert "does not resolve" in promoted["FAILOVER_REASON"] or "name server" in promoted["FAILOVER_REASON"]
     assert "not known" in promoted["MESSAGE"]
     assert "FAILOVER_BLACKOUT_USEC" not in promoted
+    fault("its name never resolves", promoted)
 
 
 def test_tcp_scheme(pair):

@@ -32,7 +32,7 @@ def test_while_promoted(pair, how):
 
 
 @pytest.mark.parametrize("how", ENDS)
-def test_while_starting(pair, how):
+def test_while_starting(pair, fault, how):
     pair.standby.gateway.mode("boot=4")
     begin(pair)
     pair.primary.gateway.kill()
@@ -40,6 +40,8 @@ def test_while_starting(pair, how):
     end(pair.standby, how)
     promoted = wait_event(pair.standby, "promoted")
     assert int(promoted["FAILOVER_BLACKOUT_USEC"]) > 4_000_000  # counted from before the restart
+    if how == "kill":
+        fault("the daemon is killed while the gateway here takes 4 s to boot", promoted)
     assert starts(pair.standby) == 1
 
 
@@ -130,12 +132,14 @@ def test_standby_reboots_while_promoted(pair):
     wait_event(pair.standby, "demoted", 60)
 
 
-def test_standby_loses_power_while_promoted(pair):
+def test_standby_loses_power_while_promoted(pair, fault):
     pair.standby.systemctl("enable", DAEMON)
     fail_over(pair)
     pair.standby.power_cut()
     pair.standby.boot()
     pair.standby.wait_for(pair.standby.gateway.answers, 60)
+    told = wait_event(pair.standby, "promoted", count=2)
+    fault("the standby loses power while promoted", told, "it counts to three again after the boot")
 
 
 def test_shutdown_is_no_ones_stop(pair):

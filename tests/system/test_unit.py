@@ -28,12 +28,13 @@ def test_start_limit_then_mended(pair):
     assert events(pair.standby).count("start-failed") == 1
 
 
-def test_program_missing(pair):
+def test_program_missing(pair, fault):
     drop_in(pair.standby, "[Service]\nExecStart=\nExecStart=/nonexistent/openclaw gateway\n")
     begin(pair)
     pair.primary.gateway.kill()
     failed = wait_event(pair.standby, "start-failed")
     assert "openclaw.service" in failed["MESSAGE"] and failed["PRIORITY"] == "3"
+    fault("the gateway's program is missing here", None, failed["MESSAGE"].split(". ")[0])
     pair.primary.gateway.start()
     wait_event(pair.standby, "demoted")
 
@@ -55,7 +56,7 @@ def test_unit_masked(pair):
     wait_event(pair.standby, "promoted")
 
 
-def test_port_taken_by_hand(pair):
+def test_port_taken_by_hand(pair, fault):
     """Somebody runs a gateway by hand: it is named, and nothing is called promoted while it answers."""
     other = pair.standby.popen(["/usr/local/bin/openclaw", "gateway", "bind=127.0.0.1"], user="alice")
     pair.standby.wait_for(pair.standby.gateway.answers)
@@ -67,18 +68,22 @@ def test_port_taken_by_hand(pair):
     pair.standby.run("pkill -u alice openclaw")
     other.wait()
     wait_event(pair.standby, "promoted", 40)
+    fault("somebody's own gateway holds the port here", None, taken["MESSAGE"].split(" Stop")[0])
 
 
-def test_promoted_gateway_hangs(pair):
+def test_promoted_gateway_hangs(pair, fault):
     fail_over(pair, gateway=SHORT)
     pid = pair.standby.gateway.pid
     pair.standby.gateway.mode("hang")
-    wait_event(pair.standby, "silent")
+    silent = wait_event(pair.standby, "silent")
     wait_event(pair.standby, "hung")
     pair.standby.gateway.mode("normal")
     again = wait_event(pair.standby, "promoted", count=2)
+    fault("the promoted gateway hangs (hang_timeout = 3s)", again)
     assert pair.standby.gateway.pid != pid
-    assert int(again["FAILOVER_BLACKOUT_USEC"]) > 2_000_000
+    assert "silent" in again["FAILOVER_REASON"]
+    assert 2_000_000 < int(again["FAILOVER_BLACKOUT_USEC"]) < int(again["__REALTIME_TIMESTAMP"]) - int(
+        silent["__REALTIME_TIMESTAMP"]) + 2_000_000
 
 
 def test_promoted_gateway_is_busy_for_a_while(pair):
@@ -108,11 +113,12 @@ def test_promoted_gateway_is_lost(pair):
     wait_event(pair.standby, "promoted", count=2)
 
 
-def test_stopped_by_somebody(pair):
+def test_stopped_by_somebody(pair, fault):
     fail_over(pair)
     pair.standby.systemctl("stop", GATEWAY)
     held = wait_event(pair.standby, "held")
     assert "openclaw-failover auto" in held["MESSAGE"]
+    fault("somebody stops the promoted gateway", None, held["MESSAGE"].split(". ")[0])
     assert starts(pair.standby) == 1
     pair.primary.gateway.start()
     wait_event(pair.standby, "hold-over")
@@ -120,12 +126,13 @@ def test_stopped_by_somebody(pair):
     wait_event(pair.standby, "promoted", count=2)
 
 
-def test_slow_boot(pair):
+def test_slow_boot(pair, fault):
     pair.standby.gateway.mode("boot=6")
     begin(pair, gateway=SHORT)
     pair.primary.gateway.kill()
     wait_event(pair.standby, "start-slow")
     promoted = wait_event(pair.standby, "promoted")
+    fault("the gateway here takes 6 s to boot", promoted)
     assert int(promoted["FAILOVER_BOOT_USEC"]) > 5_000_000 and starts(pair.standby) == 1
 
 
@@ -139,7 +146,7 @@ def test_primary_returns_while_starting(pair):
     assert pair.standby.state(GATEWAY) == "inactive"
 
 
-def test_slow_drain_while_the_primary_fails_again(pair):
+def test_slow_drain_while_the_primary_fails_again(pair, fault):
     """Waited for drain_patience, then killed and started."""
     pair.standby.gateway.mode("drain=60")
     fail_over(pair, gateway=SHORT)
@@ -148,6 +155,8 @@ def test_slow_drain_while_the_primary_fails_again(pair):
     pair.standby.wait_state(GATEWAY, "deactivating")
     pair.primary.gateway.kill()
     wait_event(pair.standby, "killed")
+    fault("the primary fails again while the gateway here drains (drain_patience = 2s)",
+          wait_event(pair.standby, "promoted", count=2))
     wait_event(pair.standby, "promoted", count=2)
     assert pair.standby.gateway.answers()
 
@@ -166,10 +175,11 @@ def test_started_by_somebody(pair):
     wait_event(pair.standby, "demoted")
 
 
-def test_daemon_reexec(pair):
+def test_daemon_reexec(pair, fault):
     begin(pair)
     pair.standby.systemctl("daemon-reexec")
     pair.primary.gateway.kill()
+    fault("systemd executes itself anew on the standby", wait_event(pair.standby, "promoted"))
     wait_event(pair.standby, "promoted")
     pair.standby.systemctl("daemon-reexec")
     pair.primary.gateway.start()
@@ -185,13 +195,14 @@ def test_bus_restarted(pair):
     wait_event(pair.standby, "promoted")
 
 
-def test_bus_away_while_it_is_needed(pair):
+def test_bus_away_while_it_is_needed(pair, fault):
     begin(pair)
     pair.standby.run("systemctl stop dbus.service dbus.socket")
     pair.standby.wait_journal("Lost the system bus", DAEMON)
     pair.primary.gateway.kill()
     pair.standby.wait_journal("counts as down", DAEMON)
     pair.standby.run("systemctl start dbus.socket dbus.service")
+    fault("D-Bus is away on the standby, and comes back", wait_event(pair.standby, "promoted"))
     wait_event(pair.standby, "promoted")
 
 
