@@ -4,6 +4,7 @@
 #   make check      every test (as root: on real systemd hosts too)
 #   make fuzz       the fuzzers, a minute each (with CI=true, ten seconds)
 #   make soak       100,000 checks of a peer that misbehaves at random (root; with CI=true, 3000)
+#   make valgrind-check   the daemon through a failover and failback under valgrind (root)
 #   make demo       a whole failover and failback on throwaway hosts (root)
 #   make deps       installs the Debian packages that all of this needs (root)
 #   make install    PREFIX, SYSCONFDIR and DESTDIR are respected
@@ -32,7 +33,7 @@ OBJECTS = $(patsubst src/%.c,$(BUILD)/src/%.o,$(filter-out src/main.c,$(wildcard
 FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: always all unit fuzzers lab deps install uninstall check unit-check sanitize-check fuzz soak demo lint lint-format lint-clang lint-tidy lint-scripts
+.PHONY: always all unit fuzzers lab deps install uninstall check unit-check sanitize-check fuzz soak valgrind-check demo lint lint-format lint-clang lint-tidy lint-scripts
 all: $(BUILD)/openclaw-failover
 unit: $(UNIT_TESTS)
 fuzzers: $(FUZZERS)
@@ -76,7 +77,7 @@ $(BUILD)/tests/gateway: tests/gateway.c
 # What is needed on a bare Debian 12 or 13 to build and to test. Their services are not started, since sshd and others
 # are only for the tests, which run them on hosts of their own.
 DEPS = build-essential pkg-config libcurl4-openssl-dev libsystemd-dev libgit2-dev libinih-dev libjansson-dev \
-	libcmocka-dev clang libclang-rt-dev clang-format clang-tidy systemd systemd-container polkitd dbus openssh-server \
+	libcmocka-dev clang libclang-rt-dev valgrind clang-format clang-tidy systemd systemd-container polkitd dbus openssh-server \
 	openssh-client rsync nftables iproute2 procps curl git mandoc python3 python3-pytest python3-pytest-xdist mmdebstrap
 POLICY = /usr/sbin/policy-rc.d
 
@@ -191,6 +192,9 @@ soak: all lab
 faults: all lab
 	@BUILD=$(BUILD) tests/run tests/system/test_failover.py tests/system/test_unit.py tests/system/test_restart.py
 	@BUILD=$(BUILD) tests/faults
+
+valgrind-check: all lab
+	@$(lab-needs); $(call needs,valgrind); LAB_BUILD=$(BUILD) /usr/bin/python3 tests/system/valgrind.py
 
 demo: deps
 	@$(MAKE) --no-print-directory all lab
