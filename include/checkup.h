@@ -40,7 +40,6 @@ struct checkup {
         char *config_error;    /* the first error, if there is no valid one */
         char *bus_error;       /* why systemd could not be asked; NULL: it was */
         char *virtualization;  /* of this machine, as systemd names it; "" on metal */
-        char command[64];      /* this program's name and instance, as a shell's words */
         bool root;
         struct unit_facts daemon, sync, gateway, tailscaled, old_monitor;
 };

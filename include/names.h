@@ -1,7 +1,8 @@
 /* Every path, unit and bus name of one instance, made in this one place.
  *
  * The plain instance ("") is openclaw-failover.service with /etc/openclaw-failover.ini; an instance NAME is
- * openclaw-failover@NAME.service with /etc/openclaw-failover/NAME.ini, and so on throughout. */
+ * openclaw-failover@NAME.service with /etc/openclaw-failover/NAME.ini, and so on throughout. Directories are beside those of
+ * the plain one, not within: what an instance is called cannot be what a file there is called. */
 #pragma once
 
 #include "util.h"
@@ -12,14 +13,18 @@
 
 struct names {
         char *instance;    /* "" or NAME */
+        char *program;     /* what a person types: openclaw-failover, openclaw-failover -i NAME */
         char *config;      /* /etc/openclaw-failover.ini, /etc/openclaw-failover/NAME.ini */
         char *unit;        /* openclaw-failover.service, openclaw-failover@NAME.service */
         char *sync_unit;   /* openclaw-failover-sync.service, openclaw-failover-sync@NAME.service */
-        char *runtime_dir; /* /run/openclaw-failover, /run/openclaw-failover/NAME */
-        char *state_dir;   /* /var/lib/openclaw-failover, /var/lib/openclaw-failover/NAME: the daemon's */
-        char *sync_state_dir; /* /var/lib/openclaw-failover-sync, …/NAME: the sync worker's, as its own user */
-        char *bus_name;       /* org.openclaw.Failover1, org.openclaw.Failover1.NAME */
+        char *runtime_dir; /* /run/openclaw-failover, /run/openclaw-failover@NAME */
+        char *state_dir;   /* /var/lib/openclaw-failover, /var/lib/openclaw-failover@NAME: the daemon's */
+        char *sync_state_dir; /* /var/lib/openclaw-failover-sync, …-sync@NAME: the sync worker's, as its own user */
+        char *bus_name; /* org.openclaw.Failover1, org.openclaw.Failover1.NAME */
 };
+
+/* Whether S may name an instance. */
+bool names_instance_is_valid(const char *s);
 
 /* An instance name is 1 to 32 of [A-Za-z0-9_], beginning with a letter: it is safe in a path, a unit name and a bus
  * name alike without escaping. "" and NULL mean the plain instance. $RUNTIME_DIRECTORY and $STATE_DIRECTORY, which

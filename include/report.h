@@ -17,6 +17,7 @@ struct story {
         enum mode mode;
         bool by_hand;        /* a person wanted it, or a drill: there is no blackout to speak of */
         bool again;          /* the gateway here was promoted already, and is started anew */
+        const char *program; /* how a person addresses this instance (names.h) */
         const char *primary; /* "100.64.0.1:18789" */
         const char *unit;
         const char *reason;  /* what the deciding check said */

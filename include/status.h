@@ -8,6 +8,8 @@
 #include "util.h"
 
 struct status {
+        const char *program; /* how a person addresses this instance (names.h); NULL: the plain one */
+
         enum role_state state;
         usec_t since; /* of the state */
         enum mode mode;

@@ -36,10 +36,10 @@ static void explain(int r, const char *file, const char *credential, char *why, 
                 (void) snprintf(why, size,
                         "%s cannot be read by this user, as it should be: it is root's. A command needs sudo. The daemon is "
                         "given " DEFAULT_SYSCONFDIR
-                        "/openclaw-failover/%s by systemd whenever it starts: keep the address "
+                        "/openclaw-failover/%s (the instance NAME: NAME.%s) by systemd whenever it starts: keep the address "
                         "there, or `systemctl edit openclaw-failover` and add the two lines [Service] and "
                         "LoadCredential=%s:%s; then `systemctl restart openclaw-failover`",
-                        file, credential, credential, file);
+                        file, credential, credential, credential, file);
         else if (r == -EFBIG || r == -EINVAL)
                 (void) snprintf(why, size, "%s is not a file with one address in it", file);
         else

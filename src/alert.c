@@ -141,9 +141,8 @@ static void on_answer(_unused_ struct courier *c, const struct courier_answer *a
                 alert_queue_remove(a->queue, a->sending);
                 alert_queue_told_dropped(a->queue, a->telling);
         } else {
-                log_error(
-                        "The alert \"%s\" was refused and is dropped: %s. `openclaw-failover alert-test` tries again.",
-                        m && id == a->sending ? m->event : "?", answer->words);
+                log_error("The alert \"%s\" was refused and is dropped: %s. `%s alert-test` tries again.",
+                        m && id == a->sending ? m->event : "?", answer->words, a->names->program);
                 drop(a, a->sending);
         }
         a->failing = false;

@@ -262,6 +262,7 @@ int bus_new(struct connection *c, const struct names *n, struct daemon *d, struc
                 return -ENOMEM;
         b->connection = c;
         b->names = n;
+        b->shown.program = n->program;
         b->daemon = d;
         fill_vtable(b);
         r = authority_new(POLKIT_ACTION, carry_out, b, &b->authority);

@@ -118,8 +118,8 @@ static void say_failed(const struct names *names, const char *unit, char *buf, s
 
         (void) appendf(failed, sizeof failed, "%s has failed", unit);
         if (strcmp(code, "exited") == 0 && atoi(status) == EX_CONFIG)
-                (void) appendf(failed, sizeof failed,
-                        ": there is an error in %s. `openclaw-failover config` shows it", names->config);
+                (void) appendf(failed, sizeof failed, ": there is an error in %s. `%s config` shows it",
+                        names->config, names->program);
         else if (*result && *code)
                 (void) appendf(failed, sizeof failed, ": %s (%s, %s)", result, code, status);
         else if (*result)

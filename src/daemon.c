@@ -134,6 +134,7 @@ static void tell(struct daemon *d, enum role_event event, enum role_state from) 
                 .from = from,
                 .to = d->role.state,
                 .mode = d->role.mode,
+                .program = d->names->program,
                 .primary = watch_primary_name(d->watch),
                 .unit = unit_name(d->gateway),
                 .trouble = trouble(d, why, sizeof why),
@@ -574,6 +575,7 @@ void daemon_status(const struct daemon *d, struct status *ret) {
         const struct sync_view *sync = syncer_view(d->syncer);
 
         *ret = (struct status){
+                .program = d->names->program,
                 .state = d->role.state,
                 .since = to_realtime(d->role.since),
                 .mode = d->role.mode,

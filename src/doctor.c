@@ -195,7 +195,7 @@ static void look(const struct checkup *c, const struct row *row, struct finding 
         else if (c->root)
                 look_as(c, row, user, f);
         else
-                finding_skip(f, "only user %s can tell: sudo %s doctor", name, c->command);
+                finding_skip(f, "only user %s can tell: sudo %s doctor", name, c->names->program);
 }
 
 static void count_config_error(const char *path _unused_, unsigned line, const char *what, void *userdata) {
@@ -240,8 +240,6 @@ int cmd_doctor(const struct names *names) {
         const char *no_color = getenv("NO_COLOR"); /* https://no-color.org: any value but none */
         bool colour = isatty(STDOUT_FILENO) && !(no_color && *no_color);
 
-        (void) snprintf(c.command, sizeof c.command, "openclaw-failover%s%s", *names->instance ? " -i " : "",
-                names->instance);
         (void) config_load(names->config, count_config_error, &c, &c.config);
         (void) checkup_ask_systemd(&c);
 

@@ -128,10 +128,10 @@ void look_alert(const struct checkup *c, struct finding *f) {
         else if (is_refusal(a->format, status))
                 finding_bad(f, "%s refuses the address: HTTP %ld", shown, status);
         else {
-                finding_ok(f, "%s can be reached (`%s alert-test` posts one)", shown, c->command);
+                finding_ok(f, "%s can be reached (`%s alert-test` posts one)", shown, c->names->program);
                 return;
         }
-        finding_mend(f, "sudo %s alert-test", c->command);
+        finding_mend(f, "sudo %s alert-test", c->names->program);
 }
 
 void look_heartbeat(const struct checkup *c, struct finding *f) {

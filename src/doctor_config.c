@@ -10,12 +10,13 @@ void look_config(const struct checkup *c, struct finding *f) {
         if (c->config)
                 finding_ok(f, "%s", c->names->config);
         else if (access(c->names->config, R_OK) < 0 && errno == EACCES && !c->root)
-                finding_skip(f, "%s may not be read by you: sudo %s doctor", c->names->config, c->command);
+                finding_skip(
+                        f, "%s may not be read by you: sudo %s doctor", c->names->config, c->names->program);
         else {
                 finding_bad(
                         f, "%s: %s", c->names->config, c->config_error ? c->config_error : "cannot be read");
-                finding_mend(
-                        f, "sudo ${EDITOR:-vi} %s && %s config", path ? path : c->names->config, c->command);
+                finding_mend(f, "sudo ${EDITOR:-vi} %s && %s config", path ? path : c->names->config,
+                        c->names->program);
         }
 }
 

@@ -159,8 +159,8 @@ void look_powers(const struct checkup *c, struct finding *f) {
                         user, group);
                 finding_mend(f, "sudo gpasswd -d %s %s", user, group);
         } else if (!c->root)
-                finding_skip(f, "only root can ask what sudo lets user %s do: sudo openclaw-failover doctor",
-                        user);
+                finding_skip(f, "only root can ask what sudo lets user %s do: sudo %s doctor", user,
+                        c->names->program);
         else if (run_program(argv, &output) >= 0 && sudo_without_password(output, rule, sizeof rule)) {
                 finding_bad(f, "sudo asks user %s for no password: %s", user, rule);
                 mend_sudoers(user, f);

@@ -98,10 +98,10 @@ void look_mode(const struct checkup *c, struct finding *f) {
                 finding_mend(f, "sudo systemctl restart %s", c->names->unit);
         } else if (paused > 0) {
                 finding_bad(f, "paused: nothing is done when the primary dies");
-                finding_mend(f, "sudo %s resume", c->command);
+                finding_mend(f, "sudo %s resume", c->names->program);
         } else if (is(mode, role_mode_name(MODE_HELD)) || is(mode, role_mode_name(MODE_PINNED))) {
                 finding_bad(f, "%s by hand: the gateway here does not follow the primary", mode);
-                finding_mend(f, "sudo %s auto", c->command);
+                finding_mend(f, "sudo %s auto", c->names->program);
         } else
                 finding_ok(f, "%s", mode);
 }

@@ -75,18 +75,20 @@ static void sum_up(struct drill *d) {
         static const struct {
                 int exit;
                 const char *words;
+                const char *see; /* a command of ours */
         } results[] = {
                 [OPEN] = { EXIT_NOT_WELL,
-                        "The drill was ended before the gateway here answered: it proves nothing." },
-                [PASSED] = { EXIT_WELL, "The drill has passed." },
-                [FAILED] = { EXIT_NOT_WELL,
-                        "The drill has failed: a failover would fail. See `openclaw-failover doctor`." },
-                [REAL] = { EX_TEMPFAIL,
-                        "The primary went down: this is a failover now. See `openclaw-failover status`." },
+                        "The drill was ended before the gateway here answered: it proves nothing.", NULL },
+                [PASSED] = { EXIT_WELL, "The drill has passed.", NULL },
+                [FAILED] = { EXIT_NOT_WELL, "The drill has failed: a failover would fail.", "doctor" },
+                [REAL] = { EX_TEMPFAIL, "The primary went down: this is a failover now.", "status" },
         };
 
         print_timeline(d);
-        printf("\n%s\n", results[d->result].words);
+        printf("\n%s", results[d->result].words);
+        if (results[d->result].see)
+                printf(" See `%s %s`.", d->names->program, results[d->result].see);
+        printf("\n");
         end(d, results[d->result].exit);
 }
 
@@ -182,8 +184,9 @@ static int on_signal(
         sd_event_source *source _unused_, const struct signalfd_siginfo *si _unused_, void *userdata) {
         struct drill *d = userdata;
 
-        printf("\nThe drill goes on without you, and ends by itself. To end it now: `openclaw-failover auto`. To see how it "
-               "goes: `openclaw-failover status --watch`.\n");
+        printf("\nThe drill goes on without you, and ends by itself. To end it now: `%s auto`. To see how it goes: "
+               "`%s status --watch`.\n",
+                d->names->program, d->names->program);
         end(d, EXIT_INTERRUPTED);
         return 0;
 }

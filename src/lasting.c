@@ -64,8 +64,9 @@ static bool look_sync(struct lasting *l, const struct status *s, usec_t now, str
                 m->level = LOG_ERR;
                 tell(l, m, since,
                         "The sync of workspace and secrets has been failing for %s: %s. A failover would start the gateway "
-                        "with what is here. See `openclaw-failover doctor`.",
-                        format_span(span, now - since), s->sync);
+                        "with what is here. See `%s doctor`.",
+                        format_span(span, now - since), s->sync,
+                        s->program ? s->program : "openclaw-failover");
                 return true;
         } else if (s->sync_ok && since > 0) {
                 l->sync_since = 0;

@@ -7,7 +7,7 @@
 
 #define INSTANCE_MAX 32
 
-static bool instance_valid(const char *s) {
+bool names_instance_is_valid(const char *s) {
         if (!isalpha((unsigned char) *s) || strlen(s) > INSTANCE_MAX)
                 return false;
         for (; *s; s++)
@@ -30,22 +30,23 @@ int names_new(const char *instance, struct names **ret) {
 
         if (!instance)
                 instance = "";
-        if (*instance && !instance_valid(instance))
+        if (*instance && !names_instance_is_valid(instance))
                 return -EINVAL;
 
         n = calloc(1, sizeof *n);
         if (!n)
                 return -ENOMEM;
         n->instance = strdup(instance);
+        n->program = compose("openclaw-failover", " -i ", instance, "");
         n->config = compose(DEFAULT_SYSCONFDIR "/openclaw-failover", "/", instance, ".ini");
         n->unit = compose("openclaw-failover", "@", instance, ".service");
         n->sync_unit = compose("openclaw-failover-sync", "@", instance, ".service");
-        n->runtime_dir = compose("/run/openclaw-failover", "/", instance, "");
-        n->state_dir = compose("/var/lib/openclaw-failover", "/", instance, "");
-        n->sync_state_dir = compose("/var/lib/openclaw-failover-sync", "/", instance, "");
+        n->runtime_dir = compose("/run/openclaw-failover", "@", instance, "");
+        n->state_dir = compose("/var/lib/openclaw-failover", "@", instance, "");
+        n->sync_state_dir = compose("/var/lib/openclaw-failover-sync", "@", instance, "");
         n->bus_name = compose("org.openclaw.Failover1", ".", instance, "");
-        if (!n->instance || !n->config || !n->unit || !n->sync_unit || !n->runtime_dir || !n->state_dir ||
-                !n->sync_state_dir || !n->bus_name)
+        if (!n->instance || !n->program || !n->config || !n->unit || !n->sync_unit || !n->runtime_dir ||
+                !n->state_dir || !n->sync_state_dir || !n->bus_name)
                 return -ENOMEM;
 
         *ret = TAKE(n);
@@ -56,6 +57,7 @@ struct names *names_free(struct names *n) {
         if (!n)
                 return NULL;
         free(n->instance);
+        free(n->program);
         free(n->config);
         free(n->unit);
         free(n->sync_unit);

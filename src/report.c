@@ -61,8 +61,8 @@ static void say_promoted(const struct story *s, char *buf) {
 
 static void say_start_failed(const struct story *s, char *buf) {
         SAY("%s does not start: %s. Nobody can be reached until it does. It is tried again, after 5 s at first and every 5 "
-            "min at last, for as long as the primary is down. See `systemctl status %s` and `openclaw-failover doctor`.",
-                s->unit, s->trouble, s->unit);
+            "min at last, for as long as the primary is down. See `systemctl status %s` and `%s doctor`.",
+                s->unit, s->trouble, s->unit, s->program);
 }
 
 static void say_start_slow(const struct story *s, char *buf) {
@@ -105,8 +105,8 @@ static void say_lost(const struct story *s, char *buf) {
 
 static void say_held(const struct story *s, char *buf) {
         SAY("Somebody stopped %s. This standby holds back until the primary has been up. To let it promote again before: "
-            "`openclaw-failover auto`.",
-                s->unit);
+            "`%s auto`.",
+                s->unit, s->program);
 }
 
 static void say_demoting(const struct story *s, char *buf) {
@@ -180,8 +180,8 @@ static void say_drill_answered(const struct story *s, char *buf) {
 
 static void say_drill_failed(const struct story *s, char *buf) {
         SAY("The drill has failed: %s does not start (%s). A failover would fail the same way. See `systemctl status %s` "
-            "and `openclaw-failover doctor`.",
-                s->unit, s->trouble, s->unit);
+            "and `%s doctor`.",
+                s->unit, s->trouble, s->unit, s->program);
 }
 
 static void say_drill_real(const struct story *s, char *buf) {

@@ -82,8 +82,8 @@ static void show_last(FILE *out, const struct status *s, usec_t now) {
         char when[WHEN_MAX], span[SPAN_MAX];
 
         if (s->promoted_at == 0) {
-                (void) fprintf(out,
-                        "no promotion since this daemon started (`openclaw-failover history` knows of earlier)");
+                (void) fprintf(out, "no promotion since this daemon started (`%s history` knows of earlier)",
+                        s->program ? s->program : "openclaw-failover");
                 return;
         }
         (void) fprintf(out, "promoted %s", show_when(when, s->promoted_at, now));

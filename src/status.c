@@ -5,6 +5,10 @@
 
 #define SAY(...) appendf(buf, SENTENCE_MAX, __VA_ARGS__)
 
+static const char *program(const struct status *s) {
+        return s->program ? s->program : "openclaw-failover";
+}
+
 /* The local time of day: a sentence that says "4 s ago" is wrong a second later. */
 static const char *clock_time(char buf[static CLOCK_MAX], usec_t realtime) {
         time_t t = (time_t) (realtime / USEC_PER_SEC);
@@ -71,7 +75,8 @@ static void say_next_on_standby(const struct status *s, usec_t now, char *buf) {
         char span[SPAN_MAX];
 
         if (s->mode == MODE_HELD)
-                SAY("Nothing, until the primary has been up: somebody demoted by hand. `openclaw-failover auto` ends that.");
+                SAY("Nothing, until the primary has been up: somebody demoted by hand. `%s auto` ends that.",
+                        program(s));
         else if (s->failures > 0 && s->health != HEALTH_DOWN && s->failures < s->fail_needed)
                 SAY("After %u more failed check%s, in about %s, the gateway is started here.",
                         s->fail_needed - s->failures, s->fail_needed - s->failures == 1 ? "" : "s",
@@ -88,9 +93,9 @@ static void say_next_when_promoted(const struct status *s, usec_t now, char *buf
         char span[SPAN_MAX];
 
         if (s->mode == MODE_PINNED)
-                SAY("Stays promoted, whatever the primary does, until `openclaw-failover auto` or `demote`.");
+                SAY("Stays promoted, whatever the primary does, until `%s auto` or `demote`.", program(s));
         else if (!s->failback)
-                SAY("Stays promoted until `openclaw-failover demote`, as failback = manual says.");
+                SAY("Stays promoted until `%s demote`, as failback = manual says.", program(s));
         else if (s->goods > 0 && s->goods < s->recover_needed)
                 SAY("After %u more good check%s, in about %s, the gateway here is stopped.",
                         s->recover_needed - s->goods, s->recover_needed - s->goods == 1 ? "" : "s",
@@ -105,10 +110,10 @@ char *status_next(const struct status *s, usec_t now, char buf[static SENTENCE_M
 
         buf[0] = '\0';
         if (s->paused_until == USEC_INFINITY)
-                SAY("Nothing, until `openclaw-failover resume`.");
+                SAY("Nothing, until `%s resume`.", program(s));
         else if (s->paused_until > 0)
-                SAY("Nothing until %s, when the pause ends, or `openclaw-failover resume`.",
-                        clock_time(at, s->paused_until));
+                SAY("Nothing until %s, when the pause ends, or `%s resume`.",
+                        clock_time(at, s->paused_until), program(s));
         else if (s->state == ROLE_STANDBY)
                 say_next_on_standby(s, now, buf);
         else if (s->state == ROLE_DEMOTING)

@@ -174,7 +174,10 @@ static int follow_until_interrupted(struct screen *s) {
 }
 
 int watch_status(const struct names *n, bool json) {
-        struct screen s = { .names = n, .json = json, .in_place = !json && isatty(STDOUT_FILENO) };
+        struct screen s = { .names = n,
+                .status.program = n->program,
+                .json = json,
+                .in_place = !json && isatty(STDOUT_FILENO) };
         int r;
 
         r = follow_until_interrupted(&s);

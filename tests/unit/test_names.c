@@ -16,6 +16,7 @@ static void plain(void **state _unused_) {
 
                 assert_int_equal(names_new(same[i], &n), 0);
                 assert_string_equal(n->instance, "");
+                assert_string_equal(n->program, "openclaw-failover");
                 assert_string_equal(n->config, "/etc/openclaw-failover.ini");
                 assert_string_equal(n->unit, "openclaw-failover.service");
                 assert_string_equal(n->sync_unit, "openclaw-failover-sync.service");
@@ -31,12 +32,13 @@ static void named(void **state _unused_) {
 
         assert_int_equal(names_new("Web_2", &n), 0);
         assert_string_equal(n->instance, "Web_2");
+        assert_string_equal(n->program, "openclaw-failover -i Web_2");
         assert_string_equal(n->config, "/etc/openclaw-failover/Web_2.ini");
         assert_string_equal(n->unit, "openclaw-failover@Web_2.service");
         assert_string_equal(n->sync_unit, "openclaw-failover-sync@Web_2.service");
-        assert_string_equal(n->runtime_dir, "/run/openclaw-failover/Web_2");
-        assert_string_equal(n->state_dir, "/var/lib/openclaw-failover/Web_2");
-        assert_string_equal(n->sync_state_dir, "/var/lib/openclaw-failover-sync/Web_2");
+        assert_string_equal(n->runtime_dir, "/run/openclaw-failover@Web_2");
+        assert_string_equal(n->state_dir, "/var/lib/openclaw-failover@Web_2");
+        assert_string_equal(n->sync_state_dir, "/var/lib/openclaw-failover-sync@Web_2");
         assert_string_equal(n->bus_name, "org.openclaw.Failover1.Web_2");
 }
 

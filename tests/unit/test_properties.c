@@ -144,6 +144,8 @@ static void test_covers_the_struct(void **state _unused_) {
         size_t n, unseen = 0;
 
         p = properties(&n);
+        for (size_t k = 0; k < sizeof(char *); k++) /* each side knows for itself */
+                seen[offsetof(struct status, program) + k]++;
         for (size_t i = 0; i < n; i++)
                 for (size_t k = 0; k < sizes[p[i].type]; k++)
                         assert_int_equal(seen[p[i].offset + k]++, 0);
