@@ -50,8 +50,6 @@ void unit_facts_clear(struct unit_facts *u);
 bool unit_is_loaded(const struct unit_facts *u);
 /* The value of the variable NAME in the unit's Environment=; NULL if it has none. Borrowed. */
 const char *unit_environment(const struct unit_facts *u, const char *name);
-void strv_free(char **list);
-bool strv_contains(char *const *list, const char *text);
 
 /* The users that a row may be looked at as: names, never NULL; "root" where a unit has no User=. */
 const char *checkup_gateway_user(const struct checkup *c);

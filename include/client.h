@@ -15,6 +15,9 @@ enum {
  * what changes: in place on a terminal, one after another elsewhere. */
 int cmd_status(const struct names *n, bool json, bool watch);
 
+/* `status` where no instance is named: all that there are, if there are others than the plain one. The worst exit status. */
+int cmd_status_all(const struct names *plain, bool json, bool watch);
+
 /* `promote`, `demote`, `auto`, `resume`. EX_TEMPFAIL if it is refused now, EX_NOPERM if one may not. */
 int cmd_command(const struct names *n, enum role_command command);
 

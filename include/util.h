@@ -75,6 +75,8 @@ int parse_span(const char *text, usec_t *ret);
  * characters and broken UTF-8 become '?', a run of white space one blank; what is cut ends in "…". Returns BUF. */
 char *safe_text(char *buf, size_t size, const char *text);
 
+bool begins_with(const char *text, const char *prefix);
+
 /* Appends like snprintf() to the text already in BUF of SIZE bytes; what does not fit is cut. Returns BUF. */
 char *appendf(char *buf, size_t size, const char *format, ...) _printf_(3, 4);
 
@@ -88,3 +90,9 @@ int write_file_atomic(const char *path, const char *text, mode_t mode);
 /* The same without fsync(2), so that the loop never waits for a disk: after a power cut the file may be the old one, the
  * new one, or empty. */
 int write_file_quick(const char *path, const char *text, mode_t mode);
+
+/* A list of texts that ends in NULL, as sd-bus has it: frees it and them; NULL is an empty one. */
+void strv_free(char **list);
+DEFINE_CLEANUP(char **, strv_free)
+#define _cleanup_strv_ _cleanup_(strv_freep)
+bool strv_contains(char *const *list, const char *text);

@@ -19,19 +19,6 @@
 #define CALL_TIMEOUT (5 * USEC_PER_SEC)
 #define OUTPUT_MAX (64 * 1024)
 
-void strv_free(char **list) {
-        for (char **s = list; s && *s; s++)
-                free(*s);
-        free(list);
-}
-
-bool strv_contains(char *const *list, const char *text) {
-        for (char *const *s = list; s && *s; s++)
-                if (strcmp(*s, text) == 0)
-                        return true;
-        return false;
-}
-
 void unit_facts_clear(struct unit_facts *u) {
         char *strings[] = { u->name, u->load_state, u->active_state, u->result, u->file_state, u->fragment,
                 u->user, u->program };

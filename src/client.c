@@ -7,6 +7,7 @@
 
 #include "bus.h"
 #include "call.h"
+#include "instances.h"
 #include "log.h"
 #include "properties.h"
 #include "show.h"
@@ -18,6 +19,8 @@ static int get_status(sd_bus *bus, const struct names *n, sd_bus_message **ret_m
         r = call_get_all(bus, n, ret_m);
         if (r == 0 && status_read(*ret_m, ret) < 0)
                 r = call_other_version(n);
+        if (r == 0)
+                ret->program = n->program;
         return r;
 }
 
@@ -25,7 +28,7 @@ int status_exit(const struct status *s) {
         return status_is_well(s) ? EXIT_WELL : EXIT_NOT_WELL;
 }
 
-char *status_json(const struct status *s, const struct names *n, usec_t now, size_t flags) {
+static json_t *status_object(const struct status *s, const struct names *n, usec_t now) {
         char sentence[SENTENCE_MAX], next[SENTENCE_MAX];
         const struct property *p;
         json_auto_t *j = NULL;
@@ -42,17 +45,27 @@ char *status_json(const struct status *s, const struct names *n, usec_t now, siz
         for (size_t i = 0; j && s && i < n_properties; i++)
                 if (json_object_set_new(j, p[i].key, property_json(&p[i], s)) < 0)
                         return NULL;
+        return TAKE(j);
+}
+
+char *status_json(const struct status *s, const struct names *n, usec_t now, size_t flags) {
+        json_auto_t *j = status_object(s, n, now);
+
         return j ? json_dumps(j, flags | JSON_REAL_PRECISION(REAL_DIGITS)) : NULL;
 }
 
-static int print_json(const struct status *s, const struct names *n) {
-        _cleanup_free_ char *text = status_json(s, n, now_usec(CLOCK_REALTIME), JSON_INDENT(2));
-
+static int print_text(const char *text) {
         if (!text) {
                 log_error("Cannot print that: %s.", strerror(ENOMEM));
                 return EX_OSERR;
         }
         return puts(text) < 0 || fflush(stdout) != 0 ? EX_IOERR : 0;
+}
+
+static int print_json(const struct status *s, const struct names *n) {
+        _cleanup_free_ char *text = status_json(s, n, now_usec(CLOCK_REALTIME), JSON_INDENT(2));
+
+        return print_text(text);
 }
 
 static int print_once(const struct names *n, bool json) {
@@ -79,6 +92,75 @@ static int print_once(const struct names *n, bool json) {
 
 int cmd_status(const struct names *n, bool json, bool watch) {
         return watch ? watch_status(n, json) : print_once(n, json);
+}
+
+/* One of several: below its unit's name, or with ARRAY added to that. Its exit status. */
+static int print_one(sd_bus *bus, const char *instance, json_t *array) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        _cleanup_(names_freep) struct names *n = NULL;
+        usec_t now = now_usec(CLOCK_REALTIME);
+        struct status s;
+        int r;
+
+        if (names_new(instance, &n) < 0)
+                return EX_OSERR;
+        if (!array) {
+                printf("%s\n", n->unit);
+                (void) fflush(stdout);
+        }
+        r = get_status(bus, n, &m, &s);
+        if (array && (r == 0 || r == EXIT_NOT_RUNNING) &&
+                json_array_append_new(array, status_object(r == 0 ? &s : NULL, n, now)) < 0)
+                return EX_OSERR;
+        if (r != 0)
+                return r;
+        if (!array)
+                show_status(stdout, &s, now, show_colour(), "");
+        return status_exit(&s);
+}
+
+static int print_several(sd_bus *bus, char **instances, bool json) {
+        json_auto_t *array = json ? json_array() : NULL;
+        _cleanup_free_ char *text = NULL;
+        int worst = EXIT_WELL, written;
+
+        if (json && !array)
+                return print_text(NULL);
+        for (char **i = instances; *i; i++) {
+                int r;
+
+                if (!json && i > instances)
+                        printf("\n");
+                r = print_one(bus, *i, array);
+                worst = MAX(worst, r);
+        }
+        if (json)
+                text = json_dumps(array, JSON_INDENT(2) | JSON_REAL_PRECISION(REAL_DIGITS));
+        written = json ? print_text(text) : fflush(stdout) != 0 ? EX_IOERR : 0;
+        return written ? written : worst;
+}
+
+int cmd_status_all(const struct names *plain, bool json, bool watch) {
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        _cleanup_strv_ char **instances = NULL;
+        int n;
+
+        if (sd_bus_open_system(&bus) < 0)
+                return cmd_status(plain, json, watch); /* it says why not */
+        n = instances_list(bus, &instances);
+        if (n == 0 || (n == 1 && !*instances[0]))
+                return cmd_status(plain, json, watch);
+        if (n < 0) {
+                log_error("Cannot find out which instances there are: %s.", strerror(-n));
+                return EX_OSERR;
+        }
+        if (watch) {
+                log_error(
+                        "There are several instances here, and one can be watched: `openclaw-failover -i %s status --watch`.",
+                        instances[n - 1]);
+                return EX_USAGE;
+        }
+        return print_several(bus, instances, json);
 }
 
 /* Sends it, and says what that led to. */
@@ -116,8 +198,8 @@ int cmd_pause(const struct names *n, const char *time) {
         if (r < 0 || span == 0 || span > PAUSE_MAX) {
                 log_error(
                         "'%s' is no time to pause for: a number with s, m or h behind it such as 30m, at most a year; or "
-                        "infinity, until `openclaw-failover resume`.",
-                        safe_text(safe, sizeof safe, time));
+                        "infinity, until `%s resume`.",
+                        safe_text(safe, sizeof safe, time), n->program);
                 return EX_USAGE;
         }
         /* The daemon counts in seconds; the last one begun counts. */

@@ -19,6 +19,7 @@
 /* What follows the command's word. */
 struct arguments {
         const struct names *names;
+        bool named; /* a person said which instance */
         int n;
         char **words;
         bool check;
@@ -51,7 +52,7 @@ static int sync_once(const struct arguments *a) {
 }
 
 static int status(const struct arguments *a) {
-        return cmd_status(a->names, a->json, a->watch);
+        return (a->named ? cmd_status : cmd_status_all)(a->names, a->json, a->watch);
 }
 
 static int promote(const struct arguments *a) {
@@ -235,6 +236,7 @@ static int call(const struct command *command, struct arguments *a, const char *
                 return EX_OSERR;
         }
         a->names = names;
+        a->named = instance != NULL;
         return command->call(a);
 }
 

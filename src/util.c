@@ -131,6 +131,10 @@ char *safe_text(char *buf, size_t size, const char *text) {
         return buf;
 }
 
+bool begins_with(const char *text, const char *prefix) {
+        return strncasecmp(text, prefix, strlen(prefix)) == 0;
+}
+
 char *appendf(char *buf, size_t size, const char *format, ...) {
         size_t used = strnlen(buf, size);
         va_list ap;
@@ -225,4 +229,17 @@ int write_file_atomic(const char *path, const char *text, mode_t mode) {
 
 int write_file_quick(const char *path, const char *text, mode_t mode) {
         return replace_file(path, text, mode, false);
+}
+
+void strv_free(char **list) {
+        for (char **s = list; s && *s; s++)
+                free(*s);
+        free(list);
+}
+
+bool strv_contains(char *const *list, const char *text) {
+        for (char *const *s = list; s && *s; s++)
+                if (strcmp(*s, text) == 0)
+                        return true;
+        return false;
 }

@@ -22,10 +22,6 @@ static bool made_of(const char *text, const char *others) {
         return true;
 }
 
-static bool begins_with(const char *text, const char *prefix) {
-        return strncasecmp(text, prefix, strlen(prefix)) == 0;
-}
-
 static bool ends_with(const char *text, const char *suffix) {
         size_t n = strlen(text), m = strlen(suffix);
 
