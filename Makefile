@@ -96,10 +96,13 @@ UNITDIR = $(PREFIX)/lib/systemd/system
 # for polkit's actions, which it reads in one place only.
 VENDORDIR = $(if $(filter /usr,$(PREFIX)),/usr/share,$(SYSCONFDIR))
 
+# The units for one of several standbys on this machine, made from the plain ones: openclaw-failover@.service and so on.
+template = $(UNITDIR)/$(subst .,@.,$(notdir $(1:.in=)))
+
 # Everything that is installed but the program, the ini and the gateway's unit, as FROM:TO. In each, @BINDIR@ and
 # @SYSCONFDIR@ are filled in.
 UNITS = $(filter-out systemd/openclaw.service,$(wildcard $(addprefix systemd/*.,service service.in timer timer.in)))
-FILES = $(foreach unit,$(UNITS),$(unit):$(UNITDIR)/$(notdir $(unit:.in=))) \
+FILES = $(foreach unit,$(UNITS),$(unit):$(UNITDIR)/$(notdir $(unit:.in=)) $(unit):$(call template,$(unit))) \
 	systemd/openclaw-failover.sysusers:$(PREFIX)/lib/sysusers.d/openclaw-failover.conf \
 	systemd/openclaw-failover.rules:$(VENDORDIR)/polkit-1/rules.d/openclaw-failover.rules \
 	systemd/org.openclaw.failover1.policy:/usr/share/polkit-1/actions/org.openclaw.failover1.policy \
@@ -111,8 +114,10 @@ FILES = $(foreach unit,$(UNITS),$(unit):$(UNITDIR)/$(notdir $(unit:.in=))) \
 
 INI = $(SYSCONFDIR)/openclaw-failover.ini
 # Wherever systemd finds a gateway's unit that somebody already has (systemd.unit(5)), ours is not wanted.
-GATEWAY = $(wildcard $(addsuffix /openclaw.service,$(addprefix $(DESTDIR),/etc/systemd/system /run/systemd/system \
-	/usr/local/lib/systemd/system /usr/lib/systemd/system /lib/systemd/system)))
+UNIT_PATH = $(addprefix $(DESTDIR),/etc/systemd/system /run/systemd/system /usr/local/lib/systemd/system \
+	/usr/lib/systemd/system /lib/systemd/system)
+GATEWAY = $(firstword $(wildcard $(addsuffix /openclaw.service,$(UNIT_PATH))))
+GATEWAYS = $(firstword $(wildcard $(addsuffix /openclaw@.service,$(UNIT_PATH))))
 
 # Whether this is the system that runs here, and not a package or an image.
 live = test -z "$(DESTDIR)" -a "$$(id -u)" = 0 -a -d /run/systemd/system
@@ -124,14 +129,18 @@ install: all
 		from=$${pair%%:*} to=$(DESTDIR)$${pair#*:}; \
 		echo "install $$from $$to"; \
 		test -d "$${to%/*}" || install -d -m 755 "$${to%/*}"; \
-		sed -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' "$$from" >"$$to.new"; \
+		case "$$to" in *@.*) script=systemd/instance.sed ;; *) script=/dev/null ;; esac; \
+		sed -f $$script -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' "$$from" >"$$to.new"; \
 		chmod 644 "$$to.new"; \
 		mv "$$to.new" "$$to"; \
 	done
 	$(if $(wildcard $(DESTDIR)$(INI)),@echo "$(INI) is there already and stays as it is",\
 		install -D -m 644 etc/openclaw-failover.ini $(DESTDIR)$(INI))
-	$(if $(GATEWAY),@echo "$(firstword $(GATEWAY)) is there already and stays as it is",\
+	$(if $(GATEWAY),@echo "$(GATEWAY) is there already and stays as it is",\
 		install -D -m 644 systemd/openclaw.service $(DESTDIR)$(UNITDIR)/openclaw.service)
+	$(if $(GATEWAYS),@echo "$(GATEWAYS) is there already and stays as it is",\
+		sed -f systemd/instance.sed systemd/openclaw.service | \
+		install -D -m 644 /dev/stdin $(DESTDIR)$(UNITDIR)/openclaw@.service)
 	@if $(live); then \
 		systemd-sysusers $(PREFIX)/lib/sysusers.d/openclaw-failover.conf && systemctl daemon-reload && \
 		journalctl --update-catalog && systemctl reload dbus && \
@@ -145,17 +154,22 @@ install: all
 		fi; \
 	fi
 
-# The gateway is left running, and its unit left in place unless it is ours to the letter and not in use.
+# The gateway is left running, and its units left in place unless they are ours to the letter and not in use.
 uninstall:
-	@if $(live); then systemctl -q disable --now openclaw-failover.service; fi 2>/dev/null || true
+	@if $(live); then systemctl -q disable --now openclaw-failover.service 'openclaw-failover@*.service'; fi 2>/dev/null || true
 	rm -f $(DESTDIR)$(BINDIR)/openclaw-failover $(foreach pair,$(FILES),$(DESTDIR)$(lastword $(subst :, ,$(pair))))
 	@unit=$(DESTDIR)$(UNITDIR)/openclaw.service; \
 	if cmp -s systemd/openclaw.service $$unit && ! { $(live) && systemctl -q is-active openclaw.service; }; then \
 		rm -f $$unit; \
 	fi
+	@unit=$(DESTDIR)$(UNITDIR)/openclaw@.service; \
+	if sed -f systemd/instance.sed systemd/openclaw.service | cmp -s - $$unit && \
+			! { $(live) && systemctl list-units --no-legend 'openclaw@*.service' | grep -q .; }; then \
+		rm -f $$unit; \
+	fi
 	@rmdir $(DESTDIR)$(SYSCONFDIR)/openclaw-failover 2>/dev/null || true
 	@if $(live); then systemctl daemon-reload; fi
-	@echo "Left in place: $(INI), /var/lib/openclaw-failover, /var/lib/openclaw-failover-sync, the user openclaw-failover"
+	@echo "Left in place: $(INI), /var/lib/openclaw-failover*, the user openclaw-failover"
 
 # Tests. TESTS, K and JOBS choose some of them: see tests/run.
 

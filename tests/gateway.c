@@ -402,7 +402,7 @@ static int listen_on(const char *address, unsigned port) {
 }
 
 static bool open_listeners(struct gateway *g) {
-        const struct settings *s = g->fixed;
+        const struct settings *s = &g->now;
         size_t n = s->n_binds ? s->n_binds : 1;
 
         for (size_t i = 0; i < n; i++) {
@@ -534,9 +534,13 @@ int main(int argc, char **argv) {
         int signals;
 
         for (int i = 1; i < argc; i++)
-                /* "openclaw gateway --port 18789", as the real one is started */
+                /* "openclaw gateway --port 18789" or "openclaw --profile NAME gateway", as the real one is started. The port of
+                 * a profile is in its configuration: here, in its control file. */
                 if (!strcmp(argv[i], "--port") && i + 1 < argc)
                         apply_pair(&fixed, "port", argv[++i]);
+                else if (!strcmp(argv[i], "--profile") && i + 1 < argc)
+                        (void) snprintf(
+                                fixed.control, sizeof fixed.control, "/run/gateway.%s.mode", argv[++i]);
                 else if (strcmp(argv[i], "gateway"))
                         apply_word(&fixed, argv[i]);
         g.now = fixed;
