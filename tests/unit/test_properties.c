@@ -40,6 +40,7 @@ static const struct status example = {
         .sync_ok = false,
         .sync = "workspace unchanged, secrets failed: no route to host",
         .learned = "failover/standby/20261121-130307",
+        .merge = "git fetch standby failover/standby/20261121-130307",
         .promoted_at = 1795266187000000,
         .blackout = 41200000,
         .cause = "connection refused",
