@@ -52,20 +52,20 @@ int child_start(
         return 0;
 }
 
-/* Waits until the pipe has an answer or its end. */
+/* Waits until the pipe has an answer or its end. One that is there already counts, however late we come for it. */
 static int wait_for_answer(const struct child *c) {
         for (;;) {
                 struct pollfd p = { .fd = c->fd, .events = POLLIN };
-                usec_t now = now_usec(CLOCK_BOOTTIME);
+                usec_t now = now_usec(CLOCK_BOOTTIME), left = now < c->deadline ? c->deadline - now : 0;
                 int n;
 
-                if (now >= c->deadline)
-                        return -ETIMEDOUT;
-                n = poll(&p, 1, (int) MIN((c->deadline - now) / USEC_PER_MSEC + 1, (usec_t) INT32_MAX));
+                n = poll(&p, 1, (int) MIN((left + USEC_PER_MSEC - 1) / USEC_PER_MSEC, (usec_t) INT32_MAX));
                 if (n > 0)
                         return 0;
                 if (n < 0 && errno != EINTR)
                         return -errno;
+                if (n == 0 && left == 0)
+                        return -ETIMEDOUT;
         }
 }
 
