@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <systemd/sd-bus.h>
 #include <systemd/sd-daemon.h>
 
+#include "confine.h"
 #include "log.h"
 #include "secrets.h"
 #include "workspace.h"
@@ -76,6 +78,25 @@ static void allow_many_files(void) {
         }
 }
 
+/* From here on nothing is written but what the ini names, our own state, and /dev/null, which ssh wants. */
+static void confine(const struct context *c) {
+        const struct config *config = c->config;
+        const char *paths[4] = { "/dev/null", c->names->sync_state_dir };
+        size_t n = 2;
+        int r;
+
+        if (config->workspace.path[0])
+                paths[n++] = config->workspace.path;
+        if (config->secrets.host) {
+                (void) mkdir(
+                        config->secrets.target, 0700); /* afterwards it cannot; why not, secrets.c says */
+                paths[n++] = config->secrets.target;
+        }
+        r = confine_writes(paths, n);
+        if (r < 0 && r != -EOPNOTSUPP)
+                log_warning("writing cannot be confined to workspace and secrets: %s", strerror(-r));
+}
+
 static void run_both(const struct context *c, struct sync_result *r) {
         const struct secrets_task secrets = { .config = &c->config->secrets };
         const struct workspace_job workspace = { .config = &c->config->workspace,
@@ -128,6 +149,7 @@ int cmd_sync(const struct names *names, const struct config *config) {
         if (geteuid() == 0)
                 return refuse_root();
         allow_many_files();
+        confine(&c);
         run_both(&c, &r);
         report(names, &r);
         return r.workspace >= SYNC_REFUSED || r.secrets >= SYNC_REFUSED ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -466,9 +466,12 @@ class Host:
         if self._nspawn and self._nspawn.poll() is None:
             raise LabError(f"{self.name} is on already")
         self._cgroup.mkdir(exist_ok=True)
+        # nspawn 252 forbids Landlock unless told otherwise; a real machine has it.
+        landlock = "landlock_create_ruleset landlock_add_rule landlock_restrict_self"
         nspawn = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--console=pipe",
-                  f"--directory={self.root}", f"--machine={self.name}", "--resolv-conf=off", "--timezone=off",
-                  "--link-journal=no", f"--network-namespace-path=/run/netns/{self.name}", "--boot"]
+                  f"--system-call-filter={landlock}", f"--directory={self.root}", f"--machine={self.name}",
+                  "--resolv-conf=off", "--timezone=off", "--link-journal=no",
+                  f"--network-namespace-path=/run/netns/{self.name}", "--boot"]
         self._nspawn = subprocess.Popen(self._joining(self._cgroup) + self.lab.enter() + nspawn,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self._await_init()
