@@ -17,7 +17,7 @@ struct login {
         bool unknown_host;
         bool no_credential; /* all were offered, or there is none */
         bool wants_token;
-        char keys[192]; /* what was offered, in words */
+        char keys[192];       /* what was offered, in words */
         bool rsa, passphrase; /* one of them was such */
         int key_error;        /* negative errno, of ssh_key */
         int token_error;      /* negative errno, of token_file */

@@ -57,9 +57,20 @@ int repo_remove_locks(const struct repo *repo, struct sync_result *r);
 /* Refuses merges under way, a detached HEAD and so on; learns the branch and its commit. 0 or -ECANCELED. */
 int repo_check(struct repo *repo, struct sync_result *r);
 
+/* Refuses since WHAT, a path in the workspace ("" for .git), cannot be written, for the reason ERROR (errno). -ECANCELED. */
+int repo_refuse_unwritable(const struct repo *repo, const char *what, int error, struct sync_result *r);
+
 /* Everything written so far is on disk when this returns: one flush of the file system at the few points where a power
  * cut matters, instead of one for each of perhaps thousands of objects (GIT_OPT_ENABLE_FSYNC_GITDIR). */
 int repo_settle(const struct repo *repo);
+
+/* The files of TREE, all levels of it. libgit2 inflates a whole directory anew for each path that it looks up in a tree,
+ * which takes minutes where a directory has thousands; in an index it is a binary search. 0 or libgit2's error. */
+int tree_files(git_tree *tree, git_index **ret);
+/* The same of a commit. */
+int commit_files(git_repository *git, const git_oid *commit, git_index **ret);
+/* The file PATH; NULL if there is none. */
+const git_index_entry *find_file(git_index *files, const char *path);
 
 /* The last error of libgit2, safe to print and without the user and password of a URL. Returns BUF. */
 char *git_words(char *buf, size_t size);

@@ -119,7 +119,7 @@ static int check_filters(
 static int check_tree(const struct repo *repo, git_commit *target, git_tree *tree, struct sync_result *r) {
         _cleanup_(git_index_freep) git_index *files = NULL;
 
-        if (git_index_new(&files) < 0 || git_index_read_tree(files, tree) < 0)
+        if (tree_files(tree, &files) < 0)
                 return sync_fail_git(r, "the remote's tree");
         return check_filters(repo, target, files, r);
 }

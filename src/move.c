@@ -74,8 +74,7 @@ static int check_writable(const struct repo *repo, const char *path, struct sync
                 *strrchr(full, '/') = '\0';
         while (strlen(full) > root && (lstat(full, &st) < 0 || !S_ISDIR(st.st_mode)));
         if (access(full, W_OK | X_OK) < 0)
-                return sync_refuse(r, "%s cannot be written: %s. sudo chown -R %s: %s", full,
-                        strerror(errno), repo->user, repo->config->path);
+                return repo_refuse_unwritable(repo, path, errno, r);
         return 0;
 }
 
@@ -144,25 +143,19 @@ static int clear_path(const struct repo *repo, const char *path, bool is_wanted)
         return 0;
 }
 
-static bool tree_has(git_tree *tree, const char *path) {
-        _cleanup_(git_tree_entry_freep) git_tree_entry *e = NULL;
-
-        return git_tree_entry_bypath(&e, tree, path) == 0;
-}
-
 /* Turns NOW into THEN at PATHS; everywhere else the tree holds REST. A path that neither has is a file that was only
  * staged: it stays. Going BACK, a path that cannot be cleared is left: it is what stopped the way there. */
 static int put(const struct repo *repo, git_tree *now, git_tree *then, git_tree *rest,
         const struct paths *paths, bool back, struct sync_result *r) {
         git_checkout_options options = GIT_CHECKOUT_OPTIONS_INIT;
-        _cleanup_(git_index_freep) git_index *baseline = NULL;
+        _cleanup_(git_index_freep) git_index *baseline = NULL, *has = NULL, *wants = NULL;
 
-        if (git_index_new(&baseline) < 0 || git_index_read_tree(baseline, rest) < 0)
-                return sync_fail_git(r, "HEAD");
+        if (tree_files(rest, &baseline) < 0 || tree_files(now, &has) < 0 || tree_files(then, &wants) < 0)
+                return sync_fail_git(r, "checking out");
         for (size_t i = 0; i < paths->n; i++) {
                 const char *path = paths->items[i];
-                bool wanted = tree_has(then, path);
-                int k = wanted || tree_has(now, path) ? clear_path(repo, path, wanted) : 0;
+                bool wanted = find_file(wants, path);
+                int k = wanted || find_file(has, path) ? clear_path(repo, path, wanted) : 0;
 
                 if (k < 0 && back)
                         continue;

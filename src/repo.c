@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/file.h>
@@ -35,6 +36,31 @@ int sync_fail_git(struct sync_result *r, const char *what) {
         char words[sizeof r->workspace_why];
 
         return sync_fail(r, "%s: %s", what, git_words(words, sizeof words));
+}
+
+int tree_files(git_tree *tree, git_index **ret) {
+        _cleanup_(git_index_freep) git_index *files = NULL;
+        int k = git_index_new(&files);
+
+        if (k == 0)
+                k = git_index_read_tree(files, tree);
+        if (k == 0)
+                *ret = TAKE(files);
+        return k;
+}
+
+int commit_files(git_repository *git, const git_oid *commit, git_index **ret) {
+        _cleanup_(git_commit_freep) git_commit *c = NULL;
+        _cleanup_(git_tree_freep) git_tree *tree = NULL;
+        int k = git_commit_lookup(&c, git, commit);
+
+        if (k == 0)
+                k = git_commit_tree(&tree, c);
+        return k == 0 ? tree_files(tree, ret) : k;
+}
+
+const git_index_entry *find_file(git_index *files, const char *path) {
+        return git_index_get_bypath(files, path, 0);
 }
 
 static void own_name(char *buf, size_t size) {
@@ -83,8 +109,7 @@ static int check_directories(struct repo *repo, struct sync_result *r) {
         if (st.st_uid != geteuid())
                 return refuse_owner(repo, r, repo->dir, st.st_uid);
         if (access(repo->dir, R_OK | W_OK | X_OK) < 0)
-                return sync_refuse(
-                        r, "%s cannot be written: %s. chmod -R u+rwX %s", repo->dir, strerror(errno), path);
+                return repo_refuse_unwritable(repo, "", errno, r);
         return 0;
 }
 
@@ -206,26 +231,34 @@ void repo_tidy(const struct repo *repo) {
         remove_temporary(repo, "objects/pack");
 }
 
-/* The pid of a git program of this user, or 0. It may be at work elsewhere, but then it is soon gone. */
-static pid_t find_git(void) {
+/* Whether the process PID, of whose directory in /proc the name is given, is a git program of ours in the workspace.
+ * `git -C` and git's own children work there; one at work elsewhere takes no lock here. */
+static bool is_git_here(const struct repo *repo, const char *pid) {
+        size_t n = strlen(repo->config->path);
+        _cleanup_free_ char *name = NULL;
+        char path[300], cwd[PATH_MAX];
+        ssize_t length;
+
+        (void) snprintf(path, sizeof path, "/proc/%s/comm", pid);
+        if (read_file(path, 64, &name) < 0 || (strcmp(name, "git\n") != 0 && strncmp(name, "git-", 4) != 0))
+                return false;
+        (void) snprintf(path, sizeof path, "/proc/%s/cwd", pid);
+        length = readlink(path, cwd, sizeof cwd - 1);
+        if (length < 0)
+                return false; /* it has ended, or is somebody else's */
+        cwd[length] = '\0';
+        return strncmp(cwd, repo->config->path, n) == 0 && (cwd[n] == '/' || cwd[n] == '\0');
+}
+
+/* The pid of such a program, or 0. */
+static pid_t find_git(const struct repo *repo) {
         DIR *d = opendir("/proc");
         struct dirent *e;
         pid_t found = 0;
 
-        while (d && !found && (e = readdir(d))) {
-                _cleanup_free_ char *name = NULL;
-                char path[300];
-                struct stat st;
-
-                (void) snprintf(path, sizeof path, "/proc/%s/comm", e->d_name);
-                if (strspn(e->d_name, "0123456789") != strlen(e->d_name) || stat(path, &st) < 0 ||
-                        st.st_uid != geteuid())
-                        continue;
-                /* /proc files say they are empty: read_file() wants no size, only a limit. */
-                if (read_file(path, 64, &name) == 0 &&
-                        (strcmp(name, "git\n") == 0 || strncmp(name, "git-", 4) == 0))
+        while (d && !found && (e = readdir(d)))
+                if (strspn(e->d_name, "0123456789") == strlen(e->d_name) && is_git_here(repo, e->d_name))
                         found = (pid_t) atoi(e->d_name);
-        }
         if (d)
                 (void) closedir(d);
         return found;
@@ -274,7 +307,7 @@ int repo_remove_locks(const struct repo *repo, struct sync_result *r) {
 
         if (all_locks(repo, true) == 0)
                 return 0;
-        git = find_git();
+        git = find_git(repo);
         if (git > 0)
                 return sync_refuse(r, "a git command (process %d) is at work, and %s is locked", (int) git,
                         repo->config->path);
@@ -364,14 +397,24 @@ static int check_index(const struct repo *repo, struct sync_result *r) {
         return 0;
 }
 
+int repo_refuse_unwritable(const struct repo *repo, const char *what, int error, struct sync_result *r) {
+        const char *path = repo->config->path;
+
+        if (error == EROFS)
+                return sync_refuse(r,
+                        "%s is read-only here. If only for the unit: systemctl edit openclaw-failover-sync, [Service] ReadWritePaths=%s",
+                        path, path);
+        return sync_refuse(r, "%s in %s cannot be written: %s. sudo chown -R %s: %s", *what ? what : ".git",
+                path, strerror(error), repo->user, path);
+}
+
 static int check_writable(const struct repo *repo, struct sync_result *r) {
         static const char *const places[] = { "", "objects", "objects/pack", "refs", "refs/heads", "index" };
 
         for (size_t i = 0; i < ELEMENTSOF(places); i++)
                 if (faccessat(repo->dir_fd, *places[i] ? places[i] : ".", W_OK, AT_EACCESS) < 0 &&
                         errno != ENOENT)
-                        return sync_refuse(r, "%s/%s cannot be written: %s. sudo chown -R %s: %s", repo->dir,
-                                places[i], strerror(errno), repo->user, repo->config->path);
+                        return repo_refuse_unwritable(repo, places[i], errno, r);
         return 0;
 }
 

@@ -62,8 +62,7 @@ static int make_tree(const struct saver *s, unsigned kinds, git_tree **ret) {
         _cleanup_(git_tree_freep) git_tree *base = NULL;
         git_oid id;
 
-        if (git_index_new(&index) < 0 || git_commit_tree(&base, s->head) < 0 ||
-                git_index_read_tree(index, base) < 0)
+        if (git_commit_tree(&base, s->head) < 0 || tree_files(base, &index) < 0)
                 return sync_fail_git(s->result, "HEAD");
         for (size_t i = 0; i < s->work->n; i++) {
                 int k = 0;

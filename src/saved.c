@@ -60,25 +60,23 @@ static int tree_of(const struct repo *repo, const git_oid *id, git_tree **ret) {
         return git_commit_lookup(&commit, repo->git, id) < 0 ? -1 : git_commit_tree(ret, commit);
 }
 
-/* Whether TREE has the item as it is. */
-static bool holds(git_tree *tree, const struct work_item *item) {
-        _cleanup_(git_tree_entry_freep) git_tree_entry *e = NULL;
-        bool there = git_tree_entry_bypath(&e, tree, item->path) == 0;
+/* Whether FILES have the item as it is. */
+static bool holds(git_index *files, const struct work_item *item) {
+        const git_index_entry *e = find_file(files, item->path);
 
         if (item->kind == WORK_GONE)
-                return !there;
-        return there && git_oid_equal(git_tree_entry_id(e), &item->id) &&
-                git_tree_entry_filemode(e) == (git_filemode_t) item->mode;
+                return !e;
+        return e && git_oid_equal(&e->id, &item->id) && e->mode == item->mode;
 }
 
 /* Whether the commit TIP holds all items of the kinds in the mask KINDS. */
 static bool holds_all(const struct repo *repo, const git_oid *tip, const struct work *work, unsigned kinds) {
-        _cleanup_(git_tree_freep) git_tree *tree = NULL;
+        _cleanup_(git_index_freep) git_index *files = NULL;
 
-        if (tree_of(repo, tip, &tree) < 0)
+        if (commit_files(repo->git, tip, &files) < 0)
                 return false;
         for (size_t i = 0; i < work->n; i++)
-                if (kinds & (1u << work->items[i].kind) && !holds(tree, &work->items[i]))
+                if (kinds & (1u << work->items[i].kind) && !holds(files, &work->items[i]))
                         return false;
         return true;
 }
@@ -137,17 +135,16 @@ void saved_prune(const struct repo *repo, const char *host) {
 /* Whether THEIRS has every file that differs from BASE to OURS as OURS has it: the work came in by another way than
  * a merge, as by a squash or a cherry-pick. */
 static bool has_content(const struct repo *repo, git_tree *base, git_tree *ours, git_tree *theirs) {
+        _cleanup_(git_index_freep) git_index *files = NULL;
         _cleanup_(git_diff_freep) git_diff *diff = NULL;
 
-        if (git_diff_tree_to_tree(&diff, repo->git, base, ours, NULL) < 0)
+        if (tree_files(theirs, &files) < 0 || git_diff_tree_to_tree(&diff, repo->git, base, ours, NULL) < 0)
                 return false;
         for (size_t i = 0; i < git_diff_num_deltas(diff); i++) {
                 const git_diff_delta *d = git_diff_get_delta(diff, i);
-                _cleanup_(git_tree_entry_freep) git_tree_entry *e = NULL;
-                bool there = git_tree_entry_bypath(&e, theirs, d->new_file.path) == 0;
+                const git_index_entry *e = find_file(files, d->new_file.path);
 
-                if (there != (d->status != GIT_DELTA_DELETED) ||
-                        (there && !git_oid_equal(git_tree_entry_id(e), &d->new_file.id)))
+                if (!e != (d->status == GIT_DELTA_DELETED) || (e && !git_oid_equal(&e->id, &d->new_file.id)))
                         return false;
         }
         return true;

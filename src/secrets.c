@@ -21,10 +21,9 @@
 /* No ControlPath: a shared connection would outlive the deadline, or be a dead one. */
 #define SSH                                                                                                 \
         "ssh -oBatchMode=yes -oStrictHostKeyChecking=yes -oConnectTimeout=5 -oServerAliveInterval=3 "       \
-        "-oServerAliveCountMax=3 -oControlPath=none -oClearAllForwardings=yes -oForwardAgent=no -oPermitLocalCommand=no"
+        "-oServerAliveCountMax=3 -oControlPath=none -oClearAllForwardings=yes -oForwardAgent=no -oPermitLocalCommand=no -oUpdateHostKeys=no"
 /* Where rsync writes before it renames; on the same file system, and ours to empty. */
 #define TEMPORARY ".openclaw-failover"
-#define TEMPORARY_OPTION "--temp-dir=" TEMPORARY
 /* A secret of this size is none. rsync cannot fill the disk with one file, whatever its sender says. */
 #define FILE_SIZE_MAX ((rlim_t) 64 << 20)
 #define GRACE (500 * USEC_PER_MSEC)
@@ -65,13 +64,26 @@ static const char *own_name(void) {
         return pw ? pw->pw_name : "openclaw";
 }
 
+static int make_target(const struct run *run) {
+        const char *target = run->config->target;
+
+        if (mkdir(target, 0700) == 0 || errno == EEXIST)
+                return 0;
+        if (errno == EROFS)
+                return say(run->result, SYNC_REFUSED,
+                        "%s is missing, and the unit may not make it: sudo -u %s mkdir -m 700 %s", target,
+                        own_name(), target);
+        return say(run->result, SYNC_REFUSED, "%s cannot be made: %s", target, strerror(errno));
+}
+
 /* The target: a directory of ours, made if it is missing, and locked against another sync. */
 static int open_target(struct run *run) {
         const char *target = run->config->target;
         struct stat st;
+        int r = run->dry_run ? 0 : make_target(run);
 
-        if (!run->dry_run && mkdir(target, 0700) < 0 && errno != EEXIST)
-                return say(run->result, SYNC_REFUSED, "%s cannot be made: %s", target, strerror(errno));
+        if (r < 0)
+                return r;
         run->target = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (run->target < 0 && errno == ENOTDIR)
                 return say(run->result, SYNC_REFUSED, "%s is a file; it must be a directory: move it away",
@@ -82,7 +94,10 @@ static int open_target(struct run *run) {
                 return say(run->result, SYNC_REFUSED, "%s belongs to somebody else: sudo chown -R %s: %s",
                         target, own_name(), target);
         if (faccessat(run->target, ".", W_OK | X_OK, AT_EACCESS) < 0)
-                return say(run->result, SYNC_REFUSED, "%s cannot be written: %s", target, strerror(errno));
+                return say(run->result, SYNC_REFUSED, "%s cannot be written: %s%s", target, strerror(errno),
+                        errno == EROFS
+                                ? ". Let the unit: systemctl edit openclaw-failover-sync, ReadWritePaths="
+                                : "");
         if (!run->dry_run && flock(run->target, LOCK_EX | LOCK_NB) < 0)
                 return say(run->result, SYNC_FAILED, "another sync is at work in %s", target);
         return 0;
@@ -108,9 +123,10 @@ static const char *env(const char *name, const char *fallback) {
 
 /* rsync is not to see RSYNC_RSH and the like, nor to speak another language than we read. */
 static void exec_rsync(const struct run *run) {
+        static const char temporary[] = "--temp-dir=" TEMPORARY;
         char timeout[40], source[600], target[400], home[300], user[100], agent[300], path[300];
         const char *const argv[] = { "rsync", "-rtp", "--chmod=D0700,F0600", "--no-links", "--no-devices",
-                "--no-specials", "--delay-updates", "--fsync", run->dry_run ? "--dry-run" : TEMPORARY_OPTION,
+                "--no-specials", "--delay-updates", "--fsync", run->dry_run ? "--dry-run" : temporary,
                 timeout, "--out-format=%i", "-e", run->ssh, "--", source, target, NULL };
         const char *const envp[] = { "LC_ALL=C", home, user, path, agent, NULL };
         const struct rlimit size = { FILE_SIZE_MAX, FILE_SIZE_MAX };

@@ -15,11 +15,11 @@ struct finder {
         const struct repo *repo;
         struct work *work;
         struct sync_result *result;
-        git_tree *known[4];
+        git_index *known[4]; /* the files of each known tree */
         size_t n_known;
-        git_tree *head, *target; /* of .known; .target may be NULL */
-        git_tree *half;          /* what a checkout that was cut short was writing; NULL: none was */
-        bool filemode;           /* the executable bit counts */
+        git_index *head, *target; /* of .known; .target may be NULL */
+        git_index *half;          /* what a checkout that was cut short was writing; NULL: none was */
+        bool filemode;            /* the executable bit counts */
 };
 
 bool work_is_public(const char *path, uint64_t size) {
@@ -76,27 +76,15 @@ static int add(struct finder *f, enum work_kind kind, const char *path, uint16_t
         return 0;
 }
 
-/* The entry of PATH in TREE; false if there is none. */
-static bool lookup(git_tree *tree, const char *path, git_oid *id, uint16_t *mode) {
-        _cleanup_(git_tree_entry_freep) git_tree_entry *e = NULL;
-
-        if (!tree || git_tree_entry_bypath(&e, tree, path) < 0)
-                return false;
-        git_oid_cpy(id, git_tree_entry_id(e));
-        *mode = (uint16_t) git_tree_entry_filemode(e);
-        return true;
-}
-
 static bool same_mode(const struct finder *f, uint16_t a, uint16_t b) {
         return a == b || (!f->filemode && S_ISREG(a) && S_ISREG(b));
 }
 
 static bool is_known(const struct finder *f, const char *path, uint16_t mode, const git_oid *id) {
         for (size_t i = 0; i < f->n_known; i++) {
-                uint16_t m;
-                git_oid o;
+                const git_index_entry *e = find_file(f->known[i], path);
 
-                if (lookup(f->known[i], path, &o, &m) && same_mode(f, m, mode) && git_oid_equal(&o, id))
+                if (e && same_mode(f, (uint16_t) e->mode, mode) && git_oid_equal(&e->id, id))
                         return true;
         }
         return false;
@@ -114,13 +102,12 @@ static int hash_link(const char *full, const struct stat *st, git_oid *ret) {
 static bool is_half_written(
         const struct finder *f, const char *path, const char *full, const struct stat *st) {
         _cleanup_(git_blob_freep) git_blob *blob = NULL;
+        const git_index_entry *e = find_file(f->half, path);
         _cleanup_close_ int fd = -1;
-        uint16_t mode;
         bool same;
         void *map;
-        git_oid id;
 
-        if (!lookup(f->half, path, &id, &mode) || git_blob_lookup(&blob, f->repo->git, &id) < 0 ||
+        if (!e || git_blob_lookup(&blob, f->repo->git, &e->id) < 0 ||
                 (uint64_t) st->st_size > git_blob_rawsize(blob))
                 return false;
         if (st->st_size == 0)
@@ -281,11 +268,7 @@ static int find_staged(struct finder *f, const git_status_entry *s) {
 
 /* A tracked file that is no longer there: work, unless the remote deleted it too or a checkout was cut short. */
 static int find_gone(struct finder *f, const char *path) {
-        uint16_t mode;
-        git_oid id;
-
-        if (f->half || !lookup(f->head, path, &id, &mode) ||
-                (f->target && !lookup(f->target, path, &id, &mode)))
+        if (f->half || !find_file(f->head, path) || (f->target && !find_file(f->target, path)))
                 return 0;
         return add(f, WORK_GONE, path, 0, NULL, 0);
 }
@@ -387,11 +370,9 @@ static void sort_items(struct work *w) {
         w->n = kept;
 }
 
-static int know(struct finder *f, git_tree **ret, const git_oid *commit) {
-        _cleanup_(git_commit_freep) git_commit *c = NULL;
-
-        /* The ends of an old intent may be gone with a history that was rewritten and pruned. */
-        if (git_commit_lookup(&c, f->repo->git, commit) < 0 || git_commit_tree(&f->known[f->n_known], c) < 0)
+/* -ENOENT: the ends of an old intent may be gone with a history that was rewritten and pruned. */
+static int know(struct finder *f, git_index **ret, const git_oid *commit) {
+        if (commit_files(f->repo->git, commit, &f->known[f->n_known]) < 0)
                 return -ENOENT;
         if (ret)
                 *ret = f->known[f->n_known];
@@ -409,12 +390,10 @@ static bool filemode_counts(const struct repo *repo) {
 }
 
 static int find_all(struct finder *f, git_commit *target, const git_oid *base, struct paths *paths) {
-        uint16_t mode;
-        git_oid id;
         int r = find_status(f, paths);
 
         for (size_t i = 0; r == 0 && f->target && i < paths->n; i++)
-                if (lookup(f->target, paths->items[i], &id, &mode))
+                if (find_file(f->target, paths->items[i]))
                         r = find_in_the_way(f, paths->items[i]);
         if (r == 0)
                 r = find_unpushed(f, target, base);
@@ -440,6 +419,6 @@ int work_find(const struct repo *repo, git_commit *target, const struct intent *
         }
         k = find_all(&f, target, base, paths);
         for (size_t i = 0; i < f.n_known; i++)
-                git_tree_free(f.known[i]);
+                git_index_free(f.known[i]);
         return k;
 }
