@@ -1,19 +1,15 @@
 /* git and rsync over a real sshd on loopback: keys, known hosts, and the words for what goes wrong. */
 #include <errno.h>
-#include <ftw.h>
 #include <netinet/in.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include <cmocka.h>
-
 #include "login.h"
+#include "scratch.h"
 #include "secrets.h"
 #include "workspace.h"
 
@@ -27,31 +23,6 @@ struct world {
         struct secrets_config secrets;
         struct sync_result result;
 };
-
-static char *sh(const struct world *w, const char *format, ...) _printf_(2, 3);
-static char *sh(const struct world *w, const char *format, ...) {
-        _cleanup_free_ char *script = NULL, *command = NULL;
-        char *out = calloc(1, 65536);
-        va_list ap;
-        FILE *f;
-
-        assert_non_null(out);
-        va_start(ap, format);
-        assert_true(vasprintf(&script, format, ap) >= 0);
-        va_end(ap);
-        assert_true(asprintf(&command, "cd %s || exit; not() { ! \"$@\"; }; set -e; { %s\n} 2>&1", w->dir,
-                            script) >= 0);
-        f = popen(command, "re");
-        assert_non_null(f);
-        out[fread(out, 1, 65535, f)] = '\0';
-        if (pclose(f) != 0)
-                fail_msg("%s\n%s", script, out);
-        while (*out && out[strlen(out) - 1] == '\n')
-                out[strlen(out) - 1] = '\0';
-        return out;
-}
-
-#define run(w, ...) free(sh(w, __VA_ARGS__))
 
 static int listen_at(unsigned port, int backlog) {
         struct sockaddr_in a = { .sin_family = AF_INET,
@@ -122,9 +93,7 @@ static int new_world(void **state) {
         struct world *w = calloc(1, sizeof *w);
 
         assert_non_null(w);
-        (void) strcpy(w->dir, "/tmp/test_login.XXXXXX");
-        assert_non_null(mkdtemp(w->dir));
-        assert_int_equal(setenv("HOME", w->dir, true), 0);
+        scratch_make(w->dir, "test_login");
         assert_int_equal(unsetenv("SSH_AUTH_SOCK"), 0);
         start_sshd(w);
         (void) snprintf(w->path, sizeof w->path, "%s/standby", w->dir);
@@ -153,10 +122,6 @@ static int new_world(void **state) {
         return 0;
 }
 
-static int remove_entry(const char *path, const struct stat *st _unused_, int type, struct FTW *f _unused_) {
-        return type == FTW_DP ? rmdir(path) : unlink(path);
-}
-
 static int end_world(void **state) {
         struct world *w = *state;
 
@@ -164,7 +129,7 @@ static int end_world(void **state) {
                 (void) kill(w->sshd, SIGKILL);
                 (void) waitpid(w->sshd, NULL, 0);
         }
-        (void) nftw(w->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+        scratch_remove(w->dir);
         free(w);
         return 0;
 }

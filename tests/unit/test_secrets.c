@@ -3,16 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include <cmocka.h>
+#include "scratch.h"
 
 /* A directory with the far side's "there", our "here", and "ssh", a script. */
 struct world {
@@ -22,43 +19,11 @@ struct world {
         struct sync_result result;
 };
 
-static char *sh(const struct world *w, const char *format, ...) _printf_(2, 3);
-static char *sh(const struct world *w, const char *format, ...) {
-        _cleanup_free_ char *script = NULL, *command = NULL;
-        char *out = calloc(1, 65536);
-        va_list ap;
-        FILE *f;
-
-        assert_non_null(out);
-        va_start(ap, format);
-        assert_true(vasprintf(&script, format, ap) >= 0);
-        va_end(ap);
-        assert_true(asprintf(&command, "cd %s || exit; not() { ! \"$@\"; }; set -e; { %s\n} 2>&1", w->dir,
-                            script) >= 0);
-        f = popen(command, "re");
-        assert_non_null(f);
-        out[fread(out, 1, 65535, f)] = '\0';
-        if (pclose(f) != 0)
-                fail_msg("%s\n%s", script, out);
-        while (*out && out[strlen(out) - 1] == '\n')
-                out[strlen(out) - 1] = '\0';
-        return out;
-}
-
-#define run(w, ...) free(sh(w, __VA_ARGS__))
-
-static void assert_sh(const struct world *w, const char *script, const char *expected) {
-        _cleanup_free_ char *out = sh(w, "%s", script);
-
-        assert_string_equal(out, expected);
-}
-
 static int new_world(void **state) {
         struct world *w = calloc(1, sizeof *w);
 
         assert_non_null(w);
-        (void) strcpy(w->dir, "/tmp/test_secrets.XXXXXX");
-        assert_non_null(mkdtemp(w->dir));
+        scratch_make(w->dir, "test_secrets");
         (void) snprintf(w->source, sizeof w->source, "%s/there/", w->dir);
         (void) snprintf(w->target, sizeof w->target, "%s/here/", w->dir);
         (void) snprintf(w->ssh, sizeof w->ssh, "%s/ssh", w->dir);
@@ -73,14 +38,10 @@ static int new_world(void **state) {
         return 0;
 }
 
-static int remove_entry(const char *path, const struct stat *st _unused_, int type, struct FTW *f _unused_) {
-        return type == FTW_DP ? rmdir(path) : unlink(path);
-}
-
 static int end_world(void **state) {
         struct world *w = *state;
 
-        (void) nftw(w->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+        scratch_remove(w->dir);
         free(w);
         return 0;
 }

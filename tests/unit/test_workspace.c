@@ -4,18 +4,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/wait.h>
 
-#include <cmocka.h>
+#include "scratch.h"
 
 /* A directory with "origin" (bare), "primary" and "standby" (clones of it), which is also HOME. */
 struct world {
@@ -27,56 +23,12 @@ struct world {
         struct sync_result result;
 };
 
-/* Runs a shell script in the world's directory; fails the test if the script fails. Returns its output, to be freed. */
-static char *sh(const struct world *w, const char *format, ...) _printf_(2, 3);
-static char *sh(const struct world *w, const char *format, ...) {
-        _cleanup_free_ char *script = NULL, *command = NULL;
-        char *out = calloc(1, 65536);
-        va_list ap;
-        FILE *f;
-
-        assert_non_null(out);
-        va_start(ap, format);
-        assert_true(vasprintf(&script, format, ap) >= 0);
-        va_end(ap);
-        assert_true(asprintf(&command, "cd %s || exit; not() { ! \"$@\"; }; set -e; { %s\n} 2>&1", w->dir,
-                            script) >= 0);
-        f = popen(command, "re");
-        assert_non_null(f);
-        out[fread(out, 1, 65535, f)] = '\0';
-        if (pclose(f) != 0)
-                fail_msg("%s\n%s", script, out);
-        while (*out && out[strlen(out) - 1] == '\n')
-                out[strlen(out) - 1] = '\0';
-        return out;
-}
-
-#define run(w, ...) free(sh(w, __VA_ARGS__))
-
-static void assert_sh(const struct world *w, const char *script, const char *expected) {
-        _cleanup_free_ char *out = sh(w, "%s", script);
-
-        assert_string_equal(out, expected);
-}
-
-/* Memory, if there is enough: the worker flushes its file system, which others keep busy. */
-static const char *scratch(void) {
-        struct statvfs fs;
-
-        return statvfs("/dev/shm", &fs) == 0 && (uint64_t) fs.f_bavail * fs.f_frsize > (uint64_t) 512 << 20
-                ? "/dev/shm"
-                : "/tmp";
-}
-
 static int new_world(void **state) {
         struct world *w = calloc(1, sizeof *w);
 
         assert_non_null(w);
-        (void) snprintf(w->dir, sizeof w->dir, "%s/test_workspace.XXXXXX", scratch());
-        assert_non_null(mkdtemp(w->dir));
+        scratch_make(w->dir, "test_workspace");
         (void) snprintf(w->path, sizeof w->path, "%s/standby", w->dir);
-        assert_int_equal(setenv("HOME", w->dir, true), 0);
-        assert_int_equal(setenv("GIT_CONFIG_NOSYSTEM", "1", true), 0);
         w->config = (struct workspace_config){ .path = w->path,
                 .remote = (char *) "origin",
                 .timeout = 20 * USEC_PER_SEC,
@@ -92,14 +44,10 @@ static int new_world(void **state) {
         return 0;
 }
 
-static int remove_entry(const char *path, const struct stat *st _unused_, int type, struct FTW *f _unused_) {
-        return type == FTW_DP ? rmdir(path) : unlink(path);
-}
-
 static int end_world(void **state) {
         struct world *w = *state;
 
-        (void) nftw(w->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+        scratch_remove(w->dir);
         free(w);
         return 0;
 }
@@ -547,9 +495,9 @@ static void test_stale_locks(void **state) {
         pid = fork();
         if (pid == 0) { /* stands for a git program at work */
                 (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
-                if (chdir(w->dir) < 0)
+                if (chdir(w->path) < 0)
                         _exit(1);
-                (void) execl("./git", "git", "60", NULL);
+                (void) execl("../git", "git", "60", NULL);
                 _exit(1);
         }
         for (char name[32] = ""; strcmp(name, "git\n") != 0;) {

@@ -1,0 +1,309 @@
+"""The sync worker in its unit: sandbox, order, result, and what a person reads."""
+
+import json
+import re
+
+import pytest
+from story import GATEWAY, begin, fail_over, wait_event
+
+USER = "openclaw"
+SYNC = "openclaw-failover-sync.service"
+LAST = "/var/lib/openclaw-failover-sync/last"
+
+
+@pytest.fixture
+def ready(pair):
+    """With the directory for secrets, which the unit's sandbox cannot make."""
+    pair.standby.mkdir("/home/openclaw/.secrets", mode=0o700, user=USER)
+    return pair
+
+
+def sync(pair, ok=True):
+    """Runs the unit; returns its result."""
+    host = pair.standby
+    host.remove(LAST)
+    done = host.systemctl("start", SYNC, check=False)
+    assert (done.returncode == 0) == ok, host.messages(SYNC)
+    return json.loads(host.get(LAST))
+
+
+def follows(pair):
+    """The tree is the remote's."""
+    head = pair.primary.out("git -C workspace.git rev-parse main", user=USER)
+    assert pair.git("rev-parse", "HEAD") == head
+    pair.git("diff", "--exit-code", "HEAD")
+    pair.git("fsck", "--strict")
+    return True
+
+
+def test_both_halves(ready):
+    pair = ready
+    new = pair.commit("memory/day-3.md", "third day\n")
+    result = sync(pair)
+    assert (result["workspace"], result["to"], result["commits"]) == ("updated", new, 1)
+    assert (result["secrets"], result["files"]) == ("updated", 2)
+    assert follows(pair)
+    assert pair.standby.get("/home/openclaw/.secrets/deep/api.key") == "secret of deep/api.key\n"
+    said = pair.standby.messages(SYNC)
+    assert any(re.search(r"workspace \w{7}\.\.\w{7} \(1 commit\), secrets synced \(2 files\)", m) for m in said), said
+    # A second one has nothing to tell, and secrets are told by number alone.
+    pair.standby.mark()
+    result = sync(pair)
+    assert (result["workspace"], result["secrets"]) == ("unchanged", "unchanged")
+    assert not any("api.key" in m for m in said)
+
+
+def test_the_result_is_the_units_status(ready):
+    """As the daemon sees it: StatusText comes with PropertiesChanged, before the job is gone."""
+    pair = ready
+    begin(pair, workspace={"refresh": "1s"})
+    pair.commit("SOUL.md", "I am another.\n")
+    pair.standby.wait_for(lambda: pair.standby.get("/home/openclaw/.openclaw/workspace/SOUL.md") == "I am another.\n",
+                          what="a refresh brings it")
+    text = pair.standby.out("openclaw-failover status")
+    assert re.search(r"sync .*workspace", text), text
+
+
+def test_steady_state_is_silent(ready):
+    pair = ready
+    sync(pair)
+    pair.standby.systemctl("start", SYNC)
+    pair.standby.mark()
+    pair.standby.systemctl("start", SYNC)
+    ours = [e["MESSAGE"] for e in pair.standby.journal() if e.get("_COMM", "").startswith("openclaw-failov")]
+    assert ours == []
+
+
+def test_not_as_root(ready):
+    pair = ready
+    done = pair.standby.run("openclaw-failover sync", check=False)
+    assert done.returncode == 77 and "never as root" in done.stderr
+    assert pair.standby.run("openclaw-failover sync", user=USER).returncode == 0
+    assert follows(pair)
+
+
+def test_running_gateway_is_left_alone(ready):
+    pair = ready
+    pair.standby.gateway.start()
+    pair.commit("SOUL.md", "I am another.\n")
+    result = sync(pair)
+    assert result["workspace"] == "skipped"
+    assert pair.standby.get("/home/openclaw/.openclaw/workspace/SOUL.md") == "I am the agent.\n"
+    assert pair.git("show", "origin/main:SOUL.md") == "I am another."
+    pair.standby.gateway.stop()
+    assert sync(pair)["workspace"] == "updated" and follows(pair)
+
+
+def test_dbus_gone_leaves_the_tree_alone(ready):
+    pair = ready
+    pair.commit("SOUL.md", "I am another.\n")
+    pair.standby.put("/run/systemd/system/openclaw-failover-sync.service.d/test.conf",
+                     "[Service]\nInaccessiblePaths=/run/dbus\n")
+    pair.standby.systemctl("daemon-reload")
+    result = sync(pair)
+    assert result["workspace"] == "skipped"
+    assert "cannot be asked" in " ".join(pair.standby.messages(SYNC))
+
+
+def test_gateway_waits_for_a_sync_under_way(ready):
+    """The unit is ordered before the gateway: what is started now begins when the tree is whole."""
+    pair = ready
+    pair.configure(workspace={"timeout": "3s"}, secrets=None)
+    pair.primary.drop()
+    pair.standby.systemctl("start", "--no-block", SYNC)
+    pair.standby.wait_state(SYNC, "activating")
+    pair.standby.systemctl("start", GATEWAY)
+    assert pair.standby.state(SYNC) == "failed"
+    unit = pair.standby.unit
+    assert int(unit(SYNC)["ExecMainExitTimestampMonotonic"]) <= int(unit(GATEWAY)["ExecMainStartTimestampMonotonic"])
+
+
+def test_dead_git_and_secrets_host(ready):
+    pair = ready
+    pair.configure(workspace={"timeout": "1s"}, secrets={"timeout": "1s"})
+    pair.primary.drop()
+    result = sync(pair, ok=False)
+    assert result["workspace"] == result["secrets"] == "failed"
+    assert "no answer from the remote origin in 1.0 s" in result["workspace_why"]
+    assert "100.64.0.1" in result["secrets_why"]
+    pair.primary.heal()
+    pair.configure()  # the usual time, for a busy machine
+    assert sync(pair)["secrets"] == "updated"
+
+
+def test_unknown_host_key(ready):
+    pair = ready
+    pair.standby.remove("/home/openclaw/.ssh/known_hosts")
+    result = sync(pair, ok=False)
+    assert result["workspace"] == result["secrets"] == "refused"
+    command = re.search(r"then (sudo -u openclaw sh -c '.*')$", result["workspace_why"]).group(1)
+    pair.standby.run(command.replace("sudo -u openclaw ", ""), user=USER)
+    assert sync(pair)["secrets"] == "updated"
+
+
+def test_missing_secrets_directory(pair):
+    result = sync(pair, ok=False)
+    assert result["secrets"] == "refused"
+    command = re.search(r"sudo -u openclaw (mkdir .*)", result["secrets_why"]).group(1)
+    pair.standby.run(command, user=USER)
+    assert sync(pair)["secrets"] == "updated"
+
+
+def test_secrets_target_that_is_a_file(pair):
+    pair.standby.put("/home/openclaw/.secrets", "precious\n", user=USER)
+    result = sync(pair, ok=False)
+    assert result["secrets"] == "refused" and "is a file" in result["secrets_why"]
+    assert pair.standby.get("/home/openclaw/.secrets") == "precious\n"
+
+
+def test_rotated_secrets(ready):
+    pair = ready
+    sync(pair)
+    pair.primary.put("/home/openclaw/.secrets/token", "a new one\n", mode=0o640, user=USER)
+    assert sync(pair)["files"] == 1
+    assert pair.standby.get("/home/openclaw/.secrets/token") == "a new one\n"
+    assert pair.standby.out("stat -c %a /home/openclaw/.secrets/token") == "600"
+
+
+def test_workspace_of_somebody_else(ready):
+    pair = ready
+    pair.standby.run(f"chown -R root: {pair.WORKSPACE}")
+    result = sync(pair, ok=False)
+    assert result["workspace"] == "refused" and "belongs to root" in result["workspace_why"]
+    assert result["secrets"] == "updated"
+    command = re.search(r"sudo (chown .*)", result["workspace_why"]).group(1)
+    pair.standby.run(command)
+    assert sync(pair)["workspace"] == "unchanged"
+
+
+def test_workspace_where_the_unit_may_not_write(ready):
+    pair = ready
+    pair.standby.run("cp -a ~/.openclaw/workspace ~/elsewhere", user=USER)
+    pair.configure(workspace={"path": "/home/openclaw/elsewhere"})
+    result = sync(pair, ok=False)
+    assert result["workspace"] == "refused"
+    setting = re.search(r"ReadWritePaths=\S+$", result["workspace_why"]).group(0)
+    pair.standby.put("/run/systemd/system/openclaw-failover-sync.service.d/test.conf", f"[Service]\n{setting}\n")
+    pair.standby.systemctl("daemon-reload")
+    assert sync(pair)["workspace"] == "unchanged"
+
+
+def test_writes_nowhere_else(ready):
+    """Landlock, from the ini: whatever ssh is told to start may not write even where the unit lets it."""
+    pair = ready
+    pair.configure(workspace={"path": ""})
+    pair.standby.put("/home/openclaw/.ssh/config", "Host *\nProxyCommand ~/proxy\n", mode=0o600, user=USER)
+    pair.standby.put("/home/openclaw/proxy", """#!/bin/bash
+        for d in ~/.openclaw/workspace ~/.secrets ~ /tmp; do touch $d/probe 2>/dev/null; done
+        exec 3<>/dev/tcp/100.64.0.1/22; cat <&3 & cat >&3
+        """, mode=0o755, user=USER)
+    for command in (lambda: sync(pair), lambda: pair.standby.run("openclaw-failover sync", user=USER)):
+        command()
+        assert pair.standby.exists("/home/openclaw/.secrets/probe")
+        assert not pair.standby.exists("/home/openclaw/.openclaw/workspace/probe")
+        assert not pair.standby.exists("/home/openclaw/probe")
+        pair.standby.remove("/home/openclaw/.secrets/probe")
+
+
+def test_what_the_agent_wrote_while_promoted(ready):
+    """Saved after the failback, named until it is merged, by the very command that is told."""
+    pair = ready
+    fail_over(pair)
+    pair.standby.put(f"{pair.WORKSPACE}/memory/night.md", "what the standby learned\n", user=USER)
+    pair.standby.put(f"{pair.WORKSPACE}/SOUL.md", "I was the standby.\n", user=USER)
+    pair.primary.gateway.start()
+    wait_event(pair.standby, "demoted")
+    branch = pair.standby.wait_for(lambda: pair.git("branch", "--list", "failover/standby/*"), what="it is saved").strip()
+    pair.standby.wait_state(SYNC, "inactive", "failed")
+    assert pair.git("show", f"{branch}:memory/night.md") == "what the standby learned"
+    assert pair.git("show", f"{branch}:SOUL.md") == "I was the standby."
+    assert pair.standby.get(f"{pair.WORKSPACE}/SOUL.md") == "I am the agent.\n"
+    assert sync(pair)["unmerged"] == branch
+    # Merged on the primary, it is no longer named.
+    pair.standby.run("git -C .openclaw/workspace push -q origin "
+                     f"{branch}:refs/heads/{branch}", user=USER)
+    pair.primary.run(f"""set -e
+        git clone -q workspace.git work; cd work; git pull -q --no-rebase --no-edit origin {branch}; git push -q origin main
+        """, user=USER)
+    assert sync(pair)["unmerged"] == ""
+    assert follows(pair)
+    assert pair.standby.get(f"{pair.WORKSPACE}/memory/night.md") == "what the standby learned\n"
+
+
+def test_pushed_only_when_nobody_waits(ready):
+    pair = ready
+    pair.configure(workspace={"save": "push"})
+    pair.standby.put(f"{pair.WORKSPACE}/learned.md", "learned\n", user=USER)
+    pair.standby.mkdir("/run/openclaw-failover")
+    pair.standby.put("/run/openclaw-failover/promoting", "")
+    result = sync(pair)
+    assert result["saved"] and not result["pushed"]
+    pair.standby.remove("/run/openclaw-failover/promoting")
+    result = sync(pair)
+    assert result["pushed"]
+    assert pair.primary.out(f"git -C workspace.git show {result['unmerged']}:learned.md", user=USER) == "learned"
+
+
+@pytest.mark.parametrize("state, words", [
+    ("git checkout -q HEAD~1", "switch BRANCH"),
+    ("git switch -qc side", "switch main"),
+    ("git switch -qc side; echo a > SOUL.md; git commit -qam a; git switch -q main; echo b > SOUL.md;"
+     "git commit -qam b; git merge -q side || true", "merge --abort"),
+    ("git fetch -q --depth=1 origin; git fetch -q --depth=1 --update-shallow origin main", "fetch --unshallow"),
+    ("rm -rf .git", "no git repository"),
+])
+def test_refused_and_promoted_all_the_same(ready, state, words):
+    """What cannot be done right is refused, in words, and never stops a promotion."""
+    pair = ready
+    pair.standby.run(f"cd ~/.openclaw/workspace && {state}", user=USER)
+    pair.commit("SOUL.md", "I am another.\n")
+    before = pair.standby.get(f"{pair.WORKSPACE}/SOUL.md")
+    fail_over(pair)
+    assert pair.standby.get(f"{pair.WORKSPACE}/SOUL.md") == before
+    story = " ".join(m for m in pair.standby.messages() if isinstance(m, str))
+    assert words in story
+
+
+def many_files(pair, round_):
+    """A commit that changes thousands of files, replacing a directory by another."""
+    pair.primary.run(f"""set -e
+        rm -rf work; git clone -q workspace.git work; cd work; rm -rf many*; mkdir many{round_}
+        for i in $(seq 3000); do echo "$i {round_}" > many{round_}/$i; done
+        git add -A; git commit -qm {round_}; git push -q origin main; rm -rf ../work
+        """, user=USER)
+
+
+def begun(pair):
+    """A checkout is under way."""
+    return pair.standby.exists(f"{pair.WORKSPACE}/.git/failover-intent")
+
+
+@pytest.mark.parametrize("how", ["worker", "power"])
+def test_killed_in_the_middle_of_a_checkout(ready, how):
+    pair = ready
+    host = pair.standby
+    pair.configure(secrets=None)
+    for round_ in range(3):
+        many_files(pair, round_)
+        host.systemctl("start", "--no-block", SYNC)
+        host.wait_for(lambda: begun(pair), every=0.001)
+        if how == "worker":
+            host.systemctl("kill", "--signal=KILL", SYNC)
+            host.wait_state(SYNC, "failed")
+        else:
+            host.power_cut()
+            host.boot()
+        sync(pair)
+        assert follows(pair) and not begun(pair)
+        assert pair.git("status", "--porcelain") == "" and pair.git("branch", "--list", "failover/*") == ""
+
+
+def test_stopped_in_the_middle_of_a_checkout(ready):
+    """systemctl stop waits for the tree to be whole."""
+    pair = ready
+    pair.configure(secrets=None)
+    many_files(pair, 0)
+    pair.standby.systemctl("start", "--no-block", SYNC)
+    pair.standby.wait_for(lambda: begun(pair), every=0.001)
+    pair.standby.systemctl("stop", SYNC)
+    assert follows(pair) and not begun(pair)
