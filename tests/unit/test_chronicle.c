@@ -263,8 +263,8 @@ static void test_table(void **state _unused_) {
                 "2026-11-21 13:03:07  connection refused                41.0 s      30.0 s      2.0 s       9.0 s       1 min 40 s\n",
                 "2026-11-21 13:19:47  drill                             -           -           -           -           never: it did not answer (with trouble)\n",
                 "2026-11-21 13:36:27  connection refused                15.0 s      30.0 s      2.0 s       9.0 s       1 min 0 s, and still is\n",
-                "\n2 failovers since 2026-11-20 13:03:07 (and 1 by hand or as a drill), promoted for 2 min 40 s in all, median "
-                "blackout 28.0 s.\n",
+                ("\n2 failovers since 2026-11-20 13:03:07 (and 1 by hand or as a drill), promoted for 2 min 40 s in all, "
+                 "median blackout 28.0 s.\n"),
         };
         struct chronicle c = {};
         char *text = NULL;
