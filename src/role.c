@@ -87,8 +87,13 @@ static enum want want(const struct look *l) {
         return calls_for_stop(l) ? STOP : KEEP;
 }
 
+/* Nobody says otherwise, and it was stopped to be started again. */
+static bool wanted_again(const struct look *l) {
+        return l->r->restart && l->r->mode != MODE_HELD && want(l) == KEEP;
+}
+
 static bool wanted(const struct look *l) {
-        return want(l) == RUN || (l->r->restart && want(l) == KEEP);
+        return want(l) == RUN || wanted_again(l);
 }
 
 static bool unwanted(const struct look *l) {
@@ -615,8 +620,8 @@ struct role_step role_resume(struct role *r, enum role_intent intent, const stru
                 r->restart = true;
                 r->silent_pid = f->main_pid;
         }
-        /* A drill that never got as far as a start is not begun again behind the person's back. */
-        if (r->mode == MODE_DRILL && state == ROLE_STANDBY)
+        /* A drill that is not under way is not begun again behind the person's back. */
+        if (r->mode == MODE_DRILL && (state == ROLE_STANDBY || state == ROLE_DEMOTING))
                 r->mode = MODE_DRILL_OVER;
         return (struct role_step){
                 .event = foreign                ? EVENT_FOREIGN

@@ -716,15 +716,20 @@ static void test_a_hung_gateway_when_nobody_asks_for_a_change(void **state _unus
         gone(&b, UNIT_INACTIVE);
         expect(&b, "promoting start");
 
-        /* Called off. */
+        /* Called off, by the primary or by hand. */
         b = promoted();
         checked(&b, false);
         expect(&b, "silent");
         b.f.now += 5 * MINUTE;
         expect(&b, "hung stop");
+        struct bench c = b;
         primary(&b, HEALTH_UP);
         gateway(&b, UNIT_INACTIVE);
         expect(&b, "demoted sync");
+        command(&c, COMMAND_DEMOTE);
+        command(&c, COMMAND_PAUSE);
+        gateway(&c, UNIT_RESTARTING);
+        expect(&c, "");
 }
 
 static void test_who_is_not_hung(void **state _unused_) {
@@ -1429,6 +1434,12 @@ static void test_modes_survive(void **state _unused_) {
         b.role.mode = MODE_DRILL;
         role_resume(&b.role, INTENT_NONE, &b.f);
         expect(&b, "drill-over");
+        b = bench();
+        b.role.mode = MODE_DRILL;
+        gateway(&b, UNIT_STOPPING);
+        role_resume(&b.role, INTENT_STARTING, &b.f);
+        expect(&b, "");
+        expect_mode(&b, MODE_DRILL_OVER);
         b = bench();
         b.role.mode = MODE_DRILL;
         gateway(&b, UNIT_ACTIVE);
