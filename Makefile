@@ -33,7 +33,7 @@ OBJECTS = $(patsubst src/%.c,$(BUILD)/src/%.o,$(filter-out src/main.c,$(wildcard
 FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: always all unit fuzzers lab deps install uninstall check unit-check sanitize-check fuzz soak valgrind-check demo lint lint-format lint-clang lint-tidy lint-scripts
+.PHONY: always all unit fuzzers lab deps install uninstall check unit-check sanitize-check fuzz soak valgrind-check model demo lint lint-format lint-clang lint-tidy lint-scripts
 all: $(BUILD)/openclaw-failover
 unit: $(UNIT_TESTS)
 fuzzers: $(FUZZERS)
@@ -66,6 +66,10 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/failover.a
 $(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/failover.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(BUILD)/failover.a $(LIBS)
+
+$(BUILD)/tests/model: tests/model.c $(BUILD)/failover.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(BUILD)/failover.a $(LIBS)
 
 # The gateway of the system tests. Static, so that it runs on hosts of any release.
 $(BUILD)/tests/gateway: tests/gateway.c
@@ -210,6 +214,10 @@ faults: all lab
 valgrind-check: all lab
 	@$(lab-needs); $(call needs,valgrind); LAB_BUILD=$(BUILD) /usr/bin/python3 tests/system/valgrind.py
 
+# Every state the role can get into, and what must hold there: about a minute.
+model: $(BUILD)/tests/model
+	@$<
+
 demo: deps
 	@$(MAKE) --no-print-directory all lab
 	@tests/demo
@@ -229,7 +237,7 @@ lint-format:
 # clang takes a variable that is there for its cleanup alone for unused; gcc, which does not, finds the others.
 lint-clang:
 	@$(call needs,clang); \
-	$(MAKE) --no-print-directory CC=clang CFLAGS='-O2 -g -Wno-unused-variable' WERROR=1 BUILD=$(BUILD)/clang all unit lab
+	$(MAKE) --no-print-directory CC=clang CFLAGS='-O2 -g -Wno-unused-variable' WERROR=1 BUILD=$(BUILD)/clang all unit lab $(BUILD)/clang/tests/model
 
 lint-tidy:
 	@$(call needs,clang-tidy); \
