@@ -4,6 +4,7 @@
 #   make check      every test (as root: on real systemd hosts too)
 #   make fuzz       the fuzzers, a minute each (with CI=true, ten seconds)
 #   make soak       100,000 checks of a peer that misbehaves at random (root; with CI=true, 3000)
+#   make crash      the daemon and the worker killed at every step, the power cut at any moment (root)
 #   make valgrind-check   the daemon through a failover and failback under valgrind (root)
 #   make demo       a whole failover and failback on throwaway hosts (root)
 #   make deps       installs the Debian packages that all of this needs (root)
@@ -33,11 +34,11 @@ OBJECTS = $(patsubst src/%.c,$(BUILD)/src/%.o,$(filter-out src/main.c,$(wildcard
 FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: always all unit fuzzers lab deps install uninstall check unit-check sanitize-check fuzz soak valgrind-check model mutants demo lint lint-format lint-clang lint-tidy lint-scripts
+.PHONY: always all unit fuzzers lab deps install uninstall check unit-check sanitize-check fuzz soak crash valgrind-check model mutants demo lint lint-format lint-clang lint-tidy lint-scripts
 all: $(BUILD)/openclaw-failover
 unit: $(UNIT_TESTS)
 fuzzers: $(FUZZERS)
-lab: $(BUILD)/tests/gateway
+lab: $(BUILD)/tests/gateway $(BUILD)/tests/crash
 
 $(BUILD)/openclaw-failover: $(BUILD)/src/main.o $(BUILD)/failover.a
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
@@ -71,8 +72,8 @@ $(BUILD)/tests/model: tests/model.c $(BUILD)/failover.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(BUILD)/failover.a $(LIBS)
 
-# The gateway of the system tests. Static, so that it runs on hosts of any release.
-$(BUILD)/tests/gateway: tests/gateway.c
+# The programs of the system tests. Static, so that they run on hosts of any release.
+$(BUILD)/tests/gateway $(BUILD)/tests/crash: $(BUILD)/tests/%: tests/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) $(if $(WERROR),-Werror) -O2 -g -pthread -static -o $@ $<
 
@@ -221,6 +222,19 @@ model: $(BUILD)/tests/model
 # The two pure modules broken on purpose, in many ways: each must be noticed. Takes a quarter of an hour.
 mutants: $(BUILD)/failover.a
 	@BUILD=$(BUILD) tests/mutants
+
+# The long form of tests/system/test_crash.py: every point of the daemon, 200 of the worker's, 50 power cuts, side by side.
+# How many, and how well they went, is printed at the end of each.
+CRASHES = $(addprefix crash-,daemon worker power)
+.PHONY: $(CRASHES)
+
+crash: deps
+	@$(MAKE) --no-print-directory WERROR=1 all lab
+	@$(MAKE) --no-print-directory -j$(words $(CRASHES)) -O $(CRASHES)
+
+$(CRASHES):
+	@CRASH_DAEMON=1000 CRASH_WORKER=200 CRASH_POWER=50 K=$(@:crash-%=test_%) JOBS=1 BUILD=$(BUILD) \
+		tests/run tests/system/test_crash.py
 
 demo: deps
 	@$(MAKE) --no-print-directory all lab

@@ -67,6 +67,12 @@ def _keep(item):
 
 
 @pytest.fixture
+def figure(record_property):
+    """Says a figure at the end of the run."""
+    return lambda text: record_property("figure", text)
+
+
+@pytest.fixture
 def fault(record_property):
     """Puts a fault into the README's table: what it was, and the entry that tells how it ended. SEES: what a person is
     told, if that is not the entry's reason; an entry that is None had no promotion to tell of."""
@@ -79,7 +85,11 @@ def fault(record_property):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """What `make faults` makes the table of: a line for each fault, as the tests that passed have seen it."""
+    """Figures are told, also when all is well. And what `make faults` makes the table of: a line for each fault, as the
+    tests that passed have seen it."""
+    for report in [*terminalreporter.stats.get("passed", []), *terminalreporter.stats.get("failed", [])]:
+        for text in (value for name, value in report.user_properties if name == "figure"):
+            terminalreporter.write_line(text)
     reports = sorted(terminalreporter.stats.get("passed", []), key=lambda report: report.location[:2])
     found = [value for r in reports for name, value in r.user_properties if name == "fault"]
     if found and lab_module.BUILD.is_dir():
