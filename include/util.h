@@ -62,6 +62,11 @@ DEFINE_CLEANUP(FILE *, fclose)
  * what all decisions use; CLOCK_REALTIME is for people and for what outlives a boot. */
 usec_t now_usec(clockid_t clock);
 
+/* The same moment on the other clock; 0 (never) and USEC_INFINITY stay what they are. A time that is over comes back as
+ * any time that is over: CLOCK_BOOTTIME has none before the boot. */
+usec_t to_realtime(usec_t boottime);
+usec_t to_boottime(usec_t realtime);
+
 /* Room for what format_span() writes. */
 #define SPAN_MAX 32
 /* A span for a person: "350 ms", "41.2 s", "3 min 5 s", "2 h 4 min", "3 d 2 h". Writes to BUF and returns it. */

@@ -19,9 +19,9 @@
 #include "heartbeat.h"
 #include "http.h"
 #include "log.h"
-#include "memory.h"
 #include "metrics.h"
 #include "port.h"
+#include "recall.h"
 #include "report.h"
 #include "selfcheck.h"
 #include "syncer.h"
@@ -54,10 +54,8 @@ struct daemon {
 
         struct role role;
         struct role_rules rules;
-        bool resumed;         /* the first look at the unit is done */
-        struct marker marker; /* as it was written last */
-        enum mode saved_mode; /* likewise */
-        usec_t saved_pause;
+        bool resumed; /* the first look at the unit is done */
+        struct memory memory;
 
         usec_t last_check;       /* of the primary */
         enum health_level level; /* as it was seen last */
@@ -80,20 +78,6 @@ static usec_t now(void) {
         return now_usec(CLOCK_BOOTTIME);
 }
 
-/* The same moment on CLOCK_REALTIME; 0 stays 0. */
-static usec_t to_realtime(usec_t boottime) {
-        return boottime == 0 ? 0 : now_usec(CLOCK_REALTIME) - now() + boottime;
-}
-
-static usec_t to_boottime(usec_t realtime) {
-        usec_t real = now_usec(CLOCK_REALTIME), boot = now();
-
-        if (realtime == 0 || realtime == USEC_INFINITY)
-                return realtime;
-        /* A time that is over is any time that is over, but not 0, which is none. */
-        return realtime > real ? boot + (realtime - real) : 1;
-}
-
 static void gather(const struct daemon *d, struct facts *f) {
         const struct unit_info *g = unit_info(d->gateway);
 
@@ -104,8 +88,8 @@ static void gather(const struct daemon *d, struct facts *f) {
                 .gateway = g->state,
                 .job = g->job,
                 .clean = g->clean,
-                .same_run = sd_id128_is_null(d->marker.invocation) || g->restarts > 0 ||
-                        sd_id128_equal(d->marker.invocation, g->invocation),
+                .same_run = sd_id128_is_null(d->memory.marker.invocation) || g->restarts > 0 ||
+                        sd_id128_equal(d->memory.marker.invocation, g->invocation),
                 .main_pid = g->main_pid,
                 .sync_running = syncer_view(d->syncer)->running,
                 .shutting_down = units_shutting_down(d->units),
@@ -181,80 +165,6 @@ static void show(struct daemon *d) {
         alert_look(d->alert, &s);
         heartbeat_set(d->heartbeat, status_is_well(&s));
         metrics_write(d->metrics, &s);
-}
-
-/* Remembering. */
-
-/* The run of the gateway that the marker is to name, so that whoever comes after a crash can tell it from somebody
- * else's. A run that is about to begin has no id yet: no id fits any run. */
-static sd_id128_t marked_run(const struct daemon *d, enum role_action action) {
-        const struct unit_info *g = unit_info(d->gateway);
-        bool ours = d->role.state == ROLE_STARTING || d->role.state == ROLE_PROMOTED;
-        bool stopped = g->state == UNIT_INACTIVE || g->state == UNIT_FAILED;
-
-        if (ours && (action == ACTION_START || g->job == JOB_CALLING || stopped))
-                return SD_ID128_NULL;
-        if (ours ? g->state != UNIT_STOPPING : d->marker.intent == INTENT_NONE)
-                return g->invocation;
-        /* One that stops keeps its name: what then runs under another is not ours. */
-        return d->marker.invocation;
-}
-
-static void remember_marker(struct daemon *d, enum role_action action) {
-        struct marker m = {
-                .intent = role_intent(&d->role),
-                .since = d->role.promoted_before ? d->episode.promoted_at : d->role.since,
-                .last_good = d->episode.last_good,
-        };
-        int r;
-
-        m.invocation = marked_run(d, action);
-        memcpy(m.reason, d->episode.reason, sizeof m.reason);
-        if (m.intent == INTENT_NONE)
-                m = (struct marker){};
-        if (marker_equal(&m, &d->marker))
-                return;
-        r = marker_save(d->names, &m);
-        if (r < 0)
-                log_error(
-                        "Cannot write the marker in %s: %s. Should this daemon be restarted now, it will not know what "
-                        "it was doing.",
-                        d->names->runtime_dir, strerror(-r));
-        d->marker = m;
-}
-
-static void remember_mode(struct daemon *d) {
-        struct remembered_mode m = {
-                .mode = d->role.mode,
-                .paused_until = d->role.paused_until == USEC_INFINITY ? USEC_INFINITY
-                                                                      : to_realtime(d->role.paused_until),
-        };
-        int r;
-
-        if (d->role.mode == d->saved_mode && d->role.paused_until == d->saved_pause)
-                return;
-        r = mode_save(d->names, &m);
-        if (r < 0)
-                log_error(
-                        "Cannot write the mode in %s: %s. After a restart this daemon will not remember it.",
-                        d->names->state_dir, strerror(-r));
-        d->saved_mode = d->role.mode;
-        d->saved_pause = d->role.paused_until;
-}
-
-static void recall(struct daemon *d) {
-        struct remembered_mode m;
-
-        mode_load(d->names, &m);
-        d->role.mode = d->saved_mode = m.mode;
-        d->role.paused_until = d->saved_pause = to_boottime(m.paused_until);
-
-        marker_load(d->names, &d->marker);
-        if (d->marker.intent != INTENT_NONE)
-                episode_begin(&d->episode, d->marker.last_good, m.mode == MODE_AUTO ? d->marker.since : 0,
-                        d->marker.reason);
-        if (d->marker.intent == INTENT_PROMOTED || d->marker.intent == INTENT_DEMOTING)
-                d->episode.promoted_at = d->marker.since;
 }
 
 /* What an event means for the story that is told at the end. */
@@ -344,14 +254,12 @@ static struct role_step step(struct daemon *d) {
         if (d->resumed)
                 s = role_step(&d->role, &d->rules, &f);
         else {
-                s = role_resume(&d->role, d->marker.intent, &f);
+                s = role_resume(&d->role, d->memory.marker.intent, &f);
                 d->resumed = true;
         }
 
         note(d, s.event);
-        /* Before the deed: a daemon that dies between the two finds out from the unit how far it came. */
-        remember_mode(d);
-        remember_marker(d, s.action);
+        memory_keep(&d->memory, &d->role, &d->episode, unit_info(d->gateway), s.action);
         if (s.event != EVENT_NONE)
                 tell(d, s.event, from);
         carry_out(d, s.action);
@@ -579,8 +487,7 @@ void daemon_status(const struct daemon *d, struct status *ret) {
                 .state = d->role.state,
                 .since = to_realtime(d->role.since),
                 .mode = d->role.mode,
-                .paused_until = d->role.paused_until == USEC_INFINITY ? USEC_INFINITY
-                                                                      : to_realtime(d->role.paused_until),
+                .paused_until = to_realtime(d->role.paused_until),
                 .primary = watch_primary_name(d->watch),
                 .health = d->level,
                 .health_since = to_realtime(d->level_since),
@@ -711,7 +618,7 @@ static int daemon_new(const struct names *names, struct config *c, struct daemon
                 r = use_config(d, c);
         if (r < 0)
                 return r;
-        recall(d);
+        memory_recall(&d->memory, names, &d->role, &d->episode);
         *ret = TAKE(d);
         return 0;
 }

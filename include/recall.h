@@ -1,0 +1,27 @@
+/* Keeps what the daemon must remember (memory.h) in step with what it does: mode first, then the marker, then the deed. In
+ * this order a crash between any two of them is understood afterwards from marker and unit. */
+#pragma once
+
+#include "episode.h"
+#include "memory.h"
+#include "role.h"
+#include "units.h"
+
+struct memory {
+        const struct names *names;
+        struct marker marker; /* as it was written last */
+        enum mode mode;       /* likewise */
+        usec_t paused_until;  /* likewise, CLOCK_BOOTTIME */
+};
+
+/* Reads what an earlier daemon left, and puts R and E where it was. N must outlive M. The marker's intent is for
+ * role_resume(), once the unit is known. */
+void memory_recall(struct memory *m, const struct names *n, struct role *r, struct episode *e);
+
+/* After a step of R, and before its ACTION is carried out on the unit that GATEWAY describes. What cannot be written is
+ * logged, and keeps nobody from acting. */
+void memory_keep(struct memory *m, const struct role *r, const struct episode *e,
+        const struct unit_info *gateway, enum role_action action);
+
+/* Whether RUN, which systemd itself has restarted RESTARTS times, is the one that the marker names. */
+bool memory_is_same_run(const struct memory *m, sd_id128_t run, unsigned restarts);
