@@ -2,6 +2,9 @@
 #include "login.h"
 
 #include <errno.h>
+#if __has_include(<git2/sys/errors.h>)
+#include <git2/sys/errors.h> /* since libgit2 1.8; before, git2.h has it all */
+#endif
 #include <pwd.h>
 #include <string.h>
 
