@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 
 import pytest
@@ -36,7 +37,19 @@ def pair(booted_pair, request):
     """A primary and a standby in their first state, with the daemon stopped: lab.Pair."""
     booted_pair.reset()
     request.node.lab_hosts = [booted_pair.primary, booted_pair.standby]
-    return booted_pair
+    cursor = booted_pair.standby.cursor()
+    yield booted_pair
+    if os.environ.get("SANITIZE"):
+        refuse_sanitizer_reports(booted_pair, cursor)
+
+
+def refuse_sanitizer_reports(pair, cursor):
+    """Leaks are looked for when the daemon ends, so it has to end well."""
+    if not pair.standby.is_up():
+        pair.standby.boot()
+    pair.standby.systemctl("stop", pair.UNIT, check=False)
+    report = [m for m in pair.standby.messages(since=cursor) if re.search(r"Sanitizer|runtime error:|^ +#\d+ 0x", m)]
+    assert not report, "\n".join(report)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -790,6 +790,14 @@ TimeoutStopSec=330
 WantedBy=multi-user.target
 """
 
+# LeakSanitizer stops the process with ptrace(2) to look at it.
+SANITIZED = """\
+[Service]
+SystemCallFilter=@debug
+Environment=LSAN_OPTIONS=suppressions=/etc/lsan.supp:print_suppressions=0
+"""
+
+
 class Pair:
     """A primary and a standby, booted."""
 
@@ -862,6 +870,10 @@ class Pair:
         """`make install` into a host that is off, with the test gateway in the place of OpenClaw."""
         make(self.lab.enter(), "install", "PREFIX=/usr", "SYSCONFDIR=/etc", f"DESTDIR={host.root}")
         self.lab.sh("systemd-sysusers --root=$1 && journalctl --update-catalog --root=$1", host.root)
+        if os.environ.get("SANITIZE"):
+            host.put("/etc/lsan.supp", (SOURCE / "tests/lsan.supp").read_text())
+            for unit in (self.UNIT, self.SYNC):
+                host.put(f"/etc/systemd/system/{unit}.d/sanitize.conf", SANITIZED)
 
     def configure(self, base=None, **sections):
         """Writes the ini: Pair.INI (or BASE) with SECTIONS over it. A key or section that is None is left out.
