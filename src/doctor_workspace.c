@@ -13,12 +13,26 @@
 #include "work.h"
 #include "workspace.h"
 
+/* The first N bytes of WHY, less what only leads over to the command: "…: finish it, or". */
+static size_t length_without(const char *why, size_t n) {
+        static const char *const ends[] = { " or", " then", " ", ":", ".", "," };
+
+        for (size_t i = 0; i < ELEMENTSOF(ends);) {
+                size_t k = strlen(ends[i]);
+
+                if (n >= k && strncmp(why + n - k, ends[i], k) == 0) {
+                        n -= k;
+                        i = 0;
+                } else
+                        i++;
+        }
+        return n;
+}
+
 void finding_refuse(struct finding *f, const char *why, const char *branch) {
         const char *command = strstr(why, "sudo "), *gap = command ? strstr(command, "BRANCH") : NULL;
-        size_t n = command ? (size_t) (command - why) : strlen(why);
+        size_t n = length_without(why, command ? (size_t) (command - why) : strlen(why));
 
-        while (n > 0 && strchr(" :.", why[n - 1]))
-                n--;
         finding_bad(f, "%.*s", (int) n, why);
         if (!command || strstr(command, "…") || strstr(command, "ADDRESS"))
                 return; /* it was cut, or only the person knows what is missing */
@@ -235,6 +249,8 @@ static void mend_remote(
                 key = shell_quote(w->ssh_key ? w->ssh_key : usual);
         if (*f->mend || !config || !path || !key)
                 return;
+        if (strstr(why, "RSA keys"))
+                finding_mend(f, "sudo -u %s ssh-keygen -t ed25519 -N '' -f %s", repo->user, key);
         if (strstr(why, "takes no key"))
                 finding_mend(f, "sudo cat %s.pub # to be allowed to read at the remote (deploy key)", key);
         else if (strstr(why, "token_file") || strstr(why, "branch="))

@@ -213,6 +213,72 @@ static void test_unit_environment(void **state _unused_) {
         assert_null(unit_environment(&none, "PATH"));
 }
 
+static void test_key_has_passphrase(void **state _unused_) {
+        static const struct {
+                const char *words; /* of ssh-keygen(1) */
+                bool locked;
+        } cases[] = {
+                { "-t ed25519 -N ''", false },
+                { "-t ed25519 -N secret", true },
+                { "-t ecdsa -N ''", false },
+                { "-t ecdsa -N secret", true },
+                { "-t rsa -b 1024 -m PEM -N ''", false },
+                { "-t rsa -b 1024 -m PEM -N secret", true },
+                { "-t rsa -b 1024 -m PKCS8 -N ''", false },
+                { "-t rsa -b 1024 -m PKCS8 -N secret", true },
+        };
+        char dir[] = "/tmp/test_doctor.XXXXXX";
+        _cleanup_free_ char *path = NULL, *public = NULL;
+
+        assert_non_null(mkdtemp(dir));
+        assert_true(asprintf(&path, "%s/key", dir) > 0 && asprintf(&public, "%s/key.pub", dir) > 0);
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ char *command = NULL, *output = NULL, *text = NULL;
+                const char *argv[] = { "sh", "-c", NULL, NULL };
+
+                assert_true(asprintf(&command, "ssh-keygen -q %s -f %s", cases[i].words, path) > 0);
+                argv[2] = command;
+                assert_int_equal(run_program(argv, &output), 0);
+                assert_int_equal(read_file(path, 65536, &text), 0);
+                if (key_has_passphrase(text) != cases[i].locked)
+                        fail_msg("ssh-keygen %s", cases[i].words);
+                (void) unlink(path);
+                (void) unlink(public);
+        }
+        (void) rmdir(dir);
+}
+
+static void test_refuse(void **state _unused_) {
+        struct finding f = { 0 };
+
+        finding_refuse(&f,
+                "no branch is checked out in /w (detached HEAD): sudo -u u git -C /w switch BRANCH", "main");
+        assert_int_equal(f.kind, FINDING_BAD);
+        assert_string_equal(f.text, "no branch is checked out in /w (detached HEAD)");
+        assert_string_equal(f.mend, "sudo -u u git -C /w switch main");
+
+        f = (struct finding){ 0 };
+        finding_refuse(
+                &f, "a merge is under way in /w: finish it, or sudo -u u git -C /w merge --abort", "main");
+        assert_string_equal(f.text, "a merge is under way in /w: finish it");
+        assert_string_equal(f.mend, "sudo -u u git -C /w merge --abort");
+
+        f = (struct finding){ 0 };
+        finding_refuse(&f, "the remote names no branch: set branch= in [workspace]", "main");
+        assert_string_equal(f.text, "the remote names no branch: set branch= in [workspace]");
+        assert_string_equal(f.mend, "");
+
+        /* Half a command is worse than none, and so is one with a gap. */
+        f = (struct finding){ 0 };
+        finding_refuse(&f, "a merge is under way in /w: finish it, or sudo -u u git -C /w/lo…", "main");
+        assert_string_equal(f.mend, "");
+        f = (struct finding){ 0 };
+        finding_refuse(
+                &f, "/w: No such file or directory. Clone it: sudo -u u git clone ADDRESS /w", "main");
+        assert_string_equal(f.text, "/w: No such file or directory. Clone it");
+        assert_string_equal(f.mend, "");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_shebang),
@@ -225,6 +291,8 @@ int main(void) {
                 cmocka_unit_test(test_mend_is_whole_or_not_there),
                 cmocka_unit_test(test_drop_in),
                 cmocka_unit_test(test_unit_environment),
+                cmocka_unit_test(test_key_has_passphrase),
+                cmocka_unit_test(test_refuse),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
