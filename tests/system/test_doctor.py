@@ -99,7 +99,7 @@ def finds(title, words, rounds=1, mend=mend):
 def with_heal(pair, line):
     """What the command shows, a person mends elsewhere."""
     for command in line.commands:
-        pair.standby.run(command, check=False)
+        pair.standby.run(["timeout", "3", "bash", "-c", command], check=False)
     for host in (pair.primary, pair.standby):
         host.heal()
 
@@ -478,7 +478,7 @@ def key_with_passphrase(pair, later):
 
 def with_authorization(pair, line):
     """What it prints goes to the remote's list of keys."""
-    if line.title == "key for git":
+    if line.title in ("key for git", "remote"):
         for command in line.commands:
             printed = pair.standby.run(command.partition(" # ")[0]).stdout
         pair.primary.put(f"{HOME}/.ssh/authorized_keys", printed, user=USER)
@@ -528,6 +528,89 @@ def git_key_refused(pair, later):
 @finds("secrets", "takes no key of ours", mend=with_old_keys)
 def secrets_key_refused(pair, later):
     pair.primary.run("mv ~/.ssh/authorized_keys ~/.ssh/authorized_keys.old", user=USER)
+
+
+@finds("remote", "RSA keys do not work with older libssh2", mend=with_authorization)
+def rsa_key(pair, later):
+    """Where libssh2 is old; a newer one logs in with it, and there is nothing to find."""
+    pair.standby.run("rm ~/.ssh/id_ed25519* && ssh-keygen -q -t rsa -N '' -f ~/.ssh/id_rsa", user=USER)
+    pair.primary.put(f"{HOME}/.ssh/authorized_keys", pair.standby.get(f"{HOME}/.ssh/id_rsa.pub"), user=USER)
+    if doctor(pair.standby).lines["remote"].kind == "ok":
+        pytest.skip("this libssh2 knows how to use RSA keys")
+
+
+HTTPS = """
+import base64, http.server, os, ssl, subprocess
+TOKEN = "Basic " + base64.b64encode(b"x-access-token:TOKEN").decode()
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        if self.headers["Authorization"] != TOKEN:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="git"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        path, _, query = self.path.partition("?")
+        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        done = subprocess.run(["git", "http-backend"], input=body, stdout=subprocess.PIPE, env=dict(os.environ,
+            GIT_PROJECT_ROOT="/home/openclaw", GIT_HTTP_EXPORT_ALL="1", PATH_INFO=path, QUERY_STRING=query,
+            REQUEST_METHOD=self.command, CONTENT_TYPE=self.headers["Content-Type"] or "", CONTENT_LENGTH=str(len(body))))
+        head, _, body = done.stdout.partition(b"\\r\\n\\r\\n")
+        self.send_response(200)
+        for line in head.decode().splitlines():
+            self.send_header(*line.split(": ", 1))
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    do_POST = do_GET
+server = http.server.ThreadingHTTPServer(("", 8443), Handler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain("server.pem")
+server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
+"""
+
+
+def git_over_https(pair):
+    """The primary's repository behind a login, with a certificate that the standby does not trust yet."""
+    pair.primary.put(f"{HOME}/https.py", HTTPS, user=USER)
+    pair.primary.run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=git "
+                     "-addext subjectAltName=DNS:primary -keyout key.pem -out cert.pem; cat key.pem cert.pem > server.pem",
+                     user=USER)
+    pair.primary.popen(["/usr/bin/python3", "https.py"], user=USER, stderr=subprocess.DEVNULL)
+    pair.primary.wait_for(lambda: pair.primary.run("curl -sk https://127.0.0.1:8443/", check=False).returncode == 0)
+    pair.git("remote", "set-url", "origin", "https://primary:8443/workspace.git")
+
+
+def trust(pair):
+    bundle = "/etc/ssl/certs/ca-certificates.crt"
+    pair.standby.put(bundle, pair.standby.get(bundle) + pair.primary.get(f"{HOME}/cert.pem"))
+
+
+@finds("remote", "certificate", mend=lambda pair, line: trust(pair))
+def https_not_trusted(pair, later):
+    git_over_https(pair)
+    pair.standby.put(f"{HOME}/token", "TOKEN\n", mode=0o600, user=USER)
+    pair.configure(workspace={"token_file": f"{HOME}/token"})
+
+
+@finds("remote", "wants a login: set token_file")
+def https_asks(pair, later):
+    git_over_https(pair)
+    trust(pair)
+    pair.standby.put(f"{HOME}/token", "TOKEN\n", mode=0o600, user=USER)
+    pair.standby.put("/root/editor", f"#!/bin/sh\nprintf '[workspace]\ntoken_file = {HOME}/token\n' >> $1\n", mode=0o755)
+    ini = pair.standby.get("/etc/openclaw-failover.ini").replace("[workspace]\ntimeout = 5s\n", "")
+    pair.standby.put("/etc/openclaw-failover.ini", ini)
+
+
+@finds("key for git", "cannot read the key /home/openclaw/token")
+def token_of_root(pair, later):
+    git_over_https(pair)
+    trust(pair)
+    pair.standby.put(f"{HOME}/token", "TOKEN\n", mode=0o600)
+    pair.configure(workspace={"token_file": f"{HOME}/token"})
 
 
 @finds("remote", "has the branch mine checked out, not main")
