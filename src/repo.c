@@ -134,6 +134,16 @@ static int check_sparse(const struct repo *repo, git_config *config, struct sync
                 repo->config->path, repo->user);
 }
 
+/* Settings that turn the repository into something else than a tree and its history, all of it here. */
+static bool is_beyond_us(const char *setting) {
+        const char *last = strrchr(setting, '.');
+
+        if (strncmp(setting, "extensions.", 11) == 0)
+                return strcmp(setting, "extensions.noop") != 0;
+        return strcmp(setting, "core.worktree") == 0 ||
+                (strncmp(setting, "remote.", 7) == 0 && strcmp(last, ".promisor") == 0);
+}
+
 /* Looks at the configuration alone: libgit2 refuses to open some of these, each version others, and of some it takes
  * no notice. */
 static int check_config(const struct repo *repo, struct sync_result *r) {
@@ -157,15 +167,14 @@ static int check_config(const struct repo *repo, struct sync_result *r) {
         k = check_sparse(repo, config, r);
         if (k < 0)
                 return k;
-        if (git_config_iterator_glob_new(
-                    &i, config, "^(extensions\\..*|core\\.worktree|remote\\..*\\.promisor)$") < 0)
+        if (git_config_iterator_new(&i, config) < 0)
                 return sync_fail_git(r, file);
         while (git_config_next(&e, i) == 0)
                 if (strcasecmp(e->name, "extensions.worktreeconfig") == 0)
                         return sync_refuse(r,
                                 "%s has a configuration for each work tree: sudo -u %s git -C %s config --unset extensions.worktreeConfig",
                                 path, repo->user, path);
-                else if (strcmp(e->name, "extensions.noop") != 0)
+                else if (is_beyond_us(e->name))
                         return sync_refuse(r, "%s uses %s, which we cannot keep right: clone it without",
                                 path, e->name);
         return 0;

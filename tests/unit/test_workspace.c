@@ -739,6 +739,7 @@ static void kill_one(struct world *w, useconds_t span) {
         (void) usleep((useconds_t) rand() % span);
         (void) kill(pid, SIGKILL);
         assert_int_equal(waitpid(pid, NULL, 0), pid);
+        run(w, "flock -w 20 standby/.git true"); /* the lock goes with the last of its children */
 }
 
 /* How long one takes here and now, so that kills fall into all of it. */
