@@ -1,8 +1,9 @@
 /* Moves the tree and the branch from one commit to another; see move.h. */
 #include "move.h"
 
+#include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -99,8 +100,43 @@ int move_check(const struct repo *repo, const struct paths *paths, uint64_t byte
         return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st _unused_, int type, struct FTW *ftw _unused_) {
-        return type == FTW_DP ? rmdir(path) : unlink(path);
+static int remove_inside(int fd, dev_t device);
+
+/* Removes NAME in the directory FD, with all that is in it. 0 or a negative errno. */
+static int remove_all(int fd, dev_t device, const char *name) {
+        int below, k;
+
+        if (unlinkat(fd, name, 0) == 0)
+                return 0;
+        if (errno != EISDIR)
+                return -errno;
+        below = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (below < 0)
+                return -errno;
+        k = remove_inside(below, device);
+        return k < 0 ? k : unlinkat(fd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
+}
+
+/* Empties the directory FD, which it closes. What is mounted in it stays, and fails the whole: nobody means that to go. It
+ * is told by directories alone, since the files of an overlay have other device numbers than its directories (Linux,
+ * Documentation/filesystems/overlayfs.rst): nftw(3) with FTW_MOUNT takes them all for somebody else's. */
+static int remove_inside(int fd, dev_t device) {
+        DIR *d = fdopendir(fd);
+        const struct dirent *e;
+        struct stat st;
+        int k;
+
+        if (!d) {
+                k = -errno;
+                (void) close(fd);
+                return k;
+        }
+        k = fstat(fd, &st) < 0 ? -errno : st.st_dev != device ? -EXDEV : 0;
+        while (k == 0 && (e = readdir(d)))
+                if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+                        k = remove_all(fd, device, e->d_name);
+        (void) closedir(d);
+        return k;
 }
 
 /* Removes the directories above PATH that are empty now, as git does. */
@@ -138,9 +174,7 @@ static int clear_path(const struct repo *repo, const char *path, bool is_wanted)
                 remove_empty_parents(repo, full);
                 return 0;
         }
-        if (is_wanted && nftw(full, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) != 0)
-                return -errno;
-        return 0;
+        return is_wanted ? remove_all(AT_FDCWD, st.st_dev, full) : 0;
 }
 
 /* Turns NOW into THEN at PATHS; everywhere else the tree holds REST. A path that neither has is a file that was only
