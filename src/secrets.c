@@ -6,7 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
+#include <fts.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -103,16 +103,25 @@ static int open_target(struct run *run) {
         return 0;
 }
 
-/* What a killed rsync left: its own directories, in which nobody else keeps anything. */
-static int remove_leftover(
-        const char *path, const struct stat *st _unused_, int type, struct FTW *ftw _unused_) {
-        if (strstr(path, "/.~tmp~") || strstr(path, "/" TEMPORARY))
-                (void) (type == FTW_DP ? rmdir(path) : unlink(path));
-        return 0;
-}
-
+/* What a killed rsync left: its own directories, in which nobody else keeps anything. Nothing here minds device numbers: on
+ * an overlay, files have others than their directories (Linux, Documentation/filesystems/overlayfs.rst). */
 static void remove_leftovers(const struct run *run) {
-        (void) nftw(run->config->target, remove_leftover, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+        char *const roots[] = { run->config->target, NULL };
+        size_t root = strlen(run->config->target);
+        FTS *fts;
+        FTSENT *e;
+
+        while (root > 1 && roots[0][root - 1] == '/')
+                root--;
+        fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+        while (fts && (e = fts_read(fts))) {
+                const char *below = e->fts_path + root;
+
+                if (e->fts_info != FTS_D && (strstr(below, "/.~tmp~") || strstr(below, "/" TEMPORARY)))
+                        (void) (e->fts_info == FTS_DP ? rmdir(e->fts_path) : unlink(e->fts_path));
+        }
+        if (fts)
+                (void) fts_close(fts);
 }
 
 static const char *env(const char *name, const char *fallback) {

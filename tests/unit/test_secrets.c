@@ -87,6 +87,16 @@ static void test_rotated_and_never_deleted(void **state) {
         assert_sh(w, "cat here/key here/own here/sub/deep; stat -c %a here/key", "new\nown\ndeep\n600");
 }
 
+/* A name like that of rsync's directories in the path of the target says nothing about what is in it. */
+static void test_target_below_such_a_name(void **state) {
+        struct world *w = *state;
+
+        run(w, "mkdir -p .openclaw-failover/here; echo own >.openclaw-failover/here/own");
+        (void) snprintf(w->target, sizeof w->target, "%s/.openclaw-failover/here", w->dir);
+        assert_sync(w, SYNC_UPDATED, "");
+        assert_sh(w, "cat .openclaw-failover/here/own", "own");
+}
+
 static void test_leftovers_go(void **state) {
         struct world *w = *state;
 
@@ -245,6 +255,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_copies),
                 TEST(test_rotated_and_never_deleted),
+                TEST(test_target_below_such_a_name),
                 TEST(test_leftovers_go),
                 TEST(test_bad_targets),
                 TEST(test_two_at_once),
