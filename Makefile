@@ -83,7 +83,7 @@ $(BUILD)/tests/gateway $(BUILD)/tests/crash: $(BUILD)/tests/%: tests/%.c
 # are only for the tests, which run them on hosts of their own.
 DEPS = build-essential pkg-config libcurl4-openssl-dev libsystemd-dev libgit2-dev libinih-dev libjansson-dev \
 	libcmocka-dev clang libclang-rt-dev valgrind clang-format clang-tidy systemd systemd-container polkitd dbus openssh-server \
-	openssh-client rsync nftables iproute2 procps curl git mandoc python3 python3-pytest python3-pytest-xdist mmdebstrap
+	openssh-client rsync nftables iproute2 procps curl git mandoc openssl sudo python3 python3-pytest python3-pytest-xdist mmdebstrap
 POLICY = /usr/sbin/policy-rc.d
 
 deps:
