@@ -11,13 +11,6 @@ SYNC = "openclaw-failover-sync.service"
 LAST = "/var/lib/openclaw-failover-sync/last"
 
 
-@pytest.fixture
-def ready(pair):
-    """With the directory for secrets, which the unit's sandbox cannot make."""
-    pair.standby.mkdir("/home/openclaw/.secrets", mode=0o700, user=USER)
-    return pair
-
-
 def sync(pair, ok=True):
     """Runs the unit; returns its result."""
     host = pair.standby
@@ -36,8 +29,7 @@ def follows(pair):
     return True
 
 
-def test_both_halves(ready):
-    pair = ready
+def test_both_halves(pair):
     new = pair.commit("memory/day-3.md", "third day\n")
     result = sync(pair)
     assert (result["workspace"], result["to"], result["commits"]) == ("updated", new, 1)
@@ -53,9 +45,8 @@ def test_both_halves(ready):
     assert not any("api.key" in m for m in said)
 
 
-def test_the_result_is_the_units_status(ready):
+def test_the_result_is_the_units_status(pair):
     """As the daemon sees it: StatusText comes with PropertiesChanged, before the job is gone."""
-    pair = ready
     begin(pair, workspace={"refresh": "1s"})
     pair.commit("SOUL.md", "I am another.\n")
     pair.standby.wait_for(lambda: pair.standby.get("/home/openclaw/.openclaw/workspace/SOUL.md") == "I am another.\n",
@@ -64,8 +55,7 @@ def test_the_result_is_the_units_status(ready):
     assert re.search(r"sync .*workspace", text), text
 
 
-def test_steady_state_is_silent(ready):
-    pair = ready
+def test_steady_state_is_silent(pair):
     sync(pair)
     pair.standby.systemctl("start", SYNC)
     pair.standby.mark()
@@ -74,16 +64,14 @@ def test_steady_state_is_silent(ready):
     assert ours == []
 
 
-def test_not_as_root(ready):
-    pair = ready
+def test_not_as_root(pair):
     done = pair.standby.run("openclaw-failover sync", check=False)
     assert done.returncode == 77 and "never as root" in done.stderr
     assert pair.standby.run("openclaw-failover sync", user=USER).returncode == 0
     assert follows(pair)
 
 
-def test_running_gateway_is_left_alone(ready):
-    pair = ready
+def test_running_gateway_is_left_alone(pair):
     pair.standby.gateway.start()
     pair.commit("SOUL.md", "I am another.\n")
     result = sync(pair)
@@ -94,8 +82,7 @@ def test_running_gateway_is_left_alone(ready):
     assert sync(pair)["workspace"] == "updated" and follows(pair)
 
 
-def test_dbus_gone_leaves_the_tree_alone(ready):
-    pair = ready
+def test_dbus_gone_leaves_the_tree_alone(pair):
     pair.commit("SOUL.md", "I am another.\n")
     pair.standby.put("/run/systemd/system/openclaw-failover-sync.service.d/test.conf",
                      "[Service]\nInaccessiblePaths=/run/dbus\n")
@@ -105,9 +92,8 @@ def test_dbus_gone_leaves_the_tree_alone(ready):
     assert "cannot be asked" in " ".join(pair.standby.messages(SYNC))
 
 
-def test_gateway_waits_for_a_sync_under_way(ready):
+def test_gateway_waits_for_a_sync_under_way(pair):
     """The unit is ordered before the gateway: what is started now begins when the tree is whole."""
-    pair = ready
     pair.configure(workspace={"timeout": "3s"}, secrets=None)
     pair.primary.drop()
     pair.standby.systemctl("start", "--no-block", SYNC)
@@ -118,8 +104,7 @@ def test_gateway_waits_for_a_sync_under_way(ready):
     assert int(unit(SYNC)["ExecMainExitTimestampMonotonic"]) <= int(unit(GATEWAY)["ExecMainStartTimestampMonotonic"])
 
 
-def test_dead_git_and_secrets_host(ready):
-    pair = ready
+def test_dead_git_and_secrets_host(pair):
     pair.configure(workspace={"timeout": "1s"}, secrets={"timeout": "1s"})
     pair.primary.drop()
     result = sync(pair, ok=False)
@@ -131,8 +116,7 @@ def test_dead_git_and_secrets_host(ready):
     assert sync(pair)["secrets"] == "updated"
 
 
-def test_unknown_host_key(ready):
-    pair = ready
+def test_unknown_host_key(pair):
     pair.standby.remove("/home/openclaw/.ssh/known_hosts")
     result = sync(pair, ok=False)
     assert result["workspace"] == result["secrets"] == "refused"
@@ -142,6 +126,8 @@ def test_unknown_host_key(ready):
 
 
 def test_missing_secrets_directory(pair):
+    """The unit's sandbox lets it make none."""
+    pair.standby.remove("/home/openclaw/.secrets")
     result = sync(pair, ok=False)
     assert result["secrets"] == "refused"
     command = re.search(r"sudo -u openclaw (mkdir .*)", result["secrets_why"]).group(1)
@@ -150,14 +136,14 @@ def test_missing_secrets_directory(pair):
 
 
 def test_secrets_target_that_is_a_file(pair):
+    pair.standby.remove("/home/openclaw/.secrets")
     pair.standby.put("/home/openclaw/.secrets", "precious\n", user=USER)
     result = sync(pair, ok=False)
     assert result["secrets"] == "refused" and "is a file" in result["secrets_why"]
     assert pair.standby.get("/home/openclaw/.secrets") == "precious\n"
 
 
-def test_rotated_secrets(ready):
-    pair = ready
+def test_rotated_secrets(pair):
     sync(pair)
     pair.primary.put("/home/openclaw/.secrets/token", "a new one\n", mode=0o640, user=USER)
     assert sync(pair)["files"] == 1
@@ -165,8 +151,7 @@ def test_rotated_secrets(ready):
     assert pair.standby.out("stat -c %a /home/openclaw/.secrets/token") == "600"
 
 
-def test_workspace_of_somebody_else(ready):
-    pair = ready
+def test_workspace_of_somebody_else(pair):
     pair.standby.run(f"chown -R root: {pair.WORKSPACE}")
     result = sync(pair, ok=False)
     assert result["workspace"] == "refused" and "belongs to root" in result["workspace_why"]
@@ -176,8 +161,7 @@ def test_workspace_of_somebody_else(ready):
     assert sync(pair)["workspace"] == "unchanged"
 
 
-def test_workspace_where_the_unit_may_not_write(ready):
-    pair = ready
+def test_workspace_where_the_unit_may_not_write(pair):
     pair.standby.run("cp -a ~/.openclaw/workspace ~/elsewhere", user=USER)
     pair.configure(workspace={"path": "/home/openclaw/elsewhere"})
     result = sync(pair, ok=False)
@@ -188,9 +172,8 @@ def test_workspace_where_the_unit_may_not_write(ready):
     assert sync(pair)["workspace"] == "unchanged"
 
 
-def test_writes_nowhere_else(ready):
+def test_writes_nowhere_else(pair):
     """Landlock, from the ini: whatever ssh is told to start may not write even where the unit lets it."""
-    pair = ready
     pair.configure(workspace={"path": ""})
     pair.standby.put("/home/openclaw/.ssh/config", "Host *\nProxyCommand ~/proxy\n", mode=0o600, user=USER)
     pair.standby.put("/home/openclaw/proxy", """#!/bin/bash
@@ -205,9 +188,8 @@ def test_writes_nowhere_else(ready):
         pair.standby.remove("/home/openclaw/.secrets/probe")
 
 
-def test_what_the_agent_wrote_while_promoted(ready):
+def test_what_the_agent_wrote_while_promoted(pair):
     """Saved after the failback, named until it is merged, by the very command that is told."""
-    pair = ready
     fail_over(pair)
     pair.standby.put(f"{pair.WORKSPACE}/memory/night.md", "what the standby learned\n", user=USER)
     pair.standby.put(f"{pair.WORKSPACE}/SOUL.md", "I was the standby.\n", user=USER)
@@ -230,8 +212,7 @@ def test_what_the_agent_wrote_while_promoted(ready):
     assert pair.standby.get(f"{pair.WORKSPACE}/memory/night.md") == "what the standby learned\n"
 
 
-def test_pushed_only_when_nobody_waits(ready):
-    pair = ready
+def test_pushed_only_when_nobody_waits(pair):
     pair.configure(workspace={"save": "push"})
     pair.standby.put(f"{pair.WORKSPACE}/learned.md", "learned\n", user=USER)
     pair.standby.mkdir("/run/openclaw-failover")
@@ -252,9 +233,8 @@ def test_pushed_only_when_nobody_waits(ready):
     ("git fetch -q --depth=1 origin; git fetch -q --depth=1 --update-shallow origin main", "fetch --unshallow"),
     ("rm -rf .git", "no git repository"),
 ])
-def test_refused_and_promoted_all_the_same(ready, state, words):
+def test_refused_and_promoted_all_the_same(pair, state, words):
     """What cannot be done right is refused, in words, and never stops a promotion."""
-    pair = ready
     pair.standby.run(f"cd ~/.openclaw/workspace && {state}", user=USER)
     pair.commit("SOUL.md", "I am another.\n")
     before = pair.standby.get(f"{pair.WORKSPACE}/SOUL.md")
@@ -279,8 +259,7 @@ def begun(pair):
 
 
 @pytest.mark.parametrize("how", ["worker", "power"])
-def test_killed_in_the_middle_of_a_checkout(ready, how):
-    pair = ready
+def test_killed_in_the_middle_of_a_checkout(pair, how):
     host = pair.standby
     pair.configure(secrets=None)
     for round_ in range(3):
@@ -298,9 +277,8 @@ def test_killed_in_the_middle_of_a_checkout(ready, how):
         assert pair.git("status", "--porcelain") == "" and pair.git("branch", "--list", "failover/*") == ""
 
 
-def test_stopped_in_the_middle_of_a_checkout(ready):
+def test_stopped_in_the_middle_of_a_checkout(pair):
     """systemctl stop waits for the tree to be whole."""
-    pair = ready
     pair.configure(secrets=None)
     many_files(pair, 0)
     pair.standby.systemctl("start", "--no-block", SYNC)
