@@ -77,12 +77,12 @@ static void say_next_on_standby(const struct status *s, usec_t now, char *buf) {
         if (s->mode == MODE_HELD)
                 SAY("Nothing, until the primary has been up: somebody demoted by hand. `%s auto` ends that.",
                         program(s));
-        else if (s->failures > 0 && s->health != HEALTH_DOWN && s->failures < s->fail_needed)
+        else if (s->mode == MODE_PINNED || s->mode == MODE_DRILL || s->health == HEALTH_DOWN)
+                SAY("The gateway is started here as soon as the sync has ended.");
+        else if (s->failures > 0 && s->failures < s->fail_needed)
                 SAY("After %u more failed check%s, in about %s, the gateway is started here.",
                         s->fail_needed - s->failures, s->fail_needed - s->failures == 1 ? "" : "s",
                         format_span(span, checks_from_now(s, now, s->fail_needed - s->failures)));
-        else if (s->health == HEALTH_DOWN)
-                SAY("The gateway is started here as soon as the sync has ended.");
         else if (*s->senior)
                 SAY("Nothing, as long as %s answers.", s->senior);
         else

@@ -127,7 +127,7 @@ def test_unknown_host_key(pair):
 
 def test_missing_secrets_directory(pair):
     """The unit's sandbox lets it make none."""
-    pair.standby.remove("/home/openclaw/.secrets")
+    pair.standby.run("rm -rf /home/openclaw/.secrets")
     result = sync(pair, ok=False)
     assert result["secrets"] == "refused"
     command = re.search(r"sudo -u openclaw (mkdir .*)", result["secrets_why"]).group(1)
@@ -136,7 +136,7 @@ def test_missing_secrets_directory(pair):
 
 
 def test_secrets_target_that_is_a_file(pair):
-    pair.standby.remove("/home/openclaw/.secrets")
+    pair.standby.run("rm -rf /home/openclaw/.secrets")
     pair.standby.put("/home/openclaw/.secrets", "precious\n", user=USER)
     result = sync(pair, ok=False)
     assert result["secrets"] == "refused" and "is a file" in result["secrets_why"]
