@@ -61,10 +61,10 @@ static bool nobody_waits(void *userdata) {
                 access(promoting, F_OK) < 0;
 }
 
-static int refuse_root(void) {
+static int refuse_root(const struct names *n) {
         log_error(
-                "sync runs as the workspace's user, never as root: sudo systemctl start openclaw-failover-sync, "
-                "or sudo -u openclaw openclaw-failover sync");
+                "sync runs as the workspace's user, never as root: sudo systemctl start %s, or sudo -u openclaw %s sync",
+                n->sync_unit, n->program);
         return EX_NOPERM;
 }
 
@@ -147,7 +147,7 @@ int cmd_sync(const struct names *names, const struct config *config) {
         struct sync_result r = { 0 };
 
         if (geteuid() == 0)
-                return refuse_root();
+                return refuse_root(names);
         allow_many_files();
         confine(&c);
         run_both(&c, &r);
