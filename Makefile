@@ -9,6 +9,7 @@
 #   make demo       a whole failover and failback on throwaway hosts (root)
 #   make deps       installs the Debian packages that all of this needs (root)
 #   make install    PREFIX, SYSCONFDIR and DESTDIR are respected
+#   make deb        a package for the Debian or Ubuntu that this is
 #   make uninstall  removes what install put there; configuration and state stay
 
 VERSION = 1.0.0
@@ -83,8 +84,15 @@ $(BUILD)/tests/gateway $(BUILD)/tests/crash: $(BUILD)/tests/%: tests/%.c
 # are only for the tests, which run them on hosts of their own.
 DEPS = build-essential pkg-config libcurl4-openssl-dev libsystemd-dev libgit2-dev libinih-dev libjansson-dev \
 	libcmocka-dev clang libclang-rt-dev valgrind clang-format clang-tidy systemd systemd-container polkitd dbus openssh-server \
-	openssh-client rsync nftables iproute2 procps curl git mandoc openssl sudo python3 python3-pytest python3-pytest-xdist mmdebstrap
+	openssh-client rsync nftables iproute2 procps curl git mandoc openssl sudo debhelper lintian python3 \
+	python3-pytest python3-pytest-xdist mmdebstrap
 POLICY = /usr/sbin/policy-rc.d
+
+.PHONY: print-deps print-version
+print-deps:
+	@echo $(DEPS)
+print-version:
+	@echo $(VERSION)
 
 deps:
 	@missing=$$(for package in $(DEPS); do \
@@ -175,6 +183,30 @@ uninstall:
 	@rmdir $(DESTDIR)$(SYSCONFDIR)/openclaw-failover 2>/dev/null || true
 	@if $(live); then systemctl daemon-reload; fi
 	@echo "Left in place: $(INI), /var/lib/openclaw-failover*, the user openclaw-failover"
+
+# A package for the Debian or Ubuntu that this runs on: build/deb/openclaw-failover_*.deb. Its packaging is in .debian, since the
+# top of the tree is for those who read the program. The changelog is made here: VERSION above is the only one there is.
+
+DEB = $(BUILD)/deb
+DEB_RELEASE = $(shell . /etc/os-release && echo "$$ID$$VERSION_ID")
+DEB_DATE = $(shell git log -1 --format=%cD 2>/dev/null || date -R -r Makefile)
+
+.PHONY: deb
+deb:
+	rm -rf $(DEB)
+	mkdir -p $(DEB)/source
+	cp -a Makefile README.md LICENSE src include systemd etc $(DEB)/source
+	cp -a .debian $(DEB)/source/debian
+	printf '%s\n' 'openclaw-failover ($(VERSION)~$(DEB_RELEASE)) unstable; urgency=medium' '' \
+		'  * Version $(VERSION); what is new is in README.md.' '' \
+		" -- $$(sed -n 's/^Maintainer: //p' .debian/control)  $(DEB_DATE)" >$(DEB)/source/debian/changelog
+	cd $(DEB)/source && DEB_BUILD_OPTIONS="noautodbgsym $$DEB_BUILD_OPTIONS" dpkg-buildpackage -us -uc -b
+	@echo; ls $(DEB)/*.deb
+
+# The package on bare Debian 12 and 13, installed, upgraded, removed. Takes minutes, and the network.
+.PHONY: check-deb
+check-deb: deps
+	@BUILD=$(BUILD) JOBS=2 tests/run tests/system/test_deb.py
 
 # Tests. TESTS, K and JOBS choose some of them: see tests/run.
 

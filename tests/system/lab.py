@@ -172,7 +172,8 @@ ip link set lo up
 for bridge in tailnet internet; do ip link add $bridge type bridge; ip link set $bridge up; done
 ip address add 192.0.2.254/24 dev internet
 echo ready
-read -r end || true
+# Not the shell's own read: an orphan's end interrupts that in some shells (dash 0.5.12 of Debian 13).
+exec cat >/dev/null
 """
 
 
@@ -222,9 +223,9 @@ class Lab:
         done = _run(argv, timeout)
         return _check(done, ["sh", "-ec", script]) if check else done
 
-    def host(self, name, number):
-        """A new host, not yet booted: 100.64.0.NUMBER."""
-        return self.hosts.setdefault(name, Host(self, name, number))
+    def host(self, name, number, lower=LOWER):
+        """A new host, not yet booted: 100.64.0.NUMBER, on the file system LOWER."""
+        return self.hosts.setdefault(name, Host(self, name, number, lower))
 
     def close(self):
         if self._keeper.poll() is None:
@@ -295,8 +296,8 @@ Subsystem sftp internal-sftp
 
 
 class Host:
-    def __init__(self, lab, name, number):
-        self.lab, self.name, self.number = lab, name, number
+    def __init__(self, lab, name, number, lower):
+        self.lab, self.name, self.number, self.lower = lab, name, number, lower
         self.address = f"100.64.0.{number}"
         self.address6 = f"fd7a:115c:a1e0::{number:x}"
         self.eth0 = f"192.0.2.{number}"
@@ -350,7 +351,7 @@ class Host:
         for directory in (upper, upper / "etc", upper / "var", upper / "var/lib", upper / "etc/systemd"):
             directory.chmod(0o755)
         self.lab.sh('mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$1/root"',
-                    self.dir, LOWER)
+                    self.dir, self.lower)
         self._write_etc()
         self._write_units()
         self._make_accounts()
@@ -812,10 +813,11 @@ class Pair:
     UNIT = "openclaw-failover.service"
     SYNC = "openclaw-failover-sync.service"
 
-    def __init__(self, lab):
+    def __init__(self, lab, lower=LOWER):
+        """The standby's file system is LOWER."""
         self.lab = lab
         self.primary = lab.host("primary", 1)
-        self.standby = lab.host("standby", 2)
+        self.standby = lab.host("standby", 2, lower)
         self._share_keys()
         self._make_repository()
         self._make_primary()
