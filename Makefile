@@ -208,6 +208,17 @@ deb:
 check-deb: deps
 	@BUILD=$(BUILD) JOBS=2 tests/run tests/system/test_deb.py
 
+# The tests that depend on systemd, libcurl and libgit2, with those of Debian 13, whatever this machine is. DEBIAN13_TESTS
+# chooses others.
+DEBIAN13_TESTS ?= unit docs tests/system/test_failover.py tests/system/test_restart.py tests/system/test_unit.py \
+	tests/system/test_units.py tests/system/test_sync.py tests/system/test_instances.py
+
+.PHONY: check-debian13
+check-debian13: deps
+	@root=$$(BUILD=$(BUILD) tests/debian-root 13) && \
+	tests/in-root "$$root" env $(foreach name,CI JOBS K LABEL TALLY,$(if $($(name)),$(name)='$($(name))')) \
+		make --no-print-directory check BUILD=build-debian13 TESTS='$(DEBIAN13_TESTS)'
+
 # Tests. TESTS, K and JOBS choose some of them: see tests/run.
 
 # As root it brings what it needs, so that it works on a bare clone.
