@@ -10,6 +10,7 @@
 #   make deps       installs the Debian packages that all of this needs (root)
 #   make install    PREFIX, SYSCONFDIR and DESTDIR are respected
 #   make deb        a package for the Debian or Ubuntu that this is
+#   make dist       the sources as a tarball, and what a release takes
 #   make uninstall  removes what install put there; configuration and state stay
 
 VERSION = 1.0.0
@@ -202,6 +203,28 @@ deb:
 		" -- $$(sed -n 's/^Maintainer: //p' .debian/control)  $(DEB_DATE)" >$(DEB)/source/debian/changelog
 	cd $(DEB)/source && DEB_BUILD_OPTIONS="noautodbgsym $$DEB_BUILD_OPTIONS" dpkg-buildpackage -us -uc -b
 	@echo; ls $(DEB)/*.deb
+
+# The sources as they are in HEAD, the same to the bit whoever makes them and when: the times are the commit's, the owner is root,
+# and neither umask, time zone nor git's configuration matters. What is left to do for a release is printed.
+DIST = $(BUILD)/openclaw-failover-$(VERSION).tar.gz
+
+.PHONY: dist
+dist:
+	@mkdir -p $(BUILD)
+	@git -c core.autocrlf=false -c tar.umask=0022 archive --format=tar --prefix=openclaw-failover-$(VERSION)/ HEAD \
+		>$(DIST:.gz=.new)
+	@gzip -9n <$(DIST:.gz=.new) >$(DIST) && rm $(DIST:.gz=.new)
+	@sha256sum $(DIST)
+	@echo; echo 'To release version $(VERSION) of commit '"$$(git rev-parse --short HEAD)"':'
+	@test -z "$$(git status --porcelain)" && mark=x || mark=' '; echo "[$$mark] nothing is left uncommitted"
+	@test -z "$$(git tag -l v$(VERSION))" && mark=x || mark=' '; echo "[$$mark] v$(VERSION) was not released before (VERSION in Makefile)"
+	@grep -q "^\.Dd .* $$(git log -1 --format=%cd --date=format:%Y)$$" src/openclaw-failover.8 && mark=x || mark=' '; \
+		echo "[$$mark] the manual is of this year (.Dd in src/openclaw-failover.8 and .ini.5)"
+	@printf '[ ] %s\n' '.ci/run passes on this commit: Debian 12, Debian 13, the package on both' \
+		'make bench, and its table is that in README.md' \
+		'make deb on Debian 12, on Debian 13, on Ubuntu' \
+		'git tag -s v$(VERSION) && git push --tags' \
+		'publish $(notdir $(DIST)), its sha256 from above, and the packages'
 
 # The package on bare Debian 12 and 13, installed, upgraded, removed. Takes minutes, and the network.
 .PHONY: check-deb
