@@ -48,9 +48,8 @@ def test_both_halves(pair):
 def test_the_result_is_the_units_status(pair):
     """As the daemon sees it: StatusText comes with PropertiesChanged, before the job is gone."""
     begin(pair, workspace={"refresh": "1s"})
-    pair.commit("SOUL.md", "I am another.\n")
-    pair.standby.wait_for(lambda: pair.standby.get("/home/openclaw/.openclaw/workspace/SOUL.md") == "I am another.\n",
-                          what="a refresh brings it")
+    new = pair.commit("SOUL.md", "I am another.\n")
+    pair.standby.wait_for(lambda: pair.git("rev-parse", "HEAD") == new, what="a refresh brings it")
     text = pair.standby.out("openclaw-failover status")
     assert re.search(r"sync .*workspace", text), text
 
