@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from lab import Pair
 from story import GATEWAY, begin, fail_over, wait_event
 
 USER = "openclaw"
@@ -61,6 +62,24 @@ def test_steady_state_is_silent(pair):
     pair.standby.systemctl("start", SYNC)
     ours = [e["MESSAGE"] for e in pair.standby.journal() if e.get("_COMM", "").startswith("openclaw-failov")]
     assert ours == []
+
+
+def test_of_an_instance(pair):
+    """Its own workspace, secrets and memory, and only those may be written."""
+    host, web = pair.standby, "/home/openclaw/.openclaw/workspace-web"
+    host.run(f"git clone -q {Pair.REMOTE} {web}; mkdir -m 700 .secrets-web", user=USER)
+    ini = host.get("/etc/openclaw-failover.ini").replace("[workspace]\n", f"[workspace]\npath = {web}\n")
+    host.put("/etc/openclaw-failover/web.ini", ini.replace("[secrets]\n", "[secrets]\ntarget = /home/openclaw/.secrets-web/\n"))
+    new = pair.commit("memory/day-3.md", "third day\n")
+    host.systemctl("start", "openclaw-failover-sync@web.service")
+    result = json.loads(host.get("/var/lib/openclaw-failover-sync@web/last"))
+    assert (result["workspace"], result["to"], result["secrets"]) == ("updated", new, "updated")
+    assert host.get(f"{web}/memory/day-3.md") == "third day\n" and host.exists("/home/openclaw/.secrets-web/token")
+    assert not host.exists("/home/openclaw/.openclaw/workspace/memory/day-3.md") and not host.exists(LAST)
+    # With the plain instance's paths in its ini, it is refused.
+    host.put("/etc/openclaw-failover/web.ini", host.get("/etc/openclaw-failover.ini"))
+    assert host.systemctl("start", "openclaw-failover-sync@web.service", check=False).returncode != 0
+    assert not host.exists("/home/openclaw/.openclaw/workspace/memory/day-3.md")
 
 
 def test_not_as_root(pair):
