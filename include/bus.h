@@ -10,7 +10,8 @@
  *
  * Signals: PropertiesChanged with what is new, once per event of the daemon; and Event(s event, s message) with the name
  * and the words of each journal entry of report.h. A check that goes as the one before changes LastCheckTimestamp,
- * LastCheckUSec and NextCheckTimestamp, so there is one signal per check in steady state. */
+ * LastCheckUSec and NextCheckTimestamp; that is signalled only to those who look: while somebody who has read a property
+ * is on the bus. */
 #pragma once
 
 #include "connection.h"

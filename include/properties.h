@@ -26,6 +26,7 @@ struct property {
         const char *key;  /* in JSON */
         enum property_type type;
         size_t offset; /* in struct status */
+        bool ticks;    /* new with every check, also when nothing happens */
 };
 
 #define PROPERTIES_MAX 48

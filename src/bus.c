@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "audience.h"
 #include "authorize.h"
 #include "log.h"
 #include "properties.h"
@@ -18,7 +19,8 @@ struct bus {
         const struct names *names;
         struct daemon *daemon;
         struct authority *authority;
-        struct status shown; /* as it was sent last; owns its texts */
+        struct audience *audience;
+        struct status shown; /* what the properties are; owns its texts */
         sd_bus_slot *object;
         sd_bus_slot *name;
         sd_bus_vtable vtable[PROPERTIES_MAX + 16];
@@ -119,10 +121,11 @@ static int on_command(sd_bus_message *m, void *userdata, sd_bus_error *e) {
 
 /* Properties. */
 
-static int on_get(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
-        const char *name, sd_bus_message *reply, void *userdata, sd_bus_error *e _unused_) {
+static int on_get(sd_bus *bus, const char *path _unused_, const char *interface _unused_, const char *name,
+        sd_bus_message *reply, void *userdata, sd_bus_error *e _unused_) {
         const struct bus *b = userdata;
 
+        audience_note(b->audience, bus);
         return property_append(property_find(name), &b->shown, reply);
 }
 
@@ -181,6 +184,14 @@ static void fill_vtable(struct bus *b) {
 _Static_assert(
         ELEMENTSOF(head) + PROPERTIES_MAX + 1 <= ELEMENTSOF(((struct bus *) NULL)->vtable), "no room");
 
+/* What every check changes costs a fifth of the check to tell, and the bus as much again to pass on. */
+static bool is_worth_telling(const struct bus *b, const char *const *changed) {
+        for (; *changed; changed++)
+                if (!property_find(*changed)->ticks || audience_is_there(b->audience))
+                        return true;
+        return false;
+}
+
 void bus_changed(struct bus *b) {
         const char *changed[PROPERTIES_MAX + 1];
         struct status s;
@@ -191,7 +202,7 @@ void bus_changed(struct bus *b) {
         bus = connection_bus(b->connection);
         daemon_status(b->daemon, &s);
         (void) status_update(&b->shown, &s, changed); /* what there was no memory for is new the next time */
-        if (changed[0] && bus && b->object)
+        if (bus && b->object && is_worth_telling(b, changed))
                 (void) sd_bus_emit_properties_changed_strv(bus, BUS_PATH, BUS_INTERFACE, (char **) changed);
 }
 
@@ -249,6 +260,7 @@ static void on_down(void *userdata) {
         struct bus *b = userdata;
 
         authority_drop(b->authority);
+        audience_drop(b->audience);
         b->object = sd_bus_slot_unref(b->object);
         b->name = sd_bus_slot_unref(b->name);
 }
@@ -266,6 +278,8 @@ int bus_new(struct connection *c, const struct names *n, struct daemon *d, struc
         b->daemon = d;
         fill_vtable(b);
         r = authority_new(POLKIT_ACTION, carry_out, b, &b->authority);
+        if (r >= 0)
+                r = audience_new(&b->audience);
         if (r < 0)
                 return r;
         r = connection_add_user(c, &(struct connection_user){ .up = on_up, .down = on_down, .userdata = b });
@@ -281,6 +295,7 @@ struct bus *bus_free(struct bus *b) {
         sd_bus_slot_unref(b->object);
         sd_bus_slot_unref(b->name);
         authority_free(b->authority);
+        audience_free(b->audience);
         status_clear(&b->shown);
         free(b);
         return NULL;

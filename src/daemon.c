@@ -498,7 +498,7 @@ void daemon_status(const struct daemon *d, struct status *ret) {
                 .next_check = to_realtime(v.next),
                 .failures = v.health->failures,
                 .fail_needed = v.fail_needed,
-                .goods = v.health->goods,
+                .goods = MIN(v.health->goods, v.recover_needed),
                 .recover_needed = v.recover_needed,
                 .senior = v.senior ? v.senior : "",
                 .unit = unit_name(d->gateway),

@@ -9,7 +9,8 @@
 #define SAME_TIME (100 * USEC_PER_MSEC)
 
 /* clang-format off */
-#define ROW(name, key, type, member) { name, key, PROPERTY_ ## type, offsetof(struct status, member) }
+#define ROW(name, key, type, member) { name, key, PROPERTY_ ## type, offsetof(struct status, member), false }
+#define TICK(name, key, type, member) { name, key, PROPERTY_ ## type, offsetof(struct status, member), true }
 static const struct property table[] = {
         ROW("State",                    "state",                STATE,      state),
         ROW("StateTimestamp",           "state_since",          TIME,       since),
@@ -21,9 +22,9 @@ static const struct property table[] = {
         ROW("HealthTimestamp",          "health_since",         TIME,       health_since),
         ROW("LastCheckVerdict",         "check_verdict",        TEXT,       verdict),
         ROW("LastCheckReason",          "check_reason",         TEXT,       reason),
-        ROW("LastCheckUSec",            "check_seconds",        SPAN,       took),
-        ROW("LastCheckTimestamp",       "checked",              TIME,       checked),
-        ROW("NextCheckTimestamp",       "next_check",           TIME,       next_check),
+        TICK("LastCheckUSec",           "check_seconds",        SPAN,       took),
+        TICK("LastCheckTimestamp",      "checked",              TIME,       checked),
+        TICK("NextCheckTimestamp",      "next_check",           TIME,       next_check),
         ROW("FailedChecks",             "failed_checks",        COUNT,      failures),
         ROW("FailedChecksNeeded",       "failed_checks_needed", COUNT,      fail_needed),
         ROW("GoodChecks",               "good_checks",          COUNT,      goods),
