@@ -15,8 +15,10 @@
 #include "judge.h"
 #include "link.h"
 
+DEFINE_CLEANUP(CURLU *, curl_url_cleanup)
+
 struct probe {
-        char *url, *startup_url;
+        CURLU *url, *startup_url; /* parsed once: that is a seventh of what libcurl has to do for a check */
         enum scheme scheme;
         enum expect expect;
         usec_t timeout;
@@ -38,8 +40,8 @@ struct probe {
 
         /* The request under way. */
         struct answer answer;
-        char tried[64];  /* the address of the last connect */
-        size_t received; /* headers and body */
+        struct sockaddr_storage tried; /* the address of the last connect; .ss_family 0: none yet */
+        size_t received;               /* headers and body */
         char *body;
 };
 
@@ -61,8 +63,7 @@ static int ask(struct probe *p) {
 
         forget_answer(p);
         p->answer.waited = p->timeout;
-        if (curl_easy_setopt(easy, CURLOPT_URL, p->asks_startup ? p->startup_url : p->url) != CURLE_OK)
-                return -ENOMEM;
+        (void) curl_easy_setopt(easy, CURLOPT_CURLU, p->asks_startup ? p->startup_url : p->url);
         (void) curl_easy_setopt(easy, CURLOPT_CONNECT_TO, p->asks_good ? p->good_option : NULL);
         return http_request_start(p->request);
 }
@@ -91,6 +92,14 @@ static void remember_address(struct probe *p) {
         (void) snprintf(p->good, sizeof p->good, "%s", address);
 }
 
+static bool tried_tailnet(const struct probe *p) {
+        const struct sockaddr *a = (const struct sockaddr *) &p->tried;
+        char text[INET6_ADDRSTRLEN + 16]; /* and a scope */
+
+        return getnameinfo(a, sizeof p->tried, text, sizeof text, NULL, 0, NI_NUMERICHOST) == 0 &&
+                link_is_tailnet(text);
+}
+
 static void finish(struct probe *p, struct check *c) {
         bool failed = c->verdict == VERDICT_DOWN || c->verdict == VERDICT_UNCLEAR;
         probe_done_t done = p->done;
@@ -99,7 +108,7 @@ static void finish(struct probe *p, struct check *c) {
         c->took = now_usec(CLOCK_BOOTTIME) - p->started;
         if (failed) {
                 p->startup_absent = false;
-                if (link_is_tailnet(p->tried) && !link_has_tailnet_address())
+                if (tried_tailnet(p) && !link_has_tailnet_address())
                         judge_off_tailnet(c);
         } else if (p->is_name && !p->asks_good)
                 remember_address(p);
@@ -209,7 +218,7 @@ static curl_socket_t on_open(void *userdata, _unused_ curlsocktype purpose, stru
                 p->answer.error = errno;
                 return CURL_SOCKET_BAD;
         }
-        (void) getnameinfo(&a->addr, a->addrlen, p->tried, sizeof p->tried, NULL, 0, NI_NUMERICHOST);
+        (void) memcpy(&p->tried, &a->addr, MIN(a->addrlen, sizeof p->tried));
         return fd;
 }
 
@@ -275,23 +284,29 @@ bool probe_is_running(const struct probe *p) {
         return p->done;
 }
 
-/* The host of URL without brackets: 0, -EINVAL if URL is none. */
-static int url_host(const char *url, char **ret) {
-        CURLU *u = curl_url();
-        char *host = NULL;
-        int r = -ENOMEM;
+/* 0, or -EINVAL if URL is none. */
+static int parse_url(const char *url, CURLU **ret) {
+        _cleanup_(curl_url_cleanupp) CURLU *u = curl_url();
 
-        if (u && curl_url_set(u, CURLUPART_URL, url, 0) != CURLUE_OK)
-                r = -EINVAL;
-        else if (u && curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
-                size_t n = strlen(host);
+        if (!u)
+                return -ENOMEM;
+        if (curl_url_set(u, CURLUPART_URL, url, 0) != CURLUE_OK)
+                return -EINVAL;
+        *ret = TAKE(u);
+        return 0;
+}
 
-                *ret = *host == '[' && n > 2 ? strndup(host + 1, n - 2) : strdup(host);
-                r = *ret ? 0 : -ENOMEM;
-        }
+/* The host of URL without brackets, for the caller to free; NULL without memory. */
+static char *url_host(CURLU *url) {
+        char *host = NULL, *copy;
+        size_t n;
+
+        if (curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK)
+                return NULL;
+        n = strlen(host);
+        copy = *host == '[' && n > 2 ? strndup(host + 1, n - 2) : strdup(host);
         curl_free(host);
-        curl_url_cleanup(u);
-        return r;
+        return copy;
 }
 
 static bool is_address(const char *host) {
@@ -325,7 +340,7 @@ static int prepare(struct probe *p, struct http *h) {
 
 int probe_new(struct http *h, const struct probe_target *target, struct probe **ret) {
         _cleanup_(probe_freep) struct probe *p = calloc(1, sizeof *p);
-        _cleanup_free_ char *host = NULL, *startup_host = NULL;
+        _cleanup_free_ char *host = NULL;
         int r;
 
         if (!p)
@@ -333,16 +348,15 @@ int probe_new(struct http *h, const struct probe_target *target, struct probe **
         p->scheme = target->scheme;
         p->expect = target->expect;
         p->timeout = target->timeout;
-        r = url_host(target->url, &host);
+        r = parse_url(target->url, &p->url);
         if (r >= 0 && target->startup_url)
-                r = url_host(target->startup_url, &startup_host);
+                r = parse_url(target->startup_url, &p->startup_url);
         if (r < 0)
                 return r;
-        p->is_name = !is_address(host);
-        p->url = strdup(target->url);
-        p->startup_url = target->startup_url ? strdup(target->startup_url) : NULL;
-        if (!p->url || (target->startup_url && !p->startup_url))
+        host = url_host(p->url);
+        if (!host)
                 return -ENOMEM;
+        p->is_name = !is_address(host);
         r = prepare(p, h);
         if (r < 0)
                 return r;
@@ -358,8 +372,8 @@ struct probe *probe_free(struct probe *p) {
         http_request_free(p->request);
         (void) sd_event_source_disable_unref(p->timer);
         curl_slist_free_all(p->good_option);
-        free(p->startup_url);
-        free(p->url);
+        curl_url_cleanup(p->startup_url);
+        curl_url_cleanup(p->url);
         free(p);
         return NULL;
 }
