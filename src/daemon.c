@@ -69,7 +69,8 @@ struct daemon {
 
         sd_event_source *look_timer;
         usec_t status_told;
-        bool status_steady; /* all was well then, and only the time of the last check has changed since */
+        bool status_steady; /* all was well then */
+        struct role status_role;
         char status_text[SENTENCE_MAX];
         bool reload_on_standby; /* the file says something that has to wait */
 };
@@ -139,17 +140,26 @@ static void tell(struct daemon *d, enum role_event event, enum role_state from) 
         bus_event(d->bus, event, message);
 }
 
-static void show_to_systemd(struct daemon *d, const struct status *s) {
-        char text[SENTENCE_MAX];
-        bool steady, same_state;
+/* Whether nothing is new but the time of the last check. A text with that in it costs as much as all decisions together,
+ * so it is not even made to find out. */
+static bool is_told(const struct daemon *d, bool steady) {
+        const struct role *told = &d->status_role, *r = &d->role;
 
+        return steady && d->status_steady && told->state == r->state && told->mode == r->mode &&
+                told->paused_until == r->paused_until && now() - d->status_told < STATUS_INTERVAL;
+}
+
+static void show_to_systemd(struct daemon *d, const struct status *s) {
+        bool steady = s->failures == 0 && s->health == HEALTH_UP;
+        char text[SENTENCE_MAX];
+
+        if (is_told(d, steady))
+                return;
         status_sentence(s, text);
-        steady = s->failures == 0 && s->health == HEALTH_UP;
-        same_state = strncmp(text, d->status_text, strcspn(text, ":")) == 0;
-        if (strcmp(text, d->status_text) == 0 ||
-                (steady && d->status_steady && same_state && now() - d->status_told < STATUS_INTERVAL))
+        if (strcmp(text, d->status_text) == 0)
                 return;
         d->status_steady = steady;
+        d->status_role = d->role;
         (void) sd_notifyf(false, "STATUS=%s", text);
         (void) snprintf(d->status_text, sizeof d->status_text, "%s", text);
         d->status_told = now();
