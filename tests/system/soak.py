@@ -25,7 +25,7 @@ from lab import Lab, LabError, Pair  # noqa: E402
 CHECKS = int(os.environ.get("SOAK_CHECKS") or 100_000)
 SEED = int(os.environ.get("SOAK_SEED") or random.SystemRandom().randrange(1 << 32))
 FIRST = 1000
-TOLERANCE = 32 * os.sysconf("SC_PAGESIZE") // 1024  # kB
+TOLERANCE = 16 * os.sysconf("SC_PAGESIZE") // 1024  # kB
 PORT = 18790
 STATE_DIR = "/var/lib/openclaw-failover"
 
