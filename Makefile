@@ -5,6 +5,7 @@
 #   make fuzz       the fuzzers, a minute each (with CI=true, ten seconds)
 #   make soak       100,000 checks of a peer that misbehaves at random (root; with CI=true, 3000)
 #   make crash      the daemon and the worker killed at every step, the power cut at any moment (root)
+#   make sanitize-check   unit and system tests with sanitizers (with CI=true, fewer of the latter)
 #   make valgrind-check   the daemon through a failover and failback under valgrind (root)
 #   make demo       a whole failover and failback on throwaway hosts (root)
 #   make deps       installs the Debian packages that all of this needs (root)
@@ -252,9 +253,11 @@ check:
 unit-check:
 	@BUILD=$(BUILD) tests/run unit
 
-# Unit tests with AddressSanitizer and UBSan; TESTS=system, as root, takes the daemon through the lab with them.
+# Unit and system tests with AddressSanitizer, LeakSanitizer and UBSan: a report of theirs on any host fails the test.
+SANITIZE_TESTS ?= unit $(if $(CI),$(addprefix tests/system/test_,failover.py::test_killed_and_restored restart.py),system)
+
 sanitize-check:
-	@SANITIZE=1 BUILD=build-sanitize tests/run $(or $(TESTS),unit)
+	@SANITIZE=1 BUILD=build-sanitize tests/run $(SANITIZE_TESTS)
 
 # Every fuzzer for FUZZ_SECONDS. What one finds more than the seeds is kept below build/, what breaks it is left there, too:
 # both are there for the next run.

@@ -31,7 +31,7 @@ static int new_world(void **state) {
         (void) snprintf(w->path, sizeof w->path, "%s/standby", w->dir);
         w->config = (struct workspace_config){ .path = w->path,
                 .remote = (char *) "origin",
-                .timeout = 20 * USEC_PER_SEC,
+                .timeout = 2 * USEC_PER_MINUTE, /* with sanitizers, on a busy machine */
                 .save = SAVE_LOCAL };
         run(w,
                 "git config --global user.name T; git config --global user.email t@example.org\n"
