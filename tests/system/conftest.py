@@ -91,8 +91,8 @@ def fault(record_property):
     told, if that is not the entry's reason; an entry that is None had no promotion to tell of."""
 
     def record(name, entry, sees=None):
-        blackout = entry.get("FAILOVER_BLACKOUT_USEC") if entry else None
-        record_property("fault", json.dumps([name, sees or entry["FAILOVER_REASON"], blackout and int(blackout)]))
+        blackout = int(entry.get("FAILOVER_BLACKOUT_USEC", -1)) if entry else None
+        record_property("fault", json.dumps([name, sees or entry["FAILOVER_REASON"], blackout]))
 
     return record
 
