@@ -484,12 +484,18 @@ static void test_two_answers_of_one_process(void **state _unused_) {
         b.f.main_pid = PID + 1;
         checked(&b, true);
         expect(&b, "");
+        checked(&b, true);
+        expect(&b, "promoted");
+        assert_int_equal(role_intent(&b.role), INTENT_PROMOTED);
+
+        /* In a row. */
+        b = starting();
+        checked(&b, true);
         checked(&b, false);
         checked(&b, true);
         expect(&b, "");
         checked(&b, true);
         expect(&b, "promoted");
-        assert_int_equal(role_intent(&b.role), INTENT_PROMOTED);
 
         /* An answer from before the unit was active, or of a process that is gone, is none. */
         b = starting();
