@@ -100,6 +100,8 @@ class Entered(subprocess.Popen):
     program would live on, and somebody else would have to wait for it."""
 
     def send_signal(self, number):
+        if self.poll() is not None:
+            return  # its number may be another's by now
         children = _children(self.pid)
         if not children:
             super().send_signal(number)
