@@ -222,7 +222,6 @@ dist:
 	@grep -q "^\.Dd .* $$(git log -1 --format=%cd --date=format:%Y)$$" src/openclaw-failover.8 && mark=x || mark=' '; \
 		echo "[$$mark] the manual is of this year (.Dd in src/openclaw-failover.8 and .ini.5)"
 	@printf '[ ] %s\n' '.ci/run passes on this commit: Debian 12, Debian 13, the package on both' \
-		'make bench, and its table is that in README.md' \
 		'make deb on Debian 12, on Debian 13, on Ubuntu' \
 		'git tag -s v$(VERSION) && git push --tags' \
 		'publish $(notdir $(DIST)), its sha256 from above, and the packages'
