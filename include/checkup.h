@@ -88,6 +88,8 @@ look_t look_workspace, look_workspace_key, look_remote, look_saved_work;
 look_t look_secrets;
 /* doctor_alert.c */
 look_t look_alert, look_heartbeat;
+/* doctor_instances.c */
+look_t look_instances;
 
 /* A refusal of the sync worker's, whose words end with the command that mends it ("… (detached HEAD): sudo -u openclaw git
  * …"), becomes a finding. BRANCH takes the place of the word BRANCH in it. */

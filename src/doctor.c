@@ -62,6 +62,7 @@ static const struct row {
         { "saved work", look_saved_work, AS_SYNC, "workspace" },
         { "secrets", look_secrets, AS_SYNC, "programs" },
         /* … starts the gateway … */
+        { "other instances", look_instances, AS_CALLER, "configuration" },
         { "gateway unit", look_gateway_unit, AS_CALLER, "configuration" },
         { "gateway program", look_program, AS_GATEWAY, "gateway unit" },
         { "interpreter", look_interpreter, AS_GATEWAY, "gateway program" },

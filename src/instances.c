@@ -90,7 +90,7 @@ int instances_list(sd_bus *bus, char ***ret) {
         struct list l = {};
         int r;
 
-        r = add_running(&l, bus);
+        r = bus ? add_running(&l, bus) : 0;
         if (r >= 0)
                 r = add_plain(&l);
         if (r >= 0)

@@ -645,6 +645,34 @@ def secrets_target_elsewhere(pair, later):
 
 # It starts the gateway.
 
+WEB = ("[primary]\nhost = 100.64.0.1\n[gateway]\nunit = openclaw@web.service\nurl = http://127.0.0.1:18809/health\n"
+       "[workspace]\npath = /home/openclaw/.openclaw/workspace-web\n")
+
+
+def web_shares(later, pair, line, instead):
+    """Another standby on this machine has LINE of its ini in common with the plain one."""
+    assert line in WEB
+    pair.standby.put("/etc/openclaw-failover/web.ini", WEB.replace(line, instead))
+    later.callback(pair.standby.remove, "/etc/openclaw-failover/web.ini")
+    pair.standby.put("/root/web.ini", WEB)
+    pair.standby.put("/root/editor", "#!/bin/sh\ncp /root/web.ini $1\n", mode=0o755)
+
+
+@finds("other instances", "openclaw-failover@web.service starts and stops openclaw.service")
+def shared_gateway(pair, later):
+    web_shares(later, pair, "unit = openclaw@web.service\n", "")
+
+
+@finds("other instances", "openclaw-failover@web.service has its gateway answer at port 18789")
+def shared_port(pair, later):
+    web_shares(later, pair, "url = http://127.0.0.1:18809/health\n", "")
+
+
+@finds("other instances", "keeps its workspace in /home/openclaw/.openclaw/workspace,")
+def shared_workspace(pair, later):
+    web_shares(later, pair, "path = /home/openclaw/.openclaw/workspace-web\n", "")
+
+
 @finds("gateway unit", "there is no assistant.service")
 def gateway_unit_missing(pair, later):
     pair.configure(gateway={"unit": "assistant.service"})
