@@ -1,7 +1,8 @@
 /* The secrets, copied by rsync; see secrets.h.
  *
  * A child watches over rsync, which has a process group of its own: rsync forks, and starts ssh. At the deadline the
- * group is asked to end, which lets rsync remove its temporary files, and then killed. */
+ * group is killed, without asking it first: a promotion waits for this, and rsync sleeps for 0.4 s before it ends (sig_int()
+ * in its rsync.c). What it leaves is removed here. */
 #include "secrets.h"
 
 #include <errno.h>
@@ -232,29 +233,28 @@ static int follow_rsync(struct run *run) {
         return 0;
 }
 
-/* Whether rsync has ended; it is left to be reaped, so that its number is not another's yet. */
-static bool has_ended(const struct run *run, usec_t patience) {
-        for (usec_t until = now_usec(CLOCK_BOOTTIME) + patience;;) {
-                siginfo_t info = { 0 };
+/* Until rsync has ended, or PATIENCE; it is left to be reaped, so that its number is not another's yet. */
+static void await_end(const struct run *run, usec_t patience) {
+        usec_t until = now_usec(CLOCK_BOOTTIME) + patience;
+        siginfo_t info = { 0 };
 
-                if (waitid(P_PID, (id_t) run->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
-                        info.si_pid != 0)
-                        return true;
-                if (now_usec(CLOCK_BOOTTIME) >= until)
-                        return false;
+        while (waitid(P_PID, (id_t) run->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0 &&
+                now_usec(CLOCK_BOOTTIME) < until)
                 (void) usleep(5000);
-        }
 }
 
-/* Ends whatever of the group still lives. */
-static void end_rsync(const struct run *run, int *status) {
-        if (!has_ended(run, GRACE)) {
-                (void) kill(-run->pid, SIGTERM);
-                (void) has_ended(run, GRACE);
-        }
+/* Ends whatever of the group still lives, and waits for all of it, so that none writes any more. An rsync that has said all
+ * it had to say gets a moment to end by itself. */
+static void end_rsync(const struct run *run, int followed, int *status) {
+        pid_t pid;
+        int s;
+
+        if (followed == 0)
+                await_end(run, GRACE);
         (void) kill(-run->pid, SIGKILL);
-        while (waitpid(run->pid, status, 0) < 0 && errno == EINTR)
-                ;
+        while ((pid = waitpid(-run->pid, &s, 0)) > 0 || errno == EINTR)
+                if (pid == run->pid)
+                        *status = s;
 }
 
 /* What ssh says, and what it means. */
@@ -352,6 +352,7 @@ static void secrets_child(const void *userdata, void *ret) {
         int status = 0, followed;
 
         (void) umask(077);
+        (void) prctl(PR_SET_CHILD_SUBREAPER, 1); /* for those that rsync leaves behind */
         if (open_target(&run) < 0)
                 return;
         if (!run.dry_run) {
@@ -364,7 +365,7 @@ static void secrets_child(const void *userdata, void *ret) {
         if (start_rsync(&run) < 0)
                 return;
         followed = follow_rsync(&run);
-        end_rsync(&run, &status);
+        end_rsync(&run, followed, &status);
         if (!run.dry_run)
                 remove_leftovers(&run);
         judge(&run, followed, status);

@@ -179,12 +179,15 @@ static void test_names_are_not_told(void **state) {
 
 static void test_a_silent_host(void **state) {
         struct world *w = *state;
+        usec_t begun;
 
         set_ssh(w, "echo $$ >pid.new; mv pid.new pid; exec sleep 60");
         run(w, "sed -i \"2icd $PWD\" ssh");
         w->config.timeout = 500 * USEC_PER_MSEC;
+        begun = now_usec(CLOCK_BOOTTIME);
         assert_sync(w, SYNC_FAILED, "was not done in 500 ms");
-        run(w, "not kill -0 $(cat pid)"); /* ssh went with it */
+        assert_true(now_usec(CLOCK_BOOTTIME) - begun < 900 * USEC_PER_MSEC); /* a promotion waits for it */
+        run(w, "not kill -0 $(cat pid)");                                    /* ssh went with it */
         run(w, "not test -e here/.openclaw-failover");
 }
 
