@@ -54,15 +54,27 @@ def refuse_sanitizer_reports(pair, cursor):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """A failing test shows what its hosts' journals say."""
+    """A failing test shows what its hosts' journals say, and what the daemon thinks and does."""
     report = (yield).get_result()
     if report.when != "call" or not report.failed:
         return
     for host in getattr(item, "lab_hosts", []):
         if host.is_up():
             report.sections.append((f"journal of {host.name}", host.run(_journal_command(host), check=False).stdout))
+            report.sections.append((f"daemon of {host.name}", host.run(LOOK_AT_DAEMON, check=False).stdout))
     if os.environ.get("LAB_KEEP") and getattr(item, "lab_hosts", []):
         _keep(item)
+
+
+# Whether it hangs, and where; what it believes; and what the gateway's unit is in truth.
+LOOK_AT_DAEMON = """
+pid=$(systemctl show -P MainPID openclaw-failover.service)
+test "$pid" -gt 0 || exit 0
+grep -E 'State|ctxt' /proc/$pid/status; cat /proc/$pid/wchan; echo; cat /proc/$pid/stack
+timeout 5 openclaw-failover status --json
+systemctl show -p ActiveState,SubState,MainPID,Job,NRestarts openclaw.service
+ss -Hltnp sport = :18789
+"""
 
 
 def _journal_command(host):
