@@ -12,7 +12,7 @@
 #define DEFAULT_PATH "/health"
 /* A refused connection costs a tenth of a millisecond, so this costs next to nothing and adds as little to a blackout. */
 #define EAGER_INTERVAL (40 * USEC_PER_MSEC)
-/* A single answer is not believed, so the next question follows at once. */
+/* A single answer is not believed, so after it the next question follows at once. */
 #define CONFIRM_INTERVAL (5 * USEC_PER_MSEC)
 /* Nobody is far away here: who is silent for this long does not answer. */
 #define TIMEOUT_MAX (2 * USEC_PER_SEC)
@@ -26,6 +26,7 @@ struct selfcheck {
         enum selfcheck_pace pace;
         struct probe *probe; /* of the address under way */
         bool on_tailnet;     /* it is the second one */
+        bool answered;       /* the last check was good */
         struct check first;  /* what the first one said */
         unsigned port;
 };
@@ -35,15 +36,16 @@ static void next_in(struct selfcheck *s, usec_t span) {
         (void) sd_event_source_set_enabled(s->timer, SD_EVENT_ONESHOT);
 }
 
-static void schedule(struct selfcheck *s, const struct check *check) {
+static void schedule(struct selfcheck *s, bool answers) {
         if (s->pace == SELFCHECK_STEADY)
                 next_in(s, s->config->primary.check_interval);
         else if (s->pace == SELFCHECK_EAGER)
-                next_in(s, check->verdict == VERDICT_UP ? CONFIRM_INTERVAL : EAGER_INTERVAL);
+                next_in(s, answers && !s->answered ? CONFIRM_INTERVAL : EAGER_INTERVAL);
+        s->answered = answers;
 }
 
 static void finish(struct selfcheck *s, const struct check *check) {
-        schedule(s, check);
+        schedule(s, check->verdict == VERDICT_UP);
         s->done(s, check, s->userdata);
 }
 
