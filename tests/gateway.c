@@ -26,7 +26,7 @@
  *   exit=N         exit status after SIGTERM (default 0)
  *   fail=N         exits at once with status N when started, before it listens
  *   ignore-term    takes no notice of SIGTERM
- *   log            one line on standard output for each request
+ *   log            one line on standard output for each request, with the time of CLOCK_MONOTONIC
  *   bind=ADDRESS   IPv4 address to listen on, may be given more than once (default: all); port=N (default 18789)
  *   control=PATH   the control file (default /run/gateway.mode)
  *
@@ -370,7 +370,7 @@ static void *serve(void *userdata) {
                 setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &abort_it, sizeof abort_it);
         } else if (read_request(c->fd, request, sizeof request) && strcmp(c->settings.mode, "close")) {
                 if (c->settings.log)
-                        say("request: %.*s", (int) strcspn(request, "\r"), request);
+                        say("request at %.6f: %.*s", monotonic(), (int) strcspn(request, "\r"), request);
                 if (c->settings.wait > 0)
                         nap(c->settings.wait);
                 if (!misbehave(c))
@@ -415,7 +415,7 @@ static bool open_listeners(struct gateway *g) {
                 }
                 g->listeners[g->n_listeners++] = fd;
         }
-        say("listening on port %u", s->port);
+        say("listening on port %u at %.6f", s->port, monotonic());
         return true;
 }
 
