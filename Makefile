@@ -7,6 +7,7 @@
 #   make crash      the daemon and the worker killed at every step, the power cut at any moment (root)
 #   make sanitize-check   unit and system tests with sanitizers (with CI=true, fewer of the latter)
 #   make valgrind-check   the daemon through a failover and failback under valgrind (root)
+#   make bench      what the daemon costs, and what it adds to a blackout (root; README=1: into the README)
 #   make demo       a whole failover and failback on throwaway hosts (root)
 #   make deps       installs the Debian packages that all of this needs (root)
 #   make install    PREFIX, SYSCONFDIR and DESTDIR are respected
@@ -37,11 +38,11 @@ OBJECTS = $(patsubst src/%.c,$(BUILD)/src/%.o,$(filter-out src/main.c,$(wildcard
 FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: always all unit fuzzers lab deps install uninstall check unit-check sanitize-check fuzz soak crash valgrind-check model mutants demo lint lint-format lint-clang lint-tidy lint-scripts
+.PHONY: always all unit fuzzers lab deps install uninstall check unit-check sanitize-check fuzz soak crash valgrind-check model mutants demo faults bench lint lint-format lint-clang lint-tidy lint-scripts
 all: $(BUILD)/openclaw-failover
 unit: $(UNIT_TESTS)
 fuzzers: $(FUZZERS)
-lab: $(BUILD)/tests/gateway $(BUILD)/tests/crash
+lab: $(BUILD)/tests/gateway $(BUILD)/tests/crash $(BUILD)/tests/bench_loop
 
 $(BUILD)/openclaw-failover: $(BUILD)/src/main.o $(BUILD)/failover.a
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
@@ -76,7 +77,7 @@ $(BUILD)/tests/model: tests/model.c $(BUILD)/failover.a
 	$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(BUILD)/failover.a $(LIBS)
 
 # The programs of the system tests. Static, so that they run on hosts of any release.
-$(BUILD)/tests/gateway $(BUILD)/tests/crash: $(BUILD)/tests/%: tests/%.c
+$(BUILD)/tests/gateway $(BUILD)/tests/crash $(BUILD)/tests/bench_loop: $(BUILD)/tests/%: tests/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) $(if $(WERROR),-Werror) -O2 -g -pthread -static -o $@ $<
 
@@ -86,7 +87,7 @@ $(BUILD)/tests/gateway $(BUILD)/tests/crash: $(BUILD)/tests/%: tests/%.c
 # are only for the tests, which run them on hosts of their own.
 DEPS = build-essential pkg-config libcurl4-openssl-dev libsystemd-dev libgit2-dev libinih-dev libjansson-dev \
 	libcmocka-dev clang libclang-rt-dev valgrind clang-format clang-tidy systemd systemd-container polkitd dbus openssh-server \
-	openssh-client rsync nftables iproute2 procps curl git mandoc openssl sudo debhelper lintian python3 \
+	openssh-client rsync nftables iproute2 procps curl strace git mandoc openssl sudo debhelper lintian python3 \
 	python3-pytest python3-pytest-xdist mmdebstrap
 POLICY = /usr/sbin/policy-rc.d
 
@@ -222,6 +223,7 @@ dist:
 	@grep -q "^\.Dd .* $$(git log -1 --format=%cd --date=format:%Y)$$" src/openclaw-failover.8 && mark=x || mark=' '; \
 		echo "[$$mark] the manual is of this year (.Dd in src/openclaw-failover.8 and .ini.5)"
 	@printf '[ ] %s\n' '.ci/run passes on this commit: Debian 12, Debian 13, the package on both' \
+		'make bench README=1 on a machine that does nothing else: no limit is missed' \
 		'make deb on Debian 12, on Debian 13, on Ubuntu' \
 		'git tag -s v$(VERSION) && git push --tags' \
 		'publish $(notdir $(DIST)), its sha256 from above, and the packages'
@@ -308,8 +310,13 @@ demo: deps
 	@$(MAKE) --no-print-directory all lab
 	@tests/demo
 
+# The README's numbers. Wants a machine that does nothing else, and fails if one of the limits is missed.
+bench: deps
+	@$(MAKE) --no-print-directory all lab
+	@LAB_BUILD=$(BUILD) tests/bench $(if $(README),--readme)
+
 C_FILES = $(wildcard src/*.c include/*.h tests/*.c tests/*/*.c)
-SCRIPTS = $(wildcard tests/run tests/demo tests/mutants tests/*.py tests/*/*.py)
+SCRIPTS = $(wildcard tests/run tests/demo tests/faults tests/bench tests/mutants tests/*.py tests/*/*.py)
 needs = command -v $(1) >/dev/null || { echo "skipped: $(1) is not installed"; exit 0; }
 
 lint: lint-format lint-clang lint-tidy lint-scripts
@@ -332,7 +339,7 @@ lint-tidy:
 		-DVERSION='"$(VERSION)"' $(shell $(PKG_CONFIG) --cflags $(PACKAGES)) 2>/dev/null
 
 lint-scripts:
-	@for script in .ci/run tests/fuzz/run src/openclaw-failover.bash; do bash -n $$script || exit; done
+	@for script in .ci/run tests/fuzz/run tests/bench_monitor src/openclaw-failover.bash; do bash -n $$script || exit; done
 	@python3 -c 'import ast, sys; [ast.parse(open(name).read(), name) for name in sys.argv[1:]]' $(SCRIPTS)
 
 -include $(wildcard $(BUILD)/src/*.d $(BUILD)/tests/*.d)
