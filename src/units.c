@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "log.h"
@@ -10,8 +11,13 @@
 #define SYSTEMD "org.freedesktop.systemd1"
 #define SYSTEMD_PATH "/org/freedesktop/systemd1"
 #define MANAGER SYSTEMD ".Manager"
-#define ASK_AGAIN_AFTER USEC_PER_SEC
 #define PROPERTIES "org.freedesktop.DBus.Properties"
+
+#define ASK_AGAIN_AFTER USEC_PER_SEC
+/* systemd gives polkit 25 s (sd_bus_set_method_call_timeout(3), its default) and then refuses. Who hangs up before that
+ * would have a unit started or stopped behind his back as soon as polkit wakes up. */
+#define REQUEST_TIMEOUT USEC_PER_MINUTE
+#define REQUEST_IS_SLOW_AFTER (2 * USEC_PER_SEC)
 
 struct unit {
         struct units *units;
@@ -23,7 +29,8 @@ struct unit {
         struct unit_info info;
         enum unit_job wanted; /* what the call under way asks for */
         sd_bus_slot *signals;
-        sd_bus_slot *call; /* a request under way */
+        sd_bus_slot *call;     /* a request under way */
+        sd_event_source *slow; /* goes off if it stays so */
         sd_bus_slot *look; /* a question under way */
         bool look_again;   /* something changed since that question was asked */
 };
@@ -31,7 +38,7 @@ struct unit {
 struct units {
         struct connection *connection;
         struct unit *first;
-        sd_event_source *ask_again; /* after a question that was not answered */
+        sd_event_source *ask_again; /* after a question that was not answered, or whose answer will not last */
         bool shutting_down;
         sd_bus_slot *slots[4]; /* signals of the manager and of its owner, and the subscription */
 };
@@ -138,6 +145,17 @@ static void tell(struct unit *u) {
         u->changed(u, &u->info, u->userdata);
 }
 
+static void ask_again_later(struct units *us) {
+        (void) sd_event_source_set_time_relative(us->ask_again, ASK_AGAIN_AFTER);
+        (void) sd_event_source_set_enabled(us->ask_again, SD_EVENT_ONESHOT);
+}
+
+/* A signal that is lost on the way out of such a state would leave us waiting for ever. */
+static bool will_not_last(const struct unit_info *i) {
+        return i->job != JOB_NONE || i->state == UNIT_STARTING || i->state == UNIT_RESTARTING ||
+                i->state == UNIT_STOPPING;
+}
+
 static void look(struct unit *u);
 
 static int on_system_state(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
@@ -171,9 +189,8 @@ static int on_look(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
         }
         if (sd_bus_message_is_method_error(m, NULL) || read_properties(m, &p) < 0) {
                 u->info.state = UNIT_UNKNOWN;
+                ask_again_later(u->units);
                 tell(u);
-                (void) sd_event_source_set_time_relative(u->units->ask_again, ASK_AGAIN_AFTER);
-                (void) sd_event_source_set_enabled(u->units->ask_again, SD_EVENT_ONESHOT);
                 return 0;
         }
 
@@ -186,13 +203,12 @@ static int on_look(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
         u->info.invocation = SD_ID128_NULL;
         if (p.invocation_size == sizeof(sd_id128_t))
                 memcpy(&u->info.invocation, p.invocation, sizeof(sd_id128_t));
-        /* The answer came too late, not never: polkit may take its time when it is started for this. */
-        if (u->wanted == JOB_START && (u->info.state == UNIT_ACTIVE || u->info.state == UNIT_STARTING))
-                u->info.trouble[0] = '\0';
         if (!u->call)
                 u->info.job = strcmp(p.job, "/") == 0 ? JOB_NONE
                         : u->info.job == JOB_NONE     ? JOB_START
                                                       : u->info.job;
+        if (will_not_last(&u->info))
+                ask_again_later(u->units);
 
         if (u->info.state == UNIT_ACTIVE || ask_system_state(u) < 0)
                 tell(u);
@@ -243,8 +259,8 @@ static const struct {
         { SD_BUS_ERROR_ACCESS_DENIED, "polkit refused", "openclaw-failover doctor; its rule must name" },
         { SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, "polkit refused",
                 "openclaw-failover doctor; its rule must name" },
-        { SD_BUS_ERROR_TIMEOUT, "no answer in 2 s, so polkit may hang", "systemctl status polkit" },
-        { SD_BUS_ERROR_NO_REPLY, "no answer in 2 s, so polkit may hang", "systemctl status polkit" },
+        { SD_BUS_ERROR_TIMEOUT, "polkit does not answer", "systemctl status polkit" },
+        { SD_BUS_ERROR_NO_REPLY, "polkit does not answer", "systemctl status polkit" },
 };
 
 static void explain(struct unit *u, const char *verb, const sd_bus_error *e) {
@@ -267,10 +283,16 @@ static const char *verb_of(const struct unit *u) {
                                                                 : "kill";
 }
 
+static void hang_up(struct unit *u) {
+        u->call = sd_bus_slot_unref(u->call);
+        (void) sd_event_source_set_enabled(u->slow, SD_EVENT_OFF);
+}
+
 /* The request is answered, or came to nothing. Either way the unit is looked at before anybody is told: what was asked
  * before the answer is stale. */
 static void answered(struct unit *u, const sd_bus_error *e) {
-        u->call = sd_bus_slot_unref(u->call);
+        hang_up(u);
+        u->info.trouble[0] = '\0';
         if (e)
                 explain(u, verb_of(u), e);
         u->info.job = e ? JOB_NONE : u->wanted;
@@ -282,26 +304,56 @@ static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error _unu
         return 0;
 }
 
-static void request(struct unit *u, const char *method, const char *argument) {
+static int on_slow(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata) {
+        struct unit *u = userdata;
+
+        (void) snprintf(u->info.trouble, sizeof u->info.trouble,
+                "systemd did not %s %s yet: no answer in 2 s, so polkit may hang (systemctl status polkit)",
+                verb_of(u), u->name);
+        log_warning("%s. Waiting for it.", u->info.trouble);
+        tell(u);
+        return 0;
+}
+
+/* Asks the manager. 0 or a negative errno; then DONE is not called. */
+static int call(struct unit *u, sd_bus_message_handler_t done, const char *method, const char *types, ...) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         sd_bus *bus = connection_bus(u->units->connection);
+        va_list ap;
         int r;
 
-        r = bus ? sd_bus_call_method_async(bus, &u->call, SYSTEMD, SYSTEMD_PATH, MANAGER, method, on_answer,
-                          u, "ss", u->name, argument)
-                : -ENOTCONN;
-        if (r < 0) {
-                _cleanup_(sd_bus_error_free) sd_bus_error e = SD_BUS_ERROR_NULL;
-
-                (void) sd_bus_error_set_errno(&e, r);
-                answered(u, &e);
-        }
+        if (!bus)
+                return -ENOTCONN;
+        r = sd_bus_message_new_method_call(bus, &m, SYSTEMD, SYSTEMD_PATH, MANAGER, method);
+        if (r < 0)
+                return r;
+        va_start(ap, types);
+        r = sd_bus_message_appendv(m, types, ap);
+        va_end(ap);
+        return r < 0 ? r : sd_bus_call_async(bus, &u->call, m, done, u, REQUEST_TIMEOUT);
 }
 
 static void begin(struct unit *u, enum unit_job wanted) {
-        u->call = sd_bus_slot_unref(u->call);
+        hang_up(u);
         u->wanted = wanted;
         u->info.job = JOB_CALLING;
         u->info.trouble[0] = '\0';
+        (void) sd_event_source_set_time_relative(u->slow, REQUEST_IS_SLOW_AFTER);
+        (void) sd_event_source_set_enabled(u->slow, SD_EVENT_ONESHOT);
+}
+
+static void could_not_ask(struct unit *u, int r) {
+        _cleanup_(sd_bus_error_free) sd_bus_error e = SD_BUS_ERROR_NULL;
+
+        (void) sd_bus_error_set_errno(&e, r);
+        answered(u, &e);
+}
+
+static void request(struct unit *u, const char *method) {
+        int r = call(u, on_answer, method, "ss", u->name, "replace");
+
+        if (r < 0)
+                could_not_ask(u, r);
 }
 
 static int on_reset(sd_bus_message *m _unused_, void *userdata, sd_bus_error *error _unused_) {
@@ -309,36 +361,30 @@ static int on_reset(sd_bus_message *m _unused_, void *userdata, sd_bus_error *er
 
         /* If that was refused, so will be the start, which then says it. */
         u->call = sd_bus_slot_unref(u->call);
-        request(u, "StartUnit", "replace");
+        request(u, "StartUnit");
         return 0;
 }
 
 void unit_start(struct unit *u) {
-        sd_bus *bus = connection_bus(u->units->connection);
-
         begin(u, JOB_START);
         u->info.status[0] = '\0';
         /* After a start limit was hit, StartUnit fails until the unit's failures are forgotten. */
-        if (u->info.state != UNIT_FAILED || !bus ||
-                sd_bus_call_method_async(bus, &u->call, SYSTEMD, SYSTEMD_PATH, MANAGER, "ResetFailedUnit",
-                        on_reset, u, "s", u->name) < 0)
-                request(u, "StartUnit", "replace");
+        if (u->info.state != UNIT_FAILED || call(u, on_reset, "ResetFailedUnit", "s", u->name) < 0)
+                request(u, "StartUnit");
 }
 
 void unit_stop(struct unit *u) {
         begin(u, JOB_STOP);
-        request(u, "StopUnit", "replace");
+        request(u, "StopUnit");
 }
 
 void unit_kill(struct unit *u) {
-        sd_bus *bus = connection_bus(u->units->connection);
-        enum unit_job job = u->info.job;
+        int r;
 
-        begin(u, job);
-        if (!bus ||
-                sd_bus_call_method_async(bus, &u->call, SYSTEMD, SYSTEMD_PATH, MANAGER, "KillUnit",
-                        on_answer, u, "ssi", u->name, "all", SIGKILL) < 0)
-                answered(u, NULL);
+        begin(u, u->info.job);
+        r = call(u, on_answer, "KillUnit", "ssi", u->name, "all", SIGKILL);
+        if (r < 0)
+                could_not_ask(u, r);
 }
 
 /* The connection. */
@@ -411,7 +457,7 @@ static void on_up(sd_bus *bus, void *userdata) {
 
 static void drop_slots(struct unit *u) {
         u->signals = sd_bus_slot_unref(u->signals);
-        u->call = sd_bus_slot_unref(u->call);
+        hang_up(u);
         u->look = sd_bus_slot_unref(u->look);
         u->look_again = false;
 }
@@ -454,6 +500,7 @@ int units_new(struct connection *c, struct units **ret) {
 
 static struct unit *unit_free(struct unit *u) {
         drop_slots(u);
+        (void) sd_event_source_disable_unref(u->slow);
         free(u->name);
         free(u->path);
         free(u);
@@ -492,6 +539,11 @@ int units_follow(
 
         u->name = strdup(name);
         r = u->name ? sd_bus_path_encode(SYSTEMD_PATH "/unit", name, &u->path) : -ENOMEM;
+        if (r >= 0)
+                r = sd_event_add_time_relative(
+                        connection_event(us->connection), &u->slow, CLOCK_MONOTONIC, 0, 0, on_slow, u);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(u->slow, SD_EVENT_OFF);
         if (r >= 0 && connection_bus(us->connection))
                 r = follow_signals(u, connection_bus(us->connection));
         if (r < 0) {
