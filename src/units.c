@@ -38,7 +38,7 @@ struct unit {
 struct units {
         struct connection *connection;
         struct unit *first;
-        sd_event_source *ask_again; /* after a question that was not answered, or whose answer will not last */
+        sd_event_source *ask_again; /* after no answer, or one that will not last */
         bool shutting_down;
         sd_bus_slot *slots[4]; /* signals of the manager and of its owner, and the subscription */
 };
