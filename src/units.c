@@ -31,8 +31,8 @@ struct unit {
         sd_bus_slot *signals;
         sd_bus_slot *call;     /* a request under way */
         sd_event_source *slow; /* goes off if it stays so */
-        sd_bus_slot *look; /* a question under way */
-        bool look_again;   /* something changed since that question was asked */
+        sd_bus_slot *look;     /* a question under way */
+        bool look_again;       /* something changed since that question was asked */
 };
 
 struct units {
