@@ -32,8 +32,7 @@ struct remembered_mode {
 void mode_load(const struct names *n, struct remembered_mode *ret);
 int mode_save(const struct names *n, const struct remembered_mode *m);
 
-/* Tells the sync worker, which runs as another user, whether it works for a promotion, and since when: then it must not spend
- * time on a push, and its deadlines count from that moment. A file PROMOTION_HINT in the runtime directory, there or not, and
- * its time. 0 or a negative errno. */
+/* Tells the sync worker, which runs as another user, whether it works for a promotion: then it must not spend time on a
+ * push. A file PROMOTION_HINT in the runtime directory, there or not. 0 or a negative errno. */
 #define PROMOTION_HINT "promoting"
 int promotion_hint(const struct names *n, bool promoting);

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "log.h"
 
@@ -132,7 +131,7 @@ int mode_save(const struct names *n, const struct remembered_mode *m) {
 
 int promotion_hint(const struct names *n, bool promoting) {
         _cleanup_free_ char *path = join(n->runtime_dir, PROMOTION_HINT);
-        int fd, r;
+        int fd;
 
         if (!path)
                 return -ENOMEM;
@@ -141,7 +140,6 @@ int promotion_hint(const struct names *n, bool promoting) {
         fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
         if (fd < 0)
                 return -errno;
-        r = futimens(fd, NULL) < 0 ? -errno : 0; /* it may be there since the last promotion */
         close(fd);
-        return r;
+        return 0;
 }

@@ -11,15 +11,10 @@
 
 #include "confine.h"
 #include "log.h"
-#include "memory.h"
 #include "secrets.h"
 #include "workspace.h"
 
 #define BUS_TIMEOUT (2 * USEC_PER_SEC)
-/* What is taken from a deadline for a late start, at most: half of the shortest one. */
-#define LATE_MAX (500 * USEC_PER_MSEC)
-/* A promotion that asked longer ago than this did not ask for this sync. */
-#define ASKED_MAX (5 * USEC_PER_SEC)
 
 struct context {
         const struct names *names;
@@ -58,30 +53,12 @@ static bool gateway_is_stopped(void *userdata) {
         return strcmp(state, "inactive") == 0 || strcmp(state, "failed") == 0;
 }
 
-/* The daemon's hint that a promotion waits; its time is when the daemon asked. 0 or a negative errno. */
-static int hint_stat(const struct context *c, struct stat *ret) {
-        _cleanup_free_ char *hint = NULL;
-
-        if (asprintf(&hint, "%s/" PROMOTION_HINT, c->names->runtime_dir) < 0)
-                return -ENOMEM;
-        return stat(hint, ret) < 0 ? -errno : 0;
-}
-
 static bool nobody_waits(void *userdata) {
-        struct stat st;
+        const struct context *c = userdata;
+        _cleanup_free_ char *promoting = NULL;
 
-        return hint_stat(userdata, &st) == -ENOENT;
-}
-
-/* How late this has begun, if a promotion waits: systemd takes its time to make a sandbox. */
-static usec_t late(const struct context *c) {
-        usec_t asked, now = now_usec(CLOCK_REALTIME);
-        struct stat st;
-
-        if (hint_stat(c, &st) < 0)
-                return 0;
-        asked = (usec_t) st.st_mtim.tv_sec * USEC_PER_SEC + (usec_t) st.st_mtim.tv_nsec / 1000;
-        return asked < now && now - asked < ASKED_MAX ? MIN(now - asked, LATE_MAX) : 0;
+        return asprintf(&promoting, "%s/promoting", c->names->runtime_dir) > 0 &&
+                access(promoting, F_OK) < 0;
 }
 
 static int refuse_root(const struct names *n) {
@@ -120,27 +97,21 @@ static void confine(const struct context *c) {
                 log_warning("writing cannot be confined to workspace and secrets: %s", strerror(-r));
 }
 
-/* The deadlines count from when a promotion asked, since it waits from then on. */
 static void run_both(const struct context *c, struct sync_result *r) {
-        struct secrets_config secrets = c->config->secrets;
-        struct workspace_config workspace = c->config->workspace;
-        const struct secrets_task task = { .config = &secrets };
-        const struct workspace_job job = { .config = &workspace,
+        const struct secrets_task secrets = { .config = &c->config->secrets };
+        const struct workspace_job workspace = { .config = &c->config->workspace,
                 .may_move = gateway_is_stopped,
                 .may_push = nobody_waits,
                 .userdata = (void *) c };
-        usec_t passed = late(c);
-        bool has_secrets = secrets.host != NULL;
+        bool has_secrets = c->config->secrets.host != NULL;
         struct child child;
 
-        secrets.timeout -= passed;
-        workspace.timeout -= passed;
         if (has_secrets)
-                has_secrets = secrets_start(&task, &child, r) == 0;
-        if (workspace.path[0])
-                workspace_sync(&job, r);
+                has_secrets = secrets_start(&secrets, &child, r) == 0;
+        if (c->config->workspace.path[0])
+                workspace_sync(&workspace, r);
         if (has_secrets)
-                secrets_finish(&task, &child, r);
+                secrets_finish(&secrets, &child, r);
 }
 
 /* Whether LINE is news. It is not if it says the same as the last time, and nothing was done. */

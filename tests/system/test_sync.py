@@ -1,9 +1,7 @@
 """The sync worker in its unit: sandbox, order, result, and what a person reads."""
 
 import json
-import os
 import re
-import time
 
 import pytest
 from lab import Pair
@@ -134,20 +132,6 @@ def test_dead_git_and_secrets_host(pair):
     pair.primary.heal()
     pair.configure()  # the usual time, for a busy machine
     assert sync(pair)["secrets"] == "updated"
-
-
-@pytest.mark.parametrize("age, least, most", [(0.2, 0.5, 0.8), (3600, 1, 1)])
-def test_deadline_counts_from_when_a_promotion_asked(pair, age, least, most):
-    """Not from when systemd had started the worker; but a file that was left there asks for nothing."""
-    pair.configure(workspace={"timeout": "1s"}, secrets={"timeout": "1s"})
-    pair.primary.drop()
-    pair.standby.put("/run/openclaw-failover/promoting", "")
-    asked = time.time() - age
-    os.utime(pair.standby.path("/run/openclaw-failover/promoting"), (asked, asked))
-    result = sync(pair, ok=False)
-    for why in (result["workspace_why"], result["secrets_why"]):
-        number, unit = re.search(r" in ([\d.]+) (m?s)$", why).groups()
-        assert least <= float(number) / (1000 if unit == "ms" else 1) <= most, why
 
 
 def test_unknown_host_key(pair):
