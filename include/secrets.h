@@ -10,6 +10,7 @@
 struct secrets_task {
         const struct secrets_config *config;
         const char *ssh;
+        usec_t late;  /* so much of the timeout is over already */
         bool dry_run; /* for doctor: all but the copying; the target is neither locked nor touched */
 };
 int secrets_start(const struct secrets_task *task, struct child *c, struct sync_result *r);

@@ -225,9 +225,10 @@ static int child_failed(const struct repo *repo, int k, struct sync_result *r) {
         return sync_fail(r, "git with the remote %s died (out of memory?)", repo->config->remote);
 }
 
-int remote_fetch_start(const struct repo *repo, struct child *c, struct sync_result *r) {
+int remote_fetch_start(const struct repo *repo, usec_t late, struct child *c, struct sync_result *r) {
         const struct task task = { .repo = repo };
-        int k = child_start(c, fetch_child, &task, sizeof(struct fetch_answer), repo->config->timeout);
+        int k = child_start(
+                c, fetch_child, &task, sizeof(struct fetch_answer), repo->config->timeout - late);
 
         return k < 0 ? sync_fail(r, "cannot start a fetch: %s", strerror(-k)) : 0;
 }

@@ -348,7 +348,7 @@ static void secrets_child(const void *userdata, void *ret) {
                 .result = ret,
                 .target = -1,
                 .line_begins = true,
-                .deadline = now_usec(CLOCK_BOOTTIME) + task->config->timeout };
+                .deadline = now_usec(CLOCK_BOOTTIME) + task->config->timeout - task->late };
         int status = 0, followed;
 
         (void) umask(077);
@@ -372,7 +372,8 @@ static void secrets_child(const void *userdata, void *ret) {
 }
 
 int secrets_start(const struct secrets_task *task, struct child *c, struct sync_result *r) {
-        int k = child_start(c, secrets_child, task, sizeof *r, task->config->timeout + CHILD_GRACE);
+        int k = child_start(
+                c, secrets_child, task, sizeof *r, task->config->timeout - task->late + CHILD_GRACE);
 
         return k < 0 ? say(r, SYNC_FAILED, "rsync cannot be started: %s", strerror(-k)) : 0;
 }
