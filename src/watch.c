@@ -39,6 +39,19 @@ static usec_t now(void) {
 
 /* The story of a row of failures, told while it is not yet decided; what is decided is told by whoever acts on it. */
 
+static void tell_doubt(const struct peer *p) {
+        char span[SPAN_MAX];
+
+        if (p->health.restarting_since > 0)
+                log_notice(
+                        "Failed check %u: %s. Waiting: the gateway said that it restarts, and has %s for that.",
+                        p->health.failures, p->last.reason, format_span(span, p->rules.restart_grace));
+        else
+                log_notice(
+                        "Failed check %u: %s. Waiting, for %s at most: it may be this machine that is cut off.",
+                        p->health.failures, p->last.reason, format_span(span, p->rules.hold));
+}
+
 static void tell_failure(const struct peer *p, enum health_level before) {
         unsigned needed = health_fail_needed(&p->rules, p->last.verdict);
 
@@ -50,8 +63,7 @@ static void tell_failure(const struct peer *p, enum health_level before) {
         else if (p->health.failures < needed)
                 log_notice("Failed check %u of %u: %s.", p->health.failures, needed, p->last.reason);
         else if (p->health.failures == needed || p->health.failures % 10 == 0)
-                log_notice("Failed check %u: %s. Waiting: this does not prove that the primary is down.",
-                        p->health.failures, p->last.reason);
+                tell_doubt(p);
 }
 
 static void tell_success(const struct watch *w, const struct peer *p, const struct health *before) {
