@@ -48,7 +48,7 @@ static void tell_doubt(const struct peer *p) {
                         p->health.failures, p->last.reason, format_span(span, p->rules.restart_grace));
         else
                 log_notice(
-                        "Failed check %u: %s. Waiting, for %s at most: it may be this machine that is cut off.",
+                        "Failed check %u: %s. Waiting for at most %s, since that says nothing about the primary.",
                         p->health.failures, p->last.reason, format_span(span, p->rules.hold));
 }
 

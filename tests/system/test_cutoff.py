@@ -24,7 +24,7 @@ def counting(entry):
 def test_no_carrier_is_held_and_then_promotes(pair):
     begin(pair, witness={"hold": "4s"})
     pair.standby.link_down()
-    pair.standby.wait_journal("no carrier.*Waiting, for 4 s at most", DAEMON)
+    pair.standby.wait_journal("no carrier.*Waiting for at most 4.0 s", DAEMON)
     promoted = wait_event(pair.standby, "promoted")
     assert counting(promoted) >= 4_000_000
 
@@ -111,7 +111,7 @@ def test_restart_that_takes_too_long_promotes(pair):
     pair.primary.gateway.mode("draining")
     pair.standby.wait_journal("draining", DAEMON)
     pair.primary.gateway.kill()
-    pair.standby.wait_journal("the gateway said that it restarts, and has 3 s for that", DAEMON)
+    pair.standby.wait_journal("the gateway said that it restarts, and has 3.0 s for that", DAEMON)
     assert counting(wait_event(pair.standby, "promoted")) >= 3_000_000
 
 
