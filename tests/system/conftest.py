@@ -10,7 +10,16 @@ import pytest
 import lab as lab_module
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "as_shipped: looks at the program with ptrace(2) or LD_PRELOAD, or at its units as they "
+                                       "are shipped, and so cannot be run with sanitizers")
+
+
 def pytest_collection_modifyitems(items):
+    if os.environ.get("SANITIZE"):
+        for item in items:
+            if item.get_closest_marker("as_shipped"):
+                item.add_marker(pytest.mark.skip(reason="not with sanitizers"))
     missing = None
     if os.geteuid() != 0:
         missing = "system tests boot real hosts, which takes root"

@@ -876,8 +876,8 @@ class Pair:
         self.lab.sh("systemd-sysusers --root=$1 && journalctl --update-catalog --root=$1", host.root)
         if os.environ.get("SANITIZE"):
             host.put("/etc/lsan.supp", (SOURCE / "tests/lsan.supp").read_text())
-            for unit in (self.UNIT, self.SYNC):
-                host.put(f"/etc/systemd/system/{unit}.d/sanitize.conf", SANITIZED)
+            # What every unit whose name begins so reads (systemd.unit(5)): daemon, sync, alert, drill, and their instances.
+            host.put("/etc/systemd/system/openclaw-.service.d/sanitize.conf", SANITIZED)
 
     def configure(self, base=None, **sections):
         """Writes the ini: Pair.INI (or BASE) with SECTIONS over it. A key or section that is None is left out.

@@ -13,6 +13,7 @@ import random
 import re
 import time
 
+import pytest
 from lab import BUILD, HOME, USER, wait_for
 from story import DAEMON, GATEWAY, marker
 
@@ -143,6 +144,7 @@ def crash_daemon(pair, crasher, point):
     return crasher.killed()
 
 
+@pytest.mark.as_shipped
 def test_daemon(pair, figure):
     """Killed before each call from the first failed check to the sync after the demotion."""
     crasher = Crasher(pair.standby, "daemon")
@@ -381,6 +383,7 @@ def crash_worker(work, crasher, point):
     return came_to
 
 
+@pytest.mark.as_shipped
 def test_worker(pair, figure):
     """Killed, with git, ssh and rsync, before each call from its first to its last."""
     pair.configure(base=INI)

@@ -50,6 +50,7 @@ def test_polkit_allows_exactly_what_the_monitor_needs(pair, user):
     assert not ask(host, user, "MaskUnitFiles", f"asbb 1 {GATEWAY} true true")
 
 
+@pytest.mark.as_shipped
 def test_units_are_sound(pair):
     host = pair.standby
     assert host.run(f"systemd-analyze verify --man=no {MONITOR} {SYNC} {GATEWAY} 2>&1").stdout == ""
