@@ -60,7 +60,9 @@ static void show_primary(FILE *out, const struct status *s, usec_t now) {
                 (void) fprintf(out, " %s since %s", health_level_name(s->health),
                         show_when(since, s->health_since, now));
         (void) fprintf(out, "; last check %s: ", show_ago(ago, s->checked, now));
-        if (s->failures > 0)
+        if (s->failures > s->fail_needed)
+                (void) fprintf(out, "%s (%u failed)", s->reason, s->failures);
+        else if (s->failures > 0)
                 (void) fprintf(out, "%s (%u of %u failed)", s->reason, s->failures, s->fail_needed);
         else
                 (void) fprintf(out, "%s, answered in %s", s->verdict, format_span(took, s->took));

@@ -26,6 +26,8 @@ static void say_primary(const struct status *s, char *buf) {
                 SAY("first check of the primary under way");
         else if (s->failures > 0 && s->health == HEALTH_DOWN)
                 SAY("primary down, %s, checked at %s", s->reason, clock_time(at, s->checked));
+        else if (s->failures > s->fail_needed)
+                SAY("%u failed checks, %s", s->failures, s->reason);
         else if (s->failures > 0)
                 SAY("%u of %u failed checks, %s", s->failures, s->fail_needed, s->reason);
         else if (s->health == HEALTH_UP)

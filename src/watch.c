@@ -57,7 +57,10 @@ static void tell_failure(const struct peer *p, enum health_level before) {
 
         if (before == HEALTH_DOWN)
                 return;
-        if (p->health.level == HEALTH_DOWN)
+        if (p->health.level == HEALTH_DOWN && p->health.failures > needed)
+                log_notice("Failed check %u: %s. The primary counts as down.", p->health.failures,
+                        p->last.reason);
+        else if (p->health.level == HEALTH_DOWN)
                 log_notice("Failed check %u of %u: %s. The primary counts as down.", p->health.failures,
                         needed, p->last.reason);
         else if (p->health.failures < needed)
