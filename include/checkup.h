@@ -51,6 +51,10 @@ bool unit_is_loaded(const struct unit_facts *u);
 /* The value of the variable NAME in the unit's Environment=; NULL if it has none. Borrowed. */
 const char *unit_environment(const struct unit_facts *u, const char *name);
 
+/* Whether the gateway runs, or is on its way, by what systemd says now: the daemon may have started or stopped it since
+ * doctor began. */
+bool checkup_gateway_runs(const struct checkup *c);
+
 /* The users that a row may be looked at as: names, never NULL; "root" where a unit has no User=. */
 const char *checkup_gateway_user(const struct checkup *c);
 const char *checkup_sync_user(const struct checkup *c);

@@ -202,8 +202,7 @@ void look_own_gateway(const struct checkup *c, struct finding *f) {
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(http_freep) struct http *http = NULL;
         _cleanup_(selfcheck_freep) struct selfcheck *selfcheck = NULL;
-        const char *state = c->gateway.active_state;
-        bool runs = state && strcmp(state, "inactive") != 0 && strcmp(state, "failed") != 0;
+        bool runs = checkup_gateway_runs(c);
         struct check check = { 0 };
         int r;
 
@@ -218,6 +217,8 @@ void look_own_gateway(const struct checkup *c, struct finding *f) {
         }
         if (r < 0)
                 finding_bad(f, "cannot be checked: %s", strerror(-r));
+        else if (runs != checkup_gateway_runs(c))
+                finding_off(f, "%s is being started or stopped just now", c->gateway.name);
         else if (!runs && !check.connected)
                 finding_ok(f, "free for the gateway: nobody listens at port %u here",
                         selfcheck_port(selfcheck));

@@ -90,7 +90,6 @@ static void find_unsaved(const struct checkup *c, const struct repo *repo, struc
 }
 
 void look_workspace(const struct checkup *c, struct finding *f) {
-        const char *state = c->gateway.active_state;
         struct repo repo = REPO_NONE;
 
         if (!*c->config->workspace.path) {
@@ -98,7 +97,7 @@ void look_workspace(const struct checkup *c, struct finding *f) {
                 return;
         }
         if (open_workspace(c, &repo, f)) {
-                if (state && strcmp(state, "inactive") != 0 && strcmp(state, "failed") != 0)
+                if (checkup_gateway_runs(c))
                         finding_ok(f, "%s, branch %s: in the hands of the gateway that runs here",
                                 c->config->workspace.path, repo.branch);
                 else
