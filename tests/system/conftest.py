@@ -1,6 +1,5 @@
 """Fixtures of the system tests. See lab.py for what they hand out."""
 
-import collections
 import json
 import os
 import re
@@ -16,16 +15,7 @@ def pytest_configure(config):
                                        "are shipped, and so cannot be run with sanitizers")
 
 
-# Tests of a file share their hosts, and so one worker has them in a row; but no more than this, lest it be the last by far.
-TOGETHER = 40
-
-
 def pytest_collection_modifyitems(items):
-    so_far = collections.Counter()
-    for item in items:
-        name = item.path.stem
-        item.add_marker(pytest.mark.xdist_group(f"{name}-{so_far[name] // TOGETHER}"))
-        so_far[name] += 1
     if os.environ.get("SANITIZE"):
         for item in items:
             if item.get_closest_marker("as_shipped"):
