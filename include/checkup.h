@@ -52,7 +52,7 @@ bool unit_is_loaded(const struct unit_facts *u);
 const char *unit_environment(const struct unit_facts *u, const char *name);
 
 /* Whether the gateway runs, or is on its way, by what systemd says now: the daemon may have started or stopped it since
- * doctor began. */
+ * doctor began. If it does not say: no. */
 bool checkup_gateway_runs(const struct checkup *c);
 
 /* The users that a row may be looked at as: names, never NULL; "root" where a unit has no User=. */

@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <systemd/sd-bus.h>
 
+#include "stopped.h"
+
 #define SYSTEMD "org.freedesktop.systemd1"
 #define MANAGER_PATH "/org/freedesktop/systemd1"
 #define MANAGER_INTERFACE "org.freedesktop.systemd1.Manager"
@@ -172,18 +174,6 @@ static int ask_unit(sd_bus *bus, const char *name, struct unit_facts *u) {
         return r >= 0 && unit_is_loaded(u) ? ask_service(bus, path, u) : r;
 }
 
-static int open_bus(sd_bus **ret) {
-        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-        int r;
-
-        r = sd_bus_open_system(&bus);
-        if (r >= 0)
-                r = sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT);
-        if (r >= 0)
-                *ret = TAKE(bus);
-        return r;
-}
-
 int checkup_ask_systemd(struct checkup *c) {
         const struct {
                 const char *name;
@@ -198,7 +188,9 @@ int checkup_ask_systemd(struct checkup *c) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         int r;
 
-        r = open_bus(&bus);
+        r = sd_bus_open_system(&bus);
+        if (r >= 0)
+                r = sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(units); i++)
                 r = ask_unit(bus, units[i].name, units[i].facts);
         if (r >= 0)
@@ -210,16 +202,7 @@ int checkup_ask_systemd(struct checkup *c) {
 }
 
 bool checkup_gateway_runs(const struct checkup *c) {
-        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-        struct unit_facts now = { 0 };
-        const char *state;
-        bool runs;
-
-        state = open_bus(&bus) >= 0 && ask_unit(bus, c->gateway.name, &now) >= 0 ? now.active_state
-                                                                                 : c->gateway.active_state;
-        runs = state && strcmp(state, "inactive") != 0 && strcmp(state, "failed") != 0;
-        unit_facts_clear(&now);
-        return runs;
+        return unit_is_stopped(c->gateway.name) == 0;
 }
 
 const char *checkup_gateway_user(const struct checkup *c) {

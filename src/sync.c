@@ -6,15 +6,14 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sysexits.h>
-#include <systemd/sd-bus.h>
 #include <systemd/sd-daemon.h>
 
 #include "confine.h"
 #include "log.h"
 #include "secrets.h"
+#include "stopped.h"
 #include "workspace.h"
 
-#define BUS_TIMEOUT (2 * USEC_PER_SEC)
 /* What a late start takes from a timeout at most: half of the shortest one. */
 #define LATE_MAX (500 * USEC_PER_MSEC)
 
@@ -23,36 +22,15 @@ struct context {
         const struct config *config;
 };
 
-/* What systemd says of the gateway; "" if it cannot be asked. LoadUnit() also knows a unit that nobody has used yet. */
-static void gateway_state(const char *unit, char *ret, size_t size) {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        _cleanup_free_ char *state = NULL;
-        const char *path;
-
-        *ret = '\0';
-        if (sd_bus_open_system(&bus) < 0 || sd_bus_set_method_call_timeout(bus, BUS_TIMEOUT) < 0)
-                return;
-        if (sd_bus_call_method(bus, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
-                    "org.freedesktop.systemd1.Manager", "LoadUnit", &error, &reply, "s", unit) < 0 ||
-                sd_bus_message_read(reply, "o", &path) < 0 ||
-                sd_bus_get_property_string(bus, "org.freedesktop.systemd1", path,
-                        "org.freedesktop.systemd1.Unit", "ActiveState", &error, &state) < 0)
-                return;
-        (void) snprintf(ret, size, "%s", state);
-}
-
 /* The tree of a running gateway is its agent's. Without an answer it may be running. */
 static bool gateway_is_stopped(void *userdata) {
         const struct context *c = userdata;
-        char state[32];
+        int r = unit_is_stopped(c->config->gateway.unit);
 
-        gateway_state(c->config->gateway.unit, state, sizeof state);
-        if (!state[0])
-                log_warning("systemd cannot be asked whether %s runs: the workspace is left alone",
-                        c->config->gateway.unit);
-        return strcmp(state, "inactive") == 0 || strcmp(state, "failed") == 0;
+        if (r < 0)
+                log_warning("systemd cannot be asked whether %s runs (%s): the workspace is left alone",
+                        c->config->gateway.unit, strerror(-r));
+        return r > 0;
 }
 
 static bool nobody_waits(void *userdata) {
