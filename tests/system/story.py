@@ -1,5 +1,6 @@
 """What the system tests ask again and again of a standby's story."""
 
+import contextlib
 import re
 
 DAEMON = "openclaw-failover.service"
@@ -55,3 +56,14 @@ def marker(host):
 def starts(host):
     """How often the gateway's unit was started since the last mark."""
     return sum(1 for m in host.messages(GATEWAY) if re.match(r"Started |Starting ", m))
+
+
+@contextlib.contextmanager
+def frozen_polkit(host):
+    """Meanwhile polkit is there and answers nobody. It does not matter to root."""
+    host.systemctl("start", "polkit")
+    host.systemctl("kill", "--signal=STOP", "polkit")
+    try:
+        yield
+    finally:
+        host.systemctl("kill", "--signal=CONT", "polkit")

@@ -9,7 +9,7 @@ import subprocess
 import threading
 
 import pytest
-from story import DAEMON, GATEWAY, begin, events, fail_over, wait_event
+from story import DAEMON, GATEWAY, begin, events, fail_over, frozen_polkit, wait_event
 
 BUS = ["org.openclaw.Failover1", "/org/openclaw/Failover1", "org.openclaw.Failover1"]
 POLKIT_LETS_ALICE = """\
@@ -324,16 +324,12 @@ def test_polkit_may_allow_others(pair):
 def test_polkit_hangs(pair):
     """Root needs no polkit; others hear of it soon; and the loop goes on meanwhile."""
     begin(pair)
-    pair.standby.systemctl("start", "polkit")
-    pair.standby.systemctl("kill", "--signal=STOP", "polkit")
-    try:
+    with frozen_polkit(pair.standby):
         popen = pair.standby.popen(["openclaw-failover", "pause"], user="alice", stderr=subprocess.PIPE)
         ok(pair.standby, "pause", "2h")
         wait_checks(pair.standby)
         assert "polkit does not answer, so only root may do that now" in popen.communicate(timeout=20)[1]
         assert popen.returncode == 77
-    finally:
-        pair.standby.systemctl("kill", "--signal=CONT", "polkit")
     assert pair.standby.unit(DAEMON)["NRestarts"] == "0"
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from story import DAEMON, GATEWAY, begin, events, fail_over, starts, wait_event
+from story import DAEMON, GATEWAY, begin, events, fail_over, frozen_polkit, starts, wait_event
 
 SHORT = {"start_timeout": "3s", "hang_timeout": "3s", "drain_patience": "2s"}
 DROP_IN = "/etc/systemd/system/openclaw.service.d/test.conf"
@@ -230,20 +230,11 @@ def test_daemon_may_do_nothing_else(pair):
         assert as_daemon(words).returncode != 0, words
 
 
-def freeze_polkit(host):
-    """Returns the command that wakes it up again."""
-    host.systemctl("start", "polkit.service")
-    pid = host.unit("polkit.service")["MainPID"]
-    host.run(f"kill -STOP {pid}")
-    return f"kill -CONT {pid}"
-
-
 def test_polkit_that_answers_late(pair):
     """It is named soon, and what comes of the request in the end is what counts."""
-    thaw = freeze_polkit(pair.standby)
-    pair.start(up=False)
-    pair.standby.wait_journal("no answer in 2 s, so polkit may hang", DAEMON)
-    pair.standby.run(thaw)
+    with frozen_polkit(pair.standby):
+        pair.start(up=False)
+        pair.standby.wait_journal("no answer in 2 s, so polkit may hang", DAEMON)
     pair.standby.wait_journal("workspace unchanged", "openclaw-failover-sync.service")
     pair.standby.wait_for(lambda: "workspace unchanged" in pair.standby.out("openclaw-failover status", check=False))
 
@@ -251,12 +242,11 @@ def test_polkit_that_answers_late(pair):
 def test_start_that_comes_late(pair):
     """The primary is back before polkit has allowed the start: the gateway is not left running."""
     begin(pair)
-    thaw = freeze_polkit(pair.standby)
-    pair.primary.gateway.kill()
-    pair.standby.wait_journal("did not start openclaw.service yet", DAEMON)
-    pair.primary.gateway.start()
-    pair.standby.wait_journal("the primary counts as up", DAEMON)
-    pair.standby.run(thaw)
+    with frozen_polkit(pair.standby):
+        pair.primary.gateway.kill()
+        pair.standby.wait_journal("did not start openclaw.service yet", DAEMON)
+        pair.primary.gateway.start()
+        pair.standby.wait_journal("the primary counts as up", DAEMON)
     wait_event(pair.standby, "demoted")
     assert not pair.standby.is_active(GATEWAY)
 
@@ -264,10 +254,8 @@ def test_start_that_comes_late(pair):
 def test_polkit_that_never_answers(pair):
     """systemd gives up on it after 25 s; that is told, and the start is tried again."""
     begin(pair)
-    thaw = freeze_polkit(pair.standby)
-    pair.primary.gateway.kill()
-    failed = wait_event(pair.standby, "start-failed", 60)
-    assert "polkit" in failed["MESSAGE"]
-    pair.standby.run(thaw)
+    with frozen_polkit(pair.standby):
+        pair.primary.gateway.kill()
+        failed = wait_event(pair.standby, "start-failed", 60)
+        assert "polkit" in failed["MESSAGE"]
     wait_event(pair.standby, "promoted", 40)
-
