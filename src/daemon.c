@@ -25,9 +25,9 @@
 #include "report.h"
 #include "selfcheck.h"
 #include "syncer.h"
+#include "syncstory.h"
 #include "units.h"
 #include "watch.h"
-#include "workspace.h"
 
 /* What a sync may take beyond its network work before a promotion goes on without it. */
 #define SYNC_LOCAL_WORK (5 * USEC_PER_SEC)
@@ -62,15 +62,11 @@ struct daemon {
         usec_t level_since;
         struct episode episode;
         struct check answer; /* of the gateway here, the last time it was asked */
-        bool sync_was_ok;
-        char merge
-                [768]; /* the command that merges what the standby learned; "" if there is nothing to merge */
-        char told_learned[128]; /* the branch that a person was told of last */
+        struct sync_story sync_story;
 
         sd_event_source *look_timer;
         usec_t status_told;
         bool status_steady; /* all was well then */
-        struct role status_role;
         char status_text[SENTENCE_MAX];
         bool reload_on_standby; /* the file says something that has to wait */
 };
@@ -89,8 +85,7 @@ static void gather(const struct daemon *d, struct facts *f) {
                 .gateway = g->state,
                 .job = g->job,
                 .clean = g->clean,
-                .same_run = sd_id128_is_null(d->memory.marker.invocation) || g->restarts > 0 ||
-                        sd_id128_equal(d->memory.marker.invocation, g->invocation),
+                .same_run = memory_is_same_run(&d->memory, g->invocation, g->restarts),
                 .main_pid = g->main_pid,
                 .sync_running = syncer_view(d->syncer)->running,
                 .shutting_down = units_shutting_down(d->units),
@@ -140,28 +135,18 @@ static void tell(struct daemon *d, enum role_event event, enum role_state from) 
         bus_event(d->bus, event, message);
 }
 
-/* Whether nothing is new but the time of the last check. A text with that in it costs as much as all decisions together,
- * so it is not even made to find out. */
-static bool is_told(const struct daemon *d, bool steady) {
-        const struct role *told = &d->status_role, *r = &d->role;
-
-        return steady && d->status_steady && told->state == r->state && told->mode == r->mode &&
-                told->paused_until == r->paused_until && now() - d->status_told < STATUS_INTERVAL;
-}
-
 static void show_to_systemd(struct daemon *d, const struct status *s) {
-        bool steady = s->failures == 0 && s->health == HEALTH_UP;
+        bool steady = status_is_well(s) && s->failures == 0;
         char text[SENTENCE_MAX];
 
-        if (is_told(d, steady))
+        if (steady && d->status_steady && now() - d->status_told < STATUS_INTERVAL)
                 return;
         status_sentence(s, text);
         if (strcmp(text, d->status_text) == 0)
                 return;
-        d->status_steady = steady;
-        d->status_role = d->role;
         (void) sd_notifyf(false, "STATUS=%s", text);
         (void) snprintf(d->status_text, sizeof d->status_text, "%s", text);
+        d->status_steady = steady;
         d->status_told = now();
 }
 
@@ -335,46 +320,15 @@ static void on_gateway_checked(struct selfcheck *s _unused_, const struct check 
         look(d);
 }
 
-/* A sync is part of a failover's story; otherwise only its trouble, and the end of that, is worth a line. */
-static void tell_sync(struct daemon *d) {
-        const struct sync_view *v = syncer_view(d->syncer);
-        bool story = d->role.state != ROLE_STANDBY || watch_failing_since(d->watch) > 0 ||
-                (d->episode.demoted_at > 0 && now() - d->episode.demoted_at < STORY_GOES_ON);
-
-        if (!v->ok && (story || d->sync_was_ok))
-                log_warning("Sync: %s", v->text);
-        else if (v->ok && (story || !d->sync_was_ok))
-                log_notice("Sync: %s", v->text);
-        d->sync_was_ok = v->ok;
-}
-
-/* What the agent learned here while it was promoted is worth a line, once, when it is known. */
-static void tell_learned(struct daemon *d) {
-        const struct sync_view *v = syncer_view(d->syncer);
-
-        d->merge[0] = '\0';
-        if (*v->learned)
-                workspace_merge_help(
-                        &d->config->workspace, NULL, v->learned, v->pushed, d->merge, sizeof d->merge);
-        if (d->role.state != ROLE_STANDBY || strcmp(v->learned, d->told_learned) == 0)
-                return;
-        if (*v->learned)
-                log_notice(
-                        "What the agent here wrote and the primary does not have is on branch %s. To merge it, on the "
-                        "primary: %s",
-                        v->learned, d->merge);
-        else
-                log_notice("What the agent here wrote is merged: branch %s.", d->told_learned);
-        memcpy(d->told_learned, v->learned, sizeof d->told_learned);
-}
-
 static void on_sync(struct syncer *s _unused_, bool ended, void *userdata) {
         struct daemon *d = userdata;
+        bool standby = d->role.state == ROLE_STANDBY;
+        bool failover = !standby || watch_failing_since(d->watch) > 0 ||
+                (d->episode.demoted_at > 0 && now() - d->episode.demoted_at < STORY_GOES_ON);
 
-        if (ended) {
-                tell_sync(d);
-                tell_learned(d);
-        }
+        if (ended)
+                sync_story_tell(
+                        &d->sync_story, syncer_view(d->syncer), &d->config->workspace, failover, standby);
         look(d);
 }
 
@@ -520,7 +474,7 @@ void daemon_status(const struct daemon *d, struct status *ret) {
                 .sync_ok = sync->ok,
                 .sync = sync->text,
                 .learned = sync->learned,
-                .merge = d->merge,
+                .merge = d->sync_story.merge,
                 .sync_succeeded = to_realtime(sync->succeeded),
                 .promoted_at = to_realtime(d->episode.promoted_at),
                 .blackout = episode_blackout(&d->episode),
@@ -602,7 +556,6 @@ static int daemon_new(const struct names *names, struct config *c, struct daemon
         if (!d)
                 return -ENOMEM;
         d->names = names;
-        d->sync_was_ok = true;
         r = sd_event_default(&d->event);
         if (r >= 0)
                 r = add_signals(d);
