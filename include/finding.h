@@ -19,8 +19,7 @@ enum finding_kind {
 struct finding {
         enum finding_kind kind;
         char text[512];
-        char mend
-                [2048]; /* shell commands, one a line, with "sudo " where root is needed; "": none is known */
+        char mend[2048]; /* shell commands, one a line, "sudo " where root is needed; "": none is known */
 };
 
 /* One write(2) to a pipe is not torn (pipe(7)). */

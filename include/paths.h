@@ -13,6 +13,5 @@ struct paths {
 int paths_add(struct paths *p, const char *path);
 /* Sorts, and drops what is there twice. */
 void paths_sort(struct paths *p);
-bool paths_has(const struct paths *sorted, const char *path);
 void paths_free(struct paths *p);
 #define _cleanup_paths_ _cleanup_(paths_free)

@@ -25,11 +25,11 @@ struct unit_info {
         pid_t main_pid;        /* 0: none */
         unsigned restarts;     /* by systemd itself since somebody started it */
         usec_t active_since;   /* CLOCK_MONOTONIC, when it last became active; 0: never */
-        char result
-                [32]; /* systemd's word for how the last run ended: "success", "exit-code", "start-limit-hit" */
-        char status
-                [UNIT_STATUS_MAX]; /* the last STATUS= seen since the last start request. Made by others: not safe */
-        char trouble[256];         /* why the last request came to nothing, for a person; "" if it did not */
+        /* systemd's word for how the last run ended: "success", "exit-code", "start-limit-hit" */
+        char result[32];
+        /* The last STATUS= seen since the last start request. Made by others: not safe. */
+        char status[UNIT_STATUS_MAX];
+        char trouble[256]; /* why the last request came to nothing, for a person; "" if it did not */
 };
 
 /* Something in INFO is new. */

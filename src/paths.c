@@ -39,10 +39,6 @@ void paths_sort(struct paths *p) {
         p->n = kept + 1;
 }
 
-bool paths_has(const struct paths *sorted, const char *path) {
-        return sorted->n > 0 && bsearch(&path, sorted->items, sorted->n, sizeof path, compare);
-}
-
 void paths_free(struct paths *p) {
         for (size_t i = 0; i < p->n; i++)
                 free(p->items[i]);
