@@ -10,6 +10,10 @@
 /* One line. Control characters in the result are replaced, the line is cut at 2 KiB. */
 void log_line(int level, const char *format, ...) _printf_(2, 3);
 
+/* From here on lines keep their order with the entries that have fields. For a process that stays: journald looks up in
+ * /proc whose such a line is, and of one that has ended by then it finds no unit, so that `journalctl -u` misses it. */
+void log_keep_order(void);
+
 /* Whether standard error is the journal. */
 bool log_is_journal(void);
 
@@ -17,4 +21,3 @@ bool log_is_journal(void);
 #define log_warning(...) log_line(LOG_WARNING, __VA_ARGS__)
 #define log_notice(...) log_line(LOG_NOTICE, __VA_ARGS__)
 #define log_info(...) log_line(LOG_INFO, __VA_ARGS__)
-#define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)

@@ -601,6 +601,7 @@ int cmd_run(const struct names *names) {
         }
         (void) TAKE(c);
 
+        log_keep_order();
         connection_open(d->connection);
         (void) sd_event_set_watchdog(d->event, true);
         log_info("Watching the primary %s.", watch_primary_name(d->watch));

@@ -6,6 +6,9 @@
 #include <sys/stat.h>
 #include <systemd/sd-journal.h>
 
+/* A matter of the process, as standard error is. */
+static bool ordered;
+
 /* systemd sets $JOURNAL_STREAM to the device and inode of the journal's socket (systemd.exec(5)): only if standard
  * error is still that very socket do its readers look in the journal. */
 bool log_is_journal(void) {
@@ -17,6 +20,16 @@ bool log_is_journal(void) {
                 st.st_dev == dev && st.st_ino == ino;
 }
 
+void log_keep_order(void) {
+        ordered = true;
+}
+
+/* Standard error reaches the journal by another way than entries with fields (report.h): one may overtake the other. */
+static int send(int level, const char *line) {
+        return sd_journal_send(
+                "MESSAGE=%s", line, "PRIORITY=%d", level, "SYSLOG_IDENTIFIER=openclaw-failover", NULL);
+}
+
 void log_line(int level, const char *format, ...) {
         char raw[2048], line[2048];
         va_list ap;
@@ -26,12 +39,8 @@ void log_line(int level, const char *format, ...) {
         va_end(ap);
         safe_text(line, sizeof line, raw);
 
-        /* Not through standard error: its lines reach the journal by another way than those with fields (report.h), and a
-         * story must not lose its order. */
-        if (log_is_journal() &&
-                sd_journal_send("MESSAGE=%s", line, "PRIORITY=%d", level,
-                        "SYSLOG_IDENTIFIER=openclaw-failover", NULL) >= 0)
-                return;
-        if (level < LOG_DEBUG)
+        if (!log_is_journal())
                 (void) fprintf(stderr, "openclaw-failover: %s\n", line);
+        else if (!ordered || send(level, line) < 0)
+                (void) fprintf(stderr, "<%d>%s\n", level, line); /* sd-daemon(3) */
 }

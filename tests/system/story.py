@@ -59,11 +59,11 @@ def starts(host):
 
 
 @contextlib.contextmanager
-def frozen_polkit(host):
-    """Meanwhile polkit is there and answers nobody. It does not matter to root."""
-    host.systemctl("start", "polkit")
-    host.systemctl("kill", "--signal=STOP", "polkit")
+def frozen(host, unit):
+    """Meanwhile UNIT is there and answers nobody."""
+    host.systemctl("start", unit)
+    host.systemctl("kill", "--signal=STOP", unit)
     try:
         yield
     finally:
-        host.systemctl("kill", "--signal=CONT", "polkit")
+        host.systemctl("kill", "--signal=CONT", unit)

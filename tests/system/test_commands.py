@@ -9,7 +9,7 @@ import subprocess
 import threading
 
 import pytest
-from story import DAEMON, GATEWAY, begin, events, fail_over, frozen_polkit, wait_event
+from story import DAEMON, GATEWAY, begin, events, fail_over, frozen, wait_event
 
 BUS = ["org.openclaw.Failover1", "/org/openclaw/Failover1", "org.openclaw.Failover1"]
 POLKIT_LETS_ALICE = """\
@@ -324,7 +324,7 @@ def test_polkit_may_allow_others(pair):
 def test_polkit_hangs(pair):
     """Root needs no polkit; others hear of it soon; and the loop goes on meanwhile."""
     begin(pair)
-    with frozen_polkit(pair.standby):
+    with frozen(pair.standby, "polkit"):
         popen = pair.standby.popen(["openclaw-failover", "pause"], user="alice", stderr=subprocess.PIPE)
         ok(pair.standby, "pause", "2h")
         wait_checks(pair.standby)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 from lab import Pair
-from story import GATEWAY, begin, fail_over, wait_event
+from story import GATEWAY, begin, fail_over, frozen, wait_event
 
 USER = "openclaw"
 SYNC = "openclaw-failover-sync.service"
@@ -53,6 +53,13 @@ def test_the_result_is_the_units_status(pair):
     pair.standby.wait_for(lambda: pair.git("rev-parse", "HEAD") == new, what="a refresh brings it")
     text = pair.standby.out("openclaw-failover status")
     assert re.search(r"sync .*workspace", text), text
+
+
+def test_journald_is_late(pair):
+    """What the worker said is its unit's even if journald reads it when the process is gone."""
+    with frozen(pair.standby, "systemd-journald"):
+        sync(pair)
+    assert any("secrets synced" in m for m in pair.standby.messages(SYNC))
 
 
 def test_steady_state_is_silent(pair):

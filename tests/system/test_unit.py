@@ -2,7 +2,7 @@
 
 import re
 
-from story import DAEMON, GATEWAY, begin, events, fail_over, frozen_polkit, starts, wait_event
+from story import DAEMON, GATEWAY, begin, events, fail_over, frozen, starts, wait_event
 
 SHORT = {"start_timeout": "3s", "hang_timeout": "3s", "drain_patience": "2s"}
 DROP_IN = "/etc/systemd/system/openclaw.service.d/test.conf"
@@ -232,7 +232,7 @@ def test_daemon_may_do_nothing_else(pair):
 
 def test_polkit_that_answers_late(pair):
     """It is named soon, and what comes of the request in the end is what counts."""
-    with frozen_polkit(pair.standby):
+    with frozen(pair.standby, "polkit"):
         pair.start(up=False)
         pair.standby.wait_journal("no answer in 2 s, so polkit may hang", DAEMON)
     pair.standby.wait_journal("workspace unchanged", "openclaw-failover-sync.service")
@@ -242,7 +242,7 @@ def test_polkit_that_answers_late(pair):
 def test_start_that_comes_late(pair):
     """The primary is back before polkit has allowed the start: the gateway is not left running."""
     begin(pair)
-    with frozen_polkit(pair.standby):
+    with frozen(pair.standby, "polkit"):
         pair.primary.gateway.kill()
         pair.standby.wait_journal("did not start openclaw.service yet", DAEMON)
         pair.primary.gateway.start()
@@ -254,7 +254,7 @@ def test_start_that_comes_late(pair):
 def test_polkit_that_never_answers(pair):
     """systemd gives up on it after 25 s; that is told, and the start is tried again."""
     begin(pair)
-    with frozen_polkit(pair.standby):
+    with frozen(pair.standby, "polkit"):
         pair.primary.gateway.kill()
         failed = wait_event(pair.standby, "start-failed", 60)
         assert "polkit" in failed["MESSAGE"]
