@@ -24,8 +24,8 @@ struct peer_config {
         enum scheme scheme;
         char *path; /* begins with '/' */
         enum expect expect;
-        usec_t check_interval;
-        usec_t timeout; /* at most half of check_interval */
+        usec_t check_interval; /* [primary] only */
+        usec_t timeout;        /* at most half of check_interval */
         unsigned fail_threshold;
         unsigned unclear_threshold;
         unsigned recover_threshold;

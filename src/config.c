@@ -52,8 +52,9 @@ static const struct config_key keys[] = {
         PEER("expect", "openclaw", "openclaw or 2xx",
                 "openclaw: 2xx and a JSON object with \"ok\": true; 2xx: any 2xx", WORD(expect_words),
                 AT(peer_config, expect)),
-        PEER("check_interval", "10s", "10ms to 1h", "from the start of one check to the start of the next",
-                SPAN(10 * USEC_PER_MSEC, USEC_PER_HOUR), AT(peer_config, check_interval)),
+        { "primary", "check_interval", "10s", "10ms to 1h",
+                "from the start of one check to the start of the next",
+                SPAN(10 * USEC_PER_MSEC, USEC_PER_HOUR), AT(peer_config, check_interval) },
         PEER("timeout", "5s", "5ms to 30m, and at most half of check_interval",
                 "of one check: name, connect and answer", SPAN(5 * USEC_PER_MSEC, 30 * USEC_PER_MINUTE),
                 AT(peer_config, timeout)),
@@ -555,22 +556,22 @@ static void fill_section(struct parser *p, struct section *s) {
         }
 }
 
-/* A check must be over well before the next one begins. */
+/* A check must be over well before the next one begins. Seniors are checked when the primary is. */
 static void settle_timeout(struct parser *p, struct section *s) {
         struct peer_config *peer = section_base(p->config, s->kind, s->senior);
         size_t timeout = (size_t) (find_key(s->kind, "timeout") - keys);
-        size_t interval = (size_t) (find_key(s->kind, "check_interval") - keys);
+        size_t interval = (size_t) (find_key(SECTION_PRIMARY, "check_interval") - keys);
+        usec_t most = p->config->primary.check_interval / 2;
         char half[SPAN_MAX];
 
-        if (s->bad[timeout] || s->bad[interval] || peer->check_interval == 0 ||
-                peer->timeout <= peer->check_interval / 2)
+        if (s->bad[timeout] || p->fixed[SECTION_PRIMARY].bad[interval] || peer->timeout <= most)
                 return;
         if (s->lines[timeout] > 0)
                 complain(p, s->lines[timeout],
                         "timeout: is more than half of check_interval; allowed here: up to %s",
-                        format_span(half, peer->check_interval / 2));
+                        format_span(half, most));
         else
-                peer->timeout = peer->check_interval / 2 / USEC_PER_MSEC * USEC_PER_MSEC;
+                peer->timeout = most / USEC_PER_MSEC * USEC_PER_MSEC;
 }
 
 /* The line in which the text NAME was given, and not as empty; 0: it was not. */

@@ -123,7 +123,6 @@ static const char everything[] = "[primary]\n"
                                  "port = 2\n"
                                  "path = /two\n"
                                  "head_start = 1h\n"
-                                 "check_interval = 1s\n"
                                  "[witness]\n"
                                  "url = https://www.example.org/#top\n"
                                  "hold = 0\n"
@@ -190,7 +189,6 @@ static void seniors_inherit(void **state _unused_) {
         assert_int_equal(c->seniors[0].scheme, SCHEME_HTTPS);
         assert_string_equal(c->seniors[0].path, "/up?a=b");
         assert_int_equal(c->seniors[0].expect, EXPECT_2XX);
-        assert_int_equal(c->seniors[0].check_interval, 500 * USEC_PER_MSEC);
         assert_int_equal(c->seniors[0].timeout, 250 * USEC_PER_MSEC);
         assert_int_equal(c->seniors[0].fail_threshold, 4);
         assert_int_equal(c->seniors[0].unclear_threshold, 5);
@@ -201,7 +199,6 @@ static void seniors_inherit(void **state _unused_) {
         assert_int_equal(c->seniors[1].port, 2);
         assert_int_equal(c->seniors[1].scheme, SCHEME_TCP);
         assert_string_equal(c->seniors[1].path, "/two");
-        assert_int_equal(c->seniors[1].check_interval, USEC_PER_SEC);
         assert_int_equal(c->seniors[1].timeout, 250 * USEC_PER_MSEC);
         assert_int_equal(c->seniors[1].head_start, USEC_PER_HOUR);
 
@@ -411,8 +408,10 @@ static void errors(void **state _unused_) {
                 { HOST "timeout = 5001ms\n", { "3: timeout: is more than half" } },
                 { HOST "check_interval = 4s\ntimeout = 3s\n", { "4: timeout: is more than half" } },
                 { HOST "timeout = 3s\ncheck_interval = 4s\n", { "3: timeout: is more than half" } },
-                { HOST "timeout = 3s\n[senior x]\nhost = x\ncheck_interval = 4s\ntimeout = 2500ms\n",
-                        { "7: timeout: is more than half" } },
+                { HOST "check_interval = 4s\n[senior x]\nhost = x\ntimeout = 2500ms\n",
+                        { "6: timeout: is more than half" } },
+                { HOST "[senior x]\nhost = x\ncheck_interval = 4s\n",
+                        { "5: unknown key 'check_interval' in [senior]: it belongs in [primary]" } },
                 { HOST "check_interval = x\ntimeout = 20m\n", { "3: check_interval: is not a time" } },
                 { HOST "[alert]\nurl = http://a/\nurl_file = /a\n", { "5: both url_file and url" } },
                 { HOST "[heartbeat]\nurl_file = /a\nurl = http://a/\n", { "5: both url_file and url" } },
