@@ -57,6 +57,10 @@ struct health_change health_check(
 /* Failed checks in a row that are needed, if they go on as the last one, VERDICT. */
 unsigned health_fail_needed(const struct health_rules *rules, enum verdict verdict);
 
+/* Until when there is reason to believe that the primary lives, or will in a moment: the end of the hold or of the grace
+ * that began in this row of failures, be it over or not. It only delays. 0: there is no such reason. */
+usec_t health_doubt_until(const struct health *h, const struct health_rules *rules);
+
 /* Good checks in a row that are needed at NOW to be up again: recover_threshold, doubled for every failback within the
  * last hour, as long as that takes no more than ten minutes. */
 unsigned health_recover_needed(const struct health *h, const struct health_rules *rules, usec_t now);

@@ -26,6 +26,9 @@ struct status {
         unsigned failures, fail_needed;
         unsigned goods, recover_needed;
         const char *senior; /* the name of one that has taken over; "" if none */
+        /* What is waited for, however many checks fail, in words, and until when; 0: nothing. */
+        const char *waits_for;
+        usec_t waits_until;
 
         const char *unit;
         enum unit_state unit_state;

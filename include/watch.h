@@ -37,7 +37,9 @@ struct watch_view {
         unsigned recover_needed;     /* good checks in a row that make it up */
         usec_t next;                 /* when the next check begins */
         const char *senior;          /* the name of a senior that answers; NULL: none */
-        usec_t head_start_until;     /* the seniors' head start; 0: none is running */
+        /* What keeps the level from becoming down, however many checks fail, in words, and until when. 0: nothing does. */
+        const char *waits_for;
+        usec_t waits_until;
         uint64_t checks[_VERDICT_MAX]; /* by verdict, since the start */
 };
 struct watch_view watch_view(const struct watch *w);

@@ -465,6 +465,8 @@ void daemon_status(const struct daemon *d, struct status *ret) {
                 .goods = MIN(v.health->goods, v.recover_needed),
                 .recover_needed = v.recover_needed,
                 .senior = v.senior ? v.senior : "",
+                .waits_for = v.waits_until > 0 ? v.waits_for : "",
+                .waits_until = to_realtime(v.waits_until),
                 .unit = unit_name(d->gateway),
                 .unit_state = g->state,
                 .answers = d->answer.verdict == VERDICT_UP && d->episode.last_answered > 0,

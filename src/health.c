@@ -63,10 +63,11 @@ static void count_failure(struct health *h, enum verdict verdict, usec_t now) {
                 h->restarting_since = now;
 }
 
-/* There is reason to believe that the primary lives, or will in a moment. Both kinds of doubt only delay. */
-static bool in_doubt(const struct health *h, const struct health_rules *rules, usec_t now) {
-        return (h->cut_off_since > 0 && now - h->cut_off_since < rules->hold) ||
-                (h->restarting_since > 0 && now - h->restarting_since < rules->restart_grace);
+usec_t health_doubt_until(const struct health *h, const struct health_rules *rules) {
+        usec_t hold = h->cut_off_since > 0 ? h->cut_off_since + rules->hold : 0;
+        usec_t grace = h->restarting_since > 0 ? h->restarting_since + rules->restart_grace : 0;
+
+        return MAX(hold, grace);
 }
 
 struct health_change health_check(
@@ -87,7 +88,7 @@ struct health_change health_check(
                         h->level = HEALTH_UP;
         } else {
                 count_failure(h, verdict, now);
-                if (h->failures >= health_fail_needed(rules, verdict) && !in_doubt(h, rules, now))
+                if (h->failures >= health_fail_needed(rules, verdict) && now >= health_doubt_until(h, rules))
                         h->level = HEALTH_DOWN;
         }
 

@@ -30,6 +30,8 @@ static const struct property table[] = {
         ROW("GoodChecks",               "good_checks",          COUNT,      goods),
         ROW("GoodChecksNeeded",         "good_checks_needed",   COUNT,      recover_needed),
         ROW("Senior",                   "senior",               TEXT,       senior),
+        ROW("WaitingFor",               "waiting_for",          TEXT,       waits_for),
+        ROW("WaitingUntilTimestamp",    "waiting_until",        TIME,       waits_until),
 
         ROW("GatewayUnit",              "gateway_unit",         TEXT,       unit),
         ROW("GatewayState",             "gateway_state",        UNIT_STATE, unit_state),

@@ -73,20 +73,30 @@ static usec_t checks_from_now(const struct status *s, usec_t now, unsigned count
         return until(s->next_check, now) + (count > 0 ? count - 1 : 0) * interval;
 }
 
-static void say_next_on_standby(const struct status *s, usec_t now, char *buf) {
-        char span[SPAN_MAX];
+static void say_next_while_failing(const struct status *s, usec_t now, char *buf) {
+        unsigned more = s->failures < s->fail_needed ? s->fail_needed - s->failures : 1;
+        usec_t counted = checks_from_now(s, now, more);
+        char span[SPAN_MAX], at[CLOCK_MAX];
 
+        if (s->waits_until > now + counted)
+                SAY("Waits for %s until %s, in about %s. If nobody answers by then, the gateway is started here.",
+                        s->waits_for, clock_time(at, s->waits_until),
+                        format_span(span, s->waits_until - now));
+        else
+                SAY("After %u more failed check%s, in about %s, the gateway is started here.", more,
+                        more == 1 ? "" : "s", format_span(span, counted));
+}
+
+static void say_next_on_standby(const struct status *s, usec_t now, char *buf) {
         if (s->mode == MODE_HELD)
                 SAY("Nothing, until the primary has been up: somebody demoted by hand. `%s auto` ends that.",
                         program(s));
         else if (s->mode == MODE_PINNED || s->mode == MODE_DRILL || s->health == HEALTH_DOWN)
                 SAY("The gateway is started here as soon as the sync has ended.");
-        else if (s->failures > 0 && s->failures < s->fail_needed)
-                SAY("After %u more failed check%s, in about %s, the gateway is started here.",
-                        s->fail_needed - s->failures, s->fail_needed - s->failures == 1 ? "" : "s",
-                        format_span(span, checks_from_now(s, now, s->fail_needed - s->failures)));
         else if (*s->senior)
                 SAY("Nothing, as long as %s answers.", s->senior);
+        else if (s->failures > 0)
+                say_next_while_failing(s, now, buf);
         else
                 SAY("If %u checks in a row fail, the gateway is started here.", s->fail_needed);
 }

@@ -277,14 +277,27 @@ struct watch *watch_free(struct watch *w) {
         return NULL;
 }
 
-/* Zero once the last of the head starts is over. */
+/* When the last of the head starts is over that began when the primary was down. */
 static usec_t head_start_until(const struct watch *w) {
         usec_t until = 0;
 
-        if (w->primary.health.level != HEALTH_DOWN)
-                return 0;
         for (size_t i = 0; i < w->n_seniors; i++)
                 until = MAX(until, w->primary.health.since + w->seniors[i].config->head_start);
+        return until;
+}
+
+static usec_t waits_until(const struct watch *w, const char **ret_for) {
+        const struct peer *p = &w->primary;
+        usec_t until;
+
+        if (p->health.level == HEALTH_DOWN) {
+                *ret_for = "the standbys that go first";
+                until = head_start_until(w);
+        } else {
+                *ret_for = p->health.cut_off_since > 0 ? "the network here"
+                                                       : "the primary, which said that it restarts";
+                until = health_doubt_until(&p->health, &p->rules);
+        }
         return until > now() ? until : 0;
 }
 
@@ -298,7 +311,7 @@ enum health_level watch_level(const struct watch *w) {
                         return HEALTH_UP;
                 all_down = all_down && w->seniors[i].health.level == HEALTH_DOWN;
         }
-        return all_down && head_start_until(w) == 0 ? HEALTH_DOWN : HEALTH_UNKNOWN;
+        return all_down && now() >= head_start_until(w) ? HEALTH_DOWN : HEALTH_UNKNOWN;
 }
 
 usec_t watch_failing_since(const struct watch *w) {
@@ -317,8 +330,9 @@ struct watch_view watch_view(const struct watch *w) {
                 .fail_needed = health_fail_needed(&p->rules, p->last.verdict),
                 .recover_needed = health_recover_needed(&p->health, &p->rules, now()),
                 .next = w->next,
-                .head_start_until = head_start_until(w),
         };
+
+        v.waits_until = waits_until(w, &v.waits_for);
 
         for (size_t i = 0; i < w->n_seniors; i++)
                 if (w->seniors[i].health.level == HEALTH_UP)

@@ -96,6 +96,7 @@ def test_planned_restart_does_not_promote(pair):
     begin(pair, primary={"restart_grace": "20s"})
     pair.primary.gateway.mode("draining")
     pair.standby.wait_journal("draining", DAEMON)
+    assert "Waits for the primary, which said that it restarts" in pair.standby.out("openclaw-failover status || true")
     pair.primary.gateway.stop()
     pair.standby.wait_journal("connection refused", DAEMON)
     pair.primary.gateway.mode("starting")

@@ -44,6 +44,8 @@ def test_stays_quiet_while_the_first_takes_over_slowly(pair, third):
     pair.standby.gateway.mode("boot=5")
     watch(pair, third)
     pair.primary.gateway.kill()
+    third.wait_journal("counts as down", DAEMON)
+    assert "Waits for the standbys that go first" in third.out("openclaw-failover status || true")
     wait_event(pair.standby, "promoted")
     third.wait_journal("senior standby first has taken over", DAEMON)
     assert "first" in third.out("openclaw-failover status || true")
