@@ -11,11 +11,15 @@ import lab as lab_module
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "once: one failure among many tries is what it looks for, so tests/run tries it no second time")
     config.addinivalue_line("markers", "as_shipped: looks at the program with ptrace(2) or LD_PRELOAD, or at its units as they "
                                        "are shipped, and so cannot be run with sanitizers")
 
 
 def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.get_closest_marker("once"):
+            refuse_second_try(item)
     if os.environ.get("SANITIZE"):
         for item in items:
             if item.get_closest_marker("as_shipped"):
@@ -28,6 +32,11 @@ def pytest_collection_modifyitems(items):
     if missing:
         for item in items:
             item.add_marker(pytest.mark.skip(reason=missing))
+
+
+def refuse_second_try(item):
+    """tests/run finds it in the report."""
+    item.user_properties.append(("once", ""))
 
 
 @pytest.fixture(scope="module")
@@ -49,15 +58,17 @@ def pair(booted_pair, request):
     cursor = booted_pair.standby.cursor()
     yield booted_pair
     if os.environ.get("SANITIZE"):
-        refuse_sanitizer_reports(booted_pair, cursor)
+        refuse_sanitizer_reports(booted_pair, cursor, request.node)
 
 
-def refuse_sanitizer_reports(pair, cursor):
+def refuse_sanitizer_reports(pair, cursor, item):
     """Leaks are looked for when the daemon ends, so it has to end well."""
     if not pair.standby.is_up():
         pair.standby.boot()
     pair.standby.systemctl("stop", pair.UNIT, check=False)
     report = [m for m in pair.standby.messages(since=cursor) if re.search(r"Sanitizer|runtime error:|^ +#\d+ 0x", m)]
+    if report:
+        refuse_second_try(item)
     assert not report, "\n".join(report)
 
 

@@ -17,6 +17,8 @@ import pytest
 from lab import BUILD, HOME, USER, wait_for
 from story import DAEMON, GATEWAY, marker
 
+pytestmark = pytest.mark.once
+
 POINTS = {what: int(os.environ.get(f"CRASH_{what.upper()}", few)) for what, few in
           (("daemon", 7), ("worker", 8), ("power", 3))}
 SEED = os.environ.get("CRASH_SEED", "1")

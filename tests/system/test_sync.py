@@ -283,6 +283,7 @@ def begun(pair):
     return pair.standby.exists(f"{pair.WORKSPACE}/.git/failover-intent")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("how", ["worker", "power"])
 def test_killed_in_the_middle_of_a_checkout(pair, how):
     host = pair.standby
@@ -302,6 +303,7 @@ def test_killed_in_the_middle_of_a_checkout(pair, how):
         assert pair.git("status", "--porcelain") == "" and pair.git("branch", "--list", "failover/*") == ""
 
 
+@pytest.mark.once
 def test_stopped_in_the_middle_of_a_checkout(pair):
     """systemctl stop waits for the tree to be whole."""
     pair.configure(secrets=None)
