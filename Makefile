@@ -279,7 +279,7 @@ soak: all lab
 
 # The README's table of faults, as the tests see them now.
 faults: all lab
-	@BUILD=$(BUILD) tests/run tests/system/test_failover.py tests/system/test_unit.py tests/system/test_restart.py
+	@BUILD=$(BUILD) tests/run $(patsubst %,tests/system/test_%.py,failover unit restart sync cutoff third)
 	@BUILD=$(BUILD) tests/faults
 
 valgrind-check: all lab

@@ -11,7 +11,8 @@ import lab as lab_module
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "once: one failure among many tries is what it looks for, so tests/run tries it no second time")
+    config.addinivalue_line("markers", "once: one failure among many tries is what it looks for, so that tests/run does not try "
+                                       "it again")
     config.addinivalue_line("markers", "as_shipped: looks at the program with ptrace(2) or LD_PRELOAD, or at its units as they "
                                        "are shipped, and so cannot be run with sanitizers")
 
@@ -119,23 +120,32 @@ def figure(record_property):
 
 @pytest.fixture
 def fault(record_property):
-    """Puts a fault into the README's table: what it was, and the entry that tells how it ended. SEES: what a person is
-    told, if that is not the entry's reason; an entry that is None had no promotion to tell of."""
+    """Puts a fault into the README's table, and tells it: NAME, what it was, in words that stand here as they are
+    (tests/readme.py reads them); the entry that tells how it ended. SEES: what a person is told, if that is not the entry's
+    reason; an entry that is None had no promotion to tell of."""
 
     def record(name, entry, sees=None):
-        blackout = int(entry.get("FAILOVER_BLACKOUT_USEC", -1)) if entry else None
-        record_property("fault", json.dumps([name, sees or entry["FAILOVER_REASON"], blackout]))
+        usec = entry and entry.get("FAILOVER_BLACKOUT_USEC")
+        blackout = f"{int(usec) / 1e6:.1f} s" if usec else "not known" if entry else "none to tell of"
+        record_property("fault", json.dumps([name, (sees or entry["FAILOVER_REASON"]).rstrip("."), blackout]))
 
     return record
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Figures are told, also when all is well. And what `make faults` makes the table of: a line for each fault, as the
-    tests that passed have seen it."""
-    for report in [*terminalreporter.stats.get("passed", []), *terminalreporter.stats.get("failed", [])]:
+    """Figures are told, also when all is well; and so are the faults, as the tests that passed have seen them. `make faults`
+    makes its table of those, with what an earlier try has left."""
+    passed = terminalreporter.stats.get("passed", [])
+    for report in [*passed, *terminalreporter.stats.get("failed", [])]:
         for text in (value for name, value in report.user_properties if name == "figure"):
             terminalreporter.write_line(text)
-    reports = sorted(terminalreporter.stats.get("passed", []), key=lambda report: report.location[:2])
-    found = [value for r in reports for name, value in r.user_properties if name == "fault"]
-    if found and lab_module.BUILD.is_dir():
-        (lab_module.BUILD / "faults.json").write_text("[" + ",\n".join(found) + "]\n")
+    found = [json.loads(value) for report in passed for name, value in report.user_properties if name == "fault"]
+    if not found or not lab_module.BUILD.is_dir():
+        return
+    for name, sees, blackout in found:
+        terminalreporter.write_line(f"{name}: {sees}; blackout {blackout}")
+    terminalreporter.write_line(f"{len(found)} fault{'s' * (len(found) > 1)}")
+    path = lab_module.BUILD / "faults.json"
+    faults = json.loads(path.read_text()) if path.exists() else {}
+    faults.update((name, told) for name, *told in found)
+    path.write_text(json.dumps(faults, indent=1) + "\n")

@@ -17,54 +17,72 @@ def witness(pair):
     server.wait()
 
 
+REJECTED = {
+    "host-unreachable": "a router rejects the primary: host unreachable",
+    "no-route": "a router rejects the primary: no route",
+    "admin-prohibited": "a firewall rejects the primary: prohibited",
+    "port-unreachable": "a firewall rejects the primary: port unreachable",
+}
+
+
 def counting(entry):
     return int(entry["FAILOVER_COUNTING_USEC"])
 
 
-def test_no_carrier_is_held_and_then_promotes(pair):
+def test_no_carrier_is_held_and_then_promotes(pair, fault):
     begin(pair, witness={"hold": "4s"})
     pair.standby.link_down()
     pair.standby.wait_journal("no carrier.*Waiting for at most 4.0 s", DAEMON)
     promoted = wait_event(pair.standby, "promoted")
     assert counting(promoted) >= 4_000_000
+    fault("the standby's only link is down (hold = 4s)", promoted)
 
 
-def test_link_comes_back_within_the_hold(pair):
+def test_link_comes_back_within_the_hold(pair, fault):
     begin(pair, witness={"hold": "1m"})
     pair.standby.link_down()
     pair.standby.wait_journal("no carrier", DAEMON)
     pair.standby.heal()
-    pair.standby.wait_journal("answers again", DAEMON)
+    told = pair.standby.wait_journal("answers again", DAEMON)
     assert events(pair.standby) == []
+    fault("the standby's only link is down, and up again within the hold", None, told["MESSAGE"])
 
 
-def test_default_route_removed_proves_nothing_while_a_link_is_there(pair):
+def test_default_route_removed_proves_nothing_while_a_link_is_there(pair, fault):
     begin(pair)
     pair.standby.run("ip route del default", check=False)
     pair.primary.drop()
-    assert counting(wait_event(pair.standby, "promoted")) < NO_HOLD
+    promoted = wait_event(pair.standby, "promoted")
+    assert counting(promoted) < NO_HOLD
+    fault("the primary vanishes, and the standby's default route with it", promoted)
 
 
-def test_witness_answers(pair, witness):
+def test_witness_answers(pair, witness, fault):
     begin(pair, witness=WITNESS)
     pair.primary.drop()
-    assert counting(wait_event(pair.standby, "promoted")) < NO_HOLD
+    promoted = wait_event(pair.standby, "promoted")
+    assert counting(promoted) < NO_HOLD
+    fault("a partition takes the primary alone, and the witness answers", promoted)
 
 
-def test_witness_fails_too(pair, witness):
+def test_witness_fails_too(pair, witness, fault):
     begin(pair, witness=WITNESS)
     pair.standby.drop()
     pair.standby.wait_journal("cut off", DAEMON)
-    assert counting(wait_event(pair.standby, "promoted")) >= 4_000_000
+    promoted = wait_event(pair.standby, "promoted")
+    assert counting(promoted) >= 4_000_000
+    fault("a partition takes the primary and the witness (hold = 4s)", promoted)
 
 
-def test_witness_that_is_itself_dead_only_delays(pair):
+def test_witness_that_is_itself_dead_only_delays(pair, fault):
     begin(pair, witness={**WITNESS, "url": "http://192.0.2.254:8099/"})
     pair.primary.gateway.kill()
-    assert counting(wait_event(pair.standby, "promoted")) >= 4_000_000
+    promoted = wait_event(pair.standby, "promoted")
+    assert counting(promoted) >= 4_000_000
+    fault("the gateway is killed, and the witness was dead before (hold = 4s)", promoted)
 
 
-def test_tailnet_address_missing_while_the_witness_answers(pair, witness):
+def test_tailnet_address_missing_while_the_witness_answers(pair, witness, fault):
     """tailscaled is down here: unclear, and in the end promoted all the same."""
     begin(pair, witness=WITNESS)
     pair.standby.tailnet_down()
@@ -72,26 +90,31 @@ def test_tailnet_address_missing_while_the_witness_answers(pair, witness):
     promoted = wait_event(pair.standby, "promoted")
     assert any("of 6" in m for m in pair.standby.messages(DAEMON))
     assert "tailscaled" in promoted["FAILOVER_REASON"]
+    fault("tailscaled is down here, and the witness answers", promoted)
 
 
-@pytest.mark.parametrize("code", ["host-unreachable", "no-route", "admin-prohibited", "port-unreachable"])
-def test_rejects_prove_nothing(pair, code):
+@pytest.mark.parametrize("code", REJECTED)
+def test_rejects_prove_nothing(pair, code, fault):
     """A router's or host's ICMP error is no evidence that we are cut off."""
     begin(pair)
     pair.primary.reject(f"icmpx {code}")
-    assert counting(wait_event(pair.standby, "promoted")) < NO_HOLD
+    promoted = wait_event(pair.standby, "promoted")
+    assert counting(promoted) < NO_HOLD
+    fault(REJECTED[code], promoted)
 
 
-def test_refused_by_our_own_firewall(pair, witness):
+def test_refused_by_our_own_firewall(pair, witness, fault):
     begin(pair, witness=WITNESS)
     pair.standby.run("ip route add prohibit 100.64.0.1/32")
     try:
-        assert counting(wait_event(pair.standby, "promoted")) < NO_HOLD
+        promoted = wait_event(pair.standby, "promoted")
+        assert counting(promoted) < NO_HOLD
     finally:
         pair.standby.run("ip route del prohibit 100.64.0.1/32")
+    fault("the standby's own routes prohibit the primary, and the witness answers", promoted)
 
 
-def test_planned_restart_does_not_promote(pair):
+def test_planned_restart_does_not_promote(pair, fault):
     """With restart_grace: the primary said that it drains, then it is away for a moment."""
     begin(pair, primary={"restart_grace": "20s"})
     pair.primary.gateway.mode("draining")
@@ -103,26 +126,31 @@ def test_planned_restart_does_not_promote(pair):
     pair.primary.gateway.start(wait=False)
     pair.standby.wait_journal("starting", DAEMON)
     pair.primary.gateway.mode("normal")
-    pair.standby.wait_journal("answers again", DAEMON)
+    told = pair.standby.wait_journal("answers again", DAEMON)
     assert events(pair.standby) == []
+    fault("the primary is restarted, and says so (restart_grace = 20s)", None, told["MESSAGE"])
 
 
-def test_restart_that_takes_too_long_promotes(pair):
+def test_restart_that_takes_too_long_promotes(pair, fault):
     begin(pair, primary={"restart_grace": "3s"})
     pair.primary.gateway.mode("draining")
     pair.standby.wait_journal("draining", DAEMON)
     pair.primary.gateway.kill()
     pair.standby.wait_journal("the gateway said that it restarts, and has 3.0 s for that", DAEMON)
-    assert counting(wait_event(pair.standby, "promoted")) >= 3_000_000
+    promoted = wait_event(pair.standby, "promoted")
+    assert counting(promoted) >= 3_000_000
+    fault("the primary says that it restarts, and does not come back (restart_grace = 3s)", promoted)
 
 
-def test_crash_is_not_a_planned_restart(pair):
+def test_crash_is_not_a_planned_restart(pair, fault):
     begin(pair, primary={"restart_grace": "1m"})
     pair.primary.gateway.kill()
-    assert counting(wait_event(pair.standby, "promoted")) < NO_HOLD
+    promoted = wait_event(pair.standby, "promoted")
+    assert counting(promoted) < NO_HOLD
+    fault("the primary crashes, which is no restart (restart_grace = 1m)", promoted)
 
 
-def test_failback_waits_until_the_primary_has_started(pair):
+def test_failback_waits_until_the_primary_has_started(pair, figure):
     begin(pair, primary={"restart_grace": "2s"})
     pair.primary.gateway.kill()
     wait_event(pair.standby, "promoted")
@@ -130,12 +158,15 @@ def test_failback_waits_until_the_primary_has_started(pair):
     pair.primary.gateway.start(wait=False)
     pair.standby.wait_for(lambda: "starting" in pair.standby.out("openclaw-failover status --json || true"))
     assert "demoting" not in events(pair.standby)
+    figure("restart_grace: no failback while the primary says that it starts")
     pair.primary.gateway.mode("normal")
     wait_event(pair.standby, "demoted")
 
 
-def test_older_gateway_without_startupz(pair):
+def test_older_gateway_without_startupz(pair, fault):
     pair.primary.gateway.mode("old")
     begin(pair, primary={"restart_grace": "20s"})
     pair.primary.gateway.kill()
-    assert counting(wait_event(pair.standby, "promoted")) < NO_HOLD
+    promoted = wait_event(pair.standby, "promoted")
+    assert counting(promoted) < NO_HOLD
+    fault("the gateway is killed, and is too old for restart_grace (20s)", promoted)

@@ -144,15 +144,16 @@ def test_row_of_both_kinds_is_judged_by_its_last(pair):
     assert "503" in promoted["FAILOVER_REASON"]
 
 
-def test_flapping_primary_has_to_prove_itself_for_longer(pair):
+def test_flapping_primary_has_to_prove_itself_for_longer(pair, fault):
     fail_over(pair, primary={"recover_threshold": 2})
     pair.primary.gateway.start()
     wait_event(pair.standby, "demoted")
     pair.primary.gateway.kill()
-    wait_event(pair.standby, "promoted", count=2)
+    promoted = wait_event(pair.standby, "promoted", count=2)
     pair.primary.gateway.start()
     wait_event(pair.standby, "demoted", count=2)
-    assert any("Good check 4 of 4" in m for m in pair.standby.messages(DAEMON))
+    told = pair.standby.wait_journal("Good check 4 of 4", DAEMON)
+    fault("it flaps: it is killed again, soon after it came back (recover_threshold = 2)", promoted, told["MESSAGE"])
 
 
 def test_failback_manual_stays_promoted(pair):
@@ -163,7 +164,7 @@ def test_failback_manual_stays_promoted(pair):
     assert events(pair.standby) == ["promoting", "promoted"] and pair.standby.gateway.answers()
 
 
-def test_silent_name_server(pair):
+def test_silent_name_server(pair, fault):
     """A name whose server never answers: the loop does not stall, and the last good address is used."""
     pair.standby.put("/etc/hosts", "127.0.0.1 localhost\n100.64.0.1 primary.example\n")
     begin(pair, primary={"host": "primary.example", "check_interval": "1s", "timeout": "500ms"})
@@ -176,6 +177,7 @@ def test_silent_name_server(pair):
     pair.primary.gateway.mode("503")
     promoted = wait_event(pair.standby, "promoted")
     assert "503" in promoted["FAILOVER_REASON"]
+    fault("it says 503, and the name server is silent (check_interval = 1s)", promoted)
 
 
 def test_name_that_never_resolves(pair, fault):
@@ -196,12 +198,12 @@ def test_tcp_scheme(pair):
     wait_event(pair.standby, "promoted")
 
 
-def test_standstill_starts_counting_again(pair):
+def test_standstill_starts_counting_again(pair, fault):
     """A machine that was frozen must not count what it did not see."""
     begin(pair)
     pair.primary.gateway.kill()
     pair.standby.wait_journal("Failed check 1 of 3", DAEMON)
     pid = pair.standby.unit(DAEMON)["MainPID"]
     pair.standby.run(f"kill -STOP {pid}; sleep 7; kill -CONT {pid}")
-    pair.standby.wait_journal("stood still", DAEMON)
-    wait_event(pair.standby, "promoted")
+    told = pair.standby.wait_journal("stood still", DAEMON)
+    fault("it is killed while the standby is frozen for 7 s", wait_event(pair.standby, "promoted"), told["MESSAGE"])

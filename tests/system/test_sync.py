@@ -258,15 +258,28 @@ def test_pushed_only_when_nobody_waits(pair):
     ("git fetch -q --depth=1 origin; git fetch -q --depth=1 --update-shallow origin main", "fetch --unshallow"),
     ("rm -rf .git", "no git repository"),
 ])
-def test_refused_and_promoted_all_the_same(pair, state, words):
+def test_refused_and_promoted_all_the_same(pair, fault, state, words):
     """What cannot be done right is refused, in words, and never stops a promotion."""
     pair.standby.run(f"cd ~/.openclaw/workspace && {state}", user=USER)
     pair.commit("SOUL.md", "I am another.\n")
     before = pair.standby.get(f"{pair.WORKSPACE}/SOUL.md")
-    fail_over(pair)
+    promoted = fail_over(pair)
     assert pair.standby.get(f"{pair.WORKSPACE}/SOUL.md") == before
-    story = " ".join(m for m in pair.standby.messages() if isinstance(m, str))
-    assert words in story
+    told = [m for m in pair.standby.messages() if isinstance(m, str) and words in m]
+    assert told
+    if words == "merge --abort":
+        fault("the workspace here is in the middle of a merge", promoted, told[0].split(" in /")[0])
+
+
+def test_killed_on_the_way_to_a_promotion(pair, fault):
+    begin(pair, workspace={"timeout": "20s"}, secrets={"timeout": "20s"})
+    pair.primary.drop()
+    pair.standby.wait_state(SYNC, "activating")
+    pair.standby.systemctl("kill", "--signal=KILL", SYNC)
+    promoted = wait_event(pair.standby, "promoted")
+    assert int(promoted["FAILOVER_SYNC_USEC"]) < 5_000_000
+    told = pair.standby.wait_journal("ended without a result", "openclaw-failover.service")
+    fault("the sync is killed while failures are counted", promoted, told["MESSAGE"].split(": `")[0])
 
 
 def many_files(pair, round_):

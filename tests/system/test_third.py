@@ -39,22 +39,23 @@ def watch(pair, third):
     third.wait_journal("The primary .* is up", DAEMON)
 
 
-def test_stays_quiet_while_the_first_takes_over_slowly(pair, third):
+def test_stays_quiet_while_the_first_takes_over_slowly(pair, third, fault):
     """The first standby's gateway takes a while to boot, but less than its head start: the third does nothing."""
     pair.standby.gateway.mode("boot=5")
     watch(pair, third)
     pair.primary.gateway.kill()
     third.wait_journal("counts as down", DAEMON)
     assert "Waits for the standbys that go first" in third.out("openclaw-failover status || true")
-    wait_event(pair.standby, "promoted")
-    third.wait_journal("senior standby first has taken over", DAEMON)
+    promoted = wait_event(pair.standby, "promoted")
+    told = third.wait_journal("senior standby first has taken over", DAEMON)
+    fault("three nodes: the first standby's gateway takes 5 s to boot (head_start = 10s)", promoted, told["MESSAGE"])
     assert "first" in third.out("openclaw-failover status || true")
     pair.primary.gateway.start()
     wait_event(pair.standby, "demoted")
     assert events(third) == []
 
 
-def test_takes_over_when_both_are_dead(pair, third):
+def test_takes_over_when_both_are_dead(pair, third, fault):
     """… and hands back when the first standby is there."""
     third.put("/etc/openclaw-failover.ini", ini("3s"))
     watch(pair, third)
@@ -62,6 +63,7 @@ def test_takes_over_when_both_are_dead(pair, third):
     pair.primary.gateway.kill()
     promoted = wait_event(third, "promoted")
     assert int(promoted["FAILOVER_COUNTING_USEC"]) >= 3_000_000
+    fault("three nodes: the primary's gateway is killed, the first standby's daemon was stopped (head_start = 3s)", promoted)
     pair.standby.systemctl("start", DAEMON)
     wait_event(pair.standby, "promoted")
     wait_event(third, "demoted")
@@ -71,12 +73,12 @@ def test_takes_over_when_both_are_dead(pair, third):
     assert events(third) == ["promoting", "promoted", "demoting", "demoted"]
 
 
-def test_all_hosts_dead_but_the_third(pair, third):
+def test_all_hosts_dead_but_the_third(pair, third, fault):
     third.put("/etc/openclaw-failover.ini", ini("2s"))
     watch(pair, third)
     pair.standby.drop()
     pair.primary.drop()
-    wait_event(third, "promoted")
+    fault("three nodes: both others vanish (head_start = 2s)", wait_event(third, "promoted"))
     pair.primary.heal()
     wait_event(third, "demoted")
 

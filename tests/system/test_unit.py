@@ -13,19 +13,20 @@ def drop_in(host, text):
     host.systemctl("daemon-reload")
 
 
-def test_start_limit_then_mended(pair):
+def test_start_limit_then_mended(pair, fault):
     """The unit fails until systemd gives up on it; the standby goes on, says so once, and is there when it is mended."""
     drop_in(pair.standby, "[Unit]\nStartLimitBurst=2\nStartLimitIntervalSec=1h\n[Service]\nRestart=always\nRestartSec=100ms\n"
                           "ExecStart=\nExecStart=/bin/false\n")
     begin(pair)
     pair.primary.gateway.kill()
-    wait_event(pair.standby, "start-failed")
+    failed = wait_event(pair.standby, "start-failed")
     before = starts(pair.standby)
     pair.standby.wait_for(lambda: starts(pair.standby) > before, 20, "it is started again after the limit")
     pair.standby.remove(DROP_IN)
     pair.standby.systemctl("daemon-reload")
-    wait_event(pair.standby, "promoted", 40)
+    promoted = wait_event(pair.standby, "promoted", 40)
     assert events(pair.standby).count("start-failed") == 1
+    fault("the gateway here fails until systemd gives up on it, and is mended then", promoted, failed["MESSAGE"].split(". ")[0])
 
 
 def test_program_missing(pair, fault):
@@ -46,14 +47,15 @@ def test_unit_missing(pair):
     assert "no such unit" in failed["MESSAGE"] or "polkit refused" in failed["MESSAGE"]
 
 
-def test_unit_masked(pair):
+def test_unit_masked(pair, fault):
     pair.standby.run("rm -f /etc/systemd/system/openclaw.service; systemctl mask --runtime openclaw.service")
     begin(pair)
     pair.primary.gateway.kill()
     failed = wait_event(pair.standby, "start-failed")
     assert "masked" in failed["MESSAGE"]
     pair.standby.run("systemctl unmask --runtime openclaw.service")
-    wait_event(pair.standby, "promoted")
+    fault("the gateway's unit is masked here, and is unmasked then", wait_event(pair.standby, "promoted"),
+          failed["MESSAGE"].split(". ")[0])
 
 
 def test_port_taken_by_hand(pair, fault):
@@ -103,13 +105,14 @@ def test_promoted_gateway_crashes(pair):
     assert "lost" not in events(pair.standby)
 
 
-def test_promoted_gateway_is_lost(pair):
+def test_promoted_gateway_is_lost(pair, fault):
     """systemd gives up on it: it is started again."""
     drop_in(pair.standby, "[Service]\nRestart=no\n")
     fail_over(pair)
     pair.standby.run("systemctl kill -s KILL openclaw.service")
-    wait_event(pair.standby, "lost")
-    wait_event(pair.standby, "promoted", count=2)
+    lost = wait_event(pair.standby, "lost")
+    fault("the promoted gateway crashes, and systemd does not restart it", wait_event(pair.standby, "promoted", count=2),
+          lost["MESSAGE"].split(". ")[0])
 
 
 def test_stopped_by_somebody(pair, fault):
@@ -204,7 +207,7 @@ def test_bus_away_while_it_is_needed(pair, fault):
     wait_event(pair.standby, "promoted")
 
 
-def test_polkit_refuses_then_mended(pair):
+def test_polkit_refuses_then_mended(pair, fault):
     rule = "".join(pair.standby.out("ls /usr/share/polkit-1/rules.d/*openclaw* /etc/polkit-1/rules.d/*openclaw* 2>/dev/null"
                                     " || true").split())
     text = pair.standby.get(rule)
@@ -216,7 +219,8 @@ def test_polkit_refuses_then_mended(pair):
     assert re.search("polkit", failed["MESSAGE"])
     pair.standby.put(rule, text)
     pair.standby.systemctl("restart", "polkit.service")
-    wait_event(pair.standby, "promoted", 40)
+    fault("polkit refuses the start, and its rule is mended then", wait_event(pair.standby, "promoted", 40),
+          failed["MESSAGE"].split(". ")[0])
 
 
 def test_daemon_may_do_nothing_else(pair):
@@ -251,11 +255,12 @@ def test_start_that_comes_late(pair):
     assert not pair.standby.is_active(GATEWAY)
 
 
-def test_polkit_that_never_answers(pair):
+def test_polkit_that_never_answers(pair, fault):
     """systemd gives up on it after 25 s; that is told, and the start is tried again."""
     begin(pair)
     with frozen(pair.standby, "polkit"):
         pair.primary.gateway.kill()
         failed = wait_event(pair.standby, "start-failed", 60)
         assert "polkit" in failed["MESSAGE"]
-    wait_event(pair.standby, "promoted", 40)
+    fault("polkit never answers, until systemd gives up on it after 25 s", wait_event(pair.standby, "promoted", 40),
+          failed["MESSAGE"].split(". ")[0])
