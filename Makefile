@@ -2,6 +2,9 @@
 #
 #   make            build/openclaw-failover
 #   make check      every test (as root: on real systemd hosts too)
+#   make third, cutoff, restart-grace, hardening   the tests of one subject: a third node; is it us that are cut off; planned
+#                   restarts of the primary; sandboxes, polkit and hostile hosts (root; parts of make check)
+#   make faults     the README's table of faults, as those tests see them now (root; make check tells the same)
 #   make fuzz       the fuzzers, a minute each (with CI=true, ten seconds)
 #   make soak       100,000 checks of a peer that misbehaves at random (root; with CI=true, 3000)
 #   make crash      the daemon and the worker killed at every step, the power cut at any moment (root)
@@ -9,6 +12,9 @@
 #   make valgrind-check   the daemon through a failover and failback under valgrind (root)
 #   make bench      what the daemon costs, and what it adds to a blackout (root; README=1: into the README)
 #   make demo       a whole failover and failback on throwaway hosts (root)
+#   make check-debian12, check-debian13   unit tests, documents and system tests with that Debian's libraries and systemd (root)
+#   make check-deb  the package on bare Debian 12 and 13 (root)
+#   make mutants    the pure modules broken on purpose: each must be noticed
 #   make deps       installs the Debian packages that all of this needs (root)
 #   make install    PREFIX, SYSCONFDIR and DESTDIR are respected
 #   make deb        a package for the Debian or Ubuntu that this is
@@ -233,16 +239,15 @@ dist:
 check-deb: deps
 	@BUILD=$(BUILD) JOBS=2 tests/run tests/system/test_deb.py
 
-# The tests that depend on systemd, libcurl and libgit2, with those of Debian 13, whatever this machine is. DEBIAN13_TESTS
-# chooses others.
-DEBIAN13_TESTS ?= unit docs tests/system/test_failover.py tests/system/test_restart.py tests/system/test_unit.py \
-	tests/system/test_units.py tests/system/test_sync.py tests/system/test_instances.py
+# The tests with the systemd, libcurl and libgit2 of that Debian, whatever this machine is. DEBIAN_TESTS chooses others.
+DEBIANS = check-debian12 check-debian13
+DEBIAN_TESTS ?= unit docs system
 
-.PHONY: check-debian13
-check-debian13: deps
-	@root=$$(BUILD=$(BUILD) tests/debian-root 13) && \
+.PHONY: $(DEBIANS)
+$(DEBIANS): check-debian%: deps
+	@root=$$(BUILD=$(BUILD) tests/debian-root $*) && \
 	tests/in-root "$$root" env $(foreach name,CI JOBS K LABEL TALLY,$(if $($(name)),$(name)='$($(name))')) \
-		make --no-print-directory check BUILD=build-debian13 TESTS='$(DEBIAN13_TESTS)'
+		make --no-print-directory check BUILD=build-debian$* TESTS='$(DEBIAN_TESTS)'
 
 # Tests. TESTS, K and JOBS choose some of them: see tests/run.
 
@@ -276,6 +281,20 @@ SOAK_CHECKS ?= $(if $(CI),3000,100000)
 
 soak: all lab
 	@$(lab-needs); SOAK_CHECKS=$(SOAK_CHECKS) LAB_BUILD=$(BUILD) /usr/bin/python3 tests/system/soak.py
+
+# The tests of one subject, each with its figures.
+SUBJECTS = third cutoff restart-grace hardening
+.PHONY: $(SUBJECTS)
+third: subject = tests/system/test_third.py
+cutoff: subject = tests/system/test_cutoff.py
+restart-grace: subject = $(addprefix tests/system/test_cutoff.py::test_,$(RESTART_GRACE))
+RESTART_GRACE = planned_restart_does_not_promote restart_that_takes_too_long_promotes crash_is_not_a_planned_restart \
+	failback_waits_until_the_primary_has_started older_gateway_without_startupz
+hardening: subject = test_probe test_workspace test_secrets test_confine tests/system/test_units.py \
+	tests/system/test_sync.py::test_writes_nowhere_else tests/system/test_failover.py::test_misbehaving_primary
+
+$(SUBJECTS): all lab
+	@BUILD=$(BUILD) tests/run $(subject)
 
 # The README's table of faults, as the tests see them now.
 faults: all lab
@@ -325,21 +344,26 @@ lint: lint-format lint-clang lint-tidy lint-scripts
 lint-format:
 	@$(call needs,clang-format); \
 	clang-format --version | grep -q 'version 14\.' || { echo 'skipped: not clang-format 14'; exit 0; }; \
-	clang-format --dry-run -Werror $(C_FILES)
+	clang-format --dry-run -Werror $(C_FILES) && echo '$(words $(C_FILES)) files clean'
 
 # clang takes a variable that is there for its cleanup alone for unused; gcc, which does not, finds the others.
 lint-clang:
 	@$(call needs,clang); \
-	$(MAKE) --no-print-directory CC=clang CFLAGS='-O2 -g -Wno-unused-variable' WERROR=1 BUILD=$(BUILD)/clang all unit lab $(BUILD)/clang/tests/model
+	$(MAKE) --no-print-directory CC=clang CFLAGS='-O2 -g -Wno-unused-variable' WERROR=1 BUILD=$(BUILD)/clang all unit lab $(BUILD)/clang/tests/model && \
+	echo '$(words $(filter src/%.c tests/%.c,$(filter-out tests/fuzz/%,$(C_FILES)))) files clean'
 
+TIDY_FILES = $(wildcard src/*.c tests/gateway.c)
 lint-tidy:
 	@$(call needs,clang-tidy); \
-	printf '%s\n' $(wildcard src/*.c tests/gateway.c) | \
+	printf '%s\n' $(TIDY_FILES) | \
 		xargs -P "$$(nproc)" -I FILE clang-tidy --quiet FILE -- -Iinclude -std=gnu17 -D_GNU_SOURCE \
-		-DVERSION='"$(VERSION)"' $(shell $(PKG_CONFIG) --cflags $(PACKAGES)) 2>/dev/null
+		-DVERSION='"$(VERSION)"' $(shell $(PKG_CONFIG) --cflags $(PACKAGES)) 2>/dev/null && \
+	echo '$(words $(TIDY_FILES)) files clean'
 
+BASH_SCRIPTS = .ci/run tests/fuzz/run tests/bench_monitor src/openclaw-failover.bash
 lint-scripts:
-	@for script in .ci/run tests/fuzz/run tests/bench_monitor src/openclaw-failover.bash; do bash -n $$script || exit; done
+	@for script in $(BASH_SCRIPTS); do bash -n $$script || exit; done
 	@python3 -c 'import ast, sys; [ast.parse(open(name).read(), name) for name in sys.argv[1:]]' $(SCRIPTS)
+	@echo '$(words $(BASH_SCRIPTS) $(SCRIPTS)) files clean'
 
 -include $(wildcard $(BUILD)/src/*.d $(BUILD)/tests/*.d)

@@ -33,30 +33,35 @@ def ask(host, user, method, arguments):
 
 
 @pytest.mark.parametrize("user", ["openclaw-failover", "openclaw"])
-def test_polkit_allows_exactly_what_the_monitor_needs(pair, user):
+def test_polkit_allows_exactly_what_the_monitor_needs(pair, user, figure):
     """The gateway's own user, an agent with a shell, may do none of it."""
     host = pair.standby
     host.put("/etc/systemd/system/openclaw-failover-sync.service.d/test.conf",
              "[Service]\nExecStart=\nExecStart=/bin/sleep 60\n")
     host.run("systemctl daemon-reload")
+    allowed = 0
     for unit in (GATEWAY, SYNC, MONITOR, "ssh.service"):
         for method, arguments in CALLS.items():
             # polkit is asked about units that are loaded only.
             host.systemctl("start", "--no-block", unit)
             expected = user == "openclaw-failover" and method in ALLOWED.get(unit, ())
             assert ask(host, user, method, arguments.format(unit)) == expected, f"{method} {unit}"
+            allowed += expected
     for method in ("Reload", "Reexecute", "PowerOff"):
         assert not ask(host, user, method, ""), method
     assert not ask(host, user, "MaskUnitFiles", f"asbb 1 {GATEWAY} true true")
+    figure(f"polkit allows {allowed} of {4 * len(CALLS) + 4} requests of {user}")
 
 
 @pytest.mark.as_shipped
-def test_units_are_sound(pair):
+def test_units_are_sound(pair, figure):
     host = pair.standby
     assert host.run(f"systemd-analyze verify --man=no {MONITOR} {SYNC} {GATEWAY} 2>&1").stdout == ""
     for unit, limit in ((MONITOR, 1.3), (SYNC, 1.6)):
         last = host.out(f"systemd-analyze security --no-pager {unit}").splitlines()[-1]
-        assert float(re.search(r": (\d+\.\d+) ", last)[1]) <= limit, last
+        exposure = re.search(r": (\d+\.\d+) ", last)[1]
+        figure(f"systemd-analyze security {unit}: {exposure}, at most {limit}")
+        assert float(exposure) <= limit, last
     assert host.run("systemctl enable openclaw.service", check=False).stderr.startswith("The unit files have no")
 
 
@@ -71,7 +76,7 @@ def run_in_place_of(host, unit, script):
     return host.get("/run/probe.out").split()
 
 
-def test_the_monitor_sees_no_home_and_writes_two_directories(pair):
+def test_the_monitor_sees_no_home_and_writes_two_directories(pair, figure):
     said = run_in_place_of(pair.standby, MONITOR, """\
         may() { if ("$@") >/dev/null 2>&1; then echo "$2"; fi; }
         may ls /home; may ls /root; may ls /home/openclaw; may ls /var/lib/openclaw-failover-sync
@@ -80,9 +85,10 @@ def test_the_monitor_sees_no_home_and_writes_two_directories(pair):
         """)
     assert said == ["/var/lib/openclaw-failover/probe", "/run/openclaw-failover/probe", "/proc/self/net/tcp",
                     "/etc/openclaw-failover.ini"]
+    figure(f"the monitor's sandbox: {sum(path.endswith('/probe') for path in said)} of 7 directories may be written, no home seen")
 
 
-def test_the_sync_writes_workspace_secrets_and_its_state(pair):
+def test_the_sync_writes_workspace_secrets_and_its_state(pair, figure):
     pair.standby.mkdir("/home/openclaw/.secrets", mode=0o700, user="openclaw")
     said = run_in_place_of(pair.standby, SYNC, """\
         may() { if ("$@") >/dev/null 2>&1; then echo "$2"; fi; }
@@ -94,6 +100,7 @@ def test_the_sync_writes_workspace_secrets_and_its_state(pair):
         """)
     assert said == [".openclaw/workspace/probe", ".secrets/probe", "/var/lib/openclaw-failover-sync/probe", "-C", "-rt"]
     assert pair.standby.get("/home/openclaw/.secrets/deep/api.key") == "secret of deep/api.key\n"
+    figure(f"the sync's sandbox: {sum(path.endswith('/probe') for path in said)} of 10 directories may be written")
 
 
 def test_reload_of_a_bad_file_fails_and_changes_nothing(pair):
