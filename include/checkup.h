@@ -96,8 +96,9 @@ look_t look_alert, look_heartbeat;
 look_t look_instances;
 
 /* A refusal of the sync worker's, whose words end with the command that mends it ("… (detached HEAD): sudo -u openclaw git
- * …"), becomes a finding. BRANCH takes the place of the word BRANCH in it. */
-void finding_refuse(struct finding *f, const char *why, const char *branch);
+ * …"), becomes a finding. AT: where the command begins, since names before it may look like one; 0: there is none. BRANCH
+ * takes the place of the word BRANCH at its end. */
+void finding_refuse(struct finding *f, const char *why, size_t at, const char *branch);
 
 /* The pure parts, for the tests as well. */
 

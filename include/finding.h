@@ -46,7 +46,3 @@ void finding_mend_file(struct finding *f, const char *path, const char *mode, co
 
 /* Prints "✓ ok    title  text" and the commands below it; a terminal gets COLOUR. AS_ROOT leaves out "sudo ". */
 void finding_print(const struct finding *f, const char *title, bool colour, bool as_root, FILE *out);
-
-/* TEXT as one word of a POSIX shell, safe to paste whatever it holds; a control character becomes '?'. For the caller to
- * free; NULL without memory. */
-char *shell_quote(const char *text);

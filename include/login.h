@@ -7,6 +7,7 @@
 #include <git2.h>
 
 #include "config.h"
+#include "syncresult.h"
 
 struct login {
         const struct workspace_config *config;
@@ -30,7 +31,7 @@ const char *login_open(struct login *l, const struct workspace_config *c, const 
 int login_next(struct login *l, git_credential **ret, const char *url, const char *user, unsigned allowed);
 /* For git_remote_callbacks: 0 if the host is known or its certificate good, else GIT_ECERTIFICATE. */
 int login_check_host(struct login *l, const git_cert *cert, int valid);
-/* After an error: writes why, if the login was it. */
-bool login_words(const struct login *l, char *buf, size_t size);
+/* After an error: refused or failed in R, if the login was it. */
+bool login_failed(const struct login *l, struct sync_result *r);
 /* The remote's host without user, password and path; a local path is said to be "the local remote". Returns BUF. */
 char *login_host(const struct login *l, char *buf, size_t size);

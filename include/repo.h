@@ -34,6 +34,7 @@ struct repo {
         char *dir;     /* the .git directory */
         int dir_fd;    /* of the same; it holds the lock */
         char user[64]; /* who we are, for the mending commands */
+        char *word;    /* the workspace's path as a word of a shell, for the same */
 
         /* From repo_check(): */
         char branch[REPO_BRANCH_MAX]; /* the branch that is checked out, "main" */

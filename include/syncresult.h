@@ -26,6 +26,7 @@ struct sync_result {
         char unmerged[128];      /* the newest saved branch that the remote's branch lacks; "" if none */
         bool pushed;             /* .unmerged is at the remote too, under the same name */
         char workspace_why[256]; /* with the other parts, a remark ("not pushed: …") or "" */
+        size_t workspace_command; /* where in .workspace_why the mending command begins; 0: there is none. Not told */
         enum sync_part secrets;
         unsigned files; /* how many secrets files were transferred */
         char secrets_why[192];
@@ -39,6 +40,10 @@ int sync_result_parse(const char *line, struct sync_result *ret);
 /* For a person: "workspace a1b2c3d..e4f5a6b (5 commits), secrets synced (3 files)". Returns BUF. */
 char *sync_result_say(const struct sync_result *r, char *buf, size_t size);
 
-/* Set the workspace's part of R and say why, made safe and cut. Both return -ECANCELED, for "return sync_refuse(…)". */
+/* Set the workspace's part of R and say why, made safe and cut. The mending command is what FORMAT says from "sudo " on:
+ * what it is given may hold such a word too, and is never taken for one. Whoever puts names into a command quotes them
+ * with shell_quote(). Both return -ECANCELED, for "return sync_refuse(…)". */
 int sync_refuse(struct sync_result *r, const char *format, ...) _printf_(2, 3);
 int sync_fail(struct sync_result *r, const char *format, ...) _printf_(2, 3);
+/* The workspace's part of FROM, with its reason, becomes R's. */
+void sync_take(struct sync_result *r, const struct sync_result *from);

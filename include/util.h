@@ -80,6 +80,10 @@ int parse_span(const char *text, usec_t *ret);
  * characters and broken UTF-8 become '?', a run of white space one blank; what is cut ends in "…". Returns BUF. */
 char *safe_text(char *buf, size_t size, const char *text);
 
+/* TEXT as one word of a POSIX shell, safe to paste whatever it holds; a control character becomes '?'. For the caller to
+ * free; NULL without memory. */
+char *shell_quote(const char *text);
+
 bool begins_with(const char *text, const char *prefix);
 
 /* Appends like snprintf() to the text already in BUF of SIZE bytes; what does not fit is cut. Returns BUF. */

@@ -29,15 +29,21 @@ static size_t length_without(const char *why, size_t n) {
         return n;
 }
 
-void finding_refuse(struct finding *f, const char *why, const char *branch) {
-        const char *command = strstr(why, "sudo "), *gap = command ? strstr(command, "BRANCH") : NULL;
-        size_t n = length_without(why, command ? (size_t) (command - why) : strlen(why));
+void finding_refuse(struct finding *f, const char *why, size_t at, const char *branch) {
+        static const char gap[] = " BRANCH";
+        const char *command = at > 0 ? why + at : NULL;
+        size_t n = length_without(why, command ? at : strlen(why));
+        _cleanup_free_ char *word = NULL;
 
         finding_bad(f, "%.*s", (int) n, why);
         if (!command || strstr(command, "…") || strstr(command, "ADDRESS"))
                 return; /* it was cut, or only the person knows what is missing */
-        if (gap)
-                finding_mend(f, "%.*s%s%s", (int) (gap - command), command, branch, gap + strlen("BRANCH"));
+        n = strlen(command);
+        /* At the end alone: inside a quoted name, the quotes of another would end it. */
+        if (n > strlen(gap) && strcmp(command + n - strlen(gap), gap) == 0)
+                word = shell_quote(branch);
+        if (word)
+                finding_mend(f, "%.*s %s", (int) (n - strlen(gap)), command, word);
         else
                 finding_mend(f, "%s", command);
 }
@@ -65,7 +71,7 @@ static bool open_workspace(const struct checkup *c, struct repo *repo, struct fi
                 k = repo_check(repo, &r);
         }
         if (k < 0)
-                finding_refuse(f, r.workspace_why, usual_branch(c));
+                finding_refuse(f, r.workspace_why, r.workspace_command, usual_branch(c));
         return k == 0;
 }
 
@@ -78,7 +84,7 @@ static void find_unsaved(const struct checkup *c, const struct repo *repo, struc
 
         saved_host(host);
         if (work_find(repo, NULL, NULL, move_base(repo, &base) == 0 ? &base : NULL, &paths, &work, &r) < 0)
-                finding_refuse(f, r.workspace_why, usual_branch(c));
+                finding_refuse(f, r.workspace_why, r.workspace_command, usual_branch(c));
         else if (work.n == 0 || saved_has(repo, &work, host))
                 finding_ok(f, "%s, branch %s", c->config->workspace.path, repo->branch);
         else {
@@ -273,7 +279,7 @@ void look_remote(const struct checkup *c, struct finding *f) {
                 if (k == 0)
                         k = judge_fetched(&repo, &fetched, &r);
                 if (k < 0) {
-                        finding_refuse(f, r.workspace_why, fetched.branch);
+                        finding_refuse(f, r.workspace_why, r.workspace_command, fetched.branch);
                         mend_remote(c, &repo, r.workspace_why, f);
                 } else
                         finding_ok(f, "%s answers, and its branch %s can be checked out",

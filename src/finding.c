@@ -110,32 +110,3 @@ void finding_print(const struct finding *f, const char *title, bool colour, bool
         for (char *line = strtok_r(mend, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
                 print_command(line, as_root, out);
 }
-
-static bool is_plain(char c) {
-        return isalnum((unsigned char) c) || strchr("@%+=:,./_-~", c);
-}
-
-char *shell_quote(const char *text) {
-        size_t size = 3;
-        bool plain = *text && *text != '~';
-        char *word, *to;
-
-        for (const char *c = text; *c; c++) {
-                plain = plain && is_plain(*c);
-                size += *c == '\'' ? 4 : 1;
-        }
-        if (plain)
-                return strdup(text);
-        to = word = malloc(size);
-        if (!word)
-                return NULL;
-        *to++ = '\'';
-        for (const char *c = text; *c; c++)
-                if (*c == '\'')
-                        to = stpcpy(to, "'\\''");
-                else
-                        *to++ = (unsigned char) *c < 0x20 || *c == 0x7f ? '?' : *c;
-        *to++ = '\'';
-        *to = '\0';
-        return word;
-}

@@ -183,47 +183,49 @@ int login_check_host(struct login *l, const git_cert *cert, int valid) {
         return GIT_ECERTIFICATE;
 }
 
-static void host_key_words(const struct login *l, const char *host, char *buf, size_t size) {
-        const char *port = strrchr(host, ':');
-        char scan[300];
+/* The host is from the address, which is the agent's to write: it goes through two shells as one word. */
+static int refuse_host_key(const struct login *l, const char *host, struct sync_result *r) {
+        const char *port = is_scp(l->url) ? NULL : strrchr(host, ':');
+        bool has_port = port && port[1] && strspn(port + 1, "0123456789") == strlen(port + 1);
+        _cleanup_free_ char *name = strndup(host, has_port ? (size_t) (port - host) : strlen(host)),
+                            *word = name ? shell_quote(name) : NULL, *scan = NULL, *script = NULL;
 
-        if (port && !strchr(port, ']') && !is_scp(l->url))
-                (void) snprintf(scan, sizeof scan, "-p %s %.*s", port + 1, (int) (port - host), host);
-        else
-                (void) snprintf(scan, sizeof scan, "%s", host);
-        (void) snprintf(buf, size,
-                "the host key of %s is not in ~%s/.ssh/known_hosts, or has changed: check it, then sudo -u %s sh -c "
-                "'ssh-keyscan %s >>~/.ssh/known_hosts'",
-                host, l->user, l->user, scan);
+        if (word &&
+                asprintf(&scan, "ssh-keyscan%s%s %s >>~/.ssh/known_hosts", has_port ? " -p " : "",
+                        has_port ? port + 1 : "", word) > 0)
+                script = shell_quote(scan);
+        if (!script)
+                return sync_fail(r, "out of memory");
+        return sync_refuse(r,
+                "the host key of %s is not in ~%s/.ssh/known_hosts, or has changed: check it, then sudo -u %s sh -c %s",
+                host, l->user, l->user, script);
 }
 
-bool login_words(const struct login *l, char *buf, size_t size) {
+bool login_failed(const struct login *l, struct sync_result *r) {
         char host[128];
 
         login_host(l, host, sizeof host);
         if (l->unknown_host)
-                host_key_words(l, host, buf, size);
+                (void) refuse_host_key(l, host, r);
         else if (l->key_error < 0)
-                (void) snprintf(buf, size, "ssh_key %s: %s", l->config->ssh_key, strerror(-l->key_error));
+                (void) sync_fail(r, "ssh_key %s: %s", l->config->ssh_key, strerror(-l->key_error));
         else if (l->token_error < 0)
-                (void) snprintf(
-                        buf, size, "token_file %s: %s", l->config->token_file, strerror(-l->token_error));
+                (void) sync_fail(r, "token_file %s: %s", l->config->token_file, strerror(-l->token_error));
         else if (l->wants_token && l->no_credential)
-                (void) snprintf(buf, size, "%s %s", host,
+                (void) sync_fail(r, "%s %s", host,
                         l->token_given ? "does not take the token in token_file"
                                 : l->config->token_file
                                 ? "wants a login, and the token goes over https alone"
                                 : "wants a login: set token_file= in [workspace]");
         else if (l->no_credential && l->keys[0])
-                (void) snprintf(buf, size, "%s takes no key of %s (tried %s)%s", host, l->user, l->keys,
+                (void) sync_fail(r, "%s takes no key of %s (tried %s)%s", host, l->user, l->keys,
                         l->passphrase
                                 ? "; a key with a passphrase is of no use here: nobody is there to type it"
                                 : l->rsa ? "; RSA keys do not work with older libssh2: make an ed25519 one"
                                          : "");
         else if (l->no_credential)
-                (void) snprintf(buf, size,
-                        "%s wants an ssh key, and %s has none: sudo -u %s ssh-keygen -t ed25519", host,
-                        l->user, l->user);
+                (void) sync_fail(r, "%s wants an ssh key, and %s has none: sudo -u %s ssh-keygen -t ed25519",
+                        host, l->user, l->user);
         else
                 return false;
         return true;

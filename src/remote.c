@@ -72,9 +72,8 @@ static int line_failed(struct line *line) {
         if (line->too_much)
                 return sync_refuse(line->result, "the remote sent more than %zu MiB at once: fetch by hand",
                         FETCH_MAX >> 20);
-        if (login_words(&line->login, words, sizeof words))
-                return line->login.unknown_host ? sync_refuse(line->result, "%s", words)
-                                                : sync_fail(line->result, "%s", words);
+        if (login_failed(&line->login, line->result))
+                return -ECANCELED;
         return sync_fail(line->result, "%s: %s", login_host(&line->login, host, sizeof host),
                 git_words(words, sizeof words));
 }
@@ -94,7 +93,7 @@ static int line_open(struct line *line, const struct repo *repo, bool push) {
         if (git_remote_lookup(&configured, line->git, c->remote) < 0)
                 return sync_refuse(line->result,
                         "%s has no remote %s: sudo -u %s git -C %s remote add %s ADDRESS", c->path,
-                        c->remote, repo->user, c->path, c->remote);
+                        c->remote, repo->user, repo->word, c->remote);
         url = push ? git_remote_pushurl(configured) : NULL;
         if (!url)
                 url = git_remote_url(configured);
@@ -241,8 +240,7 @@ int remote_fetch_finish(
                 return child_failed(repo, k, r);
         if (ret->result.workspace == SYNC_NONE)
                 return 0;
-        r->workspace = ret->result.workspace;
-        (void) strcpy(r->workspace_why, ret->result.workspace_why);
+        sync_take(r, &ret->result);
         return -ECANCELED;
 }
 

@@ -78,7 +78,7 @@ static int refuse_owner(const struct repo *repo, struct sync_result *r, const ch
 
         (void) snprintf(name, sizeof name, "#%u", (unsigned) owner);
         return sync_refuse(r, "%s belongs to %s, not to %s: sudo chown -R %s: %s", path,
-                pw ? pw->pw_name : name, repo->user, repo->user, repo->config->path);
+                pw ? pw->pw_name : name, repo->user, repo->user, repo->word);
 }
 
 /* The directory and its .git, before libgit2 looks: its own words for these would not help anybody. */
@@ -89,7 +89,7 @@ static int check_directories(struct repo *repo, struct sync_result *r) {
 
         if (stat(path, &st) < 0)
                 return sync_refuse(r, "%s: %s. Clone it: sudo -u %s git clone ADDRESS %s", path,
-                        strerror(errno), repo->user, path);
+                        strerror(errno), repo->user, repo->word);
         if (!S_ISDIR(st.st_mode))
                 return sync_refuse(r, "%s is not a directory", path);
         if (st.st_uid != geteuid())
@@ -100,8 +100,8 @@ static int check_directories(struct repo *repo, struct sync_result *r) {
         if (lstat(repo->dir, &st) < 0) {
                 if (access(head, F_OK) == 0)
                         return sync_refuse(r, "%s is a bare repository: clone it without --bare", path);
-                return sync_refuse(
-                        r, "%s is no git repository: move it away and git clone ADDRESS %s", path, path);
+                return sync_refuse(r, "%s is no git repository: move it away and git clone ADDRESS %s", path,
+                        repo->word);
         }
         if (!S_ISDIR(st.st_mode))
                 return sync_refuse(
@@ -173,7 +173,7 @@ static int check_config(const struct repo *repo, struct sync_result *r) {
                 if (strcasecmp(e->name, "extensions.worktreeconfig") == 0)
                         return sync_refuse(r,
                                 "%s has a configuration for each work tree: sudo -u %s git -C %s config --unset extensions.worktreeConfig",
-                                path, repo->user, path);
+                                path, repo->user, repo->word);
                 else if (is_beyond_us(e->name))
                         return sync_refuse(r, "%s uses %s, which we cannot keep right: clone it without",
                                 path, e->name);
@@ -183,7 +183,9 @@ static int check_config(const struct repo *repo, struct sync_result *r) {
 int repo_open(struct repo *repo, const struct workspace_config *c, struct sync_result *r) {
         int k;
 
-        *repo = (struct repo){ .config = c, .dir_fd = -1 };
+        *repo = (struct repo){ .config = c, .dir_fd = -1, .word = shell_quote(c->path) };
+        if (!repo->word)
+                return sync_fail(r, "out of memory");
         own_name(repo->user, sizeof repo->user);
         k = check_directories(repo, r);
         if (k < 0)
@@ -195,7 +197,7 @@ int repo_open(struct repo *repo, const struct workspace_config *c, struct sync_r
         k = git_repository_open_ext(&repo->git, c->path, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL);
         if (k == GIT_EOWNER)
                 return sync_refuse(r, "%s belongs in part to somebody else: sudo chown -R %s: %s", c->path,
-                        repo->user, c->path);
+                        repo->user, repo->word);
         if (k < 0)
                 return sync_fail_git(r, c->path);
 
@@ -210,6 +212,7 @@ int repo_open(struct repo *repo, const struct workspace_config *c, struct sync_r
 void repo_close(struct repo *repo) {
         git_repository_free(repo->git);
         free(repo->dir);
+        free(repo->word);
         if (repo->dir_fd >= 0)
                 (void) close(repo->dir_fd);
         *repo = (struct repo) REPO_NONE;
@@ -350,8 +353,7 @@ static int check_state(const struct repo *repo, struct sync_result *r) {
         for (size_t i = 0; i < ELEMENTSOF(states); i++)
                 if (state == states[i].state)
                         return sync_refuse(r, "%s is under way in %s: finish it, or sudo -u %s git -C %s %s",
-                                states[i].what, repo->config->path, repo->user, repo->config->path,
-                                states[i].mend);
+                                states[i].what, repo->config->path, repo->user, repo->word, states[i].mend);
         return 0;
 }
 
@@ -363,21 +365,31 @@ static int check_head(struct repo *repo, struct sync_result *r) {
         if (git_repository_head_detached(repo->git) == 1)
                 return sync_refuse(r,
                         "no branch is checked out in %s (detached HEAD): sudo -u %s git -C %s switch BRANCH",
-                        path, repo->user, path);
+                        path, repo->user, repo->word);
         k = git_repository_head(&head, repo->git);
         if (k == GIT_EUNBORNBRANCH)
                 return sync_refuse(r,
                         "the branch checked out in %s has no commit: sudo -u %s git -C %s pull %s", path,
-                        repo->user, path, repo->config->remote);
+                        repo->user, repo->word, repo->config->remote);
         if (k < 0)
                 return sync_fail_git(r, "HEAD");
         name = git_reference_shorthand(head);
         if (!git_reference_is_branch(head) || strlen(name) >= sizeof repo->branch)
                 return sync_refuse(r, "HEAD of %s is no branch: sudo -u %s git -C %s switch BRANCH", path,
-                        repo->user, path);
+                        repo->user, repo->word);
         (void) strcpy(repo->branch, name);
         git_oid_cpy(&repo->head, git_reference_target(head));
         return 0;
+}
+
+static int refuse_hidden(
+        const struct repo *repo, const char *path, const char *mend, struct sync_result *r) {
+        _cleanup_free_ char *word = shell_quote(path);
+
+        if (!word)
+                return sync_fail(r, "out of memory");
+        return sync_refuse(r, "changes of %s are hidden: sudo -u %s git -C %s update-index %s -- %s", path,
+                repo->user, repo->word, mend, word);
 }
 
 /* Flags that hide changes from git status, and so from us. */
@@ -389,19 +401,15 @@ static int check_index(const struct repo *repo, struct sync_result *r) {
                 return sync_fail_git(r, "index");
         if (git_index_has_conflicts(index))
                 return sync_refuse(r, "conflicts in %s are not resolved: sudo -u %s git -C %s status", path,
-                        repo->user, path);
+                        repo->user, repo->word);
         for (size_t i = 0; i < git_index_entrycount(index); i++) {
                 const git_index_entry *e = git_index_get_byindex(index, i);
 
                 if (e->flags_extended & GIT_INDEX_ENTRY_SKIP_WORKTREE)
-                        return sync_refuse(r,
-                                "%s is hidden: sudo -u %s git -C %s update-index --no-skip-worktree %s",
-                                e->path, repo->user, path, e->path);
+                        return refuse_hidden(repo, e->path, "--no-skip-worktree", r);
                 /* The index format's "assume valid" bit; libgit2 has no name for it (gitformat-index(5)). */
                 if (e->flags & 0x8000)
-                        return sync_refuse(r,
-                                "changes of %s are hidden: sudo -u %s git -C %s update-index --no-assume-unchanged %s",
-                                e->path, repo->user, path, e->path);
+                        return refuse_hidden(repo, e->path, "--no-assume-unchanged", r);
         }
         return 0;
 }
@@ -414,7 +422,7 @@ int repo_refuse_unwritable(const struct repo *repo, const char *what, int error,
                         "%s is read-only here. If only for the unit: systemctl edit openclaw-failover-sync, [Service] ReadWritePaths=%s",
                         path, path);
         return sync_refuse(r, "%s in %s cannot be written: %s. sudo chown -R %s: %s", *what ? what : ".git",
-                path, strerror(error), repo->user, path);
+                path, strerror(error), repo->user, repo->word);
 }
 
 static int check_writable(const struct repo *repo, struct sync_result *r) {
@@ -432,7 +440,7 @@ int repo_check(struct repo *repo, struct sync_result *r) {
 
         if (git_repository_is_shallow(repo->git) == 1)
                 return sync_refuse(r, "%s is a shallow clone: sudo -u %s git -C %s fetch --unshallow",
-                        repo->config->path, repo->user, repo->config->path);
+                        repo->config->path, repo->user, repo->word);
         k = check_state(repo, r);
         if (k == 0)
                 k = check_head(repo, r);

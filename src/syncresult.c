@@ -209,13 +209,33 @@ char *sync_result_say(const struct sync_result *r, char *buf, size_t size) {
         return buf;
 }
 
+/* Where in WHY, which FORMAT and AP became, the command of FORMAT begins; 0 if it has none, or it was cut off. */
+static size_t _printf_(2, 0) find_command(const char *why, const char *format, va_list ap) {
+        static const char sudo[] = "sudo ";
+        const char *command = strstr(format, sudo);
+        _cleanup_free_ char *lead = command ? strndup(format, (size_t) (command - format)) : NULL;
+        struct sync_result r;
+        char raw[2 * sizeof r.workspace_why];
+        size_t n;
+
+        if (!lead)
+                return 0;
+        (void) vsnprintf(raw, sizeof raw, lead, ap);
+        n = strlen(safe_text(r.workspace_why, sizeof r.workspace_why, raw));
+        return n < strlen(why) && strncmp(why + n, sudo, strlen(sudo)) == 0 ? n : 0;
+}
+
 static void _printf_(3, 0)
         set_workspace(struct sync_result *r, enum sync_part part, const char *format, va_list ap) {
         char why[2 * sizeof r->workspace_why];
+        va_list again;
 
+        va_copy(again, ap);
         (void) vsnprintf(why, sizeof why, format, ap);
         r->workspace = part;
         safe_text(r->workspace_why, sizeof r->workspace_why, why);
+        r->workspace_command = find_command(r->workspace_why, format, again);
+        va_end(again);
 }
 
 int sync_refuse(struct sync_result *r, const char *format, ...) {
@@ -234,4 +254,10 @@ int sync_fail(struct sync_result *r, const char *format, ...) {
         set_workspace(r, SYNC_FAILED, format, ap);
         va_end(ap);
         return -ECANCELED;
+}
+
+void sync_take(struct sync_result *r, const struct sync_result *from) {
+        r->workspace = from->workspace;
+        (void) strcpy(r->workspace_why, from->workspace_why);
+        r->workspace_command = from->workspace_command;
 }

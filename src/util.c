@@ -145,6 +145,35 @@ char *safe_text(char *buf, size_t size, const char *text) {
         return buf;
 }
 
+static bool is_plain(char c) {
+        return isalnum((unsigned char) c) || strchr("@%+=:,./_-~", c);
+}
+
+char *shell_quote(const char *text) {
+        size_t size = 3;
+        bool plain = *text && *text != '~';
+        char *word, *to;
+
+        for (const char *c = text; *c; c++) {
+                plain = plain && is_plain(*c);
+                size += *c == '\'' ? 4 : 1;
+        }
+        if (plain)
+                return strdup(text);
+        to = word = malloc(size);
+        if (!word)
+                return NULL;
+        *to++ = '\'';
+        for (const char *c = text; *c; c++)
+                if (*c == '\'')
+                        to = stpcpy(to, "'\\''");
+                else
+                        *to++ = (unsigned char) *c < 0x20 || *c == 0x7f ? '?' : *c;
+        *to++ = '\'';
+        *to = '\0';
+        return word;
+}
+
 bool begins_with(const char *text, const char *prefix) {
         return strncasecmp(text, prefix, strlen(prefix)) == 0;
 }

@@ -67,12 +67,14 @@ static int finish_intent(struct sync *s) {
 }
 
 int workspace_check_branch(const struct repo *repo, const char *branch, struct sync_result *r) {
-        const char *path = repo->config->path;
+        _cleanup_free_ char *word = shell_quote(branch);
 
+        if (!word)
+                return sync_fail(r, "out of memory");
         if (strcmp(repo->branch, branch) == 0)
                 return 0;
         return sync_refuse(r, "%s has the branch %s checked out, not %s: sudo -u %s git -C %s switch %s",
-                path, repo->branch, branch, repo->user, path, branch);
+                repo->config->path, repo->branch, branch, repo->user, repo->word, word);
 }
 
 /* Saves, and moves if there is anything to move. */
@@ -188,10 +190,8 @@ static int local_part(struct sync *s, const struct fetch_answer *fetched) {
                 hold_signals(&old);
                 k = save_alone(s);
                 (void) sigprocmask(SIG_SETMASK, &old, NULL);
-                if (k == 0) { /* the fetch's failure is what there is to tell */
-                        s->result->workspace = why.workspace;
-                        (void) strcpy(s->result->workspace_why, why.workspace_why);
-                }
+                if (k == 0) /* the fetch's failure is what there is to tell */
+                        sync_take(s->result, &why);
                 return -ECANCELED;
         }
         k = workspace_check_branch(&s->repo, fetched->branch, s->result);
@@ -250,8 +250,7 @@ static int fetch_and_prepare(struct sync *s, bool moving, struct fetch_answer *f
                 fetched->branch[0] = '\0';
         if (k < 0) /* refused: that is more to the point than whether the remote answers */
                 return k;
-        s->result->workspace = failure.workspace;
-        (void) strcpy(s->result->workspace_why, failure.workspace_why);
+        sync_take(s->result, &failure);
         return 0;
 }
 

