@@ -178,7 +178,8 @@ static int clear_path(const struct repo *repo, const char *path, bool is_wanted)
 }
 
 /* Turns NOW into THEN at PATHS; everywhere else the tree holds REST. A path that neither has is a file that was only
- * staged: it stays. Going BACK, a path that cannot be cleared is left: it is what stopped the way there. */
+ * staged: it stays. Going BACK, a path that cannot be cleared is left: it is what stopped the way there, and must not stop
+ * the way back for the others. */
 static int put(const struct repo *repo, git_tree *now, git_tree *then, git_tree *rest,
         const struct paths *paths, bool back, struct sync_result *r) {
         git_checkout_options options = GIT_CHECKOUT_OPTIONS_INIT;
@@ -198,8 +199,8 @@ static int put(const struct repo *repo, git_tree *now, git_tree *then, git_tree 
                 (void) git_index_remove(baseline, path, 0);
                 (void) git_index_remove_directory(baseline, path, 0);
         }
-        options.checkout_strategy =
-                GIT_CHECKOUT_SAFE | GIT_CHECKOUT_RECREATE_MISSING | GIT_CHECKOUT_DONT_OVERWRITE_IGNORED;
+        options.checkout_strategy = GIT_CHECKOUT_SAFE | GIT_CHECKOUT_RECREATE_MISSING |
+                GIT_CHECKOUT_DONT_OVERWRITE_IGNORED | (back ? GIT_CHECKOUT_ALLOW_CONFLICTS : 0);
         options.baseline_index = baseline;
         if (git_checkout_tree(repo->git, (const git_object *) then, &options) < 0)
                 return sync_fail_git(r, "checking out");

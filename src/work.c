@@ -195,6 +195,9 @@ static int add_directory(struct finder *f, const char *path, const char *full) {
 
         if (n < 0)
                 return sync_fail(f->result, "%s: %s", path, strerror(errno));
+        if (n > 2 && access(full, W_OK | X_OK) < 0) /* more than "." and ".." */
+                r = sync_refuse(f->result, "%s is in the way, and cannot be emptied: %s. Move it away", path,
+                        strerror(errno));
         for (int i = 0; i < n; i++) {
                 const char *name = entries[i]->d_name;
                 _cleanup_free_ char *below = NULL;

@@ -759,6 +759,54 @@ static void test_rolls_back(void **state) {
         assert_follows(w);
 }
 
+/* What cannot be put back either does not keep the rest from it. */
+static void test_rolls_back_around_what_stays(void **state) {
+        struct world *w = *state;
+        _cleanup_free_ char *before = NULL, *after = NULL;
+
+        if (geteuid() != 0)
+                skip(); /* only root mounts */
+        commit(w, "echo t >build.log; git add -f build.log; echo t >notes; rm tool");
+        run(w,
+                "cd standby; mkdir -p build.log/sub; echo a >build.log/a; echo z >build.log/z; echo s >build.log/sub/s\n"
+                "mount --bind build.log/sub/s build.log/sub/s");
+        before = fingerprint(w);
+        (void) do_sync(w);
+        run(w, "umount standby/build.log/sub/s");
+        assert_int_equal(w->result.workspace, SYNC_FAILED);
+        assert_why(w, "build.log");
+        run(w, "cd standby; git branch -D %s; not test -e .git/failover-intent", saved(w));
+        after = fingerprint(w);
+        assert_string_equal(before, after);
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+        assert_saved(w, "build.log/sub/s", "s");
+}
+
+/* A directory in the way that cannot be emptied: that is seen before anything moves. Root can empty all. */
+static void test_refuses_a_directory_that_stays(void **state) {
+        struct world *w = *state;
+        int status;
+        pid_t pid;
+
+        commit(w, "echo t >build.log; git add -f build.log; echo t >notes");
+        run(w,
+                "mkdir -p standby/build.log/sub; echo s >standby/build.log/sub/s; chmod 555 standby/build.log/sub\n"
+                "test $(id -u) != 0 || { chmod 711 ..; chown -R nobody .; }");
+        pid = fork();
+        if (pid == 0) {
+                if (geteuid() == 0 && setuid(65534) < 0)
+                        _exit(2);
+                _exit(do_sync(w) != SYNC_REFUSED || !strstr(w->result.workspace_why, "build.log/sub"));
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        run(w, "test $(id -u) != 0 || chown -R root .; chmod 755 standby/build.log/sub");
+        assert_sh(w, "cd standby; cat notes build.log/sub/s; not test -e .git/failover-intent", "one\ns");
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+}
+
 /* Starts a sync in a child; SIGKILL after a while of at most SPAN. */
 static void kill_one(struct world *w, useconds_t span) {
         pid_t pid = fork();
@@ -921,6 +969,8 @@ int main(void) {
                 TEST(test_the_configured_branch),
                 TEST(test_disk_full),
                 TEST(test_rolls_back),
+                TEST(test_rolls_back_around_what_stays),
+                TEST(test_refuses_a_directory_that_stays),
                 TEST(test_killed_in_a_checkout),
                 TEST(test_killed_while_saving),
                 TEST(test_work_on_half_a_tree),
