@@ -4,8 +4,8 @@
  *
  * Everything of value was committed before. What is in the way is removed by us, by name and never through a symbolic
  * link, and libgit2 then only ever creates files: its own forced checkout would truncate a file in place, through hard
- * and symbolic links, and wait on a FIFO for ever. Anything that appeared since we looked makes its safe checkout stop.
- */
+ * and symbolic links, and wait on a FIFO for ever. Anything that appeared since we looked makes its safe checkout stop, and
+ * anything that changed since is not removed. */
 #pragma once
 
 #include "paths.h"
@@ -19,9 +19,10 @@ int move_unfinished(const struct repo *repo, struct intent *ret);
  * 0 or -ECANCELED with the reason in R. */
 int move_check(const struct repo *repo, const struct paths *paths, uint64_t bytes, struct sync_result *r);
 
-/* Puts TARGET into the tree, whose PATHS (sorted) may be anything now, and moves the branch there. If that fails, FULL is
- * put back, the tree as it was. 0 or -ECANCELED with the reason in R. */
-int move_to(struct repo *repo, git_commit *target, const struct paths *paths, git_tree *full,
+/* Puts TARGET into the tree, whose PATHS (sorted) may be anything now, and moves the branch there. FULL: the tree as it
+ * was, all of it saved; LOOKED: when that was seen. What has changed since is nowhere else: it stays, and fails the move.
+ * If that fails, FULL is put back. 0 or -ECANCELED with the reason in R. */
+int move_to(struct repo *repo, git_commit *target, const struct paths *paths, git_tree *full, usec_t looked,
         struct sync_result *r);
 
 /* A commit that the remote once had and ours continues, or is: not work of the standby, even if the remote forgot it

@@ -4,6 +4,7 @@
  * checkout was cut short, both of its ends. So half a checkout is never taken for somebody's work. */
 #pragma once
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "paths.h"
@@ -30,6 +31,7 @@ struct work {
         bool unpushed;              /* commits that the remote never had */
         bool tracked;               /* some of it is in tracked files: the tree is not what HEAD says */
         uint64_t bytes;
+        usec_t looked; /* CLOCK_REALTIME; what changed since has a later time */
 };
 
 /* A checkout under way, or that was: see move.h. */
@@ -45,6 +47,9 @@ int work_find(const struct repo *repo, git_commit *target, const struct intent *
         const git_oid *base, struct paths *paths, struct work *ret, struct sync_result *r);
 void work_free(struct work *w);
 #define _cleanup_work_ _cleanup_(work_free)
+
+/* Whether FILES hold, at PATH, all that the file or link there holds, of which ST tells: its bytes or more. */
+bool work_is_in(const struct repo *repo, git_index *files, const char *path, const struct stat *st);
 
 /* Whether it takes a branch that may be pushed to keep W, and whether it takes one that never is. */
 bool work_has_public(const struct work *w);

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "log.h"
@@ -100,27 +99,69 @@ int move_check(const struct repo *repo, const struct paths *paths, uint64_t byte
         return 0;
 }
 
-static int remove_inside(int fd, dev_t device);
+/* What may be removed, and where. */
+struct clearing {
+        const struct repo *repo;
+        usec_t looked;   /* when it was begun to find what is there */
+        git_index *full; /* what was there then, with all that was saved */
+        git_index *tree; /* what the checkout writes */
+        bool back;
+};
 
-/* Removes NAME in the directory FD, with all that is in it. 0 or a negative errno. */
-static int remove_all(int fd, dev_t device, const char *name) {
+/* Whether it was made or changed after we looked. Times that are still to come, as when the clock was ahead once, say
+ * nothing. */
+static bool is_late(const struct clearing *c, const struct stat *st) {
+        usec_t changed = (usec_t) st->st_ctim.tv_sec * USEC_PER_SEC + (usec_t) st->st_ctim.tv_nsec / 1000;
+
+        return changed > c->looked && changed <= now_usec(CLOCK_REALTIME);
+}
+
+/* Whether what is at PATH is lost nowhere if it goes: it was looked at and saved, or its bytes are kept all the same. On
+ * the way back, when the checkout has written too, only the bytes say so. */
+static bool may_go(const struct clearing *c, const char *path, const struct stat *st) {
+        if (!c->back && !is_late(c, st))
+                return true;
+        if (S_ISDIR(st->st_mode))
+                return c->back;
+        return work_is_in(c->repo, c->full, path, st) || work_is_in(c->repo, c->tree, path, st);
+}
+
+static int remove_inside(const struct clearing *c, int fd, dev_t device, const char *path);
+
+/* Removes NAME in the directory FD, which is PATH in the work tree, with all that is in it. 0 or a negative errno; -ESTALE:
+ * it changed. */
+static int remove_all(const struct clearing *c, int fd, dev_t device, const char *name, const char *path) {
+        struct stat st;
         int below, k;
 
-        if (unlinkat(fd, name, 0) == 0)
-                return 0;
-        if (errno != EISDIR)
+        if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return -errno;
+        if (!may_go(c, path, &st))
+                return -ESTALE;
+        if (!S_ISDIR(st.st_mode))
+                return unlinkat(fd, name, 0) < 0 ? -errno : 0;
         below = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (below < 0)
                 return -errno;
-        k = remove_inside(below, device);
+        k = remove_inside(c, below, device, path);
         return k < 0 ? k : unlinkat(fd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
+}
+
+static int remove_entry(
+        const struct clearing *c, int fd, dev_t device, const char *name, const char *directory) {
+        _cleanup_free_ char *path = NULL;
+
+        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+                return 0;
+        if (asprintf(&path, "%s/%s", directory, name) < 0)
+                return -ENOMEM;
+        return remove_all(c, fd, device, name, path);
 }
 
 /* Empties the directory FD, which it closes. What is mounted in it stays, and fails the whole: nobody means that to go. It
  * is told by directories alone, since the files of an overlay have other device numbers than its directories (Linux,
  * Documentation/filesystems/overlayfs.rst): nftw(3) with FTW_MOUNT takes them all for somebody else's. */
-static int remove_inside(int fd, dev_t device) {
+static int remove_inside(const struct clearing *c, int fd, dev_t device, const char *path) {
         DIR *d = fdopendir(fd);
         const struct dirent *e;
         struct stat st;
@@ -133,8 +174,7 @@ static int remove_inside(int fd, dev_t device) {
         }
         k = fstat(fd, &st) < 0 ? -errno : st.st_dev != device ? -EXDEV : 0;
         while (k == 0 && (e = readdir(d)))
-                if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-                        k = remove_all(fd, device, e->d_name);
+                k = remove_entry(c, fd, device, e->d_name, path);
         (void) closedir(d);
         return k;
 }
@@ -150,50 +190,64 @@ static void remove_empty_parents(const struct repo *repo, char *full) {
         }
 }
 
-/* Makes room for PATH, and for its directories, if it IS_WANTED; else only removes the file. 0 or a negative errno. */
-static int clear_path(const struct repo *repo, const char *path, bool is_wanted) {
+/* Makes room for PATH, and for its directories, if it IS_WANTED; else only removes the file. 0 or a negative errno, as
+ * remove_all(). */
+static int clear_path(const struct clearing *c, const char *path, bool is_wanted) {
         _cleanup_free_ char *full = NULL;
-        size_t root = strlen(repo->config->path) + 1;
+        size_t root = strlen(c->repo->config->path) + 1;
         struct stat st;
+        int k;
 
-        if (asprintf(&full, "%s/%s", repo->config->path, path) < 0)
+        if (asprintf(&full, "%s/%s", c->repo->config->path, path) < 0)
                 return -ENOMEM;
         for (char *slash = strchr(full + root, '/'); slash; slash = strchr(slash + 1, '/')) {
                 *slash = '\0';
                 if (lstat(full, &st) < 0)
                         return errno == ENOENT ? 0 : -errno;
                 if (!S_ISDIR(st.st_mode))
-                        return is_wanted && unlink(full) < 0 ? -errno : 0;
+                        return is_wanted ? remove_all(c, AT_FDCWD, 0, full, full + root) : 0;
                 *slash = '/';
         }
         if (lstat(full, &st) < 0)
                 return errno == ENOENT ? 0 : -errno;
-        if (!S_ISDIR(st.st_mode)) {
-                if (unlink(full) < 0)
-                        return -errno;
-                remove_empty_parents(repo, full);
+        if (S_ISDIR(st.st_mode) && !is_wanted)
                 return 0;
-        }
-        return is_wanted ? remove_all(AT_FDCWD, st.st_dev, full) : 0;
+        k = remove_all(c, AT_FDCWD, st.st_dev, full, path);
+        if (k == 0)
+                remove_empty_parents(c->repo, full);
+        return k;
 }
 
-/* Turns NOW into THEN at PATHS; everywhere else the tree holds REST. A path that neither has is a file that was only
- * staged: it stays. Going BACK, a path that cannot be cleared is left: it is what stopped the way there, and must not stop
- * the way back for the others. */
-static int put(const struct repo *repo, git_tree *now, git_tree *then, git_tree *rest,
-        const struct paths *paths, bool back, struct sync_result *r) {
-        git_checkout_options options = GIT_CHECKOUT_OPTIONS_INIT;
-        _cleanup_(git_index_freep) git_index *baseline = NULL, *has = NULL, *wants = NULL;
+/* One move: of the paths, from HEAD with all that was in the tree, which is FULL, to TREE. */
+struct move {
+        struct repo *repo;
+        const struct paths *paths;
+        git_tree *head, *full, *tree;
+        usec_t looked;
+};
 
-        if (tree_files(rest, &baseline) < 0 || tree_files(now, &has) < 0 || tree_files(then, &wants) < 0)
+/* Turns HEAD into TREE at the paths, or BACK into FULL. A path that neither has is a file that was only staged: it stays.
+ * Going back, a path that cannot be cleared is left: it is what stopped the way there, and must not stop the way back for
+ * the others. */
+static int put(const struct move *m, bool back, struct sync_result *r) {
+        git_checkout_options options = GIT_CHECKOUT_OPTIONS_INIT;
+        _cleanup_(git_index_freep) git_index *baseline = NULL, *head = NULL, *full = NULL, *tree = NULL;
+        git_tree *then = back ? m->full : m->tree;
+        struct clearing c;
+
+        if (tree_files(back ? m->full : m->head, &baseline) < 0 || tree_files(m->head, &head) < 0 ||
+                tree_files(m->full, &full) < 0 || tree_files(m->tree, &tree) < 0)
                 return sync_fail_git(r, "checking out");
-        for (size_t i = 0; i < paths->n; i++) {
-                const char *path = paths->items[i];
-                bool wanted = find_file(wants, path);
-                int k = wanted || find_file(has, path) ? clear_path(repo, path, wanted) : 0;
+        c = (struct clearing){ m->repo, m->looked, full, tree, back };
+        for (size_t i = 0; i < m->paths->n; i++) {
+                const char *path = m->paths->items[i];
+                bool wanted = find_file(back ? full : tree, path);
+                int k = wanted || find_file(back ? tree : head, path) ? clear_path(&c, path, wanted) : 0;
 
                 if (k < 0 && back)
                         continue;
+                if (k == -ESTALE)
+                        return sync_fail(r, "%s changed while it was being saved", path);
                 if (k < 0)
                         return sync_fail(r, "%s: %s", path, strerror(-k));
                 (void) git_index_remove(baseline, path, 0);
@@ -202,7 +256,7 @@ static int put(const struct repo *repo, git_tree *now, git_tree *then, git_tree 
         options.checkout_strategy = GIT_CHECKOUT_SAFE | GIT_CHECKOUT_RECREATE_MISSING |
                 GIT_CHECKOUT_DONT_OVERWRITE_IGNORED | (back ? GIT_CHECKOUT_ALLOW_CONFLICTS : 0);
         options.baseline_index = baseline;
-        if (git_checkout_tree(repo->git, (const git_object *) then, &options) < 0)
+        if (git_checkout_tree(m->repo->git, (const git_object *) then, &options) < 0)
                 return sync_fail_git(r, "checking out");
         return 0;
 }
@@ -231,37 +285,36 @@ static int move_refs(struct repo *repo, git_commit *target, struct sync_result *
         return 0;
 }
 
-static int try_move(struct repo *repo, git_commit *target, git_tree *head, git_tree *tree,
-        const struct paths *paths, struct sync_result *r) {
-        int k = put(repo, head, tree, head, paths, false, r);
+static int try_move(const struct move *m, git_commit *target, struct sync_result *r) {
+        int k = put(m, false, r);
 
         if (k == 0)
-                k = set_index(repo, tree, r);
-        if (k == 0 && repo_settle(repo) < 0)
-                k = sync_fail(r, "%s: %s", repo->config->path, strerror(errno));
+                k = set_index(m->repo, m->tree, r);
+        if (k == 0 && repo_settle(m->repo) < 0)
+                k = sync_fail(r, "%s: %s", m->repo->config->path, strerror(errno));
         if (k == 0)
-                k = move_refs(repo, target, r);
+                k = move_refs(m->repo, target, r);
         return k;
 }
 
 /* Puts back what was there; R keeps the reason why. If not even that works, the intent stays for the next run. */
-static int roll_back(const struct repo *repo, git_tree *head, git_tree *tree, git_tree *full,
-        const struct paths *paths, struct sync_result *r) {
+static int roll_back(const struct move *m, struct sync_result *r) {
         struct sync_result again = { 0 };
         char why[sizeof r->workspace_why];
 
-        if (put(repo, tree, full, full, paths, true, &again) == 0 && set_index(repo, head, &again) == 0 &&
-                repo_settle(repo) == 0 && remove_intent(repo) == 0)
+        if (put(m, true, &again) == 0 && set_index(m->repo, m->head, &again) == 0 &&
+                repo_settle(m->repo) == 0 && remove_intent(m->repo) == 0)
                 return -ECANCELED;
         (void) strcpy(why, r->workspace_why);
         return sync_fail(r, "the tree is half old, half new until the next sync mends it: %s", why);
 }
 
-int move_to(struct repo *repo, git_commit *target, const struct paths *paths, git_tree *full,
+int move_to(struct repo *repo, git_commit *target, const struct paths *paths, git_tree *full, usec_t looked,
         struct sync_result *r) {
         struct intent intent = { .from = repo->head, .to = *git_commit_id(target) };
         _cleanup_(git_commit_freep) git_commit *commit = NULL;
         _cleanup_(git_tree_freep) git_tree *head = NULL, *tree = NULL;
+        struct move m;
         int k;
 
         if (git_commit_lookup(&commit, repo->git, &repo->head) < 0 || git_commit_tree(&head, commit) < 0)
@@ -273,9 +326,10 @@ int move_to(struct repo *repo, git_commit *target, const struct paths *paths, gi
                 k = write_intent(repo, &intent);
         if (k < 0)
                 return sync_fail(r, "%s: %s", repo->dir, strerror(-k));
-        k = try_move(repo, target, head, tree, paths, r);
+        m = (struct move){ repo, paths, head, full, tree, looked };
+        k = try_move(&m, target, r);
         if (k < 0)
-                return roll_back(repo, head, tree, full, paths, r);
+                return roll_back(&m, r);
         k = repo_settle(repo);
         if (k == 0)
                 k = remove_intent(repo);

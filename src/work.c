@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #define PUBLIC_MAX 5000000
@@ -98,29 +97,51 @@ static int hash_link(const char *full, const struct stat *st, git_oid *ret) {
         return n < 0 ? -1 : git_odb_hash(ret, to, (size_t) n, GIT_OBJECT_BLOB);
 }
 
-/* Whether the file holds the beginning of what the interrupted checkout was writing: libgit2 writes in place. */
-static bool is_half_written(
-        const struct finder *f, const char *path, const char *full, const struct stat *st) {
+/* Whether the file FULL holds the bytes of the blob ID, or the beginning of them. */
+static bool is_beginning(const struct repo *repo, const git_oid *id, const char *full) {
         _cleanup_(git_blob_freep) git_blob *blob = NULL;
-        const git_index_entry *e = find_file(f->half, path);
         _cleanup_close_ int fd = -1;
-        bool same;
-        void *map;
+        const char *rest;
+        char buf[16384];
+        size_t left;
+        ssize_t n;
 
-        if (!e || git_blob_lookup(&blob, f->repo->git, &e->id) < 0 ||
-                (uint64_t) st->st_size > git_blob_rawsize(blob))
+        if (git_blob_lookup(&blob, repo->git, id) < 0)
                 return false;
-        if (st->st_size == 0)
-                return true;
-        fd = open(full, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        fd = open(full, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
         if (fd < 0)
                 return false;
-        map = mmap(NULL, (size_t) st->st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (map == MAP_FAILED)
+        rest = git_blob_rawcontent(blob);
+        left = (size_t) git_blob_rawsize(blob);
+        while ((n = read(fd, buf, sizeof buf)) > 0) {
+                if ((size_t) n > left || memcmp(buf, rest, (size_t) n) != 0)
+                        return false;
+                rest += n;
+                left -= (size_t) n;
+        }
+        return n == 0;
+}
+
+/* Whether the file holds the beginning of what the interrupted checkout was writing: libgit2 writes in place. */
+static bool is_half_written(const struct finder *f, const char *path, const char *full) {
+        const git_index_entry *e = find_file(f->half, path);
+
+        return e && is_beginning(f->repo, &e->id, full);
+}
+
+bool work_is_in(const struct repo *repo, git_index *files, const char *path, const struct stat *st) {
+        const git_index_entry *e = find_file(files, path);
+        _cleanup_free_ char *full = NULL;
+        git_oid id;
+
+        if (!e || asprintf(&full, "%s/%s", repo->config->path, path) < 0)
                 return false;
-        same = memcmp(map, git_blob_rawcontent(blob), (size_t) st->st_size) == 0;
-        (void) munmap(map, (size_t) st->st_size);
-        return same;
+        if (S_ISLNK(st->st_mode))
+                return hash_link(full, st, &id) == 0 && git_oid_equal(&id, &e->id);
+        return S_ISREG(st->st_mode) &&
+                (is_beginning(repo, &e->id, full) ||
+                        (git_repository_hashfile(&id, repo->git, full, GIT_OBJECT_BLOB, path) == 0 &&
+                                git_oid_equal(&id, &e->id)));
 }
 
 /* A file with line endings that git would change is always "modified"; if its bytes are the blob's, it is not work. */
@@ -149,7 +170,7 @@ static int add_file(struct finder *f, const char *path, const char *full, const 
         if (is_known(f, path, mode, &id))
                 return 0;
         if (S_ISREG(st->st_mode) &&
-                (is_known_raw(f, path, mode, full) || (f->half && is_half_written(f, path, full, st))))
+                (is_known_raw(f, path, mode, full) || (f->half && is_half_written(f, path, full))))
                 return 0;
         return add(f, work_is_public(path, (uint64_t) st->st_size) ? WORK_PUBLIC : WORK_PRIVATE, path, mode,
                 &id, (uint64_t) st->st_size);
@@ -407,11 +428,22 @@ static int find_all(struct finder *f, git_commit *target, const git_oid *base, s
         return 0;
 }
 
+/* The time now, so that every change from here on has a later one: files have the time of the kernel's last tick
+ * (CLOCK_REALTIME_COARSE, clock_gettime(2)), so the next is waited for. It comes within 10 ms, unless the clock is set. */
+static usec_t begin_to_look(void) {
+        usec_t now = now_usec(CLOCK_REALTIME);
+
+        for (int i = 0; i < 20 && now_usec(CLOCK_REALTIME_COARSE) <= now; i++)
+                (void) usleep(1000);
+        return now;
+}
+
 int work_find(const struct repo *repo, git_commit *target, const struct intent *unfinished,
         const git_oid *base, struct paths *paths, struct work *ret, struct sync_result *r) {
         struct finder f = { .repo = repo, .work = ret, .result = r, .filemode = filemode_counts(repo) };
         int k;
 
+        ret->looked = begin_to_look();
         if (know(&f, &f.head, &repo->head) < 0)
                 return sync_fail_git(r, "HEAD");
         if (target && know(&f, &f.target, git_commit_id(target)) < 0)

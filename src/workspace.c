@@ -61,7 +61,7 @@ static int finish_intent(struct sync *s) {
         if (k == 0)
                 k = save(s, target, &intent, &intent.from, &in, &work, &full);
         if (k == 0)
-                k = move_to(&s->repo, target, &in.paths, full, s->result);
+                k = move_to(&s->repo, target, &in.paths, full, work.looked, s->result);
         paths_free(&in.paths);
         return k;
 }
@@ -97,7 +97,7 @@ static int follow(struct sync *s, git_commit *target) {
                 r->workspace = SYNC_UNCHANGED;
         }
         if (k == 0 && (!git_oid_equal(&s->repo.head, git_commit_id(target)) || work.tracked)) {
-                k = move_to(&s->repo, target, &in.paths, full, r);
+                k = move_to(&s->repo, target, &in.paths, full, work.looked, r);
                 if (k == 0)
                         r->workspace = SYNC_UPDATED;
         }

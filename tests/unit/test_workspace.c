@@ -11,6 +11,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "incoming.h"
+#include "move.h"
+#include "saved.h"
 #include "scratch.h"
 
 /* A directory with "origin" (bare), "primary" and "standby" (clones of it), which is also HOME. */
@@ -807,6 +810,103 @@ static void test_refuses_a_directory_that_stays(void **state) {
         assert_follows(w);
 }
 
+/* A sync in two halves, with the shell script MEANWHILE in between: after the look, before the move. BEFORE: the fingerprint
+ * then. */
+static int sync_around(struct world *w, const char *meanwhile, char **before) {
+        _cleanup_(git_commit_freep) git_commit *target = NULL;
+        _cleanup_(git_tree_freep) git_tree *full = NULL;
+        _cleanup_work_ struct work work = { 0 };
+        struct incoming in = { 0 };
+        struct repo repo;
+        git_oid id;
+        int k;
+
+        run(w, "git -C standby fetch -q");
+        w->result = (struct sync_result){ 0 };
+        assert_true(git_libgit2_init() > 0);
+        assert_int_equal(repo_open(&repo, &w->config, &w->result), 0);
+        assert_int_equal(repo_check(&repo, &w->result), 0);
+        assert_int_equal(git_reference_name_to_id(&id, repo.git, "refs/remotes/origin/main"), 0);
+        assert_int_equal(git_commit_lookup(&target, repo.git, &id), 0);
+        assert_int_equal(incoming_check(&repo, target, &in, &w->result), 0);
+        assert_int_equal(work_find(&repo, target, NULL, NULL, &in.paths, &work, &w->result), 0);
+        assert_int_equal(saved_add(&repo, &work, "box", w->result.saved, &full, &w->result), 0);
+        run(w, "cd standby; %s", meanwhile);
+        *before = fingerprint(w);
+        k = move_to(&repo, target, &in.paths, full, work.looked, &w->result);
+        paths_free(&in.paths);
+        repo_close(&repo);
+        (void) git_libgit2_shutdown();
+        return k;
+}
+
+static void test_a_change_after_the_look_stays(void **state) {
+        static const struct {
+                const char *change, *path;
+        } cases[] = {
+                { "echo late >>notes", "notes" },
+                { "echo late >later; touch -d 2001-01-01 later; mv later notes", "notes" },
+                { "ln -sf late link", "link" },
+                { "echo late >>untracked", "untracked" },
+                { "echo late >appeared", "appeared" },
+                { "echo late >d.log/late", "d.log" },
+                { "mkdir ../old; echo late >../old/late; sleep 0.05; mv ../old d.log/", "d.log" },
+                { "rm -r memory; ln -s late memory", "memory" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                struct world *w = *state;
+                _cleanup_free_ char *before = NULL, *after = NULL;
+
+                commit(w,
+                        "echo t >notes; ln -sf t link; echo t >untracked; echo t >d.log; echo t >memory/a; echo t >appeared; git add -f .");
+                run(w, "cd standby; echo mine >>notes; echo u >untracked; mkdir d.log; echo i >d.log/i");
+                if (sync_around(w, cases[i].change, &before) != -ECANCELED)
+                        fail_msg("%s: it moved", cases[i].change);
+                assert_why(w, cases[i].path);
+                after = fingerprint(w);
+                assert_string_equal(before, after);
+                run(w, "not test -e standby/.git/failover-intent");
+
+                assert_sync(w, SYNC_UPDATED);
+                assert_follows(w);
+                run(w, "cd standby; git grep -q late %s || git ls-tree -r %s | grep -q $(printf late | git hash-object --stdin)",
+                        saved(w), saved(w));
+                assert_int_equal(end_world(state), 0);
+                assert_int_equal(new_world(state), 0);
+        }
+}
+
+/* A file that is as it was saved, or as it is to be, may go, whatever its time: that of a hard link is late as soon as we
+ * remove the other. */
+static void test_a_late_time_is_no_change(void **state) {
+        struct world *w = *state;
+        _cleanup_free_ char *before = NULL;
+
+        commit(w, "echo t >notes; echo t >tool; echo t >new; rm memory/a");
+        run(w, "cd standby; ln notes same; ln -f notes tool; echo mine >>notes");
+        assert_int_equal(sync_around(w, "touch notes tool; chmod 600 memory/a; echo t >new", &before), 0);
+        assert_follows(w);
+        assert_sh(w, "cat standby/same", "one\nmine");
+}
+
+/* Nor does the way back take what appeared. */
+static void test_rolls_back_around_a_change(void **state) {
+        struct world *w = *state;
+        _cleanup_free_ char *before = NULL;
+
+        if (geteuid() != 0)
+                skip(); /* only root mounts */
+        commit(w, "echo t >notes; echo t >tool; echo t >zz");
+        assert_int_equal(sync_around(w, "mount --bind tool tool; echo late >zz", &before), -ECANCELED);
+        run(w, "umount standby/tool; not test -e standby/.git/failover-intent");
+        assert_why(w, "tool");
+        assert_sh(w, "cd standby; cat notes zz", "one\nlate");
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+        assert_saved(w, "zz", "late");
+}
+
 /* Starts a sync in a child; SIGKILL after a while of at most SPAN. */
 static void kill_one(struct world *w, useconds_t span) {
         pid_t pid = fork();
@@ -971,6 +1071,9 @@ int main(void) {
                 TEST(test_rolls_back),
                 TEST(test_rolls_back_around_what_stays),
                 TEST(test_refuses_a_directory_that_stays),
+                TEST(test_a_change_after_the_look_stays),
+                TEST(test_a_late_time_is_no_change),
+                TEST(test_rolls_back_around_a_change),
                 TEST(test_killed_in_a_checkout),
                 TEST(test_killed_while_saving),
                 TEST(test_work_on_half_a_tree),
