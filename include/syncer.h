@@ -17,7 +17,8 @@ struct sync_view {
         /* The branch with what the standby learned and the primary does not have; "" if none. It is the worker's word, but
          * of harmless characters only (syncresult.h). */
         char learned[128];
-        bool pushed; /* it is at the remote too */
+        bool pushed;   /* it is at the remote too */
+        char user[64]; /* whom the workspace belongs to, as the unit says; "" if it does not */
 };
 
 /* The unit is something else than before; ENDED if a sync is over, with the view as it is then. */

@@ -27,6 +27,7 @@ struct unit_info {
         usec_t active_since;   /* CLOCK_MONOTONIC, when it last became active; 0: never */
         /* systemd's word for how the last run ended: "success", "exit-code", "start-limit-hit" */
         char result[32];
+        char user[64]; /* whom it runs as; "" if it does not say */
         /* The last STATUS= seen since the last start request. Made by others: not safe. */
         char status[UNIT_STATUS_MAX];
         char trouble[256]; /* why the last request came to nothing, for a person; "" if it did not */

@@ -34,6 +34,7 @@ static void learn(struct syncer *s, const struct unit_info *info) {
                 sync_result_say(&result, v->text, sizeof v->text);
                 safe_text(v->learned, sizeof v->learned, result.unmerged);
                 v->pushed = result.pushed;
+                (void) strcpy(v->user, info->user);
                 v->ok = info->clean && info->state != UNIT_FAILED;
         }
         if (v->ok)

@@ -33,7 +33,8 @@ void sync_story_tell(struct sync_story *s, const struct sync_view *v, const stru
         tell_result(s, v, failover);
         s->merge[0] = '\0';
         if (*v->learned)
-                workspace_merge_help(w, NULL, v->learned, v->pushed, s->merge, sizeof s->merge);
+                workspace_merge_help(
+                        w, *v->user ? v->user : NULL, v->learned, v->pushed, s->merge, sizeof s->merge);
         if (standby)
                 tell_learned(s, v);
 }

@@ -84,7 +84,7 @@ static enum unit_state to_state(const char *active, const char *sub) {
 
 /* The properties that matter, of all that a{sv} holds. Pointers are good as long as the message is. */
 struct properties {
-        const char *active, *sub, *result, *status, *job;
+        const char *active, *sub, *result, *user, *status, *job;
         const void *invocation;
         size_t invocation_size;
         uint32_t main_pid, restarts;
@@ -100,6 +100,8 @@ static int read_property(sd_bus_message *m, const char *name, struct properties 
                 return sd_bus_message_read(m, "v", "s", &p->sub);
         if (strcmp(name, "Result") == 0)
                 return sd_bus_message_read(m, "v", "s", &p->result);
+        if (strcmp(name, "User") == 0)
+                return sd_bus_message_read(m, "v", "s", &p->user);
         if (strcmp(name, "StatusText") == 0)
                 return sd_bus_message_read(m, "v", "s", &p->status);
         if (strcmp(name, "Job") == 0)
@@ -180,7 +182,7 @@ static int ask_system_state(struct unit *u) {
 
 static int on_look(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
         struct unit *u = userdata;
-        struct properties p = { .active = "", .sub = "", .result = "", .job = "/" };
+        struct properties p = { .active = "", .sub = "", .result = "", .user = "", .job = "/" };
 
         u->look = sd_bus_slot_unref(u->look);
         if (u->look_again) {
@@ -200,6 +202,7 @@ static int on_look(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
         u->info.restarts = p.restarts;
         u->info.active_since = p.active_since;
         copy(u->info.result, sizeof u->info.result, p.result);
+        copy(u->info.user, sizeof u->info.user, p.user);
         u->info.invocation = SD_ID128_NULL;
         if (p.invocation_size == sizeof(sd_id128_t))
                 memcpy(&u->info.invocation, p.invocation, sizeof(sd_id128_t));

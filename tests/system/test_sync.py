@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from lab import Pair
+from lab import HOME, Pair
 from story import GATEWAY, begin, fail_over, frozen, wait_event
 
 USER = "openclaw"
@@ -235,6 +235,34 @@ def test_what_the_agent_wrote_while_promoted(pair):
     assert sync(pair)["unmerged"] == ""
     assert follows(pair)
     assert pair.standby.get(f"{pair.WORKSPACE}/memory/night.md") == "what the standby learned\n"
+
+
+def test_merged_by_the_command_that_is_told(pair):
+    """Also if the workspace is not the usual user's; with the key that the README has the primary given, which can read this
+    workspace and nothing else."""
+    primary, standby, path = pair.primary, pair.standby, "/home/agent/workspace"
+    standby.run(f"""set -e
+        install -d -m 700 -o alice -g alice /home/alice/.ssh; install -d /home/agent
+        install -m 600 -o alice -g alice {HOME}/.ssh/* /home/alice/.ssh
+        mv {pair.WORKSPACE} {path}; chown -R alice: {path}
+        """)
+    standby.put(f"/etc/systemd/system/{SYNC}.d/user.conf", f"[Service]\nUser=alice\nReadWritePaths={path}\n")
+    standby.systemctl("daemon-reload")
+    primary.run("install -d -o openclaw /home/agent")
+    primary.run(f"ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519; ssh-keyscan -t ed25519 standby >> ~/.ssh/known_hosts;"
+                f"git clone -q ~/workspace.git {path}", user=USER)
+    key = primary.get(f"{HOME}/.ssh/id_ed25519.pub")
+    standby.put("/home/alice/.ssh/authorized_keys", f'command="git upload-pack {path}",restrict {key}', user="alice")
+    standby.put(f"{path}/memory/night.md", "what the standby learned\n", user="alice")
+    begin(pair, workspace={"path": path, "refresh": "1s"}, secrets=None)
+    command = standby.wait_journal("To merge it, on the primary: ")["MESSAGE"].partition("on the primary: ")[2]
+    assert "'alice@standby:" in command
+    assert json.loads(standby.out("openclaw-failover status --json"))["merge_command"] == command
+    assert primary.run(f"git -C {path} push alice@standby:{path} HEAD:refs/heads/mine", user=USER, check=False).returncode
+    assert primary.run("ssh -n alice@standby cat /etc/hostname", user=USER, check=False).stdout != "standby\n"
+    primary.run(command, user=USER)
+    standby.wait_journal("What the agent here wrote is merged")
+    assert primary.out("git -C workspace.git show main:memory/night.md", user=USER) == "what the standby learned"
 
 
 def test_pushed_only_when_nobody_waits(pair):
