@@ -210,7 +210,7 @@ void look_interpreter(const struct checkup *c, struct finding *f) {
         const struct unit_facts *u = &c->gateway;
         _cleanup_free_ char *program = find_program(u, is_executable), *found = NULL, *installed = NULL;
         char need[256];
-        bool env;
+        bool env, no_node;
 
         if (!program || find_need(u, program, need, sizeof need, &env) < 0) {
                 finding_ok(f, "none is needed");
@@ -230,11 +230,13 @@ void look_interpreter(const struct checkup *c, struct finding *f) {
                 finding_ok(f, "%s is %s", need, found);
                 return;
         }
-        finding_bad(
-                f, "%s needs %s, which is not on the PATH of %s (%s)", program, need, u->name, unit_path(u));
         installed = find_installed(need);
+        /* Debian's own is too old for OpenClaw, and how to get another is more than a command. */
+        no_node = !installed && strcmp(need, "node") == 0;
+        finding_bad(f, "%s needs %s, which is not on the PATH of %s (%s)%s", program, need, u->name,
+                unit_path(u), no_node ? ": install it for all users, as https://nodejs.org says" : "");
         if (installed)
                 mend_path(u, installed, f);
-        else
-                finding_mend(f, "sudo apt-get install %s", strcmp(need, "node") == 0 ? "nodejs" : need);
+        else if (!no_node)
+                finding_mend(f, "sudo apt-get install %s", need);
 }

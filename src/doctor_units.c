@@ -49,10 +49,12 @@ static bool is_missing(const struct unit_facts *u, struct finding *f) {
                 finding_bad(f, "%s is masked: it cannot be started", u->name);
                 finding_mend(f, "sudo systemctl unmask %s%s",
                         is(u->file_state, "masked-runtime") ? "--runtime " : "", u->name);
-        } else if (is(u->load_state, "not-found")) {
-                finding_bad(f, "there is no %s", u->name);
-                finding_mend(f, "sudo apt-get install --reinstall openclaw-failover");
-        } else {
+        } else if (is(u->load_state, "not-found"))
+                /* From the sources or as a package: only the person knows. */
+                finding_bad(f,
+                        "there is no %s: install openclaw-failover again, in the way it was installed",
+                        u->name);
+        else {
                 finding_bad(
                         f, "%s cannot be loaded (%s)", u->name, u->load_state ? u->load_state : "no state");
                 finding_mend(f, "sudo systemd-analyze verify %s", u->name);

@@ -369,6 +369,17 @@ def sync_as_another_user(pair, later):
     drop_in(pair.standby, Pair.SYNC, "[Service]\nUser=alice\n")
 
 
+def with_installation(pair, line):
+    """Nobody but the person knows whether it was a package."""
+    pair.standby.run(f"mv /root/{Pair.SYNC} /usr/lib/systemd/system; systemctl daemon-reload", check=False)
+
+
+@finds("sync unit", "install openclaw-failover again, in the way it was installed", mend=with_installation)
+def sync_unit_missing(pair, later):
+    pair.standby.run(f"mv /usr/lib/systemd/system/{Pair.SYNC} /root && systemctl daemon-reload")
+    later.callback(with_installation, pair, None)
+
+
 @finds("sync unit", "not ordered before assistant.service", rounds=2)
 def gateway_of_another_name(pair, later):
     pair.standby.run("sed 's/^ExecStart=.*/ExecStart=\\/usr\\/local\\/bin\\/openclaw gateway/' "
@@ -733,6 +744,21 @@ def interpreter_not_on_path(pair, later):
     later.callback(starts_and_stops, pair)
 
 
+def with_node(pair, line):
+    """As its makers say, for all users."""
+    pair.standby.put("/usr/local/bin/node", "#!/bin/sh\nexec /usr/local/bin/openclaw gateway\n", mode=0o755)
+
+
+@finds("interpreter", "install it for all users, as https://nodejs.org says", mend=with_node)
+def interpreter_missing(pair, later):
+    hide_node(pair, later)
+    later.callback(pair.standby.remove, "/usr/local/bin/node")
+    drop_in(pair.standby, "openclaw.service", f"[Service]\nExecStart=\nExecStart={HOME}/app/openclaw gateway\n",
+            name="zy-test")
+    pair.standby.put(f"{HOME}/app/openclaw", "#!/usr/bin/env node\n", mode=0o755, user=USER)
+    later.callback(starts_and_stops, pair)
+
+
 @finds("gateway's port", "user alice listens at port 18789")
 def port_taken(pair, later):
     pair.standby.popen(["/usr/local/bin/openclaw", "gateway"], user="alice")
@@ -864,7 +890,8 @@ def test_found_and_mended(well, provoke, title, words, rounds, mend):
         provoke(well, later)
         report = await_report(well, lambda report: title in report.of("FAIL"), f"{title} is red")
         assert words in report.lines[title].text, str(report)
-        assert report.lines[title].commands or mend is with_clone, f"no command mends it\n{report}"
+        told = (with_clone, with_installation, with_node)  # in words, since only the person knows more
+        assert report.lines[title].commands or mend in told, f"no command mends it\n{report}"
         assert report.status == 1, str(report)
         for _ in range(rounds):
             for red in report.of("FAIL"):
