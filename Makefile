@@ -16,6 +16,7 @@
 #   make check-deb  the package on bare Debian 12 and 13 (root)
 #   make mutants    the pure modules broken on purpose: each must be noticed
 #   make deps       installs the Debian packages that all of this needs (root)
+#   make deps-build those that building and running it need, without the tests' (root)
 #   make install    PREFIX, SYSCONFDIR and DESTDIR are respected
 #   make deb        a package for the Debian or Ubuntu that this is
 #   make dist       the sources as a tarball, and what a release takes
@@ -44,7 +45,7 @@ OBJECTS = $(patsubst src/%.c,$(BUILD)/src/%.o,$(filter-out src/main.c,$(wildcard
 FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: always all unit fuzzers lab deps install uninstall check unit-check sanitize-check fuzz soak crash valgrind-check model mutants demo faults bench lint lint-format lint-clang lint-tidy lint-scripts
+.PHONY: always all unit fuzzers lab deps deps-build install uninstall check unit-check sanitize-check fuzz soak crash valgrind-check model mutants demo faults bench lint lint-format lint-clang lint-tidy lint-scripts
 all: $(BUILD)/openclaw-failover
 unit: $(UNIT_TESTS)
 fuzzers: $(FUZZERS)
@@ -91,10 +92,10 @@ $(BUILD)/tests/gateway $(BUILD)/tests/crash $(BUILD)/tests/bench_loop: $(BUILD)/
 
 # What is needed on a bare Debian 12 or 13 to build and to test. Their services are not started, since sshd and others
 # are only for the tests, which run them on hosts of their own.
-DEPS = build-essential pkg-config libcurl4-openssl-dev libsystemd-dev libgit2-dev libinih-dev libjansson-dev \
-	libcmocka-dev clang libclang-rt-dev valgrind clang-format clang-tidy systemd systemd-container polkitd dbus openssh-server \
-	openssh-client rsync nftables iproute2 procps curl strace git mandoc openssl sudo debhelper lintian python3 \
-	python3-pytest python3-pytest-xdist mmdebstrap
+DEPS_BUILD = build-essential pkg-config libcurl4-openssl-dev libsystemd-dev libgit2-dev libinih-dev libjansson-dev \
+	debhelper systemd polkitd dbus openssh-client rsync
+DEPS = $(DEPS_BUILD) libcmocka-dev clang libclang-rt-dev valgrind clang-format clang-tidy systemd-container openssh-server \
+	nftables iproute2 procps curl strace git mandoc openssl sudo lintian python3 python3-pytest python3-pytest-xdist mmdebstrap
 POLICY = /usr/sbin/policy-rc.d
 
 .PHONY: print-deps print-version
@@ -103,7 +104,8 @@ print-deps:
 print-version:
 	@echo $(VERSION)
 
-deps:
+deps-build: DEPS = $(DEPS_BUILD)
+deps deps-build:
 	@missing=$$(for package in $(DEPS); do \
 		test "$$(dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null)" = installed || echo $$package; \
 	done); \
