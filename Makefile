@@ -178,9 +178,14 @@ install: all
 		fi; \
 	fi
 
-# The gateway is left running, and its units left in place unless they are ours to the letter and not in use.
+# The gateway is left running, and its units left in place unless they are ours to the letter and not in use. "disable" takes
+# no pattern, and instances have no file that it could be asked for.
 uninstall:
-	@if $(live); then systemctl -q disable --now openclaw-failover.service 'openclaw-failover@*.service'; fi 2>/dev/null || true
+	@if $(live); then \
+		systemctl -q stop $$(systemctl list-units --all --plain --no-legend 'openclaw-failover*' | cut -d ' ' -f 1); \
+		systemctl -q reset-failed 'openclaw-failover*'; \
+		rm -f /etc/systemd/system/*.wants/openclaw-failover*; \
+	fi 2>/dev/null || true
 	rm -f $(DESTDIR)$(BINDIR)/openclaw-failover $(foreach pair,$(FILES),$(DESTDIR)$(lastword $(subst :, ,$(pair))))
 	@unit=$(DESTDIR)$(UNITDIR)/openclaw.service; \
 	if cmp -s systemd/openclaw.service $$unit && ! { $(live) && systemctl -q is-active openclaw.service; }; then \
@@ -193,7 +198,8 @@ uninstall:
 	fi
 	@rmdir $(DESTDIR)$(SYSCONFDIR)/openclaw-failover 2>/dev/null || true
 	@if $(live); then systemctl daemon-reload; fi
-	@echo "Left in place: $(INI), /var/lib/openclaw-failover*, the user openclaw-failover"
+	@echo "Left in place: $(INI), $(SYSCONFDIR)/openclaw-failover if there is anything in it," \
+		"/var/lib/openclaw-failover*, the user openclaw-failover"
 
 # A package for the Debian or Ubuntu that this runs on: build/deb/openclaw-failover_*.deb. Its packaging is in .debian, since the
 # top of the tree is for those who read the program. The changelog is made here: VERSION above is the only one there is.

@@ -6,6 +6,7 @@ import re
 import pytest
 
 import lab as lab_module
+from lab import SOURCE
 from test_units import ask
 
 NAMES = [f"site_{i}" for i in range(10)]
@@ -195,3 +196,18 @@ def test_a_plain_one_beside_them(hosts):
     standby.systemctl("start", "openclaw-failover.service")
     standby.wait_for(lambda: command(standby, "status").stdout.startswith("openclaw-failover.service\nstandby: primary up"))
     standby.systemctl("stop", "openclaw-failover.service")
+
+
+def test_uninstall(hosts):
+    """As root on a system that runs: no daemon is left, and nothing of them is enabled; a gateway runs on."""
+    standby = hosts[1]
+    standby.systemctl("enable", "--now", daemon("site_0"), "openclaw-failover-drill@site_0.timer", "openclaw-failover-drill.timer")
+    command(standby, "promote", "site_0", check=True)
+    wait_state(standby, "site_0", "promoted")
+    for path in (SOURCE / "Makefile", *(SOURCE / "systemd").iterdir()):
+        standby.put(f"/root/{path.relative_to(SOURCE)}", path.read_bytes())
+    standby.run("make -C /root uninstall PREFIX=/usr")
+    assert standby.out("systemctl list-units --all --plain --no-legend 'openclaw-failover*'") == ""
+    assert standby.out("find /etc/systemd/system -path '*.wants/openclaw*'") == ""
+    assert standby.is_active(gateway("site_0")) and standby.exists("/usr/lib/systemd/system/openclaw@.service")
+    assert standby.exists("/etc/openclaw-failover/site_0.ini") and not standby.exists("/usr/bin/openclaw-failover")
