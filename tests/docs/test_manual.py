@@ -55,8 +55,10 @@ def test_every_option_is_in_the_manual():
 def test_manual_has_no_fault(name):
     if not shutil.which("mandoc"):
         pytest.skip("mandoc is not installed")
-    done = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", SOURCE / "src" / name], capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, "")
+    done = subprocess.run(["mandoc", "-T", "lint", "-W", "style", SOURCE / "src" / name], capture_output=True, text=True)
+    # Which pages are installed says nothing of these, and lines may be as long as in the sources.
+    known = ("STYLE: referenced manual not found: Xr ", "STYLE: input text line longer than 80 bytes: ")
+    assert [line for line in done.stdout.splitlines() if not any(words in line for words in known)] == []
 
 
 @pytest.mark.parametrize("name", PAGES)
