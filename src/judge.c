@@ -46,6 +46,13 @@ static void say_connect_failed(const struct answer *a, struct check *c) {
         case ETIMEDOUT:
                 say(c, VERDICT_DOWN, "no answer to the connect");
                 break;
+        case EACCES: /* by ICMPv6 (icmpv6_err_convert() in Linux's net/ipv6/icmp.c), or a route of our own */
+        case EPERM:  /* our own firewall */
+                say(c, VERDICT_DOWN, "a firewall or a route forbids the connection");
+                break;
+        case ENOPROTOOPT: /* by ICMP (icmp_err_convert[] in net/ipv4/icmp.c) */
+                say(c, VERDICT_DOWN, "connection refused: no TCP is spoken there");
+                break;
         case 0:
                 say(c, VERDICT_DOWN, "cannot connect");
                 break;

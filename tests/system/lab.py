@@ -676,9 +676,10 @@ class Host:
 
     def reject(self, how="icmpx port-unreachable", peer=None, port=None):
         """Refuses what comes in (from PEER; to PORT). HOW: "tcp reset", "icmpx host-unreachable", "icmpx no-route",
-        "icmpx admin-prohibited", "icmp net-unreachable" … (nft(8), reject statement)."""
+        "icmpx admin-prohibited", "icmp net-unreachable" … (nft(8), reject statement). Of IPv6 only TCP: without neighbour
+        discovery nothing would come in that could be refused."""
         words = f"ip saddr {peer} " if peer else ""
-        words += f"tcp dport {port} " if port else "meta l4proto tcp " if how.startswith("tcp") else ""
+        words += f"tcp dport {port} " if port else "meta l4proto tcp " if how.startswith(("tcp", "icmpv6")) else ""
         self._nft_in(f'iifname != "lo" {words} reject with {how}')
 
     def link_down(self, dev=None, admin=False):

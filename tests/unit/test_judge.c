@@ -127,7 +127,11 @@ static const struct {
         { "no host", CONNECT_ERROR(EHOSTUNREACH), VERDICT_DOWN, "no route to host" },
         { "no network", CONNECT_ERROR(ENETUNREACH), VERDICT_DOWN, "network is unreachable" },
         { "the kernel gave up", CONNECT_ERROR(ETIMEDOUT), VERDICT_DOWN, "no answer to the connect" },
-        { "prohibited", CONNECT_ERROR(EACCES), VERDICT_DOWN, "cannot connect: Permission denied" },
+        { "prohibited", CONNECT_ERROR(EACCES), VERDICT_DOWN, "a firewall or a route forbids the connection" },
+        { "our own firewall", CONNECT_ERROR(EPERM), VERDICT_DOWN,
+                "a firewall or a route forbids the connection" },
+        { "no TCP", CONNECT_ERROR(ENOPROTOOPT), VERDICT_DOWN, "connection refused: no TCP is spoken there" },
+        { "anything else", CONNECT_ERROR(EHOSTDOWN), VERDICT_DOWN, "cannot connect: Host is down" },
         { "no word from the kernel", CONNECT_ERROR(0), VERDICT_DOWN, "cannot connect" },
 
         /* Nothing that says anything about the other side. */
