@@ -40,7 +40,8 @@ def watch(pair, third):
 
 
 def test_stays_quiet_while_the_first_takes_over_slowly(pair, third, fault):
-    """The first standby's gateway takes a while to boot, but less than its head start: the third does nothing."""
+    """The first standby's gateway takes a while to boot, but less than its head start: the third does nothing. Its five
+    seconds are half of the head start here; a minute is a fifth of the default one."""
     pair.standby.gateway.mode("boot=5")
     watch(pair, third)
     pair.primary.gateway.kill()
