@@ -25,6 +25,10 @@
 #define PAUSE_DEFAULT USEC_PER_HOUR
 #define PAUSE_MAX (366 * USEC_PER_DAY)
 
+/* How long M, a call of Pause, wants to pause; USEC_INFINITY: until resumed. On a negative errno *RET is untouched, and E
+ * has words if there are any. */
+int bus_read_pause(sd_bus_message *m, usec_t *ret, sd_bus_error *e);
+
 struct bus;
 
 /* Adds itself as a user to C, which must not be open yet. C, N and D must outlive it. 0 or a negative errno. */

@@ -50,8 +50,7 @@ static size_t command_of(sd_bus_message *m) {
         return i;
 }
 
-/* How long M wants to pause. */
-static int read_pause(sd_bus_message *m, usec_t *ret, sd_bus_error *e) {
+int bus_read_pause(sd_bus_message *m, usec_t *ret, sd_bus_error *e) {
         uint64_t seconds;
         int r;
 
@@ -89,7 +88,7 @@ static void carry_out(sd_bus_message *m, uid_t uid, const sd_bus_error *refusal,
         const char *why;
 
         if (!refusal && commands[i].command == COMMAND_PAUSE) {
-                (void) read_pause(m, &pause, NULL); /* on_command() has read it already */
+                (void) bus_read_pause(m, &pause, NULL); /* on_command() has read it already */
                 until = pause == USEC_INFINITY ? USEC_INFINITY : now_usec(CLOCK_REALTIME) + pause;
         }
         if (refusal) {
@@ -113,7 +112,7 @@ static int on_command(sd_bus_message *m, void *userdata, sd_bus_error *e) {
         int r = 0;
 
         if (commands[command_of(m)].command == COMMAND_PAUSE)
-                r = read_pause(m, &pause, e);
+                r = bus_read_pause(m, &pause, e);
         if (r >= 0)
                 r = authority_ask(b->authority, m);
         return r < 0 ? r : 1;

@@ -4,26 +4,13 @@
  * An input is a row of properties: which one, of which type, and its value, which for a text goes up to a newline. */
 #include "fuzz.h"
 
-#include <sys/socket.h>
-
 #include "names.h"
+#include "nowhere.h"
 #include "properties.h"
 #include "show.h"
 #include "watch_status.h"
 
 #define SOME_DAY (1795266187 * USEC_PER_SEC)
-
-/* A bus that leads nowhere: messages need one to be made. */
-static sd_bus *nowhere(void) {
-        static sd_bus *bus;
-        int fds[2];
-
-        if (bus)
-                return bus;
-        demand(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
-        demand(sd_bus_new(&bus) >= 0 && sd_bus_set_fd(bus, fds[0], fds[0]) >= 0 && sd_bus_start(bus) >= 0);
-        return bus;
-}
 
 /* As it should be, or of any type. Text that is no UTF-8 does not get onto a bus, hence the result. */
 static int append_value(sd_bus_message *m, char type, struct input *in) {
