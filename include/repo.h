@@ -44,6 +44,16 @@ struct repo {
 #define REPO_NONE                                                                                           \
         { .dir_fd = -1 }
 
+/* Whether a git program of ours works in the workspace. */
+struct git_seen {
+        struct timespec at; /* when it was looked for */
+        pid_t pid;          /* 0: there was none */
+};
+
+/* Looks for one. A process that has confined itself is shown no other than its own (landlock(7), and proc(5): hidepid), so
+ * it looks before that. */
+void repo_look_for_git(const struct workspace_config *c, struct git_seen *ret);
+
 /* Opens the workspace and locks it against another sync: flock(2) on .git itself, so there is no file to go stale.
  * 0, or -ECANCELED with the refusal in R. libgit2 is initialised. C must outlive REPO. */
 int repo_open(struct repo *repo, const struct workspace_config *c, struct sync_result *r);
@@ -52,9 +62,9 @@ void repo_close(struct repo *repo);
 /* Removes what killed syncs leave among the objects: half-received packs of up to a gigabyte. Only ours have libgit2's
  * names, and the lock says that no other sync runs. */
 void repo_tidy(const struct repo *repo);
-/* Removes stale *.lock files. Only while the gateway is not running; refused if a git program runs.
- * 0 or -ECANCELED. */
-int repo_remove_locks(const struct repo *repo, struct sync_result *r);
+/* Removes stale *.lock files: those that are older than a look that found no git program. Only while the gateway is not
+ * running; refused if there are others. 0 or -ECANCELED. */
+int repo_remove_locks(const struct repo *repo, const struct git_seen *git, struct sync_result *r);
 /* Refuses merges under way, a detached HEAD and so on; learns the branch and its commit. 0 or -ECANCELED. */
 int repo_check(struct repo *repo, struct sync_result *r);
 

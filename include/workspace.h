@@ -17,6 +17,7 @@ struct workspace_job {
                 void *userdata); /* asked before pushing, with save = push: is nobody waiting for us? */
         void *userdata;
         usec_t late; /* so much of the timeout is over already */
+        struct git_seen git;
 };
 
 /* Refuses unless BRANCH, the one that the remote has us follow, is checked out. 0 or -ECANCELED. */

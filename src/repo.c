@@ -243,10 +243,10 @@ void repo_tidy(const struct repo *repo) {
         remove_temporary(repo, "objects/pack");
 }
 
-/* Whether the process PID, of whose directory in /proc the name is given, is a git program of ours in the workspace.
+/* Whether the process PID, of whose directory in /proc the name is given, is a git program of ours in the directory ROOT.
  * `git -C` and git's own children work there; one at work elsewhere takes no lock here. */
-static bool is_git_here(const struct repo *repo, const char *pid) {
-        size_t n = strlen(repo->config->path);
+static bool is_git_here(const char *root, const char *pid) {
+        size_t n = strlen(root);
         _cleanup_free_ char *name = NULL;
         char path[300], cwd[PATH_MAX];
         ssize_t length;
@@ -259,21 +259,21 @@ static bool is_git_here(const struct repo *repo, const char *pid) {
         if (length < 0)
                 return false; /* it has ended, or is somebody else's */
         cwd[length] = '\0';
-        return strncmp(cwd, repo->config->path, n) == 0 && (cwd[n] == '/' || cwd[n] == '\0');
+        return strncmp(cwd, root, n) == 0 && (cwd[n] == '/' || cwd[n] == '\0');
 }
 
-/* The pid of such a program, or 0. */
-static pid_t find_git(const struct repo *repo) {
-        DIR *d = opendir("/proc");
+void repo_look_for_git(const struct workspace_config *c, struct git_seen *ret) {
+        _cleanup_free_ char *root = realpath(c->path, NULL); /* as /proc has it */
+        DIR *d = root ? opendir("/proc") : NULL;
         struct dirent *e;
-        pid_t found = 0;
 
-        while (d && !found && (e = readdir(d)))
-                if (strspn(e->d_name, "0123456789") == strlen(e->d_name) && is_git_here(repo, e->d_name))
-                        found = (pid_t) atoi(e->d_name);
+        *ret = (struct git_seen){ 0 };
+        (void) clock_gettime(CLOCK_REALTIME_COARSE, &ret->at); /* the clock of a file's times */
+        while (d && !ret->pid && (e = readdir(d)))
+                if (strspn(e->d_name, "0123456789") == strlen(e->d_name) && is_git_here(root, e->d_name))
+                        ret->pid = (pid_t) atoi(e->d_name);
         if (d)
                 (void) closedir(d);
-        return found;
 }
 
 static bool is_lock(const char *name) {
@@ -282,8 +282,17 @@ static bool is_lock(const char *name) {
         return n > 5 && strcmp(name + n - 5, ".lock") == 0;
 }
 
-/* Calls unlinkat() on the locks in the directory SUB of .git and, for refs, below it; counts them alone if DRY. */
-static unsigned each_lock(const struct repo *repo, const char *sub, bool deep, bool dry) {
+static bool is_older(int fd, const char *name, const struct timespec *than) {
+        struct stat st;
+
+        return fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                (st.st_ctim.tv_sec < than->tv_sec ||
+                        (st.st_ctim.tv_sec == than->tv_sec && st.st_ctim.tv_nsec < than->tv_nsec));
+}
+
+/* Counts the locks in the directory SUB of .git and, for refs, below it; if THAN is given, removes those that are older, and
+ * counts them alone. */
+static unsigned each_lock(const struct repo *repo, const char *sub, bool deep, const struct timespec *than) {
         int fd = openat(repo->dir_fd, sub, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         DIR *d = fd < 0 ? NULL : fdopendir(fd);
         struct dirent *e;
@@ -300,33 +309,35 @@ static unsigned each_lock(const struct repo *repo, const char *sub, bool deep, b
                 if (e->d_name[0] == '.')
                         continue;
                 if (e->d_type == DT_DIR && deep && asprintf(&below, "%s/%s", sub, e->d_name) > 0)
-                        n += each_lock(repo, below, deep, dry);
+                        n += each_lock(repo, below, deep, than);
                 else if (e->d_type == DT_REG && is_lock(e->d_name) &&
-                        (dry || unlinkat(fd, e->d_name, 0) == 0))
+                        (!than || (is_older(fd, e->d_name, than) && unlinkat(fd, e->d_name, 0) == 0)))
                         n++;
         }
         (void) closedir(d);
         return n;
 }
 
-static unsigned all_locks(const struct repo *repo, bool dry) {
-        return each_lock(repo, ".", false, dry) + each_lock(repo, "refs", true, dry);
+static unsigned all_locks(const struct repo *repo, const struct timespec *than) {
+        return each_lock(repo, ".", false, than) + each_lock(repo, "refs", true, than);
 }
 
-int repo_remove_locks(const struct repo *repo, struct sync_result *r) {
-        pid_t git;
+int repo_remove_locks(const struct repo *repo, const struct git_seen *git, struct sync_result *r) {
         unsigned n;
 
-        if (all_locks(repo, true) == 0)
+        if (all_locks(repo, NULL) == 0)
                 return 0;
-        git = find_git(repo);
-        if (git > 0)
-                return sync_refuse(r, "a git command (process %d) is at work, and %s is locked", (int) git,
-                        repo->config->path);
-        n = all_locks(repo, false);
+        if (git->pid > 0)
+                return sync_refuse(r, "a git command (process %d) is at work, and %s is locked",
+                        (int) git->pid, repo->config->path);
+        /* Whoever made one before the look, and lives, would have been seen. */
+        n = all_locks(repo, &git->at);
         if (n > 0)
                 log_info("%s: removed %u lock%s that a killed git left behind", repo->config->path, n,
                         n == 1 ? "" : "s");
+        if (all_locks(repo, NULL) > 0)
+                return sync_refuse(
+                        r, "%s was locked just now: is a git command at work?", repo->config->path);
         return 0;
 }
 

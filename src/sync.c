@@ -20,6 +20,7 @@
 struct context {
         const struct names *names;
         const struct config *config;
+        struct git_seen git;
 };
 
 /* The tree of a running gateway is its agent's. Without an answer it may be running. */
@@ -100,7 +101,8 @@ static void run_both(const struct context *c, struct sync_result *r) {
                 .late = late,
                 .may_move = gateway_is_stopped,
                 .may_push = nobody_waits,
-                .userdata = (void *) c };
+                .userdata = (void *) c,
+                .git = c->git };
         bool has_secrets = c->config->secrets.host != NULL;
         struct child child;
 
@@ -141,12 +143,13 @@ static void report(const struct names *names, const struct sync_result *r) {
 }
 
 int cmd_sync(const struct names *names, const struct config *config) {
-        const struct context c = { .names = names, .config = config };
+        struct context c = { .names = names, .config = config };
         struct sync_result r = { 0 };
 
         if (geteuid() == 0)
                 return refuse_root(names);
         allow_many_files();
+        repo_look_for_git(&config->workspace, &c.git);
         confine(&c);
         run_both(&c, &r);
         report(names, &r);

@@ -210,7 +210,7 @@ static int prepare(struct sync *s) {
         sigset_t old;
         int k;
 
-        k = repo_remove_locks(&s->repo, s->result);
+        k = repo_remove_locks(&s->repo, &s->job->git, s->result);
         if (k == 0)
                 k = repo_check(&s->repo, s->result);
         if (k < 0)

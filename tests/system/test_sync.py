@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 
 import pytest
 from lab import HOME, Pair
@@ -104,6 +105,20 @@ def test_running_gateway_is_left_alone(pair):
     assert pair.standby.get("/home/openclaw/.openclaw/workspace/SOUL.md") == "I am the agent.\n"
     assert pair.git("show", "origin/main:SOUL.md") == "I am another."
     pair.standby.gateway.stop()
+    assert sync(pair)["workspace"] == "updated" and follows(pair)
+
+
+def test_the_lock_of_a_git_at_work(pair):
+    """Seen though the unit's /proc hides what a confined process may not look into."""
+    pair.commit("SOUL.md", "I am another.\n")
+    git = pair.standby.popen(["git", "-C", Pair.WORKSPACE, "cat-file", "--batch"], user=USER, stdin=subprocess.PIPE)
+    pair.standby.wait_for(lambda: pair.standby.run("pgrep -x git", check=False).returncode == 0, what="git runs")
+    pair.standby.put(f"{Pair.WORKSPACE}/.git/index.lock", "", user=USER)
+    result = sync(pair, ok=False)
+    assert result["workspace"] == "refused" and "is at work" in result["workspace_why"]
+    assert pair.standby.exists(f"{Pair.WORKSPACE}/.git/index.lock")
+    git.stdin.close()
+    pair.standby.wait_for(lambda: pair.standby.run("pgrep -x git", check=False).returncode != 0, what="git has ended")
     assert sync(pair)["workspace"] == "updated" and follows(pair)
 
 

@@ -23,8 +23,9 @@ static bool yes(void *userdata _unused_) {
 }
 
 static void do_sync(struct world *w) {
-        const struct workspace_job job = { &w->config, "box", yes, yes, w };
+        struct workspace_job job = { &w->config, "box", yes, yes, w };
 
+        repo_look_for_git(&w->config, &job.git);
         w->result = (struct sync_result){ 0 };
         workspace_sync(&job, &w->result);
 }
@@ -97,8 +98,8 @@ static long sync_until(struct world *w, long stop) {
 }
 
 static void assert_whole(struct world *w, long stop) {
-        /* The lock goes with the last of the killed one's children. */
-        run(w, "flock -w 20 standby/.git true");
+        /* The lock goes with the last of the killed one's children. What is as old as a tick of the clock is not stale. */
+        run(w, "flock -w 20 standby/.git true; sleep 0.01");
         do_sync(w);
         if (w->result.workspace != SYNC_UPDATED && w->result.workspace != SYNC_UNCHANGED)
                 fail_msg("killed at stop %ld, then: %s", stop, w->result.workspace_why);

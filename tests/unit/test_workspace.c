@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "confine.h"
 #include "incoming.h"
 #include "move.h"
 #include "saved.h"
@@ -23,6 +24,7 @@ struct world {
         struct workspace_config config;
         bool gateway_runs;
         bool promoting;
+        bool confined;
         usec_t late;
         struct sync_result result;
 };
@@ -68,11 +70,22 @@ static bool may_push(void *userdata) {
         return !w->promoting;
 }
 
+/* As the command does, for good. */
+static void confine(const struct world *w) {
+        const char *const paths[] = { w->path, "/dev/null" };
+        int r = confine_writes(paths, ELEMENTSOF(paths));
+
+        assert_true(r == 0 || r == -EOPNOTSUPP);
+}
+
 static enum sync_part do_sync(struct world *w) {
-        const struct workspace_job job = { &w->config, "box", may_move, may_push, w, w->late };
+        struct workspace_job job = { &w->config, "box", may_move, may_push, w, w->late };
         char line[SYNC_RESULT_MAX];
 
+        repo_look_for_git(&w->config, &job.git);
         w->result = (struct sync_result){ 0 };
+        if (w->confined)
+                confine(w);
         workspace_sync(&job, &w->result);
         if (sync_result_format(&w->result, line) < 0)
                 fail_msg("cannot be told: %s", w->result.workspace_why);
@@ -518,9 +531,22 @@ static void test_submodule_that_stays_is_left_alone(void **state) {
         assert_sh(w, "cat standby/notes standby/sub/mine", "one\ntwo\nmine");
 }
 
+static void assert_locked_after_the_look(struct world *w) {
+        struct workspace_job job = { &w->config, "box", may_move, may_push, w, w->late };
+
+        repo_look_for_git(&w->config, &job.git);
+        run(w, "rm standby/.git/index.lock; sleep 0.02; touch standby/.git/index.lock");
+        w->result = (struct sync_result){ 0 };
+        workspace_sync(&job, &w->result);
+        assert_int_equal(w->result.workspace, SYNC_REFUSED);
+        assert_why(w, "was locked just now");
+        run(w, "ls standby/.git/index.lock; not ls standby/.git/HEAD.lock");
+}
+
 static void test_stale_locks(void **state) {
         struct world *w = *state;
-        pid_t pid;
+        pid_t pid, confined;
+        int status;
 
         commit(w, "echo two >>notes");
         run(w,
@@ -546,9 +572,21 @@ static void test_stale_locks(void **state) {
         }
         assert_sync(w, SYNC_REFUSED);
         assert_why(w, "is at work");
+        /* Nor is it overlooked by one that is confined, where the ini names the workspace by a link. */
+        run(w, "ln -s standby link");
+        confined = fork();
+        if (confined == 0) {
+                w->confined = true;
+                (void) strcat(strcpy(w->path, w->dir), "/link");
+                _exit(do_sync(w) == SYNC_REFUSED && strstr(w->result.workspace_why, "is at work") ? 0 : 1);
+        }
+        assert_int_equal(waitpid(confined, &status, 0), confined);
+        assert_int_equal(status, 0);
         assert_int_equal(kill(pid, SIGKILL), 0);
         assert_int_equal(waitpid(pid, NULL, 0), pid);
 
+        /* A lock that came after the look is somebody's. */
+        assert_locked_after_the_look(w);
         assert_sync(w, SYNC_UPDATED);
         assert_follows(w);
         assert_sh(w, "ls standby/.git/objects/pack | grep -c _git2_ || true", "0");
@@ -918,7 +956,8 @@ static void kill_one(struct world *w, useconds_t span) {
         (void) usleep((useconds_t) rand() % span);
         (void) kill(pid, SIGKILL);
         assert_int_equal(waitpid(pid, NULL, 0), pid);
-        run(w, "flock -w 20 standby/.git true"); /* the lock goes with the last of its children */
+        /* The lock goes with the last of its children. What is as old as a tick of the clock is not stale. */
+        run(w, "flock -w 20 standby/.git true; sleep 0.01");
 }
 
 /* How long one takes here and now, so that kills fall into all of it. */
