@@ -1,6 +1,6 @@
 /* Moves the tree and the branch from one commit to another, so that a crash at any instant is mended by the next run.
  *
- *      write the intent (from, to) ── clear what will be written ── check out ── move the branch ── remove the intent
+ *      write the intent (from, to, branch) ── clear what will be written ── check out ── move the branch ── remove the intent
  *
  * Everything of value was committed before. What is in the way is removed by us, by name and never through a symbolic
  * link, and libgit2 then only ever creates files: its own forced checkout would truncate a file in place, through hard

@@ -13,6 +13,7 @@
 /* Besides the files themselves: index, refs, the gateway's own first minutes. */
 #define ROOM_LEFT ((uint64_t) 32 << 20)
 #define INODES_LEFT 256
+#define INTENT_MAX (REPO_BRANCH_MAX + 200)
 
 static char *intent_path(const struct repo *repo) {
         char *path;
@@ -24,22 +25,24 @@ int move_unfinished(const struct repo *repo, struct intent *ret) {
         _cleanup_free_ char *path = intent_path(repo), *text = NULL;
         char from[GIT_OID_HEXSZ + 1], to[GIT_OID_HEXSZ + 1];
 
-        if (!path || read_file(path, 200, &text) < 0 ||
-                sscanf(text, "from %40s\nto %40s\n", from, to) != 2 ||
+        *ret = (struct intent){ 0 };
+        if (!path || read_file(path, INTENT_MAX, &text) < 0 ||
+                sscanf(text, "from %40s\nto %40s\nbranch %199s\n", from, to, ret->branch) < 2 ||
                 git_oid_fromstr(&ret->from, from) < 0 || git_oid_fromstr(&ret->to, to) < 0)
                 return -ENOENT;
         return 0;
 }
 
 static int write_intent(const struct repo *repo, const struct intent *intent) {
-        char from[GIT_OID_HEXSZ + 1], to[GIT_OID_HEXSZ + 1], text[200];
+        char from[GIT_OID_HEXSZ + 1], to[GIT_OID_HEXSZ + 1], text[INTENT_MAX];
         _cleanup_free_ char *path = intent_path(repo);
         int r;
 
         if (!path)
                 return -ENOMEM;
-        (void) snprintf(text, sizeof text, "from %s\nto %s\n",
-                git_oid_tostr(from, sizeof from, &intent->from), git_oid_tostr(to, sizeof to, &intent->to));
+        (void) snprintf(text, sizeof text, "from %s\nto %s\nbranch %s\n",
+                git_oid_tostr(from, sizeof from, &intent->from), git_oid_tostr(to, sizeof to, &intent->to),
+                intent->branch);
         r = write_file_atomic(path, text, 0600);
         return r < 0 ? r : fsync(repo->dir_fd) < 0 ? -errno : 0;
 }
@@ -321,6 +324,7 @@ int move_to(struct repo *repo, git_commit *target, const struct paths *paths, gi
                 return sync_fail_git(r, "HEAD");
         if (git_commit_tree(&tree, target) < 0)
                 return sync_fail_git(r, "the remote's tree");
+        (void) strcpy(intent.branch, repo->branch);
         k = repo_settle(repo); /* what was saved, before the tree loses it */
         if (k == 0)
                 k = write_intent(repo, &intent);

@@ -42,6 +42,20 @@ static int save(struct sync *s, git_commit *target, const struct intent *unfinis
         return repo_settle(&s->repo) < 0 ? sync_fail(r, "%s: %s", s->repo.config->path, strerror(errno)) : 0;
 }
 
+/* Only the branch whose move was cut short may move on: work that was committed to another one is no half checkout. */
+static int check_intent(const struct sync *s, const struct intent *intent) {
+        _cleanup_free_ char *word = shell_quote(intent->branch);
+        const struct repo *repo = &s->repo;
+
+        if (!word)
+                return sync_fail(s->result, "out of memory");
+        if (!intent->branch[0] || strcmp(repo->branch, intent->branch) == 0)
+                return 0;
+        return sync_refuse(s->result,
+                "a sync of %s was cut short, and %s has the branch %s checked out: sudo -u %s git -C %s switch %s",
+                intent->branch, repo->config->path, repo->branch, repo->user, repo->word, word);
+}
+
 /* What an earlier run began and did not end: its whole new state, before anything else. */
 static int finish_intent(struct sync *s) {
         _cleanup_(git_commit_freep) git_commit *target = NULL;
@@ -53,6 +67,9 @@ static int finish_intent(struct sync *s) {
 
         if (move_unfinished(&s->repo, &intent) < 0)
                 return 0;
+        k = check_intent(s, &intent);
+        if (k < 0)
+                return k;
         log_notice("%s: finishing a sync that was cut short", s->repo.config->path);
         if (git_commit_lookup(&target, s->repo.git, &intent.to) < 0)
                 return sync_fail_git(s->result, "the sync that was cut short");

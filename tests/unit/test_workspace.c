@@ -1051,6 +1051,30 @@ static void test_work_on_half_a_tree(void **state) {
                 saved(w), saved(w));
 }
 
+/* A move was cut short on main, and somebody went on elsewhere. */
+static void test_an_intent_is_for_its_branch(void **state) {
+        struct world *w = *state;
+        _cleanup_free_ char *before = NULL, *after = NULL, *between = NULL;
+
+        commit(w, "echo two >>notes; echo new >new");
+        assert_int_equal(
+                sync_around(w, "touch .git/index.lock", &between), -ECANCELED); /* neither there nor back */
+        assert_why(w, "half old, half new");
+        run(w,
+                "cd standby; rm .git/index.lock; grep -x 'branch main' .git/failover-intent\n"
+                "git switch -qc side; echo own >own; git add -A; git commit -qm own");
+        before = fingerprint(w);
+        assert_sync(w, SYNC_REFUSED);
+        assert_why(w, "a sync of main was cut short");
+        assert_why(w, "switch main");
+        after = fingerprint(w);
+        assert_string_equal(before, after);
+        run(w, "cd standby; test -e .git/failover-intent; git switch -q main");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_follows(w);
+        assert_sh(w, "git -C standby show side:own", "own");
+}
+
 static void test_a_silent_remote(void **state) {
         struct world *w = *state;
         _cleanup_free_ char *port = NULL;
@@ -1116,6 +1140,7 @@ int main(void) {
                 TEST(test_killed_in_a_checkout),
                 TEST(test_killed_while_saving),
                 TEST(test_work_on_half_a_tree),
+                TEST(test_an_intent_is_for_its_branch),
                 TEST(test_a_silent_remote),
         };
 
