@@ -19,6 +19,9 @@ int saved_add(const struct repo *repo, const struct work *work, const char *host
 /* Whether the last branches hold all of WORK: the public one, the private one, or both, as needed. A crash may have come
  * between the two. What was saved once and stays in the tree, untracked, is not saved again. */
 bool saved_has(const struct repo *repo, const struct work *work, const char *host);
+/* The name that a new branch gets: it sorts after all that are there, since the last is the newest. Its TIME is now, or
+ * later if the clock was ahead once. */
+void saved_name(const struct repo *repo, const char *host, char branch[static 128]);
 /* Removes the oldest until SAVED_MAX are left. */
 void saved_prune(const struct repo *repo, const char *host);
 /* The newest whose work COMMIT, the remote's, does not hold: "" if there is none. PUSHED: it is at the remote. */

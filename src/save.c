@@ -114,29 +114,6 @@ static int make_branch(const struct saver *s, const char *branch, const git_oid 
         return 0;
 }
 
-/* A name that is free: TIME is now, or some seconds later. */
-static int choose_name(const struct saver *s, char branch[static 128]) {
-        for (time_t t = time(NULL);; t++) {
-                char stamp[32], name[200];
-                struct tm tm;
-                git_oid id;
-                int k;
-
-                (void) strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", gmtime_r(&t, &tm));
-                (void) snprintf(branch, 128, "failover/%s/%s", s->host, stamp);
-                (void) snprintf(name, sizeof name, "refs/heads/%s", branch);
-                k = git_reference_name_to_id(&id, s->repo->git, name);
-                if (k == GIT_ENOTFOUND) {
-                        (void) snprintf(name, sizeof name, "refs/heads/%s" SAVED_PRIVATE, branch);
-                        k = git_reference_name_to_id(&id, s->repo->git, name);
-                }
-                if (k == GIT_ENOTFOUND)
-                        return 0;
-                if (k < 0)
-                        return sync_fail_git(s->result, name);
-        }
-}
-
 /* What stays here is told once, when it is saved. */
 static void tell_private(const struct saver *s, const char *branch) {
         size_t files = s->work->n_of[WORK_PRIVATE], staged = s->work->n_of[WORK_STAGED];
@@ -153,10 +130,11 @@ static void tell_private(const struct saver *s, const char *branch) {
 static int make_branches(const struct saver *s, char branch[static 128]) {
         char private_branch[128 + sizeof SAVED_PRIVATE];
         git_oid tip = s->repo->head, public_tip;
-        int k = choose_name(s, branch);
+        int k = 0;
 
+        saved_name(s->repo, s->host, branch);
         (void) snprintf(private_branch, sizeof private_branch, "%s" SAVED_PRIVATE, branch);
-        if (k == 0 && s->need_public)
+        if (s->need_public)
                 k = commit(s, "Work of the standby", s->public, &tip);
         public_tip = tip;
         if (k == 0 && s->work->n_of[WORK_STAGED] > 0)

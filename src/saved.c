@@ -24,10 +24,33 @@ static size_t stamped(const char *host) {
         return strlen("failover/") + strlen(host) + 1 + STAMP_LENGTH;
 }
 
+/* "20260711T041502Z" */
+static void format_stamp(time_t t, char stamp[static 32]) {
+        struct tm tm;
+
+        (void) strftime(stamp, 32, "%Y%m%dT%H%M%SZ", gmtime_r(&t, &tm));
+}
+
+/* The time that TEXT begins with, as we write it; -1: it is somebody else's name, whatever its length. */
+static time_t parse_stamp(const char *text) {
+        struct tm tm = { 0 };
+        char stamp[32];
+        time_t t;
+
+        if (sscanf(text, "%4d%2d%2dT%2d%2d%2dZ", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour,
+                    &tm.tm_min, &tm.tm_sec) != 6)
+                return -1;
+        tm.tm_year -= 1900;
+        tm.tm_mon--;
+        t = timegm(&tm);
+        format_stamp(t, stamp);
+        return strncmp(stamp, text, STAMP_LENGTH) == 0 ? t : -1;
+}
+
 /* Every saved branch of this host, "failover/HOST/TIME" and its "-private" after it, oldest first. */
 static void list(const struct repo *repo, const char *host, struct paths *ret) {
         _cleanup_(git_reference_iterator_freep) git_reference_iterator *i = NULL;
-        size_t heads = strlen("refs/heads/");
+        size_t heads = strlen("refs/heads/"), n = stamped(host);
         char glob[160];
         const char *name;
 
@@ -37,12 +60,23 @@ static void list(const struct repo *repo, const char *host, struct paths *ret) {
         while (git_reference_next_name(&name, i) == 0) {
                 const char *branch = name + heads;
 
-                if (strlen(branch) == stamped(host) ||
-                        (strlen(branch) > stamped(host) &&
-                                strcmp(branch + stamped(host), SAVED_PRIVATE) == 0))
+                if (strlen(branch) >= n && parse_stamp(branch + n - STAMP_LENGTH) >= 0 &&
+                        (!branch[n] || strcmp(branch + n, SAVED_PRIVATE) == 0))
                         (void) paths_add(ret, branch);
         }
         paths_sort(ret);
+}
+
+void saved_name(const struct repo *repo, const char *host, char branch[static 128]) {
+        _cleanup_paths_ struct paths branches = { 0 };
+        time_t t = time(NULL), last = -1;
+        char stamp[32];
+
+        list(repo, host, &branches);
+        if (branches.n > 0)
+                last = parse_stamp(branches.items[branches.n - 1] + stamped(host) - STAMP_LENGTH);
+        format_stamp(MAX(t, last + 1), stamp);
+        (void) snprintf(branch, 128, "failover/%s/%s", host, stamp);
 }
 
 /* The commit of the branch, here or, with a REMOTE, as last seen there. */

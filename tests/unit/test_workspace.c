@@ -372,15 +372,35 @@ static void test_keeps_the_last_twenty(void **state) {
         struct world *w = *state;
 
         run(w,
-                "cd standby; for i in $(seq 10 33); do git branch failover/box/202001${i}T000000Z; done\n"
-                "git branch failover/box/20200110T000000Z-private; git branch failover/other/20200110T000000Z; git branch failover/box/mine\n"
+                "cd standby; for i in $(seq 10 33); do git branch failover/box/20200101T0000${i}Z; done\n"
+                "git branch failover/box/20200101T000010Z-private; git branch failover/other/20200101T000010Z; git branch failover/box/mine\n"
                 "echo mine >mine");
         assert_sync(w, SYNC_UNCHANGED);
         run(w,
                 "cd standby; git branch --list 'failover/box/2*' | wc -l | grep -x 20; git rev-parse %s\n"
-                "git rev-parse failover/box/20200133T000000Z failover/other/20200110T000000Z failover/box/mine\n"
-                "not git rev-parse -q --verify failover/box/20200114T000000Z",
+                "git rev-parse failover/box/20200101T000033Z failover/other/20200101T000010Z failover/box/mine\n"
+                "not git rev-parse -q --verify failover/box/20200101T000014Z",
                 saved(w));
+}
+
+/* The clock was ahead once, and the agent has a branch whose name only looks like ours. */
+static void test_names_that_sort_after_ours(void **state) {
+        struct world *w = *state;
+        char branch[128];
+
+        run(w,
+                "cd standby; for b in 20300101T000000Z 20309999T000000Z my.notes.of.2026; do\n"
+                "git switch -qc failover/box/$b main; git commit -q --allow-empty -m $b; done; git switch -q main; echo mine >mine");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_saved(w, "mine", "mine");
+        (void) strcpy(branch, saved(w));
+        assert_string_equal(w->result.unmerged, branch);
+        assert_string_equal(branch, "failover/box/20300101T000001Z");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_string_equal(w->result.saved, "");
+        run(w, "cd standby; for i in $(seq 10 33); do git branch failover/box/20200101T0000${i}Z; done; echo more >>mine");
+        assert_sync(w, SYNC_UNCHANGED);
+        run(w, "git -C standby rev-parse %s %s failover/box/my.notes.of.2026", saved(w), branch);
 }
 
 /* Everything in the standby but what fetching changes. */
@@ -1114,6 +1134,7 @@ int main(void) {
                 TEST(test_unmerged_until_merged),
                 TEST(test_merge_help_of_a_pushed_branch),
                 TEST(test_keeps_the_last_twenty),
+                TEST(test_names_that_sort_after_ours),
                 TEST(test_refuses),
                 TEST(test_names_are_no_commands),
                 TEST(test_lfs_that_no_file_has_is_fine),
