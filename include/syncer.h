@@ -32,4 +32,7 @@ DEFINE_CLEANUP(struct syncer *, syncer_free)
 
 /* Begins one, PROMOTING if somebody waits for it. How that went follows through the callback. */
 void syncer_start(struct syncer *s, bool promoting);
+/* Nobody waits for it any longer: what it has under way in the work tree it brings to an end, no more. systemd starts the
+ * gateway only after that. */
+void syncer_stop(struct syncer *s);
 const struct sync_view *syncer_view(const struct syncer *s);

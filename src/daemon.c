@@ -209,6 +209,7 @@ static void carry_out(struct daemon *d, enum role_action action) {
                 break;
         case ACTION_START:
                 episode_started(&d->episode, now());
+                syncer_stop(d->syncer);
                 unit_start(d->gateway);
                 break;
         case ACTION_STOP:

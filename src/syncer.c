@@ -92,6 +92,11 @@ void syncer_start(struct syncer *s, bool promoting) {
         unit_start(s->unit);
 }
 
+void syncer_stop(struct syncer *s) {
+        if (s->view.running)
+                unit_stop(s->unit);
+}
+
 const struct sync_view *syncer_view(const struct syncer *s) {
         return &s->view;
 }

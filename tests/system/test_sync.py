@@ -144,6 +144,17 @@ def test_gateway_waits_for_a_sync_under_way(pair):
     assert int(unit(SYNC)["ExecMainExitTimestampMonotonic"]) <= int(unit(GATEWAY)["ExecMainStartTimestampMonotonic"])
 
 
+def test_outlives_its_deadline(pair):
+    """… but no longer than its deadline: then it is told to come to an end."""
+    pair.standby.put(f"/run/systemd/system/{SYNC}.d/slow.conf", "[Service]\nExecStartPre=/bin/sleep 300\n")
+    pair.standby.systemctl("daemon-reload")
+    begin(pair, workspace={"timeout": "1s"}, secrets={"timeout": "1s"})
+    pair.primary.gateway.kill()
+    promoted = wait_event(pair.standby, "promoted")
+    assert int(promoted["FAILOVER_BOOT_USEC"]) < 5_000_000
+    assert pair.standby.state(SYNC) == "failed"
+
+
 def test_dead_git_and_secrets_host(pair):
     pair.configure(workspace={"timeout": "1s"}, secrets={"timeout": "1s"})
     pair.primary.drop()
