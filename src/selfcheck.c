@@ -36,9 +36,16 @@ static void next_in(struct selfcheck *s, usec_t span) {
         (void) sd_event_source_set_enabled(s->timer, SD_EVENT_ONESHOT);
 }
 
+/* As often as the primary, and often enough that no single look decides that a gateway hangs. */
+static usec_t steady_interval(const struct selfcheck *s) {
+        usec_t interval = s->config->primary.check_interval, hang = s->config->gateway.hang_timeout;
+
+        return hang > 0 ? MIN(interval, hang / 3) : interval;
+}
+
 static void schedule(struct selfcheck *s, bool answers) {
         if (s->pace == SELFCHECK_STEADY)
-                next_in(s, s->config->primary.check_interval);
+                next_in(s, steady_interval(s));
         else if (s->pace == SELFCHECK_EAGER)
                 next_in(s, answers && !s->answered ? CONFIRM_INTERVAL : EAGER_INTERVAL);
         s->answered = answers;
