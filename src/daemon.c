@@ -186,11 +186,8 @@ static void note(struct daemon *d, enum role_event event) {
                 episode_promoted(&d->episode, now());
                 break;
         case EVENT_DEMOTING:
-                if (d->role.mode == MODE_AUTO)
+                if (d->role.mode == MODE_AUTO && d->episode.decided > 0)
                         watch_failback(d->watch);
-                d->episode.again = false;
-                break;
-        case EVENT_DEMOTED:
                 d->episode.again = false;
                 break;
         default:

@@ -319,7 +319,8 @@ usec_t watch_failing_since(const struct watch *w) {
 }
 
 void watch_failback(struct watch *w) {
-        health_failback(&w->primary.health, now());
+        if (w->primary.health.level == HEALTH_UP)
+                health_failback(&w->primary.health, now());
 }
 
 struct watch_view watch_view(const struct watch *w) {
