@@ -17,14 +17,17 @@ struct episode {
         usec_t promoted_at;   /* the last time, also of earlier ones */
         usec_t demoted_at;    /* likewise */
         usec_t last_answered; /* the gateway here, likewise */
-        uint64_t promotions;  /* how many */
+        uint64_t promotions;  /* how many because the primary was down */
 };
 
 /* It is decided to run the gateway here. DECIDED is 0 if a person decided. REASON may come from anywhere. */
 void episode_begin(struct episode *e, usec_t last_good, usec_t decided, const char *reason);
 void episode_started(struct episode *e, usec_t now);
 void episode_promoted(struct episode *e, usec_t now);
+/* It is over, however it ended. */
 void episode_demoted(struct episode *e, usec_t now);
+/* Promoted, and not demoted since. */
+bool episode_is_open(const struct episode *e);
 
 /* From the last good check to the first answer here, at most; USEC_INFINITY if that is not known. */
 usec_t episode_blackout(const struct episode *e);

@@ -256,7 +256,7 @@ static struct role_step step(struct daemon *d) {
         if (s.event != EVENT_NONE)
                 tell(d, s.event, from);
         carry_out(d, s.action);
-        if (s.event == EVENT_DEMOTED)
+        if (d->role.state == ROLE_STANDBY && (from != ROLE_STANDBY || episode_is_open(&d->episode)))
                 episode_demoted(&d->episode, now());
         return s;
 }

@@ -21,13 +21,19 @@ void episode_started(struct episode *e, usec_t now) {
 void episode_promoted(struct episode *e, usec_t now) {
         e->answered = now;
         /* A gateway that was lost and is back does not begin the promotion anew. */
-        if (e->promoted_at <= e->demoted_at)
+        if (!episode_is_open(e))
                 e->promoted_at = now;
-        e->promotions++;
+        if (e->decided > 0 && !e->again)
+                e->promotions++;
 }
 
 void episode_demoted(struct episode *e, usec_t now) {
         e->demoted_at = now;
+        e->again = false;
+}
+
+bool episode_is_open(const struct episode *e) {
+        return e->promoted_at > e->demoted_at;
 }
 
 usec_t episode_blackout(const struct episode *e) {
@@ -42,5 +48,5 @@ void episode_tell(const struct episode *e, usec_t now, struct story *s) {
         s->counting = between(e->last_good, e->decided);
         s->syncing = between(e->decided, e->started);
         s->booting = between(e->started, e->answered);
-        s->promoted = e->promoted_at > e->demoted_at ? between(e->promoted_at, now) : USEC_INFINITY;
+        s->promoted = episode_is_open(e) ? between(e->promoted_at, now) : USEC_INFINITY;
 }

@@ -52,9 +52,9 @@ static void say_promoted(const struct story *s, char *buf) {
         append_span(buf, s->blackout);
         SAY(" at most, since the last good check: ");
         append_span(buf, s->counting);
-        SAY(" for counting failures, ");
+        SAY(s->again ? " until that was noticed, " : " for counting failures, ");
         append_span(buf, s->syncing);
-        SAY(" for the sync, ");
+        SAY(s->again ? " until it was started again, " : " for the sync, ");
         append_span(buf, s->booting);
         SAY(" for the gateway to start.");
 }
