@@ -62,5 +62,5 @@ char *status_sentence(const struct status *s, char buf[static SENTENCE_MAX]);
  * CLOCK_REALTIME. Returns BUF. */
 char *status_next(const struct status *s, usec_t now, char buf[static SENTENCE_MAX]);
 
-/* All is as it should be: on standby in mode auto, and the primary is up. */
+/* All is as it should be: on standby in mode auto, the primary is up, and the gateway here does not run. */
 bool status_is_well(const struct status *s);

@@ -30,6 +30,11 @@ static void say_promoting(const struct story *s, char *buf) {
 }
 
 static void say_adopted(const struct story *s, char *buf) {
+        if (s->mode == MODE_PINNED) {
+                SAY("Promoting, as somebody asked: %s runs here already, started by somebody else. It is ours from now on.",
+                        s->unit);
+                return;
+        }
         SAY("The primary %s is down (%s). %s runs here already, started by somebody else. It is ours from now on, and is "
             "stopped when the primary is back.",
                 s->primary, s->reason, s->unit);
@@ -151,9 +156,12 @@ static void say_left_over(const struct story *s, char *buf) {
 }
 
 static void say_foreign(const struct story *s, char *buf) {
-        SAY("%s runs, but not by our hand: somebody else started it. It is left alone, and is taken over only if the "
-            "primary goes down.",
+        SAY("%s runs, but not by our hand: somebody else started it. It is left alone, and is taken over only ",
                 s->unit);
+        if (s->mode == MODE_HELD)
+                SAY("after `%s auto`.", s->program);
+        else
+                SAY("if the primary goes down.");
 }
 
 static void say_resumed(const struct story *s, char *buf) {

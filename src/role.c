@@ -183,6 +183,10 @@ static bool something_still_answers(struct look *l) {
         return l->r->left == LEFT_SOMETHING;
 }
 
+static bool somebody_started_it(struct look *l) {
+        return !wanted(l) && is_running(l->f) && l->f->job == JOB_NONE;
+}
+
 static bool no_longer_wanted(struct look *l) {
         return unwanted(l) && may_stop(l->f);
 }
@@ -321,6 +325,7 @@ static const struct rule rules[] = {
         { ROLE_STANDBY,  wanted_and_unsynced,       ACTION_SYNC,  SAME,          EVENT_NONE,           AS_IT_IS        },
         { ROLE_STANDBY,  wanted_and_ready,          ACTION_START, ROLE_STARTING, EVENT_PROMOTING,      AS_IT_IS        },
         { ROLE_STANDBY,  something_still_answers,   ACTION_NONE,  SAME,          EVENT_LEFT_OVER,      AS_IT_IS,  ONCE },
+        { ROLE_STANDBY,  somebody_started_it,       ACTION_NONE,  SAME,          EVENT_FOREIGN,        AS_IT_IS,  ONCE },
         { ROLE_STANDBY,  work_is_unsaved,           ACTION_SYNC,  SAME,          EVENT_NONE,           AS_IT_IS        },
         { ROLE_STANDBY,  trouble_begins,            ACTION_SYNC,  SAME,          EVENT_NONE,           AS_IT_IS        },
         { ROLE_STANDBY,  refresh_is_due,            ACTION_SYNC,  SAME,          EVENT_NONE,           AS_IT_IS        },
@@ -418,7 +423,7 @@ static void forget_port(struct role *r) {
 static void enter(struct role *r, enum role_state to, enum role_event why, usec_t now) {
         r->state = to;
         r->since = now;
-        r->said = 0;
+        r->said = why == EVENT_FOREIGN ? 1U << why : 0;
         r->stops = 0;
         r->stop_again = r->kill_again = 0;
         r->wanted_since = 0;
@@ -479,6 +484,8 @@ static void keep_up(struct role *r, const struct look *l) {
                         r->synced = false;
                 if (!in_trouble(r, f) && r->left != LEFT_TO_CHECK)
                         forget_port(r);
+                if (is_stopped(f))
+                        r->said &= ~(1U << EVENT_FOREIGN);
                 break;
         case ROLE_STARTING:
                 if (!is_stopped(f))
@@ -613,7 +620,7 @@ struct role_step role_resume(struct role *r, enum role_intent intent, const stru
         enum role_state state = resume_in(intent, f);
         bool foreign = state == ROLE_STANDBY && is_running(f);
 
-        enter(r, state, EVENT_RESUMED, f->now);
+        enter(r, state, foreign ? EVENT_FOREIGN : EVENT_RESUMED, f->now);
         r->promoted_before =
                 state != ROLE_STANDBY && (intent == INTENT_PROMOTED || intent == INTENT_RESTARTING);
         if (intent == INTENT_RESTARTING && state == ROLE_DEMOTING) {

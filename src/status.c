@@ -141,5 +141,5 @@ char *status_next(const struct status *s, usec_t now, char buf[static SENTENCE_M
 
 bool status_is_well(const struct status *s) {
         return s->state == ROLE_STANDBY && s->mode == MODE_AUTO && s->paused_until == 0 &&
-                s->health == HEALTH_UP;
+                s->health == HEALTH_UP && (s->unit_state == UNIT_INACTIVE || s->unit_state == UNIT_FAILED);
 }

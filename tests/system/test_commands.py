@@ -321,6 +321,20 @@ def test_polkit_may_allow_others(pair):
     assert cli(pair.standby, "resume", user="openclaw").returncode == 77
 
 
+def test_promote_what_runs_already(pair):
+    """Somebody's gateway is told of, makes the standby unwell, and can be kept."""
+    begin(pair)
+    pair.standby.systemctl("start", GATEWAY)
+    wait_event(pair.standby, "foreign")
+    assert cli(pair.standby, "status").returncode == 1
+    ok(pair.standby, "promote")
+    assert "as somebody asked" in wait_event(pair.standby, "adopted")["MESSAGE"]
+    wait_event(pair.standby, "promoted")
+    ok(pair.standby, "auto")
+    wait_event(pair.standby, "demoted")
+    assert cli(pair.standby, "status").returncode == 0
+
+
 def test_polkit_hangs(pair):
     """Root needs no polkit; others hear of it soon; and the loop goes on meanwhile."""
     begin(pair)

@@ -442,7 +442,13 @@ static void test_a_gateway_of_somebody_else(void **state _unused_) {
 
         gateway(&b, UNIT_ACTIVE);
         b.f.same_run = false;
+        expect(&b, "foreign");
         expect(&b, "");
+        /* Each run once. */
+        gateway(&b, UNIT_INACTIVE);
+        expect(&b, "");
+        gateway(&b, UNIT_ACTIVE);
+        expect(&b, "foreign");
         primary(&b, HEALTH_UNKNOWN);
         expect(&b, "");
         primary(&b, HEALTH_UP);
@@ -910,7 +916,7 @@ static void test_something_is_left_over(void **state _unused_) {
         gateway(&b, UNIT_ACTIVE);
         checked(&b, true);
         checked(&b, true);
-        expect(&b, "");
+        expect(&b, "foreign");
 }
 
 static void test_down_again_while_it_drains(void **state _unused_) {
@@ -1159,7 +1165,7 @@ static void test_a_drill_that_fails(void **state _unused_) {
         b.role.sync_begun = b.role.early_sync = b.f.now;
         command(&b, COMMAND_DRILL);
         gateway(&b, UNIT_ACTIVE);
-        expect(&b, "drill-failed drill-over");
+        expect(&b, "drill-failed drill-over foreign");
         expect_state(&b, ROLE_STANDBY);
         gateway(&b, UNIT_STOPPING);
         b.role.mode = MODE_DRILL;
@@ -1344,6 +1350,9 @@ static void test_every_marker_against_every_unit(void **state _unused_) {
                                 b.role.state != ROLE_STANDBY ? EVENT_RESUMED
                                         : runs               ? EVENT_FOREIGN
                                                              : EVENT_NONE);
+                        if (step.event == EVENT_FOREIGN) /* and said it is */
+                                assert_int_not_equal(
+                                        role_step(&b.role, &b.rules, &b.f).event, EVENT_FOREIGN);
                 }
 }
 
