@@ -1,5 +1,5 @@
-/* What lasts is told of, too: that this machine is cut off, that the sync keeps failing, and once a day that all is still
- * not as it should be.
+/* What lasts is told of, too: trouble that is no transition, when it has gone on for a while and when it is over; and once a
+ * day that all is still not as it should be.
  *
  * Pure: no I/O, no clock, no allocation. Times are CLOCK_REALTIME. */
 #pragma once
@@ -7,15 +7,23 @@
 #include "alert_format.h"
 #include "status.h"
 
-/* A shorter time without network is no news; nor is a sync that fails now and then. */
-#define LASTING_CUT_OFF USEC_PER_MINUTE
-#define LASTING_SYNC USEC_PER_HOUR
+enum lasting_kind {
+        LASTING_CUT_OFF,
+        LASTING_NO_SYSTEMD, /* it cannot be asked to start the gateway */
+        LASTING_SILENT,     /* promoted, and the gateway does not answer, however often systemd starts it */
+        LASTING_FOREIGN,    /* the gateway runs here though this machine is on standby */
+        LASTING_SYNC,       /* it fails */
+        _LASTING_MAX,
+};
+
+/* A shorter time of it is no news. */
+usec_t lasting_after(enum lasting_kind kind);
 
 struct lasting {
-        usec_t cut_off_since; /* 0: it is not */
-        bool cut_off_told;    /* … and if so, whether that was told */
-        usec_t sync_since;    /* the first failed sync of this row; 0: the last one was good */
-        bool sync_told;
+        struct {
+                usec_t since; /* 0: it is not so */
+                bool told;
+        } of[_LASTING_MAX];
         usec_t trouble_since; /* promoted, or the primary down; 0: neither */
         unsigned days_told;   /* whole days of it */
         char text[ALERT_TEXT_MAX];

@@ -266,8 +266,10 @@ static void look(struct daemon *d) {
         struct facts f;
 
         see_level(d);
-        if (unit_info(d->gateway)->state == UNIT_UNKNOWN)
+        if (unit_info(d->gateway)->state == UNIT_UNKNOWN) {
+                show(d); /* that nothing can be done, to begin with */
                 return;
+        }
         while (s.again)
                 s = step(d);
 

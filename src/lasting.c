@@ -1,86 +1,135 @@
 /* What lasts is told of, too; see lasting.h. */
 #include "lasting.h"
 
-#include <stdarg.h>
 #include <string.h>
 #include <syslog.h>
 
 #include "verdict.h"
 
-static void _printf_(4, 5)
-        tell(struct lasting *l, struct alert_message *m, usec_t since, const char *format, ...) {
-        va_list ap;
+static const char *program(const struct status *s) {
+        return s->program ? s->program : "openclaw-failover";
+}
 
-        va_start(ap, format);
-        (void) vsnprintf(l->text, sizeof l->text, format, ap);
-        va_end(ap);
+static bool is_cut_off(const struct status *s) {
+        return strcmp(s->verdict, verdict_name(VERDICT_CUT_OFF)) == 0;
+}
+
+static bool has_no_systemd(const struct status *s) {
+        return s->unit_state == UNIT_UNKNOWN;
+}
+
+static bool is_silent(const struct status *s) {
+        return s->state == ROLE_PROMOTED && !s->answers;
+}
+
+static bool is_foreign(const struct status *s) {
+        return s->state == ROLE_STANDBY && s->unit_state == UNIT_ACTIVE;
+}
+
+static bool is_unsynced(const struct status *s) {
+        return s->synced > 0 && !s->sync_ok;
+}
+
+#define SAY(...) ((void) snprintf(buf, ALERT_TEXT_MAX, __VA_ARGS__))
+
+static void say_cut_off(const struct status *s, const char *span _unused_, char *buf) {
+        SAY("This standby is cut off: %s. It cannot tell whether the primary is up, and could not be reached if it were "
+            "promoted.",
+                s->reason);
+}
+
+static void say_network_is_back(const struct status *s _unused_, const char *span, char *buf) {
+        SAY("This standby has its network back, after %s.", span);
+}
+
+static void say_no_systemd(const struct status *s, const char *span, char *buf) {
+        SAY("systemd cannot be asked over D-Bus for %s: this standby could neither start nor stop %s. See `systemctl "
+            "status dbus`.",
+                span, s->unit);
+}
+
+static void say_systemd_is_back(const struct status *s _unused_, const char *span, char *buf) {
+        SAY("systemd can be asked again, after %s.", span);
+}
+
+static void say_silent(const struct status *s, const char *span, char *buf) {
+        SAY("Nobody can be reached: this machine is promoted, and the gateway here has not answered for %s, though systemd "
+            "keeps it running. See `journalctl -u %s`.",
+                span, s->unit);
+}
+
+static void say_answers(const struct status *s _unused_, const char *span, char *buf) {
+        SAY("The promoted gateway answers again, after %s.", span);
+}
+
+static void say_foreign(const struct status *s, const char *span, char *buf) {
+        SAY("%s has been running on this standby for %s, started by somebody else. Meanwhile the workspace is not synced. To "
+            "stop it: `systemctl stop %s`; to keep it: `%s promote`.",
+                s->unit, span, s->unit, program(s));
+}
+
+static void say_foreign_is_over(const struct status *s, const char *span, char *buf) {
+        SAY("%s no longer runs by another hand, after %s.", s->unit, span);
+}
+
+static void say_unsynced(const struct status *s, const char *span, char *buf) {
+        SAY("The sync of workspace and secrets has been failing for %s: %s. A failover would start the gateway with what is "
+            "here. See `%s doctor`.",
+                span, s->sync, program(s));
+}
+
+static void say_synced(const struct status *s, const char *span, char *buf) {
+        SAY("The sync of workspace and secrets works again, after %s: %s.", span, s->sync);
+}
+
+static const struct {
+        bool (*is_so)(const struct status *s);
+        usec_t after;
+        const char *event, *over;
+        void (*say)(const struct status *s, const char *span, char *buf);
+        void (*say_over)(const struct status *s, const char *span, char *buf);
+} kinds[_LASTING_MAX] = {
+        [LASTING_CUT_OFF] = { is_cut_off, USEC_PER_MINUTE, "cut-off", "cut-off-over", say_cut_off,
+                say_network_is_back },
+        [LASTING_NO_SYSTEMD] = { has_no_systemd, USEC_PER_MINUTE, "no-systemd", "no-systemd-over",
+                say_no_systemd, say_systemd_is_back },
+        [LASTING_SILENT] = { is_silent, 10 * USEC_PER_MINUTE, "unreachable", "unreachable-over", say_silent,
+                say_answers },
+        [LASTING_FOREIGN] = { is_foreign, USEC_PER_HOUR, "foreign-stays", "foreign-over", say_foreign,
+                say_foreign_is_over },
+        [LASTING_SYNC] = { is_unsynced, USEC_PER_HOUR, "sync-failing", "sync-mended", say_unsynced,
+                say_synced },
+};
+
+usec_t lasting_after(enum lasting_kind kind) {
+        return kinds[kind].after;
+}
+
+static bool look_kind(struct lasting *l, enum lasting_kind kind, const struct status *s, usec_t now,
+        struct alert_message *m) {
+        usec_t since = l->of[kind].since, lasted = now > since ? now - since : 0;
+        bool is_so = kinds[kind].is_so(s), told = l->of[kind].told;
+        char span[SPAN_MAX];
+
+        if (is_so && since == 0)
+                l->of[kind].since = now;
+        else if (!is_so)
+                l->of[kind].since = 0;
+        if (is_so ? since == 0 || told || lasted < kinds[kind].after : !told)
+                return false;
+
+        l->of[kind].told = is_so;
+        format_span(span, lasted);
+        if (is_so)
+                kinds[kind].say(s, span, l->text);
+        else
+                kinds[kind].say_over(s, span, l->text);
+        m->event = is_so ? kinds[kind].event : kinds[kind].over;
+        m->level = is_so ? LOG_ERR : LOG_NOTICE;
         m->text = l->text;
         m->since = since;
-}
-
-static bool look_cut_off(struct lasting *l, const struct status *s, usec_t now, struct alert_message *m) {
-        bool cut_off = strcmp(s->verdict, verdict_name(VERDICT_CUT_OFF)) == 0;
-        usec_t since = l->cut_off_since;
-        char span[SPAN_MAX];
-
-        if (cut_off && since == 0)
-                l->cut_off_since = now;
-        else if (cut_off && !l->cut_off_told && now >= since + LASTING_CUT_OFF) {
-                l->cut_off_told = true;
-                m->event = "cut-off";
-                m->level = LOG_ERR;
-                m->time = since;
-                tell(l, m, since,
-                        "This standby is cut off: %s. It cannot tell whether the primary is up, and could not be reached "
-                        "if it were promoted.",
-                        s->reason);
-                return true;
-        } else if (!cut_off && since > 0) {
-                l->cut_off_since = 0;
-                if (!l->cut_off_told)
-                        return false;
-                l->cut_off_told = false;
-                m->event = "cut-off-over";
-                m->level = LOG_NOTICE;
-                m->lasted = now > since ? now - since : 0;
-                tell(l, m, since, "This standby has its network back, after %s.",
-                        format_span(span, m->lasted));
-                return true;
-        }
-        return false;
-}
-
-static bool look_sync(struct lasting *l, const struct status *s, usec_t now, struct alert_message *m) {
-        usec_t since = l->sync_since;
-        char span[SPAN_MAX];
-
-        if (s->synced == 0)
-                return false;
-        if (!s->sync_ok && since == 0)
-                l->sync_since = s->synced;
-        else if (!s->sync_ok && !l->sync_told && now >= since + LASTING_SYNC) {
-                l->sync_told = true;
-                m->event = "sync-failing";
-                m->level = LOG_ERR;
-                tell(l, m, since,
-                        "The sync of workspace and secrets has been failing for %s: %s. A failover would start the gateway "
-                        "with what is here. See `%s doctor`.",
-                        format_span(span, now - since), s->sync,
-                        s->program ? s->program : "openclaw-failover");
-                return true;
-        } else if (s->sync_ok && since > 0) {
-                l->sync_since = 0;
-                if (!l->sync_told)
-                        return false;
-                l->sync_told = false;
-                m->event = "sync-mended";
-                m->level = LOG_NOTICE;
-                m->lasted = now > since ? now - since : 0;
-                tell(l, m, since, "The sync of workspace and secrets works again, after %s: %s.",
-                        format_span(span, m->lasted), s->sync);
-                return true;
-        }
-        return false;
+        m->lasted = is_so ? USEC_INFINITY : lasted;
+        return true;
 }
 
 /* When it began, as far as this daemon knows; 0: there is no trouble. */
@@ -107,7 +156,9 @@ static bool look_trouble(struct lasting *l, const struct status *s, usec_t now, 
         l->days_told = days;
         m->event = "reminder";
         m->level = LOG_WARNING;
-        tell(l, m, since, "For %u day%s now, %s. %s", days, days == 1 ? "" : "s",
+        m->text = l->text;
+        m->since = since;
+        (void) snprintf(l->text, sizeof l->text, "For %u day%s now, %s. %s", days, days == 1 ? "" : "s",
                 status_sentence(s, sentence), status_next(s, now, next));
         return true;
 }
@@ -120,5 +171,8 @@ bool lasting_look(struct lasting *l, const struct status *s, usec_t now, struct 
                 .blackout = USEC_INFINITY,
                 .lasted = USEC_INFINITY,
         };
-        return look_cut_off(l, s, now, ret) || look_sync(l, s, now, ret) || look_trouble(l, s, now, ret);
+        for (enum lasting_kind kind = 0; kind < _LASTING_MAX; kind++)
+                if (look_kind(l, kind, s, now, ret))
+                        return true;
+        return look_trouble(l, s, now, ret);
 }

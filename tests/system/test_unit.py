@@ -124,7 +124,12 @@ def test_stopped_by_somebody(pair, fault):
     pair.primary.gateway.start()
     wait_event(pair.standby, "hold-over")
     pair.primary.gateway.kill()
-    wait_event(pair.standby, "promoted", count=2)
+    promoted = wait_event(pair.standby, "promoted", count=2)
+    pair.primary.gateway.start()
+    # The second promotion is told, not the time since the first.
+    demoted = wait_event(pair.standby, "demoted")
+    lasted = int(demoted["__MONOTONIC_TIMESTAMP"]) - int(promoted["__MONOTONIC_TIMESTAMP"])
+    assert int(demoted["FAILOVER_PROMOTED_USEC"]) < lasted + 1_000_000
 
 
 def test_slow_boot(pair, fault):
@@ -202,6 +207,7 @@ def test_bus_away_while_it_is_needed(pair, fault):
     pair.standby.wait_journal("Lost the system bus", DAEMON)
     pair.primary.gateway.kill()
     pair.standby.wait_journal("counts as down", DAEMON)
+    pair.standby.wait_for(lambda: "primary down" in pair.standby.unit(DAEMON)["StatusText"])
     pair.standby.run("systemctl start dbus.socket dbus.service")
     fault("D-Bus is away on the standby, and comes back", wait_event(pair.standby, "promoted"))
     wait_event(pair.standby, "promoted")

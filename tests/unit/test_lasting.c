@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <syslog.h>
 
 #include <cmocka.h>
 
@@ -21,6 +22,7 @@ static struct status well(void) {
                 .reason = "HTTP 200",
                 .senior = "",
                 .unit = "openclaw.service",
+                .unit_state = UNIT_INACTIVE,
                 .sync = "workspace unchanged",
                 .sync_ok = true,
                 .learned = "",
@@ -59,10 +61,10 @@ static void test_cut_off(_unused_ void **state) {
         s.reason = "no carrier on eth0";
         s.failures = 1;
         assert_false(looks(&l, &s, T0, &m));
-        assert_false(looks(&l, &s, T0 + LASTING_CUT_OFF - 1, &m));
-        assert_true(looks(&l, &s, T0 + LASTING_CUT_OFF, &m));
+        assert_false(looks(&l, &s, T0 + lasting_after(LASTING_CUT_OFF) - 1, &m));
+        assert_true(looks(&l, &s, T0 + lasting_after(LASTING_CUT_OFF), &m));
         assert_string_equal(m.event, "cut-off");
-        assert_true(m.time == T0);
+        assert_true(m.since == T0);
         assert_non_null(strstr(m.text, "no carrier on eth0"));
         assert_false(looks(&l, &s, T0 + USEC_PER_HOUR, &m));
 
@@ -95,10 +97,10 @@ static void test_sync(_unused_ void **state) {
         s.synced = T0;
         s.sync_ok = false;
         s.sync = "workspace failed (no route to host)";
-        assert_false(looks(&l, &s, T0 + USEC_PER_SEC, &m));
+        assert_false(looks(&l, &s, T0, &m));
         s.synced = T0 + 15 * USEC_PER_MINUTE;
-        assert_false(looks(&l, &s, T0 + LASTING_SYNC - 1, &m));
-        assert_true(looks(&l, &s, T0 + LASTING_SYNC, &m));
+        assert_false(looks(&l, &s, T0 + lasting_after(LASTING_SYNC) - 1, &m));
+        assert_true(looks(&l, &s, T0 + lasting_after(LASTING_SYNC), &m));
         assert_string_equal(m.event, "sync-failing");
         assert_true(m.since == T0);
         assert_non_null(strstr(m.text, "no route to host"));
@@ -117,6 +119,53 @@ static void test_sync(_unused_ void **state) {
         assert_false(looks(&l, &s, s.synced + USEC_PER_MINUTE, &m));
 }
 
+/* Each kind: not at once, once, and its end; and a short time of it is no news. */
+static void assert_told(
+        const struct status *trouble, enum lasting_kind kind, const char *event, const char *over) {
+        struct status good = well();
+        struct lasting l = {};
+        struct alert_message m;
+        usec_t after = lasting_after(kind);
+
+        assert_false(looks(&l, trouble, T0, &m));
+        assert_false(looks(&l, &good, T0 + after, &m));
+        assert_false(looks(&l, trouble, T0 + after, &m));
+        assert_false(looks(&l, trouble, T0 + 2 * after - 1, &m));
+        assert_true(looks(&l, trouble, T0 + 2 * after, &m));
+        assert_string_equal(m.event, event);
+        assert_int_equal(m.level, LOG_ERR);
+        assert_true(m.since == T0 + after);
+        assert_false(looks(&l, trouble, T0 + 3 * after, &m));
+        assert_true(looks(&l, &good, T0 + 4 * after, &m));
+        assert_string_equal(m.event, over);
+        assert_true(m.lasted == 3 * after);
+        assert_false(looks(&l, &good, T0 + 5 * after, &m));
+}
+
+static void test_no_systemd(_unused_ void **state) {
+        struct status s = well();
+
+        s.unit_state = UNIT_UNKNOWN;
+        assert_told(&s, LASTING_NO_SYSTEMD, "no-systemd", "no-systemd-over");
+}
+
+/* systemd starts it again and again, so that it neither hangs nor is lost. */
+static void test_silent(_unused_ void **state) {
+        struct status s = well();
+
+        s.state = ROLE_PROMOTED;
+        s.health = HEALTH_DOWN;
+        s.unit_state = UNIT_RESTARTING;
+        assert_told(&s, LASTING_SILENT, "unreachable", "unreachable-over");
+}
+
+static void test_foreign(_unused_ void **state) {
+        struct status s = well();
+
+        s.unit_state = UNIT_ACTIVE;
+        assert_told(&s, LASTING_FOREIGN, "foreign-stays", "foreign-over");
+}
+
 static void test_reminder(_unused_ void **state) {
         struct status s = well();
         struct lasting l = {};
@@ -124,6 +173,7 @@ static void test_reminder(_unused_ void **state) {
         unsigned told = 0;
 
         s.state = ROLE_PROMOTED;
+        s.answers = true;
         s.promoted_at = s.since = T0;
         s.health = HEALTH_DOWN;
         for (usec_t t = T0; t <= T0 + 3 * USEC_PER_DAY; t += USEC_PER_HOUR)
@@ -147,6 +197,7 @@ static void test_reminder_after_restart(_unused_ void **state) {
         struct alert_message m;
 
         s.state = ROLE_PROMOTED;
+        s.answers = true;
         s.promoted_at = s.since = T0;
         assert_false(looks(&l, &s, T0 + USEC_PER_DAY + USEC_PER_HOUR, &m));
         assert_false(looks(&l, &s, T0 + 2 * USEC_PER_DAY - 1, &m));
@@ -175,6 +226,9 @@ int main(void) {
                 cmocka_unit_test(test_cut_off),
                 cmocka_unit_test(test_short_cut_off),
                 cmocka_unit_test(test_sync),
+                cmocka_unit_test(test_no_systemd),
+                cmocka_unit_test(test_silent),
+                cmocka_unit_test(test_foreign),
                 cmocka_unit_test(test_reminder),
                 cmocka_unit_test(test_reminder_after_restart),
                 cmocka_unit_test(test_reminder_while_down),
