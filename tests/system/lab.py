@@ -537,7 +537,7 @@ class Host:
 
     def reboot(self, wait=True):
         """A clean reboot."""
-        self.run("systemctl --no-block reboot")
+        self.run("systemctl --no-block reboot", check=False)  # systemd may be gone before it has answered
         self._await_end(timeout=400)
         self.boot(wait)
 
