@@ -220,7 +220,11 @@ static size_t _printf_(2, 0) find_command(const char *why, const char *format, v
 
         if (!lead)
                 return 0;
+/* It was checked as a part of FORMAT. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
         (void) vsnprintf(raw, sizeof raw, lead, ap);
+#pragma GCC diagnostic pop
         n = strlen(safe_text(r.workspace_why, sizeof r.workspace_why, raw));
         return n < strlen(why) && strncmp(why + n, sudo, strlen(sudo)) == 0 ? n : 0;
 }
