@@ -446,13 +446,28 @@ static int check_writable(const struct repo *repo, struct sync_result *r) {
         return 0;
 }
 
+/* What a .git brings along from a Mac: two names that differ in case are then one file to libgit2, and here they are two. */
+static int check_case(const struct repo *repo, struct sync_result *r) {
+        _cleanup_(git_config_freep) git_config *config = NULL;
+
+        if (git_repository_config(&config, repo->git) < 0)
+                return sync_fail_git(r, "config");
+        if (!config_is_true(config, "core.ignorecase") || faccessat(repo->dir_fd, "hEAD", F_OK, 0) == 0)
+                return 0;
+        return sync_refuse(r,
+                "%s has core.ignorecase set, and is on a file system that tells cases apart: sudo -u %s git -C %s config core.ignorecase false",
+                repo->config->path, repo->user, repo->word);
+}
+
 int repo_check(struct repo *repo, struct sync_result *r) {
         int k;
 
         if (git_repository_is_shallow(repo->git) == 1)
                 return sync_refuse(r, "%s is a shallow clone: sudo -u %s git -C %s fetch --unshallow",
                         repo->config->path, repo->user, repo->word);
-        k = check_state(repo, r);
+        k = check_case(repo, r);
+        if (k == 0)
+                k = check_state(repo, r);
         if (k == 0)
                 k = check_head(repo, r);
         if (k == 0)

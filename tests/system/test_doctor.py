@@ -418,6 +418,11 @@ def workspace_merging(pair, later):
     pair.git("merge", "-q", "--no-ff", "--no-commit", "side")
 
 
+@finds("workspace", "has core.ignorecase set")
+def workspace_of_a_mac(pair, later):
+    pair.git("config", "core.ignorecase", "true")
+
+
 @finds("workspace", "is a shallow clone")
 def workspace_shallow(pair, later):
     pair.standby.run(f"rm -rf {Pair.WORKSPACE} && git clone -q --depth 1 {Pair.REMOTE} {Pair.WORKSPACE}", user=USER)

@@ -441,6 +441,7 @@ static void test_refuses(void **state) {
                         "--unset extensions.worktreeConfig" },
                 { "cd standby; git config core.repositoryformatversion 2", "repository format 2" },
                 { "cd standby; git config remote.origin.promisor true", "promisor" },
+                { "cd standby; git config core.ignorecase true", "config core.ignorecase false" },
                 { "rm -rf standby; git clone -q --bare origin standby", "bare" },
                 { "cd standby; git config core.bare true", "bare" },
                 { "rm -rf standby", "git clone" },
