@@ -54,9 +54,11 @@ struct git_seen {
  * it looks before that. */
 void repo_look_for_git(const struct workspace_config *c, struct git_seen *ret);
 
-/* Opens the workspace and locks it against another sync: flock(2) on .git itself, so there is no file to go stale.
- * 0, or -ECANCELED with the refusal in R. libgit2 is initialised. C must outlive REPO. */
+/* Opens the workspace. 0, or -ECANCELED with the refusal in R. libgit2 is initialised. C must outlive REPO. */
 int repo_open(struct repo *repo, const struct workspace_config *c, struct sync_result *r);
+/* Locks it against another sync, for whose end it waits until UNTIL, of CLOCK_BOOTTIME: flock(2) on .git itself, so there is
+ * no file to go stale. 0 or -ECANCELED. */
+int repo_lock(const struct repo *repo, usec_t until, struct sync_result *r);
 void repo_close(struct repo *repo);
 
 /* Removes what killed syncs leave among the objects: half-received packs of up to a gigabyte. Only ours have libgit2's

@@ -84,6 +84,10 @@ char *safe_text(char *buf, size_t size, const char *text);
  * free; NULL without memory. */
 char *shell_quote(const char *text);
 
+/* Takes the lock of FD (flock(2)), for which it waits until UNTIL, of CLOCK_BOOTTIME. 0, or a negative errno: -EWOULDBLOCK
+ * if somebody has it for longer. */
+int lock_until(int fd, usec_t until);
+
 bool begins_with(const char *text, const char *prefix);
 
 /* Appends like snprintf() to the text already in BUF of SIZE bytes; what does not fit is cut. Returns BUF. */

@@ -65,9 +65,11 @@ static bool open_workspace(const struct checkup *c, struct repo *repo, struct fi
                 k = sync_fail_git(&r, "libgit2");
         else
                 k = repo_open(repo, &c->config->workspace, &r);
+        if (k == 0) /* what a sync is about to finish is no trouble */
+                k = repo_lock(repo, now_usec(CLOCK_BOOTTIME) + c->config->workspace.timeout, &r);
         if (k == 0) {
-                /* A sync that begins now must not find it locked. Nothing here needs the lock. */
-                (void) flock(repo->dir_fd, LOCK_UN);
+                (void) flock(
+                        repo->dir_fd, LOCK_UN); /* nothing here needs it, and a sync would wait for it */
                 k = repo_check(repo, &r);
         }
         if (k < 0)

@@ -7,7 +7,6 @@
 #include <limits.h>
 #include <pwd.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "log.h"
@@ -204,9 +203,13 @@ int repo_open(struct repo *repo, const struct workspace_config *c, struct sync_r
         repo->dir_fd = open(repo->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (repo->dir_fd < 0)
                 return sync_fail(r, "%s: %s", repo->dir, strerror(errno));
-        if (flock(repo->dir_fd, LOCK_EX | LOCK_NB) < 0)
-                return sync_fail(r, "another sync is at work in %s", c->path);
         return 0;
+}
+
+int repo_lock(const struct repo *repo, usec_t until, struct sync_result *r) {
+        return lock_until(repo->dir_fd, until) < 0
+                ? sync_fail(r, "another sync is at work in %s", repo->config->path)
+                : 0;
 }
 
 void repo_close(struct repo *repo) {

@@ -13,7 +13,6 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -77,7 +76,8 @@ static int make_target(const struct run *run) {
         return say(run->result, SYNC_REFUSED, "%s cannot be made: %s", target, strerror(errno));
 }
 
-/* The target: a directory of ours, made if it is missing, and locked against another sync. */
+/* The target: a directory of ours, made if it is missing, and locked against another sync, for which we have as long as for
+ * rsync. */
 static int open_target(struct run *run) {
         const char *target = run->config->target;
         struct stat st;
@@ -99,7 +99,7 @@ static int open_target(struct run *run) {
                         errno == EROFS
                                 ? ". Let the unit: systemctl edit openclaw-failover-sync, ReadWritePaths="
                                 : "");
-        if (!run->dry_run && flock(run->target, LOCK_EX | LOCK_NB) < 0)
+        if (!run->dry_run && lock_until(run->target, run->deadline) < 0)
                 return say(run->result, SYNC_FAILED, "another sync is at work in %s", target);
         return 0;
 }

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 usec_t now_usec(clockid_t clock) {
@@ -172,6 +173,15 @@ char *shell_quote(const char *text) {
         *to++ = '\'';
         *to = '\0';
         return word;
+}
+
+int lock_until(int fd, usec_t until) {
+        while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+                if (errno != EINTR && (errno != EWOULDBLOCK || now_usec(CLOCK_BOOTTIME) >= until))
+                        return -errno;
+                (void) usleep(50 * USEC_PER_MSEC);
+        }
+        return 0;
 }
 
 bool begins_with(const char *text, const char *prefix) {

@@ -16,6 +16,7 @@ struct sync {
         struct sync_result *result;
         struct repo repo;
         const char *host;
+        usec_t late; /* so much of the timeout is over when the fetch begins */
 };
 
 static bool may_move(const struct sync *s) {
@@ -254,7 +255,7 @@ static int fetch_and_prepare(struct sync *s, bool moving, struct fetch_answer *f
         int k = 0, fetch_k;
 
         repo_tidy(&s->repo);
-        if (remote_fetch_start(&s->repo, s->job->late, &fetch, s->result) < 0)
+        if (remote_fetch_start(&s->repo, s->late, &fetch, s->result) < 0)
                 return -ECANCELED;
         if (moving)
                 k = prepare(s);
@@ -295,6 +296,18 @@ static void sync_open(struct sync *s) {
                 saved_unmerged(&s->repo, s->host, &theirs, r->unmerged, &r->pushed);
 }
 
+/* Another sync, by hand perhaps, is waited for within the timeout: a promotion that went on without us would start the gateway
+ * while that one moves the tree. */
+static int open_and_lock(struct sync *s) {
+        usec_t timeout = s->job->config->timeout, begin = now_usec(CLOCK_BOOTTIME);
+        int k = repo_open(&s->repo, s->job->config, s->result);
+
+        if (k == 0)
+                k = repo_lock(&s->repo, begin + timeout - s->job->late, s->result);
+        s->late = MIN(s->job->late + now_usec(CLOCK_BOOTTIME) - begin, timeout);
+        return k;
+}
+
 void workspace_sync(const struct workspace_job *job, struct sync_result *r) {
         struct sync s = { .job = job, .result = r, .repo = REPO_NONE, .host = job->host };
         char host[64];
@@ -307,7 +320,7 @@ void workspace_sync(const struct workspace_job *job, struct sync_result *r) {
                 (void) sync_fail_git(r, "libgit2");
                 return;
         }
-        if (repo_open(&s.repo, job->config, r) == 0)
+        if (open_and_lock(&s) == 0)
                 sync_open(&s);
         repo_close(&s.repo);
         (void) git_libgit2_shutdown();

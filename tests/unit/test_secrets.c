@@ -133,7 +133,14 @@ static void test_two_at_once(void **state) {
         run(w, "mkdir here");
         fd = open(w->target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         assert_int_equal(flock(fd, LOCK_EX), 0);
+        w->config.timeout = 300 * USEC_PER_MSEC;
         assert_sync(w, SYNC_FAILED, "another sync");
+        assert_int_equal(flock(fd, LOCK_UN), 0);
+
+        /* One that ends soon is waited for. */
+        w->config.timeout = USEC_PER_MINUTE;
+        run(w, "echo x >there/s; flock here sh -c '>locked; sleep 0.5' >/dev/null 2>&1 & until test -e locked; do sleep 0.01; done");
+        assert_sync(w, SYNC_UPDATED, "");
 }
 
 static void test_words(void **state) {

@@ -23,6 +23,7 @@ struct world {
         char path[100]; /* of the standby's workspace */
         struct workspace_config config;
         bool gateway_runs;
+        const char *gateway_runs_when; /* this file is there */
         bool promoting;
         bool confined;
         usec_t late;
@@ -60,8 +61,11 @@ static int end_world(void **state) {
 
 static bool may_move(void *userdata) {
         const struct world *w = userdata;
+        char file[128];
 
-        return !w->gateway_runs;
+        (void) snprintf(
+                file, sizeof file, "%s/%s", w->dir, w->gateway_runs_when ? w->gateway_runs_when : "");
+        return !w->gateway_runs && !(w->gateway_runs_when && access(file, F_OK) == 0);
 }
 
 static bool may_push(void *userdata) {
@@ -617,13 +621,30 @@ static void test_two_at_once(void **state) {
         struct world *w = *state;
 
         _cleanup_close_ int fd = -1;
+        usec_t begin, waited;
         char git[120];
 
         (void) snprintf(git, sizeof git, "%s/.git", w->path);
         fd = open(git, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         assert_int_equal(flock(fd, LOCK_EX), 0);
+        w->config.timeout = 300 * USEC_PER_MSEC;
+        begin = now_usec(CLOCK_BOOTTIME);
         assert_sync(w, SYNC_FAILED);
         assert_why(w, "another sync");
+        waited = now_usec(CLOCK_BOOTTIME) - begin;
+        assert_true(waited >= w->config.timeout && waited < w->config.timeout + 5 * USEC_PER_SEC);
+        assert_int_equal(flock(fd, LOCK_UN), 0);
+
+        /* One that ends soon is waited for, and then the gateway is asked about again. */
+        w->config.timeout = 2 * USEC_PER_MINUTE;
+        commit(w, "echo two >>notes");
+        run(w, "flock standby/.git sh -c '>locked; sleep 0.5; >released' >/dev/null 2>&1 & until test -e locked; do sleep 0.01; done");
+        w->gateway_runs_when = "released";
+        assert_sync(w, SYNC_SKIPPED);
+        w->gateway_runs_when = NULL;
+        run(w, "rm locked; flock standby/.git sh -c '>locked; sleep 0.5' >/dev/null 2>&1 & until test -e locked; do sleep 0.01; done");
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
 }
 
 static void test_things_in_the_way(void **state) {
