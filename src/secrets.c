@@ -104,6 +104,16 @@ static int open_target(struct run *run) {
         return 0;
 }
 
+/* Whether NAME is one of the names that the path BELOW, which begins with a slash, is made of. */
+static bool has_part(const char *below, const char *name) {
+        size_t n = strlen(name);
+
+        for (const char *slash = strchr(below, '/'); slash; slash = strchr(slash + 1, '/'))
+                if (strcspn(slash + 1, "/") == n && strncmp(slash + 1, name, n) == 0)
+                        return true;
+        return false;
+}
+
 /* What a killed rsync left: its own directories, in which nobody else keeps anything. Nothing here minds device numbers: on
  * an overlay, files have others than their directories (Linux, Documentation/filesystems/overlayfs.rst). */
 static void remove_leftovers(const struct run *run) {
@@ -118,7 +128,7 @@ static void remove_leftovers(const struct run *run) {
         while (fts && (e = fts_read(fts))) {
                 const char *below = e->fts_path + root;
 
-                if (e->fts_info != FTS_D && (strstr(below, "/.~tmp~") || strstr(below, "/" TEMPORARY)))
+                if (e->fts_info != FTS_D && (has_part(below, ".~tmp~") || has_part(below, TEMPORARY)))
                         (void) (e->fts_info == FTS_DP ? rmdir(e->fts_path) : unlink(e->fts_path));
         }
         if (fts)

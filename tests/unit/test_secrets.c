@@ -108,6 +108,17 @@ static void test_leftovers_go(void **state) {
         assert_sh(w, "cd here; find . | sort", ".\n./key\n./sub\n./sub/deep");
 }
 
+/* A secret whose name only begins like that of rsync's directories. */
+static void test_such_names_are_copied(void **state) {
+        struct world *w = *state;
+
+        run(w, "cd there; echo t >.openclaw-failover-token; mkdir .~tmp~s sub/.openclaw-failover.d; echo a >.~tmp~s/a; echo b >sub/.openclaw-failover.d/b");
+        assert_sync(w, SYNC_UPDATED, "");
+        assert_sh(
+                w, "cd here; cat .openclaw-failover-token .~tmp~s/a sub/.openclaw-failover.d/b", "t\na\nb");
+        assert_sync(w, SYNC_UNCHANGED, "");
+}
+
 static void test_bad_targets(void **state) {
         struct world *w = *state;
 
@@ -267,6 +278,7 @@ int main(void) {
                 TEST(test_rotated_and_never_deleted),
                 TEST(test_target_below_such_a_name),
                 TEST(test_leftovers_go),
+                TEST(test_such_names_are_copied),
                 TEST(test_bad_targets),
                 TEST(test_two_at_once),
                 TEST(test_words),
