@@ -123,8 +123,8 @@ static const struct config_key keys[] = {
                 "a path there without blanks or wildcards: absolute, relative to the home, or ~/…",
                 "what to copy; a / at the end means what is in it", TEXT(check_remote_path),
                 AT(secrets_config, source) },
-        { "secrets", "target", "/home/openclaw/.secrets/", PATH_ALLOWED, "where to copy it to",
-                TEXT(check_path), AT(secrets_config, target) },
+        { "secrets", "target", "/home/openclaw/.secrets/", PATH_ALLOWED " outside the workspace",
+                "where to copy it to", TEXT(check_path), AT(secrets_config, target) },
         { "secrets", "timeout", "15s", "1s to 10m", "of the copy", SPAN(USEC_PER_SEC, 10 * USEC_PER_MINUTE),
                 AT(secrets_config, timeout) },
 
@@ -589,6 +589,45 @@ static void settle_urls(struct parser *p, const struct section *s) {
                 complain(p, MAX(file, url), "both url_file and url; allowed: one of them");
 }
 
+/* The next name in PATH, of which "/", "//" and "/./" are nothing. */
+static const char *next_part(const char *path) {
+        path += strspn(path, "/");
+        while (path[0] == '.' && (path[1] == '/' || !path[1]))
+                path += 1 + strspn(path + 1, "/");
+        return path;
+}
+
+/* Whether the directory INNER is OUTER, or below it. */
+static bool is_within(const char *inner, const char *outer) {
+        for (;;) {
+                size_t n;
+
+                inner = next_part(inner);
+                outer = next_part(outer);
+                n = strcspn(outer, "/");
+                if (n == 0)
+                        return true;
+                if (strcspn(inner, "/") != n || strncmp(inner, outer, n) != 0)
+                        return false;
+                inner += n;
+                outer += n;
+        }
+}
+
+/* What is in the workspace is committed, and with save = push it leaves this machine. */
+static void settle_target(struct parser *p) {
+        unsigned path = text_line(p, &p->fixed[SECTION_WORKSPACE], "path");
+        unsigned target = text_line(p, &p->fixed[SECTION_SECRETS], "target");
+        const struct config *c = p->config;
+
+        if (c->secrets.host && c->secrets.target && c->workspace.path && *c->workspace.path &&
+                (is_within(c->secrets.target, c->workspace.path) ||
+                        is_within(c->workspace.path, c->secrets.target)))
+                complain(p, MAX(path, target),
+                        "[secrets] target and [workspace] path overlap: secrets would be committed with the workspace; "
+                        "allowed: neither within the other");
+}
+
 /* "[::1]" is how a person writes it; getaddrinfo(3) wants "::1". */
 static void strip_brackets(char *host) {
         size_t n = host ? strlen(host) : 0;
@@ -614,6 +653,7 @@ static void finish(struct parser *p) {
         }
         settle_urls(p, &p->fixed[SECTION_ALERT]);
         settle_urls(p, &p->fixed[SECTION_HEARTBEAT]);
+        settle_target(p);
 }
 
 /* Reads what P says to read. 0, -EINVAL if anything is wrong with it, -ENOMEM; P's configuration is filled in in the first

@@ -415,6 +415,12 @@ static void errors(void **state _unused_) {
                 { HOST "check_interval = x\ntimeout = 20m\n", { "3: check_interval: is not a time" } },
                 { HOST "[alert]\nurl = http://a/\nurl_file = /a\n", { "5: both url_file and url" } },
                 { HOST "[heartbeat]\nurl_file = /a\nurl = http://a/\n", { "5: both url_file and url" } },
+                { HOST "[secrets]\nhost = h\ntarget = /home/openclaw/.openclaw/workspace/.secrets/\n",
+                        { "5: [secrets] target and [workspace] path overlap" } },
+                { HOST "[secrets]\nhost = h\ntarget = /a//b/./c\n[workspace]\npath = /a/b/c/\n",
+                        { "7: [secrets] target and [workspace] path overlap" } },
+                { HOST "[workspace]\npath = /home/openclaw/.secrets/w\n[secrets]\nhost = h\n",
+                        { "4: [secrets] target and [workspace] path overlap" } },
                 { HOST "[senior]\n", { "3: [senior NAME]: the name is missing" } },
                 { HOST "[senior a b]\nhost = x\n", { "3: [senior NAME]: the name is not" } },
                 { HOST "[senior primary]\n", { "3: [senior NAME]: the name is taken" } },
@@ -556,6 +562,18 @@ static void default_timeout_fits_the_interval(void **state _unused_) {
 }
 
 /* inih cuts lines at 200 bytes without a word; we do not. */
+static void secrets_beside_the_workspace_are_fine(void **state _unused_) {
+        static const char *const good[] = {
+                HOST "[secrets]\nhost = h\ntarget = /a/bc\n[workspace]\npath = /a/b\n",
+                HOST "[secrets]\nhost = h\ntarget = /a/b\n[workspace]\npath = /a/bc\n",
+                HOST "[secrets]\nhost = h\ntarget = /a/b\n[workspace]\npath =\n",
+                HOST "[secrets]\ntarget = /a/b\n[workspace]\npath = /a\n", /* no secrets sync */
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(good); i++)
+                config_free(parse_good(good[i]));
+}
+
 static void long_lines(void **state _unused_) {
         for (size_t length = 190; length < 420; length++) {
                 _cleanup_(config_freep) struct config *config = NULL;
@@ -745,6 +763,7 @@ int main(void) {
                 cmocka_unit_test(syntax),
                 cmocka_unit_test(a_hash_in_a_url_survives),
                 cmocka_unit_test(default_timeout_fits_the_interval),
+                cmocka_unit_test(secrets_beside_the_workspace_are_fine),
                 cmocka_unit_test(long_lines),
                 cmocka_unit_test(half_written),
                 cmocka_unit_test(files),
