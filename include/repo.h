@@ -62,7 +62,8 @@ int repo_lock(const struct repo *repo, usec_t until, struct sync_result *r);
 void repo_close(struct repo *repo);
 
 /* Removes what killed syncs leave among the objects: half-received packs of up to a gigabyte. Only ours have libgit2's
- * names, and the lock says that no other sync runs. */
+ * names, and the lock says that no other sync runs. And the empty files that a power cut leaves: an object that is there
+ * is not written again, and a ref that cannot be read not moved. */
 void repo_tidy(const struct repo *repo);
 /* Removes stale *.lock files: those that are older than a look that found no git program. Only while the gateway is not
  * running; refused if there are others. 0 or -ECANCELED. */

@@ -241,11 +241,6 @@ static void remove_temporary(const struct repo *repo, const char *sub) {
         (void) closedir(d);
 }
 
-void repo_tidy(const struct repo *repo) {
-        remove_temporary(repo, "objects");
-        remove_temporary(repo, "objects/pack");
-}
-
 /* Whether the process PID, of whose directory in /proc the name is given, is a git program of ours in the directory ROOT.
  * `git -C` and git's own children work there; one at work elsewhere takes no lock here. */
 static bool is_git_here(const char *root, const char *pid) {
@@ -319,6 +314,55 @@ static unsigned each_lock(const struct repo *repo, const char *sub, bool deep, c
         }
         (void) closedir(d);
         return n;
+}
+
+/* What a power cut made of a file that was not on disk yet. Locks and what git is about to rename may be empty: they are
+ * left. */
+static unsigned remove_empty(const struct repo *repo, const char *sub) {
+        int fd = openat(repo->dir_fd, sub, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        DIR *d = fd < 0 ? NULL : fdopendir(fd);
+        struct dirent *e;
+        struct stat st;
+        unsigned n = 0;
+
+        if (!d) {
+                if (fd >= 0)
+                        (void) close(fd);
+                return 0;
+        }
+        while ((e = readdir(d))) {
+                _cleanup_free_ char *below = NULL;
+
+                if (e->d_name[0] == '.' || is_lock(e->d_name) || strncmp(e->d_name, "tmp_", 4) == 0)
+                        continue;
+                if (e->d_type == DT_DIR && asprintf(&below, "%s/%s", sub, e->d_name) > 0)
+                        n += remove_empty(repo, below);
+                else if (e->d_type == DT_REG && fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                        st.st_size == 0 && unlinkat(fd, e->d_name, 0) == 0)
+                        n++;
+        }
+        (void) closedir(d);
+        return n;
+}
+
+void repo_tidy(const struct repo *repo) {
+        unsigned n = 0;
+
+        remove_temporary(repo, "objects");
+        remove_temporary(repo, "objects/pack");
+        for (unsigned i = 0; i <= 0xff; i++) {
+                char sub[16];
+
+                (void) snprintf(sub, sizeof sub, "objects/%02x", i);
+                n += remove_empty(repo, sub);
+        }
+        /* Not the agent's own branches: of those, git's log has what they were. */
+        n += remove_empty(repo, "refs/remotes");
+        n += remove_empty(repo, "refs/heads/failover");
+        n += remove_empty(repo, "refs/failover");
+        if (n > 0)
+                log_info("%s: removed %u empty file%s that a power cut left in .git", repo->config->path, n,
+                        n == 1 ? "" : "s");
 }
 
 static unsigned all_locks(const struct repo *repo, const struct timespec *than) {

@@ -141,6 +141,8 @@ static int make_branches(const struct saver *s, char branch[static 128]) {
                 k = commit(s, "What was staged", s->staged, &tip);
         if (k == 0 && s->need_private)
                 k = commit(s, "What is never pushed", s->full, &tip);
+        if (k == 0 && repo_settle(s->repo) < 0) /* what a branch names is on disk before the branch */
+                k = sync_fail(s->result, "%s: %s", s->repo->config->path, strerror(errno));
         if (k == 0 && s->need_private)
                 k = make_branch(s, private_branch, &tip);
         if (k == 0 && s->need_public)

@@ -161,6 +161,8 @@ static int track(const struct sync *s, const struct fetch_answer *fetched, struc
                 return sync_fail(r, "%s: %s", s->repo.config->path, strerror(errno));
         if (git_reference_create(&ref, s->repo.git, name, &fetched->commit, true, "failover: fetch") < 0)
                 return sync_fail_git(r, name);
+        if (repo_settle(&s->repo) < 0)
+                return sync_fail(r, "%s: %s", s->repo.config->path, strerror(errno));
         return 0;
 }
 

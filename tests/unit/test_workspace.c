@@ -1018,6 +1018,26 @@ static void many_files(const struct world *w, int round) {
                 round, round, round, round, round, round);
 }
 
+/* What was written last was not on disk yet. */
+static void test_after_a_power_cut(void **state) {
+        struct world *w = *state;
+
+        run(w, "cd standby; touch ../stamp; sleep 0.02; echo mine >mine");
+        commit(w, "echo two >>notes");
+        assert_sync(w, SYNC_UPDATED);
+        run(w,
+                "cd standby/.git; find objects/?? refs/remotes refs/heads/failover refs/failover -type f -newer ../../stamp >../../cut\n"
+                "grep -q objects ../../cut; grep -q refs/heads/failover ../../cut; grep -q refs/remotes ../../cut\n"
+                "for f in $(cat ../../cut); do chmod u+w $f; : >$f; done; rm -r logs/refs/heads/failover\n"
+                "mkdir -p objects/00; : >objects/00/tmp_obj_a; : >refs/heads/empty");
+        commit(w, "echo three >>notes");
+        assert_sync(w, SYNC_UPDATED);
+        assert_saved(w, "mine", "mine");
+        run(w, "cd standby/.git; ls objects/00/tmp_obj_a refs/heads/empty; rm objects/00/tmp_obj_a refs/heads/empty");
+        assert_follows(w);
+        assert_sync(w, SYNC_UNCHANGED);
+}
+
 static void test_killed_in_a_checkout(void **state) {
         struct world *w = *state;
         unsigned seed = (unsigned) now_usec(CLOCK_REALTIME);
@@ -1180,6 +1200,7 @@ int main(void) {
                 TEST(test_a_change_after_the_look_stays),
                 TEST(test_a_late_time_is_no_change),
                 TEST(test_rolls_back_around_a_change),
+                TEST(test_after_a_power_cut),
                 TEST(test_killed_in_a_checkout),
                 TEST(test_killed_while_saving),
                 TEST(test_work_on_half_a_tree),
