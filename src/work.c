@@ -144,11 +144,16 @@ bool work_is_in(const struct repo *repo, git_index *files, const char *path, con
                                 git_oid_equal(&id, &e->id)));
 }
 
-/* A file with line endings that git would change is always "modified"; if its bytes are the blob's, it is not work. */
+/* A file with line endings that git would change is always "modified"; if its bytes are the blob's, it is not work. What
+ * no tree has is not read again for that: it may be large, and stays from sync to sync. */
 static bool is_known_raw(const struct finder *f, const char *path, uint16_t mode, const char *full) {
+        bool has_path = false;
         git_oid raw;
 
-        return git_odb_hashfile(&raw, full, GIT_OBJECT_BLOB) == 0 && is_known(f, path, mode, &raw);
+        for (size_t i = 0; i < f->n_known; i++)
+                has_path = has_path || find_file(f->known[i], path);
+        return has_path && git_odb_hashfile(&raw, full, GIT_OBJECT_BLOB) == 0 &&
+                is_known(f, path, mode, &raw);
 }
 
 /* Adds what is at PATH in the work tree, unless it is known. */

@@ -788,6 +788,31 @@ static void test_line_endings_are_no_work(void **state) {
         assert_sh(w, "cd standby; od -c unix.txt | head -1", "0000000   x  \\r  \\n   y  \\r  \\n");
 }
 
+/* How many bytes this process has read until now (proc(5)). */
+static long long bytes_read(void) {
+        FILE *f = fopen("/proc/self/io", "re");
+        long long n = -1;
+
+        if (f && fscanf(f, "rchar: %lld", &n) != 1)
+                n = -1;
+        if (f)
+                (void) fclose(f);
+        return n;
+}
+
+static void test_what_is_untracked_is_read_once(void **state) {
+        struct world *w = *state;
+        long long before;
+
+        run(w, "truncate -s 20M standby/video");
+        assert_sync(w, SYNC_UNCHANGED);
+        before = bytes_read();
+        if (before < 0)
+                skip(); /* not every kernel counts */
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_in_range(bytes_read() - before, 20 << 20, 30 << 20);
+}
+
 static void test_the_configured_branch(void **state) {
         struct world *w = *state;
 
@@ -1192,6 +1217,7 @@ int main(void) {
                 TEST(test_runs_nothing),
                 TEST(test_a_mirror_refspec_moves_no_branch),
                 TEST(test_line_endings_are_no_work),
+                TEST(test_what_is_untracked_is_read_once),
                 TEST(test_the_configured_branch),
                 TEST(test_disk_full),
                 TEST(test_rolls_back),
