@@ -12,6 +12,7 @@
 
 struct marker {
         enum role_intent intent;
+        char unit[256];        /* the gateway's; "": written by a version that did not say */
         sd_id128_t invocation; /* of the gateway's run; null: it was not known yet */
         usec_t since;          /* when this failover began, CLOCK_BOOTTIME */
         usec_t last_good;      /* the last good check before it, CLOCK_BOOTTIME; 0: never seen */

@@ -14,13 +14,14 @@ struct memory {
         usec_t paused_until;  /* likewise, CLOCK_BOOTTIME */
 };
 
-/* Reads what an earlier daemon left, and puts R and E where it was. N must outlive M. The marker's intent is for
- * role_resume(), once the unit is known. */
-void memory_recall(struct memory *m, const struct names *n, struct role *r, struct episode *e);
+/* Reads what an earlier daemon left, and puts R and E where it was; UNIT is the gateway's now. N must outlive M. The
+ * marker's intent is for role_resume(), once the unit is known. */
+void memory_recall(
+        struct memory *m, const struct names *n, const char *unit, struct role *r, struct episode *e);
 
-/* After a step of R, and before its ACTION is carried out on the unit that GATEWAY describes. What cannot be written is
+/* After a step of R, and before its ACTION is carried out on UNIT, which GATEWAY describes. What cannot be written is
  * logged, and keeps nobody from acting. */
-void memory_keep(struct memory *m, const struct role *r, const struct episode *e,
+void memory_keep(struct memory *m, const struct role *r, const struct episode *e, const char *unit,
         const struct unit_info *gateway, enum role_action action);
 
 /* Whether RUN, which systemd itself has restarted RESTARTS times, is the one that the marker names. */

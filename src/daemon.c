@@ -252,7 +252,8 @@ static struct role_step step(struct daemon *d) {
         }
 
         note(d, s.event);
-        memory_keep(&d->memory, &d->role, &d->episode, unit_info(d->gateway), s.action);
+        memory_keep(
+                &d->memory, &d->role, &d->episode, unit_name(d->gateway), unit_info(d->gateway), s.action);
         if (s.event != EVENT_NONE)
                 tell(d, s.event, from);
         carry_out(d, s.action);
@@ -583,7 +584,7 @@ static int daemon_new(const struct names *names, struct config *c, struct daemon
                 r = use_config(d, c);
         if (r < 0)
                 return r;
-        memory_recall(&d->memory, names, &d->role, &d->episode);
+        memory_recall(&d->memory, names, unit_name(d->gateway), &d->role, &d->episode);
         *ret = TAKE(d);
         return 0;
 }

@@ -63,15 +63,16 @@ static const char *mode_name(int i) {
 
 void marker_load(const struct names *n, struct marker *ret) {
         json_auto_t *j = load(n->runtime_dir, MARKER);
-        const char *intent, *invocation, *reason;
+        const char *intent, *unit = "", *invocation, *reason;
         struct marker m = {};
         json_int_t since, last_good;
 
         *ret = m;
         if (!j)
                 return;
-        if (json_unpack(j, "{s:s, s:s, s:I, s:I, s:s !}", "intent", &intent, "invocation", &invocation,
-                    "since", &since, "last_good", &last_good, "reason", &reason) < 0 ||
+        if (json_unpack(j, "{s:s, s?s, s:s, s:I, s:I, s:s !}", "intent", &intent, "unit", &unit,
+                    "invocation", &invocation, "since", &since, "last_good", &last_good, "reason",
+                    &reason) < 0 ||
                 sd_id128_from_string(invocation, &m.invocation) < 0 || since < 0 || last_good < 0 ||
                 number_of(intent, intent_name, _INTENT_MAX) == _INTENT_MAX) {
                 log_warning("%s/" MARKER " is not what this version writes. Going on without it.",
@@ -79,6 +80,7 @@ void marker_load(const struct names *n, struct marker *ret) {
                 return;
         }
         m.intent = (enum role_intent) number_of(intent, intent_name, _INTENT_MAX);
+        safe_text(m.unit, sizeof m.unit, unit);
         m.since = (usec_t) since;
         m.last_good = (usec_t) last_good;
         safe_text(m.reason, sizeof m.reason, reason);
@@ -86,8 +88,9 @@ void marker_load(const struct names *n, struct marker *ret) {
 }
 
 bool marker_equal(const struct marker *a, const struct marker *b) {
-        return a->intent == b->intent && sd_id128_equal(a->invocation, b->invocation) &&
-                a->since == b->since && a->last_good == b->last_good && strcmp(a->reason, b->reason) == 0;
+        return a->intent == b->intent && strcmp(a->unit, b->unit) == 0 &&
+                sd_id128_equal(a->invocation, b->invocation) && a->since == b->since &&
+                a->last_good == b->last_good && strcmp(a->reason, b->reason) == 0;
 }
 
 int marker_save(const struct names *n, const struct marker *m) {
@@ -99,9 +102,9 @@ int marker_save(const struct names *n, const struct marker *m) {
                 return !path ? -ENOMEM : unlink(path) < 0 && errno != ENOENT ? -errno : 0;
         }
         return save(n->runtime_dir, MARKER,
-                json_pack("{s:s, s:s, s:I, s:I, s:s}", "intent", role_intent_name(m->intent), "invocation",
-                        sd_id128_to_string(m->invocation, invocation), "since", (json_int_t) m->since,
-                        "last_good", (json_int_t) m->last_good, "reason", m->reason));
+                json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "intent", role_intent_name(m->intent), "unit",
+                        m->unit, "invocation", sd_id128_to_string(m->invocation, invocation), "since",
+                        (json_int_t) m->since, "last_good", (json_int_t) m->last_good, "reason", m->reason));
 }
 
 /* JSON's integers end at 2^63: "until resumed" is -1. */

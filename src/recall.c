@@ -20,7 +20,7 @@ static sd_id128_t marked_run(
         return m->marker.invocation;
 }
 
-static void keep_marker(struct memory *m, const struct role *r, const struct episode *e,
+static void keep_marker(struct memory *m, const struct role *r, const struct episode *e, const char *unit,
         const struct unit_info *g, enum role_action action) {
         struct marker marker = {
                 .intent = role_intent(r),
@@ -31,6 +31,7 @@ static void keep_marker(struct memory *m, const struct role *r, const struct epi
 
         marker.invocation = marked_run(m, r, g, action);
         memcpy(marker.reason, e->reason, sizeof marker.reason);
+        (void) snprintf(marker.unit, sizeof marker.unit, "%s", unit);
         if (marker.intent == INTENT_NONE)
                 marker = (struct marker){};
         if (marker_equal(&marker, &m->marker))
@@ -59,13 +60,28 @@ static void keep_mode(struct memory *m, const struct role *r) {
         m->paused_until = r->paused_until;
 }
 
-void memory_keep(struct memory *m, const struct role *r, const struct episode *e,
+void memory_keep(struct memory *m, const struct role *r, const struct episode *e, const char *unit,
         const struct unit_info *gateway, enum role_action action) {
         keep_mode(m, r);
-        keep_marker(m, r, e, gateway, action);
+        keep_marker(m, r, e, unit, gateway, action);
 }
 
-void memory_recall(struct memory *m, const struct names *n, struct role *r, struct episode *e) {
+/* The ini names another gateway now. What was under way with the old one is nobody's any more, and that is said. */
+static void forget_other_unit(struct memory *m, const char *unit) {
+        const char *old = m->marker.unit;
+
+        if (m->marker.intent == INTENT_NONE || !*old || strcmp(old, unit) == 0)
+                return;
+        log_error(
+                "This daemon was running %s when it stopped, and [gateway] unit is %s now. The former is left alone, and may "
+                "be in the way: `sudo systemctl stop %s`.",
+                old, unit, old);
+        m->marker = (struct marker){};
+        (void) marker_save(m->names, &m->marker);
+}
+
+void memory_recall(
+        struct memory *m, const struct names *n, const char *unit, struct role *r, struct episode *e) {
         struct remembered_mode mode;
 
         m->names = n;
@@ -74,6 +90,7 @@ void memory_recall(struct memory *m, const struct names *n, struct role *r, stru
         r->paused_until = m->paused_until = to_boottime(mode.paused_until);
 
         marker_load(n, &m->marker);
+        forget_other_unit(m, unit);
         if (m->marker.intent == INTENT_NONE)
                 return;
         episode_begin(

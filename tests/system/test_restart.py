@@ -98,6 +98,19 @@ def test_another_run_is_somebody_elses(pair):
     assert pair.standby.gateway.answers() and "demoting" not in events(pair.standby)
 
 
+def test_another_unit_than_before(pair):
+    """The ini names another gateway after a restart: what ran is not taken for it, and a person is told."""
+    fail_over(pair)
+    pair.configure(gateway={"unit": "other.service"})
+    pair.standby.systemctl("restart", DAEMON)
+    told = pair.standby.wait_journal("was running openclaw.service when it stopped, and .* is other.service now", DAEMON)
+    assert "sudo systemctl stop openclaw.service" in told["MESSAGE"]
+    pair.standby.systemctl("restart", DAEMON)
+    pair.standby.wait_journal("Watching the primary", DAEMON)
+    assert sum("was running openclaw.service" in m for m in pair.standby.messages(DAEMON)) == 1
+    assert "resumed" not in events(pair.standby) and pair.standby.gateway.answers()
+
+
 def test_restarted_by_systemd_is_ours(pair):
     fail_over(pair)
     pair.standby.systemctl("stop", DAEMON)
