@@ -1,0 +1,20 @@
+"""The README's table of faults, against the system tests that it is made from."""
+
+import pathlib
+import re
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+import readme  # noqa: E402
+
+
+def test_the_table_has_the_faults_of_the_tests():
+    """In their order; `make faults` makes it anew."""
+    rows = re.findall(r"^\| (.*?) \|", readme.split("faults")[1], re.M)
+    assert rows[1:] == readme.faults()
+
+
+def test_every_file_with_faults_is_read():
+    named = {path for path in (readme.SOURCE / "tests/system").glob("test_*.py") if re.search(r"\bfault\(", path.read_text())}
+    assert named == set(readme.FAULTS)
