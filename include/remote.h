@@ -13,8 +13,10 @@ struct fetch_answer {
         git_oid commit; /* the branch's newest, whose objects are here */
 };
 
-/* LATE of the timeout is over already. 0 or -ECANCELED with the reason in R. The answer is struct fetch_answer. */
-int remote_fetch_start(const struct repo *repo, usec_t late, struct child *c, struct sync_result *r);
+/* LATE of the timeout is over already; more than MAX bytes are refused (0: than a GiB). 0 or -ECANCELED with the reason in
+ * R. The answer is struct fetch_answer. */
+int remote_fetch_start(
+        const struct repo *repo, usec_t late, size_t max, struct child *c, struct sync_result *r);
 /* Waits for it, at most until the deadline. 0 or -ECANCELED with the reason in R. */
 int remote_fetch_finish(
         const struct repo *repo, struct child *c, struct fetch_answer *ret, struct sync_result *r);

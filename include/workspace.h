@@ -18,6 +18,7 @@ struct workspace_job {
         void *userdata;
         usec_t late; /* so much of the timeout is over already */
         struct git_seen git;
+        size_t fetch_max; /* bytes; 0: a GiB */
 };
 
 /* Refuses unless BRANCH, the one that the remote has us follow, is checked out. 0 or -ECANCELED. */

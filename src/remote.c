@@ -14,6 +14,7 @@
 
 struct task {
         const struct repo *repo;
+        size_t max;            /* bytes to fetch */
         char *const *branches; /* to push */
         size_t n;
 };
@@ -25,6 +26,7 @@ struct line {
         git_repository *git;
         git_remote *remote;
         struct login login;
+        size_t max;
         bool too_much;
         char rejected[256]; /* what the remote said to a push it did not take */
 };
@@ -32,7 +34,7 @@ struct line {
 static int transfer_progress(const git_indexer_progress *stats, void *userdata) {
         struct line *line = userdata;
 
-        line->too_much = stats->received_bytes > FETCH_MAX;
+        line->too_much = stats->received_bytes > line->max;
         return line->too_much ? GIT_EUSER : 0;
 }
 
@@ -71,7 +73,7 @@ static int line_failed(struct line *line) {
 
         if (line->too_much)
                 return sync_refuse(line->result, "the remote sent more than %zu MiB at once: fetch by hand",
-                        FETCH_MAX >> 20);
+                        line->max >> 20);
         if (login_failed(&line->login, line->result))
                 return -ECANCELED;
         return sync_fail(line->result, "%s: %s", login_host(&line->login, host, sizeof host),
@@ -175,7 +177,7 @@ static int fetch(struct line *line, struct fetch_answer *answer) {
 static void fetch_child(const void *userdata, void *ret) {
         struct fetch_answer *answer = ret;
         const struct task *task = userdata;
-        struct line line = { .config = task->repo->config, .result = &answer->result };
+        struct line line = { .config = task->repo->config, .result = &answer->result, .max = task->max };
 
 #ifndef __SANITIZE_ADDRESS__ /* whose shadow of the whole address space would count */
         (void) setrlimit(RLIMIT_DATA, &(const struct rlimit){ FETCH_MEMORY_MAX, FETCH_MEMORY_MAX });
@@ -224,8 +226,9 @@ static int child_failed(const struct repo *repo, int k, struct sync_result *r) {
         return sync_fail(r, "git with the remote %s died (out of memory?)", repo->config->remote);
 }
 
-int remote_fetch_start(const struct repo *repo, usec_t late, struct child *c, struct sync_result *r) {
-        const struct task task = { .repo = repo };
+int remote_fetch_start(
+        const struct repo *repo, usec_t late, size_t max, struct child *c, struct sync_result *r) {
+        const struct task task = { .repo = repo, .max = max ? max : FETCH_MAX };
         int k = child_start(
                 c, fetch_child, &task, sizeof(struct fetch_answer), repo->config->timeout - late);
 

@@ -257,7 +257,7 @@ static int fetch_and_prepare(struct sync *s, bool moving, struct fetch_answer *f
         int k = 0, fetch_k;
 
         repo_tidy(&s->repo);
-        if (remote_fetch_start(&s->repo, s->late, &fetch, s->result) < 0)
+        if (remote_fetch_start(&s->repo, s->late, s->job->fetch_max, &fetch, s->result) < 0)
                 return -ECANCELED;
         if (moving)
                 k = prepare(s);
