@@ -309,6 +309,11 @@ static int judge_rsync(const struct run *run, int code) {
         if (strstr(run->words, "File too large"))
                 return say(
                         run->result, SYNC_FAILED, "%s sends a file over 64 MiB, which is no secret", host);
+        if (strstr(run->words, "unsafe pathname from sender") ||
+                strstr(run->words, "unrequested file-list name"))
+                return say(run->result, SYNC_REFUSED,
+                        "%s sends names that it was not asked for, and nothing was taken: who is that?",
+                        host);
         if (strstr(run->words, "No space left on device"))
                 return say(run->result, SYNC_FAILED, "the disk of %s is full", run->config->target);
         if (code == 23 && strstr(run->words, "link_stat") && strstr(run->words, "No such file"))

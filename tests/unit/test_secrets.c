@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "confine.h"
 #include "scratch.h"
 
 /* A directory with the far side's "there", our "here", and "ssh", a script. */
@@ -74,6 +75,103 @@ static void test_copies(void **state) {
                 ". 700\n./key 600\n./sub 700\n./sub/deep 600");
         assert_sync(w, SYNC_UNCHANGED, "");
         assert_int_equal(w->result.files, 0);
+}
+
+static void test_takes_no_devices(void **state) {
+        struct world *w = *state;
+
+        if (geteuid() != 0)
+                skip(); /* only root makes them */
+        run(w, "mknod there/null c 1 3; mknod there/disk b 7 0; mknod there/sub/null c 1 3");
+        assert_sync(w, SYNC_UPDATED, "");
+        assert_int_equal(w->result.files, 2);
+        assert_sh(w, "find here ! -type d | sort", "here/key\nhere/sub/deep");
+}
+
+/* A sender that does not do what it was told. It is rsync itself that stops it: since 3.2.5 (Debian 12 began with 3.2.7) the
+ * receiver takes no name that leads out of the target, and none that was not asked for. Links and devices are in none of our
+ * options, so that it does not even expect what follows their names: that breaks the protocol, or it waits until the deadline.
+ * Behind it are Landlock (the next test) and the unit. Below a directory that we asked for, names are the sender's to choose. */
+static void test_a_hostile_host(void **state) {
+        static const struct {
+                const char *name;   /* sent in the place of another of its length; or */
+                const char *option; /* to the sender besides what we ask for, and */
+                const char *source; /* what it is to send in the place of */
+                const char *asked;  /* below "there/" */
+                enum sync_part part;
+                const char *why;
+        } cases[] = {
+                { "../evil", NULL, NULL, "", SYNC_REFUSED, "not asked for" },
+                { "$PWD/evil", NULL, NULL, "", SYNC_REFUSED, "not asked for" },
+                { "sub/../../evil", NULL, NULL, "", SYNC_REFUSED, "not asked for" },
+                { NULL, "R", "$PWD/far/evil", "key", SYNC_REFUSED, "not asked for" },
+                { NULL, "R", "../far/evil", "key", SYNC_FAILED, "" },
+                { NULL, "", "evil", "key", SYNC_REFUSED, "not asked for" },
+                { NULL, "l", "../there/", "", SYNC_FAILED, "" },
+                { NULL, "D", "../there/", "", SYNC_FAILED, "" },
+        };
+        struct world *w = *state;
+
+        run(w,
+                "mkdir far; ln -s ../evil there/link; mknod there/null c 1 3 || true\n"
+                "cat >relay.py <<'EOT'\nimport os, subprocess, sys\n"
+                "old, new = open('names', 'rb').read().split()\n"
+                "rsync = subprocess.Popen(sys.argv[1:], stdin=0, stdout=subprocess.PIPE)\n"
+                "while data := os.read(rsync.stdout.fileno(), 65536): os.write(1, data.replace(old, new))\nEOT\n");
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                const char *name = cases[i].name;
+
+                if (!name && *cases[i].option == 'D' && geteuid() != 0)
+                        continue; /* only root makes a device */
+                (void) snprintf(w->source, sizeof w->source, "%s/there/%s", w->dir, cases[i].asked);
+                w->late = name || *cases[i].asked ? 0 : w->config.timeout - 2 * USEC_PER_SEC;
+                if (name) {
+                        run(w, "rm -f there/Q*; name=%s; other=$(echo $name | sed s/./Q/g); echo evil >there/$other; echo $other $name >names",
+                                name);
+                        set_ssh(w,
+                                "cd; while [ $1 != far ]; do shift; done; shift; exec python3 relay.py \"$@\"");
+                } else
+                        run(w,
+                                "rm -f there/Q*; echo evil >far/evil; cat >ssh <<EOT\n#!/bin/sh\n"
+                                "cd $PWD/far; while [ \\$1 != far ]; do shift; done; shift\n"
+                                "exec \\$(echo \\$* | sed 's,-tpr,-tpr%s,; s, [.] .*, . %s,')\nEOT",
+                                cases[i].option, cases[i].source);
+                assert_sync(w, cases[i].part, cases[i].why);
+                run(w, "not test -e evil; not test -e here/evil; test -z \"$(find here ! -type d ! -type f)\"");
+        }
+}
+
+/* Nor can an rsync that its sender has taken over write anywhere else. */
+static void test_a_taken_over_rsync(void **state) {
+        struct world *w = *state;
+        const char *const paths[] = { "/dev/null", w->target };
+        char path[200];
+        pid_t pid;
+        int status;
+
+        run(w,
+                "mkdir -p here bin; cat >bin/rsync <<EOT\n#!/bin/sh\n"
+                "echo evil >$PWD/here/evil; echo evil >$PWD/evil; mkdir $PWD/dir; rm -rf $PWD/there; ln -s / $PWD/link\nEOT\n"
+                "chmod +x bin/rsync");
+        (void) snprintf(path, sizeof path, "%s/bin:%s", w->dir, getenv("PATH"));
+        pid = fork();
+        if (pid == 0) {
+                int r = confine_writes(paths, ELEMENTSOF(paths));
+                const struct secrets_task task = { &w->config, w->ssh, 0 };
+                struct child c;
+
+                if (r < 0)
+                        _exit(r == -EOPNOTSUPP ? 77 : 1);
+                (void) setenv("PATH", path, true);
+                if (secrets_start(&task, &c, &w->result) == 0)
+                        secrets_finish(&task, &c, &w->result);
+                _exit(0);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+                skip(); /* no Landlock here */
+        assert_int_equal(status, 0);
+        run(w, "test -e here/evil; not test -e evil; not test -e dir; not test -L link; test -e there/key");
 }
 
 static void test_rotated_and_never_deleted(void **state) {
@@ -275,6 +373,9 @@ static void test_killed(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_copies),
+                TEST(test_takes_no_devices),
+                TEST(test_a_hostile_host),
+                TEST(test_a_taken_over_rsync),
                 TEST(test_rotated_and_never_deleted),
                 TEST(test_target_below_such_a_name),
                 TEST(test_leftovers_go),
