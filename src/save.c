@@ -7,7 +7,10 @@
 #include "saved.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "log.h"
 
@@ -30,19 +33,41 @@ static void saver_free(struct saver *s) {
         git_tree_free(s->full);
 }
 
+/* Writes the blob of the file's own bytes. What libgit2 is told the path of in the tree, it filters. */
+static int write_raw(const struct saver *s, const char *path, git_oid *ret) {
+        _cleanup_free_ char *full = NULL;
+        _cleanup_close_ int fd = -1;
+        void *map = NULL;
+        struct stat st;
+        int k;
+
+        if (asprintf(&full, "%s/%s", s->repo->config->path, path) < 0)
+                return sync_fail(s->result, "out of memory");
+        fd = open(full, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return sync_fail(s->result, "%s: %s", path, strerror(errno));
+        if (st.st_size > 0)
+                map = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (map == MAP_FAILED)
+                return sync_fail(s->result, "%s: %s", path, strerror(errno));
+        k = git_blob_create_from_buffer(ret, s->repo->git, map ? map : "", (size_t) st.st_size);
+        if (map)
+                (void) munmap(map, (size_t) st.st_size);
+        return k < 0 ? sync_fail_git(s->result, path) : 0;
+}
+
 /* Writes the blob of an item, which must still be what was found. */
 static int write_blob(const struct saver *s, const struct work_item *item) {
-        _cleanup_free_ char *full = NULL;
         git_oid id;
+        int k;
 
         if (git_blob_create_from_workdir(&id, s->repo->git, item->path) == 0 &&
                 git_oid_equal(&id, &item->id))
                 return 0;
         /* Found as it is on disk, since core.safecrlf forbids the other. */
-        if (asprintf(&full, "%s/%s", s->repo->config->path, item->path) < 0)
-                return sync_fail(s->result, "out of memory");
-        if (git_blob_create_from_disk(&id, s->repo->git, full) < 0)
-                return sync_fail_git(s->result, item->path);
+        k = write_raw(s, item->path, &id);
+        if (k < 0)
+                return k;
         if (!git_oid_equal(&id, &item->id))
                 return sync_fail(s->result, "%s changed while it was being saved", item->path);
         return 0;

@@ -815,6 +815,17 @@ static void test_what_is_untracked_is_read_once(void **state) {
         assert_in_range(bytes_read() - before, 20 << 20, 30 << 20);
 }
 
+/* What core.safecrlf does not let in is saved as it is. */
+static void test_line_endings_that_git_refuses(void **state) {
+        struct world *w = *state;
+
+        run(w, "cd standby; git config core.autocrlf input; git config core.safecrlf true; printf 'a\\r\\nb\\r\\n' >dos");
+        assert_sync(w, SYNC_UNCHANGED);
+        run(w, "cd standby; git cat-file blob %s:dos | cmp - dos", saved(w));
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_string_equal(w->result.saved, "");
+}
+
 static void test_the_configured_branch(void **state) {
         struct world *w = *state;
 
@@ -1301,6 +1312,7 @@ int main(void) {
                 TEST(test_a_mirror_refspec_moves_no_branch),
                 TEST(test_line_endings_are_no_work),
                 TEST(test_what_is_untracked_is_read_once),
+                TEST(test_line_endings_that_git_refuses),
                 TEST(test_the_configured_branch),
                 TEST(test_disk_full),
                 TEST(test_rolls_back),
