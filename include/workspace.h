@@ -24,6 +24,9 @@ struct workspace_job {
 /* Refuses unless BRANCH, the one that the remote has us follow, is checked out. 0 or -ECANCELED. */
 int workspace_check_branch(const struct repo *repo, const char *branch, struct sync_result *r);
 
+/* Refuses if a branch that the remote no longer has leaves no room to note where BRANCH is. 0 or -ECANCELED. */
+int workspace_check_tracking(const struct repo *repo, const char *branch, struct sync_result *r);
+
 /* Fills the workspace's half of R. */
 void workspace_sync(const struct workspace_job *job, struct sync_result *r);
 

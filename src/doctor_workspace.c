@@ -235,7 +235,9 @@ static int judge_fetched(
         struct incoming incoming = { 0 };
         int k;
 
-        k = workspace_check_branch(repo, fetched->branch, r);
+        k = workspace_check_tracking(repo, fetched->branch, r);
+        if (k == 0)
+                k = workspace_check_branch(repo, fetched->branch, r);
         if (k < 0)
                 return k;
         if (git_commit_lookup(&target, repo->git, &fetched->commit) < 0)

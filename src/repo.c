@@ -450,13 +450,27 @@ static int refuse_hidden(
                 repo->user, repo->word, mend, word);
 }
 
+/* An index in two files libgit2 does not read. While the setting is there, git splits it again. */
+static int refuse_index(const struct repo *repo, struct sync_result *r) {
+        _cleanup_(git_config_freep) git_config *config = NULL;
+        char words[sizeof r->workspace_why];
+        bool always;
+
+        if (!strstr(git_words(words, sizeof words), "extension: 'link'"))
+                return sync_fail(r, "index: %s", words);
+        always = git_repository_config(&config, repo->git) == 0 && config_is_true(config, "core.splitindex");
+        return sync_refuse(r, "the index of %s is split: sudo -u %s git -C %s %s", repo->config->path,
+                repo->user, repo->word,
+                always ? "config core.splitIndex false" : "update-index --no-split-index");
+}
+
 /* Flags that hide changes from git status, and so from us. */
 static int check_index(const struct repo *repo, struct sync_result *r) {
         _cleanup_(git_index_freep) git_index *index = NULL;
         const char *path = repo->config->path;
 
         if (git_repository_index(&index, repo->git) < 0)
-                return sync_fail_git(r, "index");
+                return refuse_index(repo, r);
         if (git_index_has_conflicts(index))
                 return sync_refuse(r, "conflicts in %s are not resolved: sudo -u %s git -C %s status", path,
                         repo->user, repo->word);
@@ -506,6 +520,17 @@ static int check_case(const struct repo *repo, struct sync_result *r) {
                 repo->config->path, repo->user, repo->word);
 }
 
+/* A branch failover leaves no room for failover/HOST/TIME. */
+static int check_names(const struct repo *repo, struct sync_result *r) {
+        git_oid id;
+
+        if (git_reference_name_to_id(&id, repo->git, "refs/heads/failover") < 0)
+                return 0;
+        return sync_refuse(r,
+                "%s has a branch failover, where those go that keep the standby's work: sudo -u %s git -C %s branch -m failover failover-old",
+                repo->config->path, repo->user, repo->word);
+}
+
 int repo_check(struct repo *repo, struct sync_result *r) {
         int k;
 
@@ -513,6 +538,8 @@ int repo_check(struct repo *repo, struct sync_result *r) {
                 return sync_refuse(r, "%s is a shallow clone: sudo -u %s git -C %s fetch --unshallow",
                         repo->config->path, repo->user, repo->word);
         k = check_case(repo, r);
+        if (k == 0)
+                k = check_names(repo, r);
         if (k == 0)
                 k = check_state(repo, r);
         if (k == 0)

@@ -145,12 +145,29 @@ static void note_base(const struct sync *s, const git_oid *old) {
                 move_note_base(&s->repo, &head);
 }
 
+int workspace_check_tracking(const struct repo *repo, const char *branch, struct sync_result *r) {
+        _cleanup_(git_reference_iterator_freep) git_reference_iterator *i = NULL;
+        char glob[REPO_BRANCH_MAX + 200];
+        const char *name;
+
+        (void) snprintf(glob, sizeof glob, "refs/remotes/%s/%s/*", repo->config->remote, branch);
+        if (git_reference_iterator_glob_new(&i, repo->git, glob) < 0 ||
+                git_reference_next_name(&name, i) < 0)
+                return 0;
+        return sync_refuse(r,
+                "%s, which the remote no longer has, is in the way: sudo -u %s git -C %s remote prune %s",
+                name, repo->user, repo->word, repo->config->remote);
+}
+
 /* Remembers where the remote's branch is, as git fetch does; what was received is on disk first. */
 static int track(const struct sync *s, const struct fetch_answer *fetched, struct sync_result *r) {
         _cleanup_(git_reference_freep) git_reference *ref = NULL;
         char name[REPO_BRANCH_MAX + 200];
         git_oid old;
+        int k = workspace_check_tracking(&s->repo, fetched->branch, r);
 
+        if (k < 0)
+                return k;
         (void) snprintf(name, sizeof name, "refs/remotes/%s/%s", s->repo.config->remote, fetched->branch);
         if (git_reference_name_to_id(&old, s->repo.git, name) == 0) {
                 if (git_oid_equal(&old, &fetched->commit))
