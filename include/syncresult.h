@@ -45,5 +45,7 @@ char *sync_result_say(const struct sync_result *r, char *buf, size_t size);
  * with shell_quote(). Both return -ECANCELED, for "return sync_refuse(…)". */
 int sync_refuse(struct sync_result *r, const char *format, ...) _printf_(2, 3);
 int sync_fail(struct sync_result *r, const char *format, ...) _printf_(2, 3);
+/* The same for a remark, which leaves the workspace's part as it is. */
+void sync_remark(struct sync_result *r, const char *format, ...) _printf_(2, 3);
 /* The workspace's part of FROM, with its reason, becomes R's. */
 void sync_take(struct sync_result *r, const struct sync_result *from);

@@ -260,6 +260,14 @@ int sync_fail(struct sync_result *r, const char *format, ...) {
         return -ECANCELED;
 }
 
+void sync_remark(struct sync_result *r, const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        set_workspace(r, r->workspace, format, ap);
+        va_end(ap);
+}
+
 void sync_take(struct sync_result *r, const struct sync_result *from) {
         r->workspace = from->workspace;
         (void) strcpy(r->workspace_why, from->workspace_why);

@@ -302,6 +302,34 @@ static int find_gone(struct finder *f, const char *path) {
         return add(f, WORK_GONE, path, 0, NULL, 0);
 }
 
+static bool git_takes(const char *path) {
+        _cleanup_(git_index_freep) git_index *index = NULL;
+        const git_index_entry e = { .path = path, .mode = GIT_FILEMODE_BLOB };
+
+        return git_index_new(&index) == 0 && git_index_add(index, &e) == 0;
+}
+
+/* Whether the untracked file PATH cannot be saved, and does not hold up the rest. One that is in the way is found a second
+ * time, as what must go: then it does. */
+static bool is_left_out(struct finder *f, const char *path, const char *full, const struct stat *st) {
+        _cleanup_free_ char *word = NULL;
+
+        if (!git_takes(path)) {
+                sync_remark(f->result, "%s is not saved: no git takes such a name. Rename it", path);
+                return true;
+        }
+        if (!S_ISREG(st->st_mode) || faccessat(AT_FDCWD, full, R_OK, AT_EACCESS) == 0)
+                return false;
+        word = shell_quote(full);
+        if (st->st_uid == geteuid())
+                sync_remark(f->result, "%s is not saved, since it cannot be read: sudo chmod u+r %s", path,
+                        word ? word : "…");
+        else
+                sync_remark(f->result, "%s is not saved, since it cannot be read: sudo chown %s: %s", path,
+                        f->repo->user, word ? word : "…");
+        return true;
+}
+
 /* One line of git status. */
 static int find_changed(struct finder *f, const git_status_entry *s, struct paths *paths) {
         const git_diff_delta *d = s->index_to_workdir ? s->index_to_workdir : s->head_to_index;
@@ -320,7 +348,8 @@ static int find_changed(struct finder *f, const git_status_entry *s, struct path
                 r = find_gone(f, path);
         else if (k < 0)
                 r = sync_fail(f->result, "%s: %s", path, strerror(-k));
-        else if (S_ISREG(st.st_mode) || S_ISLNK(st.st_mode))
+        else if ((S_ISREG(st.st_mode) || S_ISLNK(st.st_mode)) &&
+                !(untracked && is_left_out(f, path, full, &st)))
                 r = add_file(f, path, full, &st);
         return r < 0 ? r : find_staged(f, s);
 }

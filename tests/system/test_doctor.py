@@ -472,6 +472,12 @@ def workspace_unsaved(pair, later):
     pair.standby.put(f"{Pair.WORKSPACE}/memory/new.md", "learned here\n", user=USER)
 
 
+@finds("workspace", "closed is not saved, since it cannot be read", rounds=3)
+def workspace_with_a_file_of_root(pair, later):
+    prepare_merge(pair)
+    pair.standby.put(f"{Pair.WORKSPACE}/closed", "x\n", mode=0o600)
+
+
 def prepare_merge(pair):
     """The primary's own clone, and a way for it to the standby: what merges saved work back."""
     pair.primary.run(f"git clone -q ~/workspace.git {Pair.WORKSPACE} &&"

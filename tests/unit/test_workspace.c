@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -832,6 +833,46 @@ static void test_line_endings_that_git_refuses(void **state) {
         assert_string_equal(w->result.saved, "");
 }
 
+/* A file that cannot be saved is named, and holds up nothing, unless it is in the way. */
+static void test_what_cannot_be_saved(void **state) {
+        struct world *w = *state, *child;
+        int status;
+        pid_t pid;
+
+        commit(w, "echo two >>notes");
+        run(w, "cd standby; echo mine >mine; mkdir d.log; echo x >'d.log/git~1'; echo x >'git~1'");
+        assert_sync(w, SYNC_UPDATED);
+        assert_why(w, "git~1 is not saved: no git takes such a name");
+        assert_saved(w, "mine", "mine");
+        assert_follows(w);
+        commit(w, "echo theirs >d.log; git add -f d.log");
+        assert_sync(w, SYNC_FAILED);
+        run(w, "ls 'standby/d.log/git~1'; rm -r standby/d.log 'standby/git~1'");
+
+        if (geteuid() != 0)
+                skip(); /* only root is somebody else */
+        child = mmap(NULL, sizeof *child, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        assert_ptr_not_equal(child, MAP_FAILED);
+        run(w, "chmod 755 .. .; chown -R nobody .; echo x >standby/closed; chmod 600 standby/closed; echo 2 >standby/mine; chown nobody standby/mine");
+        pid = fork();
+        if (pid == 0) {
+                if (setresuid(65534, 65534, 65534) < 0)
+                        _exit(1);
+                (void) do_sync(w);
+                child->result = w->result;
+                _exit(0);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        w->result = child->result;
+        (void) munmap(child, sizeof *child);
+        assert_int_equal(w->result.workspace, SYNC_UPDATED);
+        assert_why(w, "closed is not saved, since it cannot be read: sudo chown nobody: /");
+        assert_true(w->result.workspace_command > 0);
+        run(w, "chown -R root standby origin; cat standby/d.log | grep theirs; test \"$(git -C standby show %s:mine)\" = 2",
+                saved(w));
+}
+
 static void test_the_configured_branch(void **state) {
         struct world *w = *state;
 
@@ -1319,6 +1360,7 @@ int main(void) {
                 TEST(test_line_endings_are_no_work),
                 TEST(test_what_is_untracked_is_read_once),
                 TEST(test_line_endings_that_git_refuses),
+                TEST(test_what_cannot_be_saved),
                 TEST(test_the_configured_branch),
                 TEST(test_disk_full),
                 TEST(test_rolls_back),
