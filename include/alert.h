@@ -30,8 +30,8 @@ void alert_post(struct alert *a, const struct alert_message *m);
  * that is reported. */
 void alert_event(struct alert *a, enum role_event event, const struct story *s, const char *text);
 
-/* Looks at levels, which last: tells when trouble has lasted for a while (lasting.h), when that is over, and once a day that the standby is promoted or the primary down. Call it after each check and change;
- * it is cheap. */
+/* Looks at levels, which last: tells when trouble has lasted for a while (lasting.h), when that is over, and once a day
+ * that the standby is promoted or the primary down. Call it after each check and change; it is cheap. */
 void alert_look(struct alert *a, const struct status *s);
 
 /* How long to wait after that many attempts in a row (from 1) that came to nothing: 5 s, 10 s … 15 min. */

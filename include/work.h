@@ -37,8 +37,7 @@ struct work {
 /* A checkout under way, or that was: see move.h. */
 struct intent {
         git_oid from, to;
-        char branch
-                [REPO_BRANCH_MAX]; /* that moves; "": an earlier version, which did not say it, wrote this */
+        char branch[REPO_BRANCH_MAX]; /* that moves; "": written by a version that did not say it */
 };
 
 /* Looks at the index, the tree, and everything that is in the way of PATHS, ignored or not. Adds the tracked files that

@@ -37,6 +37,9 @@ static void say_connect_failed(const struct answer *a, struct check *c) {
         case ECONNREFUSED:
                 say(c, VERDICT_DOWN, "connection refused");
                 break;
+        case ECONNRESET: /* accepted, and reset before we looked */
+                say(c, VERDICT_DOWN, "connection reset");
+                break;
         case EHOSTUNREACH:
                 say(c, VERDICT_DOWN, "no route to host");
                 break;

@@ -122,6 +122,7 @@ static const struct {
         { "no answer, tcp", TIMED_OUT(.addressed = true), VERDICT_DOWN, "no answer to the connect in 5 s",
                 EXPECT_2XX, SCHEME_TCP },
         { "refused", CONNECT_ERROR(ECONNREFUSED), VERDICT_DOWN, "connection refused" },
+        { "reset at once", CONNECT_ERROR(ECONNRESET), VERDICT_DOWN, "connection reset" },
         { "refused, tcp", CONNECT_ERROR(ECONNREFUSED), VERDICT_DOWN, "connection refused", EXPECT_2XX,
                 SCHEME_TCP },
         { "no host", CONNECT_ERROR(EHOSTUNREACH), VERDICT_DOWN, "no route to host" },
