@@ -168,6 +168,7 @@ def test_reload(pair):
     begin(pair)
     pair.configure(primary={"fail_threshold": 2})
     pair.standby.systemctl("reload", DAEMON)
+    pair.standby.wait_journal("Read /etc/openclaw-failover.ini again", DAEMON)
     pair.standby.put("/etc/openclaw-failover.ini", "[primary]\nhost = 100.64.0.1\nfail_threshold = none\nnonsense = 1\n")
     assert pair.standby.systemctl("reload", DAEMON, check=False).returncode != 0
     messages = "\n".join(pair.standby.messages(DAEMON))
