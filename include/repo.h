@@ -1,4 +1,4 @@
-/* The workspace's repository: opened, locked, tidied, and refused if it is in a state that a sync cannot do right.
+/* The workspace's repository: opened, locked, and refused if it is in a state that a sync cannot do right.
  *
  * Whatever is refused is refused in words with the command that mends it. Nothing here touches the work tree. */
 #pragma once
@@ -44,16 +44,6 @@ struct repo {
 #define REPO_NONE                                                                                           \
         { .dir_fd = -1 }
 
-/* Whether a git program of ours works in the workspace. */
-struct git_seen {
-        struct timespec at; /* when it was looked for */
-        pid_t pid;          /* 0: there was none */
-};
-
-/* Looks for one. A process that has confined itself is shown no other than its own (landlock(7), and proc(5): hidepid), so
- * it looks before that. */
-void repo_look_for_git(const struct workspace_config *c, struct git_seen *ret);
-
 /* Opens the workspace. 0, or -ECANCELED with the refusal in R. libgit2 is initialised. C must outlive REPO. */
 int repo_open(struct repo *repo, const struct workspace_config *c, struct sync_result *r);
 /* Locks it against another sync, for whose end it waits until UNTIL, of CLOCK_BOOTTIME: flock(2) on .git itself, so there is
@@ -61,13 +51,6 @@ int repo_open(struct repo *repo, const struct workspace_config *c, struct sync_r
 int repo_lock(const struct repo *repo, usec_t until, struct sync_result *r);
 void repo_close(struct repo *repo);
 
-/* Removes what killed syncs leave among the objects: half-received packs of up to a gigabyte. Only ours have libgit2's
- * names, and the lock says that no other sync runs. And the empty files that a power cut leaves: an object that is there
- * is not written again, and a ref that cannot be read not moved. */
-void repo_tidy(const struct repo *repo);
-/* Removes stale *.lock files: those that are older than a look that found no git program. Only while the gateway is not
- * running; refused if there are others. 0 or -ECANCELED. */
-int repo_remove_locks(const struct repo *repo, const struct git_seen *git, struct sync_result *r);
 /* Refuses merges under way, a detached HEAD and so on; learns the branch and its commit. 0 or -ECANCELED. */
 int repo_check(struct repo *repo, struct sync_result *r);
 

@@ -8,6 +8,7 @@
 #include "config.h"
 #include "repo.h"
 #include "syncresult.h"
+#include "tidy.h"
 
 struct workspace_job {
         const struct workspace_config *config;

@@ -1,15 +1,11 @@
-/* The workspace's repository: opened, locked, tidied, or refused; see repo.h. */
+/* The workspace's repository: opened, locked, or refused; see repo.h. */
 #include "repo.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#include "log.h"
 
 /* Blanks out "user:password" in every "scheme://user:password@host" of TEXT. */
 static void hide_logins(char *text) {
@@ -223,169 +219,6 @@ void repo_close(struct repo *repo) {
 
 int repo_settle(const struct repo *repo) {
         return syncfs(repo->dir_fd) < 0 ? -errno : 0;
-}
-
-static void remove_temporary(const struct repo *repo, const char *sub) {
-        int fd = openat(repo->dir_fd, sub, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        DIR *d = fd < 0 ? NULL : fdopendir(fd);
-        struct dirent *e;
-
-        if (!d) {
-                if (fd >= 0)
-                        (void) close(fd);
-                return;
-        }
-        while ((e = readdir(d)))
-                if (strstr(e->d_name, "_git2_"))
-                        (void) unlinkat(fd, e->d_name, 0);
-        (void) closedir(d);
-}
-
-/* Whether the process PID, of whose directory in /proc the name is given, is a git program of ours in the directory ROOT.
- * `git -C` and git's own children work there; one at work elsewhere takes no lock here. */
-static bool is_git_here(const char *root, const char *pid) {
-        size_t n = strlen(root);
-        _cleanup_free_ char *name = NULL;
-        char path[300], cwd[PATH_MAX];
-        ssize_t length;
-
-        (void) snprintf(path, sizeof path, "/proc/%s/comm", pid);
-        if (read_file(path, 64, &name) < 0 || (strcmp(name, "git\n") != 0 && strncmp(name, "git-", 4) != 0))
-                return false;
-        (void) snprintf(path, sizeof path, "/proc/%s/cwd", pid);
-        length = readlink(path, cwd, sizeof cwd - 1);
-        if (length < 0)
-                return false; /* it has ended, or is somebody else's */
-        cwd[length] = '\0';
-        return strncmp(cwd, root, n) == 0 && (cwd[n] == '/' || cwd[n] == '\0');
-}
-
-void repo_look_for_git(const struct workspace_config *c, struct git_seen *ret) {
-        _cleanup_free_ char *root = realpath(c->path, NULL); /* as /proc has it */
-        DIR *d = root ? opendir("/proc") : NULL;
-        struct dirent *e;
-
-        *ret = (struct git_seen){ 0 };
-        (void) clock_gettime(CLOCK_REALTIME_COARSE, &ret->at); /* the clock of a file's times */
-        while (d && !ret->pid && (e = readdir(d)))
-                if (strspn(e->d_name, "0123456789") == strlen(e->d_name) && is_git_here(root, e->d_name))
-                        ret->pid = (pid_t) atoi(e->d_name);
-        if (d)
-                (void) closedir(d);
-}
-
-static bool is_lock(const char *name) {
-        size_t n = strlen(name);
-
-        return n > 5 && strcmp(name + n - 5, ".lock") == 0;
-}
-
-static bool is_older(int fd, const char *name, const struct timespec *than) {
-        struct stat st;
-
-        return fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-                (st.st_ctim.tv_sec < than->tv_sec ||
-                        (st.st_ctim.tv_sec == than->tv_sec && st.st_ctim.tv_nsec < than->tv_nsec));
-}
-
-/* Counts the locks in the directory SUB of .git and, for refs, below it; if THAN is given, removes those that are older, and
- * counts them alone. */
-static unsigned each_lock(const struct repo *repo, const char *sub, bool deep, const struct timespec *than) {
-        int fd = openat(repo->dir_fd, sub, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        DIR *d = fd < 0 ? NULL : fdopendir(fd);
-        struct dirent *e;
-        unsigned n = 0;
-
-        if (!d) {
-                if (fd >= 0)
-                        (void) close(fd);
-                return 0;
-        }
-        while ((e = readdir(d))) {
-                _cleanup_free_ char *below = NULL;
-
-                if (e->d_name[0] == '.')
-                        continue;
-                if (e->d_type == DT_DIR && deep && asprintf(&below, "%s/%s", sub, e->d_name) > 0)
-                        n += each_lock(repo, below, deep, than);
-                else if (e->d_type == DT_REG && is_lock(e->d_name) &&
-                        (!than || (is_older(fd, e->d_name, than) && unlinkat(fd, e->d_name, 0) == 0)))
-                        n++;
-        }
-        (void) closedir(d);
-        return n;
-}
-
-/* What a power cut made of a file that was not on disk yet. Locks and what git is about to rename may be empty: they are
- * left. */
-static unsigned remove_empty(const struct repo *repo, const char *sub) {
-        int fd = openat(repo->dir_fd, sub, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        DIR *d = fd < 0 ? NULL : fdopendir(fd);
-        struct dirent *e;
-        struct stat st;
-        unsigned n = 0;
-
-        if (!d) {
-                if (fd >= 0)
-                        (void) close(fd);
-                return 0;
-        }
-        while ((e = readdir(d))) {
-                _cleanup_free_ char *below = NULL;
-
-                if (e->d_name[0] == '.' || is_lock(e->d_name) || strncmp(e->d_name, "tmp_", 4) == 0)
-                        continue;
-                if (e->d_type == DT_DIR && asprintf(&below, "%s/%s", sub, e->d_name) > 0)
-                        n += remove_empty(repo, below);
-                else if (e->d_type == DT_REG && fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-                        st.st_size == 0 && unlinkat(fd, e->d_name, 0) == 0)
-                        n++;
-        }
-        (void) closedir(d);
-        return n;
-}
-
-void repo_tidy(const struct repo *repo) {
-        unsigned n = 0;
-
-        remove_temporary(repo, "objects");
-        remove_temporary(repo, "objects/pack");
-        for (unsigned i = 0; i <= 0xff; i++) {
-                char sub[16];
-
-                (void) snprintf(sub, sizeof sub, "objects/%02x", i);
-                n += remove_empty(repo, sub);
-        }
-        /* Not the agent's own branches: of those, git's log has what they were. */
-        n += remove_empty(repo, "refs/remotes");
-        n += remove_empty(repo, "refs/heads/failover");
-        n += remove_empty(repo, "refs/failover");
-        if (n > 0)
-                log_info("%s: removed %u empty file%s that a power cut left in .git", repo->config->path, n,
-                        n == 1 ? "" : "s");
-}
-
-static unsigned all_locks(const struct repo *repo, const struct timespec *than) {
-        return each_lock(repo, ".", false, than) + each_lock(repo, "refs", true, than);
-}
-
-int repo_remove_locks(const struct repo *repo, const struct git_seen *git, struct sync_result *r) {
-        unsigned n;
-
-        if (all_locks(repo, NULL) == 0)
-                return 0;
-        if (git->pid > 0)
-                return sync_refuse(r, "a git command (process %d) is at work, and %s is locked",
-                        (int) git->pid, repo->config->path);
-        /* Whoever made one before the look, and lives, would have been seen. */
-        n = all_locks(repo, &git->at);
-        if (n > 0)
-                log_info("%s: removed %u lock%s that a killed git left behind", repo->config->path, n,
-                        n == 1 ? "" : "s");
-        if (all_locks(repo, NULL) > 0)
-                return sync_refuse(
-                        r, "%s was locked just now: is a git command at work?", repo->config->path);
-        return 0;
 }
 
 /* What is under way, and the git command that gives it up. */

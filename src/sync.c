@@ -149,7 +149,7 @@ int cmd_sync(const struct names *names, const struct config *config) {
         if (geteuid() == 0)
                 return refuse_root(names);
         allow_many_files();
-        repo_look_for_git(&config->workspace, &c.git);
+        tidy_look_for_git(&config->workspace, &c.git);
         confine(&c);
         run_both(&c, &r);
         report(names, &r);

@@ -247,7 +247,7 @@ static int prepare(struct sync *s) {
         sigset_t old;
         int k;
 
-        k = repo_remove_locks(&s->repo, &s->job->git, s->result);
+        k = tidy_locks(&s->repo, &s->job->git, s->result);
         if (k == 0)
                 k = repo_check(&s->repo, s->result);
         if (k < 0)
@@ -273,14 +273,14 @@ static int fetch_and_prepare(struct sync *s, bool moving, struct fetch_answer *f
         struct child fetch;
         int k = 0, fetch_k;
 
-        repo_tidy(&s->repo);
+        tidy_leftovers(&s->repo);
         if (remote_fetch_start(&s->repo, s->late, s->job->fetch_max, &fetch, s->result) < 0)
                 return -ECANCELED;
         if (moving)
                 k = prepare(s);
         fetch_k = remote_fetch_finish(&s->repo, &fetch, fetched, &failure);
         if (fetch_k < 0)
-                repo_tidy(&s->repo);
+                tidy_leftovers(&s->repo);
         else
                 fetch_k = track(s, fetched, &failure);
         if (fetch_k < 0)

@@ -88,7 +88,7 @@ static enum sync_part do_sync(struct world *w) {
         struct workspace_job job = { &w->config, "box", may_move, may_push, w, w->late };
         char line[SYNC_RESULT_MAX];
 
-        repo_look_for_git(&w->config, &job.git);
+        tidy_look_for_git(&w->config, &job.git);
         job.fetch_max = w->fetch_max;
         w->result = (struct sync_result){ 0 };
         if (w->confined)
@@ -568,7 +568,7 @@ static void test_submodule_that_stays_is_left_alone(void **state) {
 static void assert_locked_after_the_look(struct world *w) {
         struct workspace_job job = { &w->config, "box", may_move, may_push, w, w->late };
 
-        repo_look_for_git(&w->config, &job.git);
+        tidy_look_for_git(&w->config, &job.git);
         run(w, "rm standby/.git/index.lock; sleep 0.02; touch standby/.git/index.lock");
         w->result = (struct sync_result){ 0 };
         workspace_sync(&job, &w->result);

@@ -1,0 +1,158 @@
+/* What killed gits, syncs and power cuts leave in .git; see tidy.h. */
+#include "tidy.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "log.h"
+
+/* Whether the process PID, of whose directory in /proc the name is given, is a git program of ours in the directory ROOT.
+ * `git -C` and git's own children work there; one at work elsewhere takes no lock here. */
+static bool is_git_here(const char *root, const char *pid) {
+        size_t n = strlen(root);
+        _cleanup_free_ char *name = NULL;
+        char path[300], cwd[PATH_MAX];
+        ssize_t length;
+
+        (void) snprintf(path, sizeof path, "/proc/%s/comm", pid);
+        if (read_file(path, 64, &name) < 0 || (strcmp(name, "git\n") != 0 && strncmp(name, "git-", 4) != 0))
+                return false;
+        (void) snprintf(path, sizeof path, "/proc/%s/cwd", pid);
+        length = readlink(path, cwd, sizeof cwd - 1);
+        if (length < 0)
+                return false; /* it has ended, or is somebody else's */
+        cwd[length] = '\0';
+        return strncmp(cwd, root, n) == 0 && (cwd[n] == '/' || cwd[n] == '\0');
+}
+
+void tidy_look_for_git(const struct workspace_config *c, struct git_seen *ret) {
+        _cleanup_free_ char *root = realpath(c->path, NULL); /* as /proc has it */
+        DIR *d = root ? opendir("/proc") : NULL;
+        struct dirent *e;
+
+        *ret = (struct git_seen){ 0 };
+        (void) clock_gettime(CLOCK_REALTIME_COARSE, &ret->at); /* the clock of a file's times */
+        while (d && !ret->pid && (e = readdir(d)))
+                if (strspn(e->d_name, "0123456789") == strlen(e->d_name) && is_git_here(root, e->d_name))
+                        ret->pid = (pid_t) atoi(e->d_name);
+        if (d)
+                (void) closedir(d);
+}
+
+/* Whether NAME in the directory FD is to be counted, after what is done about it. */
+typedef bool (*visit_t)(int fd, const char *name, const void *userdata);
+
+/* Counts the files in the directory SUB of .git that VISIT is true of, and if DEEP those below it. */
+static unsigned each_file(
+        const struct repo *repo, const char *sub, bool deep, visit_t visit, const void *userdata) {
+        int fd = openat(repo->dir_fd, sub, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        DIR *d = fd < 0 ? NULL : fdopendir(fd);
+        struct dirent *e;
+        unsigned n = 0;
+
+        if (!d) {
+                if (fd >= 0)
+                        (void) close(fd);
+                return 0;
+        }
+        while ((e = readdir(d))) {
+                _cleanup_free_ char *below = NULL;
+
+                if (e->d_name[0] == '.')
+                        continue;
+                if (e->d_type == DT_DIR && deep && asprintf(&below, "%s/%s", sub, e->d_name) > 0)
+                        n += each_file(repo, below, deep, visit, userdata);
+                else if (e->d_type == DT_REG && visit(fd, e->d_name, userdata))
+                        n++;
+        }
+        (void) closedir(d);
+        return n;
+}
+
+/* libgit2's, of half-received packs and half-written objects. */
+static bool remove_temporary(int fd, const char *name, const void *userdata _unused_) {
+        return strstr(name, "_git2_") && unlinkat(fd, name, 0) == 0;
+}
+
+static bool is_lock(const char *name) {
+        size_t n = strlen(name);
+
+        return n > 5 && strcmp(name + n - 5, ".lock") == 0;
+}
+
+/* What a power cut made of a file that was not on disk yet. Locks and what git is about to rename may be empty. */
+static bool remove_empty(int fd, const char *name, const void *userdata _unused_) {
+        struct stat st;
+
+        return !is_lock(name) && strncmp(name, "tmp_", 4) != 0 &&
+                fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size == 0 &&
+                unlinkat(fd, name, 0) == 0;
+}
+
+static unsigned remove_all_empty(const struct repo *repo) {
+        unsigned n = 0;
+
+        for (unsigned i = 0; i <= 0xff; i++) {
+                char sub[16];
+
+                (void) snprintf(sub, sizeof sub, "objects/%02x", i);
+                n += each_file(repo, sub, false, remove_empty, NULL);
+        }
+        /* Not the agent's own branches: of those, git's log has what they were. */
+        n += each_file(repo, "refs/remotes", true, remove_empty, NULL);
+        n += each_file(repo, "refs/heads/failover", true, remove_empty, NULL);
+        n += each_file(repo, "refs/failover", true, remove_empty, NULL);
+        return n;
+}
+
+void tidy_leftovers(const struct repo *repo) {
+        unsigned n;
+
+        (void) each_file(repo, "objects", false, remove_temporary, NULL);
+        (void) each_file(repo, "objects/pack", false, remove_temporary, NULL);
+        n = remove_all_empty(repo);
+        if (n > 0)
+                log_info("%s: removed %u empty file%s that a power cut left in .git", repo->config->path, n,
+                        n == 1 ? "" : "s");
+}
+
+static bool count_lock(int fd _unused_, const char *name, const void *userdata _unused_) {
+        return is_lock(name);
+}
+
+/* One that is older than the struct timespec. */
+static bool remove_lock(int fd, const char *name, const void *userdata) {
+        const struct timespec *than = userdata;
+        struct stat st;
+
+        return is_lock(name) && fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                (st.st_ctim.tv_sec < than->tv_sec ||
+                        (st.st_ctim.tv_sec == than->tv_sec && st.st_ctim.tv_nsec < than->tv_nsec)) &&
+                unlinkat(fd, name, 0) == 0;
+}
+
+static unsigned each_lock(const struct repo *repo, visit_t visit, const struct timespec *than) {
+        return each_file(repo, ".", false, visit, than) + each_file(repo, "refs", true, visit, than);
+}
+
+int tidy_locks(const struct repo *repo, const struct git_seen *git, struct sync_result *r) {
+        unsigned n;
+
+        if (each_lock(repo, count_lock, NULL) == 0)
+                return 0;
+        if (git->pid > 0)
+                return sync_refuse(r, "a git command (process %d) is at work, and %s is locked",
+                        (int) git->pid, repo->config->path);
+        /* Whoever made one before the look, and lives, would have been seen. */
+        n = each_lock(repo, remove_lock, &git->at);
+        if (n > 0)
+                log_info("%s: removed %u lock%s that a killed git left behind", repo->config->path, n,
+                        n == 1 ? "" : "s");
+        if (each_lock(repo, count_lock, NULL) > 0)
+                return sync_refuse(
+                        r, "%s was locked just now: is a git command at work?", repo->config->path);
+        return 0;
+}
