@@ -42,9 +42,10 @@ struct facts {
         bool same_run; /* the gateway's run is ours: no other than the marker's, or systemd's restart of that. In
                                STARTING and PROMOTED a new run is ours at once and goes into the marker, in DEMOTING
                                not: then somebody else started it. A marker without a run (null) fits any */
-        pid_t main_pid;     /* of the gateway; 0: none */
-        bool sync_running;  /* its job is not over yet */
-        bool shutting_down; /* the system is; units stop without meaning anything by it */
+        pid_t main_pid;      /* of the gateway; 0: none */
+        usec_t active_since; /* the gateway's unit; 0: not known */
+        bool sync_running;   /* its job is not over yet */
+        bool shutting_down;  /* the system is; units stop without meaning anything by it */
 };
 
 struct role_rules {
@@ -110,19 +111,20 @@ struct role {
         bool synced;       /* since the gateway here may be needed: what is here is new enough, or will be */
         bool unsaved;      /* the gateway ran here and what it wrote is not saved yet */
 
-        unsigned starts;      /* tried since the gateway last worked for a while */
-        usec_t start_again;   /* not before this */
-        unsigned stops;       /* tried in this DEMOTING */
-        usec_t stop_again;    /* not before this */
-        usec_t kill_again;    /* not before this */
-        unsigned answers;     /* good answers in a row of one main process */
-        pid_t answers_pid;    /* that process */
-        usec_t answers_since; /* the first of them */
-        usec_t silent_since;  /* the promoted gateway's main process does not answer since; 0: it does */
-        pid_t silent_pid;     /* that process */
-        unsigned strangers;   /* answers in a row while no gateway of ours ran, up to two */
-        bool port_checked;    /* .port_taken is known, since the trouble began or the gateway last stopped */
-        bool port_taken;      /* somebody else answers where the gateway should */
+        unsigned starts;        /* tried since the gateway last worked for a while */
+        usec_t start_again;     /* not before this */
+        unsigned stops;         /* tried in this DEMOTING */
+        usec_t stop_again;      /* not before this */
+        usec_t kill_again;      /* not before this */
+        unsigned answers;       /* good answers in a row of one main process */
+        pid_t answers_pid;      /* that process */
+        usec_t answers_since;   /* the first of them */
+        usec_t silent_since;    /* the promoted gateway's main process does not answer since; 0: it does */
+        pid_t silent_pid;       /* that process */
+        unsigned strangers;     /* answers in a row while no gateway of ours ran, up to two */
+        usec_t strangers_since; /* the first of them */
+        bool port_checked; /* .port_taken is known, since the trouble began or the gateway last stopped */
+        bool port_taken;   /* somebody else answers where the gateway should */
         enum {
                 LEFT_NOTHING,
                 LEFT_TO_CHECK,

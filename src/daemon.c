@@ -75,6 +75,11 @@ static usec_t now(void) {
         return now_usec(CLOCK_BOOTTIME);
 }
 
+/* systemd tells CLOCK_MONOTONIC, which does not count suspends. */
+static usec_t from_monotonic(usec_t t) {
+        return t == 0 ? 0 : now() - (now_usec(CLOCK_MONOTONIC) - t);
+}
+
 static void gather(const struct daemon *d, struct facts *f) {
         const struct unit_info *g = unit_info(d->gateway);
 
@@ -87,6 +92,7 @@ static void gather(const struct daemon *d, struct facts *f) {
                 .clean = g->clean,
                 .same_run = memory_is_same_run(&d->memory, g->invocation, g->restarts),
                 .main_pid = g->main_pid,
+                .active_since = from_monotonic(g->active_since),
                 .sync_running = syncer_view(d->syncer)->running,
                 .shutting_down = units_shutting_down(d->units),
         };

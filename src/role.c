@@ -420,6 +420,11 @@ static void forget_port(struct role *r) {
         r->port_checked = r->port_taken = false;
 }
 
+/* systemd's word that it has started the gateway may come later than the gateway's first answers. */
+static bool stranger_was_ours(const struct role *r, const struct facts *f) {
+        return f->gateway == UNIT_ACTIVE && f->active_since > 0 && f->active_since <= r->strangers_since;
+}
+
 static void enter(struct role *r, enum role_state to, enum role_event why, usec_t now) {
         r->state = to;
         r->since = now;
@@ -490,6 +495,8 @@ static void keep_up(struct role *r, const struct look *l) {
         case ROLE_STARTING:
                 if (!is_stopped(f))
                         r->port_checked = false;
+                if (stranger_was_ours(r, f))
+                        forget_port(r);
                 break;
         case ROLE_PROMOTED:
                 forget_port(r);
@@ -518,8 +525,10 @@ struct role_step role_step(struct role *r, const struct role_rules *role_rules, 
 }
 
 /* Nobody of ours can have answered. */
-static void check_port(struct role *r, bool answers) {
+static void check_port(struct role *r, const struct facts *f, bool answers) {
         r->answers = 0;
+        if (r->strangers == 0)
+                r->strangers_since = f->now;
         r->strangers = answers ? MIN(r->strangers + 1, ANSWERS_NEEDED) : 0;
         r->port_taken = r->strangers >= ANSWERS_NEEDED;
         r->port_checked = r->port_taken || !answers;
@@ -550,7 +559,7 @@ void role_gateway_checked(struct role *r, const struct facts *f, bool answers) {
         bool nobody_of_ours = is_stopped(f) || f->gateway == UNIT_RESTARTING;
 
         if (nobody_of_ours)
-                check_port(r, answers);
+                check_port(r, f, answers);
         if (!answers)
                 count_silence(r, f);
         else if (f->gateway == UNIT_ACTIVE)

@@ -414,6 +414,30 @@ static void test_a_port_that_was_free_for_a_moment_nobody_saw(void **state _unus
         expect(&b, "promoted");
 }
 
+/* systemd has restarted it, and its word of that is late: those two answers were its own. */
+static void test_it_answers_before_systemd_says_that_it_runs(void **state _unused_) {
+        struct bench b = bench();
+
+        b.rules.sync = false;
+        primary(&b, HEALTH_DOWN);
+        checked(&b, false);
+        expect(&b, "promoting start");
+        gateway(&b, UNIT_RESTARTING);
+        b.f.now += 6 * S;
+        checked(&b, true);
+        checked(&b, true);
+        expect(&b, "port-taken");
+        gateway(&b, UNIT_ACTIVE);
+        /* Had it begun after those answers, they would have been a stranger's. */
+        b.f.active_since = b.f.now + 1;
+        b.f.now += S;
+        checked(&b, true);
+        checked(&b, true);
+        expect(&b, "");
+        b.f.active_since = b.f.now - 2 * S;
+        expect(&b, "promoted");
+}
+
 static void test_the_port_is_checked_anew_before_each_start(void **state _unused_) {
         struct bench b = bench();
 
@@ -1613,6 +1637,7 @@ int main(void) {
                 cmocka_unit_test(test_the_port_is_checked_before_the_start),
                 cmocka_unit_test(test_a_taken_port),
                 cmocka_unit_test(test_a_port_that_was_free_for_a_moment_nobody_saw),
+                cmocka_unit_test(test_it_answers_before_systemd_says_that_it_runs),
                 cmocka_unit_test(test_the_port_is_checked_anew_before_each_start),
                 cmocka_unit_test(test_a_gateway_of_somebody_else),
                 cmocka_unit_test(test_wanted_while_somebody_stops_it),
