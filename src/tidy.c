@@ -3,40 +3,56 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "log.h"
 
+static bool is_same(const struct stat *a, const struct stat *b) {
+        return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* Whether the directory FD, which it closes, is ROOT or lies within it. Not by its path: to another mount namespace, such as
+ * our unit's, /proc may show another one. */
+static bool is_within(int fd, const struct stat *root) {
+        struct stat st, above = { 0 };
+        bool found = false, at_top = false;
+
+        while (fd >= 0 && !found && !at_top && fstat(fd, &st) == 0) {
+                int up = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+                found = is_same(&st, root);
+                at_top = up < 0 || fstat(up, &above) < 0 || is_same(&st, &above);
+                (void) close(fd);
+                fd = up;
+        }
+        if (fd >= 0)
+                (void) close(fd);
+        return found;
+}
+
 /* Whether the process PID, of whose directory in /proc the name is given, is a git program of ours in the directory ROOT.
  * `git -C` and git's own children work there; one at work elsewhere takes no lock here. */
-static bool is_git_here(const char *root, const char *pid) {
-        size_t n = strlen(root);
+static bool is_git_here(const struct stat *root, const char *pid) {
         _cleanup_free_ char *name = NULL;
-        char path[300], cwd[PATH_MAX];
-        ssize_t length;
+        char path[300];
 
         (void) snprintf(path, sizeof path, "/proc/%s/comm", pid);
         if (read_file(path, 64, &name) < 0 || (strcmp(name, "git\n") != 0 && strncmp(name, "git-", 4) != 0))
                 return false;
         (void) snprintf(path, sizeof path, "/proc/%s/cwd", pid);
-        length = readlink(path, cwd, sizeof cwd - 1);
-        if (length < 0)
-                return false; /* it has ended, or is somebody else's */
-        cwd[length] = '\0';
-        return strncmp(cwd, root, n) == 0 && (cwd[n] == '/' || cwd[n] == '\0');
+        return is_within(open(path, O_PATH | O_DIRECTORY | O_CLOEXEC), root);
 }
 
 void tidy_look_for_git(const struct workspace_config *c, struct git_seen *ret) {
-        _cleanup_free_ char *root = realpath(c->path, NULL); /* as /proc has it */
-        DIR *d = root ? opendir("/proc") : NULL;
+        struct stat root;
+        DIR *d = stat(c->path, &root) == 0 ? opendir("/proc") : NULL;
         struct dirent *e;
 
         *ret = (struct git_seen){ 0 };
         (void) clock_gettime(CLOCK_REALTIME_COARSE, &ret->at); /* the clock of a file's times */
         while (d && !ret->pid && (e = readdir(d)))
-                if (strspn(e->d_name, "0123456789") == strlen(e->d_name) && is_git_here(root, e->d_name))
+                if (strspn(e->d_name, "0123456789") == strlen(e->d_name) && is_git_here(&root, e->d_name))
                         ret->pid = (pid_t) atoi(e->d_name);
         if (d)
                 (void) closedir(d);
