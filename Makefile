@@ -51,6 +51,10 @@ unit: $(UNIT_TESTS)
 fuzzers: $(FUZZERS)
 lab: $(BUILD)/tests/gateway $(BUILD)/tests/crash $(BUILD)/tests/bench_loop
 
+# What each object depends on, written so that it holds for every way to spell BUILD: otherwise an object that was made under
+# another spelling is not made anew when a header changes.
+DEPEND = -MMD -MP -MT '$$(BUILD)/$(patsubst $(BUILD)/%,%,$@)'
+
 $(BUILD)/openclaw-failover: $(BUILD)/src/main.o $(BUILD)/failover.a
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -61,7 +65,7 @@ $(BUILD)/failover.a: $(OBJECTS)
 
 $(BUILD)/src/%.o: src/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) $(DEPEND) -c -o $@ $<
 
 # The one file that SYSCONFDIR goes into is built anew when that changes.
 $(BUILD)/src/names.o: $(BUILD)/sysconfdir
@@ -71,17 +75,17 @@ $(BUILD)/sysconfdir: always
 
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/failover.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(BUILD)/failover.a $(LIBS) \
+	$(CC) $(ALL_CFLAGS) $(DEPEND) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/failover.a $(LIBS) \
 		$(shell $(PKG_CONFIG) --cflags --libs cmocka)
 
 # libFuzzer's, which comes with clang.
 $(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/failover.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(BUILD)/failover.a $(LIBS)
+	$(CC) $(ALL_CFLAGS) $(DEPEND) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(BUILD)/failover.a $(LIBS)
 
 $(BUILD)/tests/model: tests/model.c $(BUILD)/failover.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(BUILD)/failover.a $(LIBS)
+	$(CC) $(ALL_CFLAGS) $(DEPEND) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/failover.a $(LIBS)
 
 # The programs of the system tests. Static, so that they run on hosts of any release.
 $(BUILD)/tests/gateway $(BUILD)/tests/crash $(BUILD)/tests/bench_loop: $(BUILD)/tests/%: tests/%.c
