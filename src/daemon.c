@@ -75,11 +75,6 @@ static usec_t now(void) {
         return now_usec(CLOCK_BOOTTIME);
 }
 
-/* systemd tells CLOCK_MONOTONIC, which does not count suspends. */
-static usec_t from_monotonic(usec_t t) {
-        return t == 0 ? 0 : now() - (now_usec(CLOCK_MONOTONIC) - t);
-}
-
 static void gather(const struct daemon *d, struct facts *f) {
         const struct unit_info *g = unit_info(d->gateway);
 
@@ -92,7 +87,7 @@ static void gather(const struct daemon *d, struct facts *f) {
                 .clean = g->clean,
                 .same_run = memory_is_same_run(&d->memory, g->invocation, g->restarts),
                 .main_pid = g->main_pid,
-                .active_since = from_monotonic(g->active_since),
+                .active_since = monotonic_to_boottime(g->active_since),
                 .sync_running = syncer_view(d->syncer)->running,
                 .shutting_down = units_shutting_down(d->units),
         };
@@ -472,7 +467,7 @@ void daemon_status(const struct daemon *d, struct status *ret) {
                 .goods = MIN(v.health->goods, v.recover_needed),
                 .recover_needed = v.recover_needed,
                 .senior = v.senior ? v.senior : "",
-                .waits_for = v.waits_until > 0 ? v.waits_for : "",
+                .waits_for = v.waits_for,
                 .waits_until = to_realtime(v.waits_until),
                 .unit = unit_name(d->gateway),
                 .unit_state = g->state,

@@ -298,7 +298,10 @@ static usec_t waits_until(const struct watch *w, const char **ret_for) {
                                                        : "the primary, which said that it restarts";
                 until = health_doubt_until(&p->health, &p->rules);
         }
-        return until > now() ? until : 0;
+        if (until > now())
+                return until;
+        *ret_for = "";
+        return 0;
 }
 
 enum health_level watch_level(const struct watch *w) {
