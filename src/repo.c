@@ -283,14 +283,16 @@ static int refuse_hidden(
                 repo->user, repo->word, mend, word);
 }
 
-/* An index in two files libgit2 does not read. While the setting is there, git splits it again. */
+/* An index in two files libgit2 does not read; while the setting is there, git splits it again. A broken one git makes anew of
+ * what was committed. */
 static int refuse_index(const struct repo *repo, struct sync_result *r) {
         _cleanup_(git_config_freep) git_config *config = NULL;
         char words[sizeof r->workspace_why];
         bool always;
 
         if (!strstr(git_words(words, sizeof words), "extension: 'link'"))
-                return sync_fail(r, "index: %s", words);
+                return sync_refuse(r, "the index of %s is broken (%.100s): sudo -u %s git -C %s read-tree HEAD",
+                        repo->config->path, words, repo->user, repo->word);
         always = git_repository_config(&config, repo->git) == 0 && config_is_true(config, "core.splitindex");
         return sync_refuse(r, "the index of %s is split: sudo -u %s git -C %s %s", repo->config->path,
                 repo->user, repo->word,

@@ -135,6 +135,39 @@ void tidy_leftovers(const struct repo *repo) {
                         n == 1 ? "" : "s");
 }
 
+/* What a power cut made of the index: empty, or zeros. */
+static bool is_cut(const struct repo *repo) {
+        static const char signature[] = { 'D', 'I', 'R', 'C' }; /* gitformat-index(5) */
+        char begin[sizeof signature];
+        int fd = openat(repo->dir_fd, "index", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        ssize_t n;
+
+        if (fd < 0)
+                return false;
+        n = read(fd, begin, sizeof begin);
+        (void) close(fd);
+        return n >= 0 && (n < (ssize_t) sizeof begin || memcmp(begin, signature, sizeof begin) != 0);
+}
+
+void tidy_index(const struct repo *repo) {
+        _cleanup_(git_index_freep) git_index *index = NULL;
+        _cleanup_(git_tree_freep) git_tree *tree = NULL;
+        _cleanup_free_ char *file = NULL;
+        git_object *object = NULL;
+
+        if (!is_cut(repo) || git_revparse_single(&object, repo->git, "HEAD^{tree}") < 0)
+                return;
+        tree = (git_tree *) object;
+        if (asprintf(&file, "%s/index-failover", repo->dir) < 0)
+                return;
+        (void) unlinkat(repo->dir_fd, "index-failover", 0);
+        if (git_index_open(&index, file) < 0 || git_index_read_tree(index, tree) < 0 ||
+                git_index_write(index) < 0 ||
+                renameat(repo->dir_fd, "index-failover", repo->dir_fd, "index") < 0)
+                return;
+        log_info("%s: made its index anew: a power cut had left nothing of it", repo->config->path);
+}
+
 static bool count_lock(int fd _unused_, const char *name, const void *userdata _unused_) {
         return is_lock(name);
 }

@@ -248,8 +248,10 @@ static int prepare(struct sync *s) {
         int k;
 
         k = tidy_locks(&s->repo, &s->job->git, s->result);
-        if (k == 0)
+        if (k == 0) {
+                tidy_index(&s->repo);
                 k = repo_check(&s->repo, s->result);
+        }
         if (k < 0)
                 return k;
         hold_signals(&old);

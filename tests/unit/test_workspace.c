@@ -1126,6 +1126,27 @@ static void test_after_a_power_cut(void **state) {
         assert_sync(w, SYNC_UNCHANGED);
 }
 
+/* Of the index git does not wait for the disk. */
+static void test_after_a_power_cut_without_an_index(void **state) {
+        struct world *w = *state;
+        const char *const left[] = { "", "head -c 300 /dev/zero >.git/index;" };
+
+        for (size_t i = 0; i < ELEMENTSOF(left); i++) {
+                run(w, "cd standby; : >.git/index; %s echo mine >>memory/a; echo new >new%zu", left[i], i);
+                commit(w, "echo two >>notes");
+                assert_sync(w, SYNC_UPDATED);
+                assert_saved(w, "memory/a", "alpha\nmine");
+                assert_follows(w);
+                assert_sh(w, "git -C standby status --porcelain -uno; find standby/.git -name index-failover", "");
+        }
+        /* One that was not ours to mend. */
+        run(w, "cd standby; git ls-files >/dev/null; truncate -s -30 .git/index");
+        assert_sync(w, SYNC_REFUSED);
+        assert_why(w, "git -C");
+        run(w, "cd standby; git read-tree HEAD");
+        assert_sync(w, SYNC_UNCHANGED);
+}
+
 static void test_killed_in_a_checkout(void **state) {
         struct world *w = *state;
         unsigned seed = (unsigned) now_usec(CLOCK_REALTIME);
@@ -1373,6 +1394,7 @@ int main(void) {
                 TEST(test_a_late_time_is_no_change),
                 TEST(test_rolls_back_around_a_change),
                 TEST(test_after_a_power_cut),
+                TEST(test_after_a_power_cut_without_an_index),
                 TEST(test_killed_in_a_checkout),
                 TEST(test_killed_while_saving),
                 TEST(test_work_on_half_a_tree),
