@@ -1,7 +1,6 @@
 /* The ini file becomes a struct config, or a list of everything that is wrong with it.
  *
- * One table in config.c holds every key with its type, bounds, default and help; the shipped ini, the
- * manual and the README are tested against it. What is here is valid: nobody checks it again.
+ * What keys there are, keys.h knows. What is here is valid: nobody checks it again.
  *
  * Syntax: "key = value"; a comment is a line that begins with '#' or ';', or what follows " ;" on any
  * line ('#' within a value does not begin one, so that a URL may hold it). Nothing is expanded or
@@ -115,25 +114,3 @@ DEFINE_CLEANUP(struct config *, config_free)
 /* Writes the effective configuration as an ini file that config_load() reads back to the same.
  * 0 or a negative errno. */
 int config_print(const struct config *c, FILE *out);
-
-enum config_type { CONFIG_COUNT, CONFIG_SPAN, CONFIG_WORD, CONFIG_TEXT };
-
-/* One row for each key, for the tests that hold the documents against the table, and for `config --keys`. */
-struct config_key {
-        const char *section; /* "primary", "senior", "gateway" … */
-        const char *name;
-        const char *
-                fallback; /* as the ini would say it; NULL: required; "": none. A [senior] takes what it does
-                               * not say itself from [primary], which falls back to the same. */
-        const char *allowed; /* what is allowed, in words, as errors say it */
-        const char *help;    /* one line */
-
-        /* The rest is how config.c reads it. */
-        enum config_type type;
-        bool or_none;                           /* also 0, or an empty text */
-        uint64_t min, max;                      /* of counts, and of spans in microseconds */
-        const char *const *words;               /* by their enum's value, NULL at the end */
-        const char *(*check)(const char *text); /* of valid.h */
-        size_t offset;                          /* in the struct of the section */
-};
-const struct config_key *config_keys(size_t *ret_n);

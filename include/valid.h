@@ -4,6 +4,8 @@
  * repeats the text: it may be a secret in the wrong place. Empty text is never good. */
 #pragma once
 
+#include <stdbool.h>
+
 /* An IPv4 address, an IPv6 address, the same in [ ], or a DNS name. */
 const char *check_host(const char *text);
 /* "user@host" or "host" for ssh and rsync: nothing they could take for an option, a path or a module. */
@@ -27,3 +29,6 @@ const char *check_service(const char *text);
 const char *check_git_name(const char *text);
 /* The NAME of [senior NAME]. */
 const char *check_senior_name(const char *text);
+
+/* Whether the directory INNER is OUTER, or below it. Both are absolute, and without "..". */
+bool path_is_within(const char *inner, const char *outer);

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "config.h"
+#include "keys.h"
 #include "log.h"
 
 /* Like a compiler's, so that editors find the place; log_error() would put the program's name before it. */
@@ -26,17 +26,14 @@ static void print_key(const struct config_key *k) {
 
 /* Section by section: the table has each key of [primary] beside the same one of [senior]. */
 static int print_keys(void) {
-        size_t n;
-        const struct config_key *keys = config_keys(&n);
-
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; i < n_config_keys; i++) {
                 bool first = true;
 
                 for (size_t j = 0; j < i; j++)
-                        first = first && strcmp(keys[i].section, keys[j].section) != 0;
-                for (size_t j = i; first && j < n; j++)
-                        if (strcmp(keys[i].section, keys[j].section) == 0)
-                                print_key(&keys[j]);
+                        first = first && strcmp(config_keys[i].section, config_keys[j].section) != 0;
+                for (size_t j = i; first && j < n_config_keys; j++)
+                        if (strcmp(config_keys[i].section, config_keys[j].section) == 0)
+                                print_key(&config_keys[j]);
         }
         return fflush(stdout) == EOF || ferror(stdout) ? -EIO : 0;
 }

@@ -291,7 +291,8 @@ static int refuse_index(const struct repo *repo, struct sync_result *r) {
         bool always;
 
         if (!strstr(git_words(words, sizeof words), "extension: 'link'"))
-                return sync_refuse(r, "the index of %s is broken (%.100s): sudo -u %s git -C %s read-tree HEAD",
+                return sync_refuse(r,
+                        "the index of %s is broken (%.100s): sudo -u %s git -C %s read-tree HEAD",
                         repo->config->path, words, repo->user, repo->word);
         always = git_repository_config(&config, repo->git) == 0 && config_is_true(config, "core.splitindex");
         return sync_refuse(r, "the index of %s is split: sudo -u %s git -C %s %s", repo->config->path,

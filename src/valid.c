@@ -310,3 +310,27 @@ const char *check_senior_name(const char *text) {
                 return "is taken by the primary itself";
         return NULL;
 }
+
+/* The next name in PATH, of which "/", "//" and "/./" are nothing. */
+static const char *next_part(const char *path) {
+        path += strspn(path, "/");
+        while (path[0] == '.' && (path[1] == '/' || !path[1]))
+                path += 1 + strspn(path + 1, "/");
+        return path;
+}
+
+bool path_is_within(const char *inner, const char *outer) {
+        for (;;) {
+                size_t n;
+
+                inner = next_part(inner);
+                outer = next_part(outer);
+                n = strcspn(outer, "/");
+                if (n == 0)
+                        return true;
+                if (strcspn(inner, "/") != n || strncmp(inner, outer, n) != 0)
+                        return false;
+                inner += n;
+                outer += n;
+        }
+}

@@ -1,5 +1,5 @@
-/* config.c: defaults, bounds, every error with its line, and the shipped ini held against the table of keys. */
-#include "config.h"
+/* config.c and keys.c: defaults, bounds, every error with its line, and the shipped ini held against the table of keys. */
+#include "keys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -343,25 +343,22 @@ static void try_text(const struct config_key *k) {
 }
 
 static void every_key_has_its_bounds(void **state _unused_) {
-        size_t n;
-        const struct config_key *keys = config_keys(&n);
-
-        for (size_t i = 0; i < n; i++) {
-                switch (keys[i].type) {
+        for (size_t i = 0; i < n_config_keys; i++) {
+                switch (config_keys[i].type) {
                 case CONFIG_COUNT:
-                        try_count(&keys[i]);
+                        try_count(&config_keys[i]);
                         break;
                 case CONFIG_SPAN:
-                        try_span(&keys[i]);
+                        try_span(&config_keys[i]);
                         break;
                 case CONFIG_WORD:
-                        try_words(&keys[i]);
+                        try_words(&config_keys[i]);
                         break;
                 case CONFIG_TEXT:
-                        try_text(&keys[i]);
+                        try_text(&config_keys[i]);
                         break;
                 }
-                assert_true(*keys[i].help != '\0' && strlen(keys[i].help) < 100);
+                assert_true(*config_keys[i].help != '\0' && strlen(config_keys[i].help) < 100);
         }
 }
 
@@ -688,12 +685,10 @@ static void flatten(char *text) {
 
 static void shipped_file_holds_every_key(void **state _unused_) {
         _cleanup_free_ char *ini = NULL;
-        size_t n;
-        const struct config_key *keys = config_keys(&n);
 
         assert_int_equal(read_file(SHIPPED, (size_t) 64 * 1024, &ini), 0);
-        for (size_t i = 0; i < n; i++) {
-                const struct config_key *k = &keys[i];
+        for (size_t i = 0; i < n_config_keys; i++) {
+                const struct config_key *k = &config_keys[i];
                 _cleanup_free_ char *section = shipped_section(ini, k->section);
                 char line[128];
                 bool inherits = strcmp(k->section, "senior") == 0 && strcmp(k->name, "head_start") != 0;

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "config.h"
+#include "keys.h"
 #include "properties.h"
 #include "report.h"
 
@@ -68,10 +68,10 @@ static const char *fallback_of(const struct config_key *k) {
 }
 
 /* The section that says of K what it is: [senior] refers to [primary] for what both have. */
-static const char *described_in(const struct config_key *keys, size_t n, const struct config_key *k) {
-        for (size_t i = 0; i < n; i++)
-                if (strcmp(keys[i].section, "primary") == 0 && strcmp(keys[i].name, k->name) == 0 &&
-                        strcmp(k->section, "senior") == 0)
+static const char *described_in(const struct config_key *k) {
+        for (size_t i = 0; i < n_config_keys; i++)
+                if (strcmp(config_keys[i].section, "primary") == 0 &&
+                        strcmp(config_keys[i].name, k->name) == 0 && strcmp(k->section, "senior") == 0)
                         return "primary";
         return k->section;
 }
@@ -105,17 +105,16 @@ static unsigned count(const char *text, const char *word) {
 
 static void test_every_key(void **state _unused_) {
         _cleanup_free_ char *page = read_page(INI_MANUAL), *senior = part(page, ".Sh SENIOR", "\n.Sh ");
-        size_t n, described = 0;
-        const struct config_key *keys = config_keys(&n);
+        size_t described = 0;
 
-        for (size_t i = 0; i < n; i++) {
-                const char *section = described_in(keys, n, &keys[i]);
+        for (size_t i = 0; i < n_config_keys; i++) {
+                const char *section = described_in(&config_keys[i]);
 
-                check_key(page, &keys[i], section);
-                if (strcmp(section, keys[i].section) == 0)
+                check_key(page, &config_keys[i], section);
+                if (strcmp(section, config_keys[i].section) == 0)
                         described++;
-                else if (!strstr(senior, keys[i].name))
-                        fail_msg(INI_MANUAL ": [senior] does not mention %s", keys[i].name);
+                else if (!strstr(senior, config_keys[i].name))
+                        fail_msg(INI_MANUAL ": [senior] does not mention %s", config_keys[i].name);
         }
         assert_int_equal(count(page, "\nDefault: "), described);
 }
@@ -164,26 +163,24 @@ static char *readme_section(const char *readme, const char *section) {
 
 static void test_readme(void **state _unused_) {
         _cleanup_free_ char *readme = NULL;
-        size_t n;
-        const struct config_key *keys = config_keys(&n);
 
         if (read_file(README, 1 << 20, &readme) < 0 || !strstr(readme, "\n| `[primary]`")) {
                 print_message("skipped: " README " has no table of keys, with rows such as\n"
                               "| `[primary]` | `port` | `18789` | 1 to 65535 | the gateway's port |\n");
                 skip();
         }
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; i < n_config_keys; i++) {
                 _cleanup_free_ char *section = NULL;
 
-                if (strcmp(described_in(keys, n, &keys[i]), keys[i].section) != 0)
+                if (strcmp(described_in(&config_keys[i]), config_keys[i].section) != 0)
                         continue;
-                section = readme_section(readme, keys[i].section);
+                section = readme_section(readme, config_keys[i].section);
                 if (!section)
                         fail_msg(README ": the table of keys has no row that begins with | `[%s…]`",
-                                keys[i].section);
-                if (!has_row(section, &keys[i]))
-                        fail_msg(README ": [%s] has no row | %s | %s | %s |", keys[i].section, keys[i].name,
-                                fallback_of(&keys[i]), keys[i].allowed);
+                                config_keys[i].section);
+                if (!has_row(section, &config_keys[i]))
+                        fail_msg(README ": [%s] has no row | %s | %s | %s |", config_keys[i].section,
+                                config_keys[i].name, fallback_of(&config_keys[i]), config_keys[i].allowed);
         }
 }
 

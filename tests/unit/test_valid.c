@@ -293,6 +293,17 @@ static void senior_names(void **state _unused_) {
         run(check_senior_name, rows, ELEMENTSOF(rows));
 }
 
+static void paths_within_paths(void **state _unused_) {
+        assert_true(path_is_within("/a/b", "/a"));
+        assert_true(path_is_within("/a", "/a"));
+        assert_true(path_is_within("//a/./b/", "/./a//b/."));
+        assert_true(path_is_within("/a", "/"));
+        assert_false(path_is_within("/a", "/a/b"));
+        assert_false(path_is_within("/ab", "/a"));
+        assert_false(path_is_within("/a", "/ab"));
+        assert_false(path_is_within("/a/.b", "/a/b"));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(hosts),
@@ -305,6 +316,7 @@ int main(void) {
                 cmocka_unit_test(services),
                 cmocka_unit_test(git_names),
                 cmocka_unit_test(senior_names),
+                cmocka_unit_test(paths_within_paths),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,315 @@
+/* The table of keys, and one value's way in and out; see keys.h. */
+#include "keys.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+#include "valid.h"
+
+static const char *const scheme_words[] = { "http", "https", "tcp", NULL };
+static const char *const expect_words[] = { "openclaw", "2xx", NULL };
+static const char *const failback_words[] = { "auto", "manual", NULL };
+static const char *const save_words[] = { "local", "push", NULL };
+static const char *const alert_format_words[] = { "json", "discord", "slack", "telegram", "ntfy", NULL };
+
+#define AT(type, member) .offset = offsetof(struct type, member)
+#define COUNT(lo, hi) .type = CONFIG_COUNT, .min = (lo), .max = (hi)
+#define SPAN(lo, hi) .type = CONFIG_SPAN, .min = (lo), .max = (hi)
+#define WORD(list) .type = CONFIG_WORD, .words = (list)
+#define TEXT(function) .type = CONFIG_TEXT, .check = (function)
+/* A row of [primary] and the same one of [senior NAME]. */
+#define PEER(...)                                                                                           \
+        { "primary", __VA_ARGS__ }, {                                                                       \
+                "senior", __VA_ARGS__                                                                       \
+        }
+
+#define HOST_ALLOWED "an IPv4 or IPv6 address, or a DNS name"
+#define PATH_ALLOWED "an absolute path"
+#define URL_ALLOWED "an http:// or https:// URL without user and password"
+#define PUBLIC_URL_ALLOWED URL_ALLOWED " that is no secret"
+
+const struct config_key config_keys[] = {
+        PEER("host", NULL, HOST_ALLOWED, "the gateway's Tailscale address (best) or MagicDNS name",
+                TEXT(check_host), AT(peer_config, host)),
+        PEER("port", "18789", "1 to 65535", "the gateway's port", COUNT(1, 65535), AT(peer_config, port)),
+        PEER("scheme", "http", "http, https or tcp", "how to ask; tcp: a connect is enough",
+                WORD(scheme_words), AT(peer_config, scheme)),
+        PEER("path", "/health", "a URL's path, which begins with /", "what to GET", TEXT(check_url_path),
+                AT(peer_config, path)),
+        PEER("expect", "openclaw", "openclaw or 2xx",
+                "openclaw: 2xx and a JSON object with \"ok\": true; 2xx: any 2xx", WORD(expect_words),
+                AT(peer_config, expect)),
+        { "primary", "check_interval", "10s", "10ms to 1h",
+                "from the start of one check to the start of the next",
+                SPAN(10 * USEC_PER_MSEC, USEC_PER_HOUR), AT(peer_config, check_interval) },
+        PEER("timeout", "5s", "5ms to 30m, and at most half of check_interval",
+                "of one check: name, connect and answer", SPAN(5 * USEC_PER_MSEC, 30 * USEC_PER_MINUTE),
+                AT(peer_config, timeout)),
+        PEER("fail_threshold", "3", "1 to 1000", "failed checks in a row before promotion", COUNT(1, 1000),
+                AT(peer_config, fail_threshold)),
+        PEER("unclear_threshold", "9", "1 to 1000",
+                "the same for failures that prove no death, such as a silent gateway", COUNT(1, 1000),
+                AT(peer_config, unclear_threshold)),
+        PEER("recover_threshold", "3", "1 to 1000", "good checks in a row before demotion", COUNT(1, 1000),
+                AT(peer_config, recover_threshold)),
+        { "primary", "failback", "auto", "auto or manual",
+                "auto: demote when the primary is back; manual: stay promoted until told to",
+                WORD(failback_words), AT(peer_config, failback) },
+        { "primary", "restart_grace", "0", "0 to 1h",
+                "wait this much longer for a primary that said it is restarting", SPAN(0, USEC_PER_HOUR),
+                AT(peer_config, restart_grace) },
+        { "senior", "head_start", "5m", "0 to 24h",
+                "how long this senior has, after the primary is down, before this node promotes too",
+                SPAN(0, USEC_PER_DAY), AT(peer_config, head_start) },
+
+        { "witness", "url", "", URL_ALLOWED,
+                "an address outside the tailnet: if it fails too, this node is cut off", TEXT(check_url),
+                AT(witness_config, url) },
+        { "witness", "hold", "5m", "0 to 1h",
+                "how long a node that is cut off waits before it promotes anyway", SPAN(0, USEC_PER_HOUR),
+                AT(witness_config, hold) },
+
+        { "gateway", "unit", "openclaw.service", "a unit's name that ends in .service",
+                "what to start and stop", TEXT(check_service), AT(gateway_config, unit) },
+        { "gateway", "url", "", URL_ALLOWED,
+                "where the standby's own gateway answers; none: on loopback, then on the tailnet address",
+                TEXT(check_url), AT(gateway_config, url) },
+        { "gateway", "start_timeout", "5m", "1s to 1h", "say so if the gateway has not answered by then",
+                SPAN(USEC_PER_SEC, USEC_PER_HOUR), AT(gateway_config, start_timeout) },
+        { "gateway", "hang_timeout", "5m", "0 (never), or 1s to 24h",
+                "a promoted gateway that is silent for this long is stopped and started",
+                SPAN(USEC_PER_SEC, USEC_PER_DAY), .or_none = true, AT(gateway_config, hang_timeout) },
+        { "gateway", "drain_patience", "20s", "0 to 1h",
+                "a draining gateway is waited for this long when the primary is down again",
+                SPAN(0, USEC_PER_HOUR), AT(gateway_config, drain_patience) },
+
+        { "workspace", "path", "/home/openclaw/.openclaw/workspace",
+                PATH_ALLOWED ", or empty (no workspace sync)", "the git clone to keep current",
+                TEXT(check_path), .or_none = true, AT(workspace_config, path) },
+        { "workspace", "remote", "origin", "a git remote's name", "the remote to fetch from",
+                TEXT(check_git_name), AT(workspace_config, remote) },
+        { "workspace", "branch", "", "a git branch's name", "the branch to follow; none: the remote's HEAD",
+                TEXT(check_git_name), AT(workspace_config, branch) },
+        { "workspace", "ssh_key", "", PATH_ALLOWED,
+                "the private key for ssh; none: the gateway user's usual ones", TEXT(check_path),
+                AT(workspace_config, ssh_key) },
+        { "workspace", "token_file", "", PATH_ALLOWED, "the file that holds the token for https",
+                TEXT(check_path), AT(workspace_config, token_file) },
+        { "workspace", "timeout", "15s", "1s to 10m", "of the fetch",
+                SPAN(USEC_PER_SEC, 10 * USEC_PER_MINUTE), AT(workspace_config, timeout) },
+        { "workspace", "refresh", "15m", "0 (only at failover), or 1s to 24h",
+                "sync workspace and secrets this often while on standby", SPAN(USEC_PER_SEC, USEC_PER_DAY),
+                .or_none = true, AT(workspace_config, refresh) },
+        { "workspace", "save", "local", "local or push",
+                "where the standby's own changes go: to a branch here, or to the remote as well",
+                WORD(save_words), AT(workspace_config, save) },
+
+        { "secrets", "host", "", "user@host or host", "where the secrets are; none: no secrets sync",
+                TEXT(check_ssh_host), AT(secrets_config, host) },
+        { "secrets", "source", "~/.secrets/",
+                "a path there without blanks or wildcards: absolute, relative to the home, or ~/…",
+                "what to copy; a / at the end means what is in it", TEXT(check_remote_path),
+                AT(secrets_config, source) },
+        { "secrets", "target", "/home/openclaw/.secrets/", PATH_ALLOWED " outside the workspace",
+                "where to copy it to", TEXT(check_path), AT(secrets_config, target) },
+        { "secrets", "timeout", "15s", "1s to 10m", "of the copy", SPAN(USEC_PER_SEC, 10 * USEC_PER_MINUTE),
+                AT(secrets_config, timeout) },
+
+        { "alert", "url_file", "", PATH_ALLOWED,
+                "the file, root's and 0600, that holds the address to post to", TEXT(check_path),
+                AT(alert_config, url_file) },
+        { "alert", "url", "", PUBLIC_URL_ALLOWED, "the address to post to, if it is no secret",
+                TEXT(check_public_url), AT(alert_config, url) },
+        { "alert", "format", "json", "json, discord, slack, telegram or ntfy", "what to post",
+                WORD(alert_format_words), AT(alert_config, format) },
+
+        { "heartbeat", "url_file", "", PATH_ALLOWED,
+                "the file, root's and 0600, that holds the address to ping", TEXT(check_path),
+                AT(heartbeat_config, url_file) },
+        { "heartbeat", "url", "", PUBLIC_URL_ALLOWED,
+                "the address to ping while all is well, if it is no secret", TEXT(check_public_url),
+                AT(heartbeat_config, url) },
+        { "heartbeat", "interval", "5m", "1s to 24h", "how often", SPAN(USEC_PER_SEC, USEC_PER_DAY),
+                AT(heartbeat_config, interval) },
+
+        { "metrics", "textfile", "", PATH_ALLOWED " that ends in .prom",
+                "Prometheus text file to write, for node_exporter's textfile collector",
+                TEXT(check_prom_path), AT(config, metrics_textfile) },
+};
+
+_Static_assert(ELEMENTSOF(config_keys) <= KEYS_MAX, "KEYS_MAX is too small");
+const size_t n_config_keys = ELEMENTSOF(config_keys);
+
+/* Where a section's struct is in struct config; [senior]: the first of them. */
+static const struct {
+        const char *name;
+        size_t offset;
+} kinds[_SECTION_MAX] = {
+        [SECTION_PRIMARY] = { "primary", offsetof(struct config, primary) },
+        [SECTION_SENIOR] = { "senior", offsetof(struct config, seniors) },
+        [SECTION_WITNESS] = { "witness", offsetof(struct config, witness) },
+        [SECTION_GATEWAY] = { "gateway", offsetof(struct config, gateway) },
+        [SECTION_WORKSPACE] = { "workspace", offsetof(struct config, workspace) },
+        [SECTION_SECRETS] = { "secrets", offsetof(struct config, secrets) },
+        [SECTION_ALERT] = { "alert", offsetof(struct config, alert) },
+        [SECTION_HEARTBEAT] = { "heartbeat", offsetof(struct config, heartbeat) },
+        [SECTION_METRICS] = { "metrics", 0 },
+};
+
+const char *section_name(enum section_kind kind) {
+        return kinds[kind].name;
+}
+
+void *section_base(const struct config *c, enum section_kind kind, size_t senior) {
+        return (char *) c + kinds[kind].offset +
+                (kind == SECTION_SENIOR ? senior * sizeof(struct peer_config) : 0);
+}
+
+bool key_is_of(const struct config_key *k, enum section_kind kind) {
+        return strcmp(k->section, kinds[kind].name) == 0;
+}
+
+const struct config_key *key_find(enum section_kind kind, const char *name) {
+        for (size_t i = 0; i < n_config_keys; i++)
+                if (key_is_of(&config_keys[i], kind) && strcmp(config_keys[i].name, name) == 0)
+                        return &config_keys[i];
+        return NULL;
+}
+
+void *key_target(const struct config_key *k, void *base) {
+        return (char *) base + k->offset;
+}
+
+static const char *set_count(const struct config_key *k, const char *value, unsigned *target) {
+        unsigned long n;
+        char *end;
+
+        if (!isdigit((unsigned char) *value)) /* strtoul() would take blanks and signs */
+                return "is not a number";
+        errno = 0;
+        n = strtoul(value, &end, 10);
+        if (*end)
+                return "is not a number";
+        if (errno || n < k->min || n > k->max)
+                return "is out of bounds";
+        *target = (unsigned) n;
+        return NULL;
+}
+
+static const char *set_span(const struct config_key *k, const char *value, usec_t *target) {
+        usec_t span;
+        int r = parse_span(value, &span);
+
+        if (r == -EINVAL)
+                return "is not a time such as 10, 10s, 500ms, 5m or 1h";
+        if (r < 0 || ((span < k->min || span > k->max) && !(k->or_none && span == 0)))
+                return "is out of bounds";
+        *target = span;
+        return NULL;
+}
+
+static const char *set_word(const struct config_key *k, const char *value, unsigned *target) {
+        for (unsigned i = 0; k->words[i]; i++)
+                if (strcmp(k->words[i], value) == 0) {
+                        *target = i; /* GCC and clang make an enum without negative values an unsigned */
+                        return NULL;
+                }
+        return "is not a word that is known here";
+}
+
+static const char *set_text(const struct config_key *k, const char *value, char **target) {
+        size_t size = strlen(value) + 1;
+        _cleanup_free_ char *safe = malloc(size);
+        const char *why;
+
+        if (!safe)
+                return "cannot be read: out of memory";
+        if (strcmp(safe_text(safe, size, value), value) != 0)
+                return "holds control characters, blanks in a row, or bytes that are no UTF-8";
+        why = k->check(value);
+        if (*value && why)
+                return strstr(value, " #")
+                        ? "is wrong (a comment after a value begins with ' ;', not with '#')"
+                        : why;
+        if (!*value && k->fallback && !*k->fallback)
+                return NULL; /* none, as if it were not there */
+        if (!*value && !k->or_none)
+                return "is empty";
+        *target = TAKE(safe);
+        return NULL;
+}
+
+const char *key_set(const struct config_key *k, void *base, const char *value) {
+        void *target = key_target(k, base);
+
+        switch (k->type) {
+        case CONFIG_COUNT:
+                return set_count(k, value, target);
+        case CONFIG_SPAN:
+                return set_span(k, value, target);
+        case CONFIG_WORD:
+                return set_word(k, value, target);
+        case CONFIG_TEXT:
+                return set_text(k, value, target);
+        }
+        abort();
+}
+
+int key_inherit(const struct config_key *k, void *base, const struct peer_config *primary) {
+        const char *from = (const char *) primary + k->offset;
+        char *to = key_target(k, base);
+
+        switch (k->type) {
+        case CONFIG_COUNT:
+        case CONFIG_WORD:
+                (void) memcpy(to, from, sizeof(unsigned));
+                return 0;
+        case CONFIG_SPAN:
+                (void) memcpy(to, from, sizeof(usec_t));
+                return 0;
+        case CONFIG_TEXT:
+                *(char **) to = strdup(*(char *const *) from);
+                return *(char **) to ? 0 : -ENOMEM;
+        }
+        abort();
+}
+
+/* In the largest unit that says it exactly, for parse_span(): whence it came, in whole milliseconds. */
+static void print_span(usec_t span, FILE *out) {
+        static const struct {
+                const char *suffix;
+                usec_t factor;
+        } units[] = { { "h", USEC_PER_HOUR }, { "m", USEC_PER_MINUTE }, { "s", USEC_PER_SEC },
+                { "ms", USEC_PER_MSEC } };
+
+        if (span == 0)
+                (void) fputs("0", out);
+        for (size_t i = 0; span > 0 && i < ELEMENTSOF(units); i++)
+                if (span % units[i].factor == 0) {
+                        (void) fprintf(out, "%" PRIu64 "%s", span / units[i].factor, units[i].suffix);
+                        return;
+                }
+}
+
+void key_print(const struct config_key *k, const void *base, FILE *out) {
+        const void *value = (const char *) base + k->offset;
+
+        (void) fprintf(out, "%s = ", k->name);
+        switch (k->type) {
+        case CONFIG_COUNT:
+                (void) fprintf(out, "%u", *(const unsigned *) value);
+                break;
+        case CONFIG_SPAN:
+                print_span(*(const usec_t *) value, out);
+                break;
+        case CONFIG_WORD:
+                (void) fputs(k->words[*(const unsigned *) value], out);
+                break;
+        case CONFIG_TEXT:
+                if (*(char *const *) value)
+                        (void) fputs(*(char *const *) value, out);
+                break;
+        }
+        (void) fputc('\n', out);
+}
