@@ -52,25 +52,35 @@ def booted_pair(lab):
 
 
 @pytest.fixture
-def pair(booted_pair, request):
-    """A primary and a standby in their first state, with the daemon stopped: lab.Pair."""
-    booted_pair.reset()
-    request.node.lab_hosts = [booted_pair.primary, booted_pair.standby]
-    cursor = booted_pair.standby.cursor()
-    yield booted_pair
+def sanitizers(request):
+    """Call it with a host and its units of ours that leaks are looked for in: what a sanitizer reports there until the test is
+    over fails it."""
+    watched = []
+    yield lambda host, *units: watched.append((host, host.cursor(), units))
     if os.environ.get("SANITIZE"):
-        refuse_sanitizer_reports(booted_pair, cursor, request.node)
+        for host, cursor, units in watched:
+            refuse_sanitizer_reports(request.node, host, cursor, units)
 
 
-def refuse_sanitizer_reports(pair, cursor, item):
-    """Leaks are looked for when the daemon ends, so it has to end well."""
-    if not pair.standby.is_up():
-        pair.standby.boot()
-    pair.standby.systemctl("stop", pair.UNIT, check=False)
-    report = [m for m in pair.standby.messages(since=cursor) if re.search(r"Sanitizer|runtime error:|^ +#\d+ 0x", m)]
+def refuse_sanitizer_reports(item, host, cursor, units):
+    """Leaks are looked for when a daemon ends, so it has to end well."""
+    if not host.is_up():
+        host.boot()
+    if units:
+        host.systemctl("stop", *units, check=False)
+    report = [m for m in host.messages(since=cursor) if re.search(r"Sanitizer|runtime error:|^ +#\d+ 0x", m)]
     if report:
         refuse_second_try(item)
     assert not report, "\n".join(report)
+
+
+@pytest.fixture
+def pair(booted_pair, sanitizers, request):
+    """A primary and a standby in their first state, with the daemon stopped: lab.Pair."""
+    booted_pair.reset()
+    request.node.lab_hosts = [booted_pair.primary, booted_pair.standby]
+    sanitizers(booted_pair.standby, booted_pair.UNIT)
+    return booted_pair
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -804,6 +804,16 @@ Environment=LSAN_OPTIONS=suppressions=/etc/lsan.supp:print_suppressions=0
 """
 
 
+def install(lab, host):
+    """`make install` into a host that is off, with the test gateway in the place of OpenClaw."""
+    make(lab.enter(), "install", "PREFIX=/usr", "SYSCONFDIR=/etc", f"DESTDIR={host.root}")
+    lab.sh("systemd-sysusers --root=$1 && journalctl --update-catalog --root=$1", host.root)
+    if os.environ.get("SANITIZE"):
+        host.put("/etc/lsan.supp", (SOURCE / "tests/lsan.supp").read_text())
+        # What every unit whose name begins so reads (systemd.unit(5)): daemon, sync, alert, drill, and their instances.
+        host.put("/etc/systemd/system/openclaw-.service.d/sanitize.conf", SANITIZED)
+
+
 class Pair:
     """A primary and a standby, booted."""
 
@@ -826,7 +836,7 @@ class Pair:
         self._share_keys()
         self._make_repository()
         self._make_primary()
-        self.install(self.standby)
+        install(self.lab, self.standby)
         for host in (self.primary, self.standby):
             host.boot(wait=False)
         for host in (self.primary, self.standby):
@@ -872,15 +882,6 @@ class Pair:
         self.primary.put("/etc/systemd/system/openclaw.service", PRIMARY_GATEWAY)
         self.primary.symlink("/etc/systemd/system/openclaw.service",
                              "/etc/systemd/system/multi-user.target.wants/openclaw.service")
-
-    def install(self, host):
-        """`make install` into a host that is off, with the test gateway in the place of OpenClaw."""
-        make(self.lab.enter(), "install", "PREFIX=/usr", "SYSCONFDIR=/etc", f"DESTDIR={host.root}")
-        self.lab.sh("systemd-sysusers --root=$1 && journalctl --update-catalog --root=$1", host.root)
-        if os.environ.get("SANITIZE"):
-            host.put("/etc/lsan.supp", (SOURCE / "tests/lsan.supp").read_text())
-            # What every unit whose name begins so reads (systemd.unit(5)): daemon, sync, alert, drill, and their instances.
-            host.put("/etc/systemd/system/openclaw-.service.d/sanitize.conf", SANITIZED)
 
     def configure(self, base=None, **sections):
         """Writes the ini: Pair.INI (or BASE) with SECTIONS over it. A key or section that is None is left out.

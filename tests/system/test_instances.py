@@ -5,8 +5,7 @@ import re
 
 import pytest
 
-import lab as lab_module
-from lab import SOURCE
+from lab import SOURCE, install
 from test_units import ask
 
 NAMES = [f"site_{i}" for i in range(10)]
@@ -60,14 +59,11 @@ def hosts(lab):
     return primary, standby
 
 
-def install(lab, host):
-    lab_module.make(lab.enter(), "install", "PREFIX=/usr", "SYSCONFDIR=/etc", f"DESTDIR={host.root}")
-    lab.sh("systemd-sysusers --root=$1", host.root)
-
-
 @pytest.fixture(autouse=True)
-def journals(hosts, request):
+def journals(hosts, sanitizers, request):
+    """What shows what is wrong. Leaks are looked for at the very end, when `make uninstall` ends the daemons."""
     request.node.lab_hosts = list(hosts)
+    sanitizers(hosts[1])
 
 
 def command(standby, words, name=None, check=False):

@@ -1,6 +1,7 @@
 """A third node: it goes second, behind the first standby, and only when neither answers."""
 
 import pytest
+from lab import install
 from story import DAEMON, events, wait_event
 
 
@@ -18,17 +19,18 @@ path =
 
 
 @pytest.fixture(scope="module")
-def booted_third(lab, booted_pair):
+def booted_third(lab):
     third = lab.host("third", 3)
-    booted_pair.install(third)
+    install(lab, third)
     third.boot()
     third.snapshot()
     return third
 
 
 @pytest.fixture
-def third(pair, booted_third):
+def third(pair, booted_third, sanitizers):
     booted_third.reset()
+    sanitizers(booted_third, DAEMON)
     booted_third.put("/etc/openclaw-failover.ini", ini("10s"))
     return booted_third
 
