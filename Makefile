@@ -127,6 +127,9 @@ VENDORDIR = $(if $(filter /usr,$(PREFIX)),/usr/share,$(SYSCONFDIR))
 # The units for one of several standbys on this machine, made from the plain ones: openclaw-failover@.service and so on.
 template = $(UNITDIR)/$(subst .,@.,$(notdir $(1:.in=)))
 
+# What begins with @SINCE254@ in a unit is for a systemd of that version or a later one: others would warn of it.
+SINCE254 = $(if $(shell $(PKG_CONFIG) --atleast-version=254 libsystemd && echo y),s/^@SINCE254@//,/^@SINCE254@/d)
+
 # Everything that is installed but the program, the ini and the gateway's unit, as FROM:TO. In each, @BINDIR@ and
 # @SYSCONFDIR@ are filled in.
 UNITS = $(filter-out systemd/openclaw.service,$(wildcard $(addprefix systemd/*.,service service.in timer timer.in)))
@@ -158,7 +161,7 @@ install: all
 		echo "install $$from $$to"; \
 		test -d "$${to%/*}" || install -d -m 755 "$${to%/*}"; \
 		case "$$to" in *@.*) script=systemd/instance.sed ;; *) script=/dev/null ;; esac; \
-		sed -f $$script -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' "$$from" >"$$to.new"; \
+		sed -f $$script -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' -e '$(SINCE254)' "$$from" >"$$to.new"; \
 		chmod 644 "$$to.new"; \
 		mv "$$to.new" "$$to"; \
 	done
