@@ -120,6 +120,7 @@ struct role {
         pid_t answers_pid;      /* that process */
         usec_t answers_since;   /* the first of them */
         usec_t silent_since;    /* the promoted gateway's main process does not answer since; 0: it does */
+        usec_t silent_last;     /* when it last did not */
         pid_t silent_pid;       /* that process */
         unsigned strangers;     /* answers in a row while no gateway of ours ran, up to two */
         usec_t strangers_since; /* the first of them */
@@ -150,7 +151,8 @@ struct role_step role_step(struct role *r, const struct role_rules *rules, const
 
 /* The gateway's own address was checked: ANSWERS says whether a gateway answered. FACTS are those of now, when the check
  * is over; the gateway may have stopped while it ran, so that no single answer decides anything. */
-void role_gateway_checked(struct role *r, const struct facts *f, bool answers);
+void role_gateway_checked(
+        struct role *r, const struct role_rules *rules, const struct facts *f, bool answers);
 
 /* The gateway's own address needs to be checked now, and how urgently. */
 enum role_watch {

@@ -318,7 +318,7 @@ static void on_gateway_checked(struct selfcheck *s _unused_, const struct check 
                 d->episode.last_answered = now();
         gather(d, &f);
         /* Whatever listens there while our gateway does not run is in its way, be it a gateway or not. */
-        role_gateway_checked(&d->role, &f, runs ? check->verdict == VERDICT_UP : check->connected);
+        role_gateway_checked(&d->role, &d->rules, &f, runs ? check->verdict == VERDICT_UP : check->connected);
         look(d);
 }
 

@@ -242,10 +242,16 @@ static bool answers_again(struct look *l) {
         return l->r->silent_since == 0 && said(l->r, EVENT_SILENT);
 }
 
+/* It is asked every third of hang_timeout at least (selfcheck.h): this machine stood still since, or slept. */
+static bool silence_is_old(const struct role *r, const struct role_rules *rules, const struct facts *f) {
+        return rules->hang_timeout > 0 && f->now - r->silent_last > rules->hang_timeout / 3 * 2;
+}
+
 static bool hangs(struct look *l) {
         return !paused(l->r) && l->rules->hang_timeout > 0 && l->r->silent_since > 0 &&
                 l->f->gateway == UNIT_ACTIVE && l->f->job == JOB_NONE &&
-                l->f->main_pid == l->r->silent_pid && due(l, l->r->silent_since + l->rules->hang_timeout);
+                l->f->main_pid == l->r->silent_pid && !silence_is_old(l->r, l->rules, l->f) &&
+                due(l, l->r->silent_since + l->rules->hang_timeout);
 }
 
 static bool stopped(struct look *l) {
@@ -545,23 +551,27 @@ static void count_answer(struct role *r, const struct facts *f) {
         r->silent_since = 0;
 }
 
-static void count_silence(struct role *r, const struct facts *f) {
+static void count_silence(struct role *r, const struct role_rules *role_rules, const struct facts *f) {
         r->answers = 0;
         r->strangers = 0;
         r->port_taken = false;
-        if (r->state == ROLE_PROMOTED && (r->silent_since == 0 || r->silent_pid != f->main_pid)) {
+        if (r->state != ROLE_PROMOTED)
+                return;
+        if (r->silent_since == 0 || r->silent_pid != f->main_pid || silence_is_old(r, role_rules, f)) {
                 r->silent_since = f->now;
                 r->silent_pid = f->main_pid;
         }
+        r->silent_last = f->now;
 }
 
-void role_gateway_checked(struct role *r, const struct facts *f, bool answers) {
+void role_gateway_checked(
+        struct role *r, const struct role_rules *role_rules, const struct facts *f, bool answers) {
         bool nobody_of_ours = is_stopped(f) || f->gateway == UNIT_RESTARTING;
 
         if (nobody_of_ours)
                 check_port(r, f, answers);
         if (!answers)
-                count_silence(r, f);
+                count_silence(r, role_rules, f);
         else if (f->gateway == UNIT_ACTIVE)
                 count_answer(r, f);
 

@@ -221,7 +221,7 @@ static bool check_gateway(struct act *a, bool answers) {
 
         if (!daemon_sees(a->s))
                 return false;
-        role_gateway_checked(&a->s->role, &f, answers);
+        role_gateway_checked(&a->s->role, &a->model->role_rules, &f, answers);
         return true;
 }
 
@@ -986,6 +986,7 @@ static void pack_role(struct packer *p, struct role *r) {
         PACK(p, r->restart, 1);
         PACK(p, killed, 1);
         r->said = killed ? 1U << EVENT_KILLED : 0;
+        r->silent_last = r->silent_since > 0 ? NOW : 0; /* it is asked often enough */
 }
 
 static void pack_health(struct packer *p, struct health *h, struct judge *j) {
