@@ -20,7 +20,8 @@ int watch_new(struct http *h, const struct config *c, const struct watch *before
 struct watch *watch_free(struct watch *w);
 DEFINE_CLEANUP(struct watch *, watch_free)
 
-/* Up if any of primary and seniors is; down if all are, and the seniors had their head start; unknown otherwise. */
+/* Up if any of primary and seniors is; down if the primary is, and the seniors had their head start and were not found up;
+ * unknown otherwise. */
 enum health_level watch_level(const struct watch *w);
 
 /* When the row of failed checks began that goes on now; 0: there is none. */

@@ -28,6 +28,7 @@ struct watch {
         struct peer primary;
         struct peer seniors[SENIORS_MAX];
         size_t n_seniors;
+        usec_t asking_since; /* the seniors */
         struct probe *witness;
         char name[300]; /* host:port */
         uint64_t checks[_VERDICT_MAX];
@@ -127,10 +128,14 @@ static void on_checked(struct probe *probe _unused_, const struct check *check, 
         struct watch *w = p->watch;
 
         p->last = *check;
-        if (p == &w->primary && (check->verdict == VERDICT_DOWN || check->verdict == VERDICT_UNCLEAR)) {
-                if (link_is_cut_off(p->last.reason, sizeof p->last.reason))
+        if (check->verdict == VERDICT_DOWN || check->verdict == VERDICT_UNCLEAR) {
+                /* The primary, which is asked as well, tells it of the seniors, too. */
+                bool cut_off = p == &w->primary ? link_is_cut_off(p->last.reason, sizeof p->last.reason)
+                                                : w->primary.last.verdict == VERDICT_CUT_OFF;
+
+                if (cut_off)
                         p->last.verdict = VERDICT_CUT_OFF;
-                else if (w->witness && probe_start(w->witness, on_witness, p) >= 0)
+                else if (p == &w->primary && w->witness && probe_start(w->witness, on_witness, p) >= 0)
                         return; /* and is counted there */
         }
         count(p);
@@ -148,6 +153,8 @@ static void start(struct peer *p) {
 static void start_seniors(struct watch *w) {
         bool trouble = w->primary.health.level != HEALTH_UP || w->primary.health.failures > 0;
 
+        if (!trouble)
+                w->asking_since = now();
         for (size_t i = 0; i < w->n_seniors; i++) {
                 struct peer *s = &w->seniors[i];
 
@@ -251,10 +258,11 @@ int watch_new(struct http *h, const struct config *c, const struct watch *before
         if (before && strcmp(before->name, w->name) == 0) {
                 w->primary.health = before->primary.health;
                 health_restart_counting(&w->primary.health);
+                w->primary.last = before->primary.last;
                 memcpy(w->checks, before->checks, sizeof w->checks);
         }
 
-        w->next = now();
+        w->next = w->asking_since = now();
         r = sd_event_add_time(http_event(h), &w->timer, CLOCK_BOOTTIME, w->next, 1, on_timer, w);
         if (r < 0)
                 return r;
@@ -277,12 +285,20 @@ struct watch *watch_free(struct watch *w) {
         return NULL;
 }
 
-/* When the last of the head starts is over that began when the primary was down. */
-static usec_t head_start_until(const struct watch *w) {
+/* Until when S, a senior that is not up, goes first: while its head start lasts, which began when the primary was down, and
+ * as long as it takes to know it. One that answers now and then would not be known for ever. */
+static usec_t goes_first_until(const struct watch *w, const struct peer *s) {
+        usec_t started = w->primary.health.since + s->config->head_start;
+        usec_t known = w->asking_since + (s->rules.unclear_threshold + 1) * s->rules.interval;
+
+        return s->health.level == HEALTH_UNKNOWN ? MAX(started, known) : started;
+}
+
+static usec_t seniors_go_first_until(const struct watch *w) {
         usec_t until = 0;
 
         for (size_t i = 0; i < w->n_seniors; i++)
-                until = MAX(until, w->primary.health.since + w->seniors[i].config->head_start);
+                until = MAX(until, goes_first_until(w, &w->seniors[i]));
         return until;
 }
 
@@ -292,7 +308,7 @@ static usec_t waits_until(const struct watch *w, const char **ret_for) {
 
         if (p->health.level == HEALTH_DOWN) {
                 *ret_for = "the standbys that go first";
-                until = head_start_until(w);
+                until = seniors_go_first_until(w);
         } else {
                 *ret_for = p->health.cut_off_since > 0 ? "the network here"
                                                        : "the primary, which said that it restarts";
@@ -305,16 +321,13 @@ static usec_t waits_until(const struct watch *w, const char **ret_for) {
 }
 
 enum health_level watch_level(const struct watch *w) {
-        bool all_down = w->primary.health.level == HEALTH_DOWN;
-
         if (w->primary.health.level == HEALTH_UP)
                 return HEALTH_UP;
-        for (size_t i = 0; i < w->n_seniors; i++) {
+        for (size_t i = 0; i < w->n_seniors; i++)
                 if (w->seniors[i].health.level == HEALTH_UP)
                         return HEALTH_UP;
-                all_down = all_down && w->seniors[i].health.level == HEALTH_DOWN;
-        }
-        return all_down && now() >= head_start_until(w) ? HEALTH_DOWN : HEALTH_UNKNOWN;
+        return w->primary.health.level == HEALTH_DOWN && now() >= seniors_go_first_until(w) ? HEALTH_DOWN
+                                                                                            : HEALTH_UNKNOWN;
 }
 
 usec_t watch_failing_since(const struct watch *w) {

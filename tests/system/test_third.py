@@ -1,5 +1,8 @@
 """A third node: it goes second, behind the first standby, and only when neither answers."""
 
+import threading
+import time
+
 import pytest
 from lab import install
 from story import DAEMON, events, wait_event
@@ -70,7 +73,7 @@ def test_takes_over_when_both_are_dead(pair, third, fault):
     pair.standby.systemctl("start", DAEMON)
     wait_event(pair.standby, "promoted")
     wait_event(third, "demoted")
-    assert "first" in "\n".join(third.messages(DAEMON))
+    third.wait_journal("The senior standby first has taken over. Demoting: stopping", DAEMON)
     pair.primary.gateway.start()
     wait_event(pair.standby, "demoted")
     assert events(third) == ["promoting", "promoted", "demoting", "demoted"]
@@ -84,6 +87,45 @@ def test_all_hosts_dead_but_the_third(pair, third, fault):
     fault("three nodes: both others vanish (head_start = 2s)", wait_event(third, "promoted"))
     pair.primary.heal()
     wait_event(third, "demoted")
+
+
+def test_a_senior_that_answers_now_and_then(pair, third, fault):
+    """It is neither up nor down for three checks in a row, and does not keep the third quiet for ever."""
+    third.put("/etc/openclaw-failover.ini", ini("1s"))
+    pair.standby.systemctl("start", "openclaw.service")
+    watch(pair, third)
+    pair.standby.systemctl("stop", DAEMON)
+    stop = threading.Event()
+    flapping = threading.Thread(target=flap, args=(pair.standby, stop))
+    flapping.start()
+    try:
+        pair.primary.gateway.kill()
+        promoted = wait_event(third, "promoted")
+    finally:
+        stop.set()
+        flapping.join()
+    fault("three nodes: the first standby's gateway answers one check and fails the next (head_start = 1s)", promoted)
+
+
+def flap(host, stop):
+    while not stop.wait(0.6):
+        host.gateway.mode("503")
+        if not stop.wait(0.6):
+            host.gateway.mode()
+
+
+def test_cut_off_from_the_senior_that_has_taken_over(pair, third, figure):
+    """It is this machine that nobody can reach: the hold comes first, as it does for the primary."""
+    third.put("/etc/openclaw-failover.ini", ini("1s") + "[witness]\nhold = 6s\n")
+    watch(pair, third)
+    pair.primary.gateway.kill()
+    third.wait_journal("senior standby first has taken over", DAEMON)
+    third.link_down()
+    down = time.monotonic()
+    promoting = wait_event(third, "promoting")
+    held = int(promoting["__MONOTONIC_TIMESTAMP"]) / 1e6 - down
+    assert held > 5.5
+    figure(f"cut off from a senior that is up: promotes after {held:.1f} s (hold = 6s)")
 
 
 def test_hands_back_to_the_primary(pair, third):
