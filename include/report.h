@@ -20,7 +20,8 @@ struct story {
         const char *program; /* how a person addresses this instance (names.h) */
         const char *primary; /* "100.64.0.1:18789" */
         const char *unit;
-        const char *reason;  /* what the deciding check said */
+        const char *senior; /* the standby that goes first and is up, while the primary is not; "" if none */
+        const char *reason; /* what the deciding check said */
         const char *trouble; /* what went wrong with the unit */
         const char *holder;  /* who listens on the gateway's port */
         const char *sync;    /* what the last sync did */

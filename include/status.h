@@ -35,6 +35,8 @@ struct status {
         bool answers;      /* the gateway here did, when it was last asked */
         unsigned starts;   /* tried since it last worked */
         usec_t next_start; /* when it is tried again */
+        bool wanted;       /* while it is demoted: it is to be started again … */
+        usec_t killed_at;  /* … and is killed if it still runs then */
 
         usec_t synced;    /* when the last sync ended */
         bool sync_ok;     /* it did all there was to do */

@@ -60,6 +60,7 @@ struct daemon {
         usec_t last_check;       /* of the primary */
         enum health_level level; /* as it was seen last */
         usec_t level_since;
+        usec_t kept_back; /* when somebody's word last kept the role from following it */
         struct episode episode;
         struct check answer; /* of the gateway here, the last time it was asked */
         struct sync_story sync_story;
@@ -111,12 +112,14 @@ static const char *trouble(const struct daemon *d, char *buf, size_t size) {
 
 static void tell(struct daemon *d, enum role_event event, enum role_state from) {
         char why[512], holder[64], message[MESSAGE_MAX];
+        struct watch_view v = watch_view(d->watch);
         struct story s = {
                 .from = from,
                 .to = d->role.state,
                 .mode = d->role.mode,
                 .program = d->names->program,
                 .primary = watch_primary_name(d->watch),
+                .senior = v.senior && v.health->level != HEALTH_UP ? v.senior : "",
                 .unit = unit_name(d->gateway),
                 .trouble = trouble(d, why, sizeof why),
                 .holder = "",
@@ -165,17 +168,26 @@ static void show(struct daemon *d) {
 
 /* What an event means for the story that is told at the end. */
 
-static void note(struct daemon *d, enum role_event event) {
+static void begin_episode(struct daemon *d) {
         struct watch_view v = watch_view(d->watch);
-        bool by_hand = d->role.mode != MODE_AUTO;
+        usec_t last_good = v.health->last_good;
 
+        if (d->role.mode != MODE_AUTO) {
+                episode_begin(&d->episode, last_good, 0, role_mode_name(d->role.mode));
+                return;
+        }
+        episode_begin(&d->episode, last_good, MAX(d->level_since, d->kept_back), v.check->reason);
+        if (d->kept_back > d->level_since)
+                episode_was_kept_back(&d->episode);
+}
+
+static void note(struct daemon *d, enum role_event event) {
         switch (event) {
         case EVENT_PROMOTING:
         case EVENT_ADOPTED:
         case EVENT_DRILL_REAL:
                 if (!d->episode.again)
-                        episode_begin(&d->episode, v.health->last_good, by_hand ? 0 : d->level_since,
-                                by_hand ? role_mode_name(d->role.mode) : v.check->reason);
+                        begin_episode(d);
                 break;
         case EVENT_LOST:
         case EVENT_HUNG:
@@ -233,6 +245,8 @@ static void reload(struct daemon *d);
 static void see_level(struct daemon *d) {
         enum health_level level = watch_level(d->watch);
 
+        if (d->role.mode != MODE_AUTO || d->role.paused_until > 0)
+                d->kept_back = now();
         if (level != d->level)
                 d->level_since = now();
         d->level = level;
@@ -318,7 +332,8 @@ static void on_gateway_checked(struct selfcheck *s _unused_, const struct check 
                 d->episode.last_answered = now();
         gather(d, &f);
         /* Whatever listens there while our gateway does not run is in its way, be it a gateway or not. */
-        role_gateway_checked(&d->role, &d->rules, &f, runs ? check->verdict == VERDICT_UP : check->connected);
+        role_gateway_checked(
+                &d->role, &d->rules, &f, runs ? check->verdict == VERDICT_UP : check->connected);
         look(d);
 }
 
@@ -474,6 +489,8 @@ void daemon_status(const struct daemon *d, struct status *ret) {
                 .answers = d->answer.verdict == VERDICT_UP && d->episode.last_answered > 0,
                 .starts = d->role.starts,
                 .next_start = to_realtime(d->role.start_again),
+                .wanted = d->role.wanted_since > 0,
+                .killed_at = to_realtime(d->role.wanted_since + d->config->gateway.drain_patience),
                 .synced = to_realtime(sync->ended),
                 .sync_ok = sync->ok,
                 .sync = sync->text,
@@ -495,6 +512,7 @@ const char *daemon_command(struct daemon *d, enum role_command command, usec_t u
 
         if (!d->resumed)
                 return "The daemon has just started and does not know yet what the gateway does. Try again in a moment.";
+        see_level(d);
         gather(d, &f);
         refusal = role_command(&d->role, &f, command, to_boottime(until));
         if (!refusal)

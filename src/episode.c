@@ -9,8 +9,12 @@ void episode_begin(struct episode *e, usec_t last_good, usec_t decided, const ch
         e->last_good = last_good;
         e->decided = decided;
         e->started = e->answered = 0;
-        e->again = false;
+        e->again = e->kept_back = false;
         safe_text(e->reason, sizeof e->reason, reason);
+}
+
+void episode_was_kept_back(struct episode *e) {
+        e->kept_back = true;
 }
 
 void episode_started(struct episode *e, usec_t now) {
@@ -45,7 +49,7 @@ void episode_tell(const struct episode *e, usec_t now, struct story *s) {
         s->again = e->again;
         s->reason = e->reason;
         s->blackout = episode_blackout(e);
-        s->counting = between(e->last_good, e->decided);
+        s->counting = e->kept_back ? USEC_INFINITY : between(e->last_good, e->decided);
         s->syncing = between(e->decided, e->started);
         s->booting = between(e->started, e->answered);
         s->promoted = episode_is_open(e) ? between(e->promoted_at, now) : USEC_INFINITY;

@@ -95,6 +95,7 @@ void memory_recall(
                 return;
         episode_begin(
                 e, m->marker.last_good, mode.mode == MODE_AUTO ? m->marker.since : 0, m->marker.reason);
+        e->again = m->marker.intent == INTENT_RESTARTING;
         if (m->marker.intent != INTENT_STARTING)
                 e->promoted_at = m->marker.since;
 }

@@ -40,7 +40,19 @@ static void say_adopted(const struct story *s, char *buf) {
                 s->primary, s->reason, s->unit);
 }
 
+/* A part of the blackout, if it is known: a daemon that was restarted meanwhile does not know them all. */
+static void say_part(char *buf, const char **before, usec_t part, const char *what) {
+        char span[SPAN_MAX];
+
+        if (part == USEC_INFINITY)
+                return;
+        SAY("%s%s %s", *before, format_span(span, part), what);
+        *before = ", ";
+}
+
 static void say_promoted(const struct story *s, char *buf) {
+        const char *before = ": ";
+
         if (s->blackout == USEC_INFINITY) {
                 SAY("Promoted: the gateway here answers");
                 if (s->booting != USEC_INFINITY) {
@@ -55,13 +67,11 @@ static void say_promoted(const struct story *s, char *buf) {
         }
         SAY("Promoted: the gateway here answers after ");
         append_span(buf, s->blackout);
-        SAY(" at most, since the last good check: ");
-        append_span(buf, s->counting);
-        SAY(s->again ? " until that was noticed, " : " for counting failures, ");
-        append_span(buf, s->syncing);
-        SAY(s->again ? " until it was started again, " : " for the sync, ");
-        append_span(buf, s->booting);
-        SAY(" for the gateway to start.");
+        SAY(" at most, since the last good check");
+        say_part(buf, &before, s->counting, s->again ? "until that was noticed" : "for counting failures");
+        say_part(buf, &before, s->syncing, s->again ? "until it was started again" : "for the sync");
+        say_part(buf, &before, s->booting, "for the gateway to start");
+        SAY(".");
 }
 
 static void say_start_failed(const struct story *s, char *buf) {
@@ -119,6 +129,8 @@ static void say_demoting(const struct story *s, char *buf) {
                 SAY("The drill ends: stopping %s.", s->unit);
         else if (s->mode == MODE_HELD)
                 SAY("Demoting, as somebody asked: stopping %s.", s->unit);
+        else if (*s->senior)
+                SAY("The senior standby %s has taken over. Demoting: stopping %s.", s->senior, s->unit);
         else
                 SAY("The primary %s is back. Demoting: stopping %s.", s->primary, s->unit);
 }
@@ -168,8 +180,9 @@ static void say_resumed(const struct story *s, char *buf) {
         SAY("Carrying on where this daemon stopped: %s.", role_state_name(s->to));
 }
 
-static void say_hold_over(const struct story *s _unused_, char *buf) {
-        SAY("The primary has been up: this standby no longer holds back (mode auto).");
+static void say_hold_over(const struct story *s, char *buf) {
+        SAY("%s%s has been up: this standby no longer holds back (mode auto).",
+                *s->senior ? "The senior standby " : "The primary", s->senior);
 }
 
 static void say_pause_over(const struct story *s _unused_, char *buf) {

@@ -117,6 +117,18 @@ static void say_next_when_promoted(const struct status *s, usec_t now, char *buf
                         s->recover_needed);
 }
 
+static void say_next_while_demoting(const struct status *s, usec_t now, char *buf) {
+        char span[SPAN_MAX];
+
+        if (!s->wanted)
+                SAY("When %s has stopped, this machine is on standby again.", s->unit);
+        else if (s->killed_at > now)
+                SAY("When %s has stopped, or is killed in %s, it is started again.", s->unit,
+                        format_span(span, s->killed_at - now));
+        else
+                SAY("When %s has stopped, it is started again.", s->unit);
+}
+
 char *status_next(const struct status *s, usec_t now, char buf[static SENTENCE_MAX]) {
         char span[SPAN_MAX], at[CLOCK_MAX];
 
@@ -129,7 +141,7 @@ char *status_next(const struct status *s, usec_t now, char buf[static SENTENCE_M
         else if (s->state == ROLE_STANDBY)
                 say_next_on_standby(s, now, buf);
         else if (s->state == ROLE_DEMOTING)
-                SAY("When %s has stopped, this machine is on standby again.", s->unit);
+                say_next_while_demoting(s, now, buf);
         else if (s->state == ROLE_PROMOTED)
                 say_next_when_promoted(s, now, buf);
         else if (s->unit_state == UNIT_INACTIVE || s->unit_state == UNIT_FAILED)

@@ -111,6 +111,11 @@ static void on_the_way(void **state _unused_) {
         assert_next(&s, "openclaw.service is started again in 40.0 s.");
         s.state = ROLE_DEMOTING;
         assert_next(&s, "When openclaw.service has stopped, this machine is on standby again.");
+        s.wanted = true;
+        s.killed_at = NOW + 20 * S;
+        assert_next(&s, "When openclaw.service has stopped, or is killed in 20.0 s, it is started again.");
+        s.killed_at = NOW - 1;
+        assert_next(&s, "When openclaw.service has stopped, it is started again.");
 }
 
 static void when_promoted(void **state _unused_) {

@@ -1,0 +1,127 @@
+/* report.c and episode.c: what a failover is told as, with what is known of it and without. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "episode.h"
+
+#define S USEC_PER_SEC
+
+static struct story story_of(const struct episode *e) {
+        struct story s = {
+                .mode = MODE_AUTO,
+                .program = "openclaw-failover",
+                .primary = "100.64.0.1:18789",
+                .unit = "openclaw.service",
+                .senior = "",
+                .trouble = "",
+                .holder = "",
+        };
+
+        episode_tell(e, 1000 * S, &s);
+        return s;
+}
+
+static void assert_said(enum role_event event, const struct story *s, const char *wanted) {
+        char message[MESSAGE_MAX];
+
+        assert_string_equal(report_say(event, s, message), wanted);
+}
+
+/* The last good check at 100 s, down at 130 s, and the gateway answers at 140 s. */
+static struct episode failover(usec_t started) {
+        struct episode e = {};
+
+        episode_begin(&e, 100 * S, 130 * S, "connection refused");
+        if (started > 0)
+                episode_started(&e, started);
+        episode_promoted(&e, 140 * S);
+        return e;
+}
+
+static void test_blackout_and_its_parts(void **state _unused_) {
+        struct episode e = failover(132 * S);
+        struct story s = story_of(&e);
+
+        assert_said(EVENT_PROMOTED, &s,
+                "Promoted: the gateway here answers after 40.0 s at most, since the last good check: 30.0 s for counting "
+                "failures, 2.0 s for the sync, 8.0 s for the gateway to start.");
+        e.again = true;
+        s = story_of(&e);
+        assert_said(EVENT_PROMOTED, &s,
+                "Promoted: the gateway here answers after 40.0 s at most, since the last good check: 30.0 s until that was "
+                "noticed, 2.0 s until it was started again, 8.0 s for the gateway to start.");
+}
+
+static void test_parts_that_are_not_known(void **state _unused_) {
+        struct episode e = failover(0); /* by the daemon before this one */
+        struct story s = story_of(&e);
+
+        assert_said(EVENT_PROMOTED, &s,
+                "Promoted: the gateway here answers after 40.0 s at most, since the last good check: 30.0 s for counting "
+                "failures.");
+
+        /* Counting was over long before somebody let it promote. */
+        e = failover(132 * S);
+        episode_was_kept_back(&e);
+        s = story_of(&e);
+        assert_said(EVENT_PROMOTED, &s,
+                "Promoted: the gateway here answers after 40.0 s at most, since the last good check: 2.0 s for the sync, "
+                "8.0 s for the gateway to start.");
+
+        e = failover(0);
+        episode_was_kept_back(&e);
+        s = story_of(&e);
+        assert_said(EVENT_PROMOTED, &s,
+                "Promoted: the gateway here answers after 40.0 s at most, since the last good check.");
+        assert_true(s.counting == USEC_INFINITY && s.syncing == USEC_INFINITY);
+}
+
+static void test_blackout_that_is_not_known(void **state _unused_) {
+        struct episode e = {};
+        struct story s;
+
+        episode_begin(&e, 0, 130 * S, "connection refused");
+        episode_started(&e, 132 * S);
+        episode_promoted(&e, 140 * S);
+        s = story_of(&e);
+        assert_said(EVENT_PROMOTED, &s,
+                "Promoted: the gateway here answers, 8.0 s after it was started. For how long nobody could be reached is not "
+                "known: no check of the primary had been good since this daemon started.");
+        episode_begin(&e, 100 * S, 0, "pinned");
+        episode_promoted(&e, 140 * S);
+        s = story_of(&e);
+        assert_said(EVENT_PROMOTED, &s, "Promoted: the gateway here answers.");
+}
+
+/* It is not the primary that is back if a senior is. */
+static void test_a_senior_that_has_taken_over(void **state _unused_) {
+        struct episode e = failover(132 * S);
+        struct story s = story_of(&e);
+
+        assert_said(EVENT_DEMOTING, &s,
+                "The primary 100.64.0.1:18789 is back. Demoting: stopping openclaw.service.");
+        assert_said(EVENT_HOLD_OVER, &s,
+                "The primary has been up: this standby no longer holds back (mode auto).");
+        s.senior = "first";
+        assert_said(EVENT_DEMOTING, &s,
+                "The senior standby first has taken over. Demoting: stopping openclaw.service.");
+        assert_said(EVENT_HOLD_OVER, &s,
+                "The senior standby first has been up: this standby no longer holds back (mode auto).");
+        s.mode = MODE_HELD;
+        assert_said(EVENT_DEMOTING, &s, "Demoting, as somebody asked: stopping openclaw.service.");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_blackout_and_its_parts),
+                cmocka_unit_test(test_parts_that_are_not_known),
+                cmocka_unit_test(test_blackout_that_is_not_known),
+                cmocka_unit_test(test_a_senior_that_has_taken_over),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
