@@ -86,6 +86,14 @@ char *safe_text(char *buf, size_t size, const char *text);
  * free; NULL without memory. */
 char *shell_quote(const char *text);
 
+/* The first symbolic link on the way to PATH, or PATH itself, in words: "/home/x is a symbolic link to /etc". A command of
+ * root's must follow none that somebody else put there; on the way, those do not count that only root can have made, such as
+ * /bin. For the caller to free; NULL if there is none. */
+char *find_link(const char *path);
+
+/* PATH without slashes at its end, with which chown(1) and lstat(2) follow a link; for the caller to free. */
+char *without_slash(const char *path);
+
 /* Takes the lock of FD (flock(2)), for which it waits until UNTIL, of CLOCK_BOOTTIME. 0, or a negative errno: -EWOULDBLOCK
  * if somebody has it for longer. */
 int lock_until(int fd, usec_t until);

@@ -14,22 +14,20 @@ static const char *host_of(const char *login) {
 
 /* What is wrong with the target, here; false if it is something else. */
 static bool mend_target(const struct checkup *c, const char *why, struct finding *f) {
-        const char *target = c->config->secrets.target, *user = checkup_sync_user(c);
-        size_t n = strlen(target);
-        _cleanup_free_ char *path = NULL, *quoted = NULL;
+        const char *user = checkup_sync_user(c);
+        _cleanup_free_ char *path = without_slash(c->config->secrets.target), *quoted = NULL, *link = NULL;
 
-        while (n > 1 && target[n - 1] == '/')
-                n--;
-        path = strndup(target, n);
         quoted = path ? shell_quote(path) : NULL;
-        if (!quoted || strncmp(why, path, n) != 0)
+        if (!quoted || !begins_with(why, path))
                 return false;
-        f->mend[0] = '\0';
+        f->mend[0] = '\0'; /* the agent may have chosen what a link leads to, and so the words after it */
+        link = find_link(path);
         if (strstr(why, " is a file"))
-                finding_mend(f, "sudo mv %s %s.old && sudo install -d -m 0700 -o %s -g %s %s", quoted,
-                        quoted, user, user, quoted);
-        else
-                finding_mend(f, "sudo chown -R %s: %s && sudo chmod u+rwx %s", user, quoted, quoted);
+                finding_mend(f, "sudo mv -T %s %s.old && sudo mkdir -m 0700 %s && sudo chown -h %s: %s",
+                        quoted, quoted, quoted, user, quoted);
+        else if (!link)
+                finding_mend(
+                        f, "sudo chown -hR %s: %s && sudo -u %s chmod u+rwx %s", user, quoted, user, quoted);
         return true;
 }
 

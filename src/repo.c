@@ -67,12 +67,17 @@ static void own_name(char *buf, size_t size) {
                 (void) snprintf(buf, size, "#%u", (unsigned) geteuid());
 }
 
+/* Of a link there is no command: root would give away what the link leads to. */
 static int refuse_owner(const struct repo *repo, struct sync_result *r, const char *path, uid_t owner) {
+        _cleanup_free_ char *link = find_link(path);
         const struct passwd *pw = getpwuid(owner);
         char name[64];
 
         (void) snprintf(name, sizeof name, "#%u", (unsigned) owner);
-        return sync_refuse(r, "%s belongs to %s, not to %s: sudo chown -R %s: %s", path,
+        if (link)
+                return sync_refuse(r, "%s belongs to %s, not to %s: %s", path, pw ? pw->pw_name : name,
+                        repo->user, link);
+        return sync_refuse(r, "%s belongs to %s, not to %s: sudo chown -hR %s: %s", path,
                 pw ? pw->pw_name : name, repo->user, repo->user, repo->word);
 }
 
@@ -176,9 +181,10 @@ static int check_config(const struct repo *repo, struct sync_result *r) {
 }
 
 int repo_open(struct repo *repo, const struct workspace_config *c, struct sync_result *r) {
+        _cleanup_free_ char *path = without_slash(c->path);
         int k;
 
-        *repo = (struct repo){ .config = c, .dir_fd = -1, .word = shell_quote(c->path) };
+        *repo = (struct repo){ .config = c, .dir_fd = -1, .word = path ? shell_quote(path) : NULL };
         if (!repo->word)
                 return sync_fail(r, "out of memory");
         own_name(repo->user, sizeof repo->user);
@@ -191,7 +197,7 @@ int repo_open(struct repo *repo, const struct workspace_config *c, struct sync_r
 
         k = git_repository_open_ext(&repo->git, c->path, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL);
         if (k == GIT_EOWNER)
-                return sync_refuse(r, "%s belongs in part to somebody else: sudo chown -R %s: %s", c->path,
+                return sync_refuse(r, "%s belongs in part to somebody else: sudo chown -hR %s: %s", c->path,
                         repo->user, repo->word);
         if (k < 0)
                 return sync_fail_git(r, c->path);
@@ -329,7 +335,7 @@ int repo_refuse_unwritable(const struct repo *repo, const char *what, int error,
                 return sync_refuse(r,
                         "%s is read-only here. If only for the unit: systemctl edit openclaw-failover-sync, [Service] ReadWritePaths=%s",
                         path, path);
-        return sync_refuse(r, "%s in %s cannot be written: %s. sudo chown -R %s: %s", *what ? what : ".git",
+        return sync_refuse(r, "%s in %s cannot be written: %s. sudo chown -hR %s: %s", *what ? what : ".git",
                 path, strerror(error), repo->user, repo->word);
 }
 

@@ -76,6 +76,20 @@ static int make_target(const struct run *run) {
         return say(run->result, SYNC_REFUSED, "%s cannot be made: %s", target, strerror(errno));
 }
 
+/* Of a link there is no command: root would give away what the link leads to. */
+static int refuse_owner(const struct run *run) {
+        _cleanup_free_ char *path = without_slash(run->config->target), *word = NULL, *link = NULL;
+
+        word = path ? shell_quote(path) : NULL;
+        link = path ? find_link(path) : NULL;
+        if (!word)
+                return say(run->result, SYNC_FAILED, "out of memory");
+        if (link)
+                return say(run->result, SYNC_REFUSED, "%s belongs to somebody else: %s", path, link);
+        return say(run->result, SYNC_REFUSED, "%s belongs to somebody else: sudo chown -hR %s: %s", path,
+                own_name(), word);
+}
+
 /* The target: a directory of ours, made if it is missing, and locked against another sync, for which we have as long as for
  * rsync. */
 static int open_target(struct run *run) {
@@ -92,8 +106,7 @@ static int open_target(struct run *run) {
         if (run->target < 0 || fstat(run->target, &st) < 0)
                 return say(run->result, SYNC_REFUSED, "%s: %s", target, strerror(errno));
         if (st.st_uid != geteuid())
-                return say(run->result, SYNC_REFUSED, "%s belongs to somebody else: sudo chown -R %s: %s",
-                        target, own_name(), target);
+                return refuse_owner(run);
         if (faccessat(run->target, ".", W_OK | X_OK, AT_EACCESS) < 0)
                 return say(run->result, SYNC_REFUSED, "%s cannot be written: %s%s", target, strerror(errno),
                         errno == EROFS

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/file.h>
@@ -152,6 +153,38 @@ char *safe_text(char *buf, size_t size, const char *text) {
 
 static bool is_plain(char c) {
         return isalnum((unsigned char) c) || strchr("@%+=:,./_-~", c);
+}
+
+char *without_slash(const char *path) {
+        size_t n = strlen(path);
+
+        while (n > 1 && path[n - 1] == '/')
+                n--;
+        return strndup(path, n);
+}
+
+char *find_link(const char *path) {
+        _cleanup_free_ char *part = without_slash(path);
+        bool roots_own = true; /* all directories so far */
+
+        for (char *end = part; end && *end;) {
+                char to[PATH_MAX], *text, rest;
+                struct stat st;
+                ssize_t n;
+
+                end += strspn(end, "/");
+                end += strcspn(end, "/");
+                rest = *end;
+                *end = '\0';
+                n = readlink(part, to, sizeof to);
+                if (n >= 0 && !(rest && roots_own))
+                        return asprintf(&text, "%s is a symbolic link to %.*s", part, (int) n, to) < 0
+                                ? NULL
+                                : text;
+                roots_own = roots_own && stat(part, &st) == 0 && st.st_uid == 0 && !(st.st_mode & 022);
+                *end = rest;
+        }
+        return NULL;
 }
 
 char *shell_quote(const char *text) {

@@ -322,11 +322,11 @@ static bool is_left_out(struct finder *f, const char *path, const char *full, co
                 return false;
         word = shell_quote(full);
         if (st->st_uid == geteuid())
-                sync_remark(f->result, "%s is not saved, since it cannot be read: sudo chmod u+r %s", path,
-                        word ? word : "…");
+                sync_remark(f->result, "%s is not saved, since it cannot be read: sudo -u %s chmod u+r %s",
+                        path, f->repo->user, word ? word : "…");
         else
-                sync_remark(f->result, "%s is not saved, since it cannot be read: sudo chown %s: %s", path,
-                        f->repo->user, word ? word : "…");
+                sync_remark(f->result, "%s is not saved, since it cannot be read: sudo chown -h %s: %s",
+                        path, f->repo->user, word ? word : "…");
         return true;
 }
 

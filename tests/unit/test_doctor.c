@@ -4,11 +4,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
 
 #include "checkup.h"
+#include "scratch.h"
 #include "syncresult.h"
 
 static void test_shebang(void **state _unused_) {
@@ -314,6 +316,61 @@ static void test_refuse_names(void **state _unused_) {
         assert_string_equal(f.mend, "");
 }
 
+/* What LOOK finds as somebody who is not root: of a directory with "w", a workspace, which is HOME too. */
+static struct finding look_as_agent(const char *dir, look_t *look, const struct checkup *c) {
+        struct finding *shared =
+                mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        struct finding f;
+        int status;
+        pid_t pid;
+
+        assert_ptr_not_equal(shared, MAP_FAILED);
+        free(scratch_sh(dir, "test $(id -u) != 0 || { chmod 711 . ..; chown -hR nobody .; }"));
+        pid = fork();
+        if (pid == 0) {
+                if (geteuid() == 0 && setuid(65534) < 0)
+                        _exit(1);
+                look(c, shared);
+                _exit(0);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        f = *shared;
+        (void) munmap(shared, sizeof *shared);
+        return f;
+}
+
+static void test_keys_by_a_link(void **state _unused_) {
+        struct config config = { .workspace = { .remote = (char *) "origin", .timeout = USEC_PER_SEC } };
+        const struct checkup c = { .config = &config };
+        char dir[64], path[100], token[100];
+        struct finding f;
+
+        scratch_make(dir, "test_doctor");
+        (void) snprintf(path, sizeof path, "%s/w", dir);
+        (void) snprintf(token, sizeof token, "%s/token", dir);
+        config.workspace.path = path;
+        free(scratch_sh(dir,
+                "git init -q w; cd w; git -c user.name=T -c user.email=t@example.org commit -q --allow-empty -m x\n"
+                "git remote add origin git@example.org:x; mkdir ../.ssh; echo key >../.ssh/id_ed25519; chmod 0 ../.ssh/id_ed25519"));
+        f = look_as_agent(dir, look_workspace_key, &c);
+        assert_non_null(strstr(f.mend, "sudo chown -h openclaw: /"));
+        assert_non_null(strstr(f.mend, " && sudo -u openclaw chmod 0600 /"));
+
+        free(scratch_sh(dir, "ln -sf /etc/shadow .ssh/id_ed25519; ln -s /etc/shadow token"));
+        f = look_as_agent(dir, look_workspace_key, &c);
+        assert_int_equal(f.kind, FINDING_BAD);
+        assert_non_null(strstr(f.text, "id_ed25519 is a symbolic link to /etc/shadow"));
+        assert_string_equal(f.mend, "");
+
+        config.workspace.token_file = token;
+        free(scratch_sh(dir, "git config --file w/.git/config remote.origin.url https://example.org/x"));
+        f = look_as_agent(dir, look_workspace_key, &c);
+        assert_non_null(strstr(f.text, "token is a symbolic link to /etc/shadow"));
+        assert_string_equal(f.mend, "");
+        scratch_remove(dir);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_shebang),
@@ -329,6 +386,7 @@ int main(void) {
                 cmocka_unit_test(test_key_has_passphrase),
                 cmocka_unit_test(test_refuse),
                 cmocka_unit_test(test_refuse_names),
+                cmocka_unit_test(test_keys_by_a_link),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

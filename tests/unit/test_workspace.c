@@ -549,7 +549,12 @@ static void test_refuses_what_belongs_to_others(void **state) {
         assert_why(w, "belongs to nobody");
         run(w, "chown root standby; chown nobody standby/.git");
         assert_sync(w, SYNC_REFUSED);
-        assert_why(w, "chown -R");
+        assert_why(w, "chown -hR root: /");
+        assert_true(w->result.workspace_command > 0);
+        run(w, "mv standby there; ln -s there standby");
+        assert_sync(w, SYNC_REFUSED);
+        assert_why(w, "standby is a symbolic link to there");
+        assert_int_equal(w->result.workspace_command, 0);
 }
 
 static void test_submodule_that_stays_is_left_alone(void **state) {
@@ -870,7 +875,7 @@ static void test_what_cannot_be_saved(void **state) {
         w->result = child->result;
         (void) munmap(child, sizeof *child);
         assert_int_equal(w->result.workspace, SYNC_UPDATED);
-        assert_why(w, "closed is not saved, since it cannot be read: sudo chown nobody: /");
+        assert_why(w, "closed is not saved, since it cannot be read: sudo chown -h nobody: /");
         assert_true(w->result.workspace_command > 0);
         run(w, "chown -R root standby origin; cat standby/d.log | grep theirs; test \"$(git -C standby show %s:mine)\" = 2",
                 saved(w));
@@ -1137,7 +1142,9 @@ static void test_after_a_power_cut_without_an_index(void **state) {
                 assert_sync(w, SYNC_UPDATED);
                 assert_saved(w, "memory/a", "alpha\nmine");
                 assert_follows(w);
-                assert_sh(w, "git -C standby status --porcelain -uno; find standby/.git -name index-failover", "");
+                assert_sh(w,
+                        "git -C standby status --porcelain -uno; find standby/.git -name index-failover",
+                        "");
         }
         /* One that was not ours to mend. */
         run(w, "cd standby; git ls-files >/dev/null; truncate -s -30 .git/index");
