@@ -127,8 +127,9 @@ static bool has_part(const char *below, const char *name) {
         return false;
 }
 
-/* What a killed rsync left: its own directories, in which nobody else keeps anything. Nothing here minds device numbers: on
- * an overlay, files have others than their directories (Linux, Documentation/filesystems/overlayfs.rst). */
+/* What a killed rsync left: its own directories, in which nobody else keeps anything. The target itself may be a link to
+ * them. Nothing here minds device numbers: on an overlay, files have others than their directories (Linux,
+ * Documentation/filesystems/overlayfs.rst). */
 static void remove_leftovers(const struct run *run) {
         char *const roots[] = { run->config->target, NULL };
         size_t root = strlen(run->config->target);
@@ -137,7 +138,7 @@ static void remove_leftovers(const struct run *run) {
 
         while (root > 1 && roots[0][root - 1] == '/')
                 root--;
-        fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+        fts = fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, NULL);
         while (fts && (e = fts_read(fts))) {
                 const char *below = e->fts_path + root;
 

@@ -242,6 +242,20 @@ static void test_bad_targets(void **state) {
         assert_null(strstr(w->result.secrets_why, "chown"));
 }
 
+/* One that leads to a directory of ours is as good as that. */
+static void test_target_by_a_link(void **state) {
+        struct world *w = *state;
+
+        run(w, "mkdir real; ln -s real here");
+        (void) snprintf(w->target, sizeof w->target, "%s/here", w->dir);
+        assert_sync(w, SYNC_UPDATED, "");
+        assert_sync(w, SYNC_UNCHANGED, "");
+        run(w, "mkdir real/.openclaw-failover; echo new >there/new");
+        assert_sync(w, SYNC_UPDATED, "");
+        assert_sh(w, "cd real; find . -type f | sort; test -L ../here", "./key\n./new\n./sub/deep");
+        run(w, "not test -e real/.openclaw-failover");
+}
+
 static void test_two_at_once(void **state) {
         struct world *w = *state;
         _cleanup_close_ int fd = -1;
@@ -388,6 +402,7 @@ int main(void) {
                 TEST(test_leftovers_go),
                 TEST(test_such_names_are_copied),
                 TEST(test_bad_targets),
+                TEST(test_target_by_a_link),
                 TEST(test_two_at_once),
                 TEST(test_words),
                 TEST(test_names_are_not_told),
