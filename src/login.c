@@ -25,6 +25,29 @@ static bool has_scheme(const char *url, const char *scheme) {
         return strncmp(url, scheme, n) == 0 && strncmp(url + n, "://", 3) == 0;
 }
 
+/* Whether the login in an http address holds what must be percent-encoded there, so that nobody can tell where it ends: of
+ * such an address not even the host may be repeated. After the host, an "@" is nothing special. */
+static bool has_raw_login(const char *url) {
+        const char *begin = strstr(url, "://") + 3, *at = NULL, *port;
+        size_t n = strcspn(begin, "/?#");
+
+        for (size_t i = 0; i < n; i++)
+                if (begin[i] == '@')
+                        at = begin + i;
+        for (const char *c = begin; at && c < at; c++)
+                if (*c == '@' || (unsigned char) *c <= ' ')
+                        return true;
+        if (at || !strchr(begin, '@'))
+                return false;
+        /* What looks like a host and its port is a login, if it is no port. */
+        port = memchr(begin, *begin == '[' ? ']' : ':', n);
+        if (port && *port == ']')
+                port++;
+        return strcspn(begin, " \t") < n ||
+                (port && port < begin + n &&
+                        strspn(port + 1, "0123456789") < (size_t) (begin + n - port - 1));
+}
+
 const char *login_open(
         struct login *l, const struct workspace_config *c, const char *url, const char *user) {
         static const char *const schemes[] = { "ssh", "ssh+git", "git+ssh", "https", "http", "git", "file" };
@@ -39,6 +62,8 @@ const char *login_open(
                         return "needs a remote helper, which we do not run: use ssh, https or a path";
         if (url[0] == '/' || is_scp(url))
                 return NULL;
+        if ((has_scheme(url, "https") || has_scheme(url, "http")) && has_raw_login(url))
+                return "has a login in its address, and it must be percent-encoded (better: token_file=)";
         for (size_t i = 0; i < ELEMENTSOF(schemes); i++)
                 if (has_scheme(url, schemes[i]))
                         return NULL;

@@ -101,7 +101,9 @@ static int line_open(struct line *line, const struct repo *repo, bool push) {
                 url = git_remote_url(configured);
         wrong = url ? login_open(&line->login, c, url, repo->user) : "has no address";
         if (wrong)
-                return sync_refuse(line->result, "the remote %s %s", c->remote, wrong);
+                return sync_refuse(line->result,
+                        "the remote %s %s: sudo -u %s git -C %s remote set-url%s %s ADDRESS", c->remote,
+                        wrong, repo->user, repo->word, push ? " --push" : "", c->remote);
 
         options.repository = line->git;
         options.flags = GIT_REMOTE_CREATE_SKIP_INSTEADOF | GIT_REMOTE_CREATE_SKIP_DEFAULT_FETCHSPEC;

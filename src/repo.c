@@ -7,24 +7,22 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Blanks out "user:password" in every "scheme://user:password@host" of TEXT. */
+/* Blanks out "user:password" in "scheme://user:password@host". Where a password ends nobody can tell that knows only the text:
+ * it may hold an "@" itself, a blank, a quote. So all goes until the last "@". */
 static void hide_logins(char *text) {
-        for (char *at = text; (at = strstr(at, "://"));) {
-                size_t n;
+        char *login = strstr(text, "://"), *at = strrchr(text, '@');
 
-                at += 3;
-                n = strcspn(at, "/@ '\"");
-                if (at[n] == '@')
-                        (void) memset(at, '*', n);
-        }
+        if (login && at && at > login + 3)
+                (void) memset(login + 3, '*', (size_t) (at - login - 3));
 }
 
 char *git_words(char *buf, size_t size) {
         const git_error *e = git_error_last();
+        _cleanup_free_ char *words = strdup(e && e->message ? e->message : "no reason given");
 
-        safe_text(buf, size, e && e->message ? e->message : "no reason given");
-        hide_logins(buf);
-        return buf;
+        if (words)
+                hide_logins(words); /* before it is cut, perhaps before the "@" */
+        return safe_text(buf, size, words ? words : "out of memory");
 }
 
 int sync_fail_git(struct sync_result *r, const char *what) {

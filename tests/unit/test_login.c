@@ -400,6 +400,8 @@ static void test_addresses(void **state) {
                 { "ssh://git@example.org:2222/x", "example.org:2222" },
                 { "https://user:ghp_secret@example.org/x", "example.org" },
                 { "https://example.org/x@y", "example.org" },
+                { "https://user:p%40ss@example.org:8443/x@y", "example.org:8443" },
+                { "http://[::1]:8080/x@y", "[::1]:8080" },
                 { "/srv/git/x", "the local remote" },
                 { "file:///srv/git/x", "the local remote" },
         };
@@ -418,6 +420,34 @@ static void test_addresses(void **state) {
                 assert_non_null(login_open(&l, &c, bad[i], "claw"));
                 free(l.url);
         }
+}
+
+/* A login that is not percent-encoded makes an address that nobody reads as it was meant: none of it is repeated. */
+static void test_logins_are_not_told(void **state) {
+        static const char *const urls[] = { "https://user:p@ssword@127.0.0.1:1/x",
+                "https://user:pa/ssword@127.0.0.1:1/x", "http://pa ssword@127.0.0.1:1/x",
+                "https://user:pa?ssword@127.0.0.1:1/x", "https://user:pa#ssword@127.0.0.1:1/x" };
+        static const char *const words[] = { "malformed URL 'https://user:p@ssword@example.org/x'",
+                "malformed URL 'https://user:p/ssword@example.org/x'", "at http://p ssword@example.org/x",
+                "malformed URL 'https://user:p'ssword@example.org/x'" };
+        struct world *w = *state;
+        char buf[256], small[32];
+
+        for (size_t i = 0; i < ELEMENTSOF(urls); i++) {
+                run(w, "git -C standby config remote.origin.url '%s'", urls[i]);
+                assert_git(w, SYNC_REFUSED, "percent-encoded");
+                assert_null(strstr(w->result.workspace_why, "ssword"));
+                assert_null(strstr(w->result.workspace_why, "user:"));
+                assert_non_null(strstr(w->result.workspace_why, "remote set-url origin ADDRESS"));
+        }
+        assert_true(git_libgit2_init() > 0);
+        for (size_t i = 0; i < ELEMENTSOF(words); i++) {
+                git_error_set_str(GIT_ERROR_NET, words[i]);
+                assert_null(strstr(git_words(buf, sizeof buf), "ssword"));
+                assert_non_null(strstr(buf, "@example.org/x"));
+                assert_null(strstr(git_words(small, sizeof small), "user"));
+        }
+        (void) git_libgit2_shutdown();
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, new_world, end_world)
@@ -439,6 +469,7 @@ int main(void) {
                 TEST(test_secrets),
                 TEST(test_tokens),
                 cmocka_unit_test(test_addresses),
+                TEST(test_logins_are_not_told),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
