@@ -7,7 +7,7 @@
 
 enum selfcheck_pace {
         SELFCHECK_OFF,
-        SELFCHECK_STEADY, /* as often as the primary is checked */
+        SELFCHECK_STEADY, /* as often as the primary is checked, and every third of hang_timeout at least */
         SELFCHECK_EAGER,  /* the sooner an answer is seen, the shorter the blackout */
 };
 

@@ -9,6 +9,8 @@
 #define KILL_AGAIN_AFTER (5 * USEC_PER_SEC)
 /* With no refresh, of which the third part counts. */
 #define EARLY_SYNC_AGAIN_AFTER (5 * USEC_PER_MINUTE)
+/* What a check of the gateway here takes at most, with some slack. */
+#define ASKED_WITHIN (10 * USEC_PER_SEC)
 /* One good answer may be the last of a process that is on its way out. */
 #define ANSWERS_NEEDED 2
 
@@ -242,9 +244,10 @@ static bool answers_again(struct look *l) {
         return l->r->silent_since == 0 && said(l->r, EVENT_SILENT);
 }
 
-/* It is asked every third of hang_timeout at least (selfcheck.h): this machine stood still since, or slept. */
+/* It is asked every third of hang_timeout at least, and has some seconds to answer (selfcheck.h). If it was not, this machine
+ * stood still. */
 static bool silence_is_old(const struct role *r, const struct role_rules *rules, const struct facts *f) {
-        return rules->hang_timeout > 0 && f->now - r->silent_last > rules->hang_timeout / 3 * 2;
+        return f->now - r->silent_last > rules->hang_timeout / 3 + ASKED_WITHIN;
 }
 
 static bool hangs(struct look *l) {

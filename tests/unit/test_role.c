@@ -799,6 +799,15 @@ static void test_who_is_not_hung(void **state _unused_) {
         wait_for(&b, 100 * S);
         expect(&b, "hung stop");
 
+        /* With a hang_timeout that is shorter than a check is. */
+        b = promoted();
+        b.rules.hang_timeout = 1 * S;
+        checked(&b, false);
+        expect(&b, "silent");
+        b.f.now += 5 * S;
+        checked(&b, false);
+        expect(&b, "hung stop");
+
         /* One that could not be asked, since this machine stood still, or systemd did not answer while it did. */
         b = promoted();
         checked(&b, false);
