@@ -40,6 +40,7 @@ def test_while_starting(pair, fault, how):
     end(pair.standby, how)
     promoted = wait_event(pair.standby, "promoted")
     assert int(promoted["FAILOVER_BLACKOUT_USEC"]) > 4_000_000  # counted from before the restart
+    assert promoted["MESSAGE"].endswith(" for counting failures.")  # the rest, this daemon does not know
     if how == "kill":
         fault("the daemon is killed while the gateway here takes 4 s to boot", promoted)
     assert starts(pair.standby) == 1
@@ -54,6 +55,17 @@ def test_while_demoting(pair, how):
     end(pair.standby, how)
     wait_event(pair.standby, "demoted")
     assert pair.standby.state(GATEWAY) == "inactive" and starts(pair.standby) == 1
+
+
+def test_while_a_hung_gateway_stops(pair):
+    pair.standby.gateway.mode("normal drain=4")
+    fail_over(pair, gateway={"hang_timeout": "3s"})
+    pair.standby.gateway.mode("hang drain=4")
+    wait_event(pair.standby, "hung", 40)
+    end(pair.standby, "kill")
+    pair.standby.gateway.mode("normal")
+    assert wait_event(pair.standby, "promoting", 40, count=2)["MESSAGE"] == "Starting openclaw.service again."
+    wait_event(pair.standby, "promoted", 40, count=2)
 
 
 @pytest.mark.parametrize("how", ENDS)
