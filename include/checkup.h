@@ -63,6 +63,10 @@ const char *checkup_daemon_user(const struct checkup *c);
 /* This process becomes USER for good, as a service of systemd's would be: groups, HOME and PATH, nothing else. 0 or a negative errno. */
 int become(const struct passwd *user);
 
+/* Makes this process's ssh agent the sync unit's, which has none unless somebody gave it one: the caller's own, forwarded
+ * perhaps, is not there at night. */
+void checkup_take_agent(const struct checkup *c);
+
 /* Runs ARGV with LC_ALL=C and returns what it writes to standard output and standard error, at most 64 KiB, for the
  * caller to free. Its exit status, or a negative errno. */
 int run_program(const char *const argv[], char **ret_output);

@@ -234,6 +234,15 @@ int become(const struct passwd *user) {
         return chdir("/") < 0 ? -errno : 0;
 }
 
+void checkup_take_agent(const struct checkup *c) {
+        const char *agent = unit_environment(&c->sync, "SSH_AUTH_SOCK");
+
+        if (agent)
+                (void) setenv("SSH_AUTH_SOCK", agent, 1);
+        else
+                (void) unsetenv("SSH_AUTH_SOCK");
+}
+
 /* All that comes out of FD until its end; what is over OUTPUT_MAX is read and thrown away. */
 static char *read_output(int fd) {
         _cleanup_free_ char *text = malloc(OUTPUT_MAX + 1);

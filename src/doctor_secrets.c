@@ -57,7 +57,6 @@ static void mend_host(const struct checkup *c, const char *why, struct finding *
 void look_secrets(const struct checkup *c, struct finding *f) {
         const struct secrets_config *s = &c->config->secrets;
         const struct secrets_task task = { .config = s, .dry_run = true };
-        const char *agent = unit_environment(&c->sync, "SSH_AUTH_SOCK");
         struct sync_result r = { 0 };
         struct child child;
 
@@ -65,8 +64,7 @@ void look_secrets(const struct checkup *c, struct finding *f) {
                 finding_off(f, "none are synced ([secrets] host is not set)");
                 return;
         }
-        if (agent)
-                (void) setenv("SSH_AUTH_SOCK", agent, 1);
+        checkup_take_agent(c);
         if (secrets_start(&task, &child, &r) == 0)
                 secrets_finish(&task, &child, &r);
         if (r.secrets < SYNC_REFUSED)

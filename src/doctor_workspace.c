@@ -55,12 +55,10 @@ static const char *usual_branch(const struct checkup *c) {
 
 /* Opens and checks the workspace; false with a finding if the worker would refuse it. */
 static bool open_workspace(const struct checkup *c, struct repo *repo, struct finding *f) {
-        const char *agent = unit_environment(&c->sync, "SSH_AUTH_SOCK");
         struct sync_result r = { 0 };
         int k;
 
-        if (agent)
-                (void) setenv("SSH_AUTH_SOCK", agent, 1);
+        checkup_take_agent(c);
         if (git_libgit2_init() < 0)
                 k = sync_fail_git(&r, "libgit2");
         else

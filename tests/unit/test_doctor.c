@@ -356,6 +356,11 @@ static void test_keys_by_a_link(void **state _unused_) {
         f = look_as_agent(dir, look_workspace_key, &c);
         assert_non_null(strstr(f.mend, "sudo chown -h openclaw: /"));
         assert_non_null(strstr(f.mend, " && sudo -u openclaw chmod 0600 /"));
+        /* Nor does an agent count that only the caller has, and the unit not. */
+        assert_int_equal(setenv("SSH_AUTH_SOCK", "/nowhere", 1), 0);
+        f = look_as_agent(dir, look_workspace_key, &c);
+        assert_int_equal(unsetenv("SSH_AUTH_SOCK"), 0);
+        assert_int_equal(f.kind, FINDING_BAD);
 
         free(scratch_sh(dir, "ln -sf /etc/shadow .ssh/id_ed25519; ln -s /etc/shadow token"));
         f = look_as_agent(dir, look_workspace_key, &c);
