@@ -26,6 +26,6 @@ int move_to(struct repo *repo, git_commit *target, const struct paths *paths, gi
         struct sync_result *r);
 
 /* A commit that the remote once had and ours continues, or is: not work of the standby, even if the remote forgot it
- * since. 0 or -ENOENT. Each move notes its own. */
+ * since. 0 or -ENOENT. Each move notes its own. COMMIT may be NULL: none is known. */
 int move_base(const struct repo *repo, git_oid *ret);
 void move_note_base(const struct repo *repo, const git_oid *commit);

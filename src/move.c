@@ -62,7 +62,10 @@ int move_base(const struct repo *repo, git_oid *ret) {
 void move_note_base(const struct repo *repo, const git_oid *commit) {
         _cleanup_(git_reference_freep) git_reference *base = NULL;
 
-        (void) git_reference_create(&base, repo->git, BASE_REF, commit, true, NULL);
+        if (commit)
+                (void) git_reference_create(&base, repo->git, BASE_REF, commit, true, NULL);
+        else
+                (void) git_reference_remove(repo->git, BASE_REF);
 }
 
 /* The deepest directory of PATH that is there must let us write. */

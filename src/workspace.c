@@ -57,6 +57,40 @@ static int check_intent(const struct sync *s, const struct intent *intent) {
                 intent->branch, repo->config->path, repo->branch, repo->user, repo->word, word);
 }
 
+/* Whether the branch has gone on since, by somebody's hand, or its end was pruned: then what is checked out stays. */
+static bool is_overtaken(const struct repo *repo, const struct intent *intent) {
+        _cleanup_(git_commit_freep) git_commit *to = NULL;
+
+        if (git_commit_lookup(&to, repo->git, &intent->to) < 0)
+                return true;
+        return !git_oid_equal(&repo->head, &intent->from) &&
+                git_graph_descendant_of(repo->git, &repo->head, &intent->to) == 1;
+}
+
+/* Saves all that HEAD does not hold, its own commits too, and makes the tree what HEAD says: half of it may be the
+ * checkout's. */
+static int settle_overtaken(struct sync *s, const struct intent *intent) {
+        _cleanup_(git_commit_freep) git_commit *head = NULL;
+        _cleanup_(git_tree_freep) git_tree *full = NULL;
+        _cleanup_work_ struct work work = { 0 };
+        struct incoming in = { 0 };
+        git_oid base;
+        bool known = move_base(&s->repo, &base) == 0;
+        int k;
+
+        log_notice("%s: a sync that was cut short is not finished: the branch has gone on since",
+                s->repo.config->path);
+        if (git_commit_lookup(&head, s->repo.git, &s->repo.head) < 0)
+                return sync_fail_git(s->result, "HEAD");
+        k = save(s, NULL, intent, known ? &base : NULL, &in, &work, &full);
+        if (k == 0)
+                k = move_to(&s->repo, head, &in.paths, full, work.looked, s->result);
+        /* HEAD need not have been at the remote. */
+        move_note_base(&s->repo, known ? &base : NULL);
+        paths_free(&in.paths);
+        return k;
+}
+
 /* What an earlier run began and did not end: its whole new state, before anything else. */
 static int finish_intent(struct sync *s) {
         _cleanup_(git_commit_freep) git_commit *target = NULL;
@@ -71,6 +105,8 @@ static int finish_intent(struct sync *s) {
         k = check_intent(s, &intent);
         if (k < 0)
                 return k;
+        if (is_overtaken(&s->repo, &intent))
+                return settle_overtaken(s, &intent);
         log_notice("%s: finishing a sync that was cut short", s->repo.config->path);
         if (git_commit_lookup(&target, s->repo.git, &intent.to) < 0)
                 return sync_fail_git(s->result, "the sync that was cut short");

@@ -1253,6 +1253,71 @@ static void test_an_intent_is_for_its_branch(void **state) {
         assert_sh(w, "git -C standby show side:own", "own");
 }
 
+/* Leaves the work tree and the intent of a sync that was cut short between A, what is checked out, and B, the remote's. */
+static void cut_short(const struct world *w) {
+        run(w,
+                "cd standby; git fetch -q; printf 'from %%s\\nto %%s\\nbranch main\\n' $(git rev-parse HEAD origin/main) >.git/failover-intent\n"
+                "git show origin/main:notes >notes");
+}
+
+/* Somebody went on by hand after a sync was cut short, and the remote is gone: what is newer is not taken back. */
+static void test_an_intent_that_was_overtaken(void **state) {
+        struct world *w = *state;
+        _cleanup_free_ char *before = NULL, *after = NULL;
+
+        commit(w, "echo two >>notes; echo new >new");
+        cut_short(w);
+        commit(w, "echo three >>notes; echo newer >new");
+        run(w, "cd standby; git fetch -q; git reset -q --hard origin/main");
+        before = fingerprint(w);
+        run(w, "mv origin gone");
+        assert_sync(w, SYNC_FAILED);
+        after = fingerprint(w);
+        assert_string_equal(before, after);
+        assert_string_equal(w->result.saved, "");
+        run(w, "mv gone origin");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_follows(w);
+}
+
+/* The same by a commit of one's own, on half a tree. */
+static void test_an_intent_that_was_committed_over(void **state) {
+        struct world *w = *state;
+
+        commit(w, "echo two >>notes; echo new >new");
+        cut_short(w);
+        run(w, "cd standby; git reset -q origin/main; echo own >own; git add own; git commit -qm own; echo mine >>memory/a");
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+        assert_saved(w, "own", "own");
+        assert_saved(w, "memory/a", "alpha\nmine");
+        assert_saved(w, "new", "new"); /* which was only not written yet */
+}
+
+/* Nor does a commit that was pruned stand in the way for ever. */
+static void test_an_intent_to_nowhere(void **state) {
+        struct world *w = *state;
+
+        run(w,
+                "cd standby; printf 'from %%s\\nto 1111111111111111111111111111111111111111\\nbranch main\\n' $(git rev-parse HEAD) >.git/failover-intent\n"
+                "echo theirs >notes; rm tool");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_follows(w);
+        assert_saved(w, "notes", "theirs");
+        assert_sync(w, SYNC_UNCHANGED);
+        run(w,
+                "cd standby; "
+                "printf 'from 1111111111111111111111111111111111111111\\nto 2111111111111111111111111111111111111111\\nbranch main\\n' >.git/failover-intent\n"
+                "mv ../origin ../gone; echo own >own; git add own; git commit -qm own; echo mine >>notes");
+        assert_sync(w, SYNC_FAILED);
+        assert_saved(w, "notes", "one\nmine");
+        assert_sh(w, "cd standby; cat notes own; not test -e .git/failover-intent", "one\nown");
+        run(w, "mv gone origin");
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+        run(w, "cd standby; test \"$(git show %s:own)\" = own", w->result.unmerged);
+}
+
 static void test_a_silent_remote(void **state) {
         struct world *w = *state;
         _cleanup_free_ char *port = NULL;
@@ -1406,6 +1471,9 @@ int main(void) {
                 TEST(test_killed_while_saving),
                 TEST(test_work_on_half_a_tree),
                 TEST(test_an_intent_is_for_its_branch),
+                TEST(test_an_intent_that_was_overtaken),
+                TEST(test_an_intent_that_was_committed_over),
+                TEST(test_an_intent_to_nowhere),
                 TEST(test_a_silent_remote),
                 TEST(test_an_endless_pack_against_the_deadline),
                 TEST(test_an_endless_pack_against_the_bound),
