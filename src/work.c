@@ -344,8 +344,8 @@ static int find_changed(struct finder *f, const git_status_entry *s, struct path
         if (!full || (!untracked && paths_add(paths, path) < 0))
                 return sync_fail(f->result, "out of memory");
         k = look(f, path, &st, NULL);
-        if (k == -ENOENT)
-                r = find_gone(f, path);
+        if (k == -ENOENT || (k == 0 && !untracked && S_ISDIR(st.st_mode)))
+                r = find_gone(f, path); /* what is in a directory in its place has lines of its own */
         else if (k < 0)
                 r = sync_fail(f->result, "%s: %s", path, strerror(-k));
         else if ((S_ISREG(st.st_mode) || S_ISLNK(st.st_mode)) &&

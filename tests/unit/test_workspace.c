@@ -673,7 +673,13 @@ static void test_things_in_the_way(void **state) {
         assert_saved(w, "z/u", "u");
         assert_saved(w, "z/l", "/nowhere");
 
-        /* A tracked file that the agent made a directory, of ignored files even, and the remote did not touch. */
+        /* A tracked file that the agent made a directory; and one, of ignored files even, and the remote did not touch. */
+        run(w, "cd standby; rm notes; mkdir notes; echo x >notes/x");
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+        assert_saved(w, "notes/x", "x");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_string_equal(w->result.saved, "");
         run(w, "cd standby; rm notes; mkdir notes; echo i >notes/a.log; rm -r memory; ln -s /tmp memory");
         assert_sync(w, SYNC_UPDATED);
         assert_follows(w);
