@@ -252,6 +252,32 @@ static int check_state(const struct repo *repo, struct sync_result *r) {
         return 0;
 }
 
+/* As far as it is known here, to the branch that the remote has us follow. Nothing of the tree is touched. */
+static int refuse_unborn(const struct repo *repo, struct sync_result *r) {
+        const struct workspace_config *c = repo->config;
+        _cleanup_(git_reference_freep) git_reference *ref = NULL;
+        _cleanup_free_ char *tracking = NULL, *word = NULL;
+        const char *branch = NULL;
+        char name[REPO_BRANCH_MAX];
+
+        (void) snprintf(name, sizeof name, "refs/remotes/%s/HEAD", c->remote);
+        if (c->branch)
+                branch = c->branch;
+        else if (git_reference_lookup(&ref, repo->git, name) == 0 ||
+                git_reference_lookup(&ref, repo->git, "HEAD") == 0)
+                branch = git_reference_symbolic_target(ref);
+        if (branch && begins_with(branch, "refs/heads/"))
+                branch += strlen("refs/heads/");
+        if (branch && begins_with(branch, "refs/remotes/"))
+                branch += strlen("refs/remotes/") + strlen(c->remote) + 1;
+        if (asprintf(&tracking, "%s/%s", c->remote, branch ? branch : "main") < 0 ||
+                !(word = shell_quote(tracking)))
+                return sync_fail(r, "out of memory");
+        return sync_refuse(r,
+                "%s has no commit: sudo -u %s git -C %s fetch %s && sudo -u %s git -C %s reset %s", c->path,
+                repo->user, repo->word, c->remote, repo->user, repo->word, word);
+}
+
 static int check_head(struct repo *repo, struct sync_result *r) {
         _cleanup_(git_reference_freep) git_reference *head = NULL;
         const char *path = repo->config->path, *name;
@@ -263,9 +289,7 @@ static int check_head(struct repo *repo, struct sync_result *r) {
                         path, repo->user, repo->word);
         k = git_repository_head(&head, repo->git);
         if (k == GIT_EUNBORNBRANCH)
-                return sync_refuse(r,
-                        "the branch checked out in %s has no commit: sudo -u %s git -C %s pull %s", path,
-                        repo->user, repo->word, repo->config->remote);
+                return refuse_unborn(repo, r);
         if (k < 0)
                 return sync_fail_git(r, "HEAD");
         name = git_reference_shorthand(head);
@@ -294,7 +318,8 @@ static int refuse_index(const struct repo *repo, struct sync_result *r) {
         char words[sizeof r->workspace_why];
         bool always;
 
-        if (!strstr(git_words(words, sizeof words), "extension: 'link'"))
+        (void) git_words(words, sizeof words);
+        if (!strstr(words, "extension: 'link'"))
                 return sync_refuse(r,
                         "the index of %s is broken (%.100s): sudo -u %s git -C %s read-tree HEAD",
                         repo->config->path, words, repo->user, repo->word);

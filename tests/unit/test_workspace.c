@@ -508,6 +508,31 @@ static char *mending_words(const struct world *w) {
                 w->result.workspace_why + w->result.workspace_command);
 }
 
+/* Gives the mending command of the last sync, as its user. */
+static void mend(const struct world *w) {
+        assert_true(w->result.workspace_command > 0);
+        run(w, "sudo() { shift 2; \"$@\"; }\n%s", w->result.workspace_why + w->result.workspace_command);
+}
+
+static void test_a_branch_without_a_commit(void **state) {
+        struct world *w = *state;
+
+        run(w, "cd standby; git update-ref -d refs/heads/main; echo mine >>notes");
+        assert_sync(w, SYNC_REFUSED);
+        mend(w);
+        assert_sh(w, "cat standby/notes", "one\nmine");
+        assert_sync(w, SYNC_UPDATED);
+        assert_saved(w, "notes", "one\nmine");
+        assert_follows(w);
+
+        run(w, "rm -rf standby; git init -q standby; cd standby; git remote add origin $PWD/../origin; echo mine >notes");
+        assert_sync(w, SYNC_REFUSED);
+        mend(w);
+        assert_sync(w, SYNC_UPDATED);
+        assert_saved(w, "notes", "mine");
+        assert_follows(w);
+}
+
 static void test_names_are_no_commands(void **state) {
         struct world *w = *state;
         _cleanup_free_ char *hidden = NULL, *branch = NULL;
@@ -1446,6 +1471,7 @@ int main(void) {
                 TEST(test_keeps_the_last_twenty),
                 TEST(test_names_that_sort_after_ours),
                 TEST(test_refuses),
+                TEST(test_a_branch_without_a_commit),
                 TEST(test_names_are_no_commands),
                 TEST(test_lfs_that_no_file_has_is_fine),
                 TEST(test_refuses_what_belongs_to_others),
