@@ -311,6 +311,18 @@ static int refuse_hidden(
                 repo->user, repo->word, mend, word);
 }
 
+/* Whether git left out the checksum at its end, which libgit2 insists on before 1.8 (git-config(1), index.skipHash). */
+static bool has_no_checksum(const struct repo *repo) {
+        static const char none[20] = { 0 };
+        char end[sizeof none];
+        _cleanup_close_ int fd = openat(repo->dir_fd, "index", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        struct stat st;
+
+        return fd >= 0 && fstat(fd, &st) == 0 && st.st_size > (off_t) sizeof end &&
+                pread(fd, end, sizeof end, st.st_size - (off_t) sizeof end) == sizeof end &&
+                memcmp(end, none, sizeof end) == 0;
+}
+
 /* An index in two files libgit2 does not read; while the setting is there, git splits it again. A broken one git makes anew of
  * what was committed. */
 static int refuse_index(const struct repo *repo, struct sync_result *r) {
@@ -319,6 +331,10 @@ static int refuse_index(const struct repo *repo, struct sync_result *r) {
         bool always;
 
         (void) git_words(words, sizeof words);
+        if (has_no_checksum(repo))
+                return sync_refuse(r,
+                        "the index of %s has no checksum: sudo -u %s git -C %s config index.skipHash false && sudo -u %s git -C %s read-tree HEAD",
+                        repo->config->path, repo->user, repo->word, repo->user, repo->word);
         if (!strstr(words, "extension: 'link'"))
                 return sync_refuse(r,
                         "the index of %s is broken (%.100s): sudo -u %s git -C %s read-tree HEAD",

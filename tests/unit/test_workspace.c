@@ -533,6 +533,18 @@ static void test_a_branch_without_a_commit(void **state) {
         assert_follows(w);
 }
 
+/* As git writes it with index.skipHash, or feature.manyFiles, since 2.40. */
+static void test_an_index_without_a_checksum(void **state) {
+        struct world *w = *state;
+
+        run(w, "cd standby; truncate -s -20 .git/index; head -c 20 /dev/zero >>.git/index; git config index.skipHash true");
+        assert_sync(w, SYNC_REFUSED);
+        assert_why(w, "has no checksum");
+        mend(w);
+        assert_sh(w, "git -C standby config index.skipHash", "false");
+        assert_sync(w, SYNC_UNCHANGED);
+}
+
 static void test_names_are_no_commands(void **state) {
         struct world *w = *state;
         _cleanup_free_ char *hidden = NULL, *branch = NULL;
@@ -1472,6 +1484,7 @@ int main(void) {
                 TEST(test_names_that_sort_after_ours),
                 TEST(test_refuses),
                 TEST(test_a_branch_without_a_commit),
+                TEST(test_an_index_without_a_checksum),
                 TEST(test_names_are_no_commands),
                 TEST(test_lfs_that_no_file_has_is_fine),
                 TEST(test_refuses_what_belongs_to_others),
