@@ -156,31 +156,6 @@ static bool is_known_raw(const struct finder *f, const char *path, uint16_t mode
                 is_known(f, path, mode, &raw);
 }
 
-/* Adds what is at PATH in the work tree, unless it is known. */
-static int add_file(struct finder *f, const char *path, const char *full, const struct stat *st) {
-        uint16_t mode = S_ISLNK(st->st_mode) ? GIT_FILEMODE_LINK
-                : st->st_mode & S_IXUSR      ? GIT_FILEMODE_BLOB_EXECUTABLE
-                                             : GIT_FILEMODE_BLOB;
-        git_oid id;
-        int k;
-
-        if (S_ISLNK(st->st_mode))
-                k = hash_link(full, st, &id);
-        else
-                k = git_repository_hashfile(&id, f->repo->git, full, GIT_OBJECT_BLOB, path);
-        if (k < 0) /* core.safecrlf may forbid the file as it is; then its bytes are what is saved */
-                k = git_odb_hashfile(&id, full, GIT_OBJECT_BLOB);
-        if (k < 0)
-                return sync_fail_git(f->result, path);
-        if (is_known(f, path, mode, &id))
-                return 0;
-        if (S_ISREG(st->st_mode) &&
-                (is_known_raw(f, path, mode, full) || (f->half && is_half_written(f, path, full))))
-                return 0;
-        return add(f, work_is_public(path, (uint64_t) st->st_size) ? WORK_PUBLIC : WORK_PRIVATE, path, mode,
-                &id, (uint64_t) st->st_size);
-}
-
 static char *full_path(const struct finder *f, const char *path) {
         char *full;
 
@@ -209,6 +184,53 @@ static int look(const struct finder *f, const char *path, struct stat *st, size_
                 *slash = '/';
         }
         return lstat(full, st) < 0 ? -errno : 0;
+}
+
+/* libgit2 fails at the first tracked file that it cannot read, and does not say which. */
+static int refuse_closed(struct finder *f, const char *what) {
+        char words[sizeof f->result->workspace_why];
+
+        (void) git_words(words, sizeof words);
+        for (size_t i = 0; i < git_index_entrycount(f->head); i++) {
+                const char *path = git_index_get_byindex(f->head, i)->path;
+                _cleanup_free_ char *full = full_path(f, path), *word = full ? shell_quote(full) : NULL;
+                struct stat st;
+
+                if (!word || look(f, path, &st, NULL) < 0 || !S_ISREG(st.st_mode) ||
+                        faccessat(AT_FDCWD, full, R_OK, AT_EACCESS) == 0)
+                        continue;
+                if (st.st_uid == geteuid())
+                        return sync_refuse(f->result, "%s cannot be read: sudo -u %s chmod u+r %s", path,
+                                f->repo->user, word);
+                return sync_refuse(
+                        f->result, "%s cannot be read: sudo chown -h %s: %s", path, f->repo->user, word);
+        }
+        return sync_fail(f->result, "%s: %s", what, words);
+}
+
+/* Adds what is at PATH in the work tree, unless it is known. */
+static int add_file(struct finder *f, const char *path, const char *full, const struct stat *st) {
+        uint16_t mode = S_ISLNK(st->st_mode) ? GIT_FILEMODE_LINK
+                : st->st_mode & S_IXUSR      ? GIT_FILEMODE_BLOB_EXECUTABLE
+                                             : GIT_FILEMODE_BLOB;
+        git_oid id;
+        int k;
+
+        if (S_ISLNK(st->st_mode))
+                k = hash_link(full, st, &id);
+        else
+                k = git_repository_hashfile(&id, f->repo->git, full, GIT_OBJECT_BLOB, path);
+        if (k < 0) /* core.safecrlf may forbid the file as it is; then its bytes are what is saved */
+                k = git_odb_hashfile(&id, full, GIT_OBJECT_BLOB);
+        if (k < 0)
+                return refuse_closed(f, path);
+        if (is_known(f, path, mode, &id))
+                return 0;
+        if (S_ISREG(st->st_mode) &&
+                (is_known_raw(f, path, mode, full) || (f->half && is_half_written(f, path, full))))
+                return 0;
+        return add(f, work_is_public(path, (uint64_t) st->st_size) ? WORK_PUBLIC : WORK_PRIVATE, path, mode,
+                &id, (uint64_t) st->st_size);
 }
 
 static int add_in_the_way(struct finder *f, const char *path);
@@ -361,7 +383,7 @@ static int find_status(struct finder *f, struct paths *paths) {
         options.flags = GIT_STATUS_OPT_INCLUDE_UNTRACKED | GIT_STATUS_OPT_RECURSE_UNTRACKED_DIRS |
                 GIT_STATUS_OPT_EXCLUDE_SUBMODULES;
         if (git_status_list_new(&list, f->repo->git, &options) < 0)
-                return sync_fail_git(f->result, "git status");
+                return refuse_closed(f, "git status");
         for (size_t i = 0; i < git_status_list_entrycount(list); i++) {
                 const git_status_entry *s = git_status_byindex(list, i);
                 size_t n = f->work->n;
