@@ -56,6 +56,7 @@ static const char *usual_branch(const struct checkup *c) {
 /* Opens and checks the workspace; false with a finding if the worker would refuse it. */
 static bool open_workspace(const struct checkup *c, struct repo *repo, struct finding *f) {
         struct sync_result r = { 0 };
+        char host[64];
         int k;
 
         checkup_take_agent(c);
@@ -69,6 +70,10 @@ static bool open_workspace(const struct checkup *c, struct repo *repo, struct fi
                 (void) flock(
                         repo->dir_fd, LOCK_UN); /* nothing here needs it, and a sync would wait for it */
                 k = repo_check(repo, &r);
+        }
+        if (k == 0) {
+                saved_host(host);
+                k = saved_check_name(repo, host, &r);
         }
         if (k < 0)
                 finding_refuse(f, r.workspace_why, r.workspace_command, usual_branch(c));

@@ -79,6 +79,18 @@ void saved_name(const struct repo *repo, const char *host, char branch[static 12
         (void) snprintf(branch, 128, "failover/%s/%s", host, stamp);
 }
 
+int saved_check_name(const struct repo *repo, const char *host, struct sync_result *r) {
+        char name[160];
+        git_oid id;
+
+        (void) snprintf(name, sizeof name, "refs/heads/failover/%s", host);
+        if (git_reference_name_to_id(&id, repo->git, name) < 0)
+                return 0;
+        return sync_refuse(r,
+                "%s has a branch failover/%s, in the way of the standby's work: sudo -u %s git -C %s branch -m failover/%s failover-%s-old",
+                repo->config->path, host, repo->user, repo->word, host, host);
+}
+
 /* The commit of the branch, here or, with a REMOTE, as last seen there. */
 static int tip_of(const struct repo *repo, const char *remote, const char *branch, git_oid *ret) {
         char name[400];

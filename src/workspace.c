@@ -288,6 +288,8 @@ static int prepare(struct sync *s) {
                 tidy_index(&s->repo);
                 k = repo_check(&s->repo, s->result);
         }
+        if (k == 0)
+                k = saved_check_name(&s->repo, s->host, s->result);
         if (k < 0)
                 return k;
         hold_signals(&old);
