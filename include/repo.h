@@ -54,8 +54,10 @@ void repo_close(struct repo *repo);
 /* Refuses merges under way, a detached HEAD and so on; learns the branch and its commit. 0 or -ECANCELED. */
 int repo_check(struct repo *repo, struct sync_result *r);
 
-/* Refuses since WHAT, a path in the workspace ("" for .git), cannot be written, for the reason ERROR (errno). -ECANCELED. */
-int repo_refuse_unwritable(const struct repo *repo, const char *what, int error, struct sync_result *r);
+/* Refuses since WHAT, a path in the workspace ("" for .git), cannot be written, for the reason ERROR (errno). OWNER: of the
+ * directory that is closed. -ECANCELED. */
+int repo_refuse_unwritable(
+        const struct repo *repo, const char *what, int error, uid_t owner, struct sync_result *r);
 
 /* Everything written so far is on disk when this returns: one flush of the file system at the few points where a power
  * cut matters, instead of one for each of perhaps thousands of objects (GIT_OPT_ENABLE_FSYNC_GITDIR). */

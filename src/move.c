@@ -79,8 +79,12 @@ static int check_writable(const struct repo *repo, const char *path, struct sync
         do
                 *strrchr(full, '/') = '\0';
         while (strlen(full) > root && (lstat(full, &st) < 0 || !S_ISDIR(st.st_mode)));
-        if (access(full, W_OK | X_OK) < 0)
-                return repo_refuse_unwritable(repo, path, errno, r);
+        if (access(full, W_OK | X_OK) < 0) {
+                int error = errno;
+
+                return repo_refuse_unwritable(
+                        repo, path, error, stat(full, &st) < 0 ? geteuid() : st.st_uid, r);
+        }
         return 0;
 }
 

@@ -107,7 +107,7 @@ static int check_directories(struct repo *repo, struct sync_result *r) {
         if (st.st_uid != geteuid())
                 return refuse_owner(repo, r, repo->dir, st.st_uid);
         if (access(repo->dir, R_OK | W_OK | X_OK) < 0)
-                return repo_refuse_unwritable(repo, "", errno, r);
+                return repo_refuse_unwritable(repo, "", errno, st.st_uid, r);
         return 0;
 }
 
@@ -225,6 +225,23 @@ int repo_settle(const struct repo *repo) {
         return syncfs(repo->dir_fd) < 0 ? -errno : 0;
 }
 
+/* Whether git had begun a rebase, and not yet noted of what: --abort fails then, where otherwise --quit would leave half. */
+static bool has_crashed_rebase(const struct repo *repo) {
+        const struct {
+                const char *directory, *begun, *begun_am;
+        } kinds[] = {
+                { "rebase-merge", "rebase-merge/head-name", "rebase-merge/head-name" },
+                { "rebase-apply", "rebase-apply/head-name", "rebase-apply/applying" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
+                if (faccessat(repo->dir_fd, kinds[i].directory, F_OK, 0) == 0 &&
+                        faccessat(repo->dir_fd, kinds[i].begun, F_OK, 0) < 0 &&
+                        faccessat(repo->dir_fd, kinds[i].begun_am, F_OK, 0) < 0)
+                        return true;
+        return false;
+}
+
 /* What is under way, and the git command that gives it up. */
 static int check_state(const struct repo *repo, struct sync_result *r) {
         static const struct {
@@ -245,6 +262,10 @@ static int check_state(const struct repo *repo, struct sync_result *r) {
         };
         int state = git_repository_state(repo->git);
 
+        if (has_crashed_rebase(repo))
+                return sync_refuse(r,
+                        "a rebase that crashed is under way in %s: sudo -u %s git -C %s rebase --quit",
+                        repo->config->path, repo->user, repo->word);
         for (size_t i = 0; i < ELEMENTSOF(states); i++)
                 if (state == states[i].state)
                         return sync_refuse(r, "%s is under way in %s: finish it, or sudo -u %s git -C %s %s",
@@ -367,13 +388,17 @@ static int check_index(const struct repo *repo, struct sync_result *r) {
         return 0;
 }
 
-int repo_refuse_unwritable(const struct repo *repo, const char *what, int error, struct sync_result *r) {
+int repo_refuse_unwritable(
+        const struct repo *repo, const char *what, int error, uid_t owner, struct sync_result *r) {
         const char *path = repo->config->path;
 
         if (error == EROFS)
                 return sync_refuse(r,
                         "%s is read-only here. If only for the unit: systemctl edit openclaw-failover-sync, [Service] ReadWritePaths=%s",
                         path, path);
+        if (owner == geteuid())
+                return sync_refuse(r, "%s in %s cannot be written: %s. sudo -u %s chmod -R u+rwX %s",
+                        *what ? what : ".git", path, strerror(error), repo->user, repo->word);
         return sync_refuse(r, "%s in %s cannot be written: %s. sudo chown -hR %s: %s", *what ? what : ".git",
                 path, strerror(error), repo->user, repo->word);
 }
@@ -381,10 +406,16 @@ int repo_refuse_unwritable(const struct repo *repo, const char *what, int error,
 static int check_writable(const struct repo *repo, struct sync_result *r) {
         static const char *const places[] = { "", "objects", "objects/pack", "refs", "refs/heads", "index" };
 
-        for (size_t i = 0; i < ELEMENTSOF(places); i++)
-                if (faccessat(repo->dir_fd, *places[i] ? places[i] : ".", W_OK, AT_EACCESS) < 0 &&
-                        errno != ENOENT)
-                        return repo_refuse_unwritable(repo, places[i], errno, r);
+        for (size_t i = 0; i < ELEMENTSOF(places); i++) {
+                const char *place = *places[i] ? places[i] : ".";
+                struct stat st = { .st_uid = geteuid() };
+                int error = faccessat(repo->dir_fd, place, W_OK, AT_EACCESS) < 0 ? errno : 0;
+
+                if (error == 0 || error == ENOENT)
+                        continue;
+                (void) fstatat(repo->dir_fd, place, &st, 0);
+                return repo_refuse_unwritable(repo, places[i], error, st.st_uid, r);
+        }
         return 0;
 }
 

@@ -452,6 +452,9 @@ static void test_refuses(void **state) {
                 { "cd standby; git config core.splitIndex true; git update-index --split-index",
                         "config core.splitIndex false" },
                 { "cd standby; git branch failover", "branch -m failover failover-old" },
+                { "cd standby; git branch failover/box", "branch -m failover/box failover-box-old" },
+                { "mkdir standby/.git/rebase-merge", "rebase --quit" }, /* of a crash */
+                { "mkdir standby/.git/rebase-apply", "rebase --quit" },
                 { "cd standby; git update-ref -d refs/remotes/origin/main; git update-ref refs/remotes/origin/main/x HEAD",
                         "remote prune origin" },
                 { "cd standby; git config core.ignorecase true", "config core.ignorecase false" },
@@ -1026,6 +1029,55 @@ static void test_refuses_a_directory_that_stays(void **state) {
         assert_follows(w);
 }
 
+/* A sync by somebody who is not root, to whom all belongs but what CLOSE, a script, takes away. */
+static void sync_as_nobody(struct world *w, const char *close) {
+        struct world *child =
+                mmap(NULL, sizeof *child, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        int status;
+        pid_t pid;
+
+        assert_ptr_not_equal(child, MAP_FAILED);
+        run(w, "test $(id -u) != 0 || { chmod 711 . ..; chown -hR nobody .; }; cd standby; %s", close);
+        pid = fork();
+        if (pid == 0) {
+                if (geteuid() == 0 && setuid(65534) < 0)
+                        _exit(1);
+                (void) do_sync(w);
+                child->result = w->result;
+                _exit(0);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        w->result = child->result;
+        (void) munmap(child, sizeof *child);
+        run(w, "test $(id -u) != 0 || chown -hR root .");
+}
+
+/* Ours or not: that makes another command. */
+static void test_what_is_closed_to_us(void **state) {
+        struct world *w = *state;
+
+        sync_as_nobody(w, "chmod a-w .git/objects");
+        assert_int_equal(w->result.workspace, SYNC_REFUSED);
+        assert_why(w, " chmod -R u+rwX /");
+        mend(w);
+        run(w, "test $(stat -c %%A standby/.git/objects | cut -c3) = w");
+        sync_as_nobody(w, "echo x >>notes; chmod 0 notes");
+        assert_int_equal(w->result.workspace, SYNC_REFUSED);
+        assert_why(w, "notes cannot be read: sudo -u ");
+        mend(w);
+        if (geteuid() != 0)
+                skip(); /* only root gives files away */
+        sync_as_nobody(w, "chown root notes; chmod 600 notes");
+        assert_int_equal(w->result.workspace, SYNC_REFUSED);
+        assert_why(w, "notes cannot be read: sudo chown -h nobody: /");
+        sync_as_nobody(w, "chown root .git/objects");
+        assert_why(w, "sudo chown -hR nobody: /");
+        sync_as_nobody(w, "true");
+        assert_int_equal(w->result.workspace, SYNC_UPDATED);
+        assert_saved(w, "notes", "one\nx");
+}
+
 /* A sync in two halves, with the shell script MEANWHILE in between: after the look, before the move. BEFORE: the fingerprint
  * then. */
 static int sync_around(struct world *w, const char *meanwhile, char **before) {
@@ -1504,6 +1556,7 @@ int main(void) {
                 TEST(test_what_cannot_be_saved),
                 TEST(test_the_configured_branch),
                 TEST(test_disk_full),
+                TEST(test_what_is_closed_to_us),
                 TEST(test_rolls_back),
                 TEST(test_rolls_back_around_what_stays),
                 TEST(test_refuses_a_directory_that_stays),
