@@ -15,8 +15,13 @@ struct episode {
         bool again;       /* the gateway here was lost and is started anew: the same failover goes on */
         char reason[160]; /* what the deciding check said */
 
-        usec_t promoted_at;   /* the last time, also of earlier ones */
-        usec_t demoted_at;    /* likewise */
+        /* The last promotion, which may be an earlier one: this one's gateway may not answer, ever. */
+        usec_t promoted_at;
+        usec_t demoted_at; /* of the last one that is over */
+        usec_t blackout;   /* USEC_INFINITY: not known */
+        char cause[160];
+
+        usec_t over_at;       /* when the last one ended, promoted or not */
         usec_t last_answered; /* the gateway here, likewise */
         uint64_t promotions;  /* how many because the primary was down */
 };
@@ -27,12 +32,14 @@ void episode_begin(struct episode *e, usec_t last_good, usec_t decided, const ch
 void episode_was_kept_back(struct episode *e);
 void episode_started(struct episode *e, usec_t now);
 void episode_promoted(struct episode *e, usec_t now);
+/* The daemon before this one had promoted, at SINCE; episode_begin() has been told the rest. */
+void episode_was_promoted(struct episode *e, usec_t since);
 /* It is over, however it ended. */
 void episode_demoted(struct episode *e, usec_t now);
 /* Promoted, and not demoted since. */
 bool episode_is_open(const struct episode *e);
 
-/* From the last good check to the first answer here, at most; USEC_INFINITY if that is not known. */
+/* Of the last promotion, from the last good check to the first answer here, at most; USEC_INFINITY if that is not known. */
 usec_t episode_blackout(const struct episode *e);
 
 /* Fills in what S tells of it. */

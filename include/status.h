@@ -23,6 +23,7 @@ struct status {
         usec_t took;         /* a span */
         usec_t checked;
         usec_t next_check;
+        usec_t interval; /* a span, from the start of one check to that of the next */
         unsigned failures, fail_needed;
         unsigned goods, recover_needed;
         const char *senior; /* the name of one that has taken over; "" if none */
@@ -35,8 +36,7 @@ struct status {
         bool answers;      /* the gateway here did, when it was last asked */
         unsigned starts;   /* tried since it last worked */
         usec_t next_start; /* when it is tried again */
-        bool wanted;       /* while it is demoted: it is to be started again … */
-        usec_t killed_at;  /* … and is killed if it still runs then */
+        usec_t kill_at; /* while it stops, and is to be started again: if it still runs then, it is killed */
 
         usec_t synced;    /* when the last sync ended */
         bool sync_ok;     /* it did all there was to do */
@@ -48,8 +48,8 @@ struct status {
 
         usec_t promoted_at;  /* the last time; since the daemon started or by the marker */
         usec_t blackout;     /* a span, of that; USEC_INFINITY: unknown */
-        usec_t demoted_at;   /* the last time */
-        const char *cause;   /* of the last promotion; "" */
+        const char *cause;   /* of that; "" */
+        usec_t demoted_at;   /* the last time; of a promotion that goes on, earlier than that */
         uint64_t promotions; /* since the daemon started */
 
         bool failback; /* by itself, when the primary is back */

@@ -341,7 +341,7 @@ static void on_sync(struct syncer *s _unused_, bool ended, void *userdata) {
         struct daemon *d = userdata;
         bool standby = d->role.state == ROLE_STANDBY;
         bool failover = !standby || watch_failing_since(d->watch) > 0 ||
-                (d->episode.demoted_at > 0 && now() - d->episode.demoted_at < STORY_GOES_ON);
+                (d->episode.over_at > 0 && now() - d->episode.over_at < STORY_GOES_ON);
 
         if (ended)
                 sync_story_tell(
@@ -462,6 +462,7 @@ void daemon_status(const struct daemon *d, struct status *ret) {
         struct watch_view v = watch_view(d->watch);
         const struct unit_info *g = unit_info(d->gateway);
         const struct sync_view *sync = syncer_view(d->syncer);
+        usec_t wanted = d->role.wanted_since;
 
         *ret = (struct status){
                 .program = d->names->program,
@@ -477,6 +478,7 @@ void daemon_status(const struct daemon *d, struct status *ret) {
                 .took = v.check->took,
                 .checked = to_realtime(v.health->last_check),
                 .next_check = to_realtime(v.next),
+                .interval = d->config->primary.check_interval,
                 .failures = v.health->failures,
                 .fail_needed = v.fail_needed,
                 .goods = MIN(v.health->goods, v.recover_needed),
@@ -489,8 +491,7 @@ void daemon_status(const struct daemon *d, struct status *ret) {
                 .answers = d->answer.verdict == VERDICT_UP && d->episode.last_answered > 0,
                 .starts = d->role.starts,
                 .next_start = to_realtime(d->role.start_again),
-                .wanted = d->role.wanted_since > 0,
-                .killed_at = to_realtime(d->role.wanted_since + d->config->gateway.drain_patience),
+                .kill_at = wanted > 0 ? to_realtime(wanted + d->config->gateway.drain_patience) : 0,
                 .synced = to_realtime(sync->ended),
                 .sync_ok = sync->ok,
                 .sync = sync->text,
@@ -499,8 +500,8 @@ void daemon_status(const struct daemon *d, struct status *ret) {
                 .sync_succeeded = to_realtime(sync->succeeded),
                 .promoted_at = to_realtime(d->episode.promoted_at),
                 .blackout = episode_blackout(&d->episode),
+                .cause = d->episode.cause,
                 .demoted_at = to_realtime(d->episode.demoted_at),
-                .cause = d->episode.reason,
                 .promotions = d->episode.promotions,
                 .failback = d->config->primary.failback == FAILBACK_AUTO,
         };

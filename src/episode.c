@@ -1,6 +1,8 @@
 /* One failover; see episode.h. */
 #include "episode.h"
 
+#include <string.h>
+
 static usec_t between(usec_t from, usec_t to) {
         return from > 0 && to >= from ? to - from : USEC_INFINITY;
 }
@@ -22,17 +24,33 @@ void episode_started(struct episode *e, usec_t now) {
                 e->started = now;
 }
 
+static usec_t blackout(const struct episode *e) {
+        return e->decided > 0 ? between(e->last_good, e->answered) : USEC_INFINITY;
+}
+
+static void remember_promotion(struct episode *e, usec_t since) {
+        e->promoted_at = since;
+        e->blackout = blackout(e);
+        memcpy(e->cause, e->reason, sizeof e->cause);
+}
+
 void episode_promoted(struct episode *e, usec_t now) {
         e->answered = now;
         /* A gateway that was lost and is back does not begin the promotion anew. */
         if (!episode_is_open(e))
-                e->promoted_at = now;
+                remember_promotion(e, now);
         if (e->decided > 0 && !e->again)
                 e->promotions++;
 }
 
+void episode_was_promoted(struct episode *e, usec_t since) {
+        remember_promotion(e, since);
+}
+
 void episode_demoted(struct episode *e, usec_t now) {
-        e->demoted_at = now;
+        if (episode_is_open(e))
+                e->demoted_at = now;
+        e->over_at = now;
         e->again = false;
 }
 
@@ -41,14 +59,14 @@ bool episode_is_open(const struct episode *e) {
 }
 
 usec_t episode_blackout(const struct episode *e) {
-        return e->decided > 0 ? between(e->last_good, e->answered) : USEC_INFINITY;
+        return e->promoted_at > 0 ? e->blackout : USEC_INFINITY;
 }
 
 void episode_tell(const struct episode *e, usec_t now, struct story *s) {
         s->by_hand = e->decided == 0;
         s->again = e->again;
         s->reason = e->reason;
-        s->blackout = episode_blackout(e);
+        s->blackout = blackout(e);
         s->counting = e->kept_back ? USEC_INFINITY : between(e->last_good, e->decided);
         s->syncing = between(e->decided, e->started);
         s->booting = between(e->started, e->answered);

@@ -25,6 +25,7 @@ static const struct property table[] = {
         TICK("LastCheckUSec",           "check_seconds",        SPAN,       took),
         TICK("LastCheckTimestamp",      "checked",              TIME,       checked),
         TICK("NextCheckTimestamp",      "next_check",           TIME,       next_check),
+        ROW("CheckIntervalUSec",        "check_interval_seconds", SPAN,     interval),
         ROW("FailedChecks",             "failed_checks",        COUNT,      failures),
         ROW("FailedChecksNeeded",       "failed_checks_needed", COUNT,      fail_needed),
         ROW("GoodChecks",               "good_checks",          COUNT,      goods),
@@ -38,6 +39,7 @@ static const struct property table[] = {
         ROW("GatewayAnswers",           "gateway_answers",      FLAG,       answers),
         ROW("GatewayStarts",            "gateway_starts",       COUNT,      starts),
         ROW("NextStartTimestamp",       "next_start",           TIME,       next_start),
+        ROW("KillTimestamp",            "kill",                 TIME,       kill_at),
 
         ROW("LastSyncTimestamp",        "synced",               TIME,       synced),
         ROW("LastSyncSucceeded",        "sync_succeeded",       FLAG,       sync_ok),

@@ -97,7 +97,7 @@ void memory_recall(
                 e, m->marker.last_good, mode.mode == MODE_AUTO ? m->marker.since : 0, m->marker.reason);
         e->again = m->marker.intent == INTENT_RESTARTING;
         if (m->marker.intent != INTENT_STARTING)
-                e->promoted_at = m->marker.since;
+                episode_was_promoted(e, m->marker.since);
 }
 
 bool memory_is_same_run(const struct memory *m, sd_id128_t run, unsigned restarts) {

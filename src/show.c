@@ -89,9 +89,9 @@ static void show_last(FILE *out, const struct status *s, usec_t now) {
                 return;
         }
         (void) fprintf(out, "promoted %s", show_when(when, s->promoted_at, now));
-        if (s->state != ROLE_STANDBY)
+        if (s->demoted_at < s->promoted_at)
                 (void) fprintf(out, ", and still is");
-        else if (s->demoted_at > s->promoted_at)
+        else
                 (void) fprintf(out, " for %s", format_span(span, s->demoted_at - s->promoted_at));
         if (s->blackout != USEC_INFINITY)
                 (void) fprintf(out, ", blackout %s at most", format_span(span, s->blackout));

@@ -66,11 +66,12 @@ static usec_t until(usec_t then, usec_t now) {
         return then > now ? then - now : 0;
 }
 
-/* The time at which COUNT more checks have ended, from now. */
+/* The time until COUNT more checks have ended, if they take as long as the last one. The first of them may be under way. */
 static usec_t checks_from_now(const struct status *s, usec_t now, unsigned count) {
-        usec_t interval = until(s->next_check, s->checked);
+        bool under_way = s->next_check > s->checked + s->interval;
+        usec_t first = under_way ? s->next_check - s->interval : s->next_check;
 
-        return until(s->next_check, now) + (count > 0 ? count - 1 : 0) * interval;
+        return until(first + (count > 0 ? count - 1 : 0) * s->interval + s->took, now);
 }
 
 static void say_next_while_failing(const struct status *s, usec_t now, char *buf) {
@@ -120,11 +121,11 @@ static void say_next_when_promoted(const struct status *s, usec_t now, char *buf
 static void say_next_while_demoting(const struct status *s, usec_t now, char *buf) {
         char span[SPAN_MAX];
 
-        if (!s->wanted)
+        if (s->kill_at == 0)
                 SAY("When %s has stopped, this machine is on standby again.", s->unit);
-        else if (s->killed_at > now)
+        else if (s->kill_at > now)
                 SAY("When %s has stopped, or is killed in %s, it is started again.", s->unit,
-                        format_span(span, s->killed_at - now));
+                        format_span(span, s->kill_at - now));
         else
                 SAY("When %s has stopped, it is started again.", s->unit);
 }

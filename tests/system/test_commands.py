@@ -22,10 +22,10 @@ polkit.addRule(function (action, subject) {
 TICKS = {"LastCheckUSec", "LastCheckTimestamp", "NextCheckTimestamp"}
 STATUS_KEYS = {
     "schema", "instance", "running", "well", "summary", "next", "state", "state_since", "mode", "paused_until", "primary",
-    "health", "health_since", "check_verdict", "check_reason", "check_seconds", "checked", "next_check", "failed_checks",
+    "health", "health_since", "check_verdict", "check_reason", "check_seconds", "checked", "next_check", "check_interval_seconds", "failed_checks",
     "failed_checks_needed", "good_checks", "good_checks_needed", "senior", "waiting_for", "waiting_until",
     "gateway_unit", "gateway_state",
-    "gateway_answers", "gateway_starts", "next_start", "synced", "sync_succeeded", "sync", "last_successful_sync",
+    "gateway_answers", "gateway_starts", "next_start", "kill", "synced", "sync_succeeded", "sync", "last_successful_sync",
     "learned_branch", "merge_command", "last_promotion", "last_promotion_cause", "last_blackout_seconds", "last_demotion", "promotions",
     "automatic_failback",
 }

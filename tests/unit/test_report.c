@@ -115,12 +115,46 @@ static void test_a_senior_that_has_taken_over(void **state _unused_) {
         assert_said(EVENT_DEMOTING, &s, "Demoting, as somebody asked: stopping openclaw.service.");
 }
 
+/* What `status` says of the last promotion is not what a later attempt was, whose gateway never answered. */
+static void test_the_last_promotion_stays_the_last(void **state _unused_) {
+        struct episode e = failover(132 * S);
+
+        assert_true(episode_is_open(&e));
+        episode_demoted(&e, 500 * S);
+        assert_false(episode_is_open(&e));
+        episode_begin(&e, 600 * S, 0, "drill");
+        episode_started(&e, 601 * S);
+        assert_string_equal(e.cause, "connection refused");
+        assert_false(episode_is_open(&e));
+        episode_demoted(&e, 700 * S);
+        assert_true(e.promoted_at == 140 * S && e.demoted_at == 500 * S && e.over_at == 700 * S);
+        assert_true(episode_blackout(&e) == 40 * S);
+
+        /* A gateway that is lost and comes back is no other promotion. */
+        e = failover(132 * S);
+        episode_begin(&e, 200 * S, 201 * S, "the gateway here was lost");
+        e.again = true;
+        episode_started(&e, 206 * S);
+        episode_promoted(&e, 208 * S);
+        assert_string_equal(e.cause, "connection refused");
+        assert_true(e.promoted_at == 140 * S && e.promotions == 1);
+
+        /* A daemon that was restarted meanwhile. */
+        e = (struct episode){};
+        assert_true(episode_blackout(&e) == USEC_INFINITY);
+        episode_begin(&e, 100 * S, 130 * S, "connection refused");
+        episode_was_promoted(&e, 130 * S);
+        assert_true(episode_is_open(&e) && episode_blackout(&e) == USEC_INFINITY);
+        assert_string_equal(e.cause, "connection refused");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_blackout_and_its_parts),
                 cmocka_unit_test(test_parts_that_are_not_known),
                 cmocka_unit_test(test_blackout_that_is_not_known),
                 cmocka_unit_test(test_a_senior_that_has_taken_over),
+                cmocka_unit_test(test_the_last_promotion_stays_the_last),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

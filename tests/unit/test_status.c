@@ -22,6 +22,7 @@ static const struct status well = {
         .took = 3000,
         .checked = NOW - 6 * S,
         .next_check = NOW + 4 * S,
+        .interval = 10 * S,
         .fail_needed = 3,
         .goods = 3,
         .recover_needed = 3,
@@ -62,6 +63,20 @@ static void while_checks_fail(void **state _unused_) {
         assert_next(&s, "After 2 more failed checks, in about 14.0 s, the gateway is started here.");
         s.failures = 2;
         assert_next(&s, "After 1 more failed check, in about 4.0 s, the gateway is started here.");
+
+        /* The next check began two seconds ago. */
+        s.failures = 1;
+        s.checked = NOW - 7 * S;
+        s.next_check = NOW + 8 * S;
+        assert_next(&s, "After 2 more failed checks, in about 8.0 s, the gateway is started here.");
+
+        /* Each takes five seconds. */
+        s.checked = NOW;
+        s.next_check = NOW + 5 * S;
+        s.took = 5 * S;
+        s.fail_needed = 9;
+        assert_next(&s, "After 8 more failed checks, in about 1 min 20 s, the gateway is started here.");
+        s.fail_needed = 3;
         s.failures = 3;
         s.health = HEALTH_DOWN;
         assert_next(&s, "The gateway is started here as soon as the sync has ended.");
@@ -111,10 +126,9 @@ static void on_the_way(void **state _unused_) {
         assert_next(&s, "openclaw.service is started again in 40.0 s.");
         s.state = ROLE_DEMOTING;
         assert_next(&s, "When openclaw.service has stopped, this machine is on standby again.");
-        s.wanted = true;
-        s.killed_at = NOW + 20 * S;
+        s.kill_at = NOW + 20 * S;
         assert_next(&s, "When openclaw.service has stopped, or is killed in 20.0 s, it is started again.");
-        s.killed_at = NOW - 1;
+        s.kill_at = NOW - 1;
         assert_next(&s, "When openclaw.service has stopped, it is started again.");
 }
 
