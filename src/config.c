@@ -36,7 +36,8 @@ struct parser {
         bool expects_key; /* inih has a line that must turn out to be a key */
         config_error_t error;
         void *userdata;
-        bool failed;
+        unsigned errors;
+        bool names_primary;      /* [primary] host says something, be it wrong */
         struct section *section; /* the current one; NULL before the first and in a bad one … */
         bool skipping;           /* … whose keys cannot be judged */
         struct section fixed[_SECTION_MAX];
@@ -51,7 +52,7 @@ static void _printf_(3, 4) complain(struct parser *p, unsigned line, const char 
         va_start(ap, format);
         (void) vsnprintf(raw, sizeof raw, format, ap);
         va_end(ap);
-        p->failed = true;
+        p->errors++;
         if (p->error)
                 p->error(p->path, line, safe_text(what, sizeof what, raw), p->userdata);
 }
@@ -239,6 +240,8 @@ static int on_key(void *userdata, const char *section _unused_, const char *name
                 return 1;
         }
         p->section->lines[i] = p->line;
+        if (*value && k == key_find(SECTION_PRIMARY, "host"))
+                p->names_primary = true;
         why = key_set(k, section_base(p->config, p->section->kind, p->section->senior), value);
         if (why) {
                 p->section->bad[i] = true;
@@ -265,7 +268,7 @@ static void fill_section(struct parser *p, struct section *s) {
                                 k->name, k->allowed);
                         s->bad[i] = true;
                 } else if (s->kind == SECTION_SENIOR && key_find(SECTION_PRIMARY, k->name)) {
-                        if (!p->failed && key_inherit(k, base, &p->config->primary) < 0)
+                        if (p->errors == 0 && key_inherit(k, base, &p->config->primary) < 0)
                                 complain(p, s->line, "out of memory");
                 } else if (*k->fallback && key_set(k, base, k->fallback))
                         complain(p, s->line, "[%s]: %s: out of memory", k->section, k->name);
@@ -367,7 +370,7 @@ static int parse(struct parser *p) {
                 return -ENOMEM;
         settle(p);
         finish(p);
-        return p->failed ? -EINVAL : 0;
+        return p->errors > 0 ? -EINVAL : 0;
 }
 
 int config_parse(
@@ -420,6 +423,18 @@ int config_load(const char *path, config_error_t error, void *userdata, struct c
         if (r < 0)
                 return r;
         return config_parse(path, text, error, userdata, ret);
+}
+
+bool config_is_unused(const char *path) {
+        _cleanup_(config_freep) struct config *c = calloc(1, sizeof *c);
+        struct parser p = { .path = path, .config = c };
+        _cleanup_free_ char *text = NULL;
+        int r = read_file(path, FILE_MAX, &text);
+
+        if (r < 0)
+                return r == -ENOENT;
+        p.text = text;
+        return c && parse(&p) == -EINVAL && p.errors == 1 && !p.names_primary;
 }
 
 void config_log_error(const char *path, unsigned line, const char *what, void *userdata _unused_) {

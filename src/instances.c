@@ -52,14 +52,14 @@ static int add_running(struct list *l, sd_bus *bus) {
         return MIN(r, 0);
 }
 
-/* The ini as it is shipped names no primary: who has instances alone leaves it at that. */
+/* The ini as it is shipped names no primary: who has instances alone leaves it at that. With any other fault it is the ini
+ * of one that should run, and does not. */
 static int add_plain(struct list *l) {
         _cleanup_(names_freep) struct names *n = NULL;
-        _cleanup_(config_freep) struct config *c = NULL;
         int r;
 
         r = names_new("", &n);
-        if (r >= 0 && config_load(n->config, NULL, NULL, &c) >= 0)
+        if (r >= 0 && !config_is_unused(n->config))
                 r = add(l, "");
         return r;
 }

@@ -192,6 +192,11 @@ def test_a_plain_one_beside_them(hosts):
     standby.systemctl("start", "openclaw-failover.service")
     standby.wait_for(lambda: command(standby, "status").stdout.startswith("openclaw-failover.service\nstandby: primary up"))
     standby.systemctl("stop", "openclaw-failover.service")
+    # One that does not run is not forgotten either, least of all for a mistake in its ini.
+    standby.put("/etc/openclaw-failover.ini", "[primary]\nhots = x\n")
+    shown = command(standby, "status --json")
+    assert shown.returncode == 3
+    assert [entry["instance"] for entry in json.loads(shown.stdout) if not entry["running"]][:1] == [""]
 
 
 def test_uninstall(hosts):

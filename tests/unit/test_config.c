@@ -648,6 +648,44 @@ static void files(void **state _unused_) {
         assert_int_equal(rmdir(directory), 0);
 }
 
+/* What is wrong with an ini does not tell that nobody meant it. */
+static void unused(void **state _unused_) {
+        static const struct {
+                const char *text;
+                bool unused;
+        } cases[] = {
+                { HOST, false },
+                { "[primary]\nhost =\n", true },
+                { "[primary]\nhost = ; not yet\n", true },
+                { "[primary]\n", true },
+                { "", true },
+                { HOST "prot = 1\n", false },
+                { HOST "port = x\n", false },
+                { "[primary]\nhots = 100.64.0.1\n", false },
+                { "[primary]\nhost = http://a\n", false },
+                { "[primary]\nhost =\nport = x\n", false },
+                { HOST "[senior a]\nhost =\n", false },
+                { "[primary]\nhost = 100.64.0.1", false },
+        };
+        char directory[] = "/tmp/test-config.XXXXXX", path[64];
+
+        assert_true(config_is_unused(SHIPPED));
+        assert_non_null(mkdtemp(directory));
+        (void) snprintf(path, sizeof path, "%s/ini", directory);
+        assert_true(config_is_unused(path));
+        assert_false(config_is_unused(directory));
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                assert_int_equal(write_file_atomic(path, cases[i].text, 0600), 0);
+                if (config_is_unused(path) != cases[i].unused)
+                        fail_msg("%s is %sunused", cases[i].text, cases[i].unused ? "not " : "");
+        }
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(symlink(path, path), 0); /* as unreadable as one without permission, for root too */
+        assert_false(config_is_unused(path));
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(rmdir(directory), 0);
+}
+
 /* --- the shipped file ------------------------------------------------------------------------------ */
 
 /* The text of SECTION in the shipped file: from its header, which may be commented out, to the next. */
@@ -762,6 +800,7 @@ int main(void) {
                 cmocka_unit_test(long_lines),
                 cmocka_unit_test(half_written),
                 cmocka_unit_test(files),
+                cmocka_unit_test(unused),
                 cmocka_unit_test(shipped_file_holds_every_key),
                 cmocka_unit_test(shipped_file_works),
         };
