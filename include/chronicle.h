@@ -31,6 +31,7 @@ enum failover_end {
         END_OPEN,     /* it goes on */
         END_FAILBACK, /* back on standby */
         END_STOPPED,  /* somebody stopped the gateway */
+        END_FOREIGN,  /* somebody started the gateway anew, and that run is not ours to stop */
         END_REBOOT,   /* this machine was started anew, which ends it; when is not known */
         END_UNKNOWN,  /* the next one began without an end of this one in the journal */
         _FAILOVER_END_MAX,
@@ -70,4 +71,4 @@ struct chronicle_sums {
 struct chronicle_sums chronicle_sums(const struct chronicle *c, usec_t now);
 
 const char *failover_kind_name(enum failover_kind k); /* "failover", "by hand", "drill" */
-const char *failover_end_name(enum failover_end e); /* "open", "failback", "stopped", "reboot", "unknown" */
+const char *failover_end_name(enum failover_end e);   /* "open", "failback", "stopped", "foreign" … */

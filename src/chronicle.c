@@ -124,6 +124,9 @@ static void on_other(struct failover *f, const struct record *r) {
         case EVENT_HELD:
                 end(f, END_STOPPED, r->time);
                 break;
+        case EVENT_FOREIGN: /* told in standby alone, so ours is over, even if nothing else said so */
+                end(f, END_FOREIGN, r->time);
+                break;
         default:
                 break;
         }
@@ -215,6 +218,7 @@ const char *failover_end_name(enum failover_end e) {
                 [END_OPEN] = "open",
                 [END_FAILBACK] = "failback",
                 [END_STOPPED] = "stopped",
+                [END_FOREIGN] = "foreign",
                 [END_REBOOT] = "reboot",
                 [END_UNKNOWN] = "unknown",
         };

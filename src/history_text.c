@@ -40,7 +40,9 @@ static void print_end(FILE *out, const struct failover *f, usec_t now) {
                         f->begun > 0 && f->promoted == 0 ? "never: it did not answer" : "unknown");
         else
                 (void) fprintf(out, "%s%s", span_text(span, f->lasted),
-                        f->end == END_STOPPED ? ", until somebody stopped it" : "");
+                        f->end == END_STOPPED           ? ", until somebody stopped it"
+                                : f->end == END_FOREIGN ? ", until somebody started it anew"
+                                                        : "");
         (void) fprintf(out, "%s\n", f->trouble ? " (with trouble)" : "");
 }
 

@@ -222,6 +222,28 @@ static void test_kinds(void **state _unused_) {
         chronicle_done(&c);
 }
 
+/* On the way back, or over a restart of the daemon, somebody started the gateway anew: that run is not ours. */
+static void test_foreign(void **state _unused_) {
+        struct chronicle c = {};
+
+        add_plain(&c, 0, EVENT_PROMOTING);
+        add(&c, promoted(11, 41 * S));
+        add_plain(&c, 100, EVENT_DEMOTING);
+        add(&c, with_from(record(111, EVENT_FOREIGN), "demoting"));
+        add_plain(&c, 5000, EVENT_FOREIGN);
+        add_plain(&c, 6000, EVENT_PROMOTING);
+        add(&c, promoted(6011, 41 * S));
+        add_plain(&c, 6021, EVENT_FOREIGN);
+        chronicle_close(&c, boot);
+        assert_int_equal(c.n, 2);
+        for (size_t i = 0; i < c.n; i++)
+                assert_string_equal(failover_end_name(c.failovers[i].end), "foreign");
+        assert_int_equal(c.failovers[0].lasted, 100 * S);
+        assert_int_equal(c.failovers[0].ended, BEGIN + 111 * S);
+        assert_int_equal(c.failovers[1].lasted, 10 * S);
+        chronicle_done(&c);
+}
+
 static void test_median(void **state _unused_) {
         static const usec_t blackouts[] = { 50 * S, 10 * S, USEC_INFINITY, 40 * S, 20 * S };
         struct chronicle c = {};
@@ -262,9 +284,10 @@ static void test_table(void **state _unused_) {
                 "WHEN                 WHY                               BLACKOUT    = COUNTING  + SYNC      + START     PROMOTED FOR\n",
                 "2026-11-21 13:03:07  connection refused                41.0 s      30.0 s      2.0 s       9.0 s       1 min 40 s\n",
                 "2026-11-21 13:19:47  drill                             -           -           -           -           never: it did not answer (with trouble)\n",
-                "2026-11-21 13:36:27  connection refused                15.0 s      30.0 s      2.0 s       9.0 s       1 min 0 s, and still is\n",
-                ("\n2 failovers since 2026-11-20 13:03:07 (and 1 by hand or as a drill), promoted for 2 min 40 s in all, "
-                 "median blackout 28.0 s.\n"),
+                "2026-11-21 13:36:27  connection refused                15.0 s      30.0 s      2.0 s       9.0 s       30.0 s, until somebody started it anew\n",
+                "2026-11-21 13:53:07  connection refused                15.0 s      30.0 s      2.0 s       9.0 s       1 min 0 s, and still is\n",
+                ("\n3 failovers since 2026-11-20 13:03:07 (and 1 by hand or as a drill), promoted for 3 min 10 s in all, "
+                 "median blackout 15.0 s.\n"),
         };
         struct chronicle c = {};
         char *text = NULL;
@@ -278,9 +301,12 @@ static void test_table(void **state _unused_) {
         add(&c, with_mode(demoted(1002, USEC_INFINITY), "drill-over"));
         add_plain(&c, 2000, EVENT_PROMOTING);
         add(&c, promoted(2011, 15 * S));
+        add(&c, with_from(record(2041, EVENT_FOREIGN), "promoted"));
+        add_plain(&c, 3000, EVENT_PROMOTING);
+        add(&c, promoted(3011, 15 * S));
         chronicle_close(&c, boot);
         out = open_memstream(&text, &size);
-        history_table(out, &c, BEGIN - USEC_PER_DAY, BEGIN + 2071 * S);
+        history_table(out, &c, BEGIN - USEC_PER_DAY, BEGIN + 3071 * S);
         (void) fclose(out);
         at = text;
         for (size_t i = 0; i < ELEMENTSOF(lines); i++) {
@@ -334,6 +360,7 @@ int main(void) {
                 cmocka_unit_test(test_trouble),
                 cmocka_unit_test(test_wanted_again),
                 cmocka_unit_test(test_kinds),
+                cmocka_unit_test(test_foreign),
                 cmocka_unit_test(test_median),
                 cmocka_unit_test(test_any_order),
                 cmocka_unit_test(test_table),
