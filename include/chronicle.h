@@ -60,6 +60,9 @@ struct chronicle {
 int chronicle_add(struct chronicle *c, const struct record *r);
 /* There are no more. BOOT is the one that runs now. */
 void chronicle_close(struct chronicle *c, sd_id128_t boot);
+/* Drops what was over before SINCE: after chronicle_close(), since only a failover's beginning says of what kind it is. Of
+ * one whose end is not known, what is known of it last counts. Nothing is added afterwards. */
+void chronicle_forget(struct chronicle *c, usec_t since);
 void chronicle_done(struct chronicle *c);
 
 /* Sums over the failovers proper, not those by hand, nor drills. */

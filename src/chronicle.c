@@ -161,6 +161,21 @@ void chronicle_close(struct chronicle *c, sd_id128_t boot) {
                 end(f, END_REBOOT, 0);
 }
 
+static bool is_over_before(const struct failover *f, usec_t since) {
+        if (f->end == END_OPEN)
+                return false;
+        return MAX(f->begun, MAX(f->promoted, f->ended)) < since;
+}
+
+void chronicle_forget(struct chronicle *c, usec_t since) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < c->n; i++)
+                if (!is_over_before(&c->failovers[i], since))
+                        c->failovers[n++] = c->failovers[i];
+        c->n = n;
+}
+
 void chronicle_done(struct chronicle *c) {
         free(c->failovers);
         *c = (struct chronicle){};

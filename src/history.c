@@ -87,6 +87,7 @@ static int add_entry(sd_journal *j, struct chronicle *c) {
         return k < 0 ? 0 : chronicle_add(c, &r);
 }
 
+/* From the head, whatever SINCE is: of a failover that began before, only its beginning says whether it was one. */
 static int read_journal(const struct names *n, usec_t since, struct chronicle *c) {
         _cleanup_(sd_journal_closep) sd_journal *j = NULL;
         sd_id128_t boot = SD_ID128_NULL;
@@ -96,11 +97,12 @@ static int read_journal(const struct names *n, usec_t since, struct chronicle *c
         if (r >= 0)
                 r = add_matches(j, n);
         if (r >= 0)
-                r = since > 0 ? sd_journal_seek_realtime_usec(j, since) : sd_journal_seek_head(j);
+                r = sd_journal_seek_head(j);
         while (r >= 0 && (r = sd_journal_next(j)) > 0)
                 r = add_entry(j, c);
         (void) sd_id128_get_boot(&boot);
         chronicle_close(c, boot);
+        chronicle_forget(c, since);
         return r;
 }
 

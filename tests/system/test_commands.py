@@ -639,6 +639,20 @@ def test_history(pair):
     assert re.match(r"1 failover since .* \(and 1 by hand or as a drill\), promoted for .* in all, median blackout ", lines[-1])
 
 
+def test_history_since_the_middle(pair):
+    """What began before is told whole: its end alone does not say that somebody promoted."""
+    begin(pair)
+    ok(pair.standby, "promote")
+    wait_event(pair.standby, "promoted")
+    pair.standby.run("sleep 2")
+    since = only_now(pair.standby)
+    ok(pair.standby, "auto")
+    wait_event(pair.standby, "demoted")
+    told = history(pair.standby, *since)
+    assert [row["kind"] for row in told["failovers"]] == ["by hand"] and told["count"] == 0
+    assert told["failovers"][0]["began"] < told["since"]
+
+
 def test_history_over_a_restart_and_a_reboot(pair):
     since = only_now(pair.standby)
     fail_over(pair)

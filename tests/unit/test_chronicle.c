@@ -244,6 +244,42 @@ static void test_foreign(void **state _unused_) {
         chronicle_done(&c);
 }
 
+/* What was over before counts no longer; what began before and went on does, whole. */
+static void test_since(void **state _unused_) {
+        struct chronicle c = {};
+        struct record r;
+
+        add_failover(&c, 0, 41 * S);
+        add_plain(&c, 500, EVENT_PROMOTING); /* its end is not known */
+        add(&c, with_mode(record(1000, EVENT_PROMOTING), "pinned"));
+        add(&c, with_mode(promoted(1011, 41 * S), "pinned"));
+        add_plain(&c, 3000, EVENT_DEMOTING); /* `auto` */
+        add(&c, demoted(3011, 2000 * S));
+        add_failover(&c, 4000, 20 * S);
+        add(&c, promoted(5000, 20 * S));
+        r = record(6000, EVENT_PROMOTING);
+        r.boot = next_boot;
+        add(&c, r);
+        chronicle_close(&c, next_boot);
+        chronicle_forget(&c, 0);
+        assert_int_equal(c.n, 6);
+
+        chronicle_forget(&c, BEGIN + 2000 * S);
+        assert_int_equal(c.n, 4);
+        assert_int_equal(c.failovers[0].kind, KIND_BY_HAND);
+        assert_int_equal(c.failovers[0].begun, BEGIN + 1000 * S);
+        assert_int_equal(c.failovers[1].begun, BEGIN + 4000 * S);
+        assert_int_equal(c.failovers[2].end, END_REBOOT);
+        assert_int_equal(chronicle_sums(&c, BEGIN).failovers, 3);
+
+        chronicle_forget(&c, BEGIN + 5500 * S);
+        assert_int_equal(c.n, 1);
+        chronicle_forget(&c, BEGIN + 7000 * S);
+        assert_int_equal(c.n, 1);
+        assert_int_equal(c.failovers[0].end, END_OPEN);
+        chronicle_done(&c);
+}
+
 static void test_median(void **state _unused_) {
         static const usec_t blackouts[] = { 50 * S, 10 * S, USEC_INFINITY, 40 * S, 20 * S };
         struct chronicle c = {};
@@ -361,6 +397,7 @@ int main(void) {
                 cmocka_unit_test(test_wanted_again),
                 cmocka_unit_test(test_kinds),
                 cmocka_unit_test(test_foreign),
+                cmocka_unit_test(test_since),
                 cmocka_unit_test(test_median),
                 cmocka_unit_test(test_any_order),
                 cmocka_unit_test(test_table),
