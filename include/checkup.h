@@ -128,6 +128,9 @@ struct tailscale_status {
  * -EINVAL if it is none. */
 int parse_tailscale_status(const char *json, const char *host, struct tailscale_status *ret);
 
+/* An MTU below MTU for an interface that loses packets, which leaves it the IPv6 that it has; 0: there is none. */
+unsigned narrower_mtu(unsigned mtu, bool ipv6);
+
 /* What `sudo -l -U USER` says: may USER run anything without a password? The first such line goes to BUF. */
 bool sudo_without_password(const char *output, char *buf, size_t size);
 

@@ -4,12 +4,12 @@
  * A request with a head of several packets tries just that, needs no privilege, and passes every filter that a check
  * passes. */
 #include <curl/curl.h>
-#include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "checkup.h"
 #include "probe.h"
@@ -17,8 +17,12 @@
 /* More than one packet, less than a server takes for an attack (Node.js takes 16 KiB of headers). */
 #define PADDING 4000
 
-/* Fits every path that IPv6 may use (RFC 8200, section 5) minus what Tailscale adds (80 bytes), rounded. */
+/* The least that IPv6 takes (RFC 8200, section 5), and Tailscale's own: below it, Linux takes IPv6 off an interface. */
+#define LEAST_IPV6_MTU 1280
+/* That, minus what Tailscale adds (80 bytes): fits through every path that IPv6 may use. */
 #define NARROW_MTU 1200
+
+#define LOST "get lost on the way to the primary (MTU): checks are good, and git and ssh hang"
 
 DEFINE_CLEANUP(CURL *, curl_easy_cleanup)
 DEFINE_CLEANUP(struct curl_slist *, curl_slist_free_all)
@@ -51,12 +55,8 @@ static CURLcode ask(const struct peer_config *p, size_t padding, char *local, si
         return e;
 }
 
-/* The interface with address TEXT. */
-static int find_interface(const char *text, char name[static IF_NAMESIZE]) {
-        _cleanup_(freeifaddrsp) struct ifaddrs *all = NULL;
-
-        if (getifaddrs(&all) < 0)
-                return -errno;
+/* The one of ALL with address TEXT; NULL: none has it. */
+static const struct ifaddrs *find_interface(const struct ifaddrs *all, const char *text) {
         for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
                 char address[128] = "";
                 socklen_t size;
@@ -67,17 +67,62 @@ static int find_interface(const char *text, char name[static IF_NAMESIZE]) {
                 size = i->ifa_addr->sa_family == AF_INET ? sizeof(struct sockaddr_in)
                                                          : sizeof(struct sockaddr_in6);
                 if (getnameinfo(i->ifa_addr, size, address, sizeof address, NULL, 0, NI_NUMERICHOST) == 0 &&
-                        strcmp(address, text) == 0) {
-                        (void) snprintf(name, IF_NAMESIZE, "%s", i->ifa_name);
-                        return 0;
-                }
+                        strcmp(address, text) == 0)
+                        return i;
         }
-        return -ENOENT;
+        return NULL;
+}
+
+/* Whether NAME has an address of IPv6 that more than its link can reach. */
+static bool has_ipv6(const struct ifaddrs *all, const char *name) {
+        for (const struct ifaddrs *i = all; i; i = i->ifa_next)
+                if (strcmp(i->ifa_name, name) == 0 && i->ifa_addr && i->ifa_addr->sa_family == AF_INET6 &&
+                        !IN6_IS_ADDR_LINKLOCAL(&((const struct sockaddr_in6 *) i->ifa_addr)->sin6_addr))
+                        return true;
+        return false;
+}
+
+/* Of the interface NAME; 0: it does not say. */
+static unsigned mtu_of(const char *name) {
+        _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        struct ifreq ask_for = {};
+
+        (void) snprintf(ask_for.ifr_name, sizeof ask_for.ifr_name, "%s", name);
+        return fd >= 0 && ioctl(fd, SIOCGIFMTU, &ask_for) == 0 ? (unsigned) ask_for.ifr_mtu : 0;
+}
+
+unsigned narrower_mtu(unsigned mtu, bool ipv6) {
+        if (mtu > LEAST_IPV6_MTU)
+                return LEAST_IPV6_MTU;
+        return mtu > NARROW_MTU && !ipv6 ? NARROW_MTU : 0;
+}
+
+/* Whatever is lost, packets as large as the interface lets through are. */
+static void mend(const struct checkup *c, const char *local, struct finding *f) {
+        _cleanup_(freeifaddrsp) struct ifaddrs *all = NULL;
+        const struct ifaddrs *i = getifaddrs(&all) == 0 ? find_interface(all, local) : NULL;
+        unsigned mtu = i ? mtu_of(i->ifa_name) : 0, narrower;
+
+        if (mtu == 0)
+                return;
+        narrower = narrower_mtu(mtu, has_ipv6(all, i->ifa_name));
+        if (narrower == 0) {
+                finding_bad(f,
+                        LOST
+                        "; the MTU of %s is %u, and %s: the network below must let larger packets through",
+                        i->ifa_name, mtu,
+                        mtu > NARROW_MTU ? "a lower one would take its IPv6 away"
+                                         : "a lower one is no help");
+                return;
+        }
+        finding_mend(f, "sudo ip link set dev %s mtu %u", i->ifa_name, narrower);
+        if (unit_is_loaded(&c->tailscaled))
+                finding_mend(f, "echo TS_DEBUG_MTU=%u | sudo tee -a /etc/default/tailscaled", narrower);
 }
 
 void look_large_packets(const struct checkup *c, struct finding *f) {
         const struct peer_config *p = &c->config->primary;
-        char local[64] = "", interface[IF_NAMESIZE];
+        char local[64] = "";
 
         if (p->scheme == SCHEME_TCP) {
                 finding_off(f, "not tried: nothing is sent to the primary with scheme = tcp");
@@ -91,10 +136,6 @@ void look_large_packets(const struct checkup *c, struct finding *f) {
                 finding_ok(f, "get to the primary");
                 return;
         }
-        finding_bad(f, "get lost on the way to the primary (MTU): checks are good, and git and ssh hang");
-        if (find_interface(local, interface) < 0)
-                return;
-        finding_mend(f, "sudo ip link set dev %s mtu %d", interface, NARROW_MTU);
-        if (unit_is_loaded(&c->tailscaled))
-                finding_mend(f, "echo TS_DEBUG_MTU=%d | sudo tee -a /etc/default/tailscaled", NARROW_MTU);
+        finding_bad(f, LOST);
+        mend(c, local, f);
 }
