@@ -86,6 +86,10 @@ char *safe_text(char *buf, size_t size, const char *text);
  * free; NULL without memory. */
 char *shell_quote(const char *text);
 
+/* "user@::1" of "user@[::1]": rsync and URLs want an address of IPv6 in brackets, ssh's programs take none. For the caller to
+ * free. */
+char *without_brackets(const char *login);
+
 /* The first symbolic link on the way to PATH, or PATH itself, in words: "/home/x is a symbolic link to /etc". A command of
  * root's must follow none that somebody else put there; on the way, those do not count that only root can have made, such as
  * /bin. For the caller to free; NULL if there is none. */

@@ -34,8 +34,11 @@ static bool mend_target(const struct checkup *c, const char *why, struct finding
 /* What the host says. The worker's own words have a person look at a new host key; so does ssh. */
 static void mend_host(const struct checkup *c, const char *why, struct finding *f) {
         const struct secrets_config *s = &c->config->secrets;
-        const char *user = checkup_sync_user(c), *host = host_of(s->host);
+        _cleanup_free_ char *login = without_brackets(s->host);
+        const char *user = checkup_sync_user(c), *host = login ? host_of(login) : NULL;
 
+        if (!login)
+                return;
         if (strstr(why, "host key of")) {
                 f->mend[0] = '\0';
                 if (strstr(why, "another than"))
@@ -44,14 +47,14 @@ static void mend_host(const struct checkup *c, const char *why, struct finding *
                         "sudo -u %s sh -c 'ssh-keyscan %s >>~/.ssh/known_hosts' # if you trust the way there",
                         user, host);
         } else if (strstr(why, "takes no key"))
-                finding_mend(f, "sudo -u %s ssh-copy-id %s", user, s->host);
+                finding_mend(f, "sudo -u %s ssh-copy-id %s", user, login);
         else if (strstr(why, "has no rsync") || strstr(why, "speaks no rsync"))
                 finding_mend(f, "sudo apt-get install rsync # on %s", host);
         else if (strstr(why, " has no "))
                 finding_mend(f, "sudo install -d -m 0700 -o %.*s %s # on %s", (int) strcspn(s->host, "@"),
                         s->host, s->source, host);
         else if (!*f->mend)
-                finding_mend(f, "sudo -u %s ssh -o BatchMode=yes %s true", user, s->host);
+                finding_mend(f, "sudo -u %s ssh -o BatchMode=yes %s true", user, login);
 }
 
 void look_secrets(const struct checkup *c, struct finding *f) {

@@ -212,7 +212,8 @@ int login_check_host(struct login *l, const git_cert *cert, int valid) {
 static int refuse_host_key(const struct login *l, const char *host, struct sync_result *r) {
         const char *port = is_scp(l->url) ? NULL : strrchr(host, ':');
         bool has_port = port && port[1] && strspn(port + 1, "0123456789") == strlen(port + 1);
-        _cleanup_free_ char *name = strndup(host, has_port ? (size_t) (port - host) : strlen(host)),
+        _cleanup_free_ char *part = strndup(host, has_port ? (size_t) (port - host) : strlen(host)),
+                            *name = part ? without_brackets(part) : NULL,
                             *word = name ? shell_quote(name) : NULL, *scan = NULL, *script = NULL;
 
         if (word &&

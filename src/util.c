@@ -163,6 +163,18 @@ char *without_slash(const char *path) {
         return strndup(path, n);
 }
 
+char *without_brackets(const char *login) {
+        const char *at = strrchr(login, '@'), *host = at ? at + 1 : login;
+        size_t n = strlen(host);
+        char *bare;
+
+        if (n < 3 || host[0] != '[' || host[n - 1] != ']')
+                return strdup(login);
+        if (asprintf(&bare, "%.*s%.*s", (int) (host - login), login, (int) (n - 2), host + 1) < 0)
+                return NULL;
+        return bare;
+}
+
 char *find_link(const char *path) {
         _cleanup_free_ char *part = without_slash(path);
         bool roots_own = true; /* all directories so far */

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "checkup.h"
 #include "login.h"
 #include "scratch.h"
 #include "secrets.h"
@@ -290,6 +291,51 @@ static void test_unknown_host(void **state) {
         assert_git(w, SYNC_UPDATED, "");
 }
 
+/* rsync and URLs take an address of IPv6 in brackets alone, ssh's programs only without. */
+static void test_ipv6_host(void **state _unused_) {
+        static const struct {
+                const char *url, *command;
+        } cases[] = {
+                { "ssh://git@[fd7a::1]/x", "ssh-keyscan fd7a::1 " },
+                { "ssh://git@[fd7a::1]:2222/x", "ssh-keyscan -p 2222 fd7a::1 " },
+                { "ssh://git@example.org:2222/x", "ssh-keyscan -p 2222 example.org " },
+        };
+        const struct workspace_config config = {};
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                struct sync_result r = {};
+                struct login l;
+                char *c, *to;
+
+                assert_null(login_open(&l, &config, cases[i].url, "openclaw"));
+                l.unknown_host = true;
+                assert_true(login_failed(&l, &r));
+                free(l.url);
+                c = to = strstr(r.workspace_why, "ssh-keyscan");
+                assert_non_null(c);
+                for (const char *from = c; *from; from++) /* without the quotes of two shells */
+                        if (*from != '\'' && *from != '\\')
+                                *to++ = *from;
+                *to = '\0';
+                if (!begins_with(c, cases[i].command))
+                        fail_msg("%s instead of %s", c, cases[i].command);
+        }
+}
+
+static void test_doctor_of_ipv6_host(void **state) {
+        struct world *w = *state;
+        struct config config = { .secrets = w->secrets };
+        struct checkup c = { .config = &config, .sync.user = (char *) "openclaw" };
+        struct finding f = {};
+
+        run(w, "mkdir -m 700 here");
+        config.secrets.host = (char *) "x@[::1]";
+        look_secrets(&c, &f);
+        assert_int_equal(f.kind, FINDING_BAD);
+        if (!strstr(f.mend, "::1") || strchr(f.mend, '['))
+                fail_msg("%s: %s", f.text, f.mend);
+}
+
 static void test_changed_host(void **state) {
         struct world *w = *state;
 
@@ -462,6 +508,8 @@ int main(void) {
                 TEST(test_rsa_key),
                 TEST(test_passphrase),
                 TEST(test_unknown_host),
+                cmocka_unit_test(test_ipv6_host),
+                TEST(test_doctor_of_ipv6_host),
                 TEST(test_changed_host),
                 TEST(test_refused_port),
                 TEST(test_silent_server),
