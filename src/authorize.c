@@ -58,7 +58,7 @@ static void explain(struct question *q, const sd_bus_error *e) {
                 refuse(q, SD_BUS_ERROR_ACCESS_DENIED,
                         "Nobody has entered a password in time. Root needs none.");
         else if (sd_bus_error_has_names(e, SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_TIMEOUT))
-                refuse(q, SD_BUS_ERROR_TIMEOUT,
+                refuse(q, SD_BUS_ERROR_ACCESS_DENIED, /* a timeout would be the daemon's own */
                         "polkit does not answer, so only root may do that now. See `systemctl status polkit`.");
         else
                 refuse(q, SD_BUS_ERROR_ACCESS_DENIED,

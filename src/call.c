@@ -48,13 +48,14 @@ static int explain(const struct names *n, const sd_bus_error *e, int r) {
                 log_error("Refused: %s", e->message);
                 return EX_TEMPFAIL;
         }
-        if (sd_bus_error_has_names(e, SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_DISCONNECTED)) {
+        if (sd_bus_error_has_names(
+                    e, SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_TIMEOUT, SD_BUS_ERROR_DISCONNECTED)) {
                 log_error("The daemon did not answer. See `systemctl status %s`.", n->unit);
                 return EX_UNAVAILABLE;
         }
         log_error("%s", e->message ? e->message : strerror(-r));
-        return sd_bus_error_has_names(e, SD_BUS_ERROR_ACCESS_DENIED,
-                       SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, SD_BUS_ERROR_TIMEOUT)
+        return sd_bus_error_has_names(
+                       e, SD_BUS_ERROR_ACCESS_DENIED, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED)
                 ? EX_NOPERM
                 : EX_UNAVAILABLE;
 }
