@@ -301,13 +301,16 @@ static int judge_ssh(const struct run *run) {
                 { "command not found", "has no rsync: install it there" },
         };
         const char *host = run->config->host;
+        _cleanup_free_ char *login = without_brackets(host);
 
+        if (!login)
+                return say(run->result, SYNC_FAILED, "out of memory");
         if (strstr(run->words, "Host key verification failed") || strstr(run->words, "host key is known"))
                 return say(run->result, SYNC_REFUSED,
                         "the host key of %s is %s: check it, then sudo -u %s ssh %s", host,
                         strstr(run->words, "IDENTIFICATION HAS CHANGED") ? "another than in known_hosts"
                                                                          : "unknown",
-                        own_name(), host);
+                        own_name(), login);
         for (size_t i = 0; i < ELEMENTSOF(words); i++)
                 if (strstr(run->words, words[i].said))
                         return say(run->result, SYNC_FAILED, "%s %s", host, words[i].means);

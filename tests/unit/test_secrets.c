@@ -300,6 +300,11 @@ static void test_words(void **state) {
                 set_ssh(w, cases[i].script);
                 assert_sync(w, cases[i].part, cases[i].why);
         }
+
+        /* Rsync wants brackets, ssh takes none. */
+        w->config.host = (char *) "claw@[::1]";
+        set_ssh(w, cases[0].script);
+        assert_sync(w, SYNC_REFUSED, "ssh claw@::1");
 }
 
 static void test_names_are_not_told(void **state) {
