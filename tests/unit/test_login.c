@@ -1,5 +1,9 @@
 /* git and rsync over a real sshd on loopback: keys, known hosts, and the words for what goes wrong. */
 #include <errno.h>
+#if __has_include(<git2/sys/errors.h>) /* where git_error_set_str() is since libgit2 1.8 */
+#include <git2.h>
+#include <git2/sys/errors.h>
+#endif
 #include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
