@@ -836,7 +836,7 @@ class Pair:
         self._share_keys()
         self._make_repository()
         self._make_primary()
-        install(self.lab, self.standby)
+        self.install(self.standby)
         for host in (self.primary, self.standby):
             host.boot(wait=False)
         for host in (self.primary, self.standby):
@@ -882,6 +882,9 @@ class Pair:
         self.primary.put("/etc/systemd/system/openclaw.service", PRIMARY_GATEWAY)
         self.primary.symlink("/etc/systemd/system/openclaw.service",
                              "/etc/systemd/system/multi-user.target.wants/openclaw.service")
+
+    def install(self, host):
+        install(self.lab, host)
 
     def configure(self, base=None, **sections):
         """Writes the ini: Pair.INI (or BASE) with SECTIONS over it. A key or section that is None is left out.
