@@ -11,7 +11,7 @@ struct episode {
         usec_t decided;   /* 0: by hand */
         usec_t started;   /* the gateway, the first time */
         usec_t answered;  /* the gateway */
-        bool kept_back;   /* .decided was not when counting ended */
+        bool kept_back;   /* .decided was not when counting ended, but when a person let it */
         bool again;       /* the gateway here was lost and is started anew: the same failover goes on */
         char reason[160]; /* what the deciding check said */
 
@@ -28,8 +28,6 @@ struct episode {
 
 /* It is decided to run the gateway here. DECIDED is 0 if a person decided. REASON may come from anywhere. */
 void episode_begin(struct episode *e, usec_t last_good, usec_t decided, const char *reason);
-/* Not at the threshold, but only when a person let it. */
-void episode_was_kept_back(struct episode *e);
 void episode_started(struct episode *e, usec_t now);
 void episode_promoted(struct episode *e, usec_t now);
 /* The daemon before this one had promoted, at SINCE; episode_begin() has been told the rest. */

@@ -37,7 +37,7 @@ struct watch_view {
         unsigned fail_needed;        /* failures in a row that make it down, if they go on as the last one */
         unsigned recover_needed;     /* good checks in a row that make it up */
         usec_t next;                 /* when the next check begins */
-        const char *senior;          /* the name of a senior that answers; NULL: none */
+        const char *senior;          /* the name of a senior that is up; "": none */
         /* What keeps the level from becoming down, however many checks fail, in words, and until when; "" and 0: nothing. */
         const char *waits_for;
         usec_t waits_until;

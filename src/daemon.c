@@ -119,7 +119,7 @@ static void tell(struct daemon *d, enum role_event event, enum role_state from) 
                 .mode = d->role.mode,
                 .program = d->names->program,
                 .primary = watch_primary_name(d->watch),
-                .senior = v.senior && v.health->level != HEALTH_UP ? v.senior : "",
+                .senior = v.health->level != HEALTH_UP ? v.senior : "",
                 .unit = unit_name(d->gateway),
                 .trouble = trouble(d, why, sizeof why),
                 .holder = "",
@@ -177,8 +177,7 @@ static void begin_episode(struct daemon *d) {
                 return;
         }
         episode_begin(&d->episode, last_good, MAX(d->level_since, d->kept_back), v.check->reason);
-        if (d->kept_back > d->level_since)
-                episode_was_kept_back(&d->episode);
+        d->episode.kept_back = d->kept_back > d->level_since;
 }
 
 static void note(struct daemon *d, enum role_event event) {
@@ -483,7 +482,7 @@ void daemon_status(const struct daemon *d, struct status *ret) {
                 .fail_needed = v.fail_needed,
                 .goods = MIN(v.health->goods, v.recover_needed),
                 .recover_needed = v.recover_needed,
-                .senior = v.senior ? v.senior : "",
+                .senior = v.senior,
                 .waits_for = v.waits_for,
                 .waits_until = to_realtime(v.waits_until),
                 .unit = unit_name(d->gateway),

@@ -16,7 +16,7 @@ DEFINE_CLEANUP(CURL *, curl_easy_cleanup)
 
 /* FILE is to be root's alone: the ini, which names it, may be read by the agent. */
 static bool is_private(const char *file, struct finding *f) {
-        _cleanup_free_ char *path = shell_quote(file), *link = find_link(file);
+        _cleanup_free_ char *path = shell_quote(file);
         struct stat st;
 
         if (stat(file, &st) < 0) {
@@ -26,9 +26,8 @@ static bool is_private(const char *file, struct finding *f) {
                                 "sudo install -m 0600 /dev/stdin %s # then paste the address, and Ctrl-D",
                                 path);
         } else if (st.st_uid != 0 || (st.st_mode & 077)) {
-                finding_bad(f, "%s holds a secret, and others than root may read or change it%s%s", file,
-                        link ? ": " : "", link ? link : "");
-                if (path && !link)
+                finding_bad(f, "%s holds a secret, and others than root may read or change it", file);
+                if (!finding_by_link(f, file) && path)
                         finding_mend(f, "sudo chown -h root: %s && sudo chmod 0600 %s", path, path);
         } else
                 return true;

@@ -116,7 +116,7 @@ static void mend_program(const struct unit_facts *u, const char *program, struct
 void look_program(const struct checkup *c, struct finding *f) {
         const struct unit_facts *u = &c->gateway;
         const char *user = checkup_gateway_user(c);
-        _cleanup_free_ char *program = NULL, *closed = NULL, *quoted = NULL, *installed = NULL, *link = NULL;
+        _cleanup_free_ char *program = NULL, *closed = NULL, *quoted = NULL, *installed = NULL;
 
         if (!u->program) {
                 finding_bad(f, "%s has no ExecStart=", u->name);
@@ -130,10 +130,8 @@ void look_program(const struct checkup *c, struct finding *f) {
         closed = find_program(u, is_file);
         quoted = closed ? shell_quote(closed) : NULL;
         if (quoted) {
-                link = find_link(closed); /* which may be the agent's, and chmod(1) would follow it */
-                finding_bad(f, "%s may not be run by user %s%s%s", closed, user, link ? ": " : "",
-                        link ? link : "");
-                if (!link)
+                finding_bad(f, "%s may not be run by user %s", closed, user);
+                if (!finding_by_link(f, closed))
                         finding_mend(f, "sudo chmod a+rx %s", quoted);
                 return;
         }

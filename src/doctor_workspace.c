@@ -146,7 +146,7 @@ static enum key judge_key(const char *path) {
 
 static void say_key(const struct checkup *c, enum key key, const char *path, struct finding *f) {
         const char *user = checkup_sync_user(c);
-        _cleanup_free_ char *quoted = shell_quote(path), *link = NULL;
+        _cleanup_free_ char *quoted = shell_quote(path);
 
         if (!quoted)
                 return;
@@ -160,11 +160,9 @@ static void say_key(const struct checkup *c, enum key key, const char *path, str
                 finding_mend(
                         f, "sudo cat %s.pub # to be allowed to read at the remote (deploy key)", quoted);
                 break;
-        case KEY_CLOSED: /* of a link there is no command: root would give away what the link leads to */
-                link = find_link(path);
-                finding_bad(f, "user %s cannot read the key %s%s%s", user, path, link ? ": " : "",
-                        link ? link : "");
-                if (!link)
+        case KEY_CLOSED:
+                finding_bad(f, "user %s cannot read the key %s", user, path);
+                if (!finding_by_link(f, path))
                         finding_mend(f, "sudo chown -h %s: %s && sudo -u %s chmod 0600 %s", user, quoted,
                                 user, quoted);
                 break;

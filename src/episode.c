@@ -15,10 +15,6 @@ void episode_begin(struct episode *e, usec_t last_good, usec_t decided, const ch
         safe_text(e->reason, sizeof e->reason, reason);
 }
 
-void episode_was_kept_back(struct episode *e) {
-        e->kept_back = true;
-}
-
 void episode_started(struct episode *e, usec_t now) {
         if (e->started == 0)
                 e->started = now;
@@ -28,7 +24,7 @@ static usec_t blackout(const struct episode *e) {
         return e->decided > 0 ? between(e->last_good, e->answered) : USEC_INFINITY;
 }
 
-static void remember_promotion(struct episode *e, usec_t since) {
+void episode_was_promoted(struct episode *e, usec_t since) {
         e->promoted_at = since;
         e->blackout = blackout(e);
         memcpy(e->cause, e->reason, sizeof e->cause);
@@ -38,13 +34,9 @@ void episode_promoted(struct episode *e, usec_t now) {
         e->answered = now;
         /* A gateway that was lost and is back does not begin the promotion anew. */
         if (!episode_is_open(e))
-                remember_promotion(e, now);
+                episode_was_promoted(e, now);
         if (e->decided > 0 && !e->again)
                 e->promotions++;
-}
-
-void episode_was_promoted(struct episode *e, usec_t since) {
-        remember_promotion(e, since);
 }
 
 void episode_demoted(struct episode *e, usec_t now) {

@@ -31,6 +31,14 @@ void finding_mend(struct finding *f, const char *format, ...) {
                 f->mend[used] = '\n';
 }
 
+bool finding_by_link(struct finding *f, const char *path) {
+        _cleanup_free_ char *link = find_link(path);
+
+        if (link)
+                (void) appendf(f->text, sizeof f->text, ": %s", link);
+        return link;
+}
+
 void finding_mend_file(struct finding *f, const char *path, const char *mode, const char *lines) {
         _cleanup_free_ char *copy = strdup(lines), *quoted_path = shell_quote(path);
         char words[1024] = "";

@@ -225,21 +225,17 @@ int repo_settle(const struct repo *repo) {
         return syncfs(repo->dir_fd) < 0 ? -errno : 0;
 }
 
+static bool has(const struct repo *repo, const char *name) {
+        return faccessat(repo->dir_fd, name, F_OK, 0) == 0;
+}
+
 /* Whether git had begun a rebase, and not yet noted of what: --abort fails then, where otherwise --quit would leave half. */
 static bool has_crashed_rebase(const struct repo *repo) {
-        const struct {
-                const char *directory, *begun, *begun_am;
-        } kinds[] = {
-                { "rebase-merge", "rebase-merge/head-name", "rebase-merge/head-name" },
-                { "rebase-apply", "rebase-apply/head-name", "rebase-apply/applying" },
-        };
+        bool merge = has(repo, "rebase-merge") && !has(repo, "rebase-merge/head-name");
+        bool apply = has(repo, "rebase-apply") && !has(repo, "rebase-apply/head-name") &&
+                !has(repo, "rebase-apply/applying");
 
-        for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
-                if (faccessat(repo->dir_fd, kinds[i].directory, F_OK, 0) == 0 &&
-                        faccessat(repo->dir_fd, kinds[i].begun, F_OK, 0) < 0 &&
-                        faccessat(repo->dir_fd, kinds[i].begun_am, F_OK, 0) < 0)
-                        return true;
-        return false;
+        return merge || apply;
 }
 
 /* What is under way, and the git command that gives it up. */
@@ -425,7 +421,7 @@ static int check_case(const struct repo *repo, struct sync_result *r) {
 
         if (git_repository_config(&config, repo->git) < 0)
                 return sync_fail_git(r, "config");
-        if (!config_is_true(config, "core.ignorecase") || faccessat(repo->dir_fd, "hEAD", F_OK, 0) == 0)
+        if (!config_is_true(config, "core.ignorecase") || has(repo, "hEAD"))
                 return 0;
         return sync_refuse(r,
                 "%s has core.ignorecase set, and is on a file system that tells cases apart: sudo -u %s git -C %s config core.ignorecase false",

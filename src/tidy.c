@@ -139,13 +139,9 @@ void tidy_leftovers(const struct repo *repo) {
 static bool is_cut(const struct repo *repo) {
         static const char signature[] = { 'D', 'I', 'R', 'C' }; /* gitformat-index(5) */
         char begin[sizeof signature];
-        int fd = openat(repo->dir_fd, "index", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        ssize_t n;
+        _cleanup_close_ int fd = openat(repo->dir_fd, "index", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        ssize_t n = fd < 0 ? -1 : read(fd, begin, sizeof begin);
 
-        if (fd < 0)
-                return false;
-        n = read(fd, begin, sizeof begin);
-        (void) close(fd);
         return n >= 0 && (n < (ssize_t) sizeof begin || memcmp(begin, signature, sizeof begin) != 0);
 }
 

@@ -347,6 +347,7 @@ struct watch_view watch_view(const struct watch *w) {
                 .fail_needed = health_fail_needed(&p->rules, p->last.verdict),
                 .recover_needed = health_recover_needed(&p->health, &p->rules, now()),
                 .next = w->next,
+                .senior = "",
         };
 
         v.waits_until = waits_until(w, &v.waits_for);
