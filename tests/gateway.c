@@ -14,7 +14,7 @@
  *   drip           a byte of a good answer a second
  *   flood          a body without an end           garbage      bytes that are no HTTP
  *   headers        headers without an end          slow-headers a header line a second, for ever
- *   bomb           a small gzip body that unpacks to 16 MiB of spaces
+ *   bomb           a small gzip body that unpacks to 1 MiB of spaces
  *   html           200 with the control UI for every path
  *   false          200 with {"ok":false}           empty        200 with no body
  *   redirect       302 to the word redirect-to=URL
@@ -50,7 +50,7 @@
 #include <unistd.h>
 
 #define BINDS_MAX 4
-#define BOMB_SIZE (16u << 20)
+#define BOMB_SIZE (1u << 20)
 
 struct settings {
         char mode[32];
@@ -267,7 +267,7 @@ static uint32_t crc_of_spaces(size_t n) {
 }
 
 /* RFC 1951 by hand: one block of fixed codes; a literal space, then matches of length 258 at distance 1. Each match
- * is 13 bits (code 285: 11000101, distance code 0: 00000), so that 16 MiB take 100 KB. */
+ * is 13 bits (code 285: 11000101, distance code 0: 00000), so that 1 MiB takes 7 KB. */
 static void bomb(int fd) {
         static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                                    "Content-Encoding: gzip\r\nConnection: close\r\n\r\n";
