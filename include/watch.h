@@ -27,7 +27,7 @@ enum health_level watch_level(const struct watch *w);
 /* When the row of failed checks began that goes on now; 0: there is none. */
 usec_t watch_failing_since(const struct watch *w);
 
-/* A failback begins: if it is to the primary, that has to prove itself for longer from now on. */
+/* A failback begins: whoever is up, primary or senior, has to prove itself for longer from now on. */
 void watch_failback(struct watch *w);
 
 /* For reports. Pointers are good until the next check ends. */

@@ -335,6 +335,9 @@ usec_t watch_failing_since(const struct watch *w) {
 }
 
 void watch_failback(struct watch *w) {
+        for (size_t i = 0; i < w->n_seniors; i++)
+                if (w->seniors[i].health.level == HEALTH_UP)
+                        health_failback(&w->seniors[i].health, now());
         if (w->primary.health.level == HEALTH_UP)
                 health_failback(&w->primary.health, now());
 }

@@ -107,6 +107,28 @@ def test_a_senior_that_answers_now_and_then(pair, third, fault):
     fault("three nodes: the first standby's gateway answers one check and fails the next (head_start = 1s)", promoted)
 
 
+def test_a_flapping_senior_has_to_prove_itself_for_longer(pair, third):
+    """Four good checks in a row, and gone again: they are enough for the first failback, and not for the second."""
+    third.put("/etc/openclaw-failover.ini", ini("1s"))
+    pair.standby.systemctl("start", "openclaw.service")
+    watch(pair, third)
+    pair.standby.systemctl("stop", DAEMON)
+    pair.standby.gateway.mode("503")
+    pair.primary.gateway.kill()
+    wait_event(third, "promoted")
+    pair.standby.gateway.mode()
+    wait_event(third, "demoted")
+    pair.standby.gateway.mode("503")
+    wait_event(third, "promoted", count=2)
+    pair.standby.gateway.mode()
+    time.sleep(2)
+    pair.standby.gateway.mode("503")
+    time.sleep(1)
+    assert events(third).count("demoting") == 1
+    pair.standby.gateway.mode()
+    wait_event(third, "demoted", count=2)
+
+
 def flap(host, stop):
     while not stop.wait(0.6):
         host.gateway.mode("503")
