@@ -1,6 +1,8 @@
 /* What this machine can say about its own network, without asking anybody else. */
 #pragma once
 
+#include <sys/socket.h>
+
 #include "util.h"
 
 /* Whether TEXT is an address that Tailscale gives out: 100.64.0.0/10 or fd7a:115c:a1e0::/48
@@ -14,6 +16,9 @@ bool link_has_tailnet_address(void);
 /* The first such address of this machine, IPv4 before IPv6, as text. 0, -ENOENT if it has none, another
  * negative errno. */
 int link_tailnet_address(char *buf, size_t size);
+
+/* Whether ADDRESS is this machine's own: loopback's, or an interface's. False also if the kernel cannot be asked. */
+bool link_is_own(const struct sockaddr *address);
 
 /* Whether this machine is certainly cut off: no interface has a carrier, and no default route leads over
  * one that works. Tunnels (tailscale0) always work, so they prove nothing. If so, WHY says it in words:

@@ -27,5 +27,6 @@ DEFINE_CLEANUP(struct selfcheck *, selfcheck_free)
 /* From now on at this pace; a faster one than before begins with a check at once. */
 void selfcheck_pace(struct selfcheck *s, enum selfcheck_pace pace);
 
-/* The port of the gateway here. */
+/* The port of the gateway here; and what it is by the configuration alone. */
 unsigned selfcheck_port(const struct selfcheck *s);
+unsigned selfcheck_configured_port(const struct config *c);

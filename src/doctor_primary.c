@@ -78,12 +78,38 @@ static void mend_primary(const struct peer_config *p, const struct check *check,
                 finding_mend(f, "ping -c 3 %s", p->host);
 }
 
+/* Whether the primary's gateway would be the one that is started here. At another port it is not: several gateways may run
+ * on one machine, and a tunnel may end on loopback. */
+static bool is_this_machine(const struct config *c) {
+        _cleanup_(freeaddrinfop) struct addrinfo *found = NULL;
+        const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+
+        if (c->primary.port != selfcheck_configured_port(c) ||
+                getaddrinfo(c->primary.host, NULL, &hints, &found) != 0)
+                return false;
+        for (const struct addrinfo *a = found; a; a = a->ai_next)
+                if (link_is_own(a->ai_addr))
+                        return true;
+        return false;
+}
+
+static void mend_host(const struct checkup *c, struct finding *f) {
+        finding_mend(f, "tailscale ip -4 # on the primary: its address, for host in %s", c->names->config);
+}
+
 void look_primary(const struct checkup *c, struct finding *f) {
         const struct peer_config *p = &c->config->primary;
         char span[SPAN_MAX];
         struct check check;
-        int r = check_peer(p, &check);
+        int r;
 
+        if (is_this_machine(c->config)) {
+                finding_bad(
+                        f, "%s is this machine itself: [primary] host is the other one's address", p->host);
+                mend_host(c, f);
+                return;
+        }
+        r = check_peer(p, &check);
         if (r < 0)
                 finding_bad(f, "cannot be checked: %s", strerror(-r));
         else if (check.verdict == VERDICT_UP)
@@ -135,8 +161,7 @@ void look_primary_name(const struct checkup *c, struct finding *f) {
         else if (resolve(host, address, sizeof address) < 0) {
                 finding_bad(f, "%s does not resolve; the primary's Tailscale address needs no name server",
                         host);
-                finding_mend(f, "tailscale ip -4 # on the primary: its address, for host in %s",
-                        c->names->config);
+                mend_host(c, f);
         } else if (!link_is_tailnet(address))
                 finding_ok(f, "%s resolves to %s", host, address);
         else {

@@ -62,6 +62,42 @@ bool link_has_tailnet_address(void) {
         return link_tailnet_address(buf, sizeof buf) >= 0;
 }
 
+static bool same_address(const struct sockaddr *a, const struct sockaddr *b) {
+        if (a->sa_family != b->sa_family)
+                return false;
+        if (a->sa_family == AF_INET) {
+                const struct sockaddr_in *a4 = (const void *) a, *b4 = (const void *) b;
+
+                return a4->sin_addr.s_addr == b4->sin_addr.s_addr;
+        }
+        if (a->sa_family == AF_INET6) {
+                const struct sockaddr_in6 *a6 = (const void *) a, *b6 = (const void *) b;
+
+                return memcmp(&a6->sin6_addr, &b6->sin6_addr, sizeof a6->sin6_addr) == 0;
+        }
+        return false;
+}
+
+/* All of 127.0.0.0/8, of which lo has one address only: Debian gives a host's own name 127.0.1.1. */
+static bool is_loopback4(const struct sockaddr *address) {
+        const struct sockaddr_in *a = (const void *) address;
+
+        return a->sin_family == AF_INET && ntohl(a->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+}
+
+bool link_is_own(const struct sockaddr *address) {
+        _cleanup_(freeifaddrsp) struct ifaddrs *all = NULL;
+
+        if (is_loopback4(address))
+                return true;
+        if (getifaddrs(&all) < 0)
+                return false;
+        for (const struct ifaddrs *i = all; i; i = i->ifa_next)
+                if (i->ifa_addr && same_address(i->ifa_addr, address))
+                        return true;
+        return false;
+}
+
 /* Whether interface NAME is in ALL and works (IFF_RUNNING, netdevice(7): it has a carrier). */
 static bool is_running(const struct ifaddrs *all, const char *name) {
         for (const struct ifaddrs *i = all; i; i = i->ifa_next)

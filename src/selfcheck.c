@@ -149,6 +149,10 @@ static unsigned port_of(const char *url) {
         return strncmp(url, "https:", 6) == 0 ? 443 : 80;
 }
 
+unsigned selfcheck_configured_port(const struct config *c) {
+        return c->gateway.url ? port_of(c->gateway.url) : DEFAULT_PORT;
+}
+
 int selfcheck_new(struct http *h, const struct config *c, selfcheck_done_t done, void *userdata,
         struct selfcheck **ret) {
         _cleanup_(selfcheck_freep) struct selfcheck *s = NULL;
@@ -161,7 +165,7 @@ int selfcheck_new(struct http *h, const struct config *c, selfcheck_done_t done,
         s->config = c;
         s->done = done;
         s->userdata = userdata;
-        s->port = c->gateway.url ? port_of(c->gateway.url) : DEFAULT_PORT;
+        s->port = selfcheck_configured_port(c);
         r = sd_event_add_time_relative(http_event(h), &s->timer, CLOCK_BOOTTIME, 0, 1, on_timer, s);
         if (r < 0)
                 return r;

@@ -291,6 +291,11 @@ def host_does_not_resolve(pair, later):
     pair.configure(primary={"host": "nowhere.example.ts.net"})
 
 
+@finds("primary", "100.64.0.2 is this machine itself", mend=with_address)
+def host_is_the_standbys_own(pair, later):
+    pair.configure(primary={"host": "100.64.0.2"})
+
+
 @finds("primary", "connection refused")
 def primary_stopped(pair, later):
     pair.primary.gateway.stop()

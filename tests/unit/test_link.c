@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <netdb.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -100,6 +101,34 @@ static void tailnet_address(_unused_ void **state) {
         assert_false(link_has_tailnet_address());
 }
 
+static bool says_own(const char *text) {
+        const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM };
+        struct addrinfo *a;
+        bool own;
+
+        assert_int_equal(getaddrinfo(text, NULL, &hints, &a), 0);
+        own = link_is_own(a->ai_addr);
+        freeaddrinfo(a);
+        return own;
+}
+
+static void own(_unused_ void **state) {
+        assert_true(says_own("127.0.0.1"));
+        assert_true(says_own("127.0.1.1"));
+        assert_false(says_own("192.0.2.1"));
+
+        new_network();
+        assert_false(says_own("100.64.3.4"));
+        assert_false(says_own("::1"));
+        run("ip link set lo up && ip link add ts0 type veth peer name other && ip addr add 100.64.3.4/10 dev ts0 &&"
+            "ip addr add fd7a:115c:a1e0::5/48 dev ts0 nodad");
+        assert_true(says_own("100.64.3.4"));
+        assert_true(says_own("fd7a:115c:a1e0::5"));
+        assert_true(says_own("::1"));
+        assert_false(says_own("100.64.3.5"));
+        assert_false(says_own("fd7a:115c:a1e0::4"));
+}
+
 static void cut_off(_unused_ void **state) {
         new_network();
         assert_cut_off("it has no network interface");
@@ -147,6 +176,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(is_tailnet),
                 cmocka_unit_test(tailnet_address),
+                cmocka_unit_test(own),
                 cmocka_unit_test(cut_off),
                 cmocka_unit_test(tunnels),
         };
