@@ -16,6 +16,7 @@ struct story {
         enum role_state from, to;
         enum mode mode;
         bool by_hand;        /* a person wanted it, or a drill: there is no blackout to speak of */
+        bool paused;         /* nothing is done until the pause is over */
         bool again;          /* the gateway here was promoted already, and is started anew */
         const char *program; /* how a person addresses this instance (names.h) */
         const char *primary; /* "100.64.0.1:18789" */

@@ -117,6 +117,7 @@ static void tell(struct daemon *d, enum role_event event, enum role_state from) 
                 .from = from,
                 .to = d->role.state,
                 .mode = d->role.mode,
+                .paused = d->role.paused_until > 0,
                 .program = d->names->program,
                 .primary = watch_primary_name(d->watch),
                 .senior = v.health->level != HEALTH_UP ? v.senior : "",

@@ -53,9 +53,16 @@ static void say_systemd_is_back(const struct status *s _unused_, const char *spa
 }
 
 static void say_silent(const struct status *s, const char *span, char *buf) {
-        SAY("Nobody can be reached: this machine is promoted, and the gateway here has not answered for %s, though systemd "
-            "keeps it running. See `journalctl -u %s`.",
-                span, s->unit);
+        char state[300] = ", though systemd keeps it running", paused[160] = "";
+
+        if (s->unit_state != UNIT_ACTIVE)
+                (void) snprintf(state, sizeof state, ": %s is %s", s->unit, unit_state_name(s->unit_state));
+        if (s->paused_until > 0)
+                (void) snprintf(paused, sizeof paused,
+                        " Nothing is done about it until the pause ends, or `%s resume`.", program(s));
+        SAY("Nobody can be reached: this machine is promoted, and the gateway here has not answered for %s%s.%s See "
+            "`journalctl -u %s`.",
+                span, state, paused, s->unit);
 }
 
 static void say_answers(const struct status *s _unused_, const char *span, char *buf) {

@@ -18,6 +18,13 @@ static void append_span(char *buf, usec_t span) {
         SAY("%s", format_span(text, span));
 }
 
+/* Whether the daemon's hands are tied: then nothing may be promised. */
+static bool say_paused(const struct story *s, char *buf) {
+        if (s->paused)
+                SAY(" Nothing is done about it until the pause ends, or `%s resume`.", s->program);
+        return s->paused;
+}
+
 static void say_promoting(const struct story *s, char *buf) {
         if (s->again)
                 SAY("Starting %s again.", s->unit);
@@ -95,7 +102,7 @@ static void say_port_taken(const struct story *s, char *buf) {
 
 static void say_silent(const struct story *s, char *buf) {
         SAY("The promoted gateway does not answer: %s.", s->trouble);
-        if (s->hang_timeout > 0) {
+        if (!say_paused(s, buf) && s->hang_timeout > 0) {
                 SAY(" If that goes on for ");
                 append_span(buf, s->hang_timeout);
                 SAY(", it is stopped and started.");
@@ -141,9 +148,10 @@ static void say_draining(const struct story *s, char *buf) {
 }
 
 static void say_stop_failed(const struct story *s, char *buf) {
-        SAY("%s could not be stopped: %s. It is tried again, after 5 s at first and every 5 min at last. By hand: "
-            "`systemctl stop %s`.",
-                s->unit, s->trouble, s->unit);
+        SAY("%s could not be stopped: %s.", s->unit, s->trouble);
+        if (!say_paused(s, buf))
+                SAY(" It is tried again, after 5 s at first and every 5 min at last.");
+        SAY(" By hand: `systemctl stop %s`.", s->unit);
 }
 
 static void say_killed(const struct story *s, char *buf) {

@@ -148,6 +148,29 @@ static void test_the_last_promotion_stays_the_last(void **state _unused_) {
         assert_string_equal(e.cause, "connection refused");
 }
 
+/* A pause keeps the hands of the daemon off, and its words as well. */
+static void test_nothing_is_promised_while_paused(void **state _unused_) {
+        struct episode e = failover(132 * S);
+        struct story s = story_of(&e);
+
+        s.trouble = "no answer in 5 s";
+        s.hang_timeout = 300 * S;
+        assert_said(EVENT_SILENT, &s,
+                "The promoted gateway does not answer: no answer in 5 s. If that goes on for 5 min 0 s, it is stopped and "
+                "started.");
+        s.hang_timeout = 0;
+        assert_said(EVENT_SILENT, &s, "The promoted gateway does not answer: no answer in 5 s.");
+        s.paused = true;
+        for (s.hang_timeout = 0; s.hang_timeout <= 300 * S; s.hang_timeout += 300 * S)
+                assert_said(EVENT_SILENT, &s,
+                        "The promoted gateway does not answer: no answer in 5 s. Nothing is done about it until the pause "
+                        "ends, or `openclaw-failover resume`.");
+        s.trouble = "polkit refused";
+        assert_said(EVENT_STOP_FAILED, &s,
+                "openclaw.service could not be stopped: polkit refused. Nothing is done about it until the pause ends, or "
+                "`openclaw-failover resume`. By hand: `systemctl stop openclaw.service`.");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_blackout_and_its_parts),
@@ -155,6 +178,7 @@ int main(void) {
                 cmocka_unit_test(test_blackout_that_is_not_known),
                 cmocka_unit_test(test_a_senior_that_has_taken_over),
                 cmocka_unit_test(test_the_last_promotion_stays_the_last),
+                cmocka_unit_test(test_nothing_is_promised_while_paused),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
