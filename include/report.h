@@ -24,6 +24,7 @@ struct story {
         const char *senior; /* the standby that goes first and is up, while the primary is not; "" if none */
         const char *reason; /* what the deciding check said */
         const char *trouble; /* what went wrong with the unit */
+        bool ended_well;     /* nothing, and yet it does not run */
         const char *holder;  /* who listens on the gateway's port */
         const char *sync;    /* what the last sync did */
         const char

@@ -96,6 +96,11 @@ static void gather(const struct daemon *d, struct facts *f) {
 
 /* Telling. */
 
+/* It does not run, and systemd knows of nothing that went wrong. */
+static bool ended_well(const struct unit_info *g) {
+        return g->state == UNIT_INACTIVE && g->clean && !*g->trouble;
+}
+
 /* Why the gateway is not what it should be: what systemd refused, or how its last run ended. */
 static const char *trouble(const struct daemon *d, char *buf, size_t size) {
         const struct unit_info *g = unit_info(d->gateway);
@@ -104,6 +109,8 @@ static const char *trouble(const struct daemon *d, char *buf, size_t size) {
                 (void) snprintf(buf, size, "%s", d->answer.reason);
         else if (*g->trouble)
                 (void) snprintf(buf, size, "%s", g->trouble);
+        else if (ended_well(g))
+                (void) snprintf(buf, size, "somebody stopped it, or it ended by itself without an error");
         else
                 (void) snprintf(
                         buf, size, "it is %s, systemd says \"%s\"", unit_state_name(g->state), g->result);
@@ -123,6 +130,7 @@ static void tell(struct daemon *d, enum role_event event, enum role_state from) 
                 .senior = v.health->level != HEALTH_UP ? v.senior : "",
                 .unit = unit_name(d->gateway),
                 .trouble = trouble(d, why, sizeof why),
+                .ended_well = ended_well(unit_info(d->gateway)),
                 .holder = "",
                 .sync = syncer_view(d->syncer)->text,
                 .learned = syncer_view(d->syncer)->learned,

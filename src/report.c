@@ -82,9 +82,12 @@ static void say_promoted(const struct story *s, char *buf) {
 }
 
 static void say_start_failed(const struct story *s, char *buf) {
-        SAY("%s does not start: %s. Nobody can be reached until it does. It is tried again, after 5 s at first and every 5 "
-            "min at last, for as long as the primary is down. See `systemctl status %s` and `%s doctor`.",
-                s->unit, s->trouble, s->unit, s->program);
+        SAY("%s does not %s: %s. Nobody can be reached until it does. It is tried again, after 5 s at first and every 5 min "
+            "at last, for as long as the primary is down.",
+                s->unit, s->ended_well ? "run" : "start", s->trouble);
+        if (s->ended_well)
+                SAY(" To keep it stopped: `%s demote`.", s->program);
+        SAY(" See `systemctl status %s` and `%s doctor`.", s->unit, s->program);
 }
 
 static void say_start_slow(const struct story *s, char *buf) {

@@ -132,6 +132,19 @@ def test_stopped_by_somebody(pair, fault):
     assert int(demoted["FAILOVER_PROMOTED_USEC"]) < lasted + 1_000_000
 
 
+def test_stopped_by_somebody_while_it_starts(pair):
+    """It is needed, and is started again: the story says how to keep it stopped."""
+    pair.standby.gateway.mode("boot=60")
+    begin(pair)
+    pair.primary.gateway.kill()
+    wait_event(pair.standby, "promoting")
+    pair.standby.wait_for(lambda: starts(pair.standby) == 1, what="it is started")
+    pair.standby.systemctl("stop", GATEWAY)
+    failed = wait_event(pair.standby, "start-failed")
+    assert "does not run: somebody stopped it, or it ended by itself without an error." in failed["MESSAGE"]
+    assert "To keep it stopped: `openclaw-failover demote`" in failed["MESSAGE"]
+
+
 def test_slow_boot(pair, fault):
     pair.standby.gateway.mode("boot=6")
     begin(pair, gateway=SHORT)

@@ -171,6 +171,25 @@ static void test_nothing_is_promised_while_paused(void **state _unused_) {
                 "`openclaw-failover resume`. By hand: `systemctl stop openclaw.service`.");
 }
 
+/* Whoever stops it by hand while it starts wants to know why it comes back, and how to keep it stopped. */
+static void test_a_start_that_somebody_ended(void **state _unused_) {
+        struct episode e = failover(132 * S);
+        struct story s = story_of(&e);
+
+        s.trouble = "it is failed, systemd says \"exit-code\"";
+        assert_said(EVENT_START_FAILED, &s,
+                "openclaw.service does not start: it is failed, systemd says \"exit-code\". Nobody can be reached until it "
+                "does. It is tried again, after 5 s at first and every 5 min at last, for as long as the primary is down. See "
+                "`systemctl status openclaw.service` and `openclaw-failover doctor`.");
+        s.trouble = "somebody stopped it, or it ended by itself without an error";
+        s.ended_well = true;
+        assert_said(EVENT_START_FAILED, &s,
+                "openclaw.service does not run: somebody stopped it, or it ended by itself without an error. Nobody can be "
+                "reached until it does. It is tried again, after 5 s at first and every 5 min at last, for as long as the "
+                "primary is down. To keep it stopped: `openclaw-failover demote`. See `systemctl status openclaw.service` "
+                "and `openclaw-failover doctor`.");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_blackout_and_its_parts),
@@ -179,6 +198,7 @@ int main(void) {
                 cmocka_unit_test(test_a_senior_that_has_taken_over),
                 cmocka_unit_test(test_the_last_promotion_stays_the_last),
                 cmocka_unit_test(test_nothing_is_promised_while_paused),
+                cmocka_unit_test(test_a_start_that_somebody_ended),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
