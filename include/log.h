@@ -17,6 +17,10 @@ void log_keep_order(void);
 /* Whether standard error is the journal. */
 bool log_is_journal(void);
 
+/* Whether sd_journal_send(3) would wait now: for a journald that hangs, as on a disk that does, it waits without an end, and
+ * with it everything else here would. */
+bool log_is_stuck(void);
+
 #define log_error(...) log_line(LOG_ERR, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_WARNING, __VA_ARGS__)
 #define log_notice(...) log_line(LOG_NOTICE, __VA_ARGS__)

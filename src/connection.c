@@ -45,7 +45,7 @@ static int on_disconnected(sd_bus_message *m _unused_, void *userdata, sd_bus_er
 }
 
 static int open_bus(struct connection *c) {
-        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        _cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
         int r;
 
         r = sd_bus_open_system_with_description(&bus, "system");
@@ -60,6 +60,10 @@ static int open_bus(struct connection *c) {
                 return r;
         /* Before the gateway's answers: what its unit is must be known when they are judged. */
         r = sd_bus_attach_event(bus, c->event, SD_EVENT_PRIORITY_IMPORTANT);
+        if (r < 0)
+                return r;
+        /* Or the end of the loop would flush it, and wait for a bus that says nothing. */
+        r = sd_bus_set_close_on_exit(bus, false);
         if (r < 0)
                 return r;
         c->bus = TAKE(bus);
@@ -114,7 +118,7 @@ struct connection *connection_free(struct connection *c) {
         if (!c)
                 return NULL;
         sd_event_source_disable_unref(c->timer);
-        sd_bus_flush_close_unref(c->bus);
+        sd_bus_close_unref(c->bus);
         sd_event_unref(c->event);
         free(c);
         return NULL;

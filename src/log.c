@@ -2,8 +2,11 @@
 #include "log.h"
 
 #define SD_JOURNAL_SUPPRESS_LOCATION /* a person asks what happened, not in which line of C */
+#include <poll.h>
 #include <stdarg.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <systemd/sd-journal.h>
 
 /* A matter of the process, as standard error is. */
@@ -20,12 +23,31 @@ bool log_is_journal(void) {
                 st.st_dev == dev && st.st_ino == ino;
 }
 
+static bool is_writable(int fd) {
+        struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+        return poll(&p, 1, 0) > 0;
+}
+
+/* libsystemd's own socket cannot be had, but one that is connected as that is writable as long as it is (unix(7)). Nobody to
+ * connect to is nobody to wait for. */
+bool log_is_stuck(void) {
+        static const struct sockaddr_un journal = {
+                .sun_family = AF_UNIX,
+                .sun_path = "/run/systemd/journal/socket",
+        };
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        return fd >= 0 && connect(fd, (const struct sockaddr *) &journal, sizeof journal) == 0 &&
+                !is_writable(fd);
+}
+
 void log_keep_order(void) {
         ordered = true;
 }
 
 /* Standard error reaches the journal by another way than entries with fields (report.h): one may overtake the other. */
-static int send(int level, const char *line) {
+static int send_entry(int level, const char *line) {
         return sd_journal_send(
                 "MESSAGE=%s", line, "PRIORITY=%d", level, "SYSLOG_IDENTIFIER=openclaw-failover", NULL);
 }
@@ -41,6 +63,8 @@ void log_line(int level, const char *format, ...) {
 
         if (!log_is_journal())
                 (void) fprintf(stderr, "openclaw-failover: %s\n", line);
-        else if (!ordered || send(level, line) < 0)
+        else if (ordered && !log_is_stuck() && send_entry(level, line) >= 0)
+                return;
+        else if (is_writable(STDERR_FILENO)) /* or the line is lost, and not a failover */
                 (void) fprintf(stderr, "<%d>%s\n", level, line); /* sd-daemon(3) */
 }

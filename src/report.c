@@ -331,6 +331,6 @@ void report_send(const struct names *n, enum role_event event, const struct stor
         if (event == EVENT_DEMOTED)
                 add_span(&e, "FAILOVER_PROMOTED_USEC", s->promoted);
 
-        if (!log_is_journal() || sd_journal_sendv(e.fields, e.n) < 0)
+        if (!log_is_journal() || log_is_stuck() || sd_journal_sendv(e.fields, e.n) < 0)
                 log_line(events[event].level, "%s", message);
 }

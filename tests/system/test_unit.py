@@ -214,6 +214,27 @@ def test_bus_restarted(pair):
     wait_event(pair.standby, "promoted")
 
 
+def test_mute_bus_keeps_nobody_from_stopping(pair):
+    """It takes connections and answers nobody, not even the login: the daemon obeys SIGTERM all the same."""
+    begin(pair)
+    with frozen(pair.standby, "dbus"):
+        pair.standby.systemctl("restart", DAEMON)
+        pair.standby.systemctl("stop", DAEMON)
+        assert pair.standby.unit(DAEMON)["Result"] == "success"
+
+
+def test_journald_hangs(pair):
+    """And its queue is full, so that who writes to it waits: a line may be lost then, a failover not."""
+    begin(pair)
+    with frozen(pair.standby, "systemd-journald"):
+        pair.standby.run("while echo MESSAGE=full | timeout 1 logger --journald; do :; done", timeout=60)
+        pair.primary.gateway.kill()
+        pair.standby.wait_for(pair.standby.gateway.answers)
+        pair.standby.run("timeout 5 openclaw-failover status", check=False)
+        pair.standby.wait_for(lambda: pair.standby.unit(DAEMON)["StatusText"].startswith("promoted"))
+    assert not any("stood still" in m for m in pair.standby.messages(DAEMON))
+
+
 def test_bus_away_while_it_is_needed(pair, fault):
     begin(pair)
     pair.standby.run("systemctl stop dbus.service dbus.socket")
