@@ -9,9 +9,10 @@
 
 struct memory {
         const struct names *names;
-        struct marker marker; /* as it was written last */
+        struct marker marker; /* as it was kept last */
         enum mode mode;       /* likewise */
         usec_t paused_until;  /* likewise, CLOCK_BOOTTIME */
+        bool marker_unwritten, mode_unwritten;
 };
 
 /* Reads what an earlier daemon left, and puts R and E where it was; UNIT is the gateway's now. N must outlive M. The
@@ -20,7 +21,7 @@ void memory_recall(
         struct memory *m, const struct names *n, const char *unit, struct role *r, struct episode *e);
 
 /* After a step of R, and before its ACTION is carried out on UNIT, which GATEWAY describes. What cannot be written is
- * logged, and keeps nobody from acting. */
+ * logged, keeps nobody from acting, and is tried again after the next step. */
 void memory_keep(struct memory *m, const struct role *r, const struct episode *e, const char *unit,
         const struct unit_info *gateway, enum role_action action);
 

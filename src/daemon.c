@@ -189,6 +189,11 @@ static void begin_episode(struct daemon *d) {
         d->episode.kept_back = d->kept_back > d->level_since;
 }
 
+static void begin_again(struct daemon *d, usec_t last_answered, const char *reason) {
+        episode_begin(&d->episode, last_answered, now(), reason);
+        d->episode.again = true;
+}
+
 static void note(struct daemon *d, enum role_event event) {
         switch (event) {
         case EVENT_PROMOTING:
@@ -199,9 +204,12 @@ static void note(struct daemon *d, enum role_event event) {
                 break;
         case EVENT_LOST:
         case EVENT_HUNG:
-                episode_begin(&d->episode, d->episode.last_answered, now(),
+                begin_again(d, d->episode.last_answered,
                         event == EVENT_HUNG ? d->answer.reason : "the gateway here was lost");
-                d->episode.again = true;
+                break;
+        case EVENT_RESUMED: /* and the gateway did not last as long as its daemon was away */
+                if (d->role.state == ROLE_STARTING && d->role.promoted_before && !d->episode.again)
+                        begin_again(d, 0, "the gateway here was lost");
                 break;
         case EVENT_PROMOTED:
                 episode_promoted(&d->episode, now());

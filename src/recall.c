@@ -34,30 +34,33 @@ static void keep_marker(struct memory *m, const struct role *r, const struct epi
         (void) snprintf(marker.unit, sizeof marker.unit, "%s", unit);
         if (marker.intent == INTENT_NONE)
                 marker = (struct marker){};
-        if (marker_equal(&marker, &m->marker))
+        if (marker_equal(&marker, &m->marker) && !m->marker_unwritten)
                 return;
         k = marker_save(m->names, &marker);
-        if (k < 0)
+        if (k < 0 && !m->marker_unwritten)
                 log_error(
-                        "Cannot write the marker in %s: %s. Should this daemon be restarted now, it will not know what "
-                        "it was doing.",
+                        "Cannot write the marker in %s: %s. Should this daemon be restarted before that is mended, it will "
+                        "not know what it was doing.",
                         m->names->runtime_dir, strerror(-k));
         m->marker = marker;
+        m->marker_unwritten = k < 0;
 }
 
 static void keep_mode(struct memory *m, const struct role *r) {
         struct remembered_mode mode = { .mode = r->mode, .paused_until = to_realtime(r->paused_until) };
         int k;
 
-        if (r->mode == m->mode && r->paused_until == m->paused_until)
+        if (r->mode == m->mode && r->paused_until == m->paused_until && !m->mode_unwritten)
                 return;
         k = mode_save(m->names, &mode);
-        if (k < 0)
+        if (k < 0 && !m->mode_unwritten)
                 log_error(
-                        "Cannot write the mode in %s: %s. After a restart this daemon will not remember it.",
+                        "Cannot write the mode in %s: %s. Should this daemon be restarted before that is mended, it will not "
+                        "remember it.",
                         m->names->state_dir, strerror(-k));
         m->mode = r->mode;
         m->paused_until = r->paused_until;
+        m->mode_unwritten = k < 0;
 }
 
 void memory_keep(struct memory *m, const struct role *r, const struct episode *e, const char *unit,

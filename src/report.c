@@ -68,8 +68,11 @@ static void say_promoted(const struct story *s, char *buf) {
                         SAY(" after it was started");
                 }
                 SAY(s->by_hand ? "."
-                               : ". For how long nobody could be reached is not known: no check of the primary had "
-                                 "been good since this daemon started.");
+                                : s->again
+                                ? ". For how long nobody could be reached is not known: it was lost while this "
+                                  "daemon did not run."
+                                : ". For how long nobody could be reached is not known: no check of the primary had "
+                                  "been good since this daemon started.");
                 return;
         }
         SAY("Promoted: the gateway here answers after ");

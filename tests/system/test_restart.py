@@ -95,7 +95,24 @@ def test_unfinished_start_is_done_again(pair):
     pair.standby.systemctl("stop", GATEWAY)
     pair.standby.systemctl("start", DAEMON)
     wait_event(pair.standby, "resumed")
-    pair.standby.wait_for(pair.standby.gateway.answers)
+    promoted = wait_event(pair.standby, "promoted", count=2)
+    assert "lost while this daemon did not run" in promoted["MESSAGE"] and "FAILOVER_BLACKOUT_USEC" not in promoted
+
+
+def test_what_cannot_be_written_is_written_later(pair):
+    """Also when nothing else happens any more: the next check is enough."""
+    marker_file, mode_file = "/run/openclaw-failover/marker.json", "/var/lib/openclaw-failover/mode.json"
+    begin(pair)
+    pair.standby.run("chmod 555 /run/openclaw-failover /var/lib/openclaw-failover")
+    pair.standby.run("openclaw-failover promote")
+    wait_event(pair.standby, "promoted")
+    assert not pair.standby.exists(marker_file)
+    pair.standby.run("chmod 755 /run/openclaw-failover /var/lib/openclaw-failover")
+    pair.standby.wait_for(lambda: pair.standby.exists(marker_file) and pair.standby.exists(mode_file))
+    assert json.loads(marker(pair.standby))["intent"] == "promoted"
+    assert json.loads(pair.standby.get(mode_file))["mode"] == "pinned"
+    told = [m for m in pair.standby.messages(DAEMON) if m.startswith("Cannot write the m")]
+    assert len(told) == 2, told
 
 
 def test_another_run_is_somebody_elses(pair):

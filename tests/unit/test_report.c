@@ -91,6 +91,11 @@ static void test_blackout_that_is_not_known(void **state _unused_) {
         assert_said(EVENT_PROMOTED, &s,
                 "Promoted: the gateway here answers, 8.0 s after it was started. For how long nobody could be reached is not "
                 "known: no check of the primary had been good since this daemon started.");
+        e.again = true;
+        s = story_of(&e);
+        assert_said(EVENT_PROMOTED, &s,
+                "Promoted: the gateway here answers, 8.0 s after it was started. For how long nobody could be reached is not "
+                "known: it was lost while this daemon did not run.");
         episode_begin(&e, 100 * S, 0, "pinned");
         episode_promoted(&e, 140 * S);
         s = story_of(&e);
