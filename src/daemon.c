@@ -630,6 +630,11 @@ int cmd_run(const struct names *names) {
         _cleanup_(config_freep) struct config *c = NULL;
         int r;
 
+        if (geteuid() == 0) {
+                log_error("run is for %s, whose user is not root: sudo systemctl start %s", names->unit,
+                        names->unit);
+                return EX_NOPERM;
+        }
         r = config_load(names->config, config_log_error, NULL, &c);
         if (r < 0)
                 return r == -ENOMEM ? EX_OSERR : EX_CONFIG;

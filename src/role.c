@@ -674,6 +674,8 @@ const char *role_command(struct role *r, const struct facts *f, enum role_comman
                 r->mode = MODE_PINNED;
                 break;
         case COMMAND_DEMOTE:
+                if (r->state == ROLE_STANDBY && is_running(f))
+                        return "The gateway here was started by somebody else, and is not this daemon's to stop: use systemctl stop.";
                 r->mode = MODE_HELD;
                 break;
         case COMMAND_AUTO:
@@ -687,6 +689,8 @@ const char *role_command(struct role *r, const struct facts *f, enum role_comman
         case COMMAND_DRILL:
                 if (r->state != ROLE_STANDBY || r->mode != MODE_AUTO || paused(r))
                         return "A drill begins on standby, in mode auto and not paused.";
+                if (f->primary == HEALTH_UNKNOWN && f->failing_since == 0)
+                        return "The primary has not had its good checks yet: try again when `status` says that it is up.";
                 if (f->primary != HEALTH_UP || f->failing_since > 0)
                         return "The primary does not answer well: this is no time for a drill.";
                 if (f->gateway == UNIT_UNKNOWN)

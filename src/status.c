@@ -88,8 +88,17 @@ static void say_next_while_failing(const struct status *s, usec_t now, char *buf
                         more == 1 ? "" : "s", format_span(span, counted));
 }
 
+static bool is_foreign(const struct status *s) {
+        return s->state == ROLE_STANDBY &&
+                (s->unit_state == UNIT_ACTIVE || s->unit_state == UNIT_STARTING ||
+                        s->unit_state == UNIT_RESTARTING);
+}
+
 static void say_next_on_standby(const struct status *s, usec_t now, char *buf) {
-        if (s->mode == MODE_HELD)
+        if (is_foreign(s) && s->mode == MODE_AUTO && s->health != HEALTH_DOWN)
+                SAY("%s runs here, started by somebody else. It is left alone until it is needed; `systemctl stop %s` ends it.",
+                        s->unit, s->unit);
+        else if (s->mode == MODE_HELD)
                 SAY("Nothing, until the primary has been up: somebody demoted by hand. `%s auto` ends that.",
                         program(s));
         else if (s->mode == MODE_PINNED || s->mode == MODE_DRILL || s->health == HEALTH_DOWN)
@@ -146,7 +155,9 @@ char *status_next(const struct status *s, usec_t now, char buf[static SENTENCE_M
         else if (s->state == ROLE_PROMOTED)
                 say_next_when_promoted(s, now, buf);
         else if (s->unit_state == UNIT_INACTIVE || s->unit_state == UNIT_FAILED)
-                SAY("%s is started again in %s.", s->unit, format_span(span, until(s->next_start, now)));
+                SAY("%s%s is started again in %s.",
+                        s->unit_state == UNIT_INACTIVE ? "If it does not start, " : "", s->unit,
+                        format_span(span, until(s->next_start, now)));
         else
                 SAY("As soon as the gateway answers, this machine is promoted.");
         return buf;

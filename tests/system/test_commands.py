@@ -92,6 +92,12 @@ def test_not_running_as_json(pair):
     assert json.loads(done.stdout) == {"schema": 1, "instance": "", "running": False}
 
 
+def test_run_by_hand_as_root(pair):
+    """It would be a second daemon, with root's rights, that promotes by itself."""
+    done = cli(pair.standby, "run")
+    assert done.returncode == 77 and "sudo systemctl start openclaw-failover.service" in done.stderr
+
+
 @pytest.mark.parametrize("words", [["status"], ["status", "--watch"], ["promote"], ["drill"]])
 def test_no_bus(pair, words):
     done = cli(pair.standby, *words, env={"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nowhere"})
@@ -326,7 +332,10 @@ def test_promote_what_runs_already(pair):
     begin(pair)
     pair.standby.systemctl("start", GATEWAY)
     wait_event(pair.standby, "foreign")
-    assert cli(pair.standby, "status").returncode == 1
+    status = cli(pair.standby, "status")
+    assert status.returncode == 1 and "runs here, started by somebody else" in status.stdout
+    demote = cli(pair.standby, "demote")
+    assert demote.returncode == 75 and "use systemctl stop" in demote.stderr and pair.standby.is_active(GATEWAY)
     ok(pair.standby, "promote")
     assert "as somebody asked" in wait_event(pair.standby, "adopted")["MESSAGE"]
     wait_event(pair.standby, "promoted")

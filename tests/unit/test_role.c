@@ -476,8 +476,10 @@ static void test_a_gateway_of_somebody_else(void **state _unused_) {
         primary(&b, HEALTH_UNKNOWN);
         expect(&b, "");
         primary(&b, HEALTH_UP);
-        command(&b, COMMAND_DEMOTE);
-        expect(&b, "hold-over");
+        assert_non_null(
+                role_command(&b.role, &b.f, COMMAND_DEMOTE, 0)); /* it would say that it is stopped */
+        expect(&b, "");
+        expect_mode(&b, MODE_AUTO);
         expect_state(&b, ROLE_STANDBY);
         assert_int_equal(role_intent(&b.role), INTENT_NONE);
 
@@ -1269,6 +1271,11 @@ static void test_when_no_drill_begins(void **state _unused_) {
         b = good;
         b.f.primary = HEALTH_DOWN;
         assert_true(refused());
+        b = good;
+        b.f.primary = HEALTH_UNKNOWN;
+        assert_non_null(strstr(role_command(&b.role, &b.f, COMMAND_DRILL, 0), "try again when"));
+        b.f.failing_since = b.f.now;
+        assert_non_null(strstr(role_command(&b.role, &b.f, COMMAND_DRILL, 0), "no time for a drill"));
         b = good;
         b.f.failing_since = b.f.now;
         assert_true(refused());

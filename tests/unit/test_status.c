@@ -56,6 +56,17 @@ static void on_standby(void **state _unused_) {
                 &s, "Nothing until 13:01:00, when the pause ends, or `openclaw-failover -i web resume`.");
 }
 
+static void beside_somebody_elses_gateway(void **state _unused_) {
+        struct status s = well;
+
+        s.unit_state = UNIT_ACTIVE;
+        assert_next(&s,
+                "openclaw.service runs here, started by somebody else. It is left alone until it is needed; `systemctl stop "
+                "openclaw.service` ends it.");
+        s.unit_state = UNIT_STOPPING;
+        assert_next(&s, "If 3 checks in a row fail, the gateway is started here.");
+}
+
 static void while_checks_fail(void **state _unused_) {
         struct status s = well;
 
@@ -121,6 +132,9 @@ static void on_the_way(void **state _unused_) {
         s.state = ROLE_STARTING;
         s.unit_state = UNIT_STARTING;
         assert_next(&s, "As soon as the gateway answers, this machine is promoted.");
+        s.next_start = NOW + 5 * S;
+        s.unit_state = UNIT_INACTIVE; /* as it is until systemd has taken the first request */
+        assert_next(&s, "If it does not start, openclaw.service is started again in 5.0 s.");
         s.unit_state = UNIT_FAILED;
         s.next_start = NOW + 40 * S;
         assert_next(&s, "openclaw.service is started again in 40.0 s.");
@@ -152,6 +166,7 @@ static void when_promoted(void **state _unused_) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(on_standby),
+                cmocka_unit_test(beside_somebody_elses_gateway),
                 cmocka_unit_test(while_checks_fail),
                 cmocka_unit_test(while_it_waits),
                 cmocka_unit_test(a_senior_has_taken_over),
