@@ -205,7 +205,7 @@ uninstall:
 	fi
 	@rmdir $(DESTDIR)$(SYSCONFDIR)/openclaw-failover 2>/dev/null || true
 	@if $(live); then systemctl daemon-reload; fi
-	@echo "Left in place: $(INI), $(SYSCONFDIR)/openclaw-failover if there is anything in it," \
+	@echo "Left in place: gateways that run, $(INI), $(SYSCONFDIR)/openclaw-failover if there is anything in it," \
 		"/var/lib/openclaw-failover*, the user openclaw-failover"
 
 # A package for the Debian or Ubuntu that this runs on: build/deb/openclaw-failover_*.deb. Its packaging is in .debian, since the
