@@ -89,7 +89,7 @@ static void find_unsaved(const struct checkup *c, const struct repo *repo, struc
 
         saved_host(host);
         if (work_find(repo, NULL, NULL, move_base(repo, &base) == 0 ? &base : NULL, &paths, &work, &r) < 0 ||
-                *r.workspace_why)
+                move_check(repo, &paths, work.bytes, &r) < 0 || *r.workspace_why)
                 finding_refuse(f, r.workspace_why, r.workspace_command, usual_branch(c));
         else if (work.n == 0 || saved_has(repo, &work, host))
                 finding_ok(f, "%s, branch %s", c->config->workspace.path, repo->branch);

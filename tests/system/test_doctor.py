@@ -483,6 +483,20 @@ def workspace_with_a_file_of_root(pair, later):
     pair.standby.put(f"{Pair.WORKSPACE}/closed", "x\n", mode=0o600)
 
 
+def with_room(pair, line):
+    """Only the person knows what may go."""
+    pair.standby.remove(f"{Pair.WORKSPACE}/large")
+
+
+@finds("workspace", "is full: ", mend=with_room)
+def workspace_on_a_full_disk(pair, later):
+    """Not that its work is unsaved: the sync, which saves it, is refused."""
+    pair.standby.run(f"cp -a {Pair.WORKSPACE} /root/copy && mount -t tmpfs -o size=80m,mode=755 tmpfs {Pair.WORKSPACE} &&"
+                     f"cp -a /root/copy/. {Pair.WORKSPACE} && chown {USER}: {Pair.WORKSPACE}")
+    later.callback(pair.standby.run, f"umount {Pair.WORKSPACE}")
+    pair.standby.run(f"head -c 60M /dev/zero > {Pair.WORKSPACE}/large", user=USER)
+
+
 def prepare_merge(pair):
     """The primary's own clone, and a way for it to the standby: what merges saved work back."""
     pair.primary.run(f"git clone -q ~/workspace.git {Pair.WORKSPACE} &&"
@@ -923,7 +937,7 @@ def test_found_and_mended(well, provoke, title, words, rounds, mend):
         provoke(well, later)
         report = await_report(well, lambda report: title in report.of("FAIL"), f"{title} is red")
         assert words in report.lines[title].text, str(report)
-        told = (with_clone, with_installation, with_node)  # in words, since only the person knows more
+        told = (with_clone, with_installation, with_node, with_room)  # in words, since only the person knows more
         assert report.lines[title].commands or mend in told, f"no command mends it\n{report}"
         assert report.status == 1, str(report)
         for _ in range(rounds):
