@@ -18,6 +18,7 @@ struct unit_facts {
         char *load_state;
         char *active_state;
         char *result;
+        char *restart;
         char *file_state;
         char *fragment;
         char *user; /* NULL: root */

@@ -22,8 +22,8 @@
 #define OUTPUT_MAX (64 * 1024)
 
 void unit_facts_clear(struct unit_facts *u) {
-        char *strings[] = { u->name, u->load_state, u->active_state, u->result, u->file_state, u->fragment,
-                u->user, u->program };
+        char *strings[] = { u->name, u->load_state, u->active_state, u->result, u->restart, u->file_state,
+                u->fragment, u->user, u->program };
         char **lists[] = { u->before, u->after, u->environment, u->search_path, u->argv, u->credentials,
                 u->writable };
 
@@ -119,6 +119,8 @@ static int ask_service(sd_bus *bus, const char *path, struct unit_facts *u) {
         r = get_string(bus, path, SERVICE_INTERFACE, "User", &u->user);
         if (r >= 0)
                 r = get_string(bus, path, SERVICE_INTERFACE, "Result", &u->result);
+        if (r >= 0)
+                r = get_string(bus, path, SERVICE_INTERFACE, "Restart", &u->restart);
         if (r >= 0)
                 r = sd_bus_get_property_trivial(
                         bus, SYSTEMD, path, SERVICE_INTERFACE, "ExecMainStatus", NULL, 'i', &u->exec_status);

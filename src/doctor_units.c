@@ -219,11 +219,22 @@ void look_gateway_unit(const struct checkup *c, struct finding *f) {
                 finding_ok(f, "%s is there, to be started by the daemon only", u->name);
 }
 
+/* After a good end, systemd leaves it stopped, and the daemon takes that for a person's doing. */
+static bool ends_like_a_stop(const struct unit_facts *u) {
+        return u->restart && !is(u->restart, "always") && !is(u->restart, "on-success");
+}
+
 void look_gateway_stop(const struct checkup *c, struct finding *f) {
         const struct unit_facts *u = &c->gateway;
         char span[SPAN_MAX];
 
-        if (u->timeout_stop == USEC_INFINITY)
+        if (ends_like_a_stop(u)) {
+                finding_bad(f,
+                        "Restart of %s is %s: a gateway that ends by itself without an error counts as stopped by somebody, "
+                        "and is not started again",
+                        u->name, u->restart);
+                finding_mend_drop_in(f, u->name, "restart", "Service", "Restart=always");
+        } else if (u->timeout_stop == USEC_INFINITY)
                 finding_ok(f, "%s may take as long as it needs to drain", u->name);
         else if (u->timeout_stop >= DRAIN_TIME)
                 finding_ok(f, "%s may drain for %s", u->name, format_span(span, u->timeout_stop));

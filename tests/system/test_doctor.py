@@ -846,6 +846,11 @@ def gateway_is_root(pair, later):
     drop_in(pair.standby, "openclaw.service", "[Service]\nUser=\n", name="zy-test")
 
 
+@finds("gateway's stop", "Restart of openclaw.service is on-failure: ")
+def end_taken_for_a_stop(pair, later):
+    drop_in(pair.standby, "openclaw.service", "[Service]\nRestart=on-failure\n", name="zy-test")
+
+
 @finds("gateway's stop", "TimeoutStopSec of openclaw.service is 1 min 30 s")
 def stop_too_short(pair, later):
     drop_in(pair.standby, "openclaw.service", "[Service]\nTimeoutStopSec=90\n", name="zy-test")
