@@ -23,6 +23,7 @@ struct unit_facts {
         char *fragment;
         char *user; /* NULL: root */
         bool need_reload;
+        usec_t changed; /* StateChangeTimestamp: a start or a reload, also one that failed, is the last one */
         int exec_status; /* ExecMainStatus */
         char **before;   /* NULL-terminated, as all these lists */
         char **after;
@@ -75,7 +76,7 @@ int run_program(const char *const argv[], char **ret_output);
 typedef void look_t(const struct checkup *c, struct finding *f);
 
 /* doctor_config.c */
-look_t look_config, look_config_readable;
+look_t look_config, look_config_readable, look_config_in_force;
 /* doctor_units.c */
 look_t look_reload, look_daemon, look_mode, look_old_monitor, look_sync_unit, look_sync_places,
         look_gateway_unit, look_gateway_stop, look_user_service;

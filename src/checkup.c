@@ -173,6 +173,9 @@ static int ask_unit(sd_bus *bus, const char *name, struct unit_facts *u) {
                 r = sd_bus_get_property_trivial(
                         bus, SYSTEMD, path, UNIT_INTERFACE, "NeedDaemonReload", NULL, 'b', &need_reload);
         u->need_reload = need_reload;
+        if (r >= 0)
+                r = sd_bus_get_property_trivial(
+                        bus, SYSTEMD, path, UNIT_INTERFACE, "StateChangeTimestamp", NULL, 't', &u->changed);
         return r >= 0 && unit_is_loaded(u) ? ask_service(bus, path, u) : r;
 }
 

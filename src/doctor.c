@@ -38,6 +38,7 @@ static const struct row {
         { "its reader", look_config_readable, AS_DAEMON },
         { "units", look_reload, AS_CALLER },
         { "daemon", look_daemon, AS_CALLER },
+        { "in force", look_config_in_force, AS_CALLER, "daemon" },
         { "mode", look_mode, AS_CALLER, "daemon" },
         { "old monitor", look_old_monitor, AS_CALLER },
         { "clock", look_clock, AS_CALLER },

@@ -1,6 +1,7 @@
 /* Is the configuration one, and can those read it who need it? */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "checkup.h"
 
@@ -33,4 +34,19 @@ void look_config_readable(const struct checkup *c, struct finding *f) {
                         checkup_daemon_user(c), c->names->config, strerror(error));
                 finding_mend(f, "sudo chmod a+r %s", path ? path : c->names->config);
         }
+}
+
+/* Everything else here looks at what the file says, and the daemon goes by what it has read. By the time of change, not of
+ * modification: a file that is moved here keeps the latter. */
+void look_config_in_force(const struct checkup *c, struct finding *f) {
+        struct stat st;
+
+        if (!c->config || stat(c->names->config, &st) < 0)
+                f->kind = FINDING_SKIPPED; /* what is wrong with it is said above */
+        else if ((usec_t) st.st_ctim.tv_sec * USEC_PER_SEC + (usec_t) st.st_ctim.tv_nsec / 1000 >
+                c->daemon.changed) {
+                finding_bad(f, "%s has changed since the daemon read it", c->names->config);
+                finding_mend(f, "sudo systemctl reload %s", c->names->unit);
+        } else
+                finding_ok(f, "the daemon has read the configuration as it is");
 }

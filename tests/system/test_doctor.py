@@ -60,6 +60,9 @@ def mend(pair, line):
         host.run(command, user=user, env={"EDITOR": "/root/editor"}, timeout=120)
 
 
+do_mend = mend
+
+
 def await_report(pair, condition, what):
     """polkit reads its rules, and a daemon its primary, in their own time."""
     last = []
@@ -134,6 +137,11 @@ def config_missing(pair, later):
 @finds("its reader", "Permission denied")
 def config_closed(pair, later):
     pair.standby.run("chmod 600 /etc/openclaw-failover.ini")
+
+
+@finds("in force", "has changed since the daemon read it")
+def config_not_reloaded(pair, later):
+    pair.configure(primary={"fail_threshold": 4})
 
 
 @finds("units", "have changed")
@@ -949,6 +957,9 @@ def test_found_and_mended(well, provoke, title, words, rounds, mend):
             for red in report.of("FAIL"):
                 mend(well, report.lines[red])
             report = doctor(well.standby)
+            if "in force" in report.of("FAIL"):  # of whatever changed the ini
+                do_mend(well, report.lines["in force"])
+                report = doctor(well.standby)
         await_report(well, lambda report: report.status == 0, "all is well again")
 
 
