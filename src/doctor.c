@@ -240,6 +240,8 @@ int cmd_doctor(const struct names *names) {
         _cleanup_(checkup_done) struct checkup c = { .names = names, .root = geteuid() == 0 };
         struct finding findings[ELEMENTSOF(table)] = { 0 };
         const char *no_color = getenv("NO_COLOR"); /* https://no-color.org: any value but none */
+        /* Who came by sudo(8) pastes into a shell that is not root's. */
+        bool roots_shell = c.root && !getenv("SUDO_UID");
         bool colour = isatty(STDOUT_FILENO) && !(no_color && *no_color);
 
         (void) config_load(names->config, count_config_error, &c, &c.config);
@@ -251,7 +253,7 @@ int cmd_doctor(const struct names *names) {
                 if ((unsigned) findings[i].kind >= _FINDING_MAX)
                         findings[i].kind = FINDING_BAD;
                 if (*findings[i].text)
-                        finding_print(&findings[i], table[i].title, colour, c.root, stdout);
+                        finding_print(&findings[i], table[i].title, colour, roots_shell, stdout);
         }
         return sum_up(findings);
 }

@@ -989,6 +989,14 @@ def test_an_ordinary_user_is_told_what_is_left_out(well):
     assert doctor(well.standby, user="alice").lines["daemon"].commands == [f"sudo systemctl restart {Pair.UNIT}"]
 
 
+def test_who_came_by_sudo_is_given_commands_with_sudo(well):
+    """Their shell is not root's. In root's own there may be no sudo at all."""
+    well.standby.systemctl("stop", Pair.UNIT)
+    command = f"systemctl restart {Pair.UNIT}"
+    assert doctor(well.standby, SUDO_UID="1000").lines["daemon"].commands == ["sudo " + command]
+    assert doctor(well.standby).lines["daemon"].commands == [command]
+
+
 def test_the_gateways_user_sees_its_own_things(well):
     report = doctor(well.standby, user=USER)
     assert {"gateway program", "interpreter", "second gateway"} <= set(report.of("ok")), str(report)
