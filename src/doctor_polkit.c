@@ -105,6 +105,10 @@ void look_polkit(const struct checkup *c, struct finding *f) {
                 finding_skip(f, "%s", c->bus_error);
                 return;
         }
+        if (!unit_is_loaded(&c->gateway)) {
+                finding_skip(f, "not looked at before there is a gateway unit");
+                return;
+        }
         if (!user) {
                 finding_bad(f, "there is no user %s, as which the daemon is to run", checkup_daemon_user(c));
                 finding_mend(f, "sudo systemd-sysusers");

@@ -997,6 +997,13 @@ def test_who_came_by_sudo_is_given_commands_with_sudo(well):
     assert doctor(well.standby).lines["daemon"].commands == [command]
 
 
+def test_a_gateway_unit_that_is_not_there_needs_no_rule(well):
+    well.configure(gateway={"unit": "opneclaw.service"})
+    report = doctor(well.standby)
+    assert "there is no opneclaw.service" in report.lines["gateway unit"].text
+    assert report.lines["permission"].kind == "skip" and "polkit" not in report.text, str(report)
+
+
 def test_the_gateways_user_sees_its_own_things(well):
     report = doctor(well.standby, user=USER)
     assert {"gateway program", "interpreter", "second gateway"} <= set(report.of("ok")), str(report)
