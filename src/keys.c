@@ -225,9 +225,9 @@ static const char *set_text(const struct config_key *k, const char *value, char 
 
         if (!safe)
                 return "cannot be read: out of memory";
-        if (strcmp(safe_text(safe, size, value), value) != 0)
-                return "holds control characters, blanks in a row, or bytes that are no UTF-8";
-        why = k->check(value);
+        why = strcmp(safe_text(safe, size, value), value) != 0
+                ? "holds control characters, blanks in a row, or bytes that are no UTF-8"
+                : k->check(value);
         if (*value && why)
                 return strstr(value, " #")
                         ? "is wrong (a comment after a value begins with ' ;', not with '#')"

@@ -1,6 +1,7 @@
 /* config.c and keys.c: defaults, bounds, every error with its line, and the shipped ini held against the table of keys. */
 #include "keys.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -428,6 +429,9 @@ static void errors(void **state _unused_) {
                         { "11: too many [senior NAME] sections; allowed: 4" } },
                 { "[primary]\nhost = a # the old one\n",
                         { "2: host: is wrong (a comment after a value begins with ' ;'" } },
+                { "[primary]\nhost = a      # the old one\n",
+                        { "2: host: is wrong (a comment after a value begins with ' ;'" } },
+                { "[primary]\nhost = a  b\n", { "2: host: holds control characters, blanks in a row" } },
                 { "[primary]\nhost = a", { "2: the last line does not end in a newline" } },
                 { "[primary",
                         { "1: the last line does not end", "1: not a section header",
@@ -686,6 +690,57 @@ static void unused(void **state _unused_) {
         assert_int_equal(rmdir(directory), 0);
 }
 
+/* --- examples -------------------------------------------------------------------------------------- */
+
+/* Parses what stands in TEXT from a line "INDENT[section]" to one that begins with END. How many there were. */
+static unsigned parse_examples(const char *text, const char *indent, const char *end) {
+        unsigned n = 0;
+
+        for (const char *s = text, *next; *s; s = next) {
+                _cleanup_free_ char *ini = NULL;
+                size_t size;
+                FILE *f;
+
+                next = strchrnul(s, '\n') + 1;
+                if (!begins_with(s, indent) || s[strlen(indent)] != '[' ||
+                        !islower(
+                                (unsigned char) s[strlen(indent) + 1])) /* systemd's are [Unit], [Service] */
+                        continue;
+                f = open_memstream(&ini, &size);
+                assert_non_null(f);
+                if (!begins_with(s + strlen(indent), "[primary]"))
+                        (void) fputs(HOST, f);
+                for (; !begins_with(s, end); s = next) {
+                        next = strchrnul(s, '\n') + 1;
+                        (void) fprintf(f, "%.*s", (int) (next - s), s);
+                }
+                assert_int_equal(fclose(f), 0);
+                config_free(parse_good(ini));
+                n++;
+                next = s;
+        }
+        return n;
+}
+
+/* What a person may paste is not refused. */
+static void examples(void **state _unused_) {
+        static const struct {
+                const char *path, *indent, *end;
+                unsigned n;
+        } rows[] = {
+                { "README.md", "    ", "\n", 2 },
+                { "src/openclaw-failover.ini.5", "", ".Ed", 2 },
+                { "src/openclaw-failover.8", "", ".Ed", 1 },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                _cleanup_free_ char *text = NULL;
+
+                assert_int_equal(read_file(rows[i].path, (size_t) 128 * 1024, &text), 0);
+                assert_int_equal(parse_examples(text, rows[i].indent, rows[i].end), rows[i].n);
+        }
+}
+
 /* --- the shipped file ------------------------------------------------------------------------------ */
 
 /* The text of SECTION in the shipped file: from its header, which may be commented out, to the next. */
@@ -801,6 +856,7 @@ int main(void) {
                 cmocka_unit_test(half_written),
                 cmocka_unit_test(files),
                 cmocka_unit_test(unused),
+                cmocka_unit_test(examples),
                 cmocka_unit_test(shipped_file_holds_every_key),
                 cmocka_unit_test(shipped_file_works),
         };
