@@ -21,15 +21,33 @@ void look_config(const struct checkup *c, struct finding *f) {
         }
 }
 
+/* The first directory on the way to PATH that this user may not enter, for the caller to free; NULL: there is none. */
+static char *find_closed(const char *path) {
+        for (const char *s = strchr(path + 1, '/'); s; s = strchr(s + 1, '/')) {
+                _cleanup_free_ char *directory = strndup(path, (size_t) (s - path));
+
+                if (directory && access(directory, X_OK) < 0)
+                        return TAKE(directory);
+        }
+        return NULL;
+}
+
 void look_config_readable(const struct checkup *c, struct finding *f) {
-        _cleanup_free_ char *path = shell_quote(c->names->config);
+        _cleanup_free_ char *path = shell_quote(c->names->config), *closed = NULL, *quoted = NULL;
         int error = access(c->names->config, R_OK) < 0 ? errno : 0;
 
         if (error == 0)
                 finding_ok(f, "user %s can read the configuration", checkup_daemon_user(c));
         else if (error == ENOENT)
                 finding_skip(f, "there is no %s", c->names->config);
-        else {
+        else if ((closed = find_closed(c->names->config))) {
+                finding_bad(f,
+                        "user %s, as which the daemon runs, cannot read %s: it is in %s, which is closed to it",
+                        checkup_daemon_user(c), c->names->config, closed);
+                quoted = shell_quote(closed);
+                if (quoted)
+                        finding_mend(f, "sudo chmod a+rx %s", quoted);
+        } else {
                 finding_bad(f, "user %s, as which the daemon runs, cannot read %s: %s",
                         checkup_daemon_user(c), c->names->config, strerror(error));
                 finding_mend(f, "sudo chmod a+r %s", path ? path : c->names->config);

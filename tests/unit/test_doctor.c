@@ -350,6 +350,30 @@ static struct finding look_as_agent(const char *dir, look_t *look, const struct 
         return f;
 }
 
+static void test_closed_directory(void **state _unused_) {
+        char dir[64], directory[80], path[100], mend[200];
+        struct names names = { .config = path };
+        const struct checkup c = { .names = &names };
+        struct finding f;
+
+        scratch_make(dir, "test_doctor");
+        (void) snprintf(directory, sizeof directory, "%s/closed", dir);
+        (void) snprintf(path, sizeof path, "%s/web.ini", directory);
+        free(scratch_sh(dir, "mkdir closed; echo x >closed/web.ini; chmod 0 closed/web.ini"));
+        f = look_as_agent(dir, look_config_readable, &c);
+        (void) snprintf(mend, sizeof mend, "sudo chmod a+r %s", path);
+        assert_string_equal(f.mend, mend);
+
+        free(scratch_sh(dir, "chmod 0 closed"));
+        f = look_as_agent(dir, look_config_readable, &c);
+        free(scratch_sh(dir, "chmod 700 closed"));
+        assert_int_equal(f.kind, FINDING_BAD);
+        assert_non_null(strstr(f.text, "/closed, which is closed to it"));
+        (void) snprintf(mend, sizeof mend, "sudo chmod a+rx %s", directory);
+        assert_string_equal(f.mend, mend);
+        scratch_remove(dir);
+}
+
 static void test_keys_by_a_link(void **state _unused_) {
         struct config config = { .workspace = { .remote = (char *) "origin", .timeout = USEC_PER_SEC } };
         const struct checkup c = { .config = &config };
@@ -402,6 +426,7 @@ int main(void) {
                 cmocka_unit_test(test_key_has_passphrase),
                 cmocka_unit_test(test_refuse),
                 cmocka_unit_test(test_refuse_names),
+                cmocka_unit_test(test_closed_directory),
                 cmocka_unit_test(test_keys_by_a_link),
         };
 
