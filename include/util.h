@@ -104,7 +104,8 @@ int lock_until(int fd, usec_t until);
 
 bool begins_with(const char *text, const char *prefix);
 
-/* Appends like snprintf() to the text already in BUF of SIZE bytes; what does not fit is cut. Returns BUF. */
+/* Appends like snprintf() to the text already in BUF of SIZE bytes; what does not fit is cut, and no UTF-8 character in two.
+ * Returns BUF. */
 char *appendf(char *buf, size_t size, const char *format, ...) _printf_(3, 4);
 
 /* Reads a whole regular file of at most MAX bytes as a string, which may hold no NUL; the caller frees *RET.

@@ -237,13 +237,23 @@ bool begins_with(const char *text, const char *prefix) {
         return strncasecmp(text, prefix, strlen(prefix)) == 0;
 }
 
+/* Takes what is left of a character that was cut off the end of TEXT: sd-bus, jansson and systemd refuse broken UTF-8. */
+static void drop_half(char *text) {
+        size_t n = strlen(text), k = 1;
+
+        while (k < 4 && k < n && (text[n - k] & 0xc0) == 0x80)
+                k++;
+        if (n > 0 && utf8_length((const unsigned char *) text + n - k) == 0)
+                text[n - k] = '\0';
+}
+
 char *appendf(char *buf, size_t size, const char *format, ...) {
         size_t used = strnlen(buf, size);
         va_list ap;
 
         va_start(ap, format);
-        if (used < size)
-                (void) vsnprintf(buf + used, size - used, format, ap);
+        if (used < size && vsnprintf(buf + used, size - used, format, ap) >= (int) (size - used))
+                drop_half(buf + used);
         va_end(ap);
         return buf;
 }

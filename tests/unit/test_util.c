@@ -163,6 +163,28 @@ static void appends(void **state _unused_) {
         assert_string_equal(appendf(buf, sizeof buf, "%s", "four"), "1,twoth");
 }
 
+/* However long it is, what is cut off is whole characters. */
+static void appends_no_half_character(void **state _unused_) {
+        static const char text[] = "aé€𐍈é€𐍈";
+        char buf[sizeof text + 1], safe[sizeof text];
+
+        for (size_t size = 1; size <= sizeof buf; size++) {
+                size_t n;
+
+                buf[0] = '\0';
+                n = strlen(appendf(buf, size, "%s", text));
+                assert_true(n < size && n + 4 >= MIN(size, sizeof text));
+                assert_memory_equal(buf, text, n);
+                assert_string_equal(safe_text(safe, sizeof safe, buf), buf);
+        }
+        /* Nor is anything taken away from what was there before. */
+        (void) strcpy(buf, "aé");
+        assert_string_equal(appendf(buf, 4, "%s", "é"), "aé");
+        assert_string_equal(appendf(buf, 5, "%s", "é"), "aé");
+        buf[0] = '\0';
+        assert_string_equal(appendf(buf, 2, "%s", "é"), "");
+}
+
 /* --- files ----------------------------------------------------------------------------------------- */
 
 static int make_directory(void **state) {
@@ -318,6 +340,7 @@ int main(void) {
                 cmocka_unit_test(safe_texts),
                 cmocka_unit_test(safe_text_stays_within_its_room),
                 cmocka_unit_test(appends),
+                cmocka_unit_test(appends_no_half_character),
                 ON_FILES(reads_files),
                 ON_FILES(writes_files),
                 ON_FILES(replaces_and_never_overwrites),
