@@ -32,8 +32,8 @@ struct sync_result {
         char secrets_why[192];
 };
 
-/* Writes R as one line without a newline; reasons are cut if they must be. 0, -ENOBUFS if even that does not fit,
- * -EINVAL if a field holds what it may not (a reason that is not safe_text(), a branch not named as ours), -ENOMEM. */
+/* Writes R as one line without a newline; reasons are made safe, and cut if they must be. 0, -ENOBUFS if even that does
+ * not fit, -EINVAL if a field holds what it may not (a branch not named as ours), -ENOMEM. */
 int sync_result_format(const struct sync_result *r, char buf[static SYNC_RESULT_MAX]);
 /* Reads such a line. -EINVAL on anything that sync_result_format() would not have written: *RET is untouched. */
 int sync_result_parse(const char *line, struct sync_result *ret);

@@ -26,20 +26,13 @@ static bool branch_is_valid(const char *s) {
         return *s == '\0' || (strncmp(s, "failover/", 9) == 0 && s[strspn(s, allowed)] == '\0');
 }
 
-static bool reason_is_valid(const char *s) {
-        char safe[sizeof((struct sync_result *) NULL)->workspace_why];
-
-        return strcmp(safe_text(safe, sizeof safe, s), s) == 0;
-}
-
 static bool result_is_valid(const struct sync_result *r) {
         return r->workspace >= 0 && r->workspace < _SYNC_PART_MAX && r->secrets >= 0 &&
                 r->secrets < _SYNC_PART_MAX && commit_is_valid(r->from) && commit_is_valid(r->to) &&
-                branch_is_valid(r->saved) && branch_is_valid(r->unmerged) &&
-                reason_is_valid(r->workspace_why) && reason_is_valid(r->secrets_why);
+                branch_is_valid(r->saved) && branch_is_valid(r->unmerged);
 }
 
-/* The line with each reason cut to WHY_MAX bytes, its NUL included; -ENOBUFS if that is still too long. */
+/* The line with each reason made safe and cut to WHY_MAX bytes, its NUL included; -ENOBUFS if that is still too long. */
 static int format_cut(const struct sync_result *r, size_t why_max, char buf[static SYNC_RESULT_MAX]) {
         char workspace_why[sizeof r->workspace_why], secrets_why[sizeof r->secrets_why];
         json_t *object;

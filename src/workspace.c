@@ -229,10 +229,9 @@ static void push(struct sync *s, const git_oid *theirs) {
                 return;
         n = saved_to_push(&s->repo, s->host, theirs, branches, why);
         if (why[0])
-                (void) snprintf(r->workspace_why, sizeof r->workspace_why, "not pushed: %s", why);
+                sync_remark(r, "not pushed: %s", why);
         if (n > 0 && remote_push(&s->repo, branches, (size_t) n, &pushed) < 0)
-                (void) snprintf(r->workspace_why, sizeof r->workspace_why, "not pushed: %.200s",
-                        pushed.workspace_why);
+                sync_remark(r, "not pushed: %s", pushed.workspace_why);
         for (int i = 0; i < n; i++) {
                 if (pushed.workspace == SYNC_NONE)
                         saved_mark_pushed(&s->repo, branches[i]);

@@ -328,6 +328,14 @@ static void test_pushes_what_was_saved(void **state) {
         assert_sync(w, SYNC_UNCHANGED);
         assert_why(w, "not pushed: ");
         assert_false(w->result.pushed);
+        for (int cut = 0; cut < 2; cut++) { /* of a reason with letters of two bytes, even and odd ones */
+                run(w,
+                        "name=$PWD/%.*s$(printf 'é%%.0s' $(seq 120)); mkdir $name\n"
+                        "git -C standby remote set-url --push origin $name",
+                        cut, "x");
+                assert_sync(w, SYNC_UNCHANGED);
+                assert_why(w, "é…");
+        }
 
         run(w, "git -C standby config --unset remote.origin.pushurl");
         assert_sync(w, SYNC_UNCHANGED);
