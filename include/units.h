@@ -28,9 +28,10 @@ struct unit_info {
         /* systemd's word for how the last run ended: "success", "exit-code", "start-limit-hit" */
         char result[32];
         char user[64]; /* whom it runs as; "" if it does not say */
-        /* The last STATUS= seen since the last start request. Made by others: not safe. */
+        /* The last STATUS= seen of this run, or the last one. Made by others: not safe. */
         char status[UNIT_STATUS_MAX];
-        char trouble[256]; /* why the last request came to nothing, for a person; "" if it did not */
+        /* Why the last request came to nothing, for a person; "" if it did not, or if the unit has run anew since. */
+        char trouble[256];
 };
 
 /* Something in INFO is new. */

@@ -33,6 +33,7 @@ struct unit {
         sd_event_source *slow; /* goes off if it stays so */
         sd_bus_slot *look;     /* a question under way */
         bool look_again;       /* something changed since that question was asked */
+        sd_id128_t run;        /* the last one seen, also of a unit that is forgotten since */
 };
 
 struct units {
@@ -143,6 +144,20 @@ static void copy(char *to, size_t size, const char *from) {
         (void) snprintf(to, size, "%s", from);
 }
 
+/* Somebody else has it run since a request of ours came to nothing: that is mended. */
+static void note_run(struct unit *u, const struct properties *p) {
+        sd_id128_t run;
+
+        if (p->invocation_size != sizeof run)
+                return;
+        memcpy(&run, p->invocation, sizeof run);
+        if (sd_id128_is_null(run) || sd_id128_equal(run, u->run))
+                return;
+        u->run = run;
+        if (!u->call)
+                u->info.trouble[0] = '\0';
+}
+
 static void tell(struct unit *u) {
         u->changed(u, &u->info, u->userdata);
 }
@@ -203,6 +218,7 @@ static int on_look(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
         u->info.active_since = p.active_since;
         copy(u->info.result, sizeof u->info.result, p.result);
         copy(u->info.user, sizeof u->info.user, p.user);
+        note_run(u, &p);
         u->info.invocation = SD_ID128_NULL;
         if (p.invocation_size == sizeof(sd_id128_t))
                 memcpy(&u->info.invocation, p.invocation, sizeof(sd_id128_t));
@@ -239,10 +255,12 @@ static int on_properties_changed(sd_bus_message *m, void *userdata, sd_bus_error
         const char *interface;
 
         /* A unit that ran once is forgotten by systemd as soon as it is over, and with it what it said: the signal is
-         * the only place to learn that. */
-        if (sd_bus_message_read(m, "s", &interface) >= 0 && read_properties(m, &p) >= 0 && p.status &&
-                *p.status)
-                copy(u->info.status, sizeof u->info.status, p.status);
+         * the only place to learn that. It is empty from the start of a run until that run says something. */
+        if (sd_bus_message_read(m, "s", &interface) >= 0 && read_properties(m, &p) >= 0) {
+                note_run(u, &p);
+                if (p.status)
+                        copy(u->info.status, sizeof u->info.status, p.status);
+        }
         look(u);
         return 0;
 }

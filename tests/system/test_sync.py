@@ -11,6 +11,11 @@ from story import GATEWAY, begin, fail_over, frozen, wait_event
 USER = "openclaw"
 SYNC = "openclaw-failover-sync.service"
 LAST = "/var/lib/openclaw-failover-sync/last"
+POLKIT_LETS_NOBODY = """\
+polkit.addRule(function (action, subject) {
+        return subject.user == "openclaw-failover" ? polkit.Result.NO : null;
+});
+"""
 
 
 def sync(pair, ok=True):
@@ -54,6 +59,35 @@ def test_the_result_is_the_units_status(pair):
     pair.standby.wait_for(lambda: pair.git("rev-parse", "HEAD") == new, what="a refresh brings it")
     text = pair.standby.out("openclaw-failover status")
     assert re.search(r"sync .*workspace", text), text
+
+
+def wait_told(pair, words):
+    """Until `status` says so of the last sync."""
+    host = pair.standby
+    host.wait_for(lambda: words in (json.loads(host.run("openclaw-failover status --json", check=False).stdout)["sync"] or ""),
+                  10, words)
+
+
+def test_by_hand_after_polkit_refused(pair):
+    """What came to nothing is forgotten when somebody else does it, as `doctor` tells people to."""
+    host = pair.standby
+    host.put("/etc/polkit-1/rules.d/00-nobody.rules", POLKIT_LETS_NOBODY)
+    host.systemctl("restart", "polkit")
+    begin(pair)
+    wait_told(pair, "polkit refused")
+    host.systemctl("start", SYNC)
+    wait_told(pair, "workspace unchanged")
+
+
+def test_by_hand_and_without_a_word(pair):
+    """The words of the run before are not its own."""
+    host = pair.standby
+    begin(pair)
+    wait_told(pair, "workspace unchanged")
+    host.put(f"/etc/systemd/system/{SYNC}.d/test.conf", "[Service]\nExecStart=\nExecStart=/bin/false\n")
+    host.run("systemctl daemon-reload")
+    assert host.systemctl("start", SYNC, check=False).returncode != 0
+    wait_told(pair, "it ended without a result")
 
 
 def test_journald_is_late(pair):
