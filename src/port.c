@@ -32,7 +32,8 @@ static bool find_name(uid_t uid, char *buf, size_t size) {
 
         while (f && fgetpwent_r(f, &pw, line, sizeof line, &found) == 0)
                 if (pw.pw_uid == uid) {
-                        (void) snprintf(buf, size, "user %s", pw.pw_name);
+                        buf[0] = '\0';
+                        (void) appendf(buf, size, "user %s", pw.pw_name);
                         return true;
                 }
         return false;

@@ -141,7 +141,8 @@ static int read_properties(sd_bus_message *m, struct properties *p) {
 }
 
 static void copy(char *to, size_t size, const char *from) {
-        (void) snprintf(to, size, "%s", from);
+        to[0] = '\0';
+        (void) appendf(to, size, "%s", from);
 }
 
 /* Somebody else has it run since a request of ours came to nothing: that is mended. */

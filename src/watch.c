@@ -113,11 +113,11 @@ static void on_witness(struct probe *probe _unused_, const struct check *check, 
         struct peer *p = userdata;
 
         if (check->verdict != VERDICT_UP && !check->connected) {
-                char reason[sizeof p->last.reason];
+                char reason[61];
 
-                (void) snprintf(reason, sizeof reason,
-                        "%.60s, and the witness fails too: this machine is cut off", p->last.reason);
-                (void) strcpy(p->last.reason, reason);
+                (void) safe_text(reason, sizeof reason, p->last.reason);
+                (void) snprintf(p->last.reason, sizeof p->last.reason,
+                        "%s, and the witness fails too: this machine is cut off", reason);
                 p->last.verdict = VERDICT_CUT_OFF;
         }
         count(p);

@@ -114,6 +114,30 @@ def test_witness_that_is_itself_dead_only_delays(pair, fault):
     fault("the gateway is killed, and the witness was dead before (hold = 4s)", promoted)
 
 
+# No gateway but another program, which says so in letters of two bytes: one of them is cut, with or without the x.
+STRANGER = """\
+import socket
+listener = socket.create_server(("", 18789))
+while True:
+    peer, _ = listener.accept()
+    peer.recv(4096)
+    peer.sendall("HTTP/1.1 200 OK\\r\\nContent-Type: WORD\\r\\n\\r\\nHello".encode())
+    peer.close()
+"""
+
+
+@pytest.mark.parametrize("word", ["é" * 40, "x" + "é" * 40], ids=["even", "odd"])
+def test_a_strangers_letters_are_not_halved(pair, word):
+    """The bus takes no half of a letter: nobody could ask for the status."""
+    begin(pair, witness={"url": "http://192.0.2.254:8099/", "hold": "1m"})
+    pair.primary.gateway.kill()
+    pair.primary.put("/run/stranger.py", STRANGER.replace("WORD", word))
+    pair.primary.popen(["python3", "/run/stranger.py"])
+    pair.standby.wait_journal(r"éé.*, and the witness fails too", DAEMON)
+    done = pair.standby.run("openclaw-failover status", check=False)
+    assert done.returncode == 0 and "and the witness fails too" in done.stdout, done
+
+
 def test_tailnet_address_missing_while_the_witness_answers(pair, witness, fault):
     """tailscaled is down here: unclear, and in the end promoted all the same."""
     begin(pair, witness=WITNESS)
