@@ -14,7 +14,7 @@ enum courier_outcome {
 struct courier_answer {
         enum courier_outcome outcome;
         unsigned status; /* of HTTP; 0: none */
-        usec_t retry_after; /* how long the service wants to be left alone (RFC 9110, 10.2.3); 0: it did not say */
+        usec_t retry_after; /* how long the service wants to be left alone (RFC 9110, 10.2.3), at most 6 h; 0: it did not say */
         char words[384]; /* "https://discord.com: HTTP 404, Unknown Webhook". Safe to print */
 };
 

@@ -48,7 +48,7 @@ usec_t alert_back_off(unsigned attempts) {
 static void act_in(struct alert *a, usec_t wait) {
         usec_t now = now_usec(CLOCK_BOOTTIME);
 
-        (void) sd_event_source_set_time(a->timer, MAX(now + wait, a->not_before));
+        (void) sd_event_source_set_time(a->timer, now + wait);
         (void) sd_event_source_set_enabled(a->timer, SD_EVENT_ONESHOT);
 }
 
@@ -119,8 +119,13 @@ static int on_timer(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *u
         struct alert *a = userdata;
 
         if (!courier_is_busy(a->courier)) {
+                usec_t now = now_usec(CLOCK_BOOTTIME);
+
                 drop_expired(a);
-                send_first(a);
+                if (now >= a->not_before)
+                        send_first(a);
+                else if (alert_queue_length(a->queue) > 0)
+                        act_in(a, a->not_before - now);
         }
         alert_queue_save(a->queue);
         return 0;

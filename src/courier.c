@@ -11,6 +11,9 @@
 /* What is kept of an answer: services explain a refusal in a line. */
 #define KEPT_MAX 1024
 
+/* Seconds. Alerts are kept for a day: they are to be tried again within it. */
+#define RETRY_AFTER_MAX ((curl_off_t) 6 * 3600)
+
 struct courier {
         struct http_request *request;
         courier_done_t done;
@@ -111,8 +114,7 @@ static void on_done(struct http_request *r, CURLcode code, void *userdata) {
         } else
                 say_failed(easy, code, &a);
         if (retry_after > 0)
-                a.retry_after =
-                        (usec_t) MIN(retry_after, (curl_off_t) (USEC_PER_DAY / USEC_PER_SEC)) * USEC_PER_SEC;
+                a.retry_after = (usec_t) MIN(retry_after, RETRY_AFTER_MAX) * USEC_PER_SEC;
         c->busy = false;
         c->done(c, &a, c->userdata);
 }

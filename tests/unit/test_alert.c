@@ -12,6 +12,7 @@
 #include "address.h"
 #include "alert.h"
 #include "alert_queue.h"
+#include "courier.h"
 #include "log.h"
 #include "receiver.h"
 
@@ -127,6 +128,16 @@ static bool on_disk(struct fixture *f) {
         return access(path, F_OK) == 0;
 }
 
+static const char *saved(struct fixture *f) {
+        static char *text;
+        char path[128];
+
+        free(TAKE(text));
+        (void) snprintf(path, sizeof path, "%s/alerts.json", f->dir);
+        assert_int_equal(read_file(path, 65536, &text), 0);
+        return text;
+}
+
 static void test_delivered(void **state) {
         struct fixture *f = *state;
 
@@ -211,10 +222,29 @@ static void test_busy_service_is_left_alone(void **state) {
         post(f, "promoted"); /* otherwise a reason to try at once */
         turn_for(f->event, 300 * USEC_PER_MSEC);
         assert_int_equal(f->receiver.n, 1);
-        restart(f); /* both are kept */
+        assert_non_null(strstr(saved(f), "promoted")); /* whatever becomes of this daemon meanwhile */
+        restart(f);                                    /* both are kept */
         f->receiver.answer = TAKEN;
         TURN_UNTIL(f->event, f->receiver.n == 3);
         assert_event(f, 2, "promoted");
+}
+
+static void keep_retry_after(
+        _unused_ struct courier *c, const struct courier_answer *answer, void *userdata) {
+        *(usec_t *) userdata = answer->retry_after;
+}
+
+/* It is obeyed, but not for so long that the alert is too old before it is tried again. */
+static void test_busy_for_longer_than_alerts_are_kept(void **state) {
+        struct fixture *f = *state;
+        _cleanup_(courier_freep) struct courier *c = NULL;
+        usec_t retry_after = 0;
+
+        f->receiver.answer = "HTTP/1.1 429 Too Many\r\nRetry-After: 604800\r\nContent-Length: 0\r\n\r\n";
+        assert_int_equal(courier_new(f->http, keep_retry_after, &retry_after, &c), 0);
+        assert_int_equal(courier_send(c, f->url, NULL, "{}"), 0);
+        TURN_UNTIL(f->event, retry_after > 0);
+        assert_true(retry_after >= USEC_PER_HOUR && retry_after <= USEC_PER_DAY / 2);
 }
 
 static void test_refused_is_dropped(void **state) {
@@ -494,6 +524,7 @@ int main(void) {
                 T(test_tried_again),
                 T(test_new_trouble_is_a_reason_to_try),
                 T(test_busy_service_is_left_alone),
+                T(test_busy_for_longer_than_alerts_are_kept),
                 T(test_refused_is_dropped),
                 T(test_answers_that_are_kept),
                 T(test_hangs),
