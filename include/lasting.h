@@ -1,7 +1,8 @@
 /* What lasts is told of, too: trouble that is no transition, when it has gone on for a while and when it is over; and once a
  * day that all is still not as it should be.
  *
- * Pure: no I/O, no clock, no allocation. Times are CLOCK_REALTIME. */
+ * Pure: no I/O, no clock, no allocation. What lasts is measured with CLOCK_BOOTTIME, since the clock on the wall may be
+ * set; what people see is CLOCK_REALTIME. */
 #pragma once
 
 #include "alert_format.h"
@@ -21,7 +22,7 @@ usec_t lasting_after(enum lasting_kind kind);
 
 struct lasting {
         struct {
-                usec_t since; /* 0: it is not so */
+                usec_t since; /* CLOCK_BOOTTIME; 0: it is not so */
                 bool told;
         } of[_LASTING_MAX];
         usec_t trouble_since; /* promoted, or the primary down; 0: neither */
@@ -29,6 +30,7 @@ struct lasting {
         char text[ALERT_TEXT_MAX];
 };
 
-/* Looks at S at NOW. True if there is something to tell: *RET is filled in, with texts that are good until the next call.
+/* Looks at S at NOW, which is BOOTTIME by the other clock. True if there is something to tell: *RET is filled in, with texts that are good until the next call.
  * Call again until it is false. */
-bool lasting_look(struct lasting *l, const struct status *s, usec_t now, struct alert_message *ret);
+bool lasting_look(
+        struct lasting *l, const struct status *s, usec_t now, usec_t boottime, struct alert_message *ret);

@@ -220,10 +220,10 @@ void alert_event(struct alert *a, enum role_event event, const struct story *s, 
 }
 
 void alert_look(struct alert *a, const struct status *s) {
-        usec_t now = now_usec(CLOCK_REALTIME);
+        usec_t now = now_usec(CLOCK_REALTIME), boottime = now_usec(CLOCK_BOOTTIME);
         struct alert_message m;
 
-        while (lasting_look(&a->lasting, s, now, &m)) {
+        while (lasting_look(&a->lasting, s, now, boottime, &m)) {
                 log_line(m.level, "%s", m.text);
                 alert_post(a, &m);
         }

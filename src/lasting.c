@@ -112,14 +112,14 @@ usec_t lasting_after(enum lasting_kind kind) {
         return kinds[kind].after;
 }
 
-static bool look_kind(struct lasting *l, enum lasting_kind kind, const struct status *s, usec_t now,
+static bool look_kind(struct lasting *l, enum lasting_kind kind, const struct status *s, usec_t boottime,
         struct alert_message *m) {
-        usec_t since = l->of[kind].since, lasted = now > since ? now - since : 0;
+        usec_t since = l->of[kind].since, lasted = boottime - since;
         bool is_so = kinds[kind].is_so(s), told = l->of[kind].told;
         char span[SPAN_MAX];
 
         if (is_so && since == 0)
-                l->of[kind].since = now;
+                l->of[kind].since = boottime;
         else if (!is_so)
                 l->of[kind].since = 0;
         if (is_so ? since == 0 || told || lasted < kinds[kind].after : !told)
@@ -134,7 +134,7 @@ static bool look_kind(struct lasting *l, enum lasting_kind kind, const struct st
         m->event = is_so ? kinds[kind].event : kinds[kind].over;
         m->level = is_so ? LOG_ERR : LOG_NOTICE;
         m->text = l->text;
-        m->since = since;
+        m->since = m->time > lasted ? m->time - lasted : 0;
         m->lasted = is_so ? USEC_INFINITY : lasted;
         return true;
 }
@@ -170,7 +170,8 @@ static bool look_trouble(struct lasting *l, const struct status *s, usec_t now, 
         return true;
 }
 
-bool lasting_look(struct lasting *l, const struct status *s, usec_t now, struct alert_message *ret) {
+bool lasting_look(
+        struct lasting *l, const struct status *s, usec_t now, usec_t boottime, struct alert_message *ret) {
         *ret = (struct alert_message){
                 .primary = s->primary,
                 .reason = s->failures > 0 ? s->reason : "",
@@ -179,7 +180,7 @@ bool lasting_look(struct lasting *l, const struct status *s, usec_t now, struct 
                 .lasted = USEC_INFINITY,
         };
         for (enum lasting_kind kind = 0; kind < _LASTING_MAX; kind++)
-                if (look_kind(l, kind, s, now, ret))
+                if (look_kind(l, kind, s, boottime, ret))
                         return true;
         return look_trouble(l, s, now, ret);
 }

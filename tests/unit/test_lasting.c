@@ -32,13 +32,15 @@ static struct status well(void) {
         };
 }
 
+#define UP_FOR(now) ((now) -T0 + USEC_PER_MINUTE)
+
 static bool looks(struct lasting *l, const struct status *s, usec_t now, struct alert_message *m) {
-        bool told = lasting_look(l, s, now, m);
+        bool told = lasting_look(l, s, now, UP_FOR(now), m);
 
         if (told) { /* each says one thing at a time */
                 struct alert_message again;
 
-                assert_false(lasting_look(l, s, now, &again));
+                assert_false(lasting_look(l, s, now, UP_FOR(now), &again));
         }
         return told;
 }
@@ -248,11 +250,34 @@ static void test_reminder_while_down(_unused_ void **state) {
         assert_non_null(strstr(m.text, "For 1 day now, standby, held"));
 }
 
+/* By an NTP that reaches its server at last, and by a person that sets it right. */
+static void test_clock_steps(_unused_ void **state) {
+        static const int64_t steps[] = { 900 * (int64_t) USEC_PER_DAY, -900 * (int64_t) USEC_PER_DAY };
+        usec_t up = USEC_PER_MINUTE, after = lasting_after(LASTING_CUT_OFF);
+        struct alert_message m;
+
+        for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
+                usec_t then = T0 + (usec_t) steps[i];
+                struct status s = well(), good = well();
+                struct lasting l = {};
+
+                s.verdict = "cut-off";
+                assert_false(lasting_look(&l, &s, T0, up, &m));
+                assert_false(lasting_look(&l, &s, then, up + after - 1, &m));
+                assert_true(lasting_look(&l, &s, then, up + after, &m));
+                assert_true(m.since == then - after);
+                assert_true(lasting_look(&l, &good, then, up + 2 * after, &m));
+                assert_true(m.lasted == 2 * after);
+                assert_non_null(strstr(m.text, "after 2 min"));
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_nothing),
                 cmocka_unit_test(test_cut_off),
                 cmocka_unit_test(test_short_cut_off),
+                cmocka_unit_test(test_clock_steps),
                 cmocka_unit_test(test_sync),
                 cmocka_unit_test(test_no_systemd),
                 cmocka_unit_test(test_silent),
