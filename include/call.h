@@ -18,5 +18,7 @@ int call_command(sd_bus *bus, const struct names *n, enum role_command command, 
 
 /* Says that the daemon is not there, and what to do; returns EXIT_NOT_RUNNING. */
 int call_nobody(const struct names *n);
+/* Says that there is no bus to ask it, R being why, and what to do; returns EXIT_NOT_RUNNING. */
+int call_no_bus(int r);
 /* Says that the daemon answers in another way than this program understands; returns EX_PROTOCOL. */
 int call_other_version(const struct names *n);

@@ -1,6 +1,7 @@
 /* One call to the daemon; see call.h. */
 #include "call.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -27,18 +28,22 @@ int call_other_version(const struct names *n) {
         return EX_PROTOCOL;
 }
 
-int call_open(sd_bus **ret) {
-        int r = sd_bus_open_system(ret);
-
-        if (r >= 0)
-                return 0;
+int call_no_bus(int r) {
         log_error(
                 "The system bus cannot be reached (%s), so nothing can be asked. See `systemctl status dbus`.",
                 strerror(-r));
         return EXIT_NOT_RUNNING;
 }
 
+int call_open(sd_bus **ret) {
+        int r = sd_bus_open_system(ret);
+
+        return r < 0 ? call_no_bus(r) : 0;
+}
+
 static int explain(const struct names *n, const sd_bus_error *e, int r) {
+        if (r == -ENOTCONN) /* sd_bus_open_system() does not wait for the bus to answer */
+                return call_no_bus(r);
         if (sd_bus_error_has_names(e, SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
                 return call_nobody(n);
         if (sd_bus_error_has_names(e, SD_BUS_ERROR_UNKNOWN_OBJECT, SD_BUS_ERROR_UNKNOWN_METHOD,

@@ -150,6 +150,8 @@ int cmd_status_all(const struct names *plain, bool json, bool watch) {
         n = instances_list(bus, &instances);
         if (n == 0 || (n == 1 && !*instances[0]))
                 return cmd_status(plain, json, watch);
+        if (n < 0 && n != -ENOMEM)
+                return call_no_bus(n);
         if (n < 0) {
                 log_error("Cannot find out which instances there are: %s.", strerror(-n));
                 return EX_OSERR;

@@ -105,6 +105,27 @@ def test_no_bus(pair, words):
     assert "system bus cannot be reached" in done.stderr and "systemctl status dbus" in done.stderr
 
 
+# A daemon that takes every connection, and hangs up: a mute one does as much, after the 90 s that libsystemd gives it.
+NO_BUS = """\
+import socket
+listener = socket.socket(socket.AF_UNIX)
+listener.bind("/run/no-bus")
+listener.listen()
+while True:
+    listener.accept()[0].close()
+"""
+
+
+def test_bus_without_a_word(pair):
+    pair.standby.put("/run/no-bus.py", NO_BUS)
+    pair.standby.popen(["python3", "/run/no-bus.py"])
+    pair.standby.wait_for(lambda: pair.standby.exists("/run/no-bus"))
+    for words in (["status"], ["-i", "one", "status"], ["auto"]):
+        done = cli(pair.standby, *words, env={"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/run/no-bus"})
+        assert done.returncode == 3, done
+        assert "system bus cannot be reached" in done.stderr and "systemctl status dbus" in done.stderr
+
+
 # The command line.
 
 @pytest.mark.parametrize("words, hint", [
