@@ -27,7 +27,7 @@ struct alert {
         sd_event_source *timer; /* the next thing to do: save, send */
         unsigned attempts;      /* in a row that came to nothing */
         usec_t not_before;      /* CLOCK_BOOTTIME: the service asked to be left alone */
-        uint64_t sending;       /* the one that is under way */
+        uint64_t sending;       /* the one that is under way, or was tried last */
         unsigned telling;       /* dropped ones that it tells of */
         bool failing;           /* and that was told */
 };
@@ -70,13 +70,13 @@ static void drop(struct alert *a, uint64_t id) {
         alert_queue_count_dropped(a->queue);
 }
 
-/* Whom it is too late for. */
+/* Whom it is too late for. What was never tried is not, however old it seems: the clock may have been set since. */
 static void drop_expired(struct alert *a) {
         usec_t now = now_usec(CLOCK_REALTIME);
         const struct alert_message *m;
         uint64_t id;
 
-        while ((m = alert_queue_first(a->queue, &id)) && now > m->time + GIVE_UP_AFTER) {
+        while ((m = alert_queue_first(a->queue, &id)) && id <= a->sending && now > m->time + GIVE_UP_AFTER) {
                 log_error("The alert \"%s\" could not be delivered for a day. It is dropped: %s", m->event,
                         m->text);
                 drop(a, id);

@@ -359,13 +359,26 @@ static void test_full_while_sending(void **state) {
 static void test_too_old(void **state) {
         struct fixture *f = *state;
 
+        receiver_shut(&f->receiver);
         begin(f);
         post_at(f, "ancient", now_usec(CLOCK_REALTIME) - 25 * USEC_PER_HOUR);
+        TURN_UNTIL(f->event, strstr(logged(f), "connection refused"));
+        receiver_open(&f->receiver);
         post(f, "new");
         TURN_UNTIL(f->event, f->receiver.n == 1 && !on_disk(f));
         assert_event(f, 0, "new");
         assert_int_equal(json_integer_value(delivered(f, 0, "dropped")), 1);
         assert_non_null(strstr(logged(f), "The alert \"ancient\" could not be delivered for a day."));
+}
+
+/* The clock was set meanwhile, or this machine was off. */
+static void test_too_old_and_never_tried(void **state) {
+        struct fixture *f = *state;
+
+        begin(f);
+        post_at(f, "ancient", now_usec(CLOCK_REALTIME) - 25 * USEC_PER_HOUR);
+        TURN_UNTIL(f->event, f->receiver.n == 1 && !on_disk(f));
+        assert_event(f, 0, "ancient");
 }
 
 static void test_broken_queue(void **state) {
@@ -531,6 +544,7 @@ int main(void) {
                 T(test_full),
                 T(test_full_while_sending),
                 T(test_too_old),
+                T(test_too_old_and_never_tried),
                 T(test_broken_queue),
                 T(test_unwritable_queue),
                 T(test_secret_file),
