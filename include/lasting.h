@@ -30,7 +30,7 @@ struct lasting {
         char text[ALERT_TEXT_MAX];
 };
 
-/* Looks at S at NOW, which is BOOTTIME by the other clock. True if there is something to tell: *RET is filled in, with texts that are good until the next call.
- * Call again until it is false. */
+/* Looks at S at NOW, which is BOOTTIME by the other clock. True if there is something to tell: *RET is filled in, with texts
+ * that are good until the next call. Call again until it is false. */
 bool lasting_look(
         struct lasting *l, const struct status *s, usec_t now, usec_t boottime, struct alert_message *ret);

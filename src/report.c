@@ -69,8 +69,8 @@ static void say_promoted(const struct story *s, char *buf) {
                 }
                 SAY(s->by_hand ? "."
                                 : s->again
-                                ? ". For how long nobody could be reached is not known: it was lost while this "
-                                  "daemon did not run."
+                                ? ". For how long nobody could be reached is not known: this daemon had not "
+                                  "seen it answer before."
                                 : ". For how long nobody could be reached is not known: no check of the primary had "
                                   "been good since this daemon started.");
                 return;

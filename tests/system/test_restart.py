@@ -96,7 +96,7 @@ def test_unfinished_start_is_done_again(pair):
     pair.standby.systemctl("start", DAEMON)
     wait_event(pair.standby, "resumed")
     promoted = wait_event(pair.standby, "promoted", count=2)
-    assert "lost while this daemon did not run" in promoted["MESSAGE"] and "FAILOVER_BLACKOUT_USEC" not in promoted
+    assert "this daemon had not seen it answer before" in promoted["MESSAGE"] and "FAILOVER_BLACKOUT_USEC" not in promoted
 
 
 def test_what_cannot_be_written_is_written_later(pair):

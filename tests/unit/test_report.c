@@ -95,7 +95,7 @@ static void test_blackout_that_is_not_known(void **state _unused_) {
         s = story_of(&e);
         assert_said(EVENT_PROMOTED, &s,
                 "Promoted: the gateway here answers, 8.0 s after it was started. For how long nobody could be reached is not "
-                "known: it was lost while this daemon did not run.");
+                "known: this daemon had not seen it answer before.");
         episode_begin(&e, 100 * S, 0, "pinned");
         episode_promoted(&e, 140 * S);
         s = story_of(&e);
