@@ -31,6 +31,18 @@ static bool mend_target(const struct checkup *c, const char *why, struct finding
         return true;
 }
 
+/* Also where the ini has no such line. */
+static void mend_source(const struct checkup *c, struct finding *f) {
+        _cleanup_free_ char *config = shell_quote(c->names->config);
+
+        if (!config)
+                return;
+        finding_mend(f,
+                "sudo sed -i -e '/^\\[secrets\\]/,/^\\[/{/^source *=/d}' -e '/^\\[secrets\\]/a source = ./' %s",
+                config);
+        finding_mend(f, "sudo systemctl try-reload-or-restart %s", c->names->unit);
+}
+
 /* What the host says. The worker's own words have a person look at a new host key; so does ssh. */
 static void mend_host(const struct checkup *c, const char *why, struct finding *f) {
         const struct secrets_config *s = &c->config->secrets;
@@ -48,6 +60,8 @@ static void mend_host(const struct checkup *c, const char *why, struct finding *
                         user, host);
         } else if (strstr(why, "takes no key"))
                 finding_mend(f, "sudo -u %s ssh-copy-id %s", user, login);
+        else if (strstr(why, "(rrsync)"))
+                mend_source(c, f);
         else if (strstr(why, "has no rsync") || strstr(why, "speaks no rsync"))
                 finding_mend(f, "sudo apt-get install rsync # on %s", host);
         else if (strstr(why, " has no "))

@@ -317,6 +317,13 @@ static int judge_ssh(const struct run *run) {
         return 0;
 }
 
+/* rrsync(1) takes every path for one below its directory, and nobody expands a "~" then. Some say that the path is not
+ * there themselves, others leave it to rsync. */
+static bool is_restricted(const struct run *run) {
+        return !begins_with(run->config->source, "./") &&
+                (strstr(run->words, "rrsync error") || strstr(run->words, "/~/"));
+}
+
 /* rsync's exit codes that a person can do something about (rsync(1), EXIT VALUES). */
 static int judge_rsync(const struct run *run, int code) {
         const char *host = run->config->host, *source = run->config->source;
@@ -333,6 +340,10 @@ static int judge_rsync(const struct run *run, int code) {
                         host);
         if (strstr(run->words, "No space left on device"))
                 return say(run->result, SYNC_FAILED, "the disk of %s is full", run->config->target);
+        if (is_restricted(run))
+                return say(run->result, SYNC_FAILED,
+                        "%s lets our key read one directory only (rrsync), without %s: set source = ./",
+                        host, source);
         if (code == 23 && strstr(run->words, "link_stat") && strstr(run->words, "No such file"))
                 return say(run->result, SYNC_FAILED, "%s has no %s", host, source);
         if (code == 23 && strstr(run->words, "change_dir") && strstr(run->words, "No such file"))

@@ -689,6 +689,17 @@ def secrets_source_missing(pair, later):
     pair.primary.run("mv ~/.secrets ~/elsewhere", user=USER)
 
 
+@finds("secrets", "lets our key read one directory only (rrsync)")
+def secrets_key_restricted(pair, later):
+    """As the guide recommends, and [secrets] source as it comes. The tests have one key for secrets and git."""
+    pair.primary.put(f"{HOME}/only", f"""#!/bin/sh
+        case $SSH_ORIGINAL_COMMAND in rsync*) exec /usr/bin/rrsync -ro {HOME}/.secrets; esac
+        exec sh -c "$SSH_ORIGINAL_COMMAND"
+        """, mode=0o755, user=USER)
+    pair.primary.run(f"sed -i 's|^ssh-|command=\"{HOME}/only\" &|' ~/.ssh/authorized_keys", user=USER)
+    pair.configure(secrets={"source": "~/.secrets/"})
+
+
 @finds("secrets", "is a file; it must be a directory")
 def secrets_target_is_a_file(pair, later):
     pair.standby.run("rm -rf ~/.secrets && echo precious > ~/.secrets", user=USER)

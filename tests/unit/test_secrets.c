@@ -291,6 +291,9 @@ static void test_words(void **state) {
                 { "echo 'bash: rsync: command not found' >&2; exit 127", SYNC_FAILED, "install it there" },
                 { "exit 3", SYNC_FAILED, "far" },
                 { "echo garbage; sleep 0.1", SYNC_FAILED, "speaks no rsync" },
+                { "echo '/usr/bin/rrsync error: no such path' >&2; exit 1", SYNC_FAILED, "set source = ./" },
+                { "echo 'rsync: [sender] change_dir \"/srv/~/.secrets\" failed: No such file or directory (2)' >&2; exit 23",
+                        SYNC_FAILED, "set source = ./" },
                 { "head -c 10000000 /dev/zero; head -c 10000000 /dev/zero >&2", SYNC_FAILED, "" },
                 { "kill -9 $PPID", SYNC_FAILED, "" },
         };
@@ -300,6 +303,11 @@ static void test_words(void **state) {
                 set_ssh(w, cases[i].script);
                 assert_sync(w, cases[i].part, cases[i].why);
         }
+
+        /* Then it is something else that rrsync does not like. */
+        w->config.source = (char *) "./";
+        set_ssh(w, "echo '/usr/bin/rrsync error: no such path' >&2; exit 1");
+        assert_sync(w, SYNC_FAILED, "speaks no rsync");
 
         /* Rsync wants brackets, ssh takes none. */
         w->config.host = (char *) "claw@[::1]";
