@@ -98,6 +98,8 @@ look_t look_workspace, look_workspace_key, look_remote, look_saved_work;
 look_t look_secrets;
 /* doctor_alert.c */
 look_t look_alert, look_heartbeat;
+/* doctor_metrics.c */
+look_t look_metrics;
 /* doctor_instances.c */
 look_t look_instances;
 

@@ -1,0 +1,78 @@
+/* Could the metrics be written? The look is the daemon's user's, and its sandbox is asked for in systemd. */
+#include <errno.h>
+#include <string.h>
+
+#include "checkup.h"
+
+/* What its ProtectHome= and PrivateTmp= have the daemon not see, or see alone. */
+static bool is_hidden(const char *path) {
+        static const char *const places[] = { "/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/" };
+
+        for (size_t i = 0; i < ELEMENTSOF(places); i++)
+                if (begins_with(path, places[i]))
+                        return true;
+        return false;
+}
+
+/* Whether DIRECTORY is PLACE or below it. */
+static bool covers(const char *place, const char *directory) {
+        size_t n = strlen(place);
+
+        return begins_with(directory, place) &&
+                (directory[n] == '\0' || directory[n] == '/' || (n > 0 && place[n - 1] == '/'));
+}
+
+/* By ProtectSystem=strict: nowhere but in its own directories, and where ReadWritePaths= says (systemd.exec(5): "-" and "+"
+ * may come before one). */
+static bool is_open_to_daemon(const struct checkup *c, const char *directory) {
+        if (c->bus_error || covers(c->names->state_dir, directory) ||
+                covers(c->names->runtime_dir, directory))
+                return true;
+        for (char **w = c->daemon.writable; w && *w; w++)
+                if (covers(*w + strspn(*w, "-+"), directory))
+                        return true;
+        return false;
+}
+
+static void mend_directory(const struct checkup *c, const char *directory, int error, struct finding *f) {
+        _cleanup_free_ char *quoted = shell_quote(directory);
+        const char *user = checkup_daemon_user(c);
+
+        if (!quoted || finding_by_link(f, directory))
+                return;
+        if (error == ENOENT)
+                finding_mend(f, "sudo install -d -m 0775 -g %s %s", user, quoted);
+        else
+                finding_mend(f, "sudo chgrp -h %s %s && sudo chmod g+rwx %s", user, quoted, quoted);
+}
+
+void look_metrics(const struct checkup *c, struct finding *f) {
+        const char *file = c->config->metrics_textfile;
+        _cleanup_free_ char *directory = NULL, *line = NULL;
+
+        if (!file) {
+                finding_off(f, "none are written ([metrics] textfile is not set)");
+                return;
+        }
+        directory = strndup(file, (size_t) MAX(strrchr(file, '/') - file, 1));
+        if (!directory || asprintf(&line, "ReadWritePaths=%s", directory) < 0)
+                return;
+        if (is_hidden(file)) {
+                _cleanup_free_ char *config = shell_quote(c->names->config);
+
+                finding_bad(f, "%s is in a place that the daemon's sandbox hides: choose another", file);
+                if (config)
+                        finding_mend(f, "sudo ${EDITOR:-vi} %s  # [metrics] textfile", config);
+        } else if (access(directory, W_OK | X_OK) < 0) {
+                int error = errno;
+
+                finding_bad(f, "user %s cannot write to %s: %s", checkup_daemon_user(c), directory,
+                        strerror(error));
+                mend_directory(c, directory, error, f);
+        } else if (!is_open_to_daemon(c, directory)) {
+                finding_bad(f, "%s may not write to %s, which the ini names", c->names->unit, directory);
+                finding_mend_drop_in(f, c->names->unit, "metrics", "Service", line);
+                finding_mend(f, "sudo systemctl restart %s", c->names->unit);
+        } else
+                finding_ok(f, "the daemon may write %s", file);
+}
