@@ -50,6 +50,8 @@ struct checkup {
 int checkup_ask_systemd(struct checkup *c);
 void unit_facts_clear(struct unit_facts *u);
 bool unit_is_loaded(const struct unit_facts *u);
+/* Whether the unit's ReadWritePaths= cover PATH (systemd.exec(5): "-" and "+" may come before one). */
+bool unit_may_write(const struct unit_facts *u, const char *path);
 /* The value of the variable NAME in the unit's Environment=; NULL if it has none. Borrowed. */
 const char *unit_environment(const struct unit_facts *u, const char *name);
 

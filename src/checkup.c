@@ -11,6 +11,7 @@
 #include <systemd/sd-bus.h>
 
 #include "stopped.h"
+#include "valid.h"
 
 #define SYSTEMD "org.freedesktop.systemd1"
 #define MANAGER_PATH "/org/freedesktop/systemd1"
@@ -32,6 +33,13 @@ void unit_facts_clear(struct unit_facts *u) {
         for (size_t i = 0; i < ELEMENTSOF(lists); i++)
                 strv_free(lists[i]);
         *u = (struct unit_facts){ 0 };
+}
+
+bool unit_may_write(const struct unit_facts *u, const char *path) {
+        for (char **w = u->writable; w && *w; w++)
+                if (path_is_within(path, *w + strspn(*w, "-+")))
+                        return true;
+        return false;
 }
 
 bool unit_is_loaded(const struct unit_facts *u) {

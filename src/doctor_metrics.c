@@ -3,35 +3,22 @@
 #include <string.h>
 
 #include "checkup.h"
+#include "valid.h"
 
 /* What its ProtectHome= and PrivateTmp= have the daemon not see, or see alone. */
 static bool is_hidden(const char *path) {
         static const char *const places[] = { "/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/" };
 
         for (size_t i = 0; i < ELEMENTSOF(places); i++)
-                if (begins_with(path, places[i]))
+                if (strncmp(path, places[i], strlen(places[i])) == 0)
                         return true;
         return false;
 }
 
-/* Whether DIRECTORY is PLACE or below it. */
-static bool covers(const char *place, const char *directory) {
-        size_t n = strlen(place);
-
-        return begins_with(directory, place) &&
-                (directory[n] == '\0' || directory[n] == '/' || (n > 0 && place[n - 1] == '/'));
-}
-
-/* By ProtectSystem=strict: nowhere but in its own directories, and where ReadWritePaths= says (systemd.exec(5): "-" and "+"
- * may come before one). */
+/* Its own directories are, without being named. */
 static bool is_open_to_daemon(const struct checkup *c, const char *directory) {
-        if (c->bus_error || covers(c->names->state_dir, directory) ||
-                covers(c->names->runtime_dir, directory))
-                return true;
-        for (char **w = c->daemon.writable; w && *w; w++)
-                if (covers(*w + strspn(*w, "-+"), directory))
-                        return true;
-        return false;
+        return c->bus_error || path_is_within(directory, c->names->state_dir) ||
+                path_is_within(directory, c->names->runtime_dir) || unit_may_write(&c->daemon, directory);
 }
 
 static void mend_directory(const struct checkup *c, const char *directory, int error, struct finding *f) {

@@ -158,25 +158,13 @@ void look_sync_unit(const struct checkup *c, struct finding *f) {
         finding_mend(f, "sudo systemctl daemon-reload");
 }
 
-/* Whether the unit's ReadWritePaths= cover PATH (systemd.exec(5): "-" and "+" may come before one). */
-static bool may_write(const struct unit_facts *u, const char *path) {
-        for (char **w = u->writable; w && *w; w++) {
-                const char *place = *w + strspn(*w, "-+");
-                size_t n = strlen(place);
-
-                if (strncmp(path, place, n) == 0 && (path[n] == '\0' || path[n] == '/'))
-                        return true;
-        }
-        return false;
-}
-
 /* False with a finding if the sandboxed worker could not write to the directory PATH. */
 static bool is_open_to_sync(const struct checkup *c, const char *path, struct finding *f) {
         _cleanup_free_ char *quoted = shell_quote(path), *line = NULL;
 
         if (!quoted || asprintf(&line, "ReadWritePaths=%s", path) < 0)
                 return true;
-        if (!may_write(&c->sync, path)) {
+        if (!unit_may_write(&c->sync, path)) {
                 finding_bad(f, "%s may not write to %s, which the ini names", c->sync.name, path);
                 finding_mend_drop_in(f, c->sync.name,
                         path == c->config->secrets.target ? "secrets" : "workspace", "Service", line);
