@@ -116,7 +116,7 @@ void show_status(FILE *out, const struct status *s, usec_t now, bool colour, con
         (void) fprintf(out, "%s\n  next     %s%s\n", end, status_next(s, now, next), end);
         if (*s->learned)
                 (void) fprintf(out,
-                        "  learned  branch %s in the workspace here, which the primary has not merged yet; there, as the agent's user:%s\n"
+                        "  learned  branch %s in the workspace here, which the primary has not merged yet; there, as its workspace's user:%s\n"
                         "           %s%s\n",
                         s->learned, end, s->merge, end);
 }

@@ -20,9 +20,9 @@ static void tell_learned(struct sync_story *s, const struct sync_view *v) {
                 return;
         if (*v->learned)
                 log_notice(
-                        "What the agent here wrote and the primary does not have is on branch %s. To merge it, as %s on "
-                        "the primary: %s",
-                        v->learned, *v->user ? v->user : "its user", s->merge);
+                        "What the agent here wrote and the primary does not have is on branch %s. To merge it, on the "
+                        "primary, as its workspace's user: %s",
+                        v->learned, s->merge);
         else
                 log_notice("What the agent here wrote is merged: branch %s.", s->learned);
         memcpy(s->learned, v->learned, sizeof s->learned);

@@ -315,7 +315,7 @@ def test_merged_by_the_command_that_is_told(pair):
     standby.put("/home/alice/.ssh/authorized_keys", f'command="git upload-pack {path}",restrict {key}', user="alice")
     standby.put(f"{path}/memory/night.md", "what the standby learned\n", user="alice")
     begin(pair, workspace={"path": path, "refresh": "1s"}, secrets=None)
-    command = standby.wait_journal("To merge it, as openclaw on the primary: ")["MESSAGE"].partition("on the primary: ")[2]
+    command = standby.wait_journal("To merge it, on the primary, ")["MESSAGE"].partition("'s user: ")[2]
     assert "'alice@standby:" in command
     assert json.loads(standby.out("openclaw-failover status --json"))["merge_command"] == command
     assert primary.run(f"git -C {path} push alice@standby:{path} HEAD:refs/heads/mine", user=USER, check=False).returncode
