@@ -1,6 +1,8 @@
 /* What a unit is, and what was asked of it: shared by units.h, which learns it, and role.h, which decides by it. */
 #pragma once
 
+#include <stdbool.h>
+
 /* A unit as systemd sees it (org.freedesktop.systemd1(5): ActiveState, SubState), as far as it matters here. */
 enum unit_state {
         UNIT_UNKNOWN, /* systemd cannot be asked just now */
@@ -23,3 +25,8 @@ enum unit_job {
 };
 
 const char *unit_state_name(enum unit_state s);
+
+/* It is up or on its way, also after a fall. */
+static inline bool unit_state_runs(enum unit_state s) {
+        return s == UNIT_ACTIVE || s == UNIT_STARTING || s == UNIT_RESTARTING;
+}

@@ -42,7 +42,7 @@ static bool is_stopped(const struct facts *f) {
 }
 
 static bool is_running(const struct facts *f) {
-        return f->gateway == UNIT_ACTIVE || f->gateway == UNIT_STARTING || f->gateway == UNIT_RESTARTING;
+        return unit_state_runs(f->gateway);
 }
 
 /* A start job may be replaced by a stop job, as systemd does; a request that systemd has not taken yet may not be

@@ -88,14 +88,8 @@ static void say_next_while_failing(const struct status *s, usec_t now, char *buf
                         more == 1 ? "" : "s", format_span(span, counted));
 }
 
-static bool is_foreign(const struct status *s) {
-        return s->state == ROLE_STANDBY &&
-                (s->unit_state == UNIT_ACTIVE || s->unit_state == UNIT_STARTING ||
-                        s->unit_state == UNIT_RESTARTING);
-}
-
 static void say_next_on_standby(const struct status *s, usec_t now, char *buf) {
-        if (is_foreign(s) && s->mode == MODE_AUTO && s->health != HEALTH_DOWN)
+        if (unit_state_runs(s->unit_state) && s->mode == MODE_AUTO && s->health != HEALTH_DOWN)
                 SAY("%s runs here, started by somebody else. It is left alone until it is needed; `systemctl stop %s` ends it.",
                         s->unit, s->unit);
         else if (s->mode == MODE_HELD)

@@ -145,13 +145,16 @@ static void copy(char *to, size_t size, const char *from) {
         (void) appendf(to, size, "%s", from);
 }
 
-/* Somebody else has it run since a request of ours came to nothing: that is mended. */
-static void note_run(struct unit *u, const struct properties *p) {
-        sd_id128_t run;
+static sd_id128_t run_of(const struct properties *p) {
+        sd_id128_t run = SD_ID128_NULL;
 
-        if (p->invocation_size != sizeof run)
-                return;
-        memcpy(&run, p->invocation, sizeof run);
+        if (p->invocation_size == sizeof run)
+                memcpy(&run, p->invocation, sizeof run);
+        return run;
+}
+
+/* Somebody else has it run since a request of ours came to nothing: that is mended. */
+static void note_run(struct unit *u, sd_id128_t run) {
         if (sd_id128_is_null(run) || sd_id128_equal(run, u->run))
                 return;
         u->run = run;
@@ -219,10 +222,8 @@ static int on_look(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
         u->info.active_since = p.active_since;
         copy(u->info.result, sizeof u->info.result, p.result);
         copy(u->info.user, sizeof u->info.user, p.user);
-        note_run(u, &p);
-        u->info.invocation = SD_ID128_NULL;
-        if (p.invocation_size == sizeof(sd_id128_t))
-                memcpy(&u->info.invocation, p.invocation, sizeof(sd_id128_t));
+        u->info.invocation = run_of(&p);
+        note_run(u, u->info.invocation);
         if (!u->call)
                 u->info.job = strcmp(p.job, "/") == 0 ? JOB_NONE
                         : u->info.job == JOB_NONE     ? JOB_START
@@ -258,7 +259,7 @@ static int on_properties_changed(sd_bus_message *m, void *userdata, sd_bus_error
         /* A unit that ran once is forgotten by systemd as soon as it is over, and with it what it said: the signal is
          * the only place to learn that. It is empty from the start of a run until that run says something. */
         if (sd_bus_message_read(m, "s", &interface) >= 0 && read_properties(m, &p) >= 0) {
-                note_run(u, &p);
+                note_run(u, run_of(&p));
                 if (p.status)
                         copy(u->info.status, sizeof u->info.status, p.status);
         }
