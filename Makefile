@@ -37,11 +37,11 @@ HARDENING = -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2
 SANITIZERS = $(if $(SANITIZE),-fsanitize=$(SANITIZE:1=address$(comma)undefined) -fno-sanitize-recover=undefined -U_FORTIFY_SOURCE)
 comma := ,
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DDEFAULT_SYSCONFDIR='"$(SYSCONFDIR)"' \
-	-Iinclude $(WARNINGS) $(if $(WERROR),-Werror) $(HARDENING) $(CFLAGS) $(SANITIZERS) $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
+	-Iinclude -Isrc $(WARNINGS) $(if $(WERROR),-Werror) $(HARDENING) $(CFLAGS) $(SANITIZERS) $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(SANITIZERS)
 LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES))
 
-OBJECTS = $(patsubst src/%.c,$(BUILD)/src/%.o,$(filter-out src/main.c,$(wildcard src/*.c)))
+OBJECTS = $(patsubst src/%.c,$(BUILD)/src/%.o,$(wildcard src/*/*.c))
 FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
@@ -68,7 +68,7 @@ $(BUILD)/src/%.o: src/%.c
 	$(CC) $(ALL_CFLAGS) $(DEPEND) -c -o $@ $<
 
 # The one file that SYSCONFDIR goes into is built anew when that changes.
-$(BUILD)/src/names.o: $(BUILD)/sysconfdir
+$(BUILD)/src/config/instance.o: $(BUILD)/sysconfdir
 $(BUILD)/sysconfdir: always
 	@mkdir -p $(@D)
 	@echo '$(SYSCONFDIR)' | cmp -s - $@ || echo '$(SYSCONFDIR)' >$@
@@ -83,12 +83,15 @@ $(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/failover.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(DEPEND) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(BUILD)/failover.a $(LIBS)
 
-$(BUILD)/tests/model: tests/model.c $(BUILD)/failover.a
+$(BUILD)/tests/model: tests/proof/model.c $(BUILD)/failover.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(DEPEND) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/failover.a $(LIBS)
 
 # The programs of the system tests. Static, so that they run on hosts of any release.
-$(BUILD)/tests/gateway $(BUILD)/tests/crash $(BUILD)/tests/bench_loop: $(BUILD)/tests/%: tests/%.c
+$(BUILD)/tests/gateway: tests/lab/gateway.c
+$(BUILD)/tests/crash: tests/proof/crash.c
+$(BUILD)/tests/bench_loop: tests/bench/bench_loop.c
+$(BUILD)/tests/gateway $(BUILD)/tests/crash $(BUILD)/tests/bench_loop:
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) $(if $(WERROR),-Werror) -O2 -g -pthread -static -o $@ $<
 
@@ -139,9 +142,9 @@ FILES = $(foreach unit,$(UNITS),$(unit):$(UNITDIR)/$(notdir $(unit:.in=)) $(unit
 	systemd/org.openclaw.failover1.policy:/usr/share/polkit-1/actions/org.openclaw.failover1.policy \
 	systemd/openclaw-failover.dbus.conf:$(VENDORDIR)/dbus-1/system.d/org.openclaw.Failover1.conf \
 	systemd/openclaw-failover.catalog:$(PREFIX)/lib/systemd/catalog/openclaw-failover.catalog \
-	src/openclaw-failover.8:$(PREFIX)/share/man/man8/openclaw-failover.8 \
-	src/openclaw-failover.ini.5:$(PREFIX)/share/man/man5/openclaw-failover.ini.5 \
-	src/openclaw-failover.bash:$(PREFIX)/share/bash-completion/completions/openclaw-failover
+	src/man/openclaw-failover.8:$(PREFIX)/share/man/man8/openclaw-failover.8 \
+	src/man/openclaw-failover.ini.5:$(PREFIX)/share/man/man5/openclaw-failover.ini.5 \
+	src/cli/openclaw-failover.bash:$(PREFIX)/share/bash-completion/completions/openclaw-failover
 
 INI = $(SYSCONFDIR)/openclaw-failover.ini
 # Wherever systemd finds a gateway's unit that somebody already has (systemd.unit(5)), ours is not wanted.
@@ -241,8 +244,8 @@ dist:
 	@echo; echo 'To release version $(VERSION) of commit '"$$(git rev-parse --short HEAD)"':'
 	@test -z "$$(git status --porcelain)" && mark=x || mark=' '; echo "[$$mark] nothing is left uncommitted"
 	@test -z "$$(git tag -l v$(VERSION))" && mark=x || mark=' '; echo "[$$mark] v$(VERSION) was not released before (VERSION in Makefile)"
-	@grep -q "^\.Dd .* $$(git log -1 --format=%cd --date=format:%Y)$$" src/openclaw-failover.8 && mark=x || mark=' '; \
-		echo "[$$mark] the manual is of this year (.Dd in src/openclaw-failover.8 and .ini.5)"
+	@grep -q "^\.Dd .* $$(git log -1 --format=%cd --date=format:%Y)$$" src/man/openclaw-failover.8 && mark=x || mark=' '; \
+		echo "[$$mark] the manual is of this year (.Dd in src/man/openclaw-failover.8 and .ini.5)"
 	@printf '[ ] %s\n' '.ci/run passes on this commit: Debian 12, Debian 13, the package on both' \
 		'make bench README=1 on a machine that does nothing else: no limit is missed' \
 		'make deb on Debian 12, on Debian 13, on Ubuntu' \
@@ -260,8 +263,8 @@ DEBIAN_TESTS ?= unit docs system
 
 .PHONY: $(DEBIANS)
 $(DEBIANS): check-debian%: deps
-	@root=$$(BUILD=$(BUILD) tests/debian-root $*) && \
-	tests/in-root "$$root" env $(foreach name,CI JOBS K LABEL TALLY,$(if $($(name)),$(name)='$($(name))')) \
+	@root=$$(BUILD=$(BUILD) tests/lab/debian-root $*) && \
+	tests/lab/in-root "$$root" env $(foreach name,CI JOBS K LABEL TALLY,$(if $($(name)),$(name)='$($(name))')) \
 		make --no-print-directory check BUILD=build-debian$* TESTS='$(DEBIAN_TESTS)'
 
 # Tests. TESTS, K and JOBS choose some of them: see tests/run.
@@ -295,7 +298,7 @@ lab-needs = test "$$(id -u)" = 0 || { echo "skipped: it boots real hosts, which 
 SOAK_CHECKS ?= $(if $(CI),3000,100000)
 
 soak: all lab
-	@$(lab-needs); SOAK_CHECKS=$(SOAK_CHECKS) LAB_BUILD=$(BUILD) /usr/bin/python3 tests/system/soak.py
+	@$(lab-needs); SOAK_CHECKS=$(SOAK_CHECKS) LAB_BUILD=$(BUILD) /usr/bin/python3 tests/proof/soak.py
 
 # The tests of one subject, each with its figures.
 SUBJECTS = third cutoff restart-grace hardening
@@ -305,7 +308,7 @@ cutoff: subject = tests/system/test_cutoff.py
 restart-grace: subject = $(addprefix tests/system/test_cutoff.py::test_,$(RESTART_GRACE))
 RESTART_GRACE = planned_restart_does_not_promote restart_that_takes_too_long_promotes crash_is_not_a_planned_restart \
 	failback_waits_until_the_primary_has_started older_gateway_without_startupz
-hardening: subject = test_probe test_workspace test_secrets test_confine tests/system/test_units.py \
+hardening: subject = test_probe test_workspace test_secrets test_landlock tests/system/test_units.py \
 	tests/system/test_sync.py::test_writes_nowhere_else tests/system/test_failover.py::test_misbehaving_primary
 
 $(SUBJECTS): all lab
@@ -314,10 +317,10 @@ $(SUBJECTS): all lab
 # The README's table of faults, as the tests see them now.
 faults: all lab
 	@BUILD=$(BUILD) tests/run $(patsubst %,tests/system/test_%.py,failover unit restart sync cutoff third)
-	@BUILD=$(BUILD) tests/faults
+	@BUILD=$(BUILD) tests/docs/faults
 
 valgrind-check: all lab
-	@$(lab-needs); $(call needs,valgrind); LAB_BUILD=$(BUILD) /usr/bin/python3 tests/system/valgrind.py
+	@$(lab-needs); $(call needs,valgrind); LAB_BUILD=$(BUILD) /usr/bin/python3 tests/proof/valgrind.py
 
 # Every state the role can get into, and what must hold there: about a minute.
 model: $(BUILD)/tests/model
@@ -325,9 +328,9 @@ model: $(BUILD)/tests/model
 
 # The two pure modules broken on purpose, in many ways: each must be noticed. Takes a quarter of an hour.
 mutants: $(BUILD)/failover.a
-	@BUILD=$(BUILD) tests/mutants
+	@BUILD=$(BUILD) tests/proof/mutants
 
-# The long form of tests/system/test_crash.py: every point of the daemon, 200 of the worker's, 50 power cuts, side by side.
+# The long form of tests/proof/test_crash.py: every point of the daemon, 200 of the worker's, 50 power cuts, side by side.
 # How many, and how well they went, is printed at the end of each.
 CRASHES = $(addprefix crash-,daemon worker power)
 .PHONY: $(CRASHES)
@@ -338,19 +341,19 @@ crash: deps
 
 $(CRASHES):
 	@CRASH_DAEMON=1000 CRASH_WORKER=200 CRASH_POWER=50 K=$(@:crash-%=test_%) JOBS=1 BUILD=$(BUILD) \
-		tests/run tests/system/test_crash.py
+		tests/run tests/proof/test_crash.py
 
 demo: deps
 	@$(MAKE) --no-print-directory all lab
-	@tests/demo
+	@tests/lab/demo
 
 # The README's numbers. Wants a machine that does nothing else, and fails if one of the limits is missed.
 bench: deps
 	@$(MAKE) --no-print-directory all lab
-	@LAB_BUILD=$(BUILD) tests/bench $(if $(README),--readme)
+	@LAB_BUILD=$(BUILD) tests/bench/bench $(if $(README),--readme)
 
-C_FILES = $(wildcard src/*.c include/*.h tests/*.c tests/*/*.c)
-SCRIPTS = $(wildcard tests/run tests/demo tests/faults tests/bench tests/mutants tests/*.py tests/*/*.py)
+C_FILES = $(wildcard src/*.c src/*/*.[ch] include/*.h tests/*/*.c)
+SCRIPTS = $(wildcard tests/run tests/lab/demo tests/docs/faults tests/bench/bench tests/proof/mutants tests/*/*.py)
 needs = command -v $(1) >/dev/null || { echo "skipped: $(1) is not installed"; exit 0; }
 
 lint: lint-format lint-clang lint-tidy lint-scripts
@@ -367,18 +370,18 @@ lint-clang:
 	$(MAKE) --no-print-directory CC=clang CFLAGS='-O2 -g -Wno-unused-variable' WERROR=1 BUILD=$(BUILD)/clang all unit lab $(BUILD)/clang/tests/model && \
 	echo '$(words $(filter src/%.c tests/%.c,$(filter-out tests/fuzz/%,$(C_FILES)))) files clean'
 
-TIDY_FILES = $(wildcard src/*.c tests/gateway.c)
+TIDY_FILES = $(wildcard src/*.c src/*/*.c tests/lab/gateway.c)
 lint-tidy:
 	@$(call needs,clang-tidy); \
 	printf '%s\n' $(TIDY_FILES) | \
-		xargs -P "$$(nproc)" -I FILE clang-tidy --quiet FILE -- -Iinclude -std=gnu17 -D_GNU_SOURCE \
+		xargs -P "$$(nproc)" -I FILE clang-tidy --quiet FILE -- -Iinclude -Isrc -std=gnu17 -D_GNU_SOURCE \
 		-DVERSION='"$(VERSION)"' $(shell $(PKG_CONFIG) --cflags $(PACKAGES)) 2>/dev/null && \
 	echo '$(words $(TIDY_FILES)) files clean'
 
-BASH_SCRIPTS = .ci/run tests/fuzz/run tests/bench_monitor src/openclaw-failover.bash
+BASH_SCRIPTS = .ci/run tests/fuzz/run tests/bench/bench_monitor src/cli/openclaw-failover.bash
 lint-scripts:
 	@for script in $(BASH_SCRIPTS); do bash -n $$script || exit; done
 	@python3 -c 'import ast, sys; [ast.parse(open(name).read(), name) for name in sys.argv[1:]]' $(SCRIPTS)
 	@echo '$(words $(BASH_SCRIPTS) $(SCRIPTS)) files clean'
 
--include $(wildcard $(BUILD)/src/*.d $(BUILD)/tests/*.d)
+-include $(wildcard $(BUILD)/src/*.d $(BUILD)/src/*/*.d $(BUILD)/tests/*.d)

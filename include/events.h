@@ -6,8 +6,8 @@
  * FAILOVER_SYNC_USEC and FAILOVER_BOOT_USEC; after a demotion FAILOVER_PROMOTED_USEC. */
 #pragma once
 
-#include "names.h"
-#include "role.h"
+#include "config/instance.h"
+#include "core/role.h"
 
 #define MESSAGE_MAX 1024
 

@@ -4,8 +4,8 @@
  * turns. */
 #pragma once
 
-#include "role.h"
-#include "util.h"
+#include "core/role.h"
+#include "lib/util.h"
 
 struct status {
         const char *program; /* how a person addresses this instance (names.h); NULL: the plain one */

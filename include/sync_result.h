@@ -4,7 +4,7 @@
  * believes none of it: it is parsed strictly, made safe to print, and informs reports only. */
 #pragma once
 
-#include "util.h"
+#include "lib/util.h"
 
 #define SYNC_RESULT_MAX 1024
 

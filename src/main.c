@@ -5,16 +5,16 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "client.h"
-#include "cmd_alert.h"
-#include "cmd_config.h"
-#include "daemon.h"
-#include "doctor.h"
-#include "hint.h"
-#include "history.h"
-#include "log.h"
-#include "names.h"
-#include "sync.h"
+#include "cli/alert_command.h"
+#include "cli/config_command.h"
+#include "cli/history_command.h"
+#include "cli/status_command.h"
+#include "config/instance.h"
+#include "daemon/daemon.h"
+#include "doctor/doctor.h"
+#include "lib/log.h"
+#include "lib/suggest.h"
+#include "sync/sync.h"
 
 /* What follows the command's word. */
 struct arguments {

@@ -1,14 +1,14 @@
 /* Tells people; see alert.h. */
-#include "alert.h"
+#include "alert/alert.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "address.h"
-#include "alert_queue.h"
-#include "courier.h"
-#include "lasting.h"
-#include "log.h"
+#include "alert/alert_queue.h"
+#include "alert/conditions.h"
+#include "alert/endpoint.h"
+#include "alert/webhook.h"
+#include "lib/log.h"
 
 #define QUEUE_FILE "alerts.json"
 

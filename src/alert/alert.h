@@ -5,11 +5,11 @@
  * The address may be a secret: messages name only scheme and host. */
 #pragma once
 
-#include "alert_format.h"
-#include "config.h"
-#include "http.h"
-#include "names.h"
-#include "report.h"
+#include "alert/alert_format.h"
+#include "config/config.h"
+#include "config/instance.h"
+#include "events.h"
+#include "lib/http.h"
 #include "status.h"
 
 struct alert;

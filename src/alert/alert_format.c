@@ -1,5 +1,5 @@
 /* An alert becomes the bytes that a service wants; see alert_format.h. */
-#include "alert_format.h"
+#include "alert/alert_format.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include <strings.h>
 #include <syslog.h>
 
-#include "url.h"
+#include "lib/url.h"
 
 /* --- a text for people, escaped for its service ---------------------------------------------------------- */
 

@@ -10,8 +10,8 @@
  * where "since", "blackout_seconds" and "lasted_seconds" are null if they are unknown or there is none. */
 #pragma once
 
-#include "config.h"
-#include "util.h"
+#include "config/config.h"
+#include "lib/util.h"
 
 /* What there is to tell. Texts are borrowed; "" or NULL where there is nothing to say. */
 struct alert_message {

@@ -1,11 +1,11 @@
 /* Alerts that wait; see alert_queue.h. */
-#include "alert_queue.h"
+#include "alert/alert_queue.h"
 
 #include <errno.h>
 #include <jansson.h>
 #include <string.h>
 
-#include "log.h"
+#include "lib/log.h"
 
 #define FILE_MAX ((size_t) 512 * 1024)
 #define MODE_PRIVATE 0600 /* alerts tell more of the primary than everybody needs to know */

@@ -1,8 +1,8 @@
 /* Alerts that wait, in a small JSON file that outlives the daemon. */
 #pragma once
 
-#include "alert_format.h"
-#include "util.h"
+#include "alert/alert_format.h"
+#include "lib/util.h"
 
 #define ALERTS_MAX 50
 

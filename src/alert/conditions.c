@@ -1,10 +1,10 @@
 /* What lasts is told of, too; see lasting.h. */
-#include "lasting.h"
+#include "alert/conditions.h"
 
 #include <string.h>
 #include <syslog.h>
 
-#include "verdict.h"
+#include "core/verdict.h"
 
 static const char *program(const struct status *s) {
         return s->program ? s->program : "openclaw-failover";

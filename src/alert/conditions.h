@@ -5,7 +5,7 @@
  * set; what people see is CLOCK_REALTIME. */
 #pragma once
 
-#include "alert_format.h"
+#include "alert/alert_format.h"
 #include "status.h"
 
 enum lasting_kind {

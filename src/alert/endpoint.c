@@ -1,11 +1,11 @@
 /* An address that may be a secret; see address.h. */
-#include "address.h"
+#include "alert/endpoint.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "names.h"
-#include "url.h"
+#include "config/instance.h"
+#include "lib/url.h"
 
 #define ADDRESS_MAX ((size_t) 4096)
 

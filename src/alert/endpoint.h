@@ -4,7 +4,7 @@
  * the file as a credential (systemd.exec(5), LoadCredential=). */
 #pragma once
 
-#include "util.h"
+#include "lib/util.h"
 
 /* The credentials' names. */
 #define ADDRESS_ALERT "alert-url"

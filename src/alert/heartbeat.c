@@ -1,12 +1,12 @@
 /* Dead man's switch; see heartbeat.h. */
-#include "heartbeat.h"
+#include "alert/heartbeat.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "address.h"
-#include "courier.h"
-#include "log.h"
+#include "alert/endpoint.h"
+#include "alert/webhook.h"
+#include "lib/log.h"
 
 /* One lost ping is no reason to raise an alarm: another try before the next is due. */
 #define RETRY_AFTER (30 * USEC_PER_SEC)

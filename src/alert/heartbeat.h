@@ -2,8 +2,8 @@
  * alarm when it is not: so somebody watches the monitor. */
 #pragma once
 
-#include "config.h"
-#include "http.h"
+#include "config/config.h"
+#include "lib/http.h"
 
 struct heartbeat;
 

@@ -1,12 +1,12 @@
 /* One request to a service out there; see courier.h. */
-#include "courier.h"
+#include "alert/webhook.h"
 
 #include <errno.h>
 #include <jansson.h>
 #include <string.h>
 
-#include "address.h"
-#include "judge.h"
+#include "alert/endpoint.h"
+#include "probe/judge.h"
 
 /* What is kept of an answer: services explain a refusal in a line. */
 #define KEPT_MAX 1024

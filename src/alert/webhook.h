@@ -2,8 +2,8 @@
  * secret is ever in them. */
 #pragma once
 
-#include "http.h"
-#include "util.h"
+#include "lib/http.h"
+#include "lib/util.h"
 
 enum courier_outcome {
         COURIER_TAKEN, /* 2xx */

@@ -1,16 +1,16 @@
 /* The commands about alerts; see cmd_alert.h. */
-#include "cmd_alert.h"
+#include "cli/alert_command.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sysexits.h>
 #include <systemd/sd-event.h>
 
-#include "address.h"
-#include "alert.h"
-#include "config.h"
-#include "courier.h"
-#include "log.h"
+#include "alert/alert.h"
+#include "alert/endpoint.h"
+#include "alert/webhook.h"
+#include "config/config.h"
+#include "lib/log.h"
 
 #define FAILED_TRIED_FOR USEC_PER_HOUR
 

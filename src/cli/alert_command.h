@@ -2,7 +2,7 @@
  * unit runs. */
 #pragma once
 
-#include "names.h"
+#include "config/instance.h"
 
 /* Sends a test alert and prints what the service answered. Returns the exit status: 0, 1 if it was not taken, EX_CONFIG
  * if no alert is configured or the configuration is wrong. */

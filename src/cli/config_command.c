@@ -1,12 +1,12 @@
 /* The command `config`; see cmd_config.h. */
-#include "cmd_config.h"
+#include "cli/config_command.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sysexits.h>
 
-#include "keys.h"
-#include "log.h"
+#include "config/config_keys.h"
+#include "lib/log.h"
 
 /* Like a compiler's, so that editors find the place; log_error() would put the program's name before it. */
 static void print_error(const char *path, unsigned line, const char *what, void *userdata _unused_) {

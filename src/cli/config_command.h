@@ -1,7 +1,7 @@
 /* The command `config`: what is in force, or everything that is wrong with the file. */
 #pragma once
 
-#include "names.h"
+#include "config/instance.h"
 
 enum config_view {
         CONFIG_EFFECTIVE, /* the effective configuration, as an ini */

@@ -1,13 +1,13 @@
 /* One call to the daemon; see call.h. */
-#include "call.h"
+#include "cli/daemon_client.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sysexits.h>
 
-#include "bus.h"
-#include "client.h"
-#include "log.h"
+#include "cli/status_command.h"
+#include "daemon/bus_service.h"
+#include "lib/log.h"
 
 /* Longer than the daemon waits for a person with a password. */
 #define COMMAND_TIMEOUT (3 * USEC_PER_MINUTE)

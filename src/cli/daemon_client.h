@@ -3,8 +3,8 @@
 
 #include <systemd/sd-bus.h>
 
-#include "names.h"
-#include "role.h"
+#include "config/instance.h"
+#include "core/role.h"
 
 /* Opens the system bus. 0, or an exit status after saying why. */
 int call_open(sd_bus **ret);

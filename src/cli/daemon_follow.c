@@ -1,12 +1,12 @@
 /* The daemon, followed over D-Bus; see follow.h.
  *
  * A signal only says that something is new. What it is now is then asked for whole, so there is one way to learn it. */
-#include "follow.h"
+#include "cli/daemon_follow.h"
 
 #include <errno.h>
 
-#include "bus.h"
-#include "properties.h"
+#include "daemon/bus_service.h"
+#include "status_properties.h"
 
 #define PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"
 

@@ -4,7 +4,7 @@
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
-#include "names.h"
+#include "config/instance.h"
 #include "status.h"
 
 struct follow;

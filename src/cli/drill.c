@@ -6,11 +6,11 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "call.h"
-#include "client.h"
-#include "follow.h"
-#include "log.h"
-#include "report.h"
+#include "cli/daemon_client.h"
+#include "cli/daemon_follow.h"
+#include "cli/status_command.h"
+#include "events.h"
+#include "lib/log.h"
 
 #define EXIT_INTERRUPTED (128 + SIGINT)
 #define MARKS_MAX 12

@@ -1,5 +1,5 @@
 /* What the journal remembers, put together; see chronicle.h. */
-#include "chronicle.h"
+#include "cli/history.h"
 
 #include <errno.h>
 #include <string.h>

@@ -6,8 +6,8 @@
 
 #include <systemd/sd-id128.h>
 
-#include "role.h"
-#include "util.h"
+#include "core/role.h"
+#include "lib/util.h"
 
 /* One journal entry of report.h. Spans are USEC_INFINITY where the entry does not say. */
 struct record {

@@ -2,7 +2,7 @@
  *
  * Anybody can log one of our MESSAGE_IDs: only entries of the daemon's own unit count, which journald itself vouches for
  * (_SYSTEMD_UNIT, systemd.journal-fields(7)). */
-#include "history.h"
+#include "cli/history_command.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,11 +10,11 @@
 #include <sysexits.h>
 #include <systemd/sd-journal.h>
 
-#include "chronicle.h"
-#include "history_text.h"
-#include "log.h"
-#include "report.h"
-#include "since.h"
+#include "cli/history.h"
+#include "cli/history_print.h"
+#include "cli/parse_since.h"
+#include "events.h"
+#include "lib/log.h"
 
 DEFINE_CLEANUP(DIR *, closedir)
 

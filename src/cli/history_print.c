@@ -1,10 +1,10 @@
 /* What `history` prints; see history_text.h. */
-#include "history_text.h"
+#include "cli/history_print.h"
 
 #include <string.h>
 
-#include "properties.h"
-#include "show.h"
+#include "cli/status_print.h"
+#include "status_properties.h"
 
 #define WHY_MAX 34
 

@@ -1,7 +1,7 @@
 /* What `history` prints, as a table and as JSON, made from a chronicle. */
 #pragma once
 
-#include "chronicle.h"
+#include "cli/history.h"
 
 /* The version of the JSON object: another number if something there is taken away or gets another meaning. */
 #define HISTORY_SCHEMA 1

@@ -1,5 +1,5 @@
 /* A point in time as a person writes it; see since.h. */
-#include "since.h"
+#include "cli/parse_since.h"
 
 #include <ctype.h>
 #include <errno.h>

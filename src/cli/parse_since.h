@@ -1,7 +1,7 @@
 /* A point in time as a person writes it, after systemd.time(7): a part of what systemd takes. */
 #pragma once
 
-#include "util.h"
+#include "lib/util.h"
 
 /* Reads TEXT into *RET, CLOCK_REALTIME in microseconds. Understood are "2026-11-01", "2026-11-01 03:00",
  * "2026-11-01 03:00:59", "03:00" (today), all in local time; "today", "yesterday" (their first moment), "now"; and what

@@ -1,17 +1,17 @@
 /* The commands `status`, `promote`, `demote`, `auto`, `pause` and `resume`; see client.h. */
-#include "client.h"
+#include "cli/status_command.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sysexits.h>
 
-#include "bus.h"
-#include "call.h"
-#include "instances.h"
-#include "log.h"
-#include "properties.h"
-#include "show.h"
-#include "watch_status.h"
+#include "cli/daemon_client.h"
+#include "cli/status_print.h"
+#include "cli/status_watch.h"
+#include "config/instances.h"
+#include "daemon/bus_service.h"
+#include "lib/log.h"
+#include "status_properties.h"
 
 static int get_status(sd_bus *bus, const struct names *n, sd_bus_message **ret_m, struct status *ret) {
         int r;

@@ -1,8 +1,8 @@
 /* The commands that talk to the daemon over D-Bus. Each prints for a person and returns the process's exit status. */
 #pragma once
 
-#include "names.h"
-#include "role.h"
+#include "config/instance.h"
+#include "core/role.h"
 
 /* Exit statuses beside those of sysexits(3). */
 enum {

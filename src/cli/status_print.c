@@ -1,5 +1,5 @@
 /* The status for a person; see show.h. */
-#include "show.h"
+#include "cli/status_print.h"
 
 #include <string.h>
 

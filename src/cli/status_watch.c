@@ -2,19 +2,19 @@
  *
  * The daemon tells what changes. On a terminal the lines are drawn over the old ones, and once a second anew from what is
  * known already, for how long ago that was. Elsewhere each change comes as lines, or one line of JSON, of its own. */
-#include "watch_status.h"
+#include "cli/status_watch.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sysexits.h>
 
-#include "call.h"
-#include "client.h"
-#include "follow.h"
-#include "log.h"
-#include "properties.h"
-#include "show.h"
+#include "cli/daemon_client.h"
+#include "cli/daemon_follow.h"
+#include "cli/status_command.h"
+#include "cli/status_print.h"
+#include "lib/log.h"
+#include "status_properties.h"
 
 /* ECMA-48: erase to the end of the line, and of the screen. DEC: do not wrap long lines, do. */
 #define ERASE_LINE "\033[K"

@@ -1,7 +1,7 @@
 /* `status --watch`, and what it shares with `status`. */
 #pragma once
 
-#include "names.h"
+#include "config/instance.h"
 #include "status.h"
 
 /* The version of what `status --json` prints: another number if something there is taken away or gets another meaning. */

@@ -3,7 +3,7 @@
  * inih splits lines into keys and values. It tells nobody of an empty section, of line numbers, or of any
  * error but the first, and takes an indented line for the continuation of a value: so the reader that
  * feeds it, next_line(), reads the section headers itself and keeps account of lines. */
-#include "config.h"
+#include "config/config.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -12,10 +12,10 @@
 #include <string.h>
 #include <strings.h>
 
-#include "hint.h"
-#include "keys.h"
-#include "log.h"
-#include "valid.h"
+#include "config/config_keys.h"
+#include "config/validate.h"
+#include "lib/log.h"
+#include "lib/suggest.h"
 
 #define FILE_MAX ((size_t) 64 * 1024)
 

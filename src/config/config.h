@@ -7,7 +7,7 @@
  * unquoted, no line continues another. */
 #pragma once
 
-#include "util.h"
+#include "lib/util.h"
 
 enum scheme { SCHEME_HTTP, SCHEME_HTTPS, SCHEME_TCP };
 enum expect { EXPECT_OPENCLAW, EXPECT_2XX };

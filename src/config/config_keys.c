@@ -1,11 +1,11 @@
 /* The table of keys, and one value's way in and out; see keys.h. */
-#include "keys.h"
+#include "config/config_keys.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
-#include "valid.h"
+#include "config/validate.h"
 
 static const char *const scheme_words[] = { "http", "https", "tcp", NULL };
 static const char *const expect_words[] = { "openclaw", "2xx", NULL };

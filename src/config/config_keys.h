@@ -2,7 +2,7 @@
  * printed. The shipped ini, the manual and the README are tested against the table. */
 #pragma once
 
-#include "config.h"
+#include "config/config.h"
 
 enum section_kind {
         SECTION_PRIMARY,

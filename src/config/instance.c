@@ -1,5 +1,5 @@
 /* Every path, unit and bus name of one instance; see names.h. */
-#include "names.h"
+#include "config/instance.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -5,7 +5,7 @@
  * the plain one, not within: what an instance is called cannot be what a file there is called. */
 #pragma once
 
-#include "util.h"
+#include "lib/util.h"
 
 #ifndef DEFAULT_SYSCONFDIR /* the Makefile's SYSCONFDIR */
 #define DEFAULT_SYSCONFDIR "/etc"

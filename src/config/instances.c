@@ -1,12 +1,12 @@
 /* Which standbys this machine has; see instances.h. */
-#include "instances.h"
+#include "config/instances.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
 
-#include "config.h"
-#include "names.h"
+#include "config/config.h"
+#include "config/instance.h"
 
 #define BUS_PREFIX "org.openclaw.Failover1"
 #define INI_DIRECTORY DEFAULT_SYSCONFDIR "/openclaw-failover"

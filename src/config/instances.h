@@ -3,7 +3,7 @@
 
 #include <systemd/sd-bus.h>
 
-#include "util.h"
+#include "lib/util.h"
 
 /* The names of all instances (names.h), sorted; "", the plain one, comes first. One is there if it has its name on the bus,
  * or an ini: one that should run and does not is there as well. The plain ini as it is shipped is none. BUS may be NULL: then

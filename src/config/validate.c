@@ -1,5 +1,5 @@
 /* Is this text a host, a path, a unit name …? See valid.h. */
-#include "valid.h"
+#include "config/validate.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -7,8 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "url.h"
-#include "util.h"
+#include "lib/url.h"
+#include "lib/util.h"
 
 static bool is_ascii_alnum(char c) {
         return isascii((unsigned char) c) && isalnum((unsigned char) c);

@@ -1,12 +1,12 @@
 /* A transition becomes a journal entry; see report.h. */
-#include "report.h"
+#include "events.h"
 
 #define SD_JOURNAL_SUPPRESS_LOCATION /* a person asks what happened, not in which line of C */
 #include <string.h>
 #include <sys/uio.h>
 #include <systemd/sd-journal.h>
 
-#include "log.h"
+#include "lib/log.h"
 
 #define SAY(...) appendf(buf, MESSAGE_MAX, __VA_ARGS__)
 

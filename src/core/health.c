@@ -1,5 +1,5 @@
 /* Verdicts and time become a level; see health.h. */
-#include "health.h"
+#include "core/health.h"
 
 /* A flapping primary has to prove itself for longer, but never for more than this. */
 #define RECOVER_MAX (10 * USEC_PER_MINUTE)

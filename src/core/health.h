@@ -6,8 +6,8 @@
  * of them the more often it fell over within the last hour. */
 #pragma once
 
-#include "util.h"
-#include "verdict.h"
+#include "core/verdict.h"
+#include "lib/util.h"
 
 enum health_level {
         HEALTH_UNKNOWN,

@@ -1,5 +1,5 @@
 /* The promote and demote machine; see role.h. The table rules[] below is the whole of it. */
-#include "role.h"
+#include "core/role.h"
 
 #define BACK_OFF_MIN (5 * USEC_PER_SEC)
 #define BACK_OFF_MAX (5 * USEC_PER_MINUTE)

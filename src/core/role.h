@@ -10,9 +10,9 @@
 
 #include <sys/types.h>
 
-#include "health.h"
-#include "unit_state.h"
-#include "util.h"
+#include "core/health.h"
+#include "core/unit_state.h"
+#include "lib/util.h"
 
 enum role_state {
         ROLE_STANDBY,  /* the gateway here is not ours to run; if it runs, somebody else started it */

@@ -1,5 +1,5 @@
 /* struct status as named values; see properties.h. */
-#include "properties.h"
+#include "status_properties.h"
 
 #include <errno.h>
 #include <string.h>

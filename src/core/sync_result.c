@@ -1,5 +1,5 @@
 /* What a sync did, as one line of JSON; see syncresult.h. */
-#include "syncresult.h"
+#include "sync_result.h"
 
 #include <errno.h>
 #include <jansson.h>

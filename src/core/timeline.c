@@ -1,5 +1,5 @@
 /* One failover; see episode.h. */
-#include "episode.h"
+#include "core/timeline.h"
 
 #include <string.h>
 

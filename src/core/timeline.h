@@ -3,8 +3,8 @@
  * Pure. All times are CLOCK_BOOTTIME in microseconds; 0: it did not happen. */
 #pragma once
 
-#include "report.h"
-#include "util.h"
+#include "events.h"
+#include "lib/util.h"
 
 struct episode {
         usec_t last_good; /* of the primary, or of the gateway here if that was lost meanwhile; 0: never seen */

@@ -1,5 +1,5 @@
 /* The names of verdicts; see verdict.h. */
-#include "verdict.h"
+#include "core/verdict.h"
 
 const char *verdict_name(enum verdict v) {
         static const char *const names[_VERDICT_MAX] = {

@@ -1,7 +1,7 @@
 /* What one check of a gateway found. Pure modules use this, so it depends on nothing but util.h. */
 #pragma once
 
-#include "util.h"
+#include "lib/util.h"
 
 enum verdict {
         VERDICT_UP,       /* the expected answer */

@@ -1,5 +1,5 @@
 /* Who looks at the properties; see audience.h. Not sd_bus_track: adding a name to that waits for the bus to answer. */
-#include "audience.h"
+#include "daemon/audience.h"
 
 #include <errno.h>
 #include <string.h>

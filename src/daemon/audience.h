@@ -4,7 +4,7 @@
 
 #include <systemd/sd-bus.h>
 
-#include "util.h"
+#include "lib/util.h"
 
 struct audience;
 

@@ -1,10 +1,10 @@
 /* The connection to the system bus; see connection.h. */
-#include "connection.h"
+#include "daemon/bus_connection.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "log.h"
+#include "lib/log.h"
 
 #define OPEN_AGAIN_AFTER (500 * USEC_PER_MSEC)
 

@@ -5,7 +5,7 @@
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
-#include "util.h"
+#include "lib/util.h"
 
 struct connection;
 

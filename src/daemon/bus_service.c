@@ -1,14 +1,14 @@
 /* The D-Bus service; see bus.h. */
-#include "bus.h"
+#include "daemon/bus_service.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "audience.h"
-#include "authorize.h"
-#include "log.h"
-#include "properties.h"
-#include "report.h"
+#include "daemon/audience.h"
+#include "daemon/polkit.h"
+#include "events.h"
+#include "lib/log.h"
+#include "status_properties.h"
 
 /* RequestName's answer (D-Bus specification, DBUS_REQUEST_NAME_REPLY_IN_QUEUE). */
 #define NAME_IN_QUEUE 2

@@ -14,9 +14,9 @@
  * is on the bus. */
 #pragma once
 
-#include "connection.h"
-#include "daemon.h"
-#include "names.h"
+#include "config/instance.h"
+#include "daemon/bus_connection.h"
+#include "daemon/daemon.h"
 
 #define BUS_PATH "/org/openclaw/Failover1"
 #define BUS_INTERFACE "org.openclaw.Failover1"

@@ -2,7 +2,7 @@
  *
  * Every event, whatever it is, ends in look(): it gathers all that is known into facts, lets role.c decide, and carries
  * out and tells what that says, until there is nothing more to do. */
-#include "daemon.h"
+#include "daemon/daemon.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -11,23 +11,23 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
-#include "alert.h"
-#include "bus.h"
-#include "config.h"
-#include "connection.h"
-#include "episode.h"
-#include "heartbeat.h"
-#include "http.h"
-#include "log.h"
-#include "metrics.h"
-#include "port.h"
-#include "recall.h"
-#include "report.h"
-#include "selfcheck.h"
-#include "syncer.h"
-#include "syncstory.h"
-#include "units.h"
-#include "watch.h"
+#include "alert/alert.h"
+#include "alert/heartbeat.h"
+#include "config/config.h"
+#include "core/timeline.h"
+#include "daemon/bus_connection.h"
+#include "daemon/bus_service.h"
+#include "daemon/metrics.h"
+#include "daemon/peers.h"
+#include "daemon/recall.h"
+#include "daemon/sync_story.h"
+#include "daemon/sync_unit.h"
+#include "daemon/units.h"
+#include "events.h"
+#include "lib/http.h"
+#include "lib/log.h"
+#include "lib/port.h"
+#include "probe/local_gateway.h"
 
 /* What a sync may take beyond its network work before a promotion goes on without it. */
 #define SYNC_LOCAL_WORK (5 * USEC_PER_SEC)

@@ -1,8 +1,8 @@
 /* The daemon: owns the loop and wires the parts together. It decides nothing. */
 #pragma once
 
-#include "names.h"
-#include "role.h"
+#include "config/instance.h"
+#include "core/role.h"
 #include "status.h"
 
 struct daemon;

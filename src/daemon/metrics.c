@@ -3,13 +3,13 @@
  * The format: https://prometheus.io/docs/instrumenting/exposition_formats/; the names: …/docs/practices/naming/; one file is
  * read by https://github.com/prometheus/node_exporter#textfile-collector, which wants the same HELP for a name in all files
  * and no timestamps. */
-#include "metrics.h"
+#include "daemon/metrics.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 
-#include "log.h"
+#include "lib/log.h"
 
 #define WRITE_INTERVAL (15 * USEC_PER_SEC)
 

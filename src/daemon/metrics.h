@@ -1,10 +1,10 @@
 /* A Prometheus text file, replaced atomically, for node_exporter's textfile collector. */
 #pragma once
 
-#include "config.h"
-#include "names.h"
+#include "config/config.h"
+#include "config/instance.h"
+#include "core/verdict.h"
 #include "status.h"
-#include "verdict.h"
 
 struct metrics;
 

@@ -1,12 +1,12 @@
 /* Watches the primary; see watch.h. */
-#include "watch.h"
+#include "daemon/peers.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "link.h"
-#include "log.h"
-#include "probe.h"
+#include "lib/log.h"
+#include "lib/network.h"
+#include "probe/probe.h"
 
 /* A gateway that is watched. */
 struct peer {

@@ -4,9 +4,9 @@
  * with a witness it asks, when a check fails, whether this machine itself is cut off. */
 #pragma once
 
-#include "config.h"
-#include "health.h"
-#include "http.h"
+#include "config/config.h"
+#include "core/health.h"
+#include "lib/http.h"
 
 struct watch;
 

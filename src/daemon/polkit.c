@@ -1,5 +1,5 @@
 /* Who may command; see authorize.h. */
-#include "authorize.h"
+#include "daemon/polkit.h"
 
 #include <errno.h>
 

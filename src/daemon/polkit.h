@@ -5,7 +5,7 @@
 #include <sys/types.h>
 #include <systemd/sd-bus.h>
 
-#include "util.h"
+#include "lib/util.h"
 
 struct authority;
 

@@ -1,9 +1,9 @@
 /* Keeps what the daemon must remember; see recall.h. */
-#include "recall.h"
+#include "daemon/recall.h"
 
 #include <string.h>
 
-#include "log.h"
+#include "lib/log.h"
 
 /* The run of the gateway that the marker is to name, so that whoever comes after a crash can tell it from somebody
  * else's. A run that is about to begin has no id yet: no id fits any run. */

@@ -2,10 +2,10 @@
  * this order a crash between any two of them is understood afterwards from marker and unit. */
 #pragma once
 
-#include "episode.h"
-#include "memory.h"
-#include "role.h"
-#include "units.h"
+#include "core/role.h"
+#include "core/timeline.h"
+#include "daemon/state_file.h"
+#include "daemon/units.h"
 
 struct memory {
         const struct names *names;

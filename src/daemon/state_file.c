@@ -1,12 +1,12 @@
 /* What the daemon must remember when it is gone; see memory.h. */
-#include "memory.h"
+#include "daemon/state_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <string.h>
 
-#include "log.h"
+#include "lib/log.h"
 
 #define MARKER "marker.json"
 #define MODE "mode.json"

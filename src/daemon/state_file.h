@@ -7,8 +7,8 @@
 
 #include <systemd/sd-id128.h>
 
-#include "names.h"
-#include "role.h"
+#include "config/instance.h"
+#include "core/role.h"
 
 struct marker {
         enum role_intent intent;

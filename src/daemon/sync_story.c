@@ -1,10 +1,10 @@
 /* What a person hears of the syncs; see syncstory.h. */
-#include "syncstory.h"
+#include "daemon/sync_story.h"
 
 #include <string.h>
 
-#include "log.h"
-#include "workspace.h"
+#include "lib/log.h"
+#include "sync/workspace.h"
 
 static void tell_result(struct sync_story *s, const struct sync_view *v, bool failover) {
         if (!v->ok && (failover || !s->trouble))

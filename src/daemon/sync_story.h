@@ -1,8 +1,8 @@
 /* What a person hears of the syncs. In a failover's story each has its line; otherwise only trouble, and the end of that. */
 #pragma once
 
-#include "config.h"
-#include "syncer.h"
+#include "config/config.h"
+#include "daemon/sync_unit.h"
 
 struct sync_story {
         bool trouble; /* the last one did not do all there was to do */

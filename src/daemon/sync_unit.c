@@ -1,12 +1,12 @@
 /* Has the workspace and the secrets synced; see syncer.h. */
-#include "syncer.h"
+#include "daemon/sync_unit.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "log.h"
-#include "memory.h"
-#include "syncresult.h"
+#include "daemon/state_file.h"
+#include "lib/log.h"
+#include "sync_result.h"
 
 struct syncer {
         const struct names *names;

@@ -1,9 +1,9 @@
 /* Has the workspace and the secrets synced: starts the sync worker's unit, and learns what it did. */
 #pragma once
 
-#include "names.h"
-#include "units.h"
-#include "util.h"
+#include "config/instance.h"
+#include "daemon/units.h"
+#include "lib/util.h"
 
 struct syncer;
 

@@ -1,12 +1,12 @@
 /* systemd's units over sd-bus; see units.h. */
-#include "units.h"
+#include "daemon/units.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 
-#include "log.h"
+#include "lib/log.h"
 
 #define SYSTEMD "org.freedesktop.systemd1"
 #define SYSTEMD_PATH "/org/freedesktop/systemd1"

@@ -7,9 +7,9 @@
 #include <sys/types.h>
 #include <systemd/sd-id128.h>
 
-#include "connection.h"
-#include "unit_state.h"
-#include "util.h"
+#include "core/unit_state.h"
+#include "daemon/bus_connection.h"
+#include "lib/util.h"
 
 struct units;
 struct unit;

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "address.h"
-#include "alert_format.h"
-#include "checkup.h"
+#include "alert/alert_format.h"
+#include "alert/endpoint.h"
+#include "doctor/checkup.h"
 
 #define TIMEOUT_MS 10000L
 

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "checkup.h"
+#include "doctor/checkup.h"
 
 void look_config(const struct checkup *c, struct finding *f) {
         _cleanup_free_ char *path = shell_quote(c->names->config);

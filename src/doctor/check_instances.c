@@ -1,8 +1,8 @@
 /* Do two standbys on this machine get in each other's way? */
 #include <string.h>
 
-#include "checkup.h"
-#include "instances.h"
+#include "config/instances.h"
+#include "doctor/checkup.h"
 
 static bool same(const char *a, const char *b) {
         return a && b ? *a && strcmp(a, b) == 0 : a == b;

@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "checkup.h"
-#include "valid.h"
+#include "config/validate.h"
+#include "doctor/checkup.h"
 
 /* What its ProtectHome= and PrivateTmp= have the daemon not see, or see alone. */
 static bool is_hidden(const char *path) {

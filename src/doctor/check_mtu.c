@@ -11,8 +11,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "checkup.h"
-#include "probe.h"
+#include "doctor/checkup.h"
+#include "probe/probe.h"
 
 /* More than one packet, less than a server takes for an attack (Node.js takes 16 KiB of headers). */
 #define PADDING 4000

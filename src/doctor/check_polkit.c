@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <systemd/sd-bus.h>
 
-#include "checkup.h"
+#include "doctor/checkup.h"
 
 #define POLKIT "org.freedesktop.PolicyKit1"
 #define POLKIT_PATH "/org/freedesktop/PolicyKit1/Authority"

@@ -5,12 +5,12 @@
 #include <netdb.h>
 #include <string.h>
 
-#include "checkup.h"
-#include "http.h"
-#include "link.h"
-#include "port.h"
-#include "probe.h"
-#include "selfcheck.h"
+#include "doctor/checkup.h"
+#include "lib/http.h"
+#include "lib/network.h"
+#include "lib/port.h"
+#include "probe/local_gateway.h"
+#include "probe/probe.h"
 
 DEFINE_CLEANUP(struct addrinfo *, freeaddrinfo)
 

@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "checkup.h"
-#include "secrets.h"
+#include "doctor/checkup.h"
+#include "sync/secrets.h"
 
 /* "host" of "user@host". */
 static const char *host_of(const char *login) {

@@ -8,7 +8,7 @@
 #include <sys/timex.h>
 #include <systemd/sd-id128.h>
 
-#include "checkup.h"
+#include "doctor/checkup.h"
 
 /* Above this estimated error, in microseconds, the kernel calls its clock unsynchronised (NTP_PHASE_LIMIT in
  * linux/timex.h). STA_UNSYNC alone is no evidence: it also tells the kernel to leave the hardware clock alone. */

@@ -6,8 +6,8 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "checkup.h"
-#include "link.h"
+#include "doctor/checkup.h"
+#include "lib/network.h"
 
 /* Where tailscaled listens on Linux (paths.DefaultTailscaledSocket()). The status may be read by anybody. */
 #define SOCKET "/run/tailscale/tailscaled.sock"

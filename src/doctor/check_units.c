@@ -5,9 +5,9 @@
 #include <sysexits.h>
 #include <systemd/sd-bus.h>
 
-#include "bus.h"
-#include "checkup.h"
-#include "role.h"
+#include "core/role.h"
+#include "daemon/bus_service.h"
+#include "doctor/checkup.h"
 
 /* OpenClaw drains for up to 315 s (design section 9); its own advice for system units is this. */
 #define DRAIN_TIME (330 * USEC_PER_SEC)

@@ -4,14 +4,14 @@
 #include <string.h>
 #include <sys/file.h>
 
-#include "checkup.h"
-#include "incoming.h"
-#include "move.h"
-#include "remote.h"
-#include "repo.h"
-#include "saved.h"
-#include "work.h"
-#include "workspace.h"
+#include "doctor/checkup.h"
+#include "sync/changes.h"
+#include "sync/checkout.h"
+#include "sync/incoming.h"
+#include "sync/remote.h"
+#include "sync/repo.h"
+#include "sync/saved_branches.h"
+#include "sync/workspace.h"
 
 /* The first N bytes of WHY, less what only leads over to the command: "…: finish it, or". */
 static size_t length_without(const char *why, size_t n) {

@@ -1,5 +1,5 @@
 /* What the looks of `doctor` are given: the facts systemd knows, and how to become another user; see checkup.h. */
-#include "checkup.h"
+#include "doctor/checkup.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 #include <systemd/sd-bus.h>
 
-#include "stopped.h"
-#include "valid.h"
+#include "config/validate.h"
+#include "lib/systemd.h"
 
 #define SYSTEMD "org.freedesktop.systemd1"
 #define MANAGER_PATH "/org/freedesktop/systemd1"

@@ -7,9 +7,9 @@
 #include <pwd.h>
 #include <stdint.h>
 
-#include "config.h"
-#include "finding.h"
-#include "names.h"
+#include "config/config.h"
+#include "config/instance.h"
+#include "doctor/finding.h"
 
 /* What systemd says about a unit: the properties of org.freedesktop.systemd1(5) of the same names. Strings may be NULL
  * where it says nothing. */

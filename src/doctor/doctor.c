@@ -3,7 +3,7 @@
  * The table below is the whole of it: one row for each line that is printed. A row's look (checkup.h) runs in a child
  * process that becomes the user whom the thing concerns and has a deadline, so that neither a hanging server nor a
  * directory that only its owner may enter stands between a person and the truth. */
-#include "doctor.h"
+#include "doctor/doctor.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#include "checkup.h"
+#include "doctor/checkup.h"
 
 /* For one look. What the ini itself gives the network to answer is not cut short. */
 #define DEADLINE (30 * USEC_PER_SEC)

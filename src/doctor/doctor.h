@@ -1,7 +1,7 @@
 /* `openclaw-failover doctor`: everything that would fail tonight, found today. */
 #pragma once
 
-#include "names.h"
+#include "config/instance.h"
 
 /* Looks at one thing after the other that a failover depends on, in the order in which they would happen, and prints a
  * line for each, with the commands that mend it below. As root it looks as the users concerned would; as anybody else

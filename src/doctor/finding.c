@@ -1,5 +1,5 @@
 /* What one check of `doctor` found; see finding.h. */
-#include "finding.h"
+#include "doctor/finding.h"
 
 #include <ctype.h>
 #include <stdarg.h>

@@ -6,7 +6,7 @@
 
 #include <limits.h>
 
-#include "util.h"
+#include "lib/util.h"
 
 enum finding_kind {
         FINDING_OK,

@@ -1,5 +1,5 @@
 /* A function in a child process, killed at a deadline; see child.h. */
-#include "child.h"
+#include "lib/child.h"
 
 #include <errno.h>
 #include <fcntl.h>

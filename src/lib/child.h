@@ -6,7 +6,7 @@
 
 #include <sys/types.h>
 
-#include "util.h"
+#include "lib/util.h"
 
 struct child {
         pid_t pid;

@@ -4,7 +4,7 @@
  * happened (drive). Neither function may call back into libcurl (libcurl-errors(3):
  * CURLM_RECURSIVE_API_CALL), so on_timer notes that libcurl wants to go on at once, and drive() does so.
  * What ended is delivered from deliver(), which is only ever called by the loop. */
-#include "http.h"
+#include "lib/http.h"
 
 #include <assert.h>
 #include <errno.h>

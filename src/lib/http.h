@@ -9,7 +9,7 @@
 #include <curl/curl.h>
 #include <systemd/sd-event.h>
 
-#include "util.h"
+#include "lib/util.h"
 
 struct http;
 struct http_request;

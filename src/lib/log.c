@@ -1,5 +1,5 @@
 /* Plain log lines; see log.h. */
-#include "log.h"
+#include "lib/log.h"
 
 #define SD_JOURNAL_SUPPRESS_LOCATION /* a person asks what happened, not in which line of C */
 #include <poll.h>

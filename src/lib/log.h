@@ -5,7 +5,7 @@
 
 #include <syslog.h>
 
-#include "util.h"
+#include "lib/util.h"
 
 /* One line. Control characters in the result are replaced, the line is cut at 2 KiB. */
 void log_line(int level, const char *format, ...) _printf_(2, 3);

@@ -1,5 +1,5 @@
 /* What this machine can say about its own network; see link.h. */
-#include "link.h"
+#include "lib/network.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* Who listens on a TCP port; see port.h. */
-#include "port.h"
+#include "lib/port.h"
 
 #include <pwd.h>
 

@@ -1,5 +1,5 @@
 /* A list of paths; see paths.h. */
-#include "paths.h"
+#include "lib/strv.h"
 
 #include <errno.h>
 #include <string.h>

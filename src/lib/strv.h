@@ -1,7 +1,7 @@
 /* A list of paths, relative to the work tree. */
 #pragma once
 
-#include "util.h"
+#include "lib/util.h"
 
 struct paths {
         char **items;

@@ -1,10 +1,10 @@
 /* What somebody probably meant; see hint.h. */
-#include "hint.h"
+#include "lib/suggest.h"
 
 #include <ctype.h>
 #include <string.h>
 
-#include "util.h"
+#include "lib/util.h"
 
 /* How many letters must be changed, put in or left out to make A of B (Levenshtein), whatever their case. */
 static size_t distance(const char *a, const char *b) {

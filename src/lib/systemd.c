@@ -1,10 +1,10 @@
 /* Whether a unit is stopped; see stopped.h. */
-#include "stopped.h"
+#include "lib/systemd.h"
 
 #include <string.h>
 #include <systemd/sd-bus.h>
 
-#include "util.h"
+#include "lib/util.h"
 
 #define SYSTEMD "org.freedesktop.systemd1"
 #define CALL_TIMEOUT (2 * USEC_PER_SEC)

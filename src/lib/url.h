@@ -3,7 +3,7 @@
 
 #include <curl/curl.h>
 
-#include "util.h"
+#include "lib/util.h"
 
 DEFINE_CLEANUP(CURLU *, curl_url_cleanup)
 DEFINE_CLEANUP(char *, curl_free)

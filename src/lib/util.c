@@ -1,5 +1,5 @@
 /* Small things that every file may use; see util.h. */
-#include "util.h"
+#include "lib/util.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* An answer becomes a verdict in words; see judge.h. */
-#include "judge.h"
+#include "probe/judge.h"
 
 #include <errno.h>
 #include <jansson.h>

@@ -4,8 +4,8 @@
 
 #include <curl/curl.h>
 
-#include "config.h"
-#include "verdict.h"
+#include "config/config.h"
+#include "core/verdict.h"
 
 /* The most that is read of an answer, headers and body together. (libcurl itself gives up on one header
  * line of 100 KiB.) */

@@ -1,12 +1,12 @@
 /* Checks the standby's own gateway; see selfcheck.h. */
-#include "selfcheck.h"
+#include "probe/local_gateway.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "link.h"
-#include "log.h"
-#include "probe.h"
+#include "lib/log.h"
+#include "lib/network.h"
+#include "probe/probe.h"
 
 #define DEFAULT_PORT 18789
 #define DEFAULT_PATH "/health"

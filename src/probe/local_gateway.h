@@ -1,9 +1,9 @@
 /* Checks the standby's own gateway: promoted means that it answers here. */
 #pragma once
 
-#include "config.h"
-#include "http.h"
-#include "verdict.h"
+#include "config/config.h"
+#include "core/verdict.h"
+#include "lib/http.h"
 
 enum selfcheck_pace {
         SELFCHECK_OFF,

@@ -3,7 +3,7 @@
  * A check is one request or more within one deadline: first to /startupz, if that is asked at all, then to
  * the health path. If the name does not resolve in half of the time, the last good address is asked in its
  * place. */
-#include "probe.h"
+#include "probe/probe.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -12,8 +12,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "judge.h"
-#include "link.h"
+#include "lib/network.h"
+#include "probe/judge.h"
 
 DEFINE_CLEANUP(CURLU *, curl_url_cleanup)
 

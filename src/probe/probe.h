@@ -4,9 +4,9 @@
  * (judge.h). What an answer means is decided in judge.h; thresholds are nobody's business here. */
 #pragma once
 
-#include "config.h"
-#include "http.h"
-#include "verdict.h"
+#include "config/config.h"
+#include "core/verdict.h"
+#include "lib/http.h"
 
 struct probe_target {
         const char *url; /* complete: see probe_url() */

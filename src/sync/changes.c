@@ -1,5 +1,5 @@
 /* What the standby has that nobody else has; see work.h. */
-#include "work.h"
+#include "sync/changes.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-#include "paths.h"
-#include "repo.h"
+#include "lib/strv.h"
+#include "sync/repo.h"
 
 enum work_kind {
         WORK_PUBLIC,  /* may be pushed */

@@ -1,5 +1,5 @@
 /* Moves the tree and the branch from one commit to another; see move.h. */
-#include "move.h"
+#include "sync/checkout.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#include "log.h"
+#include "lib/log.h"
 
 #define BASE_REF "refs/failover/base"
 /* Besides the files themselves: index, refs, the gateway's own first minutes. */

@@ -8,9 +8,9 @@
  * anything that changed since is not removed. */
 #pragma once
 
-#include "paths.h"
-#include "repo.h"
-#include "work.h"
+#include "lib/strv.h"
+#include "sync/changes.h"
+#include "sync/repo.h"
 
 /* The intent that a run before left. 0, -ENOENT if there is none. */
 int move_unfinished(const struct repo *repo, struct intent *ret);

@@ -1,12 +1,12 @@
 /* What killed gits, syncs and power cuts leave in .git; see tidy.h. */
-#include "tidy.h"
+#include "sync/crash_cleanup.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "log.h"
+#include "lib/log.h"
 
 static bool is_same(const struct stat *a, const struct stat *b) {
         return a->st_dev == b->st_dev && a->st_ino == b->st_ino;

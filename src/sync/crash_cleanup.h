@@ -1,7 +1,7 @@
 /* What killed gits, syncs and power cuts leave in the workspace's .git, and would block every sync after them. */
 #pragma once
 
-#include "repo.h"
+#include "sync/repo.h"
 
 /* Whether a git program of ours works in the workspace. */
 struct git_seen {

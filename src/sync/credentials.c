@@ -1,5 +1,5 @@
 /* Who we are to a git remote, and who it is to us; see login.h. */
-#include "login.h"
+#include "sync/credentials.h"
 
 #include <errno.h>
 #if __has_include(<git2/sys/errors.h>)

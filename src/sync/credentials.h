@@ -6,8 +6,8 @@
 
 #include <git2.h>
 
-#include "config.h"
-#include "syncresult.h"
+#include "config/config.h"
+#include "sync_result.h"
 
 struct login {
         const struct workspace_config *config;

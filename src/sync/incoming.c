@@ -1,5 +1,5 @@
 /* What the remote wants to put into the tree, checked; see incoming.h. */
-#include "incoming.h"
+#include "sync/incoming.h"
 
 #include <string.h>
 #include <strings.h>

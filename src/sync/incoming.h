@@ -5,8 +5,8 @@
  * never written through one (see move.h). */
 #pragma once
 
-#include "paths.h"
-#include "repo.h"
+#include "lib/strv.h"
+#include "sync/repo.h"
 
 struct incoming {
         struct paths paths; /* what differs between our commit and the remote's, sorted */

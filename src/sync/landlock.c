@@ -1,5 +1,5 @@
 /* Lets this process write in a few places and nowhere else; see confine.h. */
-#include "confine.h"
+#include "sync/landlock.h"
 
 #include <errno.h>
 #include <fcntl.h>

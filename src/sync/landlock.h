@@ -4,7 +4,7 @@
  * runs the command by hand. Reading stays as it is. */
 #pragma once
 
-#include "util.h"
+#include "lib/util.h"
 
 /* Those of the N PATHS that exist may be written to, and all below them. For good. 0, -EOPNOTSUPP if the kernel is too
  * old (before 5.19) or has it turned off, or a negative errno: then nothing is restricted. */

@@ -1,11 +1,11 @@
 /* The workspace's remote, fetched from and pushed to; see remote.h. */
-#include "remote.h"
+#include "sync/remote.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
 
-#include "login.h"
+#include "sync/credentials.h"
 
 /* A workspace is notes and memories, a few megabytes. A fetch over this is not one, and must not fill the disk. */
 #define FETCH_MAX ((size_t) 1 << 30)

@@ -4,8 +4,8 @@
  * be killed at any instant. What is asked of the remote is one branch, whatever refspecs the repository configures. */
 #pragma once
 
-#include "child.h"
-#include "repo.h"
+#include "lib/child.h"
+#include "sync/repo.h"
 
 struct fetch_answer {
         struct sync_result result; /* .workspace is SYNC_NONE if all is well, else why not */

@@ -1,5 +1,5 @@
 /* The workspace's repository: opened, locked, or refused; see repo.h. */
-#include "repo.h"
+#include "sync/repo.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,9 +5,9 @@
 
 #include <git2.h>
 
-#include "config.h"
-#include "syncresult.h"
-#include "util.h"
+#include "config/config.h"
+#include "lib/util.h"
+#include "sync_result.h"
 
 DEFINE_CLEANUP(git_repository *, git_repository_free)
 DEFINE_CLEANUP(git_config *, git_config_free)

@@ -4,7 +4,7 @@
  *                 └─ what was staged ── the rest  failover/HOST/TIME-private
  *
  * The index and the tree stay as they are: the trees are made in memory, from the files. */
-#include "saved.h"
+#include "sync/saved_branches.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "log.h"
+#include "lib/log.h"
 
 struct saver {
         const struct repo *repo;

@@ -1,10 +1,10 @@
 /* The branches that hold what the standby had, listed and judged; see saved.h. save.c makes them. */
-#include "saved.h"
+#include "sync/saved_branches.h"
 
 #include <ctype.h>
 #include <string.h>
 
-#include "log.h"
+#include "lib/log.h"
 
 #define STAMP_LENGTH 16 /* 20260711T041502Z */
 

@@ -4,8 +4,8 @@
  * A saved branch continues the commit that was checked out, so merging it is all that it takes to have the work. */
 #pragma once
 
-#include "repo.h"
-#include "work.h"
+#include "sync/changes.h"
+#include "sync/repo.h"
 
 /* How many are kept. */
 #define SAVED_MAX 20

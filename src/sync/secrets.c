@@ -3,7 +3,7 @@
  * A child watches over rsync, which has a process group of its own: rsync forks, and starts ssh. At the deadline the
  * group is killed, without asking it first: a promotion waits for this, and rsync sleeps for 0.4 s before it ends (sig_int()
  * in its rsync.c). What it leaves is removed here. */
-#include "secrets.h"
+#include "sync/secrets.h"
 
 #include <errno.h>
 #include <fcntl.h>

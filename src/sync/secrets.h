@@ -1,9 +1,9 @@
 /* The secrets, copied from another host by rsync over ssh: never deleted, never half-written, never named in a log. */
 #pragma once
 
-#include "child.h"
-#include "config.h"
-#include "syncresult.h"
+#include "config/config.h"
+#include "lib/child.h"
+#include "sync_result.h"
 
 /* Starts it in a child; the answer comes with secrets_finish(). SSH: the remote shell and its options, NULL for the usual
  * ones (tests have a server of their own). Both must outlive the child. 0 or -ECANCELED with the reason in R. */

@@ -1,5 +1,5 @@
 /* The command `sync`: both halves side by side, and what came of it; see sync.h. */
-#include "sync.h"
+#include "sync/sync.h"
 
 #include <errno.h>
 #include <string.h>
@@ -8,11 +8,11 @@
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
 
-#include "confine.h"
-#include "log.h"
-#include "secrets.h"
-#include "stopped.h"
-#include "workspace.h"
+#include "lib/log.h"
+#include "lib/systemd.h"
+#include "sync/landlock.h"
+#include "sync/secrets.h"
+#include "sync/workspace.h"
 
 /* What a late start takes from a timeout at most: half of the shortest one. */
 #define LATE_MAX (500 * USEC_PER_MSEC)

@@ -1,8 +1,8 @@
 /* The command `sync`: workspace and secrets, once, as the agent's user. Started as openclaw-failover-sync.service. */
 #pragma once
 
-#include "config.h"
-#include "names.h"
+#include "config/config.h"
+#include "config/instance.h"
 
 /* Its result is the STATUS= of the unit, and a line for a person: on a terminal always, in the journal when it is not the
  * same as last time. Pushes saved work (save = push) only while the file "promoting" is not in the runtime directory:

@@ -1,15 +1,15 @@
 /* The workspace follows its remote, and nothing is lost; see workspace.h. */
-#include "workspace.h"
+#include "sync/workspace.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 
-#include "incoming.h"
-#include "log.h"
-#include "move.h"
-#include "remote.h"
-#include "saved.h"
+#include "lib/log.h"
+#include "sync/checkout.h"
+#include "sync/incoming.h"
+#include "sync/remote.h"
+#include "sync/saved_branches.h"
 
 struct sync {
         const struct workspace_job *job;

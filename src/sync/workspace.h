@@ -5,10 +5,10 @@
  * right is refused, and leaves the tree as it is. */
 #pragma once
 
-#include "config.h"
-#include "repo.h"
-#include "syncresult.h"
-#include "tidy.h"
+#include "config/config.h"
+#include "sync/crash_cleanup.h"
+#include "sync/repo.h"
+#include "sync_result.h"
 
 struct workspace_job {
         const struct workspace_config *config;

@@ -4,7 +4,7 @@ import ast
 import pathlib
 import sys
 
-SOURCE = pathlib.Path(__file__).resolve().parents[1]
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
 README = SOURCE / "README.md"
 
 # The system tests with faults for the README's table, in its order: the primary's, the standby's own, the ways between them,

@@ -7,7 +7,7 @@ import pytest
 
 from test_manual import SOURCE, help_commands
 
-COMPLETION = SOURCE / "src/openclaw-failover.bash"
+COMPLETION = SOURCE / "src/cli/openclaw-failover.bash"
 
 
 def complete(tmp_path, line):

@@ -2,11 +2,8 @@
 
 import pathlib
 import re
-import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-
-import readme  # noqa: E402
+import readme
 
 
 def test_the_table_has_the_faults_of_the_tests():

@@ -14,7 +14,7 @@ PAGES = ("openclaw-failover.8", "openclaw-failover.ini.5")
 
 
 def page(name):
-    return (SOURCE / "src" / name).read_text()
+    return (SOURCE / "src/man" / name).read_text()
 
 
 def part(text, head, end):
@@ -55,7 +55,7 @@ def test_every_option_is_in_the_manual():
 def test_manual_has_no_fault(name):
     if not shutil.which("mandoc"):
         pytest.skip("mandoc is not installed")
-    done = subprocess.run(["mandoc", "-T", "lint", "-W", "style", SOURCE / "src" / name], capture_output=True, text=True)
+    done = subprocess.run(["mandoc", "-T", "lint", "-W", "style", SOURCE / "src/man" / name], capture_output=True, text=True)
     # Which pages are installed says nothing of these, and lines may be as long as in the sources.
     known = ("STYLE: referenced manual not found: Xr ", "STYLE: input text line longer than 80 bytes: ")
     assert [line for line in done.stdout.splitlines() if not any(words in line for words in known)] == []
@@ -65,7 +65,7 @@ def test_manual_has_no_fault(name):
 def test_what_refers_to_the_manual_finds_it(name):
     """A page that a unit, a header or another page names is one that there is, in the section that is named."""
     known = {f"{base}({section})" for base, _, section in (p.rpartition(".") for p in PAGES)}
-    for path in [*SOURCE.glob("src/*.c"), *SOURCE.glob("include/*.h"), *SOURCE.glob("systemd/*"), *SOURCE.glob("etc/*")]:
+    for path in [*SOURCE.glob("src/**/*.c"), *SOURCE.glob("src/**/*.h"), *SOURCE.glob("include/*.h"), *SOURCE.glob("systemd/*"), *SOURCE.glob("etc/*")]:
         named = set(re.findall(r"openclaw-failover(?:\.ini)?\([0-9]\)", path.read_text()))
         assert named <= known, path
     for named in re.findall(r"^\.Xr (openclaw\S*) ([0-9])", page(name), re.M):

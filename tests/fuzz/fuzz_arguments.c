@@ -1,9 +1,9 @@
 /* Any text where a person writes a time, a span, a host, a path … on the command line, over D-Bus or in the ini. */
 #include "fuzz.h"
 
-#include "names.h"
-#include "since.h"
-#include "valid.h"
+#include "cli/parse_since.h"
+#include "config/instance.h"
+#include "config/validate.h"
 
 #define SOME_DAY (1795266187 * USEC_PER_SEC)
 

@@ -4,7 +4,7 @@
  * types before bus.c does; here it does not. */
 #include "fuzz.h"
 
-#include "bus.h"
+#include "daemon/bus_service.h"
 #include "nowhere.h"
 
 static int append_argument(sd_bus_message *m, struct input *in) {

@@ -1,7 +1,7 @@
 /* Any text as the ini: it is refused with errors that may be printed, or what is printed of it reads back as the same. */
 #include "fuzz.h"
 
-#include "config.h"
+#include "config/config.h"
 
 static void on_error(const char *path, unsigned line, const char *what, void *userdata) {
         const struct input *in = userdata;

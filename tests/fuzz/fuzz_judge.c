@@ -3,7 +3,7 @@
  * An input is flags, libcurl's code, errno, status and time waited, then the content type up to a newline, then the body. */
 #include "fuzz.h"
 
-#include "judge.h"
+#include "probe/judge.h"
 
 enum {
         ADDRESSED = 1,

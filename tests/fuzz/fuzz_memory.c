@@ -7,9 +7,9 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "alert_queue.h"
-#include "checkup.h"
-#include "memory.h"
+#include "alert/alert_queue.h"
+#include "daemon/state_file.h"
+#include "doctor/checkup.h"
 
 int LLVMFuzzerInitialize(const int *argc, const char *const *const *argv);
 

@@ -10,8 +10,8 @@
 #include <sys/syscall.h>
 #include <systemd/sd-event.h>
 
-#include "judge.h"
-#include "probe.h"
+#include "probe/judge.h"
+#include "probe/probe.h"
 
 enum {
         EXPECTS_2XX = 1,

@@ -4,11 +4,11 @@
  * An input is a row of properties: which one, of which type, and its value, which for a text goes up to a newline. */
 #include "fuzz.h"
 
-#include "names.h"
+#include "cli/status_print.h"
+#include "cli/status_watch.h"
+#include "config/instance.h"
 #include "nowhere.h"
-#include "properties.h"
-#include "show.h"
-#include "watch_status.h"
+#include "status_properties.h"
 
 #define SOME_DAY (1795266187 * USEC_PER_SEC)
 

@@ -1,7 +1,7 @@
 /* Any text as what the sync worker says it did: refused, or exactly what would be written, in words that may be printed. */
 #include "fuzz.h"
 
-#include "syncresult.h"
+#include "sync_result.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         struct input in = { data, size };

@@ -2,7 +2,7 @@
 
 A Lab is a private set of kernel namespaces. In it, Hosts boot in about a second: the root file system is an overlay
 of this machine's / (or of $LAB_ROOT, another Debian root), its upper layer lives on a tmpfs, and systemd-nspawn
-starts systemd as PID 1 with journald, D-Bus, polkit and sshd. Nothing is mocked but OpenClaw (tests/gateway.c).
+starts systemd as PID 1 with journald, D-Bus, polkit and sshd. Nothing is mocked but OpenClaw (tests/lab/gateway.c).
 
     lab = Lab()
     host = lab.host("alone", 7)                  # 100.64.0.7 on tailscale0, 192.0.2.7 on eth0
@@ -748,7 +748,7 @@ class Host:
 
 
 class Gateway:
-    """The gateway of a host: openclaw.service, running tests/gateway.c."""
+    """The gateway of a host: openclaw.service, running tests/lab/gateway.c."""
 
     unit = "openclaw.service"
 
@@ -809,7 +809,7 @@ def install(lab, host):
     make(lab.enter(), "install", "PREFIX=/usr", "SYSCONFDIR=/etc", f"DESTDIR={host.root}")
     lab.sh("systemd-sysusers --root=$1 && journalctl --update-catalog --root=$1", host.root)
     if os.environ.get("SANITIZE"):
-        host.put("/etc/lsan.supp", (SOURCE / "tests/lsan.supp").read_text())
+        host.put("/etc/lsan.supp", (SOURCE / "tests/proof/lsan.supp").read_text())
         # What every unit whose name begins so reads (systemd.unit(5)): daemon, sync, alert, drill, and their instances.
         host.put("/etc/systemd/system/openclaw-.service.d/sanitize.conf", SANITIZED)
 

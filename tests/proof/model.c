@@ -13,9 +13,9 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#include "health.h"
-#include "report.h"
-#include "role.h"
+#include "core/health.h"
+#include "core/role.h"
+#include "events.h"
 
 /* It is always now; what is past is long ago. */
 #define NOW (1000000 * USEC_PER_SEC)

@@ -11,6 +11,7 @@ SOAK_SEED makes a run choose what another one chose. What that led to depends on
 """
 
 import os
+import pathlib
 import random
 import re
 import shlex
@@ -18,6 +19,7 @@ import signal
 import sys
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lab"))
 sys.dont_write_bytecode = True
 
 from lab import Lab, LabError, Pair  # noqa: E402

@@ -1,5 +1,5 @@
 """Crashes at every step. The daemon and the worker are killed before each system call that changes something
-(tests/crash.c), and the plug is pulled at any moment of a failover: afterwards all is as if nothing had happened.
+(tests/proof/crash.c), and the plug is pulled at any moment of a failover: afterwards all is as if nothing had happened.
 
 Here a few points are taken; `make crash` takes many. CRASH_DAEMON, CRASH_WORKER and CRASH_POWER are the numbers.
 

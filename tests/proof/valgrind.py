@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lab"))
 sys.dont_write_bytecode = True
 
 from lab import Lab, LabError, Pair  # noqa: E402

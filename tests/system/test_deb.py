@@ -30,13 +30,13 @@ def sh(*words, timeout=1800):
 
 
 def debian_root(*words):
-    return sh("env", f"BUILD={BUILD.relative_to(SOURCE)}", "tests/debian-root", *words).splitlines()[-1]
+    return sh("env", f"BUILD={BUILD.relative_to(SOURCE)}", "tests/lab/debian-root", *words).splitlines()[-1]
 
 
 def build(release, version):
     """The package for Debian RELEASE, made there."""
     where = f"build-deb/{release}-{version}"
-    enter = [] if release == HERE else ["tests/in-root", debian_root(release)]
+    enter = [] if release == HERE else ["tests/lab/in-root", debian_root(release)]
     sh(*enter, "env", "-u", "MAKEFLAGS", "-u", "MAKELEVEL", "make", "-s", "deb", f"BUILD={where}", f"VERSION={version}")
     package = next((SOURCE / where / "deb").glob("*.deb"))
     if version == NEXT:
@@ -70,7 +70,7 @@ def packages(release):
 def bare(release, packages):
     root = debian_root("--bare", release)
     # The hosts reach no mirror: what the package depends on is in apt's cache, as if it were one.
-    sh("tests/in-root", root, "sh", "-ec", f"{APT} update && {APT} install --download-only {packages[0]}")
+    sh("tests/lab/in-root", root, "sh", "-ec", f"{APT} update && {APT} install --download-only {packages[0]}")
     with lab_module.Lab() as lab:
         pair = BarePair(lab, root)
         for package in packages:
@@ -99,7 +99,7 @@ def of_ours(host):
 
 
 def test_lintian_has_nothing_to_say(release, packages):
-    enter = [] if release == HERE else ["tests/in-root", debian_root(release)]
+    enter = [] if release == HERE else ["tests/lab/in-root", debian_root(release)]
     changes = next(packages[0].parent.glob("*.changes"))
     said = sh(*enter, "lintian", "--allow-root", "--fail-on=none", changes)
     assert [line for line in said.splitlines() if line[:2] in ("E:", "W:")] == []

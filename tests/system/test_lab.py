@@ -254,7 +254,7 @@ def test_nothing_is_left_after_the_test_process_is_killed(tmp_path):
         host.popen("sleep 1000")
         print(lab.name, lab._keeper.pid, *lab.pids(), flush=True)
         time.sleep(1000)
-        """), os.path.dirname(__file__)], stdout=subprocess.PIPE, text=True)
+        """), os.path.dirname(lab_module.__file__)], stdout=subprocess.PIPE, text=True)
     mounts = pathlib.Path("/proc/self/mounts").read_text()
     namespaces = subprocess.run(["ip", "netns"], capture_output=True, text=True).stdout
     name, *pids = child.stdout.readline().split()

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <systemd/sd-event.h>
 
-#include "util.h"
+#include "lib/util.h"
 
 #define REQUESTS_MAX 64
 #define REQUEST_MAX 8192

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "util.h"
+#include "lib/util.h"
 
 /* For the leak checker of sanitized builds: libgit2 1.5 forgets to free what PCRE2 needed if a pattern does not match. */
 const char *__lsan_default_suppressions(void);

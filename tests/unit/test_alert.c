@@ -9,11 +9,11 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "address.h"
-#include "alert.h"
-#include "alert_queue.h"
-#include "courier.h"
-#include "log.h"
+#include "alert/alert.h"
+#include "alert/alert_queue.h"
+#include "alert/endpoint.h"
+#include "alert/webhook.h"
+#include "lib/log.h"
 #include "receiver.h"
 
 #define SECRET "s3cr3t-token"

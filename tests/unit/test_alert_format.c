@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "alert_format.h"
+#include "alert/alert_format.h"
 
 #define TIME (1763694765 * USEC_PER_SEC) /* 2025-11-21 03:12:45 UTC */
 

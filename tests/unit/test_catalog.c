@@ -9,7 +9,7 @@
 
 #include <ctype.h>
 
-#include "report.h"
+#include "events.h"
 
 #define CATALOG "systemd/openclaw-failover.catalog"
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "lasting.h"
+#include "alert/conditions.h"
 
 #define T0 (1763694765 * USEC_PER_SEC)
 

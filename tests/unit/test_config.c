@@ -1,5 +1,5 @@
 /* config.c and keys.c: defaults, bounds, every error with its line, and the shipped ini held against the table of keys. */
-#include "keys.h"
+#include "config/config_keys.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -729,8 +729,8 @@ static void examples(void **state _unused_) {
                 unsigned n;
         } rows[] = {
                 { "README.md", "    ", "\n", 2 },
-                { "src/openclaw-failover.ini.5", "", ".Ed", 2 },
-                { "src/openclaw-failover.8", "", ".Ed", 1 },
+                { "src/man/openclaw-failover.ini.5", "", ".Ed", 2 },
+                { "src/man/openclaw-failover.8", "", ".Ed", 1 },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 
 #include "scratch.h"
-#include "workspace.h"
+#include "sync/workspace.h"
 
 struct world {
         char dir[64];

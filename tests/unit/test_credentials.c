@@ -12,11 +12,11 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "checkup.h"
-#include "login.h"
+#include "doctor/checkup.h"
 #include "scratch.h"
-#include "secrets.h"
-#include "workspace.h"
+#include "sync/credentials.h"
+#include "sync/secrets.h"
+#include "sync/workspace.h"
 
 /* A directory that is HOME too, with origin, standby (a clone), sshd's files, and keys by type. */
 struct world {

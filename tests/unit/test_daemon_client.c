@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "call.h"
+#include "cli/daemon_client.h"
 
 static int answer(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
         const char *name = userdata;

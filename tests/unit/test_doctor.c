@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
-#include "checkup.h"
+#include "doctor/checkup.h"
 #include "scratch.h"
-#include "syncresult.h"
+#include "sync_result.h"
 
 static void test_shebang(void **state _unused_) {
         static const struct {

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "episode.h"
+#include "core/timeline.h"
 
 #define S USEC_PER_SEC
 

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "health.h"
+#include "core/health.h"
 
 #define S USEC_PER_SEC
 #define START (1000 * S)

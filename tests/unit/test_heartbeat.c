@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "heartbeat.h"
+#include "alert/heartbeat.h"
 #include "receiver.h"
 
 struct fixture {

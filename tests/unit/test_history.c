@@ -8,9 +8,9 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "chronicle.h"
-#include "history_text.h"
-#include "report.h"
+#include "cli/history.h"
+#include "cli/history_print.h"
+#include "events.h"
 
 #define S USEC_PER_SEC
 #define BEGIN (UINT64_C(1795266187) * S) /* 2026-11-21 13:03:07 UTC */

@@ -1,5 +1,5 @@
 /* names.c: the names of the plain instance and of a named one, and what may be a name. */
-#include "names.h"
+#include "config/instance.h"
 
 #include <errno.h>
 #include <setjmp.h>

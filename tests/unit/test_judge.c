@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "judge.h"
+#include "probe/judge.h"
 
 #define HTML "<!doctype html><title>OpenClaw Control</title>"
 #define LIVE "{\"ok\":true,\"status\":\"live\"}"

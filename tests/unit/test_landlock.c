@@ -1,5 +1,5 @@
 /* What may be written to after confine_writes(), in a child: it is for good. */
-#include "confine.h"
+#include "sync/landlock.h"
 
 #include <errno.h>
 #include <fcntl.h>

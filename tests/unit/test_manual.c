@@ -9,12 +9,12 @@
 
 #include <cmocka.h>
 
-#include "keys.h"
-#include "properties.h"
-#include "report.h"
+#include "config/config_keys.h"
+#include "events.h"
+#include "status_properties.h"
 
-#define MANUAL "src/openclaw-failover.8"
-#define INI_MANUAL "src/openclaw-failover.ini.5"
+#define MANUAL "src/man/openclaw-failover.8"
+#define INI_MANUAL "src/man/openclaw-failover.ini.5"
 #define README "README.md"
 
 static char *read_text(const char *path) {

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "metrics.h"
+#include "daemon/metrics.h"
 
 #define NOW (1763694765 * USEC_PER_SEC)
 

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "link.h"
+#include "lib/network.h"
 
 static void is_tailnet(_unused_ void **state) {
         static const struct {

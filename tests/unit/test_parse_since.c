@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-#include "since.h"
+#include "cli/parse_since.h"
 
 /* 2026-11-21 14:03:07 in Berlin, which is UTC+1 then. */
 #define NOW (UINT64_C(1795266187) * USEC_PER_SEC)

@@ -25,7 +25,7 @@
 
 #include <cmocka.h>
 
-#include "probe.h"
+#include "probe/probe.h"
 
 #define LIVE "{\"ok\":true,\"status\":\"live\"}"
 #define JSON_OK "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

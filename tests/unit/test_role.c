@@ -1,13 +1,13 @@
 /* role.c: small stories, each a fact after the other and what the machine makes of it; and sweeps over every combination
- * of facts for what must always hold. tests/model.c explores how they follow one another. */
+ * of facts for what must always hold. tests/proof/model.c explores how they follow one another. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include "report.h"
-#include "role.h"
+#include "core/role.h"
+#include "events.h"
 
 #define S USEC_PER_SEC
 #define MINUTE USEC_PER_MINUTE

@@ -1,5 +1,5 @@
 /* The secrets by the real rsync, over a shell that runs the far side here. Over a real sshd: see test_login.c. */
-#include "secrets.h"
+#include "sync/secrets.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "confine.h"
 #include "scratch.h"
+#include "sync/landlock.h"
 
 /* A directory with the far side's "there", our "here", and "ssh", a script. */
 struct world {

@@ -10,9 +10,9 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#include "names.h"
-#include "properties.h"
-#include "watch_status.h"
+#include "cli/status_watch.h"
+#include "config/instance.h"
+#include "status_properties.h"
 
 static const struct status example = {
         .state = ROLE_PROMOTED,

@@ -1,5 +1,5 @@
 /* The sync's result line: what is written is read back; nothing else is. */
-#include "syncresult.h"
+#include "sync_result.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* util.c: spans, text made safe, files read whole and written whole. */
-#include "util.h"
+#include "lib/util.h"
 
 #include <errno.h>
 #include <fcntl.h>

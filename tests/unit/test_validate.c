@@ -1,5 +1,5 @@
 /* valid.c: what is a host, a path, a URL … and what is not. */
-#include "valid.h"
+#include "config/validate.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "util.h"
+#include "lib/util.h"
 
 typedef const char *(*check_t)(const char *text);
 

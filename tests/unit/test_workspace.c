@@ -1,5 +1,5 @@
 /* The workspace against real repositories, made with the git program: what comes in, what is saved, what is refused. */
-#include "workspace.h"
+#include "sync/workspace.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -12,11 +12,11 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "confine.h"
-#include "incoming.h"
-#include "move.h"
-#include "saved.h"
 #include "scratch.h"
+#include "sync/checkout.h"
+#include "sync/incoming.h"
+#include "sync/landlock.h"
+#include "sync/saved_branches.h"
 
 /* A directory with "origin" (bare), "primary" and "standby" (clones of it), which is also HOME. */
 struct world {

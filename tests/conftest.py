@@ -1,13 +1,18 @@
-"""Fixtures of the system tests. See lab.py for what they hand out."""
+"""Fixtures of the tests on real hosts (system, proof). See lab/lab.py for what they hand out."""
 
 import json
 import os
+import pathlib
 import re
 import shutil
+import sys
 
 import pytest
 
-import lab as lab_module
+TESTS = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(TESTS / "lab"), str(TESTS / "docs")]
+
+import lab as lab_module  # noqa: E402
 
 
 def pytest_configure(config):
@@ -18,6 +23,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
+    items = [item for item in items if item.path.parent.name != "docs"]
     for item in items:
         if item.get_closest_marker("once"):
             refuse_second_try(item)
@@ -131,7 +137,7 @@ def figure(record_property):
 @pytest.fixture
 def fault(record_property):
     """Puts a fault into the README's table, and tells it: NAME, what it was, in words that stand here as they are
-    (tests/readme.py reads them); the entry that tells how it ended. SEES: what a person is told, if that is not the entry's
+    (tests/docs/readme.py reads them); the entry that tells how it ended. SEES: what a person is told, if that is not the entry's
     reason; an entry that is None had no promotion to tell of."""
 
     def record(name, entry, sees=None):
