@@ -39,14 +39,15 @@ struct story {
 };
 
 /* The event's name in FAILOVER_EVENT, alerts and history: "promoted". */
-const char *report_event_name(enum role_event event);
+const char *event_name(enum role_event event);
 /* Its MESSAGE_ID as 32 hex digits. */
-const char *report_message_id(enum role_event event);
+const char *event_message_id(enum role_event event);
 /* A syslog level. */
-int report_level(enum role_event event);
+int event_level(enum role_event event);
 
 /* Writes what EVENT means to BUF, for a person at night: what happened, what it means, what to do. Returns BUF. */
-char *report_say(enum role_event event, const struct story *s, char buf[static MESSAGE_MAX]);
+char *event_message(enum role_event event, const struct story *s, char buf[static MESSAGE_MAX]);
 
 /* Sends it to the journal, or to standard error where there is none. */
-void report_send(const struct names *n, enum role_event event, const struct story *s, const char *message);
+void journal_send_event(
+        const struct instance *n, enum role_event event, const struct story *s, const char *message);

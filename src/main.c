@@ -18,7 +18,7 @@
 
 /* What follows the command's word. */
 struct arguments {
-        const struct names *names;
+        const struct instance *names;
         bool named; /* a person said which instance */
         int n;
         char **words;
@@ -185,11 +185,11 @@ static const struct command *find(const char *word) {
 }
 
 static int unknown(const char *word) {
-        struct hint hint = {};
+        struct suggestion hint = {};
         char safe[64];
 
         for (size_t i = 0; i < ELEMENTSOF(commands); i++)
-                hint_try(&hint, word, commands[i].word);
+                suggest_try(&hint, word, commands[i].word);
         safe_text(safe, sizeof safe, word);
         if (hint.name)
                 return usage("There is no command '%s'. Did you mean '%s'?", safe, hint.name);
@@ -225,10 +225,10 @@ static void take(struct arguments *a, int option) {
 }
 
 static int call(const struct command *command, struct arguments *a, const char *instance) {
-        _cleanup_(names_freep) struct names *names = NULL;
+        _cleanup_(instance_freep) struct instance *names = NULL;
         int r;
 
-        r = names_new(instance, &names);
+        r = instance_new(instance, &names);
         if (r == -EINVAL)
                 return usage("An instance is named by 1 to 32 letters, digits and _, a letter first.");
         if (r < 0) {

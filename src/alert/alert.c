@@ -17,12 +17,12 @@
 #define GIVE_UP_AFTER USEC_PER_DAY
 
 struct alert {
-        const struct names *names;
+        const struct instance *names;
         struct alert_config config;
         char host[65]; /* HOST_NAME_MAX + 1 */
         struct alert_queue *queue;
-        struct courier *courier;
-        struct lasting lasting;
+        struct webhook *courier;
+        struct conditions lasting;
 
         sd_event_source *timer; /* the next thing to do: save, send */
         unsigned attempts;      /* in a row that came to nothing */
@@ -99,7 +99,7 @@ static void send_first(struct alert *a) {
 
         if (!m)
                 return;
-        r = address_load(a->config.url, a->config.url_file, ADDRESS_ALERT, &url, why, sizeof why);
+        r = endpoint_load(a->config.url, a->config.url_file, ADDRESS_ALERT, &url, why, sizeof why);
         if (r < 0 && r != -ENOMEM) {
                 postpone(a, why, 0);
                 return;
@@ -107,7 +107,7 @@ static void send_first(struct alert *a) {
         if (r >= 0)
                 r = alert_render(a->config.format, url, m, &x, &request, &words);
         if (r >= 0)
-                r = courier_send(a->courier, request->url, request->headers, request->body);
+                r = webhook_send(a->courier, request->url, request->headers, request->body);
         if (r < 0)
                 postpone(a, words ? words : r == -EAGAIN ? "name servers are silent" : strerror(-r), 0);
         a->telling = x.dropped;
@@ -118,7 +118,7 @@ static void send_first(struct alert *a) {
 static int on_timer(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *userdata) {
         struct alert *a = userdata;
 
-        if (!courier_is_busy(a->courier)) {
+        if (!webhook_is_busy(a->courier)) {
                 usec_t now = now_usec(CLOCK_BOOTTIME);
 
                 drop_expired(a);
@@ -131,16 +131,16 @@ static int on_timer(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *u
         return 0;
 }
 
-static void on_answer(_unused_ struct courier *c, const struct courier_answer *answer, void *userdata) {
+static void on_answer(_unused_ struct webhook *c, const struct webhook_answer *answer, void *userdata) {
         struct alert *a = userdata;
         uint64_t id = 0;
         const struct alert_message *m = alert_queue_first(a->queue, &id);
 
-        if (answer->outcome == COURIER_LATER) {
+        if (answer->outcome == WEBHOOK_LATER) {
                 postpone(a, answer->words, answer->retry_after);
                 return;
         }
-        if (answer->outcome == COURIER_TAKEN) {
+        if (answer->outcome == WEBHOOK_TAKEN) {
                 if (a->failing)
                         log_notice("Alerts are delivered again.");
                 alert_queue_remove(a->queue, a->sending);
@@ -197,8 +197,8 @@ static bool is_wanted(enum role_event event, const struct story *s) {
 void alert_event(struct alert *a, enum role_event event, const struct story *s, const char *text) {
         usec_t now = now_usec(CLOCK_REALTIME), ago = USEC_INFINITY;
         struct alert_message m = {
-                .event = report_event_name(event),
-                .level = report_level(event),
+                .event = event_name(event),
+                .level = event_level(event),
                 .text = text,
                 .primary = s->primary,
                 .reason = event == EVENT_DEMOTED ? "" : s->reason,
@@ -223,7 +223,7 @@ void alert_look(struct alert *a, const struct status *s) {
         usec_t now = now_usec(CLOCK_REALTIME), boottime = now_usec(CLOCK_BOOTTIME);
         struct alert_message m;
 
-        while (lasting_look(&a->lasting, s, now, boottime, &m)) {
+        while (conditions_look(&a->lasting, s, now, boottime, &m)) {
                 log_line(m.level, "%s", m.text);
                 alert_post(a, &m);
         }
@@ -251,7 +251,7 @@ void alert_configure(struct alert *a, const struct config *c) {
                 .url_file = copy(c->alert.url_file),
                 .format = c->alert.format,
         };
-        courier_cancel(a->courier);
+        webhook_cancel(a->courier);
         a->attempts = 0;
         a->not_before = 0;
         a->failing = false;
@@ -259,7 +259,7 @@ void alert_configure(struct alert *a, const struct config *c) {
                 alert_queue_clear(a->queue);
                 return;
         }
-        r = address_load(a->config.url, a->config.url_file, ADDRESS_ALERT, &url, why, sizeof why);
+        r = endpoint_load(a->config.url, a->config.url_file, ADDRESS_ALERT, &url, why, sizeof why);
         if (r < 0) {
                 log_error("Alerts cannot be delivered: %s.", r == -ENOMEM ? "out of memory" : why);
                 a->failing = true;
@@ -267,7 +267,7 @@ void alert_configure(struct alert *a, const struct config *c) {
         act_in(a, 0);
 }
 
-int alert_new(struct http *h, const struct names *n, const struct config *c, struct alert **ret) {
+int alert_new(struct http *h, const struct instance *n, const struct config *c, struct alert **ret) {
         _cleanup_(alert_freep) struct alert *a = calloc(1, sizeof *a);
         _cleanup_free_ char *path = NULL;
         char host[sizeof a->host] = "";
@@ -281,7 +281,7 @@ int alert_new(struct http *h, const struct names *n, const struct config *c, str
         r = alert_queue_new(path, &a->queue);
         if (r < 0)
                 return r;
-        r = courier_new(h, on_answer, a, &a->courier);
+        r = webhook_new(h, on_answer, a, &a->courier);
         if (r >= 0)
                 r = sd_event_add_time(
                         http_event(h), &a->timer, CLOCK_BOOTTIME, 0, USEC_PER_MSEC, on_timer, a);
@@ -300,7 +300,7 @@ struct alert *alert_free(struct alert *a) {
         if (a->queue)
                 alert_queue_save(a->queue);
         alert_queue_free(a->queue);
-        courier_free(a->courier);
+        webhook_free(a->courier);
         (void) sd_event_source_disable_unref(a->timer);
         forget_config(a);
         free(a);

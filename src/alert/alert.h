@@ -16,7 +16,7 @@ struct alert;
 
 /* Loads what the last daemon could not deliver. Without [alert] in C everything here does nothing. H and N must outlive
  * it, C need not. What is wrong with the address is said in the journal, once. 0 or a negative errno. */
-int alert_new(struct http *h, const struct names *n, const struct config *c, struct alert **ret);
+int alert_new(struct http *h, const struct instance *n, const struct config *c, struct alert **ret);
 struct alert *alert_free(struct alert *a); /* what is undelivered stays on disk */
 DEFINE_CLEANUP(struct alert *, alert_free)
 
@@ -26,7 +26,7 @@ void alert_configure(struct alert *a, const struct config *c);
 /* Queues one alert, and sends it as soon as the loop turns. All of M is copied. */
 void alert_post(struct alert *a, const struct alert_message *m);
 
-/* Does so for a transition, if people are to be told of it: TEXT is what report_say() made of it. Call it for each event
+/* Does so for a transition, if people are to be told of it: TEXT is what event_message() made of it. Call it for each event
  * that is reported. */
 void alert_event(struct alert *a, enum role_event event, const struct story *s, const char *text);
 

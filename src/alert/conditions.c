@@ -96,24 +96,24 @@ static const struct {
         void (*say)(const struct status *s, const char *span, char *buf);
         void (*say_over)(const struct status *s, const char *span, char *buf);
 } kinds[_LASTING_MAX] = {
-        [LASTING_CUT_OFF] = { is_cut_off, USEC_PER_MINUTE, "cut-off", "cut-off-over", say_cut_off,
+        [CONDITION_CUT_OFF] = { is_cut_off, USEC_PER_MINUTE, "cut-off", "cut-off-over", say_cut_off,
                 say_network_is_back },
-        [LASTING_NO_SYSTEMD] = { has_no_systemd, USEC_PER_MINUTE, "no-systemd", "no-systemd-over",
+        [CONDITION_NO_SYSTEMD] = { has_no_systemd, USEC_PER_MINUTE, "no-systemd", "no-systemd-over",
                 say_no_systemd, say_systemd_is_back },
-        [LASTING_SILENT] = { is_silent, 10 * USEC_PER_MINUTE, "unreachable", "unreachable-over", say_silent,
-                say_answers },
-        [LASTING_FOREIGN] = { is_foreign, USEC_PER_HOUR, "foreign-stays", "foreign-over", say_foreign,
+        [CONDITION_SILENT] = { is_silent, 10 * USEC_PER_MINUTE, "unreachable", "unreachable-over",
+                say_silent, say_answers },
+        [CONDITION_FOREIGN] = { is_foreign, USEC_PER_HOUR, "foreign-stays", "foreign-over", say_foreign,
                 say_foreign_is_over },
-        [LASTING_SYNC] = { is_unsynced, USEC_PER_HOUR, "sync-failing", "sync-mended", say_unsynced,
+        [CONDITION_SYNC] = { is_unsynced, USEC_PER_HOUR, "sync-failing", "sync-mended", say_unsynced,
                 say_synced },
 };
 
-usec_t lasting_after(enum lasting_kind kind) {
+usec_t condition_after(enum condition_kind kind) {
         return kinds[kind].after;
 }
 
-static bool look_kind(struct lasting *l, enum lasting_kind kind, const struct status *s, usec_t boottime,
-        struct alert_message *m) {
+static bool look_kind(struct conditions *l, enum condition_kind kind, const struct status *s,
+        usec_t boottime, struct alert_message *m) {
         usec_t since = l->of[kind].since, lasted = boottime - since;
         bool is_so = kinds[kind].is_so(s), told = l->of[kind].told;
         char span[SPAN_MAX];
@@ -149,7 +149,7 @@ static usec_t trouble_since(const struct status *s) {
 }
 
 /* Whole days are counted from the beginning, so a daemon that is restarted goes on with the next one. */
-static bool look_trouble(struct lasting *l, const struct status *s, usec_t now, struct alert_message *m) {
+static bool look_trouble(struct conditions *l, const struct status *s, usec_t now, struct alert_message *m) {
         usec_t since = trouble_since(s);
         unsigned days = since > 0 && now > since ? (unsigned) ((now - since) / USEC_PER_DAY) : 0;
         char sentence[SENTENCE_MAX], next[SENTENCE_MAX];
@@ -170,8 +170,8 @@ static bool look_trouble(struct lasting *l, const struct status *s, usec_t now, 
         return true;
 }
 
-bool lasting_look(
-        struct lasting *l, const struct status *s, usec_t now, usec_t boottime, struct alert_message *ret) {
+bool conditions_look(struct conditions *l, const struct status *s, usec_t now, usec_t boottime,
+        struct alert_message *ret) {
         *ret = (struct alert_message){
                 .primary = s->primary,
                 .reason = s->failures > 0 ? s->reason : "",
@@ -179,7 +179,7 @@ bool lasting_look(
                 .blackout = USEC_INFINITY,
                 .lasted = USEC_INFINITY,
         };
-        for (enum lasting_kind kind = 0; kind < _LASTING_MAX; kind++)
+        for (enum condition_kind kind = 0; kind < _LASTING_MAX; kind++)
                 if (look_kind(l, kind, s, boottime, ret))
                         return true;
         return look_trouble(l, s, now, ret);

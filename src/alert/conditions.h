@@ -8,19 +8,19 @@
 #include "alert/alert_format.h"
 #include "status.h"
 
-enum lasting_kind {
-        LASTING_CUT_OFF,
-        LASTING_NO_SYSTEMD, /* it cannot be asked to start the gateway */
-        LASTING_SILENT,     /* promoted, and the gateway does not answer, however often systemd starts it */
-        LASTING_FOREIGN,    /* the gateway runs here though this machine is on standby */
-        LASTING_SYNC,       /* it fails */
+enum condition_kind {
+        CONDITION_CUT_OFF,
+        CONDITION_NO_SYSTEMD, /* it cannot be asked to start the gateway */
+        CONDITION_SILENT,  /* promoted, and the gateway does not answer, however often systemd starts it */
+        CONDITION_FOREIGN, /* the gateway runs here though this machine is on standby */
+        CONDITION_SYNC,    /* it fails */
         _LASTING_MAX,
 };
 
 /* A shorter time of it is no news. */
-usec_t lasting_after(enum lasting_kind kind);
+usec_t condition_after(enum condition_kind kind);
 
-struct lasting {
+struct conditions {
         struct {
                 usec_t since; /* CLOCK_BOOTTIME; 0: it is not so */
                 bool told;
@@ -32,5 +32,5 @@ struct lasting {
 
 /* Looks at S at NOW, which is BOOTTIME by the other clock. True if there is something to tell: *RET is filled in, with texts
  * that are good until the next call. Call again until it is false. */
-bool lasting_look(
-        struct lasting *l, const struct status *s, usec_t now, usec_t boottime, struct alert_message *ret);
+bool conditions_look(struct conditions *l, const struct status *s, usec_t now, usec_t boottime,
+        struct alert_message *ret);

@@ -64,7 +64,7 @@ static bool is_web(const char *text) {
         return scheme && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
 }
 
-int address_load(
+int endpoint_load(
         const char *url, const char *file, const char *credential, char **ret, char *why, size_t size) {
         _cleanup_free_ char *text = NULL;
         int r, k;
@@ -96,7 +96,7 @@ int address_load(
         return 0;
 }
 
-char *address_show(const char *url, char buf[static ADDRESS_SHOWN_MAX]) {
+char *endpoint_show(const char *url, char buf[static ADDRESS_SHOWN_MAX]) {
         _cleanup_(curl_url_cleanupp) CURLU *u = curl_url();
         _cleanup_part_ char *scheme = NULL, *host = NULL, *port = NULL;
         char raw[ADDRESS_SHOWN_MAX];
@@ -112,7 +112,7 @@ char *address_show(const char *url, char buf[static ADDRESS_SHOWN_MAX]) {
         return safe_text(buf, ADDRESS_SHOWN_MAX, raw);
 }
 
-bool address_leaks(const char *url, const char *text) {
+bool endpoint_leaks(const char *url, const char *text) {
         static const char separators[] = "/?&=:@";
         /* Shorter words are "api", "bot", "push": a secret is longer. */
         enum { WORD_MIN = 5 };

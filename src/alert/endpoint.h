@@ -13,12 +13,12 @@
 /* The address in URL, or else in FILE, or, if that cannot be read, in the credential of that name; the caller frees *RET. URL and FILE may be
  * NULL. 0, -ENOENT if neither is configured, -ENOMEM, or another negative errno. WHY is then what is wrong and how to mend
  * it, in words that do not repeat the address. */
-int address_load(
+int endpoint_load(
         const char *url, const char *file, const char *credential, char **ret, char *why, size_t size);
 
 #define ADDRESS_SHOWN_MAX 300
 /* What may be shown of it: "https://discord.com". Returns BUF. */
-char *address_show(const char *url, char buf[static ADDRESS_SHOWN_MAX]);
+char *endpoint_show(const char *url, char buf[static ADDRESS_SHOWN_MAX]);
 
 /* Whether TEXT, which somebody else wrote, repeats a part of URL that may be secret. */
-bool address_leaks(const char *url, const char *text);
+bool endpoint_leaks(const char *url, const char *text);

@@ -13,7 +13,7 @@
 
 struct heartbeat {
         struct heartbeat_config config;
-        struct courier *courier;
+        struct webhook *courier;
         sd_event_source *timer;
         bool well;
         bool failing; /* and that was told */
@@ -41,23 +41,23 @@ static int on_timer(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *u
         char why[768];
         int r;
 
-        r = address_load(b->config.url, b->config.url_file, ADDRESS_HEARTBEAT, &url, why, sizeof why);
+        r = endpoint_load(b->config.url, b->config.url_file, ADDRESS_HEARTBEAT, &url, why, sizeof why);
         if (r < 0) {
                 failed(b, r == -ENOMEM ? "out of memory" : why, 0);
                 return 0;
         }
         ping_in(b, b->config.interval);
-        r = courier_send(b->courier, url, NULL, NULL);
+        r = webhook_send(b->courier, url, NULL, NULL);
         if (r < 0 && r != -EBUSY)
                 failed(b, r == -EAGAIN ? "name servers are silent" : strerror(-r), 0);
         explicit_bzero(url, strlen(url));
         return 0;
 }
 
-static void on_answer(_unused_ struct courier *c, const struct courier_answer *answer, void *userdata) {
+static void on_answer(_unused_ struct webhook *c, const struct webhook_answer *answer, void *userdata) {
         struct heartbeat *b = userdata;
 
-        if (answer->outcome != COURIER_TAKEN) {
+        if (answer->outcome != WEBHOOK_TAKEN) {
                 failed(b, answer->words, answer->retry_after);
                 return;
         }
@@ -75,7 +75,7 @@ void heartbeat_set(struct heartbeat *b, bool well) {
         if (well)
                 ping_in(b, 0);
         else {
-                courier_cancel(b->courier);
+                webhook_cancel(b->courier);
                 (void) sd_event_source_set_enabled(b->timer, SD_EVENT_OFF);
         }
 }
@@ -109,7 +109,7 @@ int heartbeat_new(struct http *h, const struct config *c, struct heartbeat **ret
 
         if (!b)
                 return -ENOMEM;
-        r = courier_new(h, on_answer, b, &b->courier);
+        r = webhook_new(h, on_answer, b, &b->courier);
         if (r >= 0)
                 r = sd_event_add_time(
                         http_event(h), &b->timer, CLOCK_BOOTTIME, 0, USEC_PER_SEC, on_timer, b);
@@ -127,7 +127,7 @@ int heartbeat_new(struct http *h, const struct config *c, struct heartbeat **ret
 struct heartbeat *heartbeat_free(struct heartbeat *b) {
         if (!b)
                 return NULL;
-        courier_free(b->courier);
+        webhook_free(b->courier);
         (void) sd_event_source_disable_unref(b->timer);
         forget_config(b);
         free(b);

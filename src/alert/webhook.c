@@ -14,7 +14,7 @@
 /* Seconds. Alerts are kept for a day: they are to be tried again within it. */
 #define RETRY_AFTER_MAX ((curl_off_t) 6 * 3600)
 
-struct courier {
+struct webhook {
         struct http_request *request;
         courier_done_t done;
         void *userdata;
@@ -26,7 +26,7 @@ struct courier {
 };
 
 static size_t on_body(char *data, _unused_ size_t size, size_t n, void *userdata) {
-        struct courier *c = userdata;
+        struct webhook *c = userdata;
         size_t take = MIN(n, sizeof c->kept - 1 - c->n_kept);
 
         (void) memcpy(c->kept + c->n_kept, data, take);
@@ -35,17 +35,17 @@ static size_t on_body(char *data, _unused_ size_t size, size_t n, void *userdata
         return c->n_read > ANSWER_MAX ? 0 : n; /* 0 ends the request */
 }
 
-static enum courier_outcome outcome_of(unsigned status) {
+static enum webhook_outcome outcome_of(unsigned status) {
         if (status >= 200 && status < 300)
-                return COURIER_TAKEN;
+                return WEBHOOK_TAKEN;
         /* 408: RFC 9110, 15.5.9; 425: RFC 8470, 5.2; 429: RFC 6585, 4. */
         if (status >= 400 && status < 500 && status != 408 && status != 425 && status != 429)
-                return COURIER_REFUSED;
-        return COURIER_LATER;
+                return WEBHOOK_REFUSED;
+        return WEBHOOK_LATER;
 }
 
 /* The service's own words: plain text, or the member of a JSON object in which these services put it. */
-static void own_words(struct courier *c, char *buf, size_t size) {
+static void own_words(struct webhook *c, char *buf, size_t size) {
         /* Discord: message; Telegram: description; ntfy: error; Uptime Kuma: msg. */
         static const char *const members[] = { "message", "description", "error", "msg" };
         json_auto_t *j = NULL;
@@ -59,12 +59,12 @@ static void own_words(struct courier *c, char *buf, size_t size) {
                         break;
                 }
         /* A web page says nothing to anybody here; and a server may repeat the address it was asked for. */
-        if (*text == '<' || address_leaks(c->url, text))
+        if (*text == '<' || endpoint_leaks(c->url, text))
                 text = "";
         (void) safe_text(buf, size, text);
 }
 
-static void say_status(struct courier *c, struct courier_answer *a) {
+static void say_status(struct webhook *c, struct webhook_answer *a) {
         char own[160];
 
         (void) appendf(a->words, sizeof a->words, "HTTP %u", a->status);
@@ -77,8 +77,8 @@ static void say_status(struct courier *c, struct courier_answer *a) {
 }
 
 /* No status: judge() has words for what went wrong. */
-static void say_failed(CURL *easy, CURLcode code, struct courier_answer *a) {
-        struct answer answer = { .code = code, .addressed = true, .waited = COURIER_TIMEOUT };
+static void say_failed(CURL *easy, CURLcode code, struct webhook_answer *a) {
+        struct answer answer = { .code = code, .addressed = true, .waited = WEBHOOK_TIMEOUT };
         curl_off_t connect = 0, resolved = 0, first_byte = 0;
         struct check check = {};
         long error = 0;
@@ -96,16 +96,16 @@ static void say_failed(CURL *easy, CURLcode code, struct courier_answer *a) {
 }
 
 static void on_done(struct http_request *r, CURLcode code, void *userdata) {
-        struct courier *c = userdata;
+        struct webhook *c = userdata;
         CURL *easy = http_request_easy(r);
-        struct courier_answer a = { .outcome = COURIER_LATER };
+        struct webhook_answer a = { .outcome = WEBHOOK_LATER };
         char shown[ADDRESS_SHOWN_MAX];
         curl_off_t retry_after = 0;
         long status = 0;
 
         (void) curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
         (void) curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after);
-        (void) appendf(a.words, sizeof a.words, "%s: ", address_show(c->url, shown));
+        (void) appendf(a.words, sizeof a.words, "%s: ", endpoint_show(c->url, shown));
         if (status > 0) {
                 /* Whatever became of the rest of the answer. */
                 a.status = (unsigned) status;
@@ -119,8 +119,8 @@ static void on_done(struct http_request *r, CURLcode code, void *userdata) {
         c->done(c, &a, c->userdata);
 }
 
-int courier_new(struct http *h, courier_done_t done, void *userdata, struct courier **ret) {
-        _cleanup_(courier_freep) struct courier *c = calloc(1, sizeof *c);
+int webhook_new(struct http *h, courier_done_t done, void *userdata, struct webhook **ret) {
+        _cleanup_(webhook_freep) struct webhook *c = calloc(1, sizeof *c);
         CURL *easy;
         int r;
 
@@ -134,13 +134,13 @@ int courier_new(struct http *h, courier_done_t done, void *userdata, struct cour
         easy = http_request_easy(c->request);
         (void) curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
         (void) curl_easy_setopt(easy, CURLOPT_WRITEDATA, c);
-        (void) curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long) (COURIER_TIMEOUT / USEC_PER_MSEC));
+        (void) curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long) (WEBHOOK_TIMEOUT / USEC_PER_MSEC));
         *ret = TAKE(c);
         return 0;
 }
 
 /* What is left of the last request; it may hold a secret. */
-static void forget(struct courier *c) {
+static void forget(struct webhook *c) {
         if (c->url)
                 explicit_bzero(c->url, strlen(c->url));
         free(TAKE(c->url));
@@ -148,7 +148,7 @@ static void forget(struct courier *c) {
         c->n_kept = c->n_read = 0;
 }
 
-struct courier *courier_free(struct courier *c) {
+struct webhook *webhook_free(struct webhook *c) {
         if (!c)
                 return NULL;
         http_request_free(c->request);
@@ -157,7 +157,7 @@ struct courier *courier_free(struct courier *c) {
         return NULL;
 }
 
-static int set_headers(struct courier *c, char *const *headers) {
+static int set_headers(struct webhook *c, char *const *headers) {
         for (; headers && *headers; headers++) {
                 struct curl_slist *more = curl_slist_append(c->headers, *headers);
 
@@ -168,7 +168,7 @@ static int set_headers(struct courier *c, char *const *headers) {
         return 0;
 }
 
-int courier_send(struct courier *c, const char *url, char *const *headers, const char *body) {
+int webhook_send(struct webhook *c, const char *url, char *const *headers, const char *body) {
         CURL *easy = http_request_easy(c->request);
         int r;
 
@@ -191,11 +191,11 @@ int courier_send(struct courier *c, const char *url, char *const *headers, const
         return r;
 }
 
-bool courier_is_busy(const struct courier *c) {
+bool webhook_is_busy(const struct webhook *c) {
         return c->busy;
 }
 
-void courier_cancel(struct courier *c) {
+void webhook_cancel(struct webhook *c) {
         http_request_cancel(c->request);
         c->busy = false;
 }

@@ -14,36 +14,36 @@
 
 #define FAILED_TRIED_FOR USEC_PER_HOUR
 
-static void on_answer(struct courier *c _unused_, const struct courier_answer *answer, void *userdata) {
-        *(struct courier_answer *) userdata = *answer;
+static void on_answer(struct webhook *c _unused_, const struct webhook_answer *answer, void *userdata) {
+        *(struct webhook_answer *) userdata = *answer;
 }
 
 /* Posts REQUEST and waits for what comes of it. 0 or a negative errno. */
-static int post_and_wait(const struct alert_request *request, struct courier_answer *ret) {
+static int post_and_wait(const struct alert_request *request, struct webhook_answer *ret) {
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(http_freep) struct http *h = NULL;
-        _cleanup_(courier_freep) struct courier *c = NULL;
+        _cleanup_(webhook_freep) struct webhook *c = NULL;
         int r;
 
         r = sd_event_new(&event);
         if (r >= 0)
                 r = http_new(event, &h);
         if (r >= 0)
-                r = courier_new(h, on_answer, ret, &c);
+                r = webhook_new(h, on_answer, ret, &c);
         if (r >= 0)
-                r = courier_send(c, request->url, request->headers, request->body);
-        while (r >= 0 && courier_is_busy(c))
+                r = webhook_send(c, request->url, request->headers, request->body);
+        while (r >= 0 && webhook_is_busy(c))
                 r = sd_event_run(event, UINT64_MAX);
         return r < 0 ? r : 0;
 }
 
 /* One attempt. Returns the outcome, or a negative errno; in both cases WORDS says what came of it. */
-static int deliver(const struct names *names, const struct alert_config *a, const struct alert_message *m,
+static int deliver(const struct instance *names, const struct alert_config *a, const struct alert_message *m,
         char *words, size_t size) {
         _cleanup_(alert_request_freep) struct alert_request *request = NULL;
         struct alert_context x = { .instance = names->instance, .now = now_usec(CLOCK_REALTIME) };
         char raw[65] = "", host[65];
-        struct courier_answer answer = {};
+        struct webhook_answer answer = {};
         _cleanup_free_ char *url = NULL;
         const char *why = NULL;
         int r;
@@ -51,7 +51,7 @@ static int deliver(const struct names *names, const struct alert_config *a, cons
         (void) gethostname(raw, sizeof raw - 1);
         x.host = safe_text(host, sizeof host, raw);
         *words = '\0';
-        r = address_load(a->url, a->url_file, ADDRESS_ALERT, &url, words, size);
+        r = endpoint_load(a->url, a->url_file, ADDRESS_ALERT, &url, words, size);
         if (r >= 0)
                 r = alert_render(a->format, url, m, &x, &request, &why);
         if (r >= 0)
@@ -69,7 +69,7 @@ static bool is_on(const struct alert_config *a) {
 
 /* --- alert-test ------------------------------------------------------------------------------------------- */
 
-int cmd_alert_test(const struct names *names) {
+int cmd_alert_test(const struct instance *names) {
         _cleanup_(config_freep) struct config *c = NULL;
         struct alert_message m = {
                 .event = "test",
@@ -91,12 +91,12 @@ int cmd_alert_test(const struct names *names) {
         }
         m.primary = c->primary.host;
         r = deliver(names, &c->alert, &m, words, sizeof words);
-        if (r == COURIER_TAKEN) {
+        if (r == WEBHOOK_TAKEN) {
                 (void) printf("Delivered: %s\n", words);
                 return EX_OK;
         }
         (void) fprintf(stderr, "Not delivered: %s.\n", words);
-        if (r == COURIER_LATER)
+        if (r == WEBHOOK_LATER)
                 (void) fprintf(stderr, "A real alert would be kept, and tried again for a day.\n");
         return 1;
 }
@@ -111,7 +111,7 @@ static const char *env(const char *name) {
 
 /* systemd tells the unit that OnFailure= starts how the other one ended (systemd.exec(5), $MONITOR_SERVICE_RESULT; since 251,
  * and only if a single unit set this one off). */
-static void say_failed(const struct names *names, const char *unit, char *buf, size_t size) {
+static void say_failed(const struct instance *names, const char *unit, char *buf, size_t size) {
         const char *result = env("MONITOR_SERVICE_RESULT"), *code = env("MONITOR_EXIT_CODE");
         const char *status = env("MONITOR_EXIT_STATUS");
         char failed[512] = "", safe[512];
@@ -134,7 +134,7 @@ static void say_failed(const struct names *names, const char *unit, char *buf, s
 }
 
 static int tell_failed(
-        const struct names *names, const struct alert_config *a, const struct alert_message *m) {
+        const struct instance *names, const struct alert_config *a, const struct alert_message *m) {
         usec_t until = now_usec(CLOCK_BOOTTIME) + FAILED_TRIED_FOR;
         char words[768];
 
@@ -142,9 +142,9 @@ static int tell_failed(
                 int r = deliver(names, a, m, words, sizeof words);
                 usec_t wait = alert_back_off(attempt);
 
-                if (r == COURIER_TAKEN)
+                if (r == WEBHOOK_TAKEN)
                         return EX_OK;
-                if (r == COURIER_REFUSED || r < 0 || now_usec(CLOCK_BOOTTIME) + wait > until)
+                if (r == WEBHOOK_REFUSED || r < 0 || now_usec(CLOCK_BOOTTIME) + wait > until)
                         break;
                 if (attempt == 1)
                         log_warning(
@@ -155,7 +155,7 @@ static int tell_failed(
         return 1;
 }
 
-int cmd_alert_failed(const struct names *names, const char *unit) {
+int cmd_alert_failed(const struct instance *names, const char *unit) {
         struct alert_config a = {};
         char text[ALERT_TEXT_MAX] = "";
         struct alert_message m = {

@@ -38,7 +38,7 @@ static int print_keys(void) {
         return fflush(stdout) == EOF || ferror(stdout) ? -EIO : 0;
 }
 
-int cmd_config(const struct names *names, enum config_view view) {
+int cmd_config(const struct instance *names, enum config_view view) {
         _cleanup_(config_freep) struct config *c = NULL;
         int r;
 

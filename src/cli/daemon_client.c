@@ -12,7 +12,7 @@
 /* Longer than the daemon waits for a person with a password. */
 #define COMMAND_TIMEOUT (3 * USEC_PER_MINUTE)
 
-int call_nobody(const struct names *n) {
+int client_nobody(const struct instance *n) {
         log_error(
                 "It does not run: nobody is %s on the system bus. See `systemctl status %s`; to start it, now and at "
                 "every boot: `systemctl enable --now %s`.",
@@ -20,7 +20,7 @@ int call_nobody(const struct names *n) {
         return EXIT_NOT_RUNNING;
 }
 
-int call_other_version(const struct names *n) {
+int client_other_version(const struct instance *n) {
         log_error(
                 "The daemon that runs is of another version than this program. `systemctl restart %s` starts this "
                 "version; a promoted gateway stays as it is.",
@@ -28,27 +28,27 @@ int call_other_version(const struct names *n) {
         return EX_PROTOCOL;
 }
 
-int call_no_bus(int r) {
+int client_no_bus(int r) {
         log_error(
                 "The system bus cannot be reached (%s), so nothing can be asked. See `systemctl status dbus`.",
                 strerror(-r));
         return EXIT_NOT_RUNNING;
 }
 
-int call_open(sd_bus **ret) {
+int client_open(sd_bus **ret) {
         int r = sd_bus_open_system(ret);
 
-        return r < 0 ? call_no_bus(r) : 0;
+        return r < 0 ? client_no_bus(r) : 0;
 }
 
-static int explain(const struct names *n, const sd_bus_error *e, int r) {
+static int explain(const struct instance *n, const sd_bus_error *e, int r) {
         if (r == -ENOTCONN) /* sd_bus_open_system() does not wait for the bus to answer */
-                return call_no_bus(r);
+                return client_no_bus(r);
         if (sd_bus_error_has_names(e, SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
-                return call_nobody(n);
+                return client_nobody(n);
         if (sd_bus_error_has_names(e, SD_BUS_ERROR_UNKNOWN_OBJECT, SD_BUS_ERROR_UNKNOWN_METHOD,
                     SD_BUS_ERROR_UNKNOWN_INTERFACE))
-                return call_other_version(n);
+                return client_other_version(n);
         if (sd_bus_error_has_name(e, BUS_ERROR_REFUSED)) {
                 log_error("Refused: %s", e->message);
                 return EX_TEMPFAIL;
@@ -65,7 +65,7 @@ static int explain(const struct names *n, const sd_bus_error *e, int r) {
                 : EX_UNAVAILABLE;
 }
 
-int call_get_all(sd_bus *bus, const struct names *n, sd_bus_message **ret) {
+int client_get_all(sd_bus *bus, const struct instance *n, sd_bus_message **ret) {
         _cleanup_(sd_bus_error_free) sd_bus_error e = SD_BUS_ERROR_NULL;
         int r;
 
@@ -74,7 +74,7 @@ int call_get_all(sd_bus *bus, const struct names *n, sd_bus_message **ret) {
         return r < 0 ? explain(n, &e, r) : 0;
 }
 
-int call_command(sd_bus *bus, const struct names *n, enum role_command command, uint64_t seconds) {
+int client_command(sd_bus *bus, const struct instance *n, enum role_command command, uint64_t seconds) {
         static const char *const methods[_COMMAND_MAX] = {
                 [COMMAND_PROMOTE] = "Promote",
                 [COMMAND_DEMOTE] = "Demote",

@@ -7,18 +7,18 @@
 #include "core/role.h"
 
 /* Opens the system bus. 0, or an exit status after saying why. */
-int call_open(sd_bus **ret);
+int client_open(sd_bus **ret);
 
 /* Asks for all properties, for status_read(). 0, or an exit status after saying why. */
-int call_get_all(sd_bus *bus, const struct names *n, sd_bus_message **ret);
+int client_get_all(sd_bus *bus, const struct instance *n, sd_bus_message **ret);
 
 /* Sends COMMAND; a person may be asked for a password if there is an agent that can (polkit(8)). SECONDS is for
  * COMMAND_PAUSE: see bus.h. 0, or an exit status after saying why. */
-int call_command(sd_bus *bus, const struct names *n, enum role_command command, uint64_t seconds);
+int client_command(sd_bus *bus, const struct instance *n, enum role_command command, uint64_t seconds);
 
 /* Says that the daemon is not there, and what to do; returns EXIT_NOT_RUNNING. */
-int call_nobody(const struct names *n);
+int client_nobody(const struct instance *n);
 /* Says that there is no bus to ask it, R being why, and what to do; returns EXIT_NOT_RUNNING. */
-int call_no_bus(int r);
+int client_no_bus(int r);
 /* Says that the daemon answers in another way than this program understands; returns EX_PROTOCOL. */
-int call_other_version(const struct names *n);
+int client_other_version(const struct instance *n);

@@ -11,7 +11,7 @@
 #define PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"
 
 struct follow {
-        const struct names *names;
+        const struct instance *names;
         const struct follow_calls *calls;
         void *userdata;
         sd_bus *bus;
@@ -87,7 +87,7 @@ static int add_matches(struct follow *f) {
         return sd_bus_add_match(f->bus, NULL, owner, on_changed, f);
 }
 
-int follow_new(sd_event *event, const struct names *n, const struct follow_calls *calls, void *userdata,
+int follow_new(sd_event *event, const struct instance *n, const struct follow_calls *calls, void *userdata,
         struct follow **ret) {
         _cleanup_(follow_freep) struct follow *f = NULL;
         int r;

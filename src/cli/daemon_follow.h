@@ -21,7 +21,7 @@ struct follow_calls {
 };
 
 /* The state as it is now comes as soon as the loop of EVENT turns. 0 or a negative errno: the bus cannot be reached. */
-int follow_new(sd_event *event, const struct names *n, const struct follow_calls *calls, void *userdata,
+int follow_new(sd_event *event, const struct instance *n, const struct follow_calls *calls, void *userdata,
         struct follow **ret);
 struct follow *follow_free(struct follow *f);
 DEFINE_CLEANUP(struct follow *, follow_free)

@@ -24,7 +24,7 @@ struct mark {
 };
 
 struct drill {
-        const struct names *names;
+        const struct instance *names;
         sd_event *event;
         usec_t begun;              /* CLOCK_BOOTTIME */
         bool known;                /* the daemon was seen … */
@@ -111,7 +111,7 @@ static void on_event(const char *event, const char *message, void *userdata) {
 
         tell(d, message);
         for (size_t i = 0; i < ELEMENTSOF(meanings); i++)
-                if (strcmp(event, report_event_name(meanings[i].event)) == 0) {
+                if (strcmp(event, event_name(meanings[i].event)) == 0) {
                         if (meanings[i].mark)
                                 mark(d, meanings[i].mark);
                         if (meanings[i].result != OPEN)
@@ -165,7 +165,7 @@ static void on_gone(void *userdata) {
 static int on_patience(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
         struct drill *d = userdata;
 
-        end(d, call_nobody(d->names));
+        end(d, client_nobody(d->names));
         return 0;
 }
 
@@ -173,7 +173,7 @@ static void on_failed(int error, void *userdata) {
         struct drill *d = userdata;
 
         if (error == -EBADMSG) {
-                end(d, call_other_version(d->names));
+                end(d, client_other_version(d->names));
                 return;
         }
         log_error("Lost the system bus. The drill goes on: see `journalctl -u %s`.", d->names->unit);
@@ -226,7 +226,7 @@ static int run(struct drill *d) {
         }
         /* Followed before it begins, so that nothing of it is missed. */
         d->begun = now_usec(CLOCK_BOOTTIME);
-        r = call_command(follow_bus(f), d->names, COMMAND_DRILL, 0);
+        r = client_command(follow_bus(f), d->names, COMMAND_DRILL, 0);
         if (r != 0)
                 return r;
         r = add_sources(d);
@@ -239,7 +239,7 @@ static int run(struct drill *d) {
         return d->exit;
 }
 
-int cmd_drill(const struct names *n) {
+int cmd_drill(const struct instance *n) {
         struct drill d = { .names = n };
         int r = run(&d);
 

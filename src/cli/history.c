@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
-static struct failover *last(struct chronicle *c) {
+static struct failover *last(struct history *c) {
         return c->n > 0 ? &c->failovers[c->n - 1] : NULL;
 }
 
-static struct failover *open_one(struct chronicle *c) {
+static struct failover *open_one(struct history *c) {
         struct failover *f = last(c);
 
         return f && f->end == END_OPEN ? f : NULL;
@@ -23,7 +23,7 @@ static enum failover_kind kind_of(const struct record *r) {
         return KIND_FAILOVER;
 }
 
-static struct failover *begin(struct chronicle *c, const struct record *r) {
+static struct failover *begin(struct history *c, const struct record *r) {
         struct failover *f;
 
         if ((c->n & (c->n - 1)) == 0) { /* full, at every power of two */
@@ -53,7 +53,7 @@ static void end(struct failover *f, enum failover_end how, usec_t when) {
                 f->lasted = when - f->promoted;
 }
 
-static int on_promoting(struct chronicle *c, const struct record *r) {
+static int on_promoting(struct history *c, const struct record *r) {
         struct failover *f = open_one(c);
 
         if (f && strcmp(r->from, role_state_name(ROLE_DEMOTING)) == 0) {
@@ -71,7 +71,7 @@ static int on_promoting(struct chronicle *c, const struct record *r) {
         return 0;
 }
 
-static int on_promoted(struct chronicle *c, const struct record *r) {
+static int on_promoted(struct history *c, const struct record *r) {
         struct failover *f = open_one(c);
 
         if (!f)
@@ -89,7 +89,7 @@ static int on_promoted(struct chronicle *c, const struct record *r) {
         return 0;
 }
 
-static int on_demoted(struct chronicle *c, const struct record *r) {
+static int on_demoted(struct history *c, const struct record *r) {
         struct failover *f = open_one(c);
 
         if (!f)
@@ -132,7 +132,7 @@ static void on_other(struct failover *f, const struct record *r) {
         }
 }
 
-int chronicle_add(struct chronicle *c, const struct record *r) {
+int history_add(struct history *c, const struct record *r) {
         struct failover *f = open_one(c);
 
         if (f && !sd_id128_equal(f->boot, r->boot)) {
@@ -154,7 +154,7 @@ int chronicle_add(struct chronicle *c, const struct record *r) {
         }
 }
 
-void chronicle_close(struct chronicle *c, sd_id128_t boot) {
+void history_close(struct history *c, sd_id128_t boot) {
         struct failover *f = open_one(c);
 
         if (f && !sd_id128_equal(f->boot, boot))
@@ -167,7 +167,7 @@ static bool is_over_before(const struct failover *f, usec_t since) {
         return MAX(f->begun, MAX(f->promoted, f->ended)) < since;
 }
 
-void chronicle_forget(struct chronicle *c, usec_t since) {
+void history_forget(struct history *c, usec_t since) {
         size_t n = 0;
 
         for (size_t i = 0; i < c->n; i++)
@@ -176,9 +176,9 @@ void chronicle_forget(struct chronicle *c, usec_t since) {
         c->n = n;
 }
 
-void chronicle_done(struct chronicle *c) {
+void history_done(struct history *c) {
         free(c->failovers);
-        *c = (struct chronicle){};
+        *c = (struct history){};
 }
 
 static int compare(const void *a, const void *b) {
@@ -194,9 +194,9 @@ static usec_t median(usec_t *spans, size_t n) {
         return n % 2 ? spans[n / 2] : spans[n / 2 - 1] + (spans[n / 2] - spans[n / 2 - 1]) / 2;
 }
 
-struct chronicle_sums chronicle_sums(const struct chronicle *c, usec_t now) {
+struct history_sums history_sums(const struct history *c, usec_t now) {
         _cleanup_free_ usec_t *blackouts = NULL;
-        struct chronicle_sums sums = { .blackout = USEC_INFINITY };
+        struct history_sums sums = { .blackout = USEC_INFINITY };
         size_t n = 0;
 
         blackouts = calloc(c->n + 1, sizeof *blackouts);

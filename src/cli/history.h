@@ -51,27 +51,27 @@ struct failover {
         bool handing_back;                           /* the gateway is being stopped for good */
 };
 
-struct chronicle {
+struct history {
         struct failover *failovers;
         size_t n;
 };
 
 /* Adds the next entry in the order of time. 0 or -ENOMEM. */
-int chronicle_add(struct chronicle *c, const struct record *r);
+int history_add(struct history *c, const struct record *r);
 /* There are no more. BOOT is the one that runs now. */
-void chronicle_close(struct chronicle *c, sd_id128_t boot);
-/* Drops what was over before SINCE: after chronicle_close(), since only a failover's beginning says of what kind it is. Of
+void history_close(struct history *c, sd_id128_t boot);
+/* Drops what was over before SINCE: after history_close(), since only a failover's beginning says of what kind it is. Of
  * one whose end is not known, what is known of it last counts. Nothing is added afterwards. */
-void chronicle_forget(struct chronicle *c, usec_t since);
-void chronicle_done(struct chronicle *c);
+void history_forget(struct history *c, usec_t since);
+void history_done(struct history *c);
 
 /* Sums over the failovers proper, not those by hand, nor drills. */
-struct chronicle_sums {
+struct history_sums {
         size_t failovers;
         usec_t promoted; /* all known times together; one that goes on counts up to NOW */
         usec_t blackout; /* the median of those known; USEC_INFINITY: none is */
 };
-struct chronicle_sums chronicle_sums(const struct chronicle *c, usec_t now);
+struct history_sums history_sums(const struct history *c, usec_t now);
 
 const char *failover_kind_name(enum failover_kind k); /* "failover", "by hand", "drill" */
 const char *failover_end_name(enum failover_end e);   /* "open", "failback", "stopped", "foreign" … */

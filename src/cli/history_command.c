@@ -18,15 +18,14 @@
 
 DEFINE_CLEANUP(DIR *, closedir)
 
-static int add_matches(sd_journal *j, const struct names *n) {
+static int add_matches(sd_journal *j, const struct instance *n) {
         char match[160];
         int r;
 
         (void) snprintf(match, sizeof match, "_SYSTEMD_UNIT=%s", n->unit);
         r = sd_journal_add_match(j, match, 0);
         for (int e = EVENT_NONE + 1; e < _EVENT_MAX && r >= 0; e++) {
-                (void) snprintf(
-                        match, sizeof match, "MESSAGE_ID=%s", report_message_id((enum role_event) e));
+                (void) snprintf(match, sizeof match, "MESSAGE_ID=%s", event_message_id((enum role_event) e));
                 r = sd_journal_add_match(j, match, 0);
         }
         return r;
@@ -59,12 +58,12 @@ static enum role_event event_of(sd_journal *j) {
 
         (void) field(j, "MESSAGE_ID", id, sizeof id);
         for (int e = EVENT_NONE + 1; e < _EVENT_MAX; e++)
-                if (strcmp(id, report_message_id((enum role_event) e)) == 0)
+                if (strcmp(id, event_message_id((enum role_event) e)) == 0)
                         return (enum role_event) e;
         return EVENT_NONE;
 }
 
-static int add_entry(sd_journal *j, struct chronicle *c) {
+static int add_entry(sd_journal *j, struct history *c) {
         char mode[16], from[16], reason[160];
         struct record r = {
                 .event = event_of(j),
@@ -84,11 +83,11 @@ static int add_entry(sd_journal *j, struct chronicle *c) {
         if (k >= 0)
                 k = sd_journal_get_monotonic_usec(j, &monotonic, &r.boot);
         /* An entry that a crash has left half written is as good as none. */
-        return k < 0 ? 0 : chronicle_add(c, &r);
+        return k < 0 ? 0 : history_add(c, &r);
 }
 
 /* From the head, whatever SINCE is: of a failover that began before, only its beginning says whether it was one. */
-static int read_journal(const struct names *n, usec_t since, struct chronicle *c) {
+static int read_journal(const struct instance *n, usec_t since, struct history *c) {
         _cleanup_(sd_journal_closep) sd_journal *j = NULL;
         sd_id128_t boot = SD_ID128_NULL;
         int r;
@@ -101,8 +100,8 @@ static int read_journal(const struct names *n, usec_t since, struct chronicle *c
         while (r >= 0 && (r = sd_journal_next(j)) > 0)
                 r = add_entry(j, c);
         (void) sd_id128_get_boot(&boot);
-        chronicle_close(c, boot);
-        chronicle_forget(c, since);
+        history_close(c, boot);
+        history_forget(c, since);
         return r;
 }
 
@@ -158,7 +157,7 @@ static int explain(int r) {
         return r == -EACCES ? EX_NOPERM : EX_UNAVAILABLE;
 }
 
-static int print(const struct names *n, const struct chronicle *c, usec_t since, bool json) {
+static int print(const struct instance *n, const struct history *c, usec_t since, bool json) {
         _cleanup_free_ char *text = NULL;
         usec_t now = now_usec(CLOCK_REALTIME);
 
@@ -173,13 +172,13 @@ static int print(const struct names *n, const struct chronicle *c, usec_t since,
         return fflush(stdout) != 0 ? EX_IOERR : EX_OK;
 }
 
-int cmd_history(const struct names *n, const char *since_text, bool json) {
-        struct chronicle c = {};
+int cmd_history(const struct instance *n, const char *since_text, bool json) {
+        struct history c = {};
         usec_t since = 0;
         char safe[64];
         int r;
 
-        if (since_text && since_parse(since_text, now_usec(CLOCK_REALTIME), &since) < 0) {
+        if (since_text && parse_since(since_text, now_usec(CLOCK_REALTIME), &since) < 0) {
                 log_error("'%s' is no time. Allowed are such as: " SINCE_HELP ".",
                         safe_text(safe, sizeof safe, since_text));
                 return EX_USAGE;
@@ -188,6 +187,6 @@ int cmd_history(const struct names *n, const char *since_text, bool json) {
         if (r >= 0)
                 r = read_journal(n, since, &c);
         r = r < 0 ? explain(r) : print(n, &c, since, json);
-        chronicle_done(&c);
+        history_done(&c);
         return r;
 }

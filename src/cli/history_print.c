@@ -65,8 +65,8 @@ static void print_row(FILE *out, const struct failover *f, usec_t now) {
         print_end(out, f, now);
 }
 
-static void print_sums(FILE *out, const struct chronicle *c, usec_t since, usec_t now) {
-        struct chronicle_sums sums = chronicle_sums(c, now);
+static void print_sums(FILE *out, const struct history *c, usec_t since, usec_t now) {
+        struct history_sums sums = history_sums(c, now);
         char promoted[SPAN_MAX], blackout[SPAN_MAX], when[WHEN_MAX];
 
         (void) fprintf(out, "%zu failover%s", sums.failovers, sums.failovers == 1 ? "" : "s");
@@ -81,7 +81,7 @@ static void print_sums(FILE *out, const struct chronicle *c, usec_t since, usec_
         (void) fprintf(out, ".\n");
 }
 
-void history_table(FILE *out, const struct chronicle *c, usec_t since, usec_t now) {
+void history_table(FILE *out, const struct history *c, usec_t since, usec_t now) {
         if (c->n > 0)
                 (void) fprintf(out, "%-21s%-*s%-12s%-12s%-12s%-12s%s\n", "WHEN", WHY_MAX, "WHY", "BLACKOUT",
                         "= COUNTING", "+ SYNC", "+ START", "PROMOTED FOR");
@@ -102,8 +102,8 @@ static json_t *row_json(const struct failover *f) {
                 (int) f->trouble);
 }
 
-char *history_json(const struct chronicle *c, const char *instance, usec_t since, usec_t now) {
-        struct chronicle_sums sums = chronicle_sums(c, now);
+char *history_json(const struct history *c, const char *instance, usec_t since, usec_t now) {
+        struct history_sums sums = history_sums(c, now);
         json_auto_t *j = NULL;
         json_t *rows = json_array();
 

@@ -7,6 +7,6 @@
 #define HISTORY_SCHEMA 1
 
 /* NOW is CLOCK_REALTIME; SINCE likewise, 0: from the beginning. */
-void history_table(FILE *out, const struct chronicle *c, usec_t since, usec_t now);
+void history_table(FILE *out, const struct history *c, usec_t since, usec_t now);
 /* The caller frees it; NULL without memory. */
-char *history_json(const struct chronicle *c, const char *instance, usec_t since, usec_t now);
+char *history_json(const struct history *c, const char *instance, usec_t since, usec_t now);

@@ -108,7 +108,7 @@ static int parse_ago(const char *text, usec_t now, usec_t *ret) {
         return -EINVAL;
 }
 
-int since_parse(const char *text, usec_t now, usec_t *ret) {
+int parse_since(const char *text, usec_t now, usec_t *ret) {
         usec_t t;
 
         if (parse_word(text, now, &t) < 0 && parse_date(text, now, &t) < 0 && parse_ago(text, now, &t) < 0)

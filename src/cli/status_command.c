@@ -13,12 +13,12 @@
 #include "lib/log.h"
 #include "status_properties.h"
 
-static int get_status(sd_bus *bus, const struct names *n, sd_bus_message **ret_m, struct status *ret) {
+static int get_status(sd_bus *bus, const struct instance *n, sd_bus_message **ret_m, struct status *ret) {
         int r;
 
-        r = call_get_all(bus, n, ret_m);
+        r = client_get_all(bus, n, ret_m);
         if (r == 0 && status_read(*ret_m, ret) < 0)
-                r = call_other_version(n);
+                r = client_other_version(n);
         if (r == 0)
                 ret->program = n->program;
         return r;
@@ -28,7 +28,7 @@ int status_exit(const struct status *s) {
         return status_is_well(s) ? EXIT_WELL : EXIT_NOT_WELL;
 }
 
-static json_t *status_object(const struct status *s, const struct names *n, usec_t now) {
+static json_t *status_object(const struct status *s, const struct instance *n, usec_t now) {
         char sentence[SENTENCE_MAX], next[SENTENCE_MAX];
         const struct property *p;
         json_auto_t *j = NULL;
@@ -48,7 +48,7 @@ static json_t *status_object(const struct status *s, const struct names *n, usec
         return TAKE(j);
 }
 
-char *status_json(const struct status *s, const struct names *n, usec_t now, size_t flags) {
+char *status_json(const struct status *s, const struct instance *n, usec_t now, size_t flags) {
         json_auto_t *j = status_object(s, n, now);
 
         return j ? json_dumps(j, flags | JSON_REAL_PRECISION(REAL_DIGITS)) : NULL;
@@ -62,19 +62,19 @@ static int print_text(const char *text) {
         return puts(text) < 0 || fflush(stdout) != 0 ? EX_IOERR : 0;
 }
 
-static int print_json(const struct status *s, const struct names *n) {
+static int print_json(const struct status *s, const struct instance *n) {
         _cleanup_free_ char *text = status_json(s, n, now_usec(CLOCK_REALTIME), JSON_INDENT(2));
 
         return print_text(text);
 }
 
-static int print_once(const struct names *n, bool json) {
+static int print_once(const struct instance *n, bool json) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         struct status s;
         int r, written;
 
-        r = call_open(&bus);
+        r = client_open(&bus);
         if (r == 0)
                 r = get_status(bus, n, &m, &s);
         if (r != 0) {
@@ -90,19 +90,19 @@ static int print_once(const struct names *n, bool json) {
         return written ? written : status_exit(&s);
 }
 
-int cmd_status(const struct names *n, bool json, bool watch) {
+int cmd_status(const struct instance *n, bool json, bool watch) {
         return watch ? watch_status(n, json) : print_once(n, json);
 }
 
 /* One of several: below its unit's name, or with ARRAY added to that. Its exit status. */
 static int print_one(sd_bus *bus, const char *instance, json_t *array) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        _cleanup_(names_freep) struct names *n = NULL;
+        _cleanup_(instance_freep) struct instance *n = NULL;
         usec_t now = now_usec(CLOCK_REALTIME);
         struct status s;
         int r;
 
-        if (names_new(instance, &n) < 0)
+        if (instance_new(instance, &n) < 0)
                 return EX_OSERR;
         if (!array) {
                 printf("%s\n", n->unit);
@@ -140,7 +140,7 @@ static int print_several(sd_bus *bus, char **instances, bool json) {
         return written ? written : worst;
 }
 
-int cmd_status_all(const struct names *plain, bool json, bool watch) {
+int cmd_status_all(const struct instance *plain, bool json, bool watch) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         _cleanup_strv_ char **instances = NULL;
         int n;
@@ -151,7 +151,7 @@ int cmd_status_all(const struct names *plain, bool json, bool watch) {
         if (n == 0 || (n == 1 && !*instances[0]))
                 return cmd_status(plain, json, watch);
         if (n < 0 && n != -ENOMEM)
-                return call_no_bus(n);
+                return client_no_bus(n);
         if (n < 0) {
                 log_error("Cannot find out which instances there are: %s.", strerror(-n));
                 return EX_OSERR;
@@ -166,16 +166,16 @@ int cmd_status_all(const struct names *plain, bool json, bool watch) {
 }
 
 /* Sends it, and says what that led to. */
-static int send_command(const struct names *n, enum role_command command, uint64_t seconds) {
+static int send_command(const struct instance *n, enum role_command command, uint64_t seconds) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         char sentence[SENTENCE_MAX], next[SENTENCE_MAX];
         struct status s;
         int r;
 
-        r = call_open(&bus);
+        r = client_open(&bus);
         if (r == 0)
-                r = call_command(bus, n, command, seconds);
+                r = client_command(bus, n, command, seconds);
         if (r == 0)
                 r = get_status(bus, n, &m, &s);
         if (r == 0)
@@ -184,11 +184,11 @@ static int send_command(const struct names *n, enum role_command command, uint64
         return r;
 }
 
-int cmd_command(const struct names *n, enum role_command command) {
+int cmd_command(const struct instance *n, enum role_command command) {
         return send_command(n, command, 0);
 }
 
-int cmd_pause(const struct names *n, const char *time) {
+int cmd_pause(const struct instance *n, const char *time) {
         usec_t span = PAUSE_DEFAULT;
         char safe[64];
         int r = 0;

@@ -13,17 +13,17 @@ enum {
 
 /* `status`: five lines, or with JSON one object (the schema is in openclaw-failover(8)). With WATCH it stays, and shows
  * what changes: in place on a terminal, one after another elsewhere. */
-int cmd_status(const struct names *n, bool json, bool watch);
+int cmd_status(const struct instance *n, bool json, bool watch);
 
 /* `status` where no instance is named: all that there are, if there are others than the plain one. The worst exit status. */
-int cmd_status_all(const struct names *plain, bool json, bool watch);
+int cmd_status_all(const struct instance *plain, bool json, bool watch);
 
 /* `promote`, `demote`, `auto`, `resume`. EX_TEMPFAIL if it is refused now, EX_NOPERM if one may not. */
-int cmd_command(const struct names *n, enum role_command command);
+int cmd_command(const struct instance *n, enum role_command command);
 
 /* `pause [TIME]`: as in the ini ("30m"), "infinity" until resumed, NULL for an hour. */
-int cmd_pause(const struct names *n, const char *time);
+int cmd_pause(const struct instance *n, const char *time);
 
 /* `drill`: begins one, tells how it goes, and stays until it is over. EX_TEMPFAIL if it is refused, or became a real
  * failover; 130 if interrupted, which leaves the drill running. */
-int cmd_drill(const struct names *n);
+int cmd_drill(const struct instance *n);

@@ -23,7 +23,7 @@
 #define WRAP "\033[?7h"
 
 struct screen {
-        const struct names *names;
+        const struct instance *names;
         sd_event *event;
         sd_event_source *tick;
         struct status status; /* owns its texts */
@@ -115,7 +115,7 @@ static void on_failed(int error, void *userdata) {
         struct screen *s = userdata;
 
         if (error == -EBADMSG)
-                s->exit = call_other_version(s->names);
+                s->exit = client_other_version(s->names);
         else {
                 log_error("Lost the system bus.");
                 s->exit = EXIT_NOT_RUNNING;
@@ -173,7 +173,7 @@ static int follow_until_interrupted(struct screen *s) {
         return s->exit;
 }
 
-int watch_status(const struct names *n, bool json) {
+int watch_status(const struct instance *n, bool json) {
         struct screen s = { .names = n,
                 .status.program = n->program,
                 .json = json,

@@ -62,10 +62,10 @@ static void _printf_(3, 4) complain(struct parser *p, unsigned line, const char 
 
 static void unknown_section(struct parser *p, const char *name) {
         char word[SHORT_MAX];
-        struct hint h = {};
+        struct suggestion h = {};
 
         for (size_t i = 0; i < _SECTION_MAX; i++)
-                hint_try(&h, name, section_name(i));
+                suggest_try(&h, name, section_name(i));
         complain(p, p->line,
                 "unknown section [%s]; %s%s%sallowed: [primary], [senior NAME], [witness], [gateway], "
                 "[workspace], [secrets], [alert], [heartbeat], [metrics]",
@@ -75,12 +75,12 @@ static void unknown_section(struct parser *p, const char *name) {
 
 static void unknown_key(struct parser *p, const char *name) {
         char word[SHORT_MAX], known[512] = "";
-        struct hint h = {};
+        struct suggestion h = {};
         const char *elsewhere = NULL;
 
         for (size_t i = 0; i < n_config_keys; i++)
                 if (key_is_of(&config_keys[i], p->section->kind)) {
-                        hint_try(&h, name, config_keys[i].name);
+                        suggest_try(&h, name, config_keys[i].name);
                         (void) appendf(known, sizeof known, "%s%s", *known ? ", " : "", config_keys[i].name);
                 } else if (strcmp(config_keys[i].name, name) == 0)
                         elsewhere = config_keys[i].section;
@@ -98,7 +98,7 @@ static void unknown_key(struct parser *p, const char *name) {
 /* The [senior NAME] to read on in, or NULL. */
 static struct section *open_senior(struct parser *p, const char *name) {
         struct config *c = p->config;
-        const char *why = check_senior_name(name);
+        const char *why = validate_senior_name(name);
         struct section *s;
 
         if (why) {

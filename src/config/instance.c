@@ -7,7 +7,7 @@
 
 #define INSTANCE_MAX 32
 
-bool names_instance_is_valid(const char *s) {
+bool instance_name_is_valid(const char *s) {
         if (!isalpha((unsigned char) *s) || strlen(s) > INSTANCE_MAX)
                 return false;
         for (; *s; s++)
@@ -25,12 +25,12 @@ static char *compose(const char *base, const char *separator, const char *instan
         return s;
 }
 
-int names_new(const char *instance, struct names **ret) {
-        _cleanup_(names_freep) struct names *n = NULL;
+int instance_new(const char *instance, struct instance **ret) {
+        _cleanup_(instance_freep) struct instance *n = NULL;
 
         if (!instance)
                 instance = "";
-        if (*instance && !names_instance_is_valid(instance))
+        if (*instance && !instance_name_is_valid(instance))
                 return -EINVAL;
 
         n = calloc(1, sizeof *n);
@@ -53,7 +53,7 @@ int names_new(const char *instance, struct names **ret) {
         return 0;
 }
 
-struct names *names_free(struct names *n) {
+struct instance *instance_free(struct instance *n) {
         if (!n)
                 return NULL;
         free(n->instance);

@@ -11,7 +11,7 @@
 #define DEFAULT_SYSCONFDIR "/etc"
 #endif
 
-struct names {
+struct instance {
         char *instance;    /* "" or NAME */
         char *program;     /* what a person types: openclaw-failover, openclaw-failover -i NAME */
         char *config;      /* /etc/openclaw-failover.ini, /etc/openclaw-failover/NAME.ini */
@@ -24,12 +24,12 @@ struct names {
 };
 
 /* Whether S may name an instance. */
-bool names_instance_is_valid(const char *s);
+bool instance_name_is_valid(const char *s);
 
 /* An instance name is 1 to 32 of [A-Za-z0-9_], beginning with a letter: it is safe in a path, a unit name and a bus
  * name alike without escaping. "" and NULL mean the plain instance. $RUNTIME_DIRECTORY and $STATE_DIRECTORY, which
  * systemd sets from the unit, are not consulted: commands outside the unit need the same answer.
  * 0, -EINVAL on a bad name, -ENOMEM. */
-int names_new(const char *instance, struct names **ret);
-struct names *names_free(struct names *n);
-DEFINE_CLEANUP(struct names *, names_free)
+int instance_new(const char *instance, struct instance **ret);
+struct instance *instance_free(struct instance *n);
+DEFINE_CLEANUP(struct instance *, instance_free)

@@ -23,7 +23,7 @@ struct list {
 static int add(struct list *l, const char *name) {
         char **more;
 
-        if (*name && !names_instance_is_valid(name))
+        if (*name && !instance_name_is_valid(name))
                 return 0;
         for (size_t i = 0; i < l->n; i++)
                 if (strcmp(l->names[i], name) == 0)
@@ -55,10 +55,10 @@ static int add_running(struct list *l, sd_bus *bus) {
 /* The ini as it is shipped names no primary: who has instances alone leaves it at that. With any other fault it is the ini
  * of one that should run, and does not. */
 static int add_plain(struct list *l) {
-        _cleanup_(names_freep) struct names *n = NULL;
+        _cleanup_(instance_freep) struct instance *n = NULL;
         int r;
 
-        r = names_new("", &n);
+        r = instance_new("", &n);
         if (r >= 0 && !config_is_unused(n->config))
                 r = add(l, "");
         return r;

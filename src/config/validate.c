@@ -73,7 +73,7 @@ static const char *check_dns_name(const char *text) {
         return NULL;
 }
 
-const char *check_host(const char *text) {
+const char *validate_host(const char *text) {
         const char *colon = strchr(text, ':');
 
         if (is_ipv4(text) || is_ipv6(text) || is_bracketed_ipv6(text))
@@ -93,7 +93,7 @@ const char *check_host(const char *text) {
         return check_dns_name(text);
 }
 
-const char *check_ssh_host(const char *text) {
+const char *validate_ssh_host(const char *text) {
         const char *at = strrchr(text, '@'), *host = at ? at + 1 : text;
 
         if (!*text)
@@ -111,7 +111,7 @@ const char *check_ssh_host(const char *text) {
         if (strchr(host, ':') && host[0] != '[')
                 return "holds a ':': write an IPv6 address in [ ], a port in the user's ~/.ssh/config, "
                        "a path in source";
-        return check_host(host);
+        return validate_host(host);
 }
 
 static bool has_dot_dot(const char *path) {
@@ -123,7 +123,7 @@ static bool has_dot_dot(const char *path) {
         return false;
 }
 
-const char *check_remote_path(const char *text) {
+const char *validate_remote_path(const char *text) {
         const char *s = begins_with(text, "~/") ? text + 2 : text;
 
         if (!*text)
@@ -141,7 +141,7 @@ const char *check_remote_path(const char *text) {
         return NULL;
 }
 
-const char *check_path(const char *text) {
+const char *validate_path(const char *text) {
         if (!*text)
                 return "is empty";
         if (text[0] == '~')
@@ -155,15 +155,15 @@ const char *check_path(const char *text) {
         return NULL;
 }
 
-const char *check_prom_path(const char *text) {
-        const char *why = check_path(text);
+const char *validate_prom_path(const char *text) {
+        const char *why = validate_path(text);
 
         if (why)
                 return why;
         return ends_with(text, ".prom") ? NULL : "does not end in .prom";
 }
 
-const char *check_url_path(const char *text) {
+const char *validate_url_path(const char *text) {
         if (text[0] != '/')
                 return "does not begin with '/'";
         for (; *text; text++)
@@ -189,7 +189,7 @@ static const char *check_url_parts(CURLU *url, const char *text) {
         return NULL;
 }
 
-const char *check_url(const char *text) {
+const char *validate_url(const char *text) {
         _cleanup_(curl_url_cleanupp) CURLU *url = curl_url();
 
         return url ? check_url_parts(url, text) : "cannot be looked at: out of memory";
@@ -223,7 +223,7 @@ static bool query_has_secret(const char *query) {
         return false;
 }
 
-const char *check_public_url(const char *text) {
+const char *validate_public_url(const char *text) {
         /* Where the path is the password: https://discord.com/developers/docs/resources/webhook,
          * https://api.slack.com/messaging/webhooks,
          * https://core.telegram.org/bots/api#authorizing-your-bot */
@@ -254,7 +254,7 @@ const char *check_public_url(const char *text) {
         return NULL;
 }
 
-const char *check_service(const char *text) {
+const char *validate_service(const char *text) {
         static const char suffix[] = ".service";
         size_t n = strlen(text), m = strlen(suffix);
         const char *at = strchr(text, '@');
@@ -275,7 +275,7 @@ static bool bad_component(const char *s, size_t n) {
         return n == 0 || s[0] == '.' || (n >= 5 && strncmp(s + n - 5, ".lock", 5) == 0);
 }
 
-const char *check_git_name(const char *text) {
+const char *validate_git_name(const char *text) {
         size_t n = strlen(text);
 
         if (n == 0)
@@ -301,7 +301,7 @@ const char *check_git_name(const char *text) {
         return NULL;
 }
 
-const char *check_senior_name(const char *text) {
+const char *validate_senior_name(const char *text) {
         if (!*text)
                 return "is missing";
         if (strlen(text) > 32 || !is_ascii_alnum(*text) || !made_of(text, "-_."))

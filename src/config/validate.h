@@ -7,28 +7,28 @@
 #include <stdbool.h>
 
 /* An IPv4 address, an IPv6 address, the same in [ ], or a DNS name. */
-const char *check_host(const char *text);
+const char *validate_host(const char *text);
 /* "user@host" or "host" for ssh and rsync: nothing they could take for an option, a path or a module. */
-const char *check_ssh_host(const char *text);
+const char *validate_ssh_host(const char *text);
 /* A path on a remote host for rsync: absolute, relative to the login's home, or beginning with "~/"; nothing
  * that a shell there would expand. */
-const char *check_remote_path(const char *text);
+const char *validate_remote_path(const char *text);
 /* An absolute path without ".." that is not "/". */
-const char *check_path(const char *text);
+const char *validate_path(const char *text);
 /* The same, ending in ".prom": node_exporter's textfile collector reads no other. */
-const char *check_prom_path(const char *text);
+const char *validate_prom_path(const char *text);
 /* What follows host and port in a URL: begins with '/'. */
-const char *check_url_path(const char *text);
+const char *validate_url_path(const char *text);
 /* An http or https URL without user and password. */
-const char *check_url(const char *text);
+const char *validate_url(const char *text);
 /* The same, and none of those that are themselves a secret: whoever knows a webhook may post to it. */
-const char *check_public_url(const char *text);
+const char *validate_public_url(const char *text);
 /* The name of a service that can be started (systemd.unit(5)). */
-const char *check_service(const char *text);
+const char *validate_service(const char *text);
 /* A git remote or branch (git-check-ref-format(1)) that is no option either. */
-const char *check_git_name(const char *text);
+const char *validate_git_name(const char *text);
 /* The NAME of [senior NAME]. */
-const char *check_senior_name(const char *text);
+const char *validate_senior_name(const char *text);
 
 /* Whether the directory INNER is OUTER, or below it. Both are absolute, and without "..". */
 bool path_is_within(const char *inner, const char *outer);

@@ -269,19 +269,19 @@ static const struct {
                 say_drill_over },
 };
 
-const char *report_event_name(enum role_event event) {
+const char *event_name(enum role_event event) {
         return events[event].name;
 }
 
-const char *report_message_id(enum role_event event) {
+const char *event_message_id(enum role_event event) {
         return events[event].id;
 }
 
-int report_level(enum role_event event) {
+int event_level(enum role_event event) {
         return events[event].level;
 }
 
-char *report_say(enum role_event event, const struct story *s, char buf[static MESSAGE_MAX]) {
+char *event_message(enum role_event event, const struct story *s, char buf[static MESSAGE_MAX]) {
         buf[0] = '\0';
         events[event].say(s, buf);
         return buf;
@@ -310,7 +310,8 @@ static void add_span(struct entry *e, const char *field, usec_t span) {
                 add(e, "%s=%" PRIu64, field, span);
 }
 
-void report_send(const struct names *n, enum role_event event, const struct story *s, const char *message) {
+void journal_send_event(
+        const struct instance *n, enum role_event event, const struct story *s, const char *message) {
         struct entry e = {};
 
         add(&e, "MESSAGE=%s", message);

@@ -7,7 +7,7 @@ static usec_t between(usec_t from, usec_t to) {
         return from > 0 && to >= from ? to - from : USEC_INFINITY;
 }
 
-void episode_begin(struct episode *e, usec_t last_good, usec_t decided, const char *reason) {
+void timeline_begin(struct timeline *e, usec_t last_good, usec_t decided, const char *reason) {
         e->last_good = last_good;
         e->decided = decided;
         e->started = e->answered = 0;
@@ -15,46 +15,46 @@ void episode_begin(struct episode *e, usec_t last_good, usec_t decided, const ch
         safe_text(e->reason, sizeof e->reason, reason);
 }
 
-void episode_started(struct episode *e, usec_t now) {
+void timeline_started(struct timeline *e, usec_t now) {
         if (e->started == 0)
                 e->started = now;
 }
 
-static usec_t blackout(const struct episode *e) {
+static usec_t blackout(const struct timeline *e) {
         return e->decided > 0 ? between(e->last_good, e->answered) : USEC_INFINITY;
 }
 
-void episode_was_promoted(struct episode *e, usec_t since) {
+void timeline_was_promoted(struct timeline *e, usec_t since) {
         e->promoted_at = since;
         e->blackout = blackout(e);
         memcpy(e->cause, e->reason, sizeof e->cause);
 }
 
-void episode_promoted(struct episode *e, usec_t now) {
+void timeline_promoted(struct timeline *e, usec_t now) {
         e->answered = now;
         /* A gateway that was lost and is back does not begin the promotion anew. */
-        if (!episode_is_open(e))
-                episode_was_promoted(e, now);
+        if (!timeline_is_open(e))
+                timeline_was_promoted(e, now);
         if (e->decided > 0 && !e->again)
                 e->promotions++;
 }
 
-void episode_demoted(struct episode *e, usec_t now) {
-        if (episode_is_open(e))
+void timeline_demoted(struct timeline *e, usec_t now) {
+        if (timeline_is_open(e))
                 e->demoted_at = now;
         e->over_at = now;
         e->again = false;
 }
 
-bool episode_is_open(const struct episode *e) {
+bool timeline_is_open(const struct timeline *e) {
         return e->promoted_at > e->demoted_at;
 }
 
-usec_t episode_blackout(const struct episode *e) {
+usec_t timeline_blackout(const struct timeline *e) {
         return e->promoted_at > 0 ? e->blackout : USEC_INFINITY;
 }
 
-void episode_tell(const struct episode *e, usec_t now, struct story *s) {
+void timeline_tell(const struct timeline *e, usec_t now, struct story *s) {
         s->by_hand = e->decided == 0;
         s->again = e->again;
         s->reason = e->reason;
@@ -62,5 +62,5 @@ void episode_tell(const struct episode *e, usec_t now, struct story *s) {
         s->counting = e->kept_back ? USEC_INFINITY : between(e->last_good, e->decided);
         s->syncing = between(e->decided, e->started);
         s->booting = between(e->started, e->answered);
-        s->promoted = episode_is_open(e) ? between(e->promoted_at, now) : USEC_INFINITY;
+        s->promoted = timeline_is_open(e) ? between(e->promoted_at, now) : USEC_INFINITY;
 }

@@ -6,7 +6,7 @@
 #include "events.h"
 #include "lib/util.h"
 
-struct episode {
+struct timeline {
         usec_t last_good; /* of the primary, or of the gateway here if that was lost meanwhile; 0: never seen */
         usec_t decided;   /* 0: by hand */
         usec_t started;   /* the gateway, the first time */
@@ -27,18 +27,18 @@ struct episode {
 };
 
 /* It is decided to run the gateway here. DECIDED is 0 if a person decided. REASON may come from anywhere. */
-void episode_begin(struct episode *e, usec_t last_good, usec_t decided, const char *reason);
-void episode_started(struct episode *e, usec_t now);
-void episode_promoted(struct episode *e, usec_t now);
-/* The daemon before this one had promoted, at SINCE; episode_begin() has been told the rest. */
-void episode_was_promoted(struct episode *e, usec_t since);
+void timeline_begin(struct timeline *e, usec_t last_good, usec_t decided, const char *reason);
+void timeline_started(struct timeline *e, usec_t now);
+void timeline_promoted(struct timeline *e, usec_t now);
+/* The daemon before this one had promoted, at SINCE; timeline_begin() has been told the rest. */
+void timeline_was_promoted(struct timeline *e, usec_t since);
 /* It is over, however it ended. */
-void episode_demoted(struct episode *e, usec_t now);
+void timeline_demoted(struct timeline *e, usec_t now);
 /* Promoted, and not demoted since. */
-bool episode_is_open(const struct episode *e);
+bool timeline_is_open(const struct timeline *e);
 
 /* Of the last promotion, from the last good check to the first answer here, at most; USEC_INFINITY if that is not known. */
-usec_t episode_blackout(const struct episode *e);
+usec_t timeline_blackout(const struct timeline *e);
 
 /* Fills in what S tells of it. */
-void episode_tell(const struct episode *e, usec_t now, struct story *s);
+void timeline_tell(const struct timeline *e, usec_t now, struct story *s);

@@ -8,22 +8,22 @@
 
 #define OPEN_AGAIN_AFTER (500 * USEC_PER_MSEC)
 
-struct connection {
+struct bus_connection {
         sd_event *event;
         sd_event_source *timer;
         sd_bus *bus;
         bool usable; /* the users know of .bus */
         bool complained;
-        struct connection_user users[CONNECTION_USERS_MAX];
+        struct bus_connection_user users[CONNECTION_USERS_MAX];
         size_t n_users;
 };
 
-static void open_again_later(struct connection *c) {
+static void open_again_later(struct bus_connection *c) {
         (void) sd_event_source_set_time_relative(c->timer, OPEN_AGAIN_AFTER);
         (void) sd_event_source_set_enabled(c->timer, SD_EVENT_ONESHOT);
 }
 
-static void tell_down(struct connection *c) {
+static void tell_down(struct bus_connection *c) {
         if (!c->usable)
                 return;
         c->usable = false;
@@ -33,7 +33,7 @@ static void tell_down(struct connection *c) {
 
 /* The bus is freed from the timer, not from within its own dispatching. */
 static int on_disconnected(sd_bus_message *m _unused_, void *userdata, sd_bus_error *e _unused_) {
-        struct connection *c = userdata;
+        struct bus_connection *c = userdata;
 
         log_warning(
                 "Lost the system bus (dbus.service). Watching goes on; nothing can be started or stopped until it "
@@ -44,7 +44,7 @@ static int on_disconnected(sd_bus_message *m _unused_, void *userdata, sd_bus_er
         return 0;
 }
 
-static int open_bus(struct connection *c) {
+static int open_bus(struct bus_connection *c) {
         _cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
         int r;
 
@@ -70,7 +70,7 @@ static int open_bus(struct connection *c) {
         return 0;
 }
 
-void connection_open(struct connection *c) {
+void bus_connection_open(struct bus_connection *c) {
         int r;
 
         c->bus = sd_bus_close_unref(c->bus);
@@ -92,12 +92,12 @@ void connection_open(struct connection *c) {
 }
 
 static int on_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata) {
-        connection_open(userdata);
+        bus_connection_open(userdata);
         return 0;
 }
 
-int connection_new(sd_event *event, struct connection **ret) {
-        _cleanup_(connection_freep) struct connection *c = NULL;
+int bus_connection_new(sd_event *event, struct bus_connection **ret) {
+        _cleanup_(bus_connection_freep) struct bus_connection *c = NULL;
         int r;
 
         c = calloc(1, sizeof *c);
@@ -114,7 +114,7 @@ int connection_new(sd_event *event, struct connection **ret) {
         return 0;
 }
 
-struct connection *connection_free(struct connection *c) {
+struct bus_connection *bus_connection_free(struct bus_connection *c) {
         if (!c)
                 return NULL;
         sd_event_source_disable_unref(c->timer);
@@ -124,17 +124,17 @@ struct connection *connection_free(struct connection *c) {
         return NULL;
 }
 
-int connection_add_user(struct connection *c, const struct connection_user *user) {
+int bus_connection_add_user(struct bus_connection *c, const struct bus_connection_user *user) {
         if (c->n_users >= CONNECTION_USERS_MAX)
                 return -ENOBUFS;
         c->users[c->n_users++] = *user;
         return 0;
 }
 
-sd_bus *connection_bus(struct connection *c) {
+sd_bus *bus_connection_bus(struct bus_connection *c) {
         return c->usable ? c->bus : NULL;
 }
 
-sd_event *connection_event(struct connection *c) {
+sd_event *bus_connection_event(struct bus_connection *c) {
         return c->event;
 }

@@ -7,10 +7,10 @@
 
 #include "lib/util.h"
 
-struct connection;
+struct bus_connection;
 
 /* Somebody who uses the bus. */
-struct connection_user {
+struct bus_connection_user {
         /* A new connection: add matches and objects, send first calls, asynchronously. Slots belong to the user. */
         void (*up)(sd_bus *bus, void *userdata);
         /* It is gone: unref all slots of it. */
@@ -23,19 +23,19 @@ struct connection_user {
 /* A call that is not answered within this time has failed. */
 #define CONNECTION_CALL_TIMEOUT (2 * USEC_PER_SEC)
 
-/* 0 or a negative errno. Nothing is opened before connection_open(). */
-int connection_new(sd_event *event, struct connection **ret);
+/* 0 or a negative errno. Nothing is opened before bus_connection_open(). */
+int bus_connection_new(sd_event *event, struct bus_connection **ret);
 /* Its users, who are not told, must have dropped their slots. */
-struct connection *connection_free(struct connection *c);
-DEFINE_CLEANUP(struct connection *, connection_free)
+struct bus_connection *bus_connection_free(struct bus_connection *c);
+DEFINE_CLEANUP(struct bus_connection *, bus_connection_free)
 
-/* Before connection_open(). 0, or -ENOBUFS. */
-int connection_add_user(struct connection *c, const struct connection_user *user);
+/* Before bus_connection_open(). 0, or -ENOBUFS. */
+int bus_connection_add_user(struct bus_connection *c, const struct bus_connection_user *user);
 
 /* Opens it, or keeps trying; what is wrong is logged, once. */
-void connection_open(struct connection *c);
+void bus_connection_open(struct bus_connection *c);
 
 /* NULL while there is none. Borrowed: good until the loop turns. */
-sd_bus *connection_bus(struct connection *c);
+sd_bus *bus_connection_bus(struct bus_connection *c);
 
-sd_event *connection_event(struct connection *c); /* borrowed */
+sd_event *bus_connection_event(struct bus_connection *c); /* borrowed */

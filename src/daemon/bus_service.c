@@ -14,11 +14,11 @@
 #define NAME_IN_QUEUE 2
 #define POLKIT_ACTION "org.openclaw.failover1.control"
 
-struct bus {
-        struct connection *connection;
-        const struct names *names;
+struct bus_service {
+        struct bus_connection *connection;
+        const struct instance *names;
         struct daemon *daemon;
-        struct authority *authority;
+        struct polkit *authority;
         struct audience *audience;
         struct status shown; /* what the properties are; owns its texts */
         sd_bus_slot *object;
@@ -50,7 +50,7 @@ static size_t command_of(sd_bus_message *m) {
         return i;
 }
 
-int bus_read_pause(sd_bus_message *m, usec_t *ret, sd_bus_error *e) {
+int bus_service_read_pause(sd_bus_message *m, usec_t *ret, sd_bus_error *e) {
         uint64_t seconds;
         int r;
 
@@ -82,13 +82,13 @@ static void log_command(size_t i, uid_t uid, usec_t pause) {
 }
 
 static void carry_out(sd_bus_message *m, uid_t uid, const sd_bus_error *refusal, void *userdata) {
-        struct bus *b = userdata;
+        struct bus_service *b = userdata;
         size_t i = command_of(m);
         usec_t pause = 0, until = 0;
         const char *why;
 
         if (!refusal && commands[i].command == COMMAND_PAUSE) {
-                (void) bus_read_pause(m, &pause, NULL); /* on_command() has read it already */
+                (void) bus_service_read_pause(m, &pause, NULL); /* on_command() has read it already */
                 until = pause == USEC_INFINITY ? USEC_INFINITY : now_usec(CLOCK_REALTIME) + pause;
         }
         if (refusal) {
@@ -107,14 +107,14 @@ static void carry_out(sd_bus_message *m, uid_t uid, const sd_bus_error *refusal,
 
 /* Arguments are judged before the sender is, so that nobody enters a password in vain. */
 static int on_command(sd_bus_message *m, void *userdata, sd_bus_error *e) {
-        struct bus *b = userdata;
+        struct bus_service *b = userdata;
         usec_t pause;
         int r = 0;
 
         if (commands[command_of(m)].command == COMMAND_PAUSE)
-                r = bus_read_pause(m, &pause, e);
+                r = bus_service_read_pause(m, &pause, e);
         if (r >= 0)
-                r = authority_ask(b->authority, m);
+                r = polkit_ask(b->authority, m);
         return r < 0 ? r : 1;
 }
 
@@ -122,7 +122,7 @@ static int on_command(sd_bus_message *m, void *userdata, sd_bus_error *e) {
 
 static int on_get(sd_bus *bus, const char *path _unused_, const char *interface _unused_, const char *name,
         sd_bus_message *reply, void *userdata, sd_bus_error *e _unused_) {
-        const struct bus *b = userdata;
+        const struct bus_service *b = userdata;
 
         audience_note(b->audience, bus);
         return property_append(property_find(name), &b->shown, reply);
@@ -130,7 +130,7 @@ static int on_get(sd_bus *bus, const char *path _unused_, const char *interface 
 
 static int on_get_summary(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
         const char *name _unused_, sd_bus_message *reply, void *userdata, sd_bus_error *e _unused_) {
-        const struct bus *b = userdata;
+        const struct bus_service *b = userdata;
         char text[SENTENCE_MAX];
 
         return sd_bus_message_append(reply, "s", status_sentence(&b->shown, text));
@@ -138,7 +138,7 @@ static int on_get_summary(sd_bus *bus _unused_, const char *path _unused_, const
 
 static int on_get_next(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
         const char *name _unused_, sd_bus_message *reply, void *userdata, sd_bus_error *e _unused_) {
-        const struct bus *b = userdata;
+        const struct bus_service *b = userdata;
         char text[SENTENCE_MAX];
 
         return sd_bus_message_append(reply, "s", status_next(&b->shown, now_usec(CLOCK_REALTIME), text));
@@ -167,7 +167,7 @@ static const sd_bus_vtable head[] = {
         SD_BUS_PROPERTY("Next", "s", on_get_next, 0, 0),
 };
 
-static void fill_vtable(struct bus *b) {
+static void fill_vtable(struct bus_service *b) {
         sd_bus_vtable *row = b->vtable;
         const struct property *p;
         size_t n;
@@ -180,43 +180,43 @@ static void fill_vtable(struct bus *b) {
                         SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE);
         *row = (sd_bus_vtable) SD_BUS_VTABLE_END;
 }
-_Static_assert(
-        ELEMENTSOF(head) + PROPERTIES_MAX + 1 <= ELEMENTSOF(((struct bus *) NULL)->vtable), "no room");
+_Static_assert(ELEMENTSOF(head) + PROPERTIES_MAX + 1 <= ELEMENTSOF(((struct bus_service *) NULL)->vtable),
+        "no room");
 
 /* What every check changes costs a fifth of the check to tell, and the bus as much again to pass on. */
-static bool is_worth_telling(const struct bus *b, const char *const *changed) {
+static bool is_worth_telling(const struct bus_service *b, const char *const *changed) {
         for (; *changed; changed++)
                 if (!property_find(*changed)->ticks || audience_is_there(b->audience))
                         return true;
         return false;
 }
 
-void bus_changed(struct bus *b) {
+void bus_service_changed(struct bus_service *b) {
         const char *changed[PROPERTIES_MAX + 1];
         struct status s;
         sd_bus *bus;
 
         if (!b)
                 return;
-        bus = connection_bus(b->connection);
+        bus = bus_connection_bus(b->connection);
         daemon_status(b->daemon, &s);
         (void) status_update(&b->shown, &s, changed); /* what there was no memory for is new the next time */
         if (bus && b->object && is_worth_telling(b, changed))
                 (void) sd_bus_emit_properties_changed_strv(bus, BUS_PATH, BUS_INTERFACE, (char **) changed);
 }
 
-void bus_event(struct bus *b, enum role_event event, const char *message) {
-        sd_bus *bus = b ? connection_bus(b->connection) : NULL;
+void bus_service_event(struct bus_service *b, enum role_event event, const char *message) {
+        sd_bus *bus = b ? bus_connection_bus(b->connection) : NULL;
 
         if (bus && b->object)
                 (void) sd_bus_emit_signal(
-                        bus, BUS_PATH, BUS_INTERFACE, "Event", "ss", report_event_name(event), message);
+                        bus, BUS_PATH, BUS_INTERFACE, "Event", "ss", event_name(event), message);
 }
 
 /* The connection. */
 
 static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
-        const struct bus *b = userdata;
+        const struct bus_service *b = userdata;
         const sd_bus_error *e = sd_bus_message_get_error(m);
         uint32_t answer = 0;
 
@@ -240,10 +240,10 @@ static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
 }
 
 static void on_up(sd_bus *bus, void *userdata) {
-        struct bus *b = userdata;
+        struct bus_service *b = userdata;
         int r;
 
-        bus_changed(b);
+        bus_service_changed(b);
         r = sd_bus_add_object_vtable(bus, &b->object, BUS_PATH, BUS_INTERFACE, b->vtable, b);
         if (r >= 0)
                 r = sd_bus_request_name_async(
@@ -256,16 +256,17 @@ static void on_up(sd_bus *bus, void *userdata) {
 }
 
 static void on_down(void *userdata) {
-        struct bus *b = userdata;
+        struct bus_service *b = userdata;
 
-        authority_drop(b->authority);
+        polkit_drop(b->authority);
         audience_drop(b->audience);
         b->object = sd_bus_slot_unref(b->object);
         b->name = sd_bus_slot_unref(b->name);
 }
 
-int bus_new(struct connection *c, const struct names *n, struct daemon *d, struct bus **ret) {
-        _cleanup_(bus_freep) struct bus *b = NULL;
+int bus_service_new(
+        struct bus_connection *c, const struct instance *n, struct daemon *d, struct bus_service **ret) {
+        _cleanup_(bus_service_freep) struct bus_service *b = NULL;
         int r;
 
         b = calloc(1, sizeof *b);
@@ -276,24 +277,25 @@ int bus_new(struct connection *c, const struct names *n, struct daemon *d, struc
         b->shown.program = n->program;
         b->daemon = d;
         fill_vtable(b);
-        r = authority_new(POLKIT_ACTION, carry_out, b, &b->authority);
+        r = polkit_new(POLKIT_ACTION, carry_out, b, &b->authority);
         if (r >= 0)
                 r = audience_new(&b->audience);
         if (r < 0)
                 return r;
-        r = connection_add_user(c, &(struct connection_user){ .up = on_up, .down = on_down, .userdata = b });
+        r = bus_connection_add_user(
+                c, &(struct bus_connection_user){ .up = on_up, .down = on_down, .userdata = b });
         if (r < 0)
                 return r;
         *ret = TAKE(b);
         return 0;
 }
 
-struct bus *bus_free(struct bus *b) {
+struct bus_service *bus_service_free(struct bus_service *b) {
         if (!b)
                 return NULL;
         sd_bus_slot_unref(b->object);
         sd_bus_slot_unref(b->name);
-        authority_free(b->authority);
+        polkit_free(b->authority);
         audience_free(b->audience);
         status_clear(&b->shown);
         free(b);

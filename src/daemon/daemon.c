@@ -37,17 +37,17 @@
 #define STORY_GOES_ON USEC_PER_MINUTE
 
 struct daemon {
-        const struct names *names;
+        const struct instance *names;
         struct config *config;
         sd_event *event;
-        struct connection *connection;
+        struct bus_connection *connection;
         struct units *units;
         struct unit *gateway;
-        struct syncer *syncer;
+        struct sync_unit *syncer;
         struct http *http;
-        struct watch *watch;
-        struct selfcheck *selfcheck;
-        struct bus *bus;
+        struct peers *watch;
+        struct local_gateway *selfcheck;
+        struct bus_service *bus;
         struct alert *alert;
         struct heartbeat *heartbeat;
         struct metrics *metrics;
@@ -55,13 +55,13 @@ struct daemon {
         struct role role;
         struct role_rules rules;
         bool resumed; /* the first look at the unit is done */
-        struct memory memory;
+        struct state_file memory;
 
         usec_t last_check;       /* of the primary */
         enum health_level level; /* as it was seen last */
         usec_t level_since;
         usec_t kept_back; /* when somebody's word last kept the role from following it */
-        struct episode episode;
+        struct timeline episode;
         struct check answer; /* of the gateway here, the last time it was asked */
         struct sync_story sync_story;
 
@@ -82,14 +82,14 @@ static void gather(const struct daemon *d, struct facts *f) {
         *f = (struct facts){
                 .now = now(),
                 .primary = d->level,
-                .failing_since = watch_failing_since(d->watch),
+                .failing_since = peers_failing_since(d->watch),
                 .gateway = g->state,
                 .job = g->job,
                 .clean = g->clean,
-                .same_run = memory_is_same_run(&d->memory, g->invocation, g->restarts),
+                .same_run = state_is_same_run(&d->memory, g->invocation, g->restarts),
                 .main_pid = g->main_pid,
                 .active_since = monotonic_to_boottime(g->active_since),
-                .sync_running = syncer_view(d->syncer)->running,
+                .sync_running = sync_unit_view(d->syncer)->running,
                 .shutting_down = units_shutting_down(d->units),
         };
 }
@@ -119,33 +119,33 @@ static const char *trouble(const struct daemon *d, char *buf, size_t size) {
 
 static void tell(struct daemon *d, enum role_event event, enum role_state from) {
         char why[512], holder[64], message[MESSAGE_MAX];
-        struct watch_view v = watch_view(d->watch);
+        struct peers_view v = peers_view(d->watch);
         struct story s = {
                 .from = from,
                 .to = d->role.state,
                 .mode = d->role.mode,
                 .paused = d->role.paused_until > 0,
                 .program = d->names->program,
-                .primary = watch_primary_name(d->watch),
+                .primary = peers_primary_name(d->watch),
                 .senior = v.health->level != HEALTH_UP ? v.senior : "",
                 .unit = unit_name(d->gateway),
                 .trouble = trouble(d, why, sizeof why),
                 .ended_well = ended_well(unit_info(d->gateway)),
                 .holder = "",
-                .sync = syncer_view(d->syncer)->text,
-                .learned = syncer_view(d->syncer)->learned,
+                .sync = sync_unit_view(d->syncer)->text,
+                .learned = sync_unit_view(d->syncer)->learned,
                 .start_timeout = d->config->gateway.start_timeout,
                 .hang_timeout = d->config->gateway.hang_timeout,
                 .drain_patience = d->config->gateway.drain_patience,
-                .port = selfcheck_port(d->selfcheck),
+                .port = local_gateway_port(d->selfcheck),
         };
 
-        episode_tell(&d->episode, now(), &s);
+        timeline_tell(&d->episode, now(), &s);
         if (event == EVENT_PORT_TAKEN || event == EVENT_LEFT_OVER)
-                s.holder = port_holder(s.port, holder, sizeof holder);
-        report_send(d->names, event, &s, report_say(event, &s, message));
+                s.holder = network_port_holder(s.port, holder, sizeof holder);
+        journal_send_event(d->names, event, &s, event_message(event, &s, message));
         alert_event(d->alert, event, &s, message);
-        bus_event(d->bus, event, message);
+        bus_service_event(d->bus, event, message);
 }
 
 static void show_to_systemd(struct daemon *d, const struct status *s) {
@@ -169,7 +169,7 @@ static void show(struct daemon *d) {
 
         daemon_status(d, &s);
         show_to_systemd(d, &s);
-        bus_changed(d->bus);
+        bus_service_changed(d->bus);
         alert_look(d->alert, &s);
         heartbeat_set(d->heartbeat, status_is_well(&s));
         metrics_write(d->metrics, &s);
@@ -178,19 +178,19 @@ static void show(struct daemon *d) {
 /* What an event means for the story that is told at the end. */
 
 static void begin_episode(struct daemon *d) {
-        struct watch_view v = watch_view(d->watch);
+        struct peers_view v = peers_view(d->watch);
         usec_t last_good = v.health->last_good;
 
         if (d->role.mode != MODE_AUTO) {
-                episode_begin(&d->episode, last_good, 0, role_mode_name(d->role.mode));
+                timeline_begin(&d->episode, last_good, 0, role_mode_name(d->role.mode));
                 return;
         }
-        episode_begin(&d->episode, last_good, MAX(d->level_since, d->kept_back), v.check->reason);
+        timeline_begin(&d->episode, last_good, MAX(d->level_since, d->kept_back), v.check->reason);
         d->episode.kept_back = d->kept_back > d->level_since;
 }
 
 static void begin_again(struct daemon *d, usec_t last_answered, const char *reason) {
-        episode_begin(&d->episode, last_answered, now(), reason);
+        timeline_begin(&d->episode, last_answered, now(), reason);
         d->episode.again = true;
 }
 
@@ -212,11 +212,11 @@ static void note(struct daemon *d, enum role_event event) {
                         begin_again(d, 0, "the gateway here was lost");
                 break;
         case EVENT_PROMOTED:
-                episode_promoted(&d->episode, now());
+                timeline_promoted(&d->episode, now());
                 break;
         case EVENT_DEMOTING:
                 if (d->role.mode == MODE_AUTO && d->episode.decided > 0)
-                        watch_failback(d->watch);
+                        peers_failback(d->watch);
                 d->episode.again = false;
                 break;
         default:
@@ -227,15 +227,15 @@ static void note(struct daemon *d, enum role_event event) {
 /* Doing. */
 
 static void carry_out(struct daemon *d, enum role_action action) {
-        bool promoting = watch_failing_since(d->watch) > 0 || d->role.mode == MODE_PINNED;
+        bool promoting = peers_failing_since(d->watch) > 0 || d->role.mode == MODE_PINNED;
 
         switch (action) {
         case ACTION_SYNC:
-                syncer_start(d->syncer, promoting);
+                sync_unit_start(d->syncer, promoting);
                 break;
         case ACTION_START:
-                episode_started(&d->episode, now());
-                syncer_stop(d->syncer);
+                timeline_started(&d->episode, now());
+                sync_unit_stop(d->syncer);
                 unit_start(d->gateway);
                 break;
         case ACTION_STOP:
@@ -249,17 +249,17 @@ static void carry_out(struct daemon *d, enum role_action action) {
         }
 }
 
-static enum selfcheck_pace pace(enum role_watch watch) {
-        return watch == WATCH_EAGER     ? SELFCHECK_EAGER
-                : watch == WATCH_STEADY ? SELFCHECK_STEADY
-                                        : SELFCHECK_OFF;
+static enum local_gateway_pace pace(enum role_watch watch) {
+        return watch == WATCH_EAGER     ? LOCAL_GATEWAY_EAGER
+                : watch == WATCH_STEADY ? LOCAL_GATEWAY_STEADY
+                                        : LOCAL_GATEWAY_OFF;
 }
 
 static void reload(struct daemon *d);
 
 /* The level also changes by time alone, when a senior's head start is over. */
 static void see_level(struct daemon *d) {
-        enum health_level level = watch_level(d->watch);
+        enum health_level level = peers_level(d->watch);
 
         if (d->role.mode != MODE_AUTO || d->role.paused_until > 0)
                 d->kept_back = now();
@@ -283,13 +283,13 @@ static struct role_step step(struct daemon *d) {
         }
 
         note(d, s.event);
-        memory_keep(
+        state_keep(
                 &d->memory, &d->role, &d->episode, unit_name(d->gateway), unit_info(d->gateway), s.action);
         if (s.event != EVENT_NONE)
                 tell(d, s.event, from);
         carry_out(d, s.action);
-        if (d->role.state == ROLE_STANDBY && (from != ROLE_STANDBY || episode_is_open(&d->episode)))
-                episode_demoted(&d->episode, now());
+        if (d->role.state == ROLE_STANDBY && (from != ROLE_STANDBY || timeline_is_open(&d->episode)))
+                timeline_demoted(&d->episode, now());
         return s;
 }
 
@@ -309,7 +309,7 @@ static void look(struct daemon *d) {
         (void) sd_event_source_set_enabled(
                 d->look_timer, s.look_at == USEC_INFINITY ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
         gather(d, &f);
-        selfcheck_pace(d->selfcheck, pace(role_watch(&d->role, &f)));
+        local_gateway_pace(d->selfcheck, pace(role_watch(&d->role, &f)));
         if (d->reload_on_standby && d->role.state == ROLE_STANDBY) {
                 d->reload_on_standby = false;
                 reload(d);
@@ -324,9 +324,9 @@ static int on_look_timer(sd_event_source *s _unused_, uint64_t usec _unused_, vo
         return 0;
 }
 
-static void on_watch(struct watch *w, void *userdata) {
+static void on_watch(struct peers *w, void *userdata) {
         struct daemon *d = userdata;
-        struct watch_view v = watch_view(w);
+        struct peers_view v = peers_view(w);
 
         if (v.health->last_check != d->last_check)
                 metrics_check(d->metrics, v.check);
@@ -338,7 +338,7 @@ static void on_gateway(struct unit *u _unused_, const struct unit_info *info _un
         look(userdata);
 }
 
-static void on_gateway_checked(struct selfcheck *s _unused_, const struct check *check, void *userdata) {
+static void on_gateway_checked(struct local_gateway *s _unused_, const struct check *check, void *userdata) {
         struct daemon *d = userdata;
         bool runs = unit_info(d->gateway)->state == UNIT_ACTIVE;
         struct facts f;
@@ -353,15 +353,15 @@ static void on_gateway_checked(struct selfcheck *s _unused_, const struct check 
         look(d);
 }
 
-static void on_sync(struct syncer *s _unused_, bool ended, void *userdata) {
+static void on_sync(struct sync_unit *s _unused_, bool ended, void *userdata) {
         struct daemon *d = userdata;
         bool standby = d->role.state == ROLE_STANDBY;
-        bool failover = !standby || watch_failing_since(d->watch) > 0 ||
+        bool failover = !standby || peers_failing_since(d->watch) > 0 ||
                 (d->episode.over_at > 0 && now() - d->episode.over_at < STORY_GOES_ON);
 
         if (ended)
                 sync_story_tell(
-                        &d->sync_story, syncer_view(d->syncer), &d->config->workspace, failover, standby);
+                        &d->sync_story, sync_unit_view(d->syncer), &d->config->workspace, failover, standby);
         look(d);
 }
 
@@ -404,15 +404,15 @@ static void keep_gateway(struct daemon *d, struct config *c) {
 }
 
 static int use_config(struct daemon *d, struct config *c) {
-        _cleanup_(watch_freep) struct watch *watch = NULL;
-        _cleanup_(selfcheck_freep) struct selfcheck *selfcheck = NULL;
+        _cleanup_(peers_freep) struct peers *watch = NULL;
+        _cleanup_(local_gateway_freep) struct local_gateway *selfcheck = NULL;
         struct unit *gateway = NULL;
         int r;
 
-        r = watch_new(d->http, c, d->watch, on_watch, d, &watch);
+        r = peers_new(d->http, c, d->watch, on_watch, d, &watch);
         if (r < 0)
                 return r;
-        r = selfcheck_new(d->http, c, on_gateway_checked, d, &selfcheck);
+        r = local_gateway_new(d->http, c, on_gateway_checked, d, &selfcheck);
         if (r < 0)
                 return r;
         if (!d->gateway || strcmp(unit_name(d->gateway), c->gateway.unit) != 0) {
@@ -423,9 +423,9 @@ static int use_config(struct daemon *d, struct config *c) {
                         units_unfollow(d->units, d->gateway);
                 d->gateway = gateway;
         }
-        watch_free(d->watch);
+        peers_free(d->watch);
         d->watch = TAKE(watch);
-        selfcheck_free(d->selfcheck);
+        local_gateway_free(d->selfcheck);
         d->selfcheck = TAKE(selfcheck);
         alert_configure(d->alert, c);
         heartbeat_configure(d->heartbeat, c);
@@ -475,9 +475,9 @@ static int on_terminate(
 /* For those who show it. */
 
 void daemon_status(const struct daemon *d, struct status *ret) {
-        struct watch_view v = watch_view(d->watch);
+        struct peers_view v = peers_view(d->watch);
         const struct unit_info *g = unit_info(d->gateway);
-        const struct sync_view *sync = syncer_view(d->syncer);
+        const struct sync_view *sync = sync_unit_view(d->syncer);
         usec_t wanted = d->role.wanted_since;
 
         *ret = (struct status){
@@ -486,7 +486,7 @@ void daemon_status(const struct daemon *d, struct status *ret) {
                 .since = to_realtime(d->role.since),
                 .mode = d->role.mode,
                 .paused_until = to_realtime(d->role.paused_until),
-                .primary = watch_primary_name(d->watch),
+                .primary = peers_primary_name(d->watch),
                 .health = d->level,
                 .health_since = to_realtime(d->level_since),
                 .verdict = v.health->last_check > 0 ? verdict_name(v.check->verdict) : "",
@@ -515,7 +515,7 @@ void daemon_status(const struct daemon *d, struct status *ret) {
                 .merge = d->sync_story.merge,
                 .sync_succeeded = to_realtime(sync->succeeded),
                 .promoted_at = to_realtime(d->episode.promoted_at),
-                .blackout = episode_blackout(&d->episode),
+                .blackout = timeline_blackout(&d->episode),
                 .cause = d->episode.cause,
                 .demoted_at = to_realtime(d->episode.demoted_at),
                 .promotions = d->episode.promotions,
@@ -545,12 +545,12 @@ static struct daemon *daemon_free(struct daemon *d) {
         metrics_free(d->metrics);
         heartbeat_free(d->heartbeat);
         alert_free(d->alert);
-        bus_free(d->bus);
-        watch_free(d->watch);
-        selfcheck_free(d->selfcheck);
-        syncer_free(d->syncer);
+        bus_service_free(d->bus);
+        peers_free(d->watch);
+        local_gateway_free(d->selfcheck);
+        sync_unit_free(d->syncer);
         units_free(d->units);
-        connection_free(d->connection);
+        bus_connection_free(d->connection);
         http_free(d->http);
         config_free(d->config);
         sd_event_source_disable_unref(d->look_timer);
@@ -587,7 +587,7 @@ static int add_look_timer(struct daemon *d) {
 }
 
 /* Takes C over if it succeeds. */
-static int daemon_new(const struct names *names, struct config *c, struct daemon **ret) {
+static int daemon_new(const struct instance *names, struct config *c, struct daemon **ret) {
         _cleanup_(daemon_freep) struct daemon *d = NULL;
         int r;
 
@@ -603,13 +603,13 @@ static int daemon_new(const struct names *names, struct config *c, struct daemon
         if (r >= 0)
                 r = http_new(d->event, &d->http);
         if (r >= 0)
-                r = connection_new(d->event, &d->connection);
+                r = bus_connection_new(d->event, &d->connection);
         if (r >= 0)
                 r = units_new(d->connection, &d->units);
         if (r >= 0)
-                r = syncer_new(d->units, names, on_sync, d, &d->syncer);
+                r = sync_unit_new(d->units, names, on_sync, d, &d->syncer);
         if (r >= 0)
-                r = bus_new(d->connection, names, d, &d->bus);
+                r = bus_service_new(d->connection, names, d, &d->bus);
         if (r >= 0)
                 r = alert_new(d->http, names, c, &d->alert);
         if (r >= 0)
@@ -620,12 +620,12 @@ static int daemon_new(const struct names *names, struct config *c, struct daemon
                 r = use_config(d, c);
         if (r < 0)
                 return r;
-        memory_recall(&d->memory, names, unit_name(d->gateway), &d->role, &d->episode);
+        state_recall(&d->memory, names, unit_name(d->gateway), &d->role, &d->episode);
         *ret = TAKE(d);
         return 0;
 }
 
-int cmd_run(const struct names *names) {
+int cmd_run(const struct instance *names) {
         _cleanup_(daemon_freep) struct daemon *d = NULL;
         _cleanup_(config_freep) struct config *c = NULL;
         int r;
@@ -646,9 +646,9 @@ int cmd_run(const struct names *names) {
         (void) TAKE(c);
 
         log_keep_order();
-        connection_open(d->connection);
+        bus_connection_open(d->connection);
         (void) sd_event_set_watchdog(d->event, true);
-        log_info("Watching the primary %s.", watch_primary_name(d->watch));
+        log_info("Watching the primary %s.", peers_primary_name(d->watch));
         (void) sd_notify(false, "READY=1");
         r = sd_event_loop(d->event);
         if (r < 0)

@@ -8,7 +8,7 @@
 struct daemon;
 
 /* The `run` command. Returns an exit status of sysexits(3). */
-int cmd_run(const struct names *names);
+int cmd_run(const struct instance *names);
 
 /* For whoever shows it. */
 void daemon_status(const struct daemon *d, struct status *ret);

@@ -19,7 +19,7 @@ static const usec_t bounds[] = { 1 * USEC_PER_MSEC, 2500, 5 * USEC_PER_MSEC, 10 
         500 * USEC_PER_MSEC, 1 * USEC_PER_SEC, 2500 * USEC_PER_MSEC, 5 * USEC_PER_SEC };
 
 struct metrics {
-        const struct names *names;
+        const struct instance *names;
         char *path;
         uint64_t checks[_VERDICT_MAX];
         uint64_t buckets[ELEMENTSOF(bounds) + 1]; /* not cumulated; the last one: longer */
@@ -222,7 +222,7 @@ void metrics_configure(struct metrics *m, const struct config *c) {
         m->unwritable = false;
 }
 
-int metrics_new(const struct names *n, const struct config *c, struct metrics **ret) {
+int metrics_new(const struct instance *n, const struct config *c, struct metrics **ret) {
         struct metrics *m = calloc(1, sizeof *m);
 
         if (!m)

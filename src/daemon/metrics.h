@@ -9,7 +9,7 @@
 struct metrics;
 
 /* Without [metrics] in C everything here does nothing. N must outlive it, C need not. 0 or a negative errno. */
-int metrics_new(const struct names *n, const struct config *c, struct metrics **ret);
+int metrics_new(const struct instance *n, const struct config *c, struct metrics **ret);
 /* The file stays, and says that the daemon is not up. */
 struct metrics *metrics_free(struct metrics *m);
 DEFINE_CLEANUP(struct metrics *, metrics_free)

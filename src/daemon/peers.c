@@ -10,7 +10,7 @@
 
 /* A gateway that is watched. */
 struct peer {
-        struct watch *watch;
+        struct peers *watch;
         const struct peer_config *config;
         struct health_rules rules;
         struct health health;
@@ -18,7 +18,7 @@ struct peer {
         struct check last;
 };
 
-struct watch {
+struct peers {
         struct http *http;
         const struct config *config;
         watch_changed_t changed;
@@ -70,7 +70,7 @@ static void tell_failure(const struct peer *p, enum health_level before) {
                 tell_doubt(p);
 }
 
-static void tell_success(const struct watch *w, const struct peer *p, const struct health *before) {
+static void tell_success(const struct peers *w, const struct peer *p, const struct health *before) {
         unsigned needed = health_recover_needed(&p->health, &p->rules, p->health.last_good);
 
         if (before->level == HEALTH_UNKNOWN && p->health.level == HEALTH_UP)
@@ -86,7 +86,7 @@ static void tell_success(const struct watch *w, const struct peer *p, const stru
 
 /* One check of P is over, with everything known that belongs to it. */
 static void count(struct peer *p) {
-        struct watch *w = p->watch;
+        struct peers *w = p->watch;
         struct health before = p->health;
         struct health_change change;
 
@@ -125,12 +125,12 @@ static void on_witness(struct probe *probe _unused_, const struct check *check, 
 
 static void on_checked(struct probe *probe _unused_, const struct check *check, void *userdata) {
         struct peer *p = userdata;
-        struct watch *w = p->watch;
+        struct peers *w = p->watch;
 
         p->last = *check;
         if (check->verdict == VERDICT_DOWN || check->verdict == VERDICT_UNCLEAR) {
                 /* The primary, which is asked as well, tells it of the seniors, too. */
-                bool cut_off = p == &w->primary ? link_is_cut_off(p->last.reason, sizeof p->last.reason)
+                bool cut_off = p == &w->primary ? network_is_cut_off(p->last.reason, sizeof p->last.reason)
                                                 : w->primary.last.verdict == VERDICT_CUT_OFF;
 
                 if (cut_off)
@@ -150,7 +150,7 @@ static void start(struct peer *p) {
 
 /* Seniors are asked only while the primary is in trouble: at all other times their gateways do not run. What was known
  * of them in the last trouble is worth nothing in the next. */
-static void start_seniors(struct watch *w) {
+static void start_seniors(struct peers *w) {
         bool trouble = w->primary.health.level != HEALTH_UP || w->primary.health.failures > 0;
 
         if (!trouble)
@@ -166,7 +166,7 @@ static void start_seniors(struct watch *w) {
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec _unused_, void *userdata) {
-        struct watch *w = userdata;
+        struct peers *w = userdata;
         usec_t interval = w->config->primary.check_interval;
 
         start(&w->primary);
@@ -180,7 +180,7 @@ static int on_timer(sd_event_source *source, uint64_t usec _unused_, void *userd
         return 0;
 }
 
-static int peer_set(struct watch *w, struct peer *p, const struct peer_config *pc, const struct config *c) {
+static int peer_set(struct peers *w, struct peer *p, const struct peer_config *pc, const struct config *c) {
         _cleanup_free_ char *url = probe_url(pc->scheme, pc->host, pc->port, pc->path);
         _cleanup_free_ char *startup = NULL;
         _cleanup_(probe_freep) struct probe *probe = NULL;
@@ -219,7 +219,7 @@ static int peer_set(struct watch *w, struct peer *p, const struct peer_config *p
         return 0;
 }
 
-static int witness_set(struct watch *w, const struct config *c) {
+static int witness_set(struct peers *w, const struct config *c) {
         if (!c->witness.url)
                 return 0;
         return probe_new(w->http,
@@ -232,9 +232,9 @@ static int witness_set(struct watch *w, const struct config *c) {
                 &w->witness);
 }
 
-int watch_new(struct http *h, const struct config *c, const struct watch *before, watch_changed_t changed,
-        void *userdata, struct watch **ret) {
-        _cleanup_(watch_freep) struct watch *w = NULL;
+int peers_new(struct http *h, const struct config *c, const struct peers *before, watch_changed_t changed,
+        void *userdata, struct peers **ret) {
+        _cleanup_(peers_freep) struct peers *w = NULL;
         int r;
 
         w = calloc(1, sizeof *w);
@@ -273,7 +273,7 @@ int watch_new(struct http *h, const struct config *c, const struct watch *before
         return 0;
 }
 
-struct watch *watch_free(struct watch *w) {
+struct peers *peers_free(struct peers *w) {
         if (!w)
                 return NULL;
         sd_event_source_disable_unref(w->timer);
@@ -287,14 +287,14 @@ struct watch *watch_free(struct watch *w) {
 
 /* Until when S, a senior that is not up, goes first: while its head start lasts, which began when the primary was down, and
  * as long as it takes to know it. One that answers now and then would not be known for ever. */
-static usec_t goes_first_until(const struct watch *w, const struct peer *s) {
+static usec_t goes_first_until(const struct peers *w, const struct peer *s) {
         usec_t started = w->primary.health.since + s->config->head_start;
         usec_t known = w->asking_since + (s->rules.unclear_threshold + 1) * s->rules.interval;
 
         return s->health.level == HEALTH_UNKNOWN ? MAX(started, known) : started;
 }
 
-static usec_t seniors_go_first_until(const struct watch *w) {
+static usec_t seniors_go_first_until(const struct peers *w) {
         usec_t until = 0;
 
         for (size_t i = 0; i < w->n_seniors; i++)
@@ -302,7 +302,7 @@ static usec_t seniors_go_first_until(const struct watch *w) {
         return until;
 }
 
-static usec_t waits_until(const struct watch *w, const char **ret_for) {
+static usec_t waits_until(const struct peers *w, const char **ret_for) {
         const struct peer *p = &w->primary;
         usec_t until;
 
@@ -320,7 +320,7 @@ static usec_t waits_until(const struct watch *w, const char **ret_for) {
         return 0;
 }
 
-enum health_level watch_level(const struct watch *w) {
+enum health_level peers_level(const struct peers *w) {
         if (w->primary.health.level == HEALTH_UP)
                 return HEALTH_UP;
         for (size_t i = 0; i < w->n_seniors; i++)
@@ -330,11 +330,11 @@ enum health_level watch_level(const struct watch *w) {
                                                                                             : HEALTH_UNKNOWN;
 }
 
-usec_t watch_failing_since(const struct watch *w) {
+usec_t peers_failing_since(const struct peers *w) {
         return w->primary.health.failing_since;
 }
 
-void watch_failback(struct watch *w) {
+void peers_failback(struct peers *w) {
         for (size_t i = 0; i < w->n_seniors; i++)
                 if (w->seniors[i].health.level == HEALTH_UP)
                         health_failback(&w->seniors[i].health, now());
@@ -342,9 +342,9 @@ void watch_failback(struct watch *w) {
                 health_failback(&w->primary.health, now());
 }
 
-struct watch_view watch_view(const struct watch *w) {
+struct peers_view peers_view(const struct peers *w) {
         const struct peer *p = &w->primary;
-        struct watch_view v = {
+        struct peers_view v = {
                 .health = &p->health,
                 .check = &p->last,
                 .fail_needed = health_fail_needed(&p->rules, p->last.verdict),
@@ -362,6 +362,6 @@ struct watch_view watch_view(const struct watch *w) {
         return v;
 }
 
-const char *watch_primary_name(const struct watch *w) {
+const char *peers_primary_name(const struct peers *w) {
         return w->name;
 }

@@ -8,30 +8,30 @@
 #include "core/health.h"
 #include "lib/http.h"
 
-struct watch;
+struct peers;
 
 /* A check ended; or the level changed. */
-typedef void (*watch_changed_t)(struct watch *w, void *userdata);
+typedef void (*watch_changed_t)(struct peers *w, void *userdata);
 
 /* Begins to check at once. C must outlive the watch. BEFORE is the watch that this one replaces, or NULL: its level is
  * kept if it is the same primary. 0 or a negative errno. */
-int watch_new(struct http *h, const struct config *c, const struct watch *before, watch_changed_t changed,
-        void *userdata, struct watch **ret);
-struct watch *watch_free(struct watch *w);
-DEFINE_CLEANUP(struct watch *, watch_free)
+int peers_new(struct http *h, const struct config *c, const struct peers *before, watch_changed_t changed,
+        void *userdata, struct peers **ret);
+struct peers *peers_free(struct peers *w);
+DEFINE_CLEANUP(struct peers *, peers_free)
 
 /* Up if any of primary and seniors is; down if the primary is, and the seniors had their head start and were not found up;
  * unknown otherwise. */
-enum health_level watch_level(const struct watch *w);
+enum health_level peers_level(const struct peers *w);
 
 /* When the row of failed checks began that goes on now; 0: there is none. */
-usec_t watch_failing_since(const struct watch *w);
+usec_t peers_failing_since(const struct peers *w);
 
 /* A failback begins: whoever is up, primary or senior, has to prove itself for longer from now on. */
-void watch_failback(struct watch *w);
+void peers_failback(struct peers *w);
 
 /* For reports. Pointers are good until the next check ends. */
-struct watch_view {
+struct peers_view {
         const struct health *health; /* the primary's */
         const struct check *check;   /* the last one; .reason is "" before the first */
         unsigned fail_needed;        /* failures in a row that make it down, if they go on as the last one */
@@ -43,7 +43,7 @@ struct watch_view {
         usec_t waits_until;
         uint64_t checks[_VERDICT_MAX]; /* by verdict, since the start */
 };
-struct watch_view watch_view(const struct watch *w);
+struct peers_view peers_view(const struct peers *w);
 
 /* "100.64.0.1:18789". */
-const char *watch_primary_name(const struct watch *w);
+const char *peers_primary_name(const struct peers *w);

@@ -14,7 +14,7 @@
 #define POLKIT_MAX 16
 
 struct question {
-        struct authority *authority;
+        struct polkit *authority;
         struct question *next;
         sd_bus_message *message;
         sd_bus_slot *slot;
@@ -22,7 +22,7 @@ struct question {
         enum { ASKS_BUS, ASKS_POLKIT, ASKS_PERSON } stage;
 };
 
-struct authority {
+struct polkit {
         const char *action;
         authorized_t decided;
         void *userdata;
@@ -108,7 +108,7 @@ static int ask_polkit(struct question *q, bool person) {
         return sd_bus_call_async(bus, &q->slot, call, on_polkit, q, person ? PERSON_TIMEOUT : 0);
 }
 
-static bool polkit_is_busy(const struct authority *a) {
+static bool polkit_is_busy(const struct polkit *a) {
         unsigned n = 0;
 
         for (const struct question *q = a->first; q; q = q->next)
@@ -134,7 +134,7 @@ static int on_user(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
         return 0;
 }
 
-int authority_ask(struct authority *a, sd_bus_message *m) {
+int polkit_ask(struct polkit *a, sd_bus_message *m) {
         struct question *q;
         int r;
 
@@ -152,25 +152,25 @@ int authority_ask(struct authority *a, sd_bus_message *m) {
         return MIN(r, 0);
 }
 
-void authority_drop(struct authority *a) {
+void polkit_drop(struct polkit *a) {
         while (a->first)
                 question_free(a->first);
 }
 
-int authority_new(const char *action, authorized_t decided, void *userdata, struct authority **ret) {
-        struct authority *a;
+int polkit_new(const char *action, authorized_t decided, void *userdata, struct polkit **ret) {
+        struct polkit *a;
 
         a = calloc(1, sizeof *a);
         if (!a)
                 return -ENOMEM;
-        *a = (struct authority){ .action = action, .decided = decided, .userdata = userdata };
+        *a = (struct polkit){ .action = action, .decided = decided, .userdata = userdata };
         *ret = a;
         return 0;
 }
 
-struct authority *authority_free(struct authority *a) {
+struct polkit *polkit_free(struct polkit *a) {
         if (a)
-                authority_drop(a);
+                polkit_drop(a);
         free(a);
         return NULL;
 }

@@ -7,19 +7,19 @@
 
 #include "lib/util.h"
 
-struct authority;
+struct polkit;
 
 /* REFUSAL is NULL if UID may; else why not, as an error to answer M with. Called from the loop, once for each question
  * unless it is dropped. */
 typedef void (*authorized_t)(sd_bus_message *m, uid_t uid, const sd_bus_error *refusal, void *userdata);
 
 /* ACTION is polkit's name for what is asked for; it must outlive the authority. 0 or -ENOMEM. */
-int authority_new(const char *action, authorized_t decided, void *userdata, struct authority **ret);
-struct authority *authority_free(struct authority *a); /* drops all questions */
-DEFINE_CLEANUP(struct authority *, authority_free)
+int polkit_new(const char *action, authorized_t decided, void *userdata, struct polkit **ret);
+struct polkit *polkit_free(struct polkit *a); /* drops all questions */
+DEFINE_CLEANUP(struct polkit *, polkit_free)
 
 /* 0, or a negative errno if the question could not even be asked. */
-int authority_ask(struct authority *a, sd_bus_message *m);
+int polkit_ask(struct polkit *a, sd_bus_message *m);
 
 /* The connection is gone, and with it whoever would be answered. */
-void authority_drop(struct authority *a);
+void polkit_drop(struct polkit *a);

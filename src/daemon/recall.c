@@ -7,8 +7,8 @@
 
 /* The run of the gateway that the marker is to name, so that whoever comes after a crash can tell it from somebody
  * else's. A run that is about to begin has no id yet: no id fits any run. */
-static sd_id128_t marked_run(
-        const struct memory *m, const struct role *r, const struct unit_info *g, enum role_action action) {
+static sd_id128_t marked_run(const struct state_file *m, const struct role *r, const struct unit_info *g,
+        enum role_action action) {
         bool ours = r->state == ROLE_STARTING || r->state == ROLE_PROMOTED;
         bool stopped = g->state == UNIT_INACTIVE || g->state == UNIT_FAILED;
 
@@ -20,8 +20,8 @@ static sd_id128_t marked_run(
         return m->marker.invocation;
 }
 
-static void keep_marker(struct memory *m, const struct role *r, const struct episode *e, const char *unit,
-        const struct unit_info *g, enum role_action action) {
+static void keep_marker(struct state_file *m, const struct role *r, const struct timeline *e,
+        const char *unit, const struct unit_info *g, enum role_action action) {
         struct marker marker = {
                 .intent = role_intent(r),
                 .since = r->promoted_before ? e->promoted_at : r->since,
@@ -46,7 +46,7 @@ static void keep_marker(struct memory *m, const struct role *r, const struct epi
         m->marker_unwritten = k < 0;
 }
 
-static void keep_mode(struct memory *m, const struct role *r) {
+static void keep_mode(struct state_file *m, const struct role *r) {
         struct remembered_mode mode = { .mode = r->mode, .paused_until = to_realtime(r->paused_until) };
         int k;
 
@@ -63,14 +63,14 @@ static void keep_mode(struct memory *m, const struct role *r) {
         m->mode_unwritten = k < 0;
 }
 
-void memory_keep(struct memory *m, const struct role *r, const struct episode *e, const char *unit,
+void state_keep(struct state_file *m, const struct role *r, const struct timeline *e, const char *unit,
         const struct unit_info *gateway, enum role_action action) {
         keep_mode(m, r);
         keep_marker(m, r, e, unit, gateway, action);
 }
 
 /* The ini names another gateway now. What was under way with the old one is nobody's any more, and that is said. */
-static void forget_other_unit(struct memory *m, const char *unit) {
+static void forget_other_unit(struct state_file *m, const char *unit) {
         const char *old = m->marker.unit;
 
         if (m->marker.intent == INTENT_NONE || !*old || strcmp(old, unit) == 0)
@@ -83,8 +83,8 @@ static void forget_other_unit(struct memory *m, const char *unit) {
         (void) marker_save(m->names, &m->marker);
 }
 
-void memory_recall(
-        struct memory *m, const struct names *n, const char *unit, struct role *r, struct episode *e) {
+void state_recall(struct state_file *m, const struct instance *n, const char *unit, struct role *r,
+        struct timeline *e) {
         struct remembered_mode mode;
 
         m->names = n;
@@ -96,14 +96,14 @@ void memory_recall(
         forget_other_unit(m, unit);
         if (m->marker.intent == INTENT_NONE)
                 return;
-        episode_begin(
+        timeline_begin(
                 e, m->marker.last_good, mode.mode == MODE_AUTO ? m->marker.since : 0, m->marker.reason);
         e->again = m->marker.intent == INTENT_RESTARTING;
         if (m->marker.intent != INTENT_STARTING)
-                episode_was_promoted(e, m->marker.since);
+                timeline_was_promoted(e, m->marker.since);
 }
 
-bool memory_is_same_run(const struct memory *m, sd_id128_t run, unsigned restarts) {
+bool state_is_same_run(const struct state_file *m, sd_id128_t run, unsigned restarts) {
         return sd_id128_is_null(m->marker.invocation) || restarts > 0 ||
                 sd_id128_equal(m->marker.invocation, run);
 }

@@ -7,8 +7,8 @@
 #include "daemon/state_file.h"
 #include "daemon/units.h"
 
-struct memory {
-        const struct names *names;
+struct state_file {
+        const struct instance *names;
         struct marker marker; /* as it was kept last */
         enum mode mode;       /* likewise */
         usec_t paused_until;  /* likewise, CLOCK_BOOTTIME */
@@ -17,13 +17,13 @@ struct memory {
 
 /* Reads what an earlier daemon left, and puts R and E where it was; UNIT is the gateway's now. N must outlive M. The
  * marker's intent is for role_resume(), once the unit is known. */
-void memory_recall(
-        struct memory *m, const struct names *n, const char *unit, struct role *r, struct episode *e);
+void state_recall(struct state_file *m, const struct instance *n, const char *unit, struct role *r,
+        struct timeline *e);
 
 /* After a step of R, and before its ACTION is carried out on UNIT, which GATEWAY describes. What cannot be written is
  * logged, keeps nobody from acting, and is tried again after the next step. */
-void memory_keep(struct memory *m, const struct role *r, const struct episode *e, const char *unit,
+void state_keep(struct state_file *m, const struct role *r, const struct timeline *e, const char *unit,
         const struct unit_info *gateway, enum role_action action);
 
 /* Whether RUN, which systemd itself has restarted RESTARTS times, is the one that the marker names. */
-bool memory_is_same_run(const struct memory *m, sd_id128_t run, unsigned restarts);
+bool state_is_same_run(const struct state_file *m, sd_id128_t run, unsigned restarts);

@@ -61,7 +61,7 @@ static const char *mode_name(int i) {
         return role_mode_name((enum mode) i);
 }
 
-void marker_load(const struct names *n, struct marker *ret) {
+void marker_load(const struct instance *n, struct marker *ret) {
         json_auto_t *j = load(n->runtime_dir, MARKER);
         const char *intent, *unit = "", *invocation, *reason;
         struct marker m = {};
@@ -93,7 +93,7 @@ bool marker_equal(const struct marker *a, const struct marker *b) {
                 a->last_good == b->last_good && strcmp(a->reason, b->reason) == 0;
 }
 
-int marker_save(const struct names *n, const struct marker *m) {
+int marker_save(const struct instance *n, const struct marker *m) {
         char invocation[SD_ID128_STRING_MAX];
 
         if (m->intent == INTENT_NONE) {
@@ -108,7 +108,7 @@ int marker_save(const struct names *n, const struct marker *m) {
 }
 
 /* JSON's integers end at 2^63: "until resumed" is -1. */
-void mode_load(const struct names *n, struct remembered_mode *ret) {
+void mode_load(const struct instance *n, struct remembered_mode *ret) {
         json_auto_t *j = load(n->state_dir, MODE);
         json_int_t paused_until;
         const char *mode;
@@ -126,13 +126,13 @@ void mode_load(const struct names *n, struct remembered_mode *ret) {
         ret->paused_until = paused_until == -1 ? USEC_INFINITY : (usec_t) paused_until;
 }
 
-int mode_save(const struct names *n, const struct remembered_mode *m) {
+int mode_save(const struct instance *n, const struct remembered_mode *m) {
         return save(n->state_dir, MODE,
                 json_pack("{s:s, s:I}", "mode", role_mode_name(m->mode), "paused_until",
                         m->paused_until == USEC_INFINITY ? (json_int_t) -1 : (json_int_t) m->paused_until));
 }
 
-int promotion_hint(const struct names *n, bool promoting) {
+int promotion_hint(const struct instance *n, bool promoting) {
         _cleanup_free_ char *path = join(n->runtime_dir, PROMOTION_HINT);
         int fd;
 

@@ -21,19 +21,19 @@ struct marker {
 
 bool marker_equal(const struct marker *a, const struct marker *b);
 /* Sets *RET to what the file says, or to INTENT_NONE. */
-void marker_load(const struct names *n, struct marker *ret);
+void marker_load(const struct instance *n, struct marker *ret);
 /* INTENT_NONE removes the file. 0 or a negative errno. */
-int marker_save(const struct names *n, const struct marker *m);
+int marker_save(const struct instance *n, const struct marker *m);
 
 struct remembered_mode {
         enum mode mode;
         usec_t paused_until; /* CLOCK_REALTIME, since it outlives a boot; 0: not paused; USEC_INFINITY: until resumed */
 };
 
-void mode_load(const struct names *n, struct remembered_mode *ret);
-int mode_save(const struct names *n, const struct remembered_mode *m);
+void mode_load(const struct instance *n, struct remembered_mode *ret);
+int mode_save(const struct instance *n, const struct remembered_mode *m);
 
 /* Tells the sync worker, which runs as another user, whether it works for a promotion: then it must not spend time on a
  * push. A file PROMOTION_HINT in the runtime directory, there or not. 0 or a negative errno. */
 #define PROMOTION_HINT "promoting"
-int promotion_hint(const struct names *n, bool promoting);
+int promotion_hint(const struct instance *n, bool promoting);

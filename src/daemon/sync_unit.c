@@ -8,8 +8,8 @@
 #include "lib/log.h"
 #include "sync_result.h"
 
-struct syncer {
-        const struct names *names;
+struct sync_unit {
+        const struct instance *names;
         struct units *units;
         struct unit *unit;
         syncer_changed_t changed;
@@ -18,7 +18,7 @@ struct syncer {
 };
 
 /* What the worker says is for people only: whether it did well is systemd's word. */
-static void learn(struct syncer *s, const struct unit_info *info) {
+static void learn(struct sync_unit *s, const struct unit_info *info) {
         struct sync_view *v = &s->view;
         struct sync_result result;
 
@@ -42,7 +42,7 @@ static void learn(struct syncer *s, const struct unit_info *info) {
 }
 
 static void on_unit(struct unit *u _unused_, const struct unit_info *info, void *userdata) {
-        struct syncer *s = userdata;
+        struct sync_unit *s = userdata;
         bool was_running = s->view.running;
 
         if (info->state == UNIT_UNKNOWN)
@@ -54,9 +54,9 @@ static void on_unit(struct unit *u _unused_, const struct unit_info *info, void 
         s->changed(s, was_running && !s->view.running, s->userdata);
 }
 
-int syncer_new(struct units *us, const struct names *n, syncer_changed_t changed, void *userdata,
-        struct syncer **ret) {
-        _cleanup_(syncer_freep) struct syncer *s = NULL;
+int sync_unit_new(struct units *us, const struct instance *n, syncer_changed_t changed, void *userdata,
+        struct sync_unit **ret) {
+        _cleanup_(sync_unit_freep) struct sync_unit *s = NULL;
         int r;
 
         s = calloc(1, sizeof *s);
@@ -73,7 +73,7 @@ int syncer_new(struct units *us, const struct names *n, syncer_changed_t changed
         return 0;
 }
 
-struct syncer *syncer_free(struct syncer *s) {
+struct sync_unit *sync_unit_free(struct sync_unit *s) {
         if (!s)
                 return NULL;
         if (s->unit)
@@ -82,7 +82,7 @@ struct syncer *syncer_free(struct syncer *s) {
         return NULL;
 }
 
-void syncer_start(struct syncer *s, bool promoting) {
+void sync_unit_start(struct sync_unit *s, bool promoting) {
         int r;
 
         r = promotion_hint(s->names, promoting);
@@ -92,11 +92,11 @@ void syncer_start(struct syncer *s, bool promoting) {
         unit_start(s->unit);
 }
 
-void syncer_stop(struct syncer *s) {
+void sync_unit_stop(struct sync_unit *s) {
         if (s->view.running)
                 unit_stop(s->unit);
 }
 
-const struct sync_view *syncer_view(const struct syncer *s) {
+const struct sync_view *sync_unit_view(const struct sync_unit *s) {
         return &s->view;
 }

@@ -5,7 +5,7 @@
 #include "daemon/units.h"
 #include "lib/util.h"
 
-struct syncer;
+struct sync_unit;
 
 /* What the last sync did. Times are CLOCK_BOOTTIME; 0: never. */
 struct sync_view {
@@ -22,17 +22,17 @@ struct sync_view {
 };
 
 /* The unit is something else than before; ENDED if a sync is over, with the view as it is then. */
-typedef void (*syncer_changed_t)(struct syncer *s, bool ended, void *userdata);
+typedef void (*syncer_changed_t)(struct sync_unit *s, bool ended, void *userdata);
 
 /* US and N must outlive it. 0 or a negative errno. */
-int syncer_new(struct units *us, const struct names *n, syncer_changed_t changed, void *userdata,
-        struct syncer **ret);
-struct syncer *syncer_free(struct syncer *s);
-DEFINE_CLEANUP(struct syncer *, syncer_free)
+int sync_unit_new(struct units *us, const struct instance *n, syncer_changed_t changed, void *userdata,
+        struct sync_unit **ret);
+struct sync_unit *sync_unit_free(struct sync_unit *s);
+DEFINE_CLEANUP(struct sync_unit *, sync_unit_free)
 
 /* Begins one, PROMOTING if somebody waits for it. How that went follows through the callback. */
-void syncer_start(struct syncer *s, bool promoting);
+void sync_unit_start(struct sync_unit *s, bool promoting);
 /* Nobody waits for it any longer: what it has under way in the work tree it brings to an end, no more. systemd starts the
  * gateway only after that. */
-void syncer_stop(struct syncer *s);
-const struct sync_view *syncer_view(const struct syncer *s);
+void sync_unit_stop(struct sync_unit *s);
+const struct sync_view *sync_unit_view(const struct sync_unit *s);

@@ -37,7 +37,7 @@ struct unit {
 };
 
 struct units {
-        struct connection *connection;
+        struct bus_connection *connection;
         struct unit *first;
         sd_event_source *ask_again; /* after no answer, or one that will not last */
         bool shutting_down;
@@ -195,7 +195,7 @@ static int on_system_state(sd_bus_message *m, void *userdata, sd_bus_error *erro
 
 /* Units stop when the system does, and nobody means anything by it. */
 static int ask_system_state(struct unit *u) {
-        return sd_bus_call_method_async(connection_bus(u->units->connection), &u->look, SYSTEMD,
+        return sd_bus_call_method_async(bus_connection_bus(u->units->connection), &u->look, SYSTEMD,
                 SYSTEMD_PATH, PROPERTIES, "Get", on_system_state, u, "ss", MANAGER, "SystemState");
 }
 
@@ -238,7 +238,7 @@ static int on_look(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
 
 /* One question at a time; what changed meanwhile is asked for afterwards. */
 static void look(struct unit *u) {
-        sd_bus *bus = connection_bus(u->units->connection);
+        sd_bus *bus = bus_connection_bus(u->units->connection);
         int r;
 
         u->look_again = u->look;
@@ -341,7 +341,7 @@ static int on_slow(sd_event_source *s _unused_, uint64_t usec _unused_, void *us
 /* Asks the manager. 0 or a negative errno; then DONE is not called. */
 static int call(struct unit *u, sd_bus_message_handler_t done, const char *method, const char *types, ...) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        sd_bus *bus = connection_bus(u->units->connection);
+        sd_bus *bus = bus_connection_bus(u->units->connection);
         va_list ap;
         int r;
 
@@ -498,7 +498,7 @@ static void on_down(void *userdata) {
         }
 }
 
-int units_new(struct connection *c, struct units **ret) {
+int units_new(struct bus_connection *c, struct units **ret) {
         _cleanup_(units_freep) struct units *us = NULL;
         int r;
 
@@ -507,14 +507,14 @@ int units_new(struct connection *c, struct units **ret) {
                 return -ENOMEM;
         us->connection = c;
         r = sd_event_add_time_relative(
-                connection_event(c), &us->ask_again, CLOCK_MONOTONIC, 0, 0, on_ask_again, us);
+                bus_connection_event(c), &us->ask_again, CLOCK_MONOTONIC, 0, 0, on_ask_again, us);
         if (r < 0)
                 return r;
         r = sd_event_source_set_enabled(us->ask_again, SD_EVENT_OFF);
         if (r < 0)
                 return r;
-        r = connection_add_user(
-                c, &(struct connection_user){ .up = on_up, .down = on_down, .userdata = us });
+        r = bus_connection_add_user(
+                c, &(struct bus_connection_user){ .up = on_up, .down = on_down, .userdata = us });
         if (r < 0)
                 return r;
         *ret = TAKE(us);
@@ -564,11 +564,11 @@ int units_follow(
         r = u->name ? sd_bus_path_encode(SYSTEMD_PATH "/unit", name, &u->path) : -ENOMEM;
         if (r >= 0)
                 r = sd_event_add_time_relative(
-                        connection_event(us->connection), &u->slow, CLOCK_MONOTONIC, 0, 0, on_slow, u);
+                        bus_connection_event(us->connection), &u->slow, CLOCK_MONOTONIC, 0, 0, on_slow, u);
         if (r >= 0)
                 r = sd_event_source_set_enabled(u->slow, SD_EVENT_OFF);
-        if (r >= 0 && connection_bus(us->connection))
-                r = follow_signals(u, connection_bus(us->connection));
+        if (r >= 0 && bus_connection_bus(us->connection))
+                r = follow_signals(u, bus_connection_bus(us->connection));
         if (r < 0) {
                 units_unfollow(us, u);
                 return r;

@@ -38,7 +38,7 @@ struct unit_info {
 typedef void (*unit_changed_t)(struct unit *u, const struct unit_info *info, void *userdata);
 
 /* Adds itself as a user to C, which must outlive it and must not be open yet. 0 or a negative errno. */
-int units_new(struct connection *c, struct units **ret);
+int units_new(struct bus_connection *c, struct units **ret);
 struct units *units_free(struct units *us); /* and all its units */
 DEFINE_CLEANUP(struct units *, units_free)
 

@@ -62,7 +62,7 @@ static char *find_address(const struct checkup *c, const char *url, const char *
         }
         if (!url && (!is_private(file, f) || !is_handed_over(c, credential, file, f)))
                 return NULL;
-        r = address_load(url, file, credential, &address, why, sizeof why);
+        r = endpoint_load(url, file, credential, &address, why, sizeof why);
         if (r < 0) {
                 _cleanup_free_ char *path = file ? shell_quote(file) : NULL;
 
@@ -122,7 +122,7 @@ void look_alert(const struct checkup *c, struct finding *f) {
                 return;
         }
         e = ask(c, request->url, CURLOPT_NOBODY, &status);
-        (void) address_show(address, shown);
+        (void) endpoint_show(address, shown);
         if (e != CURLE_OK)
                 finding_bad(f, "%s cannot be reached: %s", shown, curl_easy_strerror(e));
         else if (is_refusal(a->format, status))
@@ -144,7 +144,7 @@ void look_heartbeat(const struct checkup *c, struct finding *f) {
         if (!address)
                 return;
         e = ask(c, address, CURLOPT_CONNECT_ONLY, &status);
-        (void) address_show(address, shown);
+        (void) endpoint_show(address, shown);
         if (e == CURLE_OK)
                 finding_ok(f, "%s can be reached", shown);
         else {

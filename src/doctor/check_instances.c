@@ -26,8 +26,8 @@ static const char *shared(const struct config *a, const struct config *b, const 
 }
 
 /* Who has no name was there first: the other one is to be changed. */
-static void mend(const struct names *this, const struct names *other, struct finding *f) {
-        const struct names *n = *this->instance ? this : other;
+static void mend(const struct instance *this, const struct instance *other, struct finding *f) {
+        const struct instance *n = *this->instance ? this : other;
 
         finding_mend(f,
                 "sudo ${EDITOR:-vi} %s  # a unit, url, path and target of its own: openclaw-failover(8), INSTANCES",
@@ -43,10 +43,10 @@ void look_instances(const struct checkup *c, struct finding *f) {
 
         r = instances_list(NULL, &all);
         for (char **i = all; r > 0 && *i; i++) {
-                _cleanup_(names_freep) struct names *n = NULL;
+                _cleanup_(instance_freep) struct instance *n = NULL;
                 _cleanup_(config_freep) struct config *other = NULL;
 
-                if (strcmp(*i, c->names->instance) == 0 || names_new(*i, &n) < 0 ||
+                if (strcmp(*i, c->names->instance) == 0 || instance_new(*i, &n) < 0 ||
                         config_load(n->config, NULL, NULL, &other) < 0)
                         continue;
                 others++;

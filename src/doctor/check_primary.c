@@ -18,8 +18,8 @@ static void on_checked(struct probe *p _unused_, const struct check *check, void
         *(struct check *) userdata = *check;
 }
 
-static void on_selfchecked(struct selfcheck *s, const struct check *check, void *userdata) {
-        selfcheck_pace(s, SELFCHECK_OFF);
+static void on_selfchecked(struct local_gateway *s, const struct check *check, void *userdata) {
+        local_gateway_pace(s, LOCAL_GATEWAY_OFF);
         *(struct check *) userdata = *check;
 }
 
@@ -34,7 +34,7 @@ static int wait_for(sd_event *event, const struct check *check) {
         return 0;
 }
 
-static int check_url(const struct probe_target *target, struct check *ret) {
+static int validate_url(const struct probe_target *target, struct check *ret) {
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(http_freep) struct http *http = NULL;
         _cleanup_(probe_freep) struct probe *probe = NULL;
@@ -56,7 +56,7 @@ static int check_peer(const struct peer_config *p, struct check *ret) {
 
         if (!url)
                 return -ENOMEM;
-        return check_url(
+        return validate_url(
                 &(struct probe_target){
                         .url = url, .scheme = p->scheme, .expect = p->expect, .timeout = p->timeout },
                 ret);
@@ -84,11 +84,11 @@ static bool is_this_machine(const struct config *c) {
         _cleanup_(freeaddrinfop) struct addrinfo *found = NULL;
         const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
 
-        if (c->primary.port != selfcheck_configured_port(c) ||
+        if (c->primary.port != local_gateway_configured_port(c) ||
                 getaddrinfo(c->primary.host, NULL, &hints, &found) != 0)
                 return false;
         for (const struct addrinfo *a = found; a; a = a->ai_next)
-                if (link_is_own(a->ai_addr))
+                if (network_is_own(a->ai_addr))
                         return true;
         return false;
 }
@@ -139,7 +139,7 @@ static int resolve(const char *name, char *buf, size_t size) {
                         0)
                         continue;
                 r = 0;
-                if (link_is_tailnet(buf))
+                if (network_is_tailnet(buf))
                         break;
         }
         return r;
@@ -162,7 +162,7 @@ void look_primary_name(const struct checkup *c, struct finding *f) {
                 finding_bad(f, "%s does not resolve; the primary's Tailscale address needs no name server",
                         host);
                 mend_host(c, f);
-        } else if (!link_is_tailnet(address))
+        } else if (!network_is_tailnet(address))
                 finding_ok(f, "%s resolves to %s", host, address);
         else {
                 finding_bad(f,
@@ -203,10 +203,10 @@ void look_witness(const struct checkup *c, struct finding *f) {
                 finding_off(f, "none is configured");
                 return;
         }
-        r = check_url(&(struct probe_target){ .url = c->config->witness.url,
-                              .scheme = SCHEME_HTTP,
-                              .expect = EXPECT_2XX,
-                              .timeout = c->config->primary.timeout },
+        r = validate_url(&(struct probe_target){ .url = c->config->witness.url,
+                                 .scheme = SCHEME_HTTP,
+                                 .expect = EXPECT_2XX,
+                                 .timeout = c->config->primary.timeout },
                 &check);
         if (r < 0)
                 finding_bad(f, "cannot be asked: %s", strerror(-r));
@@ -226,7 +226,7 @@ void look_witness(const struct checkup *c, struct finding *f) {
 void look_own_gateway(const struct checkup *c, struct finding *f) {
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(http_freep) struct http *http = NULL;
-        _cleanup_(selfcheck_freep) struct selfcheck *selfcheck = NULL;
+        _cleanup_(local_gateway_freep) struct local_gateway *selfcheck = NULL;
         bool runs = checkup_gateway_runs(c);
         struct check check = { 0 };
         int r;
@@ -235,9 +235,9 @@ void look_own_gateway(const struct checkup *c, struct finding *f) {
         if (r >= 0)
                 r = http_new(event, &http);
         if (r >= 0)
-                r = selfcheck_new(http, c->config, on_selfchecked, &check, &selfcheck);
+                r = local_gateway_new(http, c->config, on_selfchecked, &check, &selfcheck);
         if (r >= 0) {
-                selfcheck_pace(selfcheck, SELFCHECK_EAGER);
+                local_gateway_pace(selfcheck, LOCAL_GATEWAY_EAGER);
                 r = wait_for(event, &check);
         }
         if (r < 0)
@@ -246,13 +246,13 @@ void look_own_gateway(const struct checkup *c, struct finding *f) {
                 finding_off(f, "%s is being started or stopped just now", c->gateway.name);
         else if (!runs && !check.connected)
                 finding_ok(f, "free for the gateway: nobody listens at port %u here",
-                        selfcheck_port(selfcheck));
+                        local_gateway_port(selfcheck));
         else if (!runs) {
-                unsigned port = selfcheck_port(selfcheck);
+                unsigned port = local_gateway_port(selfcheck);
                 char holder[128];
 
                 finding_bad(f, "%s listens at port %u here, and it is not %s, which could not start",
-                        port_holder(port, holder, sizeof holder), port, c->gateway.name);
+                        network_port_holder(port, holder, sizeof holder), port, c->gateway.name);
                 finding_mend(f,
                         "sudo kill $(sudo ss -Hltnp 'sport = :%u' | grep -o 'pid=[0-9]*' | cut -d= -f2)",
                         port);

@@ -148,7 +148,7 @@ void look_tailscale(const struct checkup *c, struct finding *f) {
         char why[256] = "out of memory";
 
         if (!is_installed(c)) {
-                if (!link_is_tailnet(host) || link_has_tailnet_address()) {
+                if (!network_is_tailnet(host) || network_has_tailnet_address()) {
                         finding_off(f, "Tailscale is not installed here, and not needed to reach %s", host);
                         return;
                 }
@@ -215,7 +215,7 @@ void look_primary_key(const struct checkup *c, struct finding *f) {
                 finding_bad(f, "%s", why);
         else if (s.primary.known)
                 judge_key(&s.primary, "the primary", " # on the primary", f);
-        else if (link_is_tailnet(host)) {
+        else if (network_is_tailnet(host)) {
                 finding_bad(f, "%s is no node of this tailnet, or none that this one may see", host);
                 finding_mend(f, "tailscale status # its address, for host in %s", c->names->config);
         } else

@@ -81,15 +81,16 @@ static bool open_workspace(const struct checkup *c, struct repo *repo, struct fi
 }
 
 static void find_unsaved(const struct checkup *c, const struct repo *repo, struct finding *f) {
-        _cleanup_work_ struct work work = { 0 };
+        _cleanup_work_ struct changes work = { 0 };
         struct sync_result r = { 0 };
         struct paths paths = { 0 };
         git_oid base;
         char host[64];
 
         saved_host(host);
-        if (work_find(repo, NULL, NULL, move_base(repo, &base) == 0 ? &base : NULL, &paths, &work, &r) < 0 ||
-                move_check(repo, &paths, work.bytes, &r) < 0 || *r.workspace_why)
+        if (changes_find(repo, NULL, NULL, checkout_base(repo, &base) == 0 ? &base : NULL, &paths, &work,
+                    &r) < 0 ||
+                checkout_check(repo, &paths, work.bytes, &r) < 0 || *r.workspace_why)
                 finding_refuse(f, r.workspace_why, r.workspace_command, usual_branch(c));
         else if (work.n == 0 || saved_has(repo, &work, host))
                 finding_ok(f, "%s, branch %s", c->config->workspace.path, repo->branch);

@@ -37,7 +37,7 @@ struct unit_facts {
 };
 
 struct checkup {
-        const struct names *names;
+        const struct instance *names;
         struct config *config; /* NULL: there is no valid one */
         char *config_error;    /* the first error, if there is no valid one */
         char *bus_error;       /* why systemd could not be asked; NULL: it was */

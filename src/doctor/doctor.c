@@ -237,7 +237,7 @@ static int sum_up(const struct finding *findings) {
         return EXIT_FAILURE;
 }
 
-int cmd_doctor(const struct names *names) {
+int cmd_doctor(const struct instance *names) {
         _cleanup_(checkup_done) struct checkup c = { .names = names, .root = geteuid() == 0 };
         struct finding findings[ELEMENTSOF(table)] = { 0 };
         const char *no_color = getenv("NO_COLOR"); /* https://no-color.org: any value but none */

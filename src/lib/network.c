@@ -17,7 +17,7 @@ static bool is_tailnet6(const struct in6_addr *a) {
         return memcmp(a->s6_addr, "\xfd\x7a\x11\x5c\xa1\xe0", 6) == 0; /* fd7a:115c:a1e0::/48 */
 }
 
-bool link_is_tailnet(const char *text) {
+bool network_is_tailnet(const char *text) {
         struct in6_addr a6;
         struct in_addr a4;
 
@@ -40,7 +40,7 @@ static const void *tailnet_address(const struct ifaddrs *i, int family) {
         return is_tailnet6(&a->sin6_addr) ? &a->sin6_addr : NULL;
 }
 
-int link_tailnet_address(char *buf, size_t size) {
+int network_tailnet_address(char *buf, size_t size) {
         static const int families[] = { AF_INET, AF_INET6 };
         _cleanup_(freeifaddrsp) struct ifaddrs *all = NULL;
 
@@ -56,10 +56,10 @@ int link_tailnet_address(char *buf, size_t size) {
         return -ENOENT;
 }
 
-bool link_has_tailnet_address(void) {
+bool network_has_tailnet_address(void) {
         char buf[INET6_ADDRSTRLEN];
 
-        return link_tailnet_address(buf, sizeof buf) >= 0;
+        return network_tailnet_address(buf, sizeof buf) >= 0;
 }
 
 static bool same_address(const struct sockaddr *a, const struct sockaddr *b) {
@@ -85,7 +85,7 @@ static bool is_loopback4(const struct sockaddr *address) {
         return a->sin_family == AF_INET && ntohl(a->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
 }
 
-bool link_is_own(const struct sockaddr *address) {
+bool network_is_own(const struct sockaddr *address) {
         _cleanup_(freeifaddrsp) struct ifaddrs *all = NULL;
 
         if (is_loopback4(address))
@@ -137,7 +137,7 @@ static bool has_default_route6(const struct ifaddrs *all) {
         return false;
 }
 
-bool link_is_cut_off(char *why, size_t size) {
+bool network_is_cut_off(char *why, size_t size) {
         _cleanup_(freeifaddrsp) struct ifaddrs *all = NULL;
         char names[64] = "";
 

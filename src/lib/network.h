@@ -8,19 +8,19 @@
 /* Whether TEXT is an address that Tailscale gives out: 100.64.0.0/10 or fd7a:115c:a1e0::/48
  * (https://tailscale.com/kb/1015/100.x-addresses, https://tailscale.com/kb/1033/ip-and-dns-addresses). A
  * name is none. */
-bool link_is_tailnet(const char *text);
+bool network_is_tailnet(const char *text);
 
 /* Whether an interface that is up has such an address. False also if the kernel cannot be asked. */
-bool link_has_tailnet_address(void);
+bool network_has_tailnet_address(void);
 
 /* The first such address of this machine, IPv4 before IPv6, as text. 0, -ENOENT if it has none, another
  * negative errno. */
-int link_tailnet_address(char *buf, size_t size);
+int network_tailnet_address(char *buf, size_t size);
 
 /* Whether ADDRESS is this machine's own: loopback's, or an interface's. False also if the kernel cannot be asked. */
-bool link_is_own(const struct sockaddr *address);
+bool network_is_own(const struct sockaddr *address);
 
 /* Whether this machine is certainly cut off: no interface has a carrier, and no default route leads over
  * one that works. Tunnels (tailscale0) always work, so they prove nothing. If so, WHY says it in words:
  * "no carrier on eth0 …". What cannot be found out is no evidence: false. */
-bool link_is_cut_off(char *why, size_t size);
+bool network_is_cut_off(char *why, size_t size);

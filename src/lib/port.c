@@ -39,7 +39,7 @@ static bool find_name(uid_t uid, char *buf, size_t size) {
         return false;
 }
 
-char *port_holder(unsigned port, char *buf, size_t size) {
+char *network_port_holder(unsigned port, char *buf, size_t size) {
         uid_t uid;
 
         if (!find_listener("/proc/self/net/tcp", port, &uid) &&

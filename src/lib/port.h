@@ -4,4 +4,4 @@
 #include "lib/util.h"
 
 /* Writes "user openclaw" (or "uid 1234", or "somebody") to BUF. The process itself is root's to see. Returns BUF. */
-char *port_holder(unsigned port, char *buf, size_t size);
+char *network_port_holder(unsigned port, char *buf, size_t size);

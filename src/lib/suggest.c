@@ -30,10 +30,10 @@ static size_t distance(const char *a, const char *b) {
         return row[n];
 }
 
-void hint_try(struct hint *h, const char *word, const char *name) {
+void suggest_try(struct suggestion *h, const char *word, const char *name) {
         size_t d = distance(word, name);
 
         /* Two slips, since swapped letters count as two, but never half of a short name. */
         if (d <= MIN(MAX(strlen(name) / 3, (size_t) 2), strlen(name) / 2) && (!h->name || d < h->distance))
-                *h = (struct hint){ name, d };
+                *h = (struct suggestion){ name, d };
 }

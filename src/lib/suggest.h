@@ -3,10 +3,10 @@
 
 #include <stddef.h>
 
-struct hint {
+struct suggestion {
         const char *name; /* the nearest so far; NULL: none is near */
         size_t distance;
 };
 
 /* Keeps NAME if it is nearer to WORD than what H holds, and near enough to be a slip. H begins as {}. */
-void hint_try(struct hint *h, const char *word, const char *name);
+void suggest_try(struct suggestion *h, const char *word, const char *name);

@@ -17,13 +17,13 @@
 /* Nobody is far away here: who is silent for this long does not answer. */
 #define TIMEOUT_MAX (2 * USEC_PER_SEC)
 
-struct selfcheck {
+struct local_gateway {
         struct http *http;
         const struct config *config;
         selfcheck_done_t done;
         void *userdata;
         sd_event_source *timer;
-        enum selfcheck_pace pace;
+        enum local_gateway_pace pace;
         struct probe *probe; /* of the address under way */
         bool on_tailnet;     /* it is the second one */
         bool answered;       /* the last check was good */
@@ -31,34 +31,34 @@ struct selfcheck {
         unsigned port;
 };
 
-static void next_in(struct selfcheck *s, usec_t span) {
+static void next_in(struct local_gateway *s, usec_t span) {
         (void) sd_event_source_set_time_relative(s->timer, span);
         (void) sd_event_source_set_enabled(s->timer, SD_EVENT_ONESHOT);
 }
 
 /* As often as the primary, and often enough that no single look decides that a gateway hangs. */
-static usec_t steady_interval(const struct selfcheck *s) {
+static usec_t steady_interval(const struct local_gateway *s) {
         usec_t interval = s->config->primary.check_interval, hang = s->config->gateway.hang_timeout;
 
         return hang > 0 ? MIN(interval, hang / 3) : interval;
 }
 
-static void schedule(struct selfcheck *s, bool answers) {
-        if (s->pace == SELFCHECK_STEADY)
+static void schedule(struct local_gateway *s, bool answers) {
+        if (s->pace == LOCAL_GATEWAY_STEADY)
                 next_in(s, steady_interval(s));
-        else if (s->pace == SELFCHECK_EAGER)
+        else if (s->pace == LOCAL_GATEWAY_EAGER)
                 next_in(s, answers && !s->answered ? CONFIRM_INTERVAL : EAGER_INTERVAL);
         s->answered = answers;
 }
 
-static void finish(struct selfcheck *s, const struct check *check) {
+static void finish(struct local_gateway *s, const struct check *check) {
         schedule(s, check->verdict == VERDICT_UP);
         s->done(s, check, s->userdata);
 }
 
 static void on_checked(struct probe *p, const struct check *check, void *userdata);
 
-static int start(struct selfcheck *s, const char *url) {
+static int start(struct local_gateway *s, const char *url) {
         _cleanup_(probe_freep) struct probe *probe = NULL;
         int r;
 
@@ -81,11 +81,11 @@ static int start(struct selfcheck *s, const char *url) {
 }
 
 /* bind: tailnet listens on loopback too in today's OpenClaw, but not in older ones. */
-static bool try_tailnet(struct selfcheck *s) {
+static bool try_tailnet(struct local_gateway *s) {
         _cleanup_free_ char *url = NULL;
         char address[64];
 
-        if (s->config->gateway.url || s->on_tailnet || link_tailnet_address(address, sizeof address) < 0)
+        if (s->config->gateway.url || s->on_tailnet || network_tailnet_address(address, sizeof address) < 0)
                 return false;
         url = probe_url(SCHEME_HTTP, address, s->port, DEFAULT_PATH);
         if (!url)
@@ -95,7 +95,7 @@ static bool try_tailnet(struct selfcheck *s) {
 }
 
 static void on_checked(struct probe *p _unused_, const struct check *check, void *userdata) {
-        struct selfcheck *s = userdata;
+        struct local_gateway *s = userdata;
 
         if (check->verdict == VERDICT_UP) {
                 finish(s, check);
@@ -108,7 +108,7 @@ static void on_checked(struct probe *p _unused_, const struct check *check, void
 }
 
 static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
-        struct selfcheck *s = userdata;
+        struct local_gateway *s = userdata;
         _cleanup_free_ char *loopback = NULL;
         const char *url = s->config->gateway.url;
         int r;
@@ -124,11 +124,11 @@ static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, vo
         return 0;
 }
 
-void selfcheck_pace(struct selfcheck *s, enum selfcheck_pace pace) {
-        enum selfcheck_pace before = s->pace;
+void local_gateway_pace(struct local_gateway *s, enum local_gateway_pace pace) {
+        enum local_gateway_pace before = s->pace;
 
         s->pace = pace;
-        if (pace == SELFCHECK_OFF) {
+        if (pace == LOCAL_GATEWAY_OFF) {
                 s->probe = probe_free(s->probe);
                 (void) sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
         } else if (pace > before && (!s->probe || !probe_is_running(s->probe)))
@@ -149,13 +149,13 @@ static unsigned port_of(const char *url) {
         return strncmp(url, "https:", 6) == 0 ? 443 : 80;
 }
 
-unsigned selfcheck_configured_port(const struct config *c) {
+unsigned local_gateway_configured_port(const struct config *c) {
         return c->gateway.url ? port_of(c->gateway.url) : DEFAULT_PORT;
 }
 
-int selfcheck_new(struct http *h, const struct config *c, selfcheck_done_t done, void *userdata,
-        struct selfcheck **ret) {
-        _cleanup_(selfcheck_freep) struct selfcheck *s = NULL;
+int local_gateway_new(struct http *h, const struct config *c, selfcheck_done_t done, void *userdata,
+        struct local_gateway **ret) {
+        _cleanup_(local_gateway_freep) struct local_gateway *s = NULL;
         int r;
 
         s = calloc(1, sizeof *s);
@@ -165,7 +165,7 @@ int selfcheck_new(struct http *h, const struct config *c, selfcheck_done_t done,
         s->config = c;
         s->done = done;
         s->userdata = userdata;
-        s->port = selfcheck_configured_port(c);
+        s->port = local_gateway_configured_port(c);
         r = sd_event_add_time_relative(http_event(h), &s->timer, CLOCK_BOOTTIME, 0, 1, on_timer, s);
         if (r < 0)
                 return r;
@@ -176,7 +176,7 @@ int selfcheck_new(struct http *h, const struct config *c, selfcheck_done_t done,
         return 0;
 }
 
-struct selfcheck *selfcheck_free(struct selfcheck *s) {
+struct local_gateway *local_gateway_free(struct local_gateway *s) {
         if (!s)
                 return NULL;
         sd_event_source_disable_unref(s->timer);
@@ -185,6 +185,6 @@ struct selfcheck *selfcheck_free(struct selfcheck *s) {
         return NULL;
 }
 
-unsigned selfcheck_port(const struct selfcheck *s) {
+unsigned local_gateway_port(const struct local_gateway *s) {
         return s->port;
 }

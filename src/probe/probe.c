@@ -97,7 +97,7 @@ static bool tried_tailnet(const struct probe *p) {
         char text[INET6_ADDRSTRLEN + 16]; /* and a scope */
 
         return getnameinfo(a, sizeof p->tried, text, sizeof text, NULL, 0, NI_NUMERICHOST) == 0 &&
-                link_is_tailnet(text);
+                network_is_tailnet(text);
 }
 
 static void finish(struct probe *p, struct check *c) {
@@ -108,7 +108,7 @@ static void finish(struct probe *p, struct check *c) {
         c->took = now_usec(CLOCK_BOOTTIME) - p->started;
         if (failed) {
                 p->startup_absent = false;
-                if (tried_tailnet(p) && !link_has_tailnet_address())
+                if (tried_tailnet(p) && !network_has_tailnet_address())
                         judge_off_tailnet(c);
         } else if (p->is_name && !p->asks_good)
                 remember_address(p);

@@ -12,7 +12,7 @@
 
 struct finder {
         const struct repo *repo;
-        struct work *work;
+        struct changes *work;
         struct sync_result *result;
         git_index *known[4]; /* the files of each known tree */
         size_t n_known;
@@ -21,7 +21,7 @@ struct finder {
         bool filemode;            /* the executable bit counts */
 };
 
-bool work_is_public(const char *path, uint64_t size) {
+bool changes_is_public(const char *path, uint64_t size) {
         static const char *const secret[] = { ".env*", "*.pem", "id_*" };
 
         for (const char *name = path; *name;) {
@@ -37,35 +37,35 @@ bool work_is_public(const char *path, uint64_t size) {
         return size <= PUBLIC_MAX;
 }
 
-bool work_has_public(const struct work *w) {
+bool changes_has_public(const struct changes *w) {
         return w->n_of[WORK_PUBLIC] > 0 || w->n_of[WORK_GONE] > 0 || w->unpushed;
 }
 
-bool work_has_private(const struct work *w) {
+bool changes_has_private(const struct changes *w) {
         return w->n_of[WORK_PRIVATE] > 0 || w->n_of[WORK_STAGED] > 0;
 }
 
-void work_free(struct work *w) {
+void changes_free(struct changes *w) {
         for (size_t i = 0; i < w->n; i++)
                 free(w->items[i].path);
         free(w->items);
-        *w = (struct work){ 0 };
+        *w = (struct changes){ 0 };
 }
 
-static int add(struct finder *f, enum work_kind kind, const char *path, uint16_t mode, const git_oid *id,
+static int add(struct finder *f, enum change_kind kind, const char *path, uint16_t mode, const git_oid *id,
         uint64_t size) {
-        struct work *w = f->work;
+        struct changes *w = f->work;
 
         if (w->n == w->room) {
                 size_t room = w->room ? 2 * w->room : 32;
-                struct work_item *items = reallocarray(w->items, room, sizeof *items);
+                struct change *items = reallocarray(w->items, room, sizeof *items);
 
                 if (!items)
                         return sync_fail(f->result, "out of memory");
                 w->items = items;
                 w->room = room;
         }
-        w->items[w->n] = (struct work_item){ .kind = kind, .path = strdup(path), .mode = mode };
+        w->items[w->n] = (struct change){ .kind = kind, .path = strdup(path), .mode = mode };
         if (!w->items[w->n].path)
                 return sync_fail(f->result, "out of memory");
         if (id)
@@ -129,7 +129,7 @@ static bool is_half_written(const struct finder *f, const char *path, const char
         return e && is_beginning(f->repo, &e->id, full);
 }
 
-bool work_is_in(const struct repo *repo, git_index *files, const char *path, const struct stat *st) {
+bool changes_is_in(const struct repo *repo, git_index *files, const char *path, const struct stat *st) {
         const git_index_entry *e = find_file(files, path);
         _cleanup_free_ char *full = NULL;
         git_oid id;
@@ -229,8 +229,8 @@ static int add_file(struct finder *f, const char *path, const char *full, const 
         if (S_ISREG(st->st_mode) &&
                 (is_known_raw(f, path, mode, full) || (f->half && is_half_written(f, path, full))))
                 return 0;
-        return add(f, work_is_public(path, (uint64_t) st->st_size) ? WORK_PUBLIC : WORK_PRIVATE, path, mode,
-                &id, (uint64_t) st->st_size);
+        return add(f, changes_is_public(path, (uint64_t) st->st_size) ? WORK_PUBLIC : WORK_PRIVATE, path,
+                mode, &id, (uint64_t) st->st_size);
 }
 
 static int add_in_the_way(struct finder *f, const char *path);
@@ -301,7 +301,7 @@ static int find_in_the_way(struct finder *f, const char *path) {
 /* What was staged, if neither the tree nor anything known holds it: the index is its only home. */
 static int find_staged(struct finder *f, const git_status_entry *s) {
         const git_diff_file *staged;
-        const struct work *w = f->work;
+        const struct changes *w = f->work;
 
         if (!s->head_to_index || s->head_to_index->status == GIT_DELTA_DELETED)
                 return 0;
@@ -429,14 +429,14 @@ static int find_unpushed(struct finder *f, git_commit *target, const git_oid *ba
 }
 
 static int compare_items(const void *a, const void *b) {
-        const struct work_item *x = a, *y = b;
+        const struct change *x = a, *y = b;
         int c = strcmp(x->path, y->path);
 
         return c != 0 ? c : (int) x->kind - (int) y->kind;
 }
 
 /* Drops what was found twice: by git status, and in the way of something. */
-static void sort_items(struct work *w) {
+static void sort_items(struct changes *w) {
         size_t kept = 0;
 
         qsort(w->items, w->n, sizeof *w->items, compare_items);
@@ -494,8 +494,8 @@ static usec_t begin_to_look(void) {
         return now;
 }
 
-int work_find(const struct repo *repo, git_commit *target, const struct intent *unfinished,
-        const git_oid *base, struct paths *paths, struct work *ret, struct sync_result *r) {
+int changes_find(const struct repo *repo, git_commit *target, const struct intent *unfinished,
+        const git_oid *base, struct paths *paths, struct changes *ret, struct sync_result *r) {
         struct finder f = { .repo = repo, .work = ret, .result = r, .filemode = filemode_counts(repo) };
         int k;
 

@@ -10,22 +10,22 @@
 #include "lib/strv.h"
 #include "sync/repo.h"
 
-enum work_kind {
+enum change_kind {
         WORK_PUBLIC,  /* may be pushed */
         WORK_PRIVATE, /* stays here: over 5 MB, or named like a secret */
         WORK_STAGED,  /* in the index alone: neither committed nor in the tree any more */
         WORK_GONE,    /* deleted here */
 };
 
-struct work_item {
-        enum work_kind kind;
+struct change {
+        enum change_kind kind;
         char *path;
         uint16_t mode; /* git's */
         git_oid id;    /* of the blob that it would be */
 };
 
-struct work {
-        struct work_item *items;
+struct changes {
+        struct change *items;
         size_t n, room;
         size_t n_of[WORK_GONE + 1]; /* of each kind */
         bool unpushed;              /* commits that the remote never had */
@@ -44,17 +44,17 @@ struct intent {
  * are not as HEAD says to PATHS, and leaves it sorted. TARGET: what is to be checked out; NULL: not known. UNFINISHED:
  * the intent that an earlier run left; NULL: none. BASE: a commit that the remote once had; NULL: none.
  * 0, or -ECANCELED with the reason in R. */
-int work_find(const struct repo *repo, git_commit *target, const struct intent *unfinished,
-        const git_oid *base, struct paths *paths, struct work *ret, struct sync_result *r);
-void work_free(struct work *w);
-#define _cleanup_work_ _cleanup_(work_free)
+int changes_find(const struct repo *repo, git_commit *target, const struct intent *unfinished,
+        const git_oid *base, struct paths *paths, struct changes *ret, struct sync_result *r);
+void changes_free(struct changes *w);
+#define _cleanup_work_ _cleanup_(changes_free)
 
 /* Whether FILES hold, at PATH, all that the file or link there holds, of which ST tells: its bytes or more. */
-bool work_is_in(const struct repo *repo, git_index *files, const char *path, const struct stat *st);
+bool changes_is_in(const struct repo *repo, git_index *files, const char *path, const struct stat *st);
 
 /* Whether it takes a branch that may be pushed to keep W, and whether it takes one that never is. */
-bool work_has_public(const struct work *w);
-bool work_has_private(const struct work *w);
+bool changes_has_public(const struct changes *w);
+bool changes_has_private(const struct changes *w);
 
 /* Whether a file of this path (any part of it counts) and size may be pushed. */
-bool work_is_public(const char *path, uint64_t size);
+bool changes_is_public(const char *path, uint64_t size);

@@ -21,7 +21,7 @@ static char *intent_path(const struct repo *repo) {
         return asprintf(&path, "%s/failover-intent", repo->dir) < 0 ? NULL : path;
 }
 
-int move_unfinished(const struct repo *repo, struct intent *ret) {
+int checkout_unfinished(const struct repo *repo, struct intent *ret) {
         _cleanup_free_ char *path = intent_path(repo), *text = NULL;
         char from[GIT_OID_HEXSZ + 1], to[GIT_OID_HEXSZ + 1];
 
@@ -55,11 +55,11 @@ static int remove_intent(const struct repo *repo) {
         return 0;
 }
 
-int move_base(const struct repo *repo, git_oid *ret) {
+int checkout_base(const struct repo *repo, git_oid *ret) {
         return git_reference_name_to_id(ret, repo->git, BASE_REF) < 0 ? -ENOENT : 0;
 }
 
-void move_note_base(const struct repo *repo, const git_oid *commit) {
+void checkout_note_base(const struct repo *repo, const git_oid *commit) {
         _cleanup_(git_reference_freep) git_reference *base = NULL;
 
         if (commit)
@@ -88,7 +88,8 @@ static int check_writable(const struct repo *repo, const char *path, struct sync
         return 0;
 }
 
-int move_check(const struct repo *repo, const struct paths *paths, uint64_t bytes, struct sync_result *r) {
+int checkout_check(
+        const struct repo *repo, const struct paths *paths, uint64_t bytes, struct sync_result *r) {
         uint64_t room;
         struct statvfs fs;
 
@@ -133,7 +134,7 @@ static bool may_go(const struct clearing *c, const char *path, const struct stat
                 return true;
         if (S_ISDIR(st->st_mode))
                 return c->back;
-        return work_is_in(c->repo, c->full, path, st) || work_is_in(c->repo, c->tree, path, st);
+        return changes_is_in(c->repo, c->full, path, st) || changes_is_in(c->repo, c->tree, path, st);
 }
 
 static int remove_inside(const struct clearing *c, int fd, dev_t device, const char *path);
@@ -319,8 +320,8 @@ static int roll_back(const struct move *m, struct sync_result *r) {
         return sync_fail(r, "the tree is half old, half new until the next sync mends it: %s", why);
 }
 
-int move_to(struct repo *repo, git_commit *target, const struct paths *paths, git_tree *full, usec_t looked,
-        struct sync_result *r) {
+int checkout_to(struct repo *repo, git_commit *target, const struct paths *paths, git_tree *full,
+        usec_t looked, struct sync_result *r) {
         struct intent intent = { .from = repo->head, .to = *git_commit_id(target) };
         _cleanup_(git_commit_freep) git_commit *commit = NULL;
         _cleanup_(git_tree_freep) git_tree *head = NULL, *tree = NULL;

@@ -13,19 +13,20 @@
 #include "sync/repo.h"
 
 /* The intent that a run before left. 0, -ENOENT if there is none. */
-int move_unfinished(const struct repo *repo, struct intent *ret);
+int checkout_unfinished(const struct repo *repo, struct intent *ret);
 
 /* Refuses what would fail half-way: directories that cannot be written, a disk without room for BYTES.
  * 0 or -ECANCELED with the reason in R. */
-int move_check(const struct repo *repo, const struct paths *paths, uint64_t bytes, struct sync_result *r);
+int checkout_check(
+        const struct repo *repo, const struct paths *paths, uint64_t bytes, struct sync_result *r);
 
 /* Puts TARGET into the tree, whose PATHS (sorted) may be anything now, and moves the branch there. FULL: the tree as it
  * was, all of it saved; LOOKED: when that was seen. What has changed since is nowhere else: it stays, and fails the move.
  * If that fails, FULL is put back. 0 or -ECANCELED with the reason in R. */
-int move_to(struct repo *repo, git_commit *target, const struct paths *paths, git_tree *full, usec_t looked,
-        struct sync_result *r);
+int checkout_to(struct repo *repo, git_commit *target, const struct paths *paths, git_tree *full,
+        usec_t looked, struct sync_result *r);
 
 /* A commit that the remote once had and ours continues, or is: not work of the standby, even if the remote forgot it
  * since. 0 or -ENOENT. Each move notes its own. COMMIT may be NULL: none is known. */
-int move_base(const struct repo *repo, git_oid *ret);
-void move_note_base(const struct repo *repo, const git_oid *commit);
+int checkout_base(const struct repo *repo, git_oid *ret);
+void checkout_note_base(const struct repo *repo, const git_oid *commit);

@@ -44,7 +44,7 @@ static bool is_git_here(const struct stat *root, const char *pid) {
         return is_within(open(path, O_PATH | O_DIRECTORY | O_CLOEXEC), root);
 }
 
-void tidy_look_for_git(const struct workspace_config *c, struct git_seen *ret) {
+void cleanup_look_for_git(const struct workspace_config *c, struct git_seen *ret) {
         struct stat root;
         DIR *d = stat(c->path, &root) == 0 ? opendir("/proc") : NULL;
         struct dirent *e;
@@ -124,7 +124,7 @@ static unsigned remove_all_empty(const struct repo *repo) {
         return n;
 }
 
-void tidy_leftovers(const struct repo *repo) {
+void cleanup_leftovers(const struct repo *repo) {
         unsigned n;
 
         (void) each_file(repo, "objects", false, remove_temporary, NULL);
@@ -145,7 +145,7 @@ static bool is_cut(const struct repo *repo) {
         return n >= 0 && (n < (ssize_t) sizeof begin || memcmp(begin, signature, sizeof begin) != 0);
 }
 
-void tidy_index(const struct repo *repo) {
+void cleanup_index(const struct repo *repo) {
         _cleanup_(git_index_freep) git_index *index = NULL;
         _cleanup_(git_tree_freep) git_tree *tree = NULL;
         _cleanup_free_ char *file = NULL;
@@ -183,7 +183,7 @@ static unsigned each_lock(const struct repo *repo, visit_t visit, const struct t
         return each_file(repo, ".", false, visit, than) + each_file(repo, "refs", true, visit, than);
 }
 
-int tidy_locks(const struct repo *repo, const struct git_seen *git, struct sync_result *r) {
+int cleanup_locks(const struct repo *repo, const struct git_seen *git, struct sync_result *r) {
         unsigned n;
 
         if (each_lock(repo, count_lock, NULL) == 0)

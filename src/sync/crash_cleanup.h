@@ -11,17 +11,17 @@ struct git_seen {
 
 /* Looks for one. A process that has confined itself is shown no other than its own (landlock(7), and proc(5): hidepid), so
  * it looks before that. */
-void tidy_look_for_git(const struct workspace_config *c, struct git_seen *ret);
+void cleanup_look_for_git(const struct workspace_config *c, struct git_seen *ret);
 
 /* Removes what killed syncs leave among the objects: half-received packs of up to a gigabyte. Only ours have libgit2's
  * names, and the lock says that no other sync runs. And the empty files that a power cut leaves: an object that is there
  * is not written again, and a ref that cannot be read not moved. */
-void tidy_leftovers(const struct repo *repo);
+void cleanup_leftovers(const struct repo *repo);
 
 /* Makes the index anew, as of HEAD, if a power cut left nothing of it: git writes it without waiting for the disk. Only
  * while the gateway is not running, and locked. If it can't, repo_check() says so. */
-void tidy_index(const struct repo *repo);
+void cleanup_index(const struct repo *repo);
 
 /* Removes stale *.lock files: those that are older than a look that found no git program. Only while the gateway is not
  * running; refused if there are others. 0 or -ECANCELED. */
-int tidy_locks(const struct repo *repo, const struct git_seen *git, struct sync_result *r);
+int cleanup_locks(const struct repo *repo, const struct git_seen *git, struct sync_result *r);

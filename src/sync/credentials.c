@@ -48,11 +48,11 @@ static bool has_raw_login(const char *url) {
                         strspn(port + 1, "0123456789") < (size_t) (begin + n - port - 1));
 }
 
-const char *login_open(
-        struct login *l, const struct workspace_config *c, const char *url, const char *user) {
+const char *credentials_open(
+        struct credentials *l, const struct workspace_config *c, const char *url, const char *user) {
         static const char *const schemes[] = { "ssh", "ssh+git", "git+ssh", "https", "http", "git", "file" };
 
-        *l = (struct login){ .config = c, .user = user, .url = strdup(url) };
+        *l = (struct credentials){ .config = c, .user = user, .url = strdup(url) };
         if (!l->url)
                 return "does not fit into memory";
         if (strstr(url,
@@ -84,7 +84,7 @@ static void authority(const char *url, const char **ret, size_t *ret_n) {
                 }
 }
 
-char *login_host(const struct login *l, char *buf, size_t size) {
+char *credentials_host(const struct credentials *l, char *buf, size_t size) {
         const char *host;
         char raw[256];
         size_t n;
@@ -120,7 +120,7 @@ static bool has_passphrase(const char *path) {
 }
 
 /* A key file, with its public half beside it if that is there: not every libssh2 can derive it. */
-static int key_from_file(struct login *l, git_credential **ret, const char *user, const char *path) {
+static int key_from_file(struct credentials *l, git_credential **ret, const char *user, const char *path) {
         _cleanup_free_ char *public = NULL;
 
         if (access(path, R_OK) < 0) {
@@ -136,7 +136,7 @@ static int key_from_file(struct login *l, git_credential **ret, const char *user
 }
 
 /* The usual keys in ssh(1)'s order, each once; 0, or GIT_EAUTH when there is none left. */
-static int next_key(struct login *l, git_credential **ret, const char *user) {
+static int next_key(struct credentials *l, git_credential **ret, const char *user) {
         static const char *const usual[] = { "id_ed25519", "id_ecdsa", "id_rsa" };
 
         if (l->config->ssh_key)
@@ -160,7 +160,7 @@ static int next_key(struct login *l, git_credential **ret, const char *user) {
 }
 
 /* The token, once, and only to whom it belongs: over TLS, to the host in the remote's own address. */
-static int give_token(struct login *l, git_credential **ret, const char *url, const char *user) {
+static int give_token(struct credentials *l, git_credential **ret, const char *url, const char *user) {
         _cleanup_free_ char *token = NULL;
         const char *host, *ours;
         size_t n, ours_n;
@@ -182,7 +182,8 @@ static int give_token(struct login *l, git_credential **ret, const char *url, co
         return r;
 }
 
-int login_next(struct login *l, git_credential **ret, const char *url, const char *user, unsigned allowed) {
+int credentials_next(
+        struct credentials *l, git_credential **ret, const char *url, const char *user, unsigned allowed) {
         int r = GIT_EAUTH;
 
         if (allowed & GIT_CREDENTIAL_SSH_KEY)
@@ -198,7 +199,7 @@ int login_next(struct login *l, git_credential **ret, const char *url, const cha
         return r;
 }
 
-int login_check_host(struct login *l, const git_cert *cert, int valid) {
+int credentials_check_host(struct credentials *l, const git_cert *cert, int valid) {
         if (valid)
                 return 0;
         l->unknown_host = cert->cert_type == GIT_CERT_HOSTKEY_LIBSSH2;
@@ -209,7 +210,7 @@ int login_check_host(struct login *l, const git_cert *cert, int valid) {
 }
 
 /* The host is from the address, which is the agent's to write: it goes through two shells as one word. */
-static int refuse_host_key(const struct login *l, const char *host, struct sync_result *r) {
+static int refuse_host_key(const struct credentials *l, const char *host, struct sync_result *r) {
         const char *port = is_scp(l->url) ? NULL : strrchr(host, ':');
         bool has_port = port && port[1] && strspn(port + 1, "0123456789") == strlen(port + 1);
         _cleanup_free_ char *part = strndup(host, has_port ? (size_t) (port - host) : strlen(host)),
@@ -227,10 +228,10 @@ static int refuse_host_key(const struct login *l, const char *host, struct sync_
                 host, l->user, l->user, script);
 }
 
-bool login_failed(const struct login *l, struct sync_result *r) {
+bool credentials_failed(const struct credentials *l, struct sync_result *r) {
         char host[128];
 
-        login_host(l, host, sizeof host);
+        credentials_host(l, host, sizeof host);
         if (l->unknown_host)
                 (void) refuse_host_key(l, host, r);
         else if (l->key_error < 0)

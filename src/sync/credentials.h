@@ -9,7 +9,7 @@
 #include "config/config.h"
 #include "sync_result.h"
 
-struct login {
+struct credentials {
         const struct workspace_config *config;
         const char *user; /* of this machine, for the mending commands */
         char *url;
@@ -26,12 +26,14 @@ struct login {
 
 /* L lives as long as the process: it is a child with one connection. URL is the remote's address; it is copied. NULL, or
  * what is wrong with the address as words after "the remote origin ". */
-const char *login_open(struct login *l, const struct workspace_config *c, const char *url, const char *user);
+const char *credentials_open(
+        struct credentials *l, const struct workspace_config *c, const char *url, const char *user);
 /* For git_remote_callbacks: the next credential; 0, or GIT_EAUTH when there is none left. */
-int login_next(struct login *l, git_credential **ret, const char *url, const char *user, unsigned allowed);
+int credentials_next(
+        struct credentials *l, git_credential **ret, const char *url, const char *user, unsigned allowed);
 /* For git_remote_callbacks: 0 if the host is known or its certificate good, else GIT_ECERTIFICATE. */
-int login_check_host(struct login *l, const git_cert *cert, int valid);
+int credentials_check_host(struct credentials *l, const git_cert *cert, int valid);
 /* After an error: refused or failed in R, if the login was it. */
-bool login_failed(const struct login *l, struct sync_result *r);
+bool credentials_failed(const struct credentials *l, struct sync_result *r);
 /* The remote's host without user, password and path; a local path is said to be "the local remote". Returns BUF. */
-char *login_host(const struct login *l, char *buf, size_t size);
+char *credentials_host(const struct credentials *l, char *buf, size_t size);

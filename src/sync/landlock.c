@@ -41,7 +41,7 @@ static int allow(int ruleset, const char *path, uint64_t handled) {
                                                                                                     : 0;
 }
 
-int confine_writes(const char *const *paths, size_t n) {
+int landlock_confine_writes(const char *const *paths, size_t n) {
         struct landlock_ruleset_attr attr = { .handled_access_fs = WRITES };
         _cleanup_close_ int ruleset = -1;
         int abi = abi_version();

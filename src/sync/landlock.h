@@ -8,4 +8,4 @@
 
 /* Those of the N PATHS that exist may be written to, and all below them. For good. 0, -EOPNOTSUPP if the kernel is too
  * old (before 5.19) or has it turned off, or a negative errno: then nothing is restricted. */
-int confine_writes(const char *const *paths, size_t n);
+int landlock_confine_writes(const char *const *paths, size_t n);

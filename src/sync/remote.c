@@ -25,7 +25,7 @@ struct line {
         struct sync_result *result;
         git_repository *git;
         git_remote *remote;
-        struct login login;
+        struct credentials login;
         size_t max;
         bool too_much;
         char rejected[256]; /* what the remote said to a push it did not take */
@@ -42,13 +42,13 @@ static int credentials(
         git_credential **ret, const char *url, const char *user, unsigned allowed, void *userdata) {
         struct line *line = userdata;
 
-        return login_next(&line->login, ret, url, user, allowed);
+        return credentials_next(&line->login, ret, url, user, allowed);
 }
 
 static int certificate_check(git_cert *cert, int valid, const char *host _unused_, void *userdata) {
         struct line *line = userdata;
 
-        return login_check_host(&line->login, cert, valid);
+        return credentials_check_host(&line->login, cert, valid);
 }
 
 static int push_update_reference(const char *name, const char *status, void *userdata) {
@@ -74,9 +74,9 @@ static int line_failed(struct line *line) {
         if (line->too_much)
                 return sync_refuse(line->result, "the remote sent more than %zu MiB at once: fetch by hand",
                         line->max >> 20);
-        if (login_failed(&line->login, line->result))
+        if (credentials_failed(&line->login, line->result))
                 return -ECANCELED;
-        return sync_fail(line->result, "%s: %s", login_host(&line->login, host, sizeof host),
+        return sync_fail(line->result, "%s: %s", credentials_host(&line->login, host, sizeof host),
                 git_words(words, sizeof words));
 }
 
@@ -99,7 +99,7 @@ static int line_open(struct line *line, const struct repo *repo, bool push) {
         url = push ? git_remote_pushurl(configured) : NULL;
         if (!url)
                 url = git_remote_url(configured);
-        wrong = url ? login_open(&line->login, c, url, repo->user) : "has no address";
+        wrong = url ? credentials_open(&line->login, c, url, repo->user) : "has no address";
         if (wrong)
                 return sync_refuse(line->result,
                         "the remote %s %s: sudo -u %s git -C %s remote set-url%s %s ADDRESS", c->remote,

@@ -16,7 +16,7 @@
 
 struct saver {
         const struct repo *repo;
-        const struct work *work;
+        const struct changes *work;
         const char *host;
         struct sync_result *result;
         git_commit *head;
@@ -57,7 +57,7 @@ static int write_raw(const struct saver *s, const char *path, git_oid *ret) {
 }
 
 /* Writes the blob of an item, which must still be what was found. */
-static int write_blob(const struct saver *s, const struct work_item *item) {
+static int write_blob(const struct saver *s, const struct change *item) {
         git_oid id;
         int k;
 
@@ -73,7 +73,7 @@ static int write_blob(const struct saver *s, const struct work_item *item) {
         return 0;
 }
 
-static int apply(const struct saver *s, git_index *index, const struct work_item *item) {
+static int apply(const struct saver *s, git_index *index, const struct change *item) {
         git_index_entry e = { .path = item->path, .mode = item->mode, .id = item->id };
         int k = item->kind == WORK_GONE ? git_index_remove(index, item->path, 0) : git_index_add(index, &e);
 
@@ -190,14 +190,14 @@ static int open_saver(struct saver *s) {
         return 0;
 }
 
-int saved_add(const struct repo *repo, const struct work *work, const char *host, char branch[static 128],
+int saved_add(const struct repo *repo, const struct changes *work, const char *host, char branch[static 128],
         git_tree **full, struct sync_result *r) {
         struct saver s = { .repo = repo,
                 .work = work,
                 .host = host,
                 .result = r,
-                .need_public = work_has_public(work),
-                .need_private = work_has_private(work) };
+                .need_public = changes_has_public(work),
+                .need_private = changes_has_private(work) };
         bool saved = saved_has(repo, work, host);
         int k = open_saver(&s);
 

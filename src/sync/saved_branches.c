@@ -107,7 +107,7 @@ static int tree_of(const struct repo *repo, const git_oid *id, git_tree **ret) {
 }
 
 /* Whether FILES have the item as it is. */
-static bool holds(git_index *files, const struct work_item *item) {
+static bool holds(git_index *files, const struct change *item) {
         const git_index_entry *e = find_file(files, item->path);
 
         if (item->kind == WORK_GONE)
@@ -116,7 +116,8 @@ static bool holds(git_index *files, const struct work_item *item) {
 }
 
 /* Whether the commit TIP holds all items of the kinds in the mask KINDS. */
-static bool holds_all(const struct repo *repo, const git_oid *tip, const struct work *work, unsigned kinds) {
+static bool holds_all(
+        const struct repo *repo, const git_oid *tip, const struct changes *work, unsigned kinds) {
         _cleanup_(git_index_freep) git_index *files = NULL;
 
         if (commit_files(repo->git, tip, &files) < 0)
@@ -127,7 +128,7 @@ static bool holds_all(const struct repo *repo, const git_oid *tip, const struct 
         return true;
 }
 
-static bool holds_public(const struct repo *repo, const char *branch, const struct work *work) {
+static bool holds_public(const struct repo *repo, const char *branch, const struct changes *work) {
         git_oid tip;
 
         return tip_of(repo, NULL, branch, &tip) == 0 &&
@@ -135,7 +136,7 @@ static bool holds_public(const struct repo *repo, const char *branch, const stru
                 holds_all(repo, &tip, work, 1u << WORK_PUBLIC | 1u << WORK_GONE);
 }
 
-static bool holds_private(const struct repo *repo, const char *branch, const struct work *work) {
+static bool holds_private(const struct repo *repo, const char *branch, const struct changes *work) {
         _cleanup_(git_commit_freep) git_commit *commit = NULL;
         git_oid tip;
 
@@ -144,8 +145,8 @@ static bool holds_private(const struct repo *repo, const char *branch, const str
                 holds_all(repo, git_commit_parent_id(commit, 0), work, 1u << WORK_STAGED);
 }
 
-bool saved_has(const struct repo *repo, const struct work *work, const char *host) {
-        bool public = work_has_public(work), private = work_has_private(work);
+bool saved_has(const struct repo *repo, const struct changes *work, const char *host) {
+        bool public = changes_has_public(work), private = changes_has_private(work);
         _cleanup_paths_ struct paths branches = { 0 };
         char last[128], last_private[128 + sizeof SAVED_PRIVATE];
 
@@ -255,7 +256,7 @@ static bool has_private_file(const struct repo *repo, const git_oid *id, char *f
                 if (git_diff_get_delta(diff, i)->status == GIT_DELTA_DELETED ||
                         f->mode == GIT_FILEMODE_COMMIT)
                         continue;
-                if (git_odb_read_header(&n, &type, odb, &f->id) < 0 || !work_is_public(f->path, n)) {
+                if (git_odb_read_header(&n, &type, odb, &f->id) < 0 || !changes_is_public(f->path, n)) {
                         safe_text(file, size, f->path);
                         return true;
                 }

@@ -14,11 +14,11 @@
 /* Commits WORK to new branches unless the last ones hold the very same. Neither the tree nor the index is touched.
  * HOST: this machine's name. BRANCH: where the new branch's name goes, "" if there was nothing new to save. FULL: the
  * tree of our commit with all of WORK in it, for putting it back. 0 or -ECANCELED with the reason in R. */
-int saved_add(const struct repo *repo, const struct work *work, const char *host, char branch[static 128],
+int saved_add(const struct repo *repo, const struct changes *work, const char *host, char branch[static 128],
         git_tree **full, struct sync_result *r);
 /* Whether the last branches hold all of WORK: the public one, the private one, or both, as needed. A crash may have come
  * between the two. What was saved once and stays in the tree, untracked, is not saved again. */
-bool saved_has(const struct repo *repo, const struct work *work, const char *host);
+bool saved_has(const struct repo *repo, const struct changes *work, const char *host);
 /* The name that a new branch gets: it sorts after all that are there, since the last is the newest. Its TIME is now, or
  * later if the clock was ahead once. */
 void saved_name(const struct repo *repo, const char *host, char branch[static 128]);

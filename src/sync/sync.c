@@ -18,7 +18,7 @@
 #define LATE_MAX (500 * USEC_PER_MSEC)
 
 struct context {
-        const struct names *names;
+        const struct instance *names;
         const struct config *config;
         struct git_seen git;
 };
@@ -42,7 +42,7 @@ static bool nobody_waits(void *userdata) {
                 access(promoting, F_OK) < 0;
 }
 
-static int refuse_root(const struct names *n) {
+static int refuse_root(const struct instance *n) {
         log_error(
                 "sync runs as the workspace's user, never as root: sudo systemctl start %s, or sudo -u openclaw %s sync",
                 n->sync_unit, n->program);
@@ -73,7 +73,7 @@ static void confine(const struct context *c) {
                         config->secrets.target, 0700); /* afterwards it cannot; why not, secrets.c says */
                 paths[n++] = config->secrets.target;
         }
-        r = confine_writes(paths, n);
+        r = landlock_confine_writes(paths, n);
         if (r < 0 && r != -EOPNOTSUPP)
                 log_warning("writing cannot be confined to workspace and secrets: %s", strerror(-r));
 }
@@ -115,7 +115,7 @@ static void run_both(const struct context *c, struct sync_result *r) {
 }
 
 /* Whether LINE is news. It is not if it says the same as the last time, and nothing was done. */
-static bool is_news(const struct names *names, const struct sync_result *r, const char *line) {
+static bool is_news(const struct instance *names, const struct sync_result *r, const char *line) {
         _cleanup_free_ char *path = NULL, *last = NULL;
         bool same;
 
@@ -128,7 +128,7 @@ static bool is_news(const struct names *names, const struct sync_result *r, cons
         return !same || r->workspace == SYNC_UPDATED || r->secrets == SYNC_UPDATED || isatty(STDERR_FILENO);
 }
 
-static void report(const struct names *names, const struct sync_result *r) {
+static void report(const struct instance *names, const struct sync_result *r) {
         char line[SYNC_RESULT_MAX], words[1024];
         bool bad = r->workspace >= SYNC_REFUSED || r->secrets >= SYNC_REFUSED;
         int k = sync_result_format(r, line);
@@ -142,14 +142,14 @@ static void report(const struct names *names, const struct sync_result *r) {
                 log_line(bad ? LOG_WARNING : LOG_INFO, "%s", sync_result_say(r, words, sizeof words));
 }
 
-int cmd_sync(const struct names *names, const struct config *config) {
+int cmd_sync(const struct instance *names, const struct config *config) {
         struct context c = { .names = names, .config = config };
         struct sync_result r = { 0 };
 
         if (geteuid() == 0)
                 return refuse_root(names);
         allow_many_files();
-        tidy_look_for_git(&config->workspace, &c.git);
+        cleanup_look_for_git(&config->workspace, &c.git);
         confine(&c);
         run_both(&c, &r);
         report(names, &r);

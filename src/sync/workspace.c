@@ -25,14 +25,14 @@ static bool may_move(const struct sync *s) {
 
 /* Finds what the standby has, and commits it. WORK and FULL are the caller's to free. */
 static int save(struct sync *s, git_commit *target, const struct intent *unfinished, const git_oid *base,
-        struct incoming *in, struct work *work, git_tree **full) {
+        struct incoming *in, struct changes *work, git_tree **full) {
         struct sync_result *r = s->result;
         char branch[sizeof r->saved] = "";
         int k;
 
-        k = work_find(&s->repo, target, unfinished, base, &in->paths, work, r);
+        k = changes_find(&s->repo, target, unfinished, base, &in->paths, work, r);
         if (k == 0)
-                k = move_check(&s->repo, &in->paths, in->bytes + work->bytes, r);
+                k = checkout_check(&s->repo, &in->paths, in->bytes + work->bytes, r);
         if (k == 0)
                 k = saved_add(&s->repo, work, s->host, branch, full, r);
         if (k < 0 || !branch[0])
@@ -72,10 +72,10 @@ static bool is_overtaken(const struct repo *repo, const struct intent *intent) {
 static int settle_overtaken(struct sync *s, const struct intent *intent) {
         _cleanup_(git_commit_freep) git_commit *head = NULL;
         _cleanup_(git_tree_freep) git_tree *full = NULL;
-        _cleanup_work_ struct work work = { 0 };
+        _cleanup_work_ struct changes work = { 0 };
         struct incoming in = { 0 };
         git_oid base;
-        bool known = move_base(&s->repo, &base) == 0;
+        bool known = checkout_base(&s->repo, &base) == 0;
         int k;
 
         log_notice("%s: a sync that was cut short is not finished: the branch has gone on since",
@@ -84,9 +84,9 @@ static int settle_overtaken(struct sync *s, const struct intent *intent) {
                 return sync_fail_git(s->result, "HEAD");
         k = save(s, NULL, intent, known ? &base : NULL, &in, &work, &full);
         if (k == 0)
-                k = move_to(&s->repo, head, &in.paths, full, work.looked, s->result);
+                k = checkout_to(&s->repo, head, &in.paths, full, work.looked, s->result);
         /* HEAD need not have been at the remote. */
-        move_note_base(&s->repo, known ? &base : NULL);
+        checkout_note_base(&s->repo, known ? &base : NULL);
         paths_free(&in.paths);
         return k;
 }
@@ -95,12 +95,12 @@ static int settle_overtaken(struct sync *s, const struct intent *intent) {
 static int finish_intent(struct sync *s) {
         _cleanup_(git_commit_freep) git_commit *target = NULL;
         _cleanup_(git_tree_freep) git_tree *full = NULL;
-        _cleanup_work_ struct work work = { 0 };
+        _cleanup_work_ struct changes work = { 0 };
         struct incoming in = { 0 };
         struct intent intent;
         int k;
 
-        if (move_unfinished(&s->repo, &intent) < 0)
+        if (checkout_unfinished(&s->repo, &intent) < 0)
                 return 0;
         k = check_intent(s, &intent);
         if (k < 0)
@@ -115,7 +115,7 @@ static int finish_intent(struct sync *s) {
         if (k == 0)
                 k = save(s, target, &intent, &intent.from, &in, &work, &full);
         if (k == 0)
-                k = move_to(&s->repo, target, &in.paths, full, work.looked, s->result);
+                k = checkout_to(&s->repo, target, &in.paths, full, work.looked, s->result);
         paths_free(&in.paths);
         return k;
 }
@@ -135,7 +135,7 @@ int workspace_check_branch(const struct repo *repo, const char *branch, struct s
 static int follow(struct sync *s, git_commit *target) {
         struct sync_result *r = s->result;
         _cleanup_(git_tree_freep) git_tree *full = NULL;
-        _cleanup_work_ struct work work = { 0 };
+        _cleanup_work_ struct changes work = { 0 };
         struct incoming in = { 0 };
         size_t commits = 0, behind;
         git_oid base;
@@ -143,7 +143,8 @@ static int follow(struct sync *s, git_commit *target) {
 
         k = incoming_check(&s->repo, target, &in, r);
         if (k == 0)
-                k = save(s, target, NULL, move_base(&s->repo, &base) == 0 ? &base : NULL, &in, &work, &full);
+                k = save(s, target, NULL, checkout_base(&s->repo, &base) == 0 ? &base : NULL, &in, &work,
+                        &full);
         if (k == 0) {
                 (void) git_graph_ahead_behind(
                         &commits, &behind, s->repo.git, git_commit_id(target), &s->repo.head);
@@ -151,7 +152,7 @@ static int follow(struct sync *s, git_commit *target) {
                 r->workspace = SYNC_UNCHANGED;
         }
         if (k == 0 && (!git_oid_equal(&s->repo.head, git_commit_id(target)) || work.tracked)) {
-                k = move_to(&s->repo, target, &in.paths, full, work.looked, r);
+                k = checkout_to(&s->repo, target, &in.paths, full, work.looked, r);
                 if (k == 0)
                         r->workspace = SYNC_UPDATED;
         }
@@ -162,10 +163,10 @@ static int follow(struct sync *s, git_commit *target) {
 /* The remote did not answer, so nothing moves; but what the standby wrote is saved all the same. */
 static int save_alone(struct sync *s) {
         _cleanup_(git_tree_freep) git_tree *full = NULL;
-        _cleanup_work_ struct work work = { 0 };
+        _cleanup_work_ struct changes work = { 0 };
         struct incoming in = { 0 };
         git_oid base;
-        int k = save(s, NULL, NULL, move_base(&s->repo, &base) == 0 ? &base : NULL, &in, &work, &full);
+        int k = save(s, NULL, NULL, checkout_base(&s->repo, &base) == 0 ? &base : NULL, &in, &work, &full);
 
         paths_free(&in.paths);
         return k;
@@ -178,7 +179,7 @@ static void note_base(const struct sync *s, const git_oid *old) {
 
         if (git_reference_name_to_id(&head, s->repo.git, "HEAD") == 0 &&
                 (git_oid_equal(&head, old) || git_graph_descendant_of(s->repo.git, old, &head) == 1))
-                move_note_base(&s->repo, &head);
+                checkout_note_base(&s->repo, &head);
 }
 
 int workspace_check_tracking(const struct repo *repo, const char *branch, struct sync_result *r) {
@@ -282,9 +283,9 @@ static int prepare(struct sync *s) {
         sigset_t old;
         int k;
 
-        k = tidy_locks(&s->repo, &s->job->git, s->result);
+        k = cleanup_locks(&s->repo, &s->job->git, s->result);
         if (k == 0) {
-                tidy_index(&s->repo);
+                cleanup_index(&s->repo);
                 k = repo_check(&s->repo, s->result);
         }
         if (k == 0)
@@ -312,14 +313,14 @@ static int fetch_and_prepare(struct sync *s, bool moving, struct fetch_answer *f
         struct child fetch;
         int k = 0, fetch_k;
 
-        tidy_leftovers(&s->repo);
+        cleanup_leftovers(&s->repo);
         if (remote_fetch_start(&s->repo, s->late, s->job->fetch_max, &fetch, s->result) < 0)
                 return -ECANCELED;
         if (moving)
                 k = prepare(s);
         fetch_k = remote_fetch_finish(&s->repo, &fetch, fetched, &failure);
         if (fetch_k < 0)
-                tidy_leftovers(&s->repo);
+                cleanup_leftovers(&s->repo);
         else
                 fetch_k = track(s, fetched, &failure);
         if (fetch_k < 0)

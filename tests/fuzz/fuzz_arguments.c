@@ -8,24 +8,24 @@
 #define SOME_DAY (1795266187 * USEC_PER_SEC)
 
 static const char *(*const checks[])(const char *) = {
-        check_host,
-        check_ssh_host,
-        check_remote_path,
-        check_path,
-        check_prom_path,
-        check_url_path,
-        check_url,
-        check_public_url,
-        check_service,
-        check_git_name,
-        check_senior_name,
+        validate_host,
+        validate_ssh_host,
+        validate_remote_path,
+        validate_path,
+        validate_prom_path,
+        validate_url_path,
+        validate_url,
+        validate_public_url,
+        validate_service,
+        validate_git_name,
+        validate_senior_name,
 };
 
 static void try_times(const char *text) {
         usec_t now = SOME_DAY, t = 7, span = 7;
         char words[SPAN_MAX];
 
-        if (since_parse(text, now, &t) < 0)
+        if (parse_since(text, now, &t) < 0)
                 demand(t == 7);
         else if (strstr(text, "ago") || *text == '-')
                 demand(t <= now);
@@ -45,9 +45,9 @@ static void try_checks(const char *text) {
 }
 
 static void try_instance(const char *text) {
-        _cleanup_(names_freep) struct names *n = NULL;
+        _cleanup_(instance_freep) struct instance *n = NULL;
 
-        if (names_new(text, &n) == 0)
+        if (instance_new(text, &n) == 0)
                 demand(is_safe(n->config) && !strstr(n->config, ".."));
 }
 

@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         m = make_call(&in);
         if (!m)
                 return 0;
-        r = bus_read_pause(m, &pause, &e);
+        r = bus_service_read_pause(m, &pause, &e);
         if (r < 0) {
                 demand(pause == 7);
                 demand(!e.message || is_safe(e.message));
@@ -62,6 +62,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 demand(!sd_bus_error_is_set(&e));
         }
         /* Once before polkit is asked, and once after it. */
-        demand(bus_read_pause(m, &again, NULL) == r && again == pause);
+        demand(bus_service_read_pause(m, &again, NULL) == r && again == pause);
         return 0;
 }

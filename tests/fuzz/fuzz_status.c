@@ -81,11 +81,11 @@ static void show_lines(const struct status *s) {
 }
 
 static void show_json(const struct status *s) {
-        static struct names *names;
+        static struct instance *names;
         _cleanup_free_ char *text = NULL;
         json_auto_t *back = NULL;
 
-        demand(names || names_new(NULL, &names) == 0);
+        demand(names || instance_new(NULL, &names) == 0);
         text = status_json(s, names, SOME_DAY, JSON_INDENT(2));
         demand(text);
         back = json_loads(text, JSON_REJECT_DUPLICATES, NULL);

@@ -72,7 +72,7 @@ struct gateway {
         bool draining;
 };
 
-struct connection {
+struct bus_connection {
         int fd;
         struct settings settings;
         bool draining;
@@ -209,7 +209,7 @@ static void answer_startup(int fd, const char *state) {
         answer_json(fd, strcmp(state, "started") ? 503 : 200, body);
 }
 
-static void answer_normally(const struct connection *c, const char *request) {
+static void answer_normally(const struct bus_connection *c, const char *request) {
         const char *mode = c->settings.mode;
 
         if (is_path(request, "/health") || is_path(request, "/healthz"))
@@ -220,7 +220,7 @@ static void answer_normally(const struct connection *c, const char *request) {
                 answer(c->fd, 200, "text/html; charset=utf-8", page);
 }
 
-static void answer_redirect(const struct connection *c) {
+static void answer_redirect(const struct bus_connection *c) {
         char text[1024];
         int n;
 
@@ -303,7 +303,7 @@ static void await_close(int fd) {
 }
 
 /* True if the mode was one that misbehaves and was carried out. */
-static bool misbehave(const struct connection *c) {
+static bool misbehave(const struct bus_connection *c) {
         static const char half[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                                    "Content-Length: 27\r\n\r\n{\"ok\":tr";
         const char *mode = c->settings.mode;
@@ -361,7 +361,7 @@ static bool read_request(int fd, char *buf, size_t size) {
 }
 
 static void *serve(void *userdata) {
-        struct connection *c = userdata;
+        struct bus_connection *c = userdata;
         char request[8192];
 
         if (!strcmp(c->settings.mode, "reset")) {
@@ -427,7 +427,7 @@ static void close_listeners(struct gateway *g) {
 static void accept_one(struct gateway *g, int listener) {
         pthread_t thread;
         pthread_attr_t attr;
-        struct connection *c = calloc(1, sizeof *c);
+        struct bus_connection *c = calloc(1, sizeof *c);
         bool started = false;
 
         if (c)

@@ -719,7 +719,7 @@ static void tell(const struct act *a, const struct role *before, const struct ro
         if (before->mode != a->s->role.mode)
                 fprintf(a->story, ", mode %s", role_mode_name(a->s->role.mode));
         if (step->event != EVENT_NONE)
-                fprintf(a->story, ", says \"%s\"", report_event_name(step->event));
+                fprintf(a->story, ", says \"%s\"", event_name(step->event));
         if (step->action != ACTION_NONE)
                 fprintf(a->story, ", asks for %s", actions[step->action]);
         fprintf(a->story, "\n");

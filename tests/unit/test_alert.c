@@ -22,7 +22,7 @@ struct fixture {
         sd_event *event;
         struct http *http;
         struct receiver receiver;
-        struct names names;
+        struct instance names;
         struct config config;
         struct alert *alert;
         char dir[64], url[128], secret_file[96], log[96];
@@ -43,7 +43,7 @@ static int set_up(void **state) {
         (void) snprintf(f->url, sizeof f->url, "http://127.0.0.1:%u/hook/" SECRET, f->receiver.port);
         (void) snprintf(f->secret_file, sizeof f->secret_file, "%s/secret", f->dir);
         (void) snprintf(f->log, sizeof f->log, "%s/log", f->dir);
-        f->names = (struct names){ .instance = (char *) "", .state_dir = f->dir };
+        f->names = (struct instance){ .instance = (char *) "", .state_dir = f->dir };
         f->config.alert.url = f->url;
 
         (void) fflush(stderr);
@@ -230,19 +230,19 @@ static void test_busy_service_is_left_alone(void **state) {
 }
 
 static void keep_retry_after(
-        _unused_ struct courier *c, const struct courier_answer *answer, void *userdata) {
+        _unused_ struct webhook *c, const struct webhook_answer *answer, void *userdata) {
         *(usec_t *) userdata = answer->retry_after;
 }
 
 /* It is obeyed, but not for so long that the alert is too old before it is tried again. */
 static void test_busy_for_longer_than_alerts_are_kept(void **state) {
         struct fixture *f = *state;
-        _cleanup_(courier_freep) struct courier *c = NULL;
+        _cleanup_(webhook_freep) struct webhook *c = NULL;
         usec_t retry_after = 0;
 
         f->receiver.answer = "HTTP/1.1 429 Too Many\r\nRetry-After: 604800\r\nContent-Length: 0\r\n\r\n";
-        assert_int_equal(courier_new(f->http, keep_retry_after, &retry_after, &c), 0);
-        assert_int_equal(courier_send(c, f->url, NULL, "{}"), 0);
+        assert_int_equal(webhook_new(f->http, keep_retry_after, &retry_after, &c), 0);
+        assert_int_equal(webhook_send(c, f->url, NULL, "{}"), 0);
         TURN_UNTIL(f->event, retry_after > 0);
         assert_true(retry_after >= USEC_PER_HOUR && retry_after <= USEC_PER_DAY / 2);
 }
@@ -440,17 +440,18 @@ static void test_credential(void **state) {
         (void) snprintf(path, sizeof path, "%s/alert-url", f->dir);
         assert_int_equal(write_file_atomic(path, f->url, 0600), 0);
         assert_int_equal(setenv("CREDENTIALS_DIRECTORY", f->dir, 1), 0);
-        assert_int_equal(address_load(NULL, "/proc/nowhere", ADDRESS_ALERT, &url, why, sizeof why), 0);
+        assert_int_equal(endpoint_load(NULL, "/proc/nowhere", ADDRESS_ALERT, &url, why, sizeof why), 0);
         assert_string_equal(url, f->url);
         free(TAKE(url));
         /* What the unit hands over when there is no such file. */
         assert_int_equal(write_file_atomic(path, "none", 0600), 0);
-        assert_int_equal(address_load(NULL, "/proc/nowhere", ADDRESS_ALERT, &url, why, sizeof why), -ENOENT);
+        assert_int_equal(
+                endpoint_load(NULL, "/proc/nowhere", ADDRESS_ALERT, &url, why, sizeof why), -ENOENT);
         assert_non_null(strstr(why, "/proc/nowhere cannot be read"));
         assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
         /* No address, and never shown. */
         assert_int_equal(write_file_atomic(path, "ftp://" SECRET "@h/", 0600), 0);
-        assert_int_equal(address_load(NULL, path, ADDRESS_ALERT, &url, why, sizeof why), -EINVAL);
+        assert_int_equal(endpoint_load(NULL, path, ADDRESS_ALERT, &url, why, sizeof why), -EINVAL);
         assert_null(strstr(why, SECRET));
         assert_null(url);
 }
@@ -519,12 +520,12 @@ static void test_shown(_unused_ void **state) {
                 "token qwertz", "pass7" };
         char shown[ADDRESS_SHOWN_MAX];
 
-        assert_string_equal(address_show(url, shown), "https://discord.com:8443");
-        assert_string_equal(address_show("no address", shown), "the address");
+        assert_string_equal(endpoint_show(url, shown), "https://discord.com:8443");
+        assert_string_equal(endpoint_show("no address", shown), "the address");
         for (size_t i = 0; i < ELEMENTSOF(leaks); i++)
-                assert_true(address_leaks(url, leaks[i]));
-        assert_false(address_leaks(url, "Unknown api"));
-        assert_false(address_leaks("https://discord.com/api/webhooks/1/AbCdEf", "discord.com says no"));
+                assert_true(endpoint_leaks(url, leaks[i]));
+        assert_false(endpoint_leaks(url, "Unknown api"));
+        assert_false(endpoint_leaks("https://discord.com/api/webhooks/1/AbCdEf", "discord.com says no"));
 }
 
 #define T(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)

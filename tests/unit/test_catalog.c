@@ -31,8 +31,7 @@ static int free_catalog(void **state) {
 static const char *entry_of(const char *text, enum role_event event) {
         char head[64];
 
-        (void) snprintf(
-                head, sizeof head, "\n# %s\n-- %s\n", report_event_name(event), report_message_id(event));
+        (void) snprintf(head, sizeof head, "\n# %s\n-- %s\n", event_name(event), event_message_id(event));
         return strstr(text, head);
 }
 
@@ -40,7 +39,7 @@ static void test_complete(void **state) {
         const char *text = *state;
 
         for (int e = EVENT_NONE + 1; e < _EVENT_MAX; e++) {
-                const char *name = report_event_name((enum role_event) e);
+                const char *name = event_name((enum role_event) e);
                 const char *entry = entry_of(text, (enum role_event) e), *subject, *body;
 
                 if (!entry)
@@ -62,7 +61,7 @@ static void test_nothing_else(void **state) {
         assert_int_equal(n, _EVENT_MAX - 1);
 }
 
-/* A field that report_send() does not send would stay as "@…@". */
+/* A field that journal_send_event() does not send would stay as "@…@". */
 static void test_fields(void **state) {
         static const char *const fields[] = { "@FAILOVER_UNIT@", "@FAILOVER_PRIMARY@", "@FAILOVER_REASON@",
                 "@FAILOVER_MODE@", "@FAILOVER_TO@", "@FAILOVER_FROM@" };

@@ -34,20 +34,20 @@ static struct status well(void) {
 
 #define UP_FOR(now) ((now) -T0 + USEC_PER_MINUTE)
 
-static bool looks(struct lasting *l, const struct status *s, usec_t now, struct alert_message *m) {
-        bool told = lasting_look(l, s, now, UP_FOR(now), m);
+static bool looks(struct conditions *l, const struct status *s, usec_t now, struct alert_message *m) {
+        bool told = conditions_look(l, s, now, UP_FOR(now), m);
 
         if (told) { /* each says one thing at a time */
                 struct alert_message again;
 
-                assert_false(lasting_look(l, s, now, UP_FOR(now), &again));
+                assert_false(conditions_look(l, s, now, UP_FOR(now), &again));
         }
         return told;
 }
 
 static void test_nothing(_unused_ void **state) {
         struct status s = well();
-        struct lasting l = {};
+        struct conditions l = {};
         struct alert_message m;
 
         for (usec_t t = T0; t < T0 + 3 * USEC_PER_DAY; t += USEC_PER_HOUR)
@@ -56,15 +56,15 @@ static void test_nothing(_unused_ void **state) {
 
 static void test_cut_off(_unused_ void **state) {
         struct status s = well();
-        struct lasting l = {};
+        struct conditions l = {};
         struct alert_message m;
 
         s.verdict = "cut-off";
         s.reason = "no carrier on eth0";
         s.failures = 1;
         assert_false(looks(&l, &s, T0, &m));
-        assert_false(looks(&l, &s, T0 + lasting_after(LASTING_CUT_OFF) - 1, &m));
-        assert_true(looks(&l, &s, T0 + lasting_after(LASTING_CUT_OFF), &m));
+        assert_false(looks(&l, &s, T0 + condition_after(CONDITION_CUT_OFF) - 1, &m));
+        assert_true(looks(&l, &s, T0 + condition_after(CONDITION_CUT_OFF), &m));
         assert_string_equal(m.event, "cut-off");
         assert_true(m.since == T0);
         assert_non_null(strstr(m.text, "no carrier on eth0"));
@@ -80,7 +80,7 @@ static void test_cut_off(_unused_ void **state) {
 
 static void test_short_cut_off(_unused_ void **state) {
         struct status s = well();
-        struct lasting l = {};
+        struct conditions l = {};
         struct alert_message m;
 
         for (usec_t t = T0; t < T0 + USEC_PER_HOUR; t += 40 * USEC_PER_SEC) {
@@ -93,7 +93,7 @@ static void test_short_cut_off(_unused_ void **state) {
 
 static void test_sync(_unused_ void **state) {
         struct status s = well();
-        struct lasting l = {};
+        struct conditions l = {};
         struct alert_message m;
 
         s.synced = T0;
@@ -101,8 +101,8 @@ static void test_sync(_unused_ void **state) {
         s.sync = "workspace failed (no route to host)";
         assert_false(looks(&l, &s, T0, &m));
         s.synced = T0 + 15 * USEC_PER_MINUTE;
-        assert_false(looks(&l, &s, T0 + lasting_after(LASTING_SYNC) - 1, &m));
-        assert_true(looks(&l, &s, T0 + lasting_after(LASTING_SYNC), &m));
+        assert_false(looks(&l, &s, T0 + condition_after(CONDITION_SYNC) - 1, &m));
+        assert_true(looks(&l, &s, T0 + condition_after(CONDITION_SYNC), &m));
         assert_string_equal(m.event, "sync-failing");
         assert_true(m.since == T0);
         assert_non_null(strstr(m.text, "no route to host"));
@@ -123,11 +123,11 @@ static void test_sync(_unused_ void **state) {
 
 /* Each kind: not at once, once, and its end; and a short time of it is no news. */
 static void assert_told(
-        const struct status *trouble, enum lasting_kind kind, const char *event, const char *over) {
+        const struct status *trouble, enum condition_kind kind, const char *event, const char *over) {
         struct status good = well();
-        struct lasting l = {};
+        struct conditions l = {};
         struct alert_message m;
-        usec_t after = lasting_after(kind);
+        usec_t after = condition_after(kind);
 
         assert_false(looks(&l, trouble, T0, &m));
         assert_false(looks(&l, &good, T0 + after, &m));
@@ -148,7 +148,7 @@ static void test_no_systemd(_unused_ void **state) {
         struct status s = well();
 
         s.unit_state = UNIT_UNKNOWN;
-        assert_told(&s, LASTING_NO_SYSTEMD, "no-systemd", "no-systemd-over");
+        assert_told(&s, CONDITION_NO_SYSTEMD, "no-systemd", "no-systemd-over");
 }
 
 /* systemd starts it again and again, so that it neither hangs nor is lost. */
@@ -158,7 +158,7 @@ static void test_silent(_unused_ void **state) {
         s.state = ROLE_PROMOTED;
         s.health = HEALTH_DOWN;
         s.unit_state = UNIT_RESTARTING;
-        assert_told(&s, LASTING_SILENT, "unreachable", "unreachable-over");
+        assert_told(&s, CONDITION_SILENT, "unreachable", "unreachable-over");
 }
 
 /* What is said must be so: only one that is active is kept running, and during a pause nobody mends it. */
@@ -177,14 +177,14 @@ static void test_silent_in_words(_unused_ void **state) {
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 struct status s = well();
-                struct lasting l = {};
+                struct conditions l = {};
                 struct alert_message m;
 
                 s.state = ROLE_PROMOTED;
                 s.unit_state = cases[i].unit;
                 s.paused_until = cases[i].paused_until;
                 assert_false(looks(&l, &s, T0, &m));
-                assert_true(looks(&l, &s, T0 + lasting_after(LASTING_SILENT), &m));
+                assert_true(looks(&l, &s, T0 + condition_after(CONDITION_SILENT), &m));
                 assert_non_null(strstr(m.text, cases[i].text));
         }
 }
@@ -193,12 +193,12 @@ static void test_foreign(_unused_ void **state) {
         struct status s = well();
 
         s.unit_state = UNIT_ACTIVE;
-        assert_told(&s, LASTING_FOREIGN, "foreign-stays", "foreign-over");
+        assert_told(&s, CONDITION_FOREIGN, "foreign-stays", "foreign-over");
 }
 
 static void test_reminder(_unused_ void **state) {
         struct status s = well();
-        struct lasting l = {};
+        struct conditions l = {};
         struct alert_message m;
         unsigned told = 0;
 
@@ -223,7 +223,7 @@ static void test_reminder(_unused_ void **state) {
 /* A restart neither repeats a reminder nor forgets the next one. */
 static void test_reminder_after_restart(_unused_ void **state) {
         struct status s = well();
-        struct lasting l = {};
+        struct conditions l = {};
         struct alert_message m;
 
         s.state = ROLE_PROMOTED;
@@ -236,7 +236,7 @@ static void test_reminder_after_restart(_unused_ void **state) {
 
 static void test_reminder_while_down(_unused_ void **state) {
         struct status s = well();
-        struct lasting l = {};
+        struct conditions l = {};
         struct alert_message m;
 
         s.mode = MODE_HELD;
@@ -253,20 +253,20 @@ static void test_reminder_while_down(_unused_ void **state) {
 /* By an NTP that reaches its server at last, and by a person that sets it right. */
 static void test_clock_steps(_unused_ void **state) {
         static const int64_t steps[] = { 900 * (int64_t) USEC_PER_DAY, -900 * (int64_t) USEC_PER_DAY };
-        usec_t up = USEC_PER_MINUTE, after = lasting_after(LASTING_CUT_OFF);
+        usec_t up = USEC_PER_MINUTE, after = condition_after(CONDITION_CUT_OFF);
         struct alert_message m;
 
         for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
                 usec_t then = T0 + (usec_t) steps[i];
                 struct status s = well(), good = well();
-                struct lasting l = {};
+                struct conditions l = {};
 
                 s.verdict = "cut-off";
-                assert_false(lasting_look(&l, &s, T0, up, &m));
-                assert_false(lasting_look(&l, &s, then, up + after - 1, &m));
-                assert_true(lasting_look(&l, &s, then, up + after, &m));
+                assert_false(conditions_look(&l, &s, T0, up, &m));
+                assert_false(conditions_look(&l, &s, then, up + after - 1, &m));
+                assert_true(conditions_look(&l, &s, then, up + after, &m));
                 assert_true(m.since == then - after);
-                assert_true(lasting_look(&l, &good, then, up + 2 * after, &m));
+                assert_true(conditions_look(&l, &good, then, up + 2 * after, &m));
                 assert_true(m.lasted == 2 * after);
                 assert_non_null(strstr(m.text, "after 2 min"));
         }

@@ -25,7 +25,7 @@ static bool yes(void *userdata _unused_) {
 static void do_sync(struct world *w) {
         struct workspace_job job = { &w->config, "box", yes, yes, w };
 
-        tidy_look_for_git(&w->config, &job.git);
+        cleanup_look_for_git(&w->config, &job.git);
         w->result = (struct sync_result){ 0 };
         workspace_sync(&job, &w->result);
 }

@@ -308,12 +308,12 @@ static void test_ipv6_host(void **state _unused_) {
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 struct sync_result r = {};
-                struct login l;
+                struct credentials l;
                 char *c, *to;
 
-                assert_null(login_open(&l, &config, cases[i].url, "openclaw"));
+                assert_null(credentials_open(&l, &config, cases[i].url, "openclaw"));
                 l.unknown_host = true;
-                assert_true(login_failed(&l, &r));
+                assert_true(credentials_failed(&l, &r));
                 free(l.url);
                 c = to = strstr(r.workspace_why, "ssh-keyscan");
                 assert_non_null(c);
@@ -416,27 +416,28 @@ static void test_secrets(void **state) {
 static void test_tokens(void **state) {
         struct world *w = *state;
         char file[100];
-        struct login l;
+        struct credentials l;
         git_credential *c;
 
         assert_true(git_libgit2_init() > 0);
         (void) snprintf(file, sizeof file, "%s/token", w->dir);
         run(w, "echo ghp_secret >token");
         w->workspace.token_file = file;
-        assert_null(login_open(&l, &w->workspace, "https://example.org/x.git", "claw"));
-        assert_int_equal(login_next(&l, &c, "https://evil.example.net/x.git", NULL,
+        assert_null(credentials_open(&l, &w->workspace, "https://example.org/x.git", "claw"));
+        assert_int_equal(credentials_next(&l, &c, "https://evil.example.net/x.git", NULL,
                                  GIT_CREDENTIAL_USERPASS_PLAINTEXT),
                 GIT_EAUTH);
-        assert_int_equal(
-                login_next(&l, &c, "http://example.org/x.git", NULL, GIT_CREDENTIAL_USERPASS_PLAINTEXT),
+        assert_int_equal(credentials_next(&l, &c, "http://example.org/x.git", NULL,
+                                 GIT_CREDENTIAL_USERPASS_PLAINTEXT),
                 GIT_EAUTH);
-        assert_int_equal(
-                login_next(&l, &c, "https://example.org/x.git", NULL, GIT_CREDENTIAL_USERPASS_PLAINTEXT), 0);
+        assert_int_equal(credentials_next(&l, &c, "https://example.org/x.git", NULL,
+                                 GIT_CREDENTIAL_USERPASS_PLAINTEXT),
+                0);
         assert_string_equal(((git_credential_userpass_plaintext *) c)->username, "x-access-token");
         assert_string_equal(((git_credential_userpass_plaintext *) c)->password, "ghp_secret");
         git_credential_free(c);
-        assert_int_equal(
-                login_next(&l, &c, "https://example.org/x.git", NULL, GIT_CREDENTIAL_USERPASS_PLAINTEXT),
+        assert_int_equal(credentials_next(&l, &c, "https://example.org/x.git", NULL,
+                                 GIT_CREDENTIAL_USERPASS_PLAINTEXT),
                 GIT_EAUTH);
         free(l.url);
         (void) git_libgit2_shutdown();
@@ -458,16 +459,16 @@ static void test_addresses(void **state) {
         static const char *const bad[] = { "ext::sh -c true", "ftp://example.org/x", "foo", "../x", "" };
         const struct workspace_config c = { 0 };
         char host[64];
-        struct login l;
+        struct credentials l;
 
         (void) state;
         for (size_t i = 0; i < ELEMENTSOF(good); i++) {
-                assert_null(login_open(&l, &c, good[i].url, "claw"));
-                assert_string_equal(login_host(&l, host, sizeof host), good[i].host);
+                assert_null(credentials_open(&l, &c, good[i].url, "claw"));
+                assert_string_equal(credentials_host(&l, host, sizeof host), good[i].host);
                 free(l.url);
         }
         for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
-                assert_non_null(login_open(&l, &c, bad[i], "claw"));
+                assert_non_null(credentials_open(&l, &c, bad[i], "claw"));
                 free(l.url);
         }
 }

@@ -47,7 +47,7 @@ static void serve(int fd, const char *name) {
 static int ask(const char *name) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        _cleanup_(names_freep) struct names *n = NULL;
+        _cleanup_(instance_freep) struct instance *n = NULL;
         int fds[2], r;
         pid_t pid;
 
@@ -59,13 +59,13 @@ static int ask(const char *name) {
                 serve(fds[1], name);
         }
         (void) close(fds[1]);
-        assert_int_equal(names_new("", &n), 0);
+        assert_int_equal(instance_new("", &n), 0);
         assert_true(sd_bus_new(&bus) >= 0);
         assert_true(sd_bus_set_fd(bus, fds[0], fds[0]) >= 0);
         assert_true(
                 sd_bus_set_method_call_timeout(bus, name ? 10 * USEC_PER_SEC : 200 * USEC_PER_MSEC) >= 0);
         assert_true(sd_bus_start(bus) >= 0);
-        r = call_get_all(bus, n, &m);
+        r = client_get_all(bus, n, &m);
         (void) kill(pid, SIGKILL);
         assert_int_equal(waitpid(pid, NULL, 0), pid);
         return r;

@@ -352,7 +352,7 @@ static struct finding look_as_agent(const char *dir, look_t *look, const struct 
 
 static void test_closed_directory(void **state _unused_) {
         char dir[64], directory[80], path[100], mend[200];
-        struct names names = { .config = path };
+        struct instance names = { .config = path };
         const struct checkup c = { .names = &names };
         struct finding f;
 

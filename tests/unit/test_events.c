@@ -10,7 +10,7 @@
 
 #define S USEC_PER_SEC
 
-static struct story story_of(const struct episode *e) {
+static struct story story_of(const struct timeline *e) {
         struct story s = {
                 .mode = MODE_AUTO,
                 .program = "openclaw-failover",
@@ -21,29 +21,29 @@ static struct story story_of(const struct episode *e) {
                 .holder = "",
         };
 
-        episode_tell(e, 1000 * S, &s);
+        timeline_tell(e, 1000 * S, &s);
         return s;
 }
 
 static void assert_said(enum role_event event, const struct story *s, const char *wanted) {
         char message[MESSAGE_MAX];
 
-        assert_string_equal(report_say(event, s, message), wanted);
+        assert_string_equal(event_message(event, s, message), wanted);
 }
 
 /* The last good check at 100 s, down at 130 s, and the gateway answers at 140 s. */
-static struct episode failover(usec_t started) {
-        struct episode e = {};
+static struct timeline failover(usec_t started) {
+        struct timeline e = {};
 
-        episode_begin(&e, 100 * S, 130 * S, "connection refused");
+        timeline_begin(&e, 100 * S, 130 * S, "connection refused");
         if (started > 0)
-                episode_started(&e, started);
-        episode_promoted(&e, 140 * S);
+                timeline_started(&e, started);
+        timeline_promoted(&e, 140 * S);
         return e;
 }
 
 static void test_blackout_and_its_parts(void **state _unused_) {
-        struct episode e = failover(132 * S);
+        struct timeline e = failover(132 * S);
         struct story s = story_of(&e);
 
         assert_said(EVENT_PROMOTED, &s,
@@ -57,7 +57,7 @@ static void test_blackout_and_its_parts(void **state _unused_) {
 }
 
 static void test_parts_that_are_not_known(void **state _unused_) {
-        struct episode e = failover(0); /* by the daemon before this one */
+        struct timeline e = failover(0); /* by the daemon before this one */
         struct story s = story_of(&e);
 
         assert_said(EVENT_PROMOTED, &s,
@@ -81,12 +81,12 @@ static void test_parts_that_are_not_known(void **state _unused_) {
 }
 
 static void test_blackout_that_is_not_known(void **state _unused_) {
-        struct episode e = {};
+        struct timeline e = {};
         struct story s;
 
-        episode_begin(&e, 0, 130 * S, "connection refused");
-        episode_started(&e, 132 * S);
-        episode_promoted(&e, 140 * S);
+        timeline_begin(&e, 0, 130 * S, "connection refused");
+        timeline_started(&e, 132 * S);
+        timeline_promoted(&e, 140 * S);
         s = story_of(&e);
         assert_said(EVENT_PROMOTED, &s,
                 "Promoted: the gateway here answers, 8.0 s after it was started. For how long nobody could be reached is not "
@@ -96,15 +96,15 @@ static void test_blackout_that_is_not_known(void **state _unused_) {
         assert_said(EVENT_PROMOTED, &s,
                 "Promoted: the gateway here answers, 8.0 s after it was started. For how long nobody could be reached is not "
                 "known: this daemon had not seen it answer before.");
-        episode_begin(&e, 100 * S, 0, "pinned");
-        episode_promoted(&e, 140 * S);
+        timeline_begin(&e, 100 * S, 0, "pinned");
+        timeline_promoted(&e, 140 * S);
         s = story_of(&e);
         assert_said(EVENT_PROMOTED, &s, "Promoted: the gateway here answers.");
 }
 
 /* It is not the primary that is back if a senior is. */
 static void test_a_senior_that_has_taken_over(void **state _unused_) {
-        struct episode e = failover(132 * S);
+        struct timeline e = failover(132 * S);
         struct story s = story_of(&e);
 
         assert_said(EVENT_DEMOTING, &s,
@@ -122,40 +122,40 @@ static void test_a_senior_that_has_taken_over(void **state _unused_) {
 
 /* What `status` says of the last promotion is not what a later attempt was, whose gateway never answered. */
 static void test_the_last_promotion_stays_the_last(void **state _unused_) {
-        struct episode e = failover(132 * S);
+        struct timeline e = failover(132 * S);
 
-        assert_true(episode_is_open(&e));
-        episode_demoted(&e, 500 * S);
-        assert_false(episode_is_open(&e));
-        episode_begin(&e, 600 * S, 0, "drill");
-        episode_started(&e, 601 * S);
+        assert_true(timeline_is_open(&e));
+        timeline_demoted(&e, 500 * S);
+        assert_false(timeline_is_open(&e));
+        timeline_begin(&e, 600 * S, 0, "drill");
+        timeline_started(&e, 601 * S);
         assert_string_equal(e.cause, "connection refused");
-        assert_false(episode_is_open(&e));
-        episode_demoted(&e, 700 * S);
+        assert_false(timeline_is_open(&e));
+        timeline_demoted(&e, 700 * S);
         assert_true(e.promoted_at == 140 * S && e.demoted_at == 500 * S && e.over_at == 700 * S);
-        assert_true(episode_blackout(&e) == 40 * S);
+        assert_true(timeline_blackout(&e) == 40 * S);
 
         /* A gateway that is lost and comes back is no other promotion. */
         e = failover(132 * S);
-        episode_begin(&e, 200 * S, 201 * S, "the gateway here was lost");
+        timeline_begin(&e, 200 * S, 201 * S, "the gateway here was lost");
         e.again = true;
-        episode_started(&e, 206 * S);
-        episode_promoted(&e, 208 * S);
+        timeline_started(&e, 206 * S);
+        timeline_promoted(&e, 208 * S);
         assert_string_equal(e.cause, "connection refused");
         assert_true(e.promoted_at == 140 * S && e.promotions == 1);
 
         /* A daemon that was restarted meanwhile. */
-        e = (struct episode){};
-        assert_true(episode_blackout(&e) == USEC_INFINITY);
-        episode_begin(&e, 100 * S, 130 * S, "connection refused");
-        episode_was_promoted(&e, 130 * S);
-        assert_true(episode_is_open(&e) && episode_blackout(&e) == USEC_INFINITY);
+        e = (struct timeline){};
+        assert_true(timeline_blackout(&e) == USEC_INFINITY);
+        timeline_begin(&e, 100 * S, 130 * S, "connection refused");
+        timeline_was_promoted(&e, 130 * S);
+        assert_true(timeline_is_open(&e) && timeline_blackout(&e) == USEC_INFINITY);
         assert_string_equal(e.cause, "connection refused");
 }
 
 /* A pause keeps the hands of the daemon off, and its words as well. */
 static void test_nothing_is_promised_while_paused(void **state _unused_) {
-        struct episode e = failover(132 * S);
+        struct timeline e = failover(132 * S);
         struct story s = story_of(&e);
 
         s.trouble = "no answer in 5 s";
@@ -178,7 +178,7 @@ static void test_nothing_is_promised_while_paused(void **state _unused_) {
 
 /* Whoever stops it by hand while it starts wants to know why it comes back, and how to keep it stopped. */
 static void test_a_start_that_somebody_ended(void **state _unused_) {
-        struct episode e = failover(132 * S);
+        struct timeline e = failover(132 * S);
         struct story s = story_of(&e);
 
         s.trouble = "it is failed, systemd says \"exit-code\"";

@@ -34,11 +34,11 @@ static struct record record(unsigned at, enum role_event event) {
         };
 }
 
-static void add(struct chronicle *c, struct record r) {
-        assert_int_equal(chronicle_add(c, &r), 0);
+static void add(struct history *c, struct record r) {
+        assert_int_equal(history_add(c, &r), 0);
 }
 
-static void add_plain(struct chronicle *c, unsigned at, enum role_event event) {
+static void add_plain(struct history *c, unsigned at, enum role_event event) {
         add(c, record(at, event));
 }
 
@@ -72,7 +72,7 @@ static struct record with_from(struct record r, const char *from) {
 }
 
 /* A whole failover that begins at AT and takes BLACKOUT. */
-static void add_failover(struct chronicle *c, unsigned at, usec_t blackout) {
+static void add_failover(struct history *c, unsigned at, usec_t blackout) {
         add_plain(c, at, EVENT_PROMOTING);
         add(c, promoted(at + 11, blackout));
         add_plain(c, at + 100, EVENT_DEMOTING);
@@ -80,10 +80,10 @@ static void add_failover(struct chronicle *c, unsigned at, usec_t blackout) {
 }
 
 static void test_whole(void **state _unused_) {
-        struct chronicle c = {};
+        struct history c = {};
 
         add_failover(&c, 0, 41 * S);
-        chronicle_close(&c, boot);
+        history_close(&c, boot);
         assert_int_equal(c.n, 1);
         assert_int_equal(c.failovers[0].kind, KIND_FAILOVER);
         assert_int_equal(c.failovers[0].end, END_FAILBACK);
@@ -95,30 +95,30 @@ static void test_whole(void **state _unused_) {
         assert_int_equal(c.failovers[0].booting, 9 * S);
         assert_string_equal(c.failovers[0].reason, "connection refused");
         assert_false(c.failovers[0].trouble);
-        chronicle_done(&c);
+        history_done(&c);
 }
 
 static void test_open(void **state _unused_) {
-        struct chronicle c = {};
+        struct history c = {};
 
         add_plain(&c, 0, EVENT_PROMOTING);
         add(&c, promoted(11, 41 * S));
-        chronicle_close(&c, boot);
+        history_close(&c, boot);
         assert_int_equal(c.failovers[0].end, END_OPEN);
-        assert_int_equal(chronicle_sums(&c, BEGIN + 71 * S).promoted, 60 * S);
-        chronicle_done(&c);
+        assert_int_equal(history_sums(&c, BEGIN + 71 * S).promoted, 60 * S);
+        history_done(&c);
 
         add_plain(&c, 0, EVENT_PROMOTING);
         add(&c, promoted(11, 41 * S));
-        chronicle_close(&c, next_boot);
+        history_close(&c, next_boot);
         assert_int_equal(c.failovers[0].end, END_REBOOT);
         assert_int_equal(c.failovers[0].lasted, USEC_INFINITY);
-        chronicle_done(&c);
+        history_done(&c);
 }
 
 /* A journal that was rotated begins in the middle. */
 static void test_begins_in_the_middle(void **state _unused_) {
-        struct chronicle c = {};
+        struct history c = {};
 
         add(&c, promoted(11, 41 * S));
         add(&c, demoted(111, 100 * S));
@@ -126,7 +126,7 @@ static void test_begins_in_the_middle(void **state _unused_) {
         add(&c, demoted(1000, 100 * S));
         add_plain(&c, 1001, EVENT_DEMOTING);
         add_plain(&c, 1002, EVENT_LOST);
-        chronicle_close(&c, boot);
+        history_close(&c, boot);
         assert_int_equal(c.n, 3);
         assert_int_equal(c.failovers[0].begun, 0);
         assert_int_equal(c.failovers[0].blackout, 41 * S);
@@ -134,11 +134,11 @@ static void test_begins_in_the_middle(void **state _unused_) {
         assert_int_equal(c.failovers[1].lasted, USEC_INFINITY);
         assert_int_equal(c.failovers[1].ended, BEGIN + 500 * S);
         assert_int_equal(c.failovers[2].promoted, BEGIN + 900 * S);
-        chronicle_done(&c);
+        history_done(&c);
 }
 
 static void test_gaps(void **state _unused_) {
-        struct chronicle c = {};
+        struct history c = {};
         struct record r;
 
         /* The end is missing, within a boot and over one. */
@@ -148,18 +148,18 @@ static void test_gaps(void **state _unused_) {
         r = record(3000, EVENT_PROMOTING);
         r.boot = next_boot;
         add(&c, r);
-        chronicle_close(&c, next_boot);
+        history_close(&c, next_boot);
         assert_int_equal(c.n, 4);
         assert_int_equal(c.failovers[0].end, END_UNKNOWN);
         assert_int_equal(c.failovers[1].end, END_FAILBACK);
         assert_int_equal(c.failovers[2].end, END_REBOOT);
         assert_int_equal(c.failovers[3].end, END_OPEN);
-        chronicle_done(&c);
+        history_done(&c);
 }
 
 /* Trouble in between does not make two of one. */
 static void test_trouble(void **state _unused_) {
-        struct chronicle c = {};
+        struct history c = {};
 
         add_plain(&c, 0, EVENT_PROMOTING);
         add_plain(&c, 5, EVENT_START_FAILED);
@@ -172,33 +172,33 @@ static void test_trouble(void **state _unused_) {
         add(&c, promoted(90, 10 * S));
         add_plain(&c, 100, EVENT_DEMOTING);
         add(&c, demoted(110, 90 * S));
-        chronicle_close(&c, boot);
+        history_close(&c, boot);
         assert_int_equal(c.n, 1);
         assert_true(c.failovers[0].trouble);
         assert_int_equal(c.failovers[0].blackout, 50 * S);
         assert_int_equal(c.failovers[0].lasted, 90 * S);
-        chronicle_done(&c);
+        history_done(&c);
 }
 
 /* The primary goes down again on the way back. */
 static void test_wanted_again(void **state _unused_) {
-        struct chronicle c = {};
+        struct history c = {};
 
         add_plain(&c, 0, EVENT_PROMOTING);
         add(&c, promoted(11, 41 * S));
         add_plain(&c, 100, EVENT_DEMOTING);
         add(&c, with_from(record(110, EVENT_PROMOTING), "demoting"));
         add(&c, promoted(120, 15 * S));
-        chronicle_close(&c, boot);
+        history_close(&c, boot);
         assert_int_equal(c.n, 2);
         assert_int_equal(c.failovers[0].end, END_FAILBACK);
         assert_int_equal(c.failovers[0].lasted, 99 * S);
         assert_int_equal(c.failovers[1].blackout, 15 * S);
-        chronicle_done(&c);
+        history_done(&c);
 }
 
 static void test_kinds(void **state _unused_) {
-        struct chronicle c = {};
+        struct history c = {};
 
         add(&c, with_mode(record(0, EVENT_PROMOTING), "pinned"));
         add(&c, with_mode(promoted(5, USEC_INFINITY), "pinned"));
@@ -210,21 +210,21 @@ static void test_kinds(void **state _unused_) {
         add_plain(&c, 41, EVENT_DRILL_REAL);
         add(&c, promoted(45, USEC_INFINITY));
         add_plain(&c, 50, EVENT_HELD);
-        chronicle_close(&c, boot);
+        history_close(&c, boot);
         assert_int_equal(c.n, 3);
         assert_int_equal(c.failovers[0].kind, KIND_BY_HAND);
         assert_int_equal(c.failovers[1].kind, KIND_DRILL);
         assert_int_equal(c.failovers[2].kind, KIND_FAILOVER);
         assert_int_equal(c.failovers[2].end, END_STOPPED);
         assert_int_equal(c.failovers[2].lasted, 5 * S);
-        assert_int_equal(chronicle_sums(&c, BEGIN).failovers, 1);
-        assert_int_equal(chronicle_sums(&c, BEGIN).promoted, 5 * S);
-        chronicle_done(&c);
+        assert_int_equal(history_sums(&c, BEGIN).failovers, 1);
+        assert_int_equal(history_sums(&c, BEGIN).promoted, 5 * S);
+        history_done(&c);
 }
 
 /* On the way back, or over a restart of the daemon, somebody started the gateway anew: that run is not ours. */
 static void test_foreign(void **state _unused_) {
-        struct chronicle c = {};
+        struct history c = {};
 
         add_plain(&c, 0, EVENT_PROMOTING);
         add(&c, promoted(11, 41 * S));
@@ -234,19 +234,19 @@ static void test_foreign(void **state _unused_) {
         add_plain(&c, 6000, EVENT_PROMOTING);
         add(&c, promoted(6011, 41 * S));
         add_plain(&c, 6021, EVENT_FOREIGN);
-        chronicle_close(&c, boot);
+        history_close(&c, boot);
         assert_int_equal(c.n, 2);
         for (size_t i = 0; i < c.n; i++)
                 assert_string_equal(failover_end_name(c.failovers[i].end), "foreign");
         assert_int_equal(c.failovers[0].lasted, 100 * S);
         assert_int_equal(c.failovers[0].ended, BEGIN + 111 * S);
         assert_int_equal(c.failovers[1].lasted, 10 * S);
-        chronicle_done(&c);
+        history_done(&c);
 }
 
 /* What was over before counts no longer; what began before and went on does, whole. */
 static void test_since(void **state _unused_) {
-        struct chronicle c = {};
+        struct history c = {};
         struct record r;
 
         add_failover(&c, 0, 41 * S);
@@ -260,46 +260,46 @@ static void test_since(void **state _unused_) {
         r = record(6000, EVENT_PROMOTING);
         r.boot = next_boot;
         add(&c, r);
-        chronicle_close(&c, next_boot);
-        chronicle_forget(&c, 0);
+        history_close(&c, next_boot);
+        history_forget(&c, 0);
         assert_int_equal(c.n, 6);
 
-        chronicle_forget(&c, BEGIN + 2000 * S);
+        history_forget(&c, BEGIN + 2000 * S);
         assert_int_equal(c.n, 4);
         assert_int_equal(c.failovers[0].kind, KIND_BY_HAND);
         assert_int_equal(c.failovers[0].begun, BEGIN + 1000 * S);
         assert_int_equal(c.failovers[1].begun, BEGIN + 4000 * S);
         assert_int_equal(c.failovers[2].end, END_REBOOT);
-        assert_int_equal(chronicle_sums(&c, BEGIN).failovers, 3);
+        assert_int_equal(history_sums(&c, BEGIN).failovers, 3);
 
-        chronicle_forget(&c, BEGIN + 5500 * S);
+        history_forget(&c, BEGIN + 5500 * S);
         assert_int_equal(c.n, 1);
-        chronicle_forget(&c, BEGIN + 7000 * S);
+        history_forget(&c, BEGIN + 7000 * S);
         assert_int_equal(c.n, 1);
         assert_int_equal(c.failovers[0].end, END_OPEN);
-        chronicle_done(&c);
+        history_done(&c);
 }
 
 static void test_median(void **state _unused_) {
         static const usec_t blackouts[] = { 50 * S, 10 * S, USEC_INFINITY, 40 * S, 20 * S };
-        struct chronicle c = {};
+        struct history c = {};
 
-        assert_int_equal(chronicle_sums(&c, BEGIN).blackout, USEC_INFINITY);
+        assert_int_equal(history_sums(&c, BEGIN).blackout, USEC_INFINITY);
         for (unsigned i = 0; i < ELEMENTSOF(blackouts); i++) {
                 add_failover(&c, 1000 * i, blackouts[i]);
                 if (i == 1)
-                        assert_int_equal(chronicle_sums(&c, BEGIN).blackout, 30 * S);
+                        assert_int_equal(history_sums(&c, BEGIN).blackout, 30 * S);
                 if (i == 3)
-                        assert_int_equal(chronicle_sums(&c, BEGIN).blackout, 40 * S);
+                        assert_int_equal(history_sums(&c, BEGIN).blackout, 40 * S);
         }
-        assert_int_equal(chronicle_sums(&c, BEGIN).blackout, 30 * S);
-        assert_int_equal(chronicle_sums(&c, BEGIN).promoted, 500 * S);
-        chronicle_done(&c);
+        assert_int_equal(history_sums(&c, BEGIN).blackout, 30 * S);
+        assert_int_equal(history_sums(&c, BEGIN).promoted, 500 * S);
+        history_done(&c);
 }
 
 /* Each event at any place: nothing is believed of the order, nothing breaks. */
 static void test_any_order(void **state _unused_) {
-        struct chronicle c = {};
+        struct history c = {};
 
         for (int a = EVENT_NONE + 1; a < _EVENT_MAX; a++)
                 for (int b = EVENT_NONE + 1; b < _EVENT_MAX; b++) {
@@ -310,9 +310,9 @@ static void test_any_order(void **state _unused_) {
                         add_plain(&c, 7, (enum role_event) a); /* times may go back */
                         add(&c, r);
                 }
-        chronicle_close(&c, boot);
-        (void) chronicle_sums(&c, 0);
-        chronicle_done(&c);
+        history_close(&c, boot);
+        (void) history_sums(&c, 0);
+        history_done(&c);
 }
 
 static void test_table(void **state _unused_) {
@@ -325,7 +325,7 @@ static void test_table(void **state _unused_) {
                 ("\n3 failovers since 2026-11-20 13:03:07 (and 1 by hand or as a drill), promoted for 3 min 10 s in all, "
                  "median blackout 15.0 s.\n"),
         };
-        struct chronicle c = {};
+        struct history c = {};
         char *text = NULL;
         const char *at;
         size_t size;
@@ -340,7 +340,7 @@ static void test_table(void **state _unused_) {
         add(&c, with_from(record(2041, EVENT_FOREIGN), "promoted"));
         add_plain(&c, 3000, EVENT_PROMOTING);
         add(&c, promoted(3011, 15 * S));
-        chronicle_close(&c, boot);
+        history_close(&c, boot);
         out = open_memstream(&text, &size);
         history_table(out, &c, BEGIN - USEC_PER_DAY, BEGIN + 3071 * S);
         (void) fclose(out);
@@ -352,11 +352,11 @@ static void test_table(void **state _unused_) {
         }
         assert_string_equal(at, "");
         free(text);
-        chronicle_done(&c);
+        history_done(&c);
 }
 
 static void test_json(void **state _unused_) {
-        struct chronicle c = {};
+        struct history c = {};
         const char *kind, *began, *end, *reason;
         double blackout, median;
         char *text;
@@ -365,7 +365,7 @@ static void test_json(void **state _unused_) {
 
         add_plain(&c, 0, EVENT_PROMOTING);
         add(&c, promoted(11, 41200 * USEC_PER_MSEC));
-        chronicle_close(&c, boot);
+        history_close(&c, boot);
         text = history_json(&c, "", 0, BEGIN);
         j = json_loads(text, 0, NULL);
         assert_int_equal(json_unpack(j, "{s:i, s:o, s:F, s:[{s:s, s:s, s:s, s:s, s:o, s:F}]}", "count",
@@ -384,7 +384,7 @@ static void test_json(void **state _unused_) {
         assert_float_equal(median, 41.2, 1e-9);
         json_decref(j);
         free(text);
-        chronicle_done(&c);
+        history_done(&c);
 }
 
 int main(void) {

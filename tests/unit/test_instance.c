@@ -12,9 +12,9 @@ static void plain(void **state _unused_) {
         static const char *const same[] = { "", NULL };
 
         for (size_t i = 0; i < ELEMENTSOF(same); i++) {
-                _cleanup_(names_freep) struct names *n = NULL;
+                _cleanup_(instance_freep) struct instance *n = NULL;
 
-                assert_int_equal(names_new(same[i], &n), 0);
+                assert_int_equal(instance_new(same[i], &n), 0);
                 assert_string_equal(n->instance, "");
                 assert_string_equal(n->program, "openclaw-failover");
                 assert_string_equal(n->config, "/etc/openclaw-failover.ini");
@@ -28,9 +28,9 @@ static void plain(void **state _unused_) {
 }
 
 static void named(void **state _unused_) {
-        _cleanup_(names_freep) struct names *n = NULL;
+        _cleanup_(instance_freep) struct instance *n = NULL;
 
-        assert_int_equal(names_new("Web_2", &n), 0);
+        assert_int_equal(instance_new("Web_2", &n), 0);
         assert_string_equal(n->instance, "Web_2");
         assert_string_equal(n->program, "openclaw-failover -i Web_2");
         assert_string_equal(n->config, "/etc/openclaw-failover/Web_2.ini");
@@ -48,14 +48,14 @@ static void what_may_be_an_instance(void **state _unused_) {
                 "a%i", "a@b", "\xc3\xa4", "a\xc3\xa4", "abcdefghijklmnopqrstuvwxyz_123456" };
 
         for (size_t i = 0; i < ELEMENTSOF(good); i++) {
-                _cleanup_(names_freep) struct names *n = NULL;
+                _cleanup_(instance_freep) struct instance *n = NULL;
 
-                assert_int_equal(names_new(good[i], &n), 0);
+                assert_int_equal(instance_new(good[i], &n), 0);
         }
         for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
-                struct names *n = NULL;
+                struct instance *n = NULL;
 
-                if (names_new(bad[i], &n) != -EINVAL)
+                if (instance_new(bad[i], &n) != -EINVAL)
                         fail_msg("'%s' was taken for an instance", bad[i]);
                 assert_null(n);
         }

@@ -1,4 +1,4 @@
-/* What may be written to after confine_writes(), in a child: it is for good. */
+/* What may be written to after landlock_confine_writes(), in a child: it is for good. */
 #include "sync/landlock.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@ static int make(const char *path) {
 /* The line of the first thing that is not as it should be, or 0. */
 static int confined(void) {
         static const char *const paths[] = { "in", "missing", "/dev/null" };
-        int r = confine_writes(paths, ELEMENTSOF(paths));
+        int r = landlock_confine_writes(paths, ELEMENTSOF(paths));
 
         if (r == -EOPNOTSUPP)
                 return -1;

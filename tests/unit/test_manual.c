@@ -210,10 +210,9 @@ static void test_events(void **state _unused_) {
         for (int e = EVENT_NONE + 1; e < _EVENT_MAX; e++) {
                 _cleanup_free_ char *head = NULL;
 
-                assert_true(
-                        asprintf(&head, "\n.It Cm %s , %s\n.Li %s\n", report_event_name((enum role_event) e),
-                                levels[report_level((enum role_event) e)],
-                                report_message_id((enum role_event) e)) > 0);
+                assert_true(asprintf(&head, "\n.It Cm %s , %s\n.Li %s\n", event_name((enum role_event) e),
+                                    levels[event_level((enum role_event) e)],
+                                    event_message_id((enum role_event) e)) > 0);
                 if (!strstr(journal, head))
                         fail_msg(MANUAL " lacks:%s", head);
         }

@@ -11,8 +11,9 @@
 
 #define NOW (1763694765 * USEC_PER_SEC)
 
-static const struct names plain = { .instance = (char *) "", .unit = (char *) "openclaw-failover.service" };
-static const struct names second = { .instance = (char *) "two",
+static const struct instance plain = { .instance = (char *) "",
+        .unit = (char *) "openclaw-failover.service" };
+static const struct instance second = { .instance = (char *) "two",
         .unit = (char *) "openclaw-failover@two.service" };
 
 static struct status promoted(void) {
@@ -28,7 +29,7 @@ static struct status promoted(void) {
         };
 }
 
-static struct metrics *make(const struct names *n, const char *path) {
+static struct metrics *make(const struct instance *n, const char *path) {
         struct config c = { .metrics_textfile = (char *) path };
         struct metrics *m;
 

@@ -36,7 +36,7 @@ static void is_tailnet(_unused_ void **state) {
         };
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++)
-                if (link_is_tailnet(rows[i].text) != rows[i].yes)
+                if (network_is_tailnet(rows[i].text) != rows[i].yes)
                         fail_msg("%s", rows[i].text);
 }
 
@@ -60,7 +60,7 @@ static bool becomes_cut_off(bool expected, char *why, size_t size) {
         for (int tries = 0; tries < 500 && is != expected; tries++) {
                 if (tries > 0)
                         (void) usleep(10000);
-                is = link_is_cut_off(why, size);
+                is = network_is_cut_off(why, size);
         }
         return is;
 }
@@ -84,21 +84,21 @@ static void tailnet_address(_unused_ void **state) {
         char buf[64];
 
         new_network();
-        assert_int_equal(link_tailnet_address(buf, sizeof buf), -ENOENT);
+        assert_int_equal(network_tailnet_address(buf, sizeof buf), -ENOENT);
         run("ip link add ts0 type veth peer name other && ip addr add 10.0.0.1/24 dev ts0 &&"
             "ip addr add fd7a:115c:a1e0::5/48 dev ts0 nodad && ip link set other up");
-        assert_false(link_has_tailnet_address()); /* it is there, but down */
+        assert_false(network_has_tailnet_address()); /* it is there, but down */
         run("ip link set ts0 up");
-        assert_true(link_has_tailnet_address());
-        assert_int_equal(link_tailnet_address(buf, sizeof buf), 0);
+        assert_true(network_has_tailnet_address());
+        assert_int_equal(network_tailnet_address(buf, sizeof buf), 0);
         assert_string_equal(buf, "fd7a:115c:a1e0::5");
         run("ip addr add 100.64.3.4/10 dev ts0");
-        assert_int_equal(link_tailnet_address(buf, sizeof buf), 0);
+        assert_int_equal(network_tailnet_address(buf, sizeof buf), 0);
         assert_string_equal(buf, "100.64.3.4");
-        assert_int_equal(link_tailnet_address(buf, 4), -ENOSPC);
+        assert_int_equal(network_tailnet_address(buf, 4), -ENOSPC);
 
         run("ip link del ts0 && ip link set lo up && ip addr add 100.64.9.9/32 dev lo");
-        assert_false(link_has_tailnet_address());
+        assert_false(network_has_tailnet_address());
 }
 
 static bool says_own(const char *text) {
@@ -107,7 +107,7 @@ static bool says_own(const char *text) {
         bool own;
 
         assert_int_equal(getaddrinfo(text, NULL, &hints, &a), 0);
-        own = link_is_own(a->ai_addr);
+        own = network_is_own(a->ai_addr);
         freeaddrinfo(a);
         return own;
 }
@@ -161,7 +161,7 @@ static void tunnels(_unused_ void **state) {
                 skip();
         }
         run("ip addr add 100.64.0.7/32 dev tailscale0 && ip link set tailscale0 up");
-        assert_true(link_has_tailnet_address());
+        assert_true(network_has_tailnet_address());
         assert_cut_off("it has no network interface");
 
         run("ip route add default dev tailscale0");

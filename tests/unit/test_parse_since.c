@@ -16,7 +16,7 @@
 static void assert_since(const char *text, usec_t expected) {
         usec_t t = 0;
 
-        if (since_parse(text, NOW, &t) < 0)
+        if (parse_since(text, NOW, &t) < 0)
                 fail_msg("'%s' is refused", text);
         if (t != expected)
                 fail_msg("'%s' is %" PRIu64 ", not %" PRIu64, text, t, expected);
@@ -43,9 +43,9 @@ static void test_clock_change(void **state _unused_) {
         usec_t evening = UINT64_C(1792965600) * USEC_PER_SEC; /* 2026-10-25 23:00 */
         usec_t t;
 
-        assert_int_equal(since_parse("today", evening, &t), 0);
+        assert_int_equal(parse_since("today", evening, &t), 0);
         assert_int_equal(t, UINT64_C(1792879200) * USEC_PER_SEC);
-        assert_int_equal(since_parse("yesterday", evening, &t), 0);
+        assert_int_equal(parse_since("yesterday", evening, &t), 0);
         assert_int_equal(t, UINT64_C(1792792800) * USEC_PER_SEC);
 }
 
@@ -69,7 +69,7 @@ static void test_refused(void **state _unused_) {
         usec_t t = 42;
 
         for (size_t i = 0; i < ELEMENTSOF(wrong); i++)
-                if (since_parse(wrong[i], NOW, &t) != -EINVAL || t != 42)
+                if (parse_since(wrong[i], NOW, &t) != -EINVAL || t != 42)
                         fail_msg("'%s' is taken", wrong[i]);
 }
 

@@ -75,7 +75,7 @@ static void settle(struct bench *b) {
         do {
                 step = role_step(&b->role, &b->rules, &b->f);
                 if (step.event != EVENT_NONE)
-                        note(b, report_event_name(step.event));
+                        note(b, event_name(step.event));
                 carry_out(b, step.action);
                 if (++looks > 8)
                         fail_msg("it never comes to rest: %s", b->log);

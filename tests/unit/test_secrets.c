@@ -156,7 +156,7 @@ static void test_a_taken_over_rsync(void **state) {
         (void) snprintf(path, sizeof path, "%s/bin:%s", w->dir, getenv("PATH"));
         pid = fork();
         if (pid == 0) {
-                int r = confine_writes(paths, ELEMENTSOF(paths));
+                int r = landlock_confine_writes(paths, ELEMENTSOF(paths));
                 const struct secrets_task task = { &w->config, w->ssh, 0 };
                 struct child c;
 

@@ -240,7 +240,7 @@ static void assert_json(const json_t *j, const char *key, const char *expected) 
 }
 
 static void test_json(void **state _unused_) {
-        struct names n = { .instance = (char *) "" };
+        struct instance n = { .instance = (char *) "" };
         char *text = status_json(&example, &n, 1795266188000000, 0);
         json_t *j = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
         const struct property *p;

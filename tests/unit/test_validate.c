@@ -71,7 +71,7 @@ static void hosts(void **state _unused_) {
                 { ".", "neither" },
         };
 
-        run(check_host, rows, ELEMENTSOF(rows));
+        run(validate_host, rows, ELEMENTSOF(rows));
 }
 
 static void ssh_hosts(void **state _unused_) {
@@ -96,7 +96,7 @@ static void ssh_hosts(void **state _unused_) {
                 { "rsync://primary", "':'" },
         };
 
-        run(check_ssh_host, rows, ELEMENTSOF(rows));
+        run(validate_ssh_host, rows, ELEMENTSOF(rows));
 }
 
 static void remote_paths(void **state _unused_) {
@@ -125,7 +125,7 @@ static void remote_paths(void **state _unused_) {
                 { "/a/..", "'..'" },
         };
 
-        run(check_remote_path, rows, ELEMENTSOF(rows));
+        run(validate_remote_path, rows, ELEMENTSOF(rows));
 }
 
 static void paths(void **state _unused_) {
@@ -151,8 +151,8 @@ static void paths(void **state _unused_) {
                 { "openclaw.prom", "does not begin" },
         };
 
-        run(check_path, rows, ELEMENTSOF(rows));
-        run(check_prom_path, proms, ELEMENTSOF(proms));
+        run(validate_path, rows, ELEMENTSOF(rows));
+        run(validate_prom_path, proms, ELEMENTSOF(proms));
 }
 
 static void url_paths(void **state _unused_) {
@@ -166,7 +166,7 @@ static void url_paths(void **state _unused_) {
                 { "/a#b", "'#'" },
         };
 
-        run(check_url_path, rows, ELEMENTSOF(rows));
+        run(validate_url_path, rows, ELEMENTSOF(rows));
 }
 
 static void urls(void **state _unused_) {
@@ -186,8 +186,8 @@ static void urls(void **state _unused_) {
                 { "http://:p@example.org/", "user or password" },
         };
 
-        run(check_url, rows, ELEMENTSOF(rows));
-        run(check_public_url, rows, ELEMENTSOF(rows));
+        run(validate_url, rows, ELEMENTSOF(rows));
+        run(validate_public_url, rows, ELEMENTSOF(rows));
 }
 
 static void public_urls(void **state _unused_) {
@@ -215,7 +215,7 @@ static void public_urls(void **state _unused_) {
                 { "https://example.org/?a=b&TOKEN=x", "after the '?'" },
         };
 
-        run(check_public_url, rows, ELEMENTSOF(rows));
+        run(validate_public_url, rows, ELEMENTSOF(rows));
 }
 
 static void services(void **state _unused_) {
@@ -237,13 +237,13 @@ static void services(void **state _unused_) {
         };
         char longest[256 + 1];
 
-        run(check_service, rows, ELEMENTSOF(rows));
+        run(validate_service, rows, ELEMENTSOF(rows));
         (void) memset(longest, 'a', sizeof longest);
         (void) strcpy(longest + 255 - strlen(".service"), ".service");
-        assert_null(check_service(longest));
+        assert_null(validate_service(longest));
         (void) memset(longest, 'a', sizeof longest);
         (void) strcpy(longest + 256 - strlen(".service"), ".service");
-        assert_non_null(check_service(longest));
+        assert_non_null(validate_service(longest));
 }
 
 static void git_names(void **state _unused_) {
@@ -276,7 +276,7 @@ static void git_names(void **state _unused_) {
                 { "@", "not a git name" },
         };
 
-        run(check_git_name, rows, ELEMENTSOF(rows));
+        run(validate_git_name, rows, ELEMENTSOF(rows));
 }
 
 static void senior_names(void **state _unused_) {
@@ -290,7 +290,7 @@ static void senior_names(void **state _unused_) {
                 { "Primary", "taken" },
         };
 
-        run(check_senior_name, rows, ELEMENTSOF(rows));
+        run(validate_senior_name, rows, ELEMENTSOF(rows));
 }
 
 static void paths_within_paths(void **state _unused_) {

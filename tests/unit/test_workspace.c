@@ -79,7 +79,7 @@ static bool may_push(void *userdata) {
 /* As the command does, for good. */
 static void confine(const struct world *w) {
         const char *const paths[] = { w->path, "/dev/null" };
-        int r = confine_writes(paths, ELEMENTSOF(paths));
+        int r = landlock_confine_writes(paths, ELEMENTSOF(paths));
 
         assert_true(r == 0 || r == -EOPNOTSUPP);
 }
@@ -88,7 +88,7 @@ static enum sync_part do_sync(struct world *w) {
         struct workspace_job job = { &w->config, "box", may_move, may_push, w, w->late };
         char line[SYNC_RESULT_MAX];
 
-        tidy_look_for_git(&w->config, &job.git);
+        cleanup_look_for_git(&w->config, &job.git);
         job.fetch_max = w->fetch_max;
         w->result = (struct sync_result){ 0 };
         if (w->confined)
@@ -627,7 +627,7 @@ static void test_submodule_that_stays_is_left_alone(void **state) {
 static void assert_locked_after_the_look(struct world *w) {
         struct workspace_job job = { &w->config, "box", may_move, may_push, w, w->late };
 
-        tidy_look_for_git(&w->config, &job.git);
+        cleanup_look_for_git(&w->config, &job.git);
         run(w, "rm standby/.git/index.lock; sleep 0.02; touch standby/.git/index.lock");
         w->result = (struct sync_result){ 0 };
         workspace_sync(&job, &w->result);
@@ -1097,7 +1097,7 @@ static void test_what_is_closed_to_us(void **state) {
 static int sync_around(struct world *w, const char *meanwhile, char **before) {
         _cleanup_(git_commit_freep) git_commit *target = NULL;
         _cleanup_(git_tree_freep) git_tree *full = NULL;
-        _cleanup_work_ struct work work = { 0 };
+        _cleanup_work_ struct changes work = { 0 };
         struct incoming in = { 0 };
         struct repo repo;
         git_oid id;
@@ -1111,11 +1111,11 @@ static int sync_around(struct world *w, const char *meanwhile, char **before) {
         assert_int_equal(git_reference_name_to_id(&id, repo.git, "refs/remotes/origin/main"), 0);
         assert_int_equal(git_commit_lookup(&target, repo.git, &id), 0);
         assert_int_equal(incoming_check(&repo, target, &in, &w->result), 0);
-        assert_int_equal(work_find(&repo, target, NULL, NULL, &in.paths, &work, &w->result), 0);
+        assert_int_equal(changes_find(&repo, target, NULL, NULL, &in.paths, &work, &w->result), 0);
         assert_int_equal(saved_add(&repo, &work, "box", w->result.saved, &full, &w->result), 0);
         run(w, "cd standby; %s", meanwhile);
         *before = fingerprint(w);
-        k = move_to(&repo, target, &in.paths, full, work.looked, &w->result);
+        k = checkout_to(&repo, target, &in.paths, full, work.looked, &w->result);
         paths_free(&in.paths);
         repo_close(&repo);
         (void) git_libgit2_shutdown();
