@@ -51,21 +51,28 @@ unit: $(UNIT_TESTS)
 fuzzers: $(FUZZERS)
 lab: $(BUILD)/tests/gateway $(BUILD)/tests/crash $(BUILD)/tests/bench_loop
 
+# A short line a file; V=1 shows the whole commands.
+ifeq ($(V),1)
+quiet = $(2)
+else
+quiet = @printf '%-4s %s\n' $(1) '$(patsubst $(BUILD)/%,%,$(if $(3),$(3),$@))'; $(2)
+endif
+
 # What each object depends on, written so that it holds for every way to spell BUILD: otherwise an object that was made under
 # another spelling is not made anew when a header changes.
 DEPEND = -MMD -MP -MT '$$(BUILD)/$(patsubst $(BUILD)/%,%,$@)'
 
 $(BUILD)/openclaw-failover: $(BUILD)/src/main.o $(BUILD)/failover.a
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(call quiet,LD,$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS))
 
 # Everything but main(), for the tests to link against.
 $(BUILD)/failover.a: $(OBJECTS)
-	rm -f $@
-	$(AR) rcs $@ $^
+	@rm -f $@
+	$(call quiet,AR,$(AR) rcs $@ $^)
 
 $(BUILD)/src/%.o: src/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(DEPEND) -c -o $@ $<
+	$(call quiet,CC,$(CC) $(ALL_CFLAGS) $(DEPEND) -c -o $@ $<,$<)
 
 # The one file that SYSCONFDIR goes into is built anew when that changes.
 $(BUILD)/src/config/instance.o: $(BUILD)/sysconfdir
@@ -75,17 +82,17 @@ $(BUILD)/sysconfdir: always
 
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/failover.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(DEPEND) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/failover.a $(LIBS) \
-		$(shell $(PKG_CONFIG) --cflags --libs cmocka)
+	$(call quiet,CC,$(CC) $(ALL_CFLAGS) $(DEPEND) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/failover.a $(LIBS) \
+		$(shell $(PKG_CONFIG) --cflags --libs cmocka),$<)
 
 # libFuzzer's, which comes with clang.
 $(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/failover.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(DEPEND) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(BUILD)/failover.a $(LIBS)
+	$(call quiet,CC,$(CC) $(ALL_CFLAGS) $(DEPEND) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(BUILD)/failover.a $(LIBS),$<)
 
 $(BUILD)/tests/model: tests/proof/model.c $(BUILD)/failover.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(DEPEND) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/failover.a $(LIBS)
+	$(call quiet,CC,$(CC) $(ALL_CFLAGS) $(DEPEND) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/failover.a $(LIBS),$<)
 
 # The programs of the system tests. Static, so that they run on hosts of any release.
 $(BUILD)/tests/gateway: tests/lab/gateway.c
@@ -93,7 +100,7 @@ $(BUILD)/tests/crash: tests/proof/crash.c
 $(BUILD)/tests/bench_loop: tests/bench/bench_loop.c
 $(BUILD)/tests/gateway $(BUILD)/tests/crash $(BUILD)/tests/bench_loop:
 	@mkdir -p $(@D)
-	$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) $(if $(WERROR),-Werror) -O2 -g -pthread -static -o $@ $<
+	$(call quiet,CC,$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) $(if $(WERROR),-Werror) -O2 -g -pthread -static -o $@ $<,$<)
 
 # Installing.
 
