@@ -15,6 +15,7 @@
 #include "lib/log.h"
 #include "lib/suggest.h"
 #include "sync/sync.h"
+#include "lib/text.h"
 
 /* What follows the command's word. */
 struct arguments {

@@ -8,7 +8,9 @@
 #include "alert/conditions.h"
 #include "alert/endpoint.h"
 #include "alert/webhook.h"
+#include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/text.h"
 
 #define QUEUE_FILE "alerts.json"
 

@@ -9,6 +9,8 @@
 #include <strings.h>
 #include <syslog.h>
 
+#include "lib/clock.h"
+#include "lib/text.h"
 #include "lib/url.h"
 
 /* --- a text for people, escaped for its service ---------------------------------------------------------- */

@@ -5,7 +5,9 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "lib/file.h"
 #include "lib/log.h"
+#include "lib/text.h"
 
 #define FILE_MAX ((size_t) 512 * 1024)
 #define MODE_PRIVATE 0600 /* alerts tell more of the primary than everybody needs to know */

@@ -5,6 +5,7 @@
 #include <syslog.h>
 
 #include "core/verdict.h"
+#include "lib/clock.h"
 
 static const char *program(const struct status *s) {
         return s->program ? s->program : "openclaw-failover";

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "config/instance.h"
+#include "lib/file.h"
+#include "lib/text.h"
 #include "lib/url.h"
 
 #define ADDRESS_MAX ((size_t) 4096)

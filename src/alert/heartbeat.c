@@ -6,6 +6,7 @@
 
 #include "alert/endpoint.h"
 #include "alert/webhook.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 
 /* One lost ping is no reason to raise an alarm: another try before the next is due. */

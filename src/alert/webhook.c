@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "alert/endpoint.h"
+#include "lib/text.h"
 #include "probe/judge.h"
 
 /* What is kept of an answer: services explain a refusal in a line. */

@@ -10,7 +10,9 @@
 #include "alert/endpoint.h"
 #include "alert/webhook.h"
 #include "config/config.h"
+#include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/text.h"
 
 #define FAILED_TRIED_FOR USEC_PER_HOUR
 

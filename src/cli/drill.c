@@ -10,6 +10,7 @@
 #include "cli/daemon_follow.h"
 #include "cli/status_command.h"
 #include "events.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 
 #define EXIT_INTERRUPTED (128 + SIGINT)

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lib/text.h"
+
 static struct failover *last(struct history *c) {
         return c->n > 0 ? &c->failovers[c->n - 1] : NULL;
 }

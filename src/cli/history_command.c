@@ -14,7 +14,9 @@
 #include "cli/history_print.h"
 #include "cli/parse_since.h"
 #include "events.h"
+#include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/text.h"
 
 DEFINE_CLEANUP(DIR *, closedir)
 

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "cli/status_print.h"
+#include "lib/clock.h"
+#include "lib/text.h"
 #include "status_properties.h"
 
 #define WHY_MAX 34

@@ -10,7 +10,10 @@
 #include "cli/status_watch.h"
 #include "config/instances.h"
 #include "daemon/bus_service.h"
+#include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/strv.h"
+#include "lib/text.h"
 #include "status_properties.h"
 
 static int get_status(sd_bus *bus, const struct instance *n, sd_bus_message **ret_m, struct status *ret) {

@@ -13,6 +13,7 @@
 #include "cli/daemon_follow.h"
 #include "cli/status_command.h"
 #include "cli/status_print.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "status_properties.h"
 

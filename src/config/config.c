@@ -14,8 +14,11 @@
 
 #include "config/config_keys.h"
 #include "config/validate.h"
+#include "lib/clock.h"
+#include "lib/file.h"
 #include "lib/log.h"
 #include "lib/suggest.h"
+#include "lib/text.h"
 
 #define FILE_MAX ((size_t) 64 * 1024)
 

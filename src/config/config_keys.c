@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "config/validate.h"
+#include "lib/clock.h"
+#include "lib/text.h"
 
 static const char *const scheme_words[] = { "http", "https", "tcp", NULL };
 static const char *const expect_words[] = { "openclaw", "2xx", NULL };

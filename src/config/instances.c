@@ -7,6 +7,8 @@
 
 #include "config/config.h"
 #include "config/instance.h"
+#include "lib/strv.h"
+#include "lib/text.h"
 
 #define BUS_PREFIX "org.openclaw.Failover1"
 #define INI_DIRECTORY DEFAULT_SYSCONFDIR "/openclaw-failover"

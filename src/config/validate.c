@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "lib/text.h"
 #include "lib/url.h"
 #include "lib/util.h"
 

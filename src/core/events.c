@@ -6,7 +6,9 @@
 #include <sys/uio.h>
 #include <systemd/sd-journal.h>
 
+#include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/text.h"
 
 #define SAY(...) appendf(buf, MESSAGE_MAX, __VA_ARGS__)
 

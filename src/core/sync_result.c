@@ -1,5 +1,6 @@
 /* What a sync did, as one line of JSON; see syncresult.h. */
 #include "sync_result.h"
+#include "lib/text.h"
 
 #include <errno.h>
 #include <jansson.h>

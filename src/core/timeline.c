@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "lib/text.h"
+
 static usec_t between(usec_t from, usec_t to) {
         return from > 0 && to >= from ? to - from : USEC_INFINITY;
 }

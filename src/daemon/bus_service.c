@@ -7,6 +7,7 @@
 #include "daemon/audience.h"
 #include "daemon/polkit.h"
 #include "events.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "status_properties.h"
 

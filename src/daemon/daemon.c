@@ -24,6 +24,7 @@
 #include "daemon/sync_unit.h"
 #include "daemon/units.h"
 #include "events.h"
+#include "lib/clock.h"
 #include "lib/http.h"
 #include "lib/log.h"
 #include "lib/port.h"

@@ -9,6 +9,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "lib/clock.h"
+#include "lib/file.h"
 #include "lib/log.h"
 
 #define WRITE_INTERVAL (15 * USEC_PER_SEC)

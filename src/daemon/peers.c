@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/network.h"
+#include "lib/text.h"
 #include "probe/probe.h"
 
 /* A gateway that is watched. */

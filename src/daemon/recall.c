@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "lib/clock.h"
 #include "lib/log.h"
 
 /* The run of the gateway that the marker is to name, so that whoever comes after a crash can tell it from somebody

@@ -6,7 +6,9 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "lib/file.h"
 #include "lib/log.h"
+#include "lib/text.h"
 
 #define MARKER "marker.json"
 #define MODE "mode.json"

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "daemon/state_file.h"
+#include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/text.h"
 #include "sync_result.h"
 
 struct sync_unit {

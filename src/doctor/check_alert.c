@@ -9,6 +9,8 @@
 #include "alert/alert_format.h"
 #include "alert/endpoint.h"
 #include "doctor/checkup.h"
+#include "lib/strv.h"
+#include "lib/text.h"
 
 #define TIMEOUT_MS 10000L
 

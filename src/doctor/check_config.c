@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "doctor/checkup.h"
+#include "lib/text.h"
 
 void look_config(const struct checkup *c, struct finding *f) {
         _cleanup_free_ char *path = shell_quote(c->names->config);

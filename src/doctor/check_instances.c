@@ -3,6 +3,7 @@
 
 #include "config/instances.h"
 #include "doctor/checkup.h"
+#include "lib/strv.h"
 
 static bool same(const char *a, const char *b) {
         return a && b ? *a && strcmp(a, b) == 0 : a == b;

@@ -4,6 +4,7 @@
 
 #include "config/validate.h"
 #include "doctor/checkup.h"
+#include "lib/text.h"
 
 /* What its ProtectHome= and PrivateTmp= have the daemon not see, or see alone. */
 static bool is_hidden(const char *path) {

@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "doctor/checkup.h"
+#include "lib/clock.h"
 #include "lib/http.h"
 #include "lib/network.h"
 #include "lib/port.h"
+#include "lib/text.h"
 #include "probe/local_gateway.h"
 #include "probe/probe.h"
 

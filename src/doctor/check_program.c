@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "doctor/checkup.h"
+#include "lib/text.h"
 
 /* systemd's own PATH for system services and for a bare name in ExecStart (systemd.exec(5), file-hierarchy(7)). */
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

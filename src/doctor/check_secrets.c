@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "doctor/checkup.h"
+#include "lib/file.h"
+#include "lib/text.h"
 #include "sync/secrets.h"
 
 /* "host" of "user@host". */

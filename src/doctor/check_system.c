@@ -9,6 +9,7 @@
 #include <systemd/sd-id128.h>
 
 #include "doctor/checkup.h"
+#include "lib/text.h"
 
 /* Above this estimated error, in microseconds, the kernel calls its clock unsynchronised (NTP_PHASE_LIMIT in
  * linux/timex.h). STA_UNSYNC alone is no evidence: it also tells the kernel to leave the hardware clock alone. */

@@ -8,6 +8,7 @@
 
 #include "doctor/checkup.h"
 #include "lib/network.h"
+#include "lib/text.h"
 
 /* Where tailscaled listens on Linux (paths.DefaultTailscaledSocket()). The status may be read by anybody. */
 #define SOCKET "/run/tailscale/tailscaled.sock"

@@ -8,6 +8,9 @@
 #include "core/role.h"
 #include "daemon/bus_service.h"
 #include "doctor/checkup.h"
+#include "lib/clock.h"
+#include "lib/strv.h"
+#include "lib/text.h"
 
 /* OpenClaw drains for up to 315 s (design section 9); its own advice for system units is this. */
 #define DRAIN_TIME (330 * USEC_PER_SEC)

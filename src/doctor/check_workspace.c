@@ -5,6 +5,10 @@
 #include <sys/file.h>
 
 #include "doctor/checkup.h"
+#include "lib/clock.h"
+#include "lib/file.h"
+#include "lib/strv.h"
+#include "lib/text.h"
 #include "sync/changes.h"
 #include "sync/checkout.h"
 #include "sync/incoming.h"

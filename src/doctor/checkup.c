@@ -11,6 +11,7 @@
 #include <systemd/sd-bus.h>
 
 #include "config/validate.h"
+#include "lib/strv.h"
 #include "lib/systemd.h"
 
 #define SYSTEMD "org.freedesktop.systemd1"

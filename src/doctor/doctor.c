@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 
 #include "doctor/checkup.h"
+#include "lib/clock.h"
 
 /* For one look. What the ini itself gives the network to answer is not cut short. */
 #define DEADLINE (30 * USEC_PER_SEC)

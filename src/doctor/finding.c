@@ -5,6 +5,9 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "lib/file.h"
+#include "lib/text.h"
+
 void finding_say(struct finding *f, enum finding_kind kind, const char *format, ...) {
         va_list ap;
 

@@ -8,6 +8,8 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "lib/clock.h"
+
 static void child_main(int fd, pid_t parent, child_function_t function, const void *task, void *answer,
         size_t answer_size) {
         sigset_t none;

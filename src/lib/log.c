@@ -9,6 +9,8 @@
 #include <sys/un.h>
 #include <systemd/sd-journal.h>
 
+#include "lib/text.h"
+
 /* A matter of the process, as standard error is. */
 static bool ordered;
 

@@ -7,6 +7,8 @@
 #include <net/if.h>
 #include <string.h>
 
+#include "lib/text.h"
+
 DEFINE_CLEANUP(struct ifaddrs *, freeifaddrs)
 
 static bool is_tailnet4(struct in_addr a) {

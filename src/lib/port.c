@@ -3,6 +3,8 @@
 
 #include <pwd.h>
 
+#include "lib/text.h"
+
 #define TCP_LISTEN 10 /* /proc/net/tcp's "st" column, include/net/tcp_states.h */
 
 /* The owner of the socket that listens on PORT, from a table in the form of proc_pid_net(5): "sl local_address

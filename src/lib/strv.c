@@ -1,8 +1,21 @@
-/* A list of paths; see paths.h. */
+/* Lists of texts; see strv.h. */
 #include "lib/strv.h"
 
 #include <errno.h>
 #include <string.h>
+
+void strv_free(char **list) {
+        for (char **s = list; s && *s; s++)
+                free(*s);
+        free(list);
+}
+
+bool strv_contains(char *const *list, const char *text) {
+        for (char *const *s = list; s && *s; s++)
+                if (strcmp(*s, text) == 0)
+                        return true;
+        return false;
+}
 
 int paths_add(struct paths *p, const char *path) {
         if (p->n == p->room) {

@@ -1,8 +1,15 @@
-/* A list of paths, relative to the work tree. */
+/* Lists of texts: sd-bus's, which end in NULL, and one that grows. */
 #pragma once
 
 #include "lib/util.h"
 
+/* A list of texts that ends in NULL, as sd-bus has it: frees it and them; NULL is an empty one. */
+void strv_free(char **list);
+DEFINE_CLEANUP(char **, strv_free)
+#define _cleanup_strv_ _cleanup_(strv_freep)
+bool strv_contains(char *const *list, const char *text);
+
+/* A list of paths that grows. */
 struct paths {
         char **items;
         size_t n;

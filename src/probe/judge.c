@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "lib/text.h"
+
 static _printf_(3, 4) void say(struct check *c, enum verdict v, const char *format, ...) {
         char raw[512];
         va_list ap;

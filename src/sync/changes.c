@@ -8,6 +8,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "lib/clock.h"
+#include "lib/strv.h"
+#include "lib/text.h"
+
 #define PUBLIC_MAX 5000000
 
 struct finder {

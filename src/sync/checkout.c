@@ -7,7 +7,10 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "lib/clock.h"
+#include "lib/file.h"
 #include "lib/log.h"
+#include "lib/strv.h"
 
 #define BASE_REF "refs/failover/base"
 /* Besides the files themselves: index, refs, the gateway's own first minutes. */

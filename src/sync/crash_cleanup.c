@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "lib/file.h"
 #include "lib/log.h"
 
 static bool is_same(const struct stat *a, const struct stat *b) {

@@ -8,6 +8,9 @@
 #include <pwd.h>
 #include <string.h>
 
+#include "lib/file.h"
+#include "lib/text.h"
+
 /* GitHub takes a token as the password of any user; this is the name that its own documents use. */
 #define TOKEN_USER "x-access-token"
 #define TOKEN_MAX 4096

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "lib/strv.h"
+
 /* Bounds far over any workspace of notes. Without them a tree of a kilobyte that names itself a billion times, or
  * a blob of a gigabyte of zeros, would take the memory of a small VPS. */
 #define PATHS_MAX 200000

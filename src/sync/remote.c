@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "lib/clock.h"
 #include "sync/credentials.h"
 
 /* A workspace is notes and memories, a few megabytes. A fetch over this is not one, and must not fill the disk. */

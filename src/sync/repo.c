@@ -7,6 +7,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "lib/file.h"
+#include "lib/text.h"
+
 /* Blanks out "user:password" in "scheme://user:password@host". Where a password ends nobody can tell that knows only the text:
  * it may hold an "@" itself, a blank, a quote. So all goes until the last "@". */
 static void hide_logins(char *text) {

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "lib/log.h"
+#include "lib/strv.h"
+#include "lib/text.h"
 
 #define STAMP_LENGTH 16 /* 20260711T041502Z */
 

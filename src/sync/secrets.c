@@ -18,6 +18,10 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "lib/clock.h"
+#include "lib/file.h"
+#include "lib/text.h"
+
 /* No ControlPath: a shared connection would outlive the deadline, or be a dead one. */
 #define SSH                                                                                                 \
         "ssh -oBatchMode=yes -oStrictHostKeyChecking=yes -oConnectTimeout=5 -oServerAliveInterval=3 "       \

@@ -8,6 +8,8 @@
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
 
+#include "lib/clock.h"
+#include "lib/file.h"
 #include "lib/log.h"
 #include "lib/systemd.h"
 #include "sync/landlock.h"

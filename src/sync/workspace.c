@@ -5,7 +5,10 @@
 #include <signal.h>
 #include <string.h>
 
+#include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/strv.h"
+#include "lib/text.h"
 #include "sync/checkout.h"
 #include "sync/incoming.h"
 #include "sync/remote.h"

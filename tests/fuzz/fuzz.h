@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "lib/text.h"
 #include "lib/util.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

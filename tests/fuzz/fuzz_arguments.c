@@ -4,6 +4,7 @@
 #include "cli/parse_since.h"
 #include "config/instance.h"
 #include "config/validate.h"
+#include "lib/clock.h"
 
 #define SOME_DAY (1795266187 * USEC_PER_SEC)
 

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <systemd/sd-event.h>
 
+#include "lib/clock.h"
 #include "lib/util.h"
 
 #define REQUESTS_MAX 64

@@ -13,6 +13,8 @@
 #include "alert/alert_queue.h"
 #include "alert/endpoint.h"
 #include "alert/webhook.h"
+#include "lib/clock.h"
+#include "lib/file.h"
 #include "lib/log.h"
 #include "receiver.h"
 

@@ -10,6 +10,7 @@
 #include <ctype.h>
 
 #include "events.h"
+#include "lib/file.h"
 
 #define CATALOG "systemd/openclaw-failover.catalog"
 

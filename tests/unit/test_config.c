@@ -1,5 +1,8 @@
 /* config.c and keys.c: defaults, bounds, every error with its line, and the shipped ini held against the table of keys. */
 #include "config/config_keys.h"
+#include "lib/clock.h"
+#include "lib/file.h"
+#include "lib/text.h"
 
 #include <ctype.h>
 #include <errno.h>

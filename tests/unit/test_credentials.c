@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 
 #include "doctor/checkup.h"
+#include "lib/text.h"
 #include "scratch.h"
 #include "sync/credentials.h"
 #include "sync/secrets.h"

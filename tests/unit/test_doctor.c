@@ -10,6 +10,8 @@
 #include <cmocka.h>
 
 #include "doctor/checkup.h"
+#include "lib/file.h"
+#include "lib/text.h"
 #include "scratch.h"
 #include "sync_result.h"
 

@@ -11,6 +11,7 @@
 
 #include "config/config_keys.h"
 #include "events.h"
+#include "lib/file.h"
 #include "status_properties.h"
 
 #define MANUAL "src/man/openclaw-failover.8"

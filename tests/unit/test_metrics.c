@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "daemon/metrics.h"
+#include "lib/file.h"
 
 #define NOW (1763694765 * USEC_PER_SEC)
 

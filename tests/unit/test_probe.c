@@ -25,6 +25,8 @@
 
 #include <cmocka.h>
 
+#include "lib/clock.h"
+#include "lib/file.h"
 #include "probe/probe.h"
 
 #define LIVE "{\"ok\":true,\"status\":\"live\"}"

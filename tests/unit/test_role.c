@@ -8,6 +8,7 @@
 
 #include "core/role.h"
 #include "events.h"
+#include "lib/text.h"
 
 #define S USEC_PER_SEC
 #define MINUTE USEC_PER_MINUTE

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "lib/clock.h"
 #include "scratch.h"
 #include "sync/landlock.h"
 

@@ -1,4 +1,7 @@
 /* util.c: spans, text made safe, files read whole and written whole. */
+#include "lib/clock.h"
+#include "lib/file.h"
+#include "lib/text.h"
 #include "lib/util.h"
 
 #include <errno.h>

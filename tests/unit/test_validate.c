@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "lib/strv.h"
 #include "lib/util.h"
 
 typedef const char *(*check_t)(const char *text);

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "lib/clock.h"
+#include "lib/strv.h"
 #include "scratch.h"
 #include "sync/checkout.h"
 #include "sync/incoming.h"

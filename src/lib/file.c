@@ -1,0 +1,138 @@
+/* Files: read whole, written so that a crash leaves the old or the new one, locked; see file.h. */
+#include "lib/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "lib/clock.h"
+#include "lib/text.h"
+
+char *without_slash(const char *path) {
+        size_t n = strlen(path);
+
+        while (n > 1 && path[n - 1] == '/')
+                n--;
+        return strndup(path, n);
+}
+
+char *find_link(const char *path) {
+        _cleanup_free_ char *part = without_slash(path);
+        bool roots_own = true; /* all directories so far */
+
+        for (char *end = part; end && *end;) {
+                char to[PATH_MAX], *text, rest;
+                struct stat st;
+                ssize_t n;
+
+                end += strspn(end, "/");
+                end += strcspn(end, "/");
+                rest = *end;
+                *end = '\0';
+                n = readlink(part, to, sizeof to);
+                if (n >= 0 && !(rest && roots_own))
+                        return asprintf(&text, "%s is a symbolic link to %.*s", part, (int) n, to) < 0
+                                ? NULL
+                                : text;
+                roots_own = roots_own && stat(part, &st) == 0 && st.st_uid == 0 && !(st.st_mode & 022);
+                *end = rest;
+        }
+        return NULL;
+}
+
+int lock_until(int fd, usec_t until) {
+        while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+                if (errno != EINTR && (errno != EWOULDBLOCK || now_usec(CLOCK_BOOTTIME) >= until))
+                        return -errno;
+                (void) usleep(50 * USEC_PER_MSEC);
+        }
+        return 0;
+}
+
+int read_file(const char *path, size_t max, char **ret) {
+        _cleanup_close_ int fd = -1;
+        _cleanup_free_ char *text = NULL;
+        size_t used = 0;
+        struct stat st;
+
+        /* O_NONBLOCK: a FIFO in the file's place must not block the loop. */
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        if (fd < 0)
+                return -errno;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return -EINVAL;
+        if ((uintmax_t) st.st_size > max)
+                return -EFBIG;
+
+        text = malloc(max + 2);
+        if (!text)
+                return -ENOMEM;
+        for (;;) {
+                ssize_t n = read(fd, text + used, max + 1 - used);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        break;
+                used += (size_t) n;
+                if (used > max)
+                        return -EFBIG;
+        }
+        text[used] = '\0';
+        if (strlen(text) != used)
+                return -EINVAL;
+        *ret = TAKE(text);
+        return 0;
+}
+
+static int write_all(int fd, const char *text) {
+        for (size_t left = strlen(text); left > 0;) {
+                ssize_t n = write(fd, text, left);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                text += n;
+                left -= (size_t) n;
+        }
+        return 0;
+}
+
+static int replace_file(const char *path, const char *text, mode_t mode, bool durable) {
+        _cleanup_free_ char *temporary = NULL;
+        _cleanup_close_ int fd = -1;
+        int r;
+
+        if (asprintf(&temporary, "%s.new", path) < 0)
+                return -ENOMEM;
+        /* One process writes each of our files, so what a crash left under this name is ours to replace. */
+        if (unlink(temporary) < 0 && errno != ENOENT)
+                return -errno;
+        fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+        if (fd < 0)
+                return -errno;
+        r = fchmod(fd, mode) < 0 ? -errno : write_all(fd, text);
+        if (r >= 0 && durable && fsync(fd) < 0)
+                r = -errno;
+        if (r >= 0 && rename(temporary, path) < 0)
+                r = -errno;
+        if (r < 0)
+                (void) unlink(temporary);
+        return r;
+}
+
+int write_file_atomic(const char *path, const char *text, mode_t mode) {
+        return replace_file(path, text, mode, true);
+}
+
+int write_file_quick(const char *path, const char *text, mode_t mode) {
+        return replace_file(path, text, mode, false);
+}

@@ -1,0 +1,27 @@
+/* Files: read whole, written so that a crash leaves the old or the new one, locked. */
+#pragma once
+
+#include "lib/util.h"
+
+/* The first symbolic link on the way to PATH, or PATH itself, in words: "/home/x is a symbolic link to /etc". A command of
+ * root's must follow none that somebody else put there; on the way, those do not count that only root can have made, such as
+ * /bin. For the caller to free; NULL if there is none. */
+char *find_link(const char *path);
+
+/* PATH without slashes at its end, with which chown(1) and lstat(2) follow a link; for the caller to free. */
+char *without_slash(const char *path);
+
+/* Takes the lock of FD (flock(2)), for which it waits until UNTIL, of CLOCK_BOOTTIME. 0, or a negative errno: -EWOULDBLOCK
+ * if somebody has it for longer. */
+int lock_until(int fd, usec_t until);
+
+/* Reads a whole regular file of at most MAX bytes as a string, which may hold no NUL; the caller frees *RET.
+ * 0, -EFBIG if it is longer, -EINVAL on a NUL or if it is no regular file, or the negative errno of open(2), read(2). */
+int read_file(const char *path, size_t max, char **ret);
+
+/* Writes TEXT to PATH so that a reader, or a crash at any instant, sees the old file or the new one: a temporary
+ * file beside it, fsync(2), rename(2). MODE is that of the new file. 0 or a negative errno. */
+int write_file_atomic(const char *path, const char *text, mode_t mode);
+/* The same without fsync(2), so that the loop never waits for a disk: after a power cut the file may be the old one, the
+ * new one, or empty. */
+int write_file_quick(const char *path, const char *text, mode_t mode);

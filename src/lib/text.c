@@ -1,0 +1,139 @@
+/* Text that is safe to print, to paste, to append; see text.h. */
+#include "lib/text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+/* The length of the UTF-8 sequence at S (RFC 3629), or 0 if there is none. */
+static size_t utf8_length(const unsigned char *s) {
+        size_t n = s[0] < 0x80                ? 1
+                : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
+                : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
+                : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
+                                              : 0;
+
+        for (size_t i = 1; i < n; i++)
+                if ((s[i] & 0xc0) != 0x80)
+                        return 0;
+        if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0) ||
+                (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] >= 0x90))
+                return 0;
+        return n;
+}
+
+/* C0, DEL, and C1 (U+0080 to U+009F), some of which a terminal obeys. */
+static bool is_control(const unsigned char *s) {
+        return s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0);
+}
+
+char *safe_text(char *buf, size_t size, const char *text) {
+        static const char ellipsis[] = "…";
+        const unsigned char *s = (const unsigned char *) text;
+        size_t used = 0, cut_at = 0;
+        bool blank = false;
+
+        if (size == 0)
+                return buf;
+        while (*s) {
+                size_t n = utf8_length(s);
+                const char *from = (const char *) s;
+                size_t take = n;
+
+                if (*s < 0x80 && isspace(*s)) {
+                        s++;
+                        if (blank)
+                                continue;
+                        blank = true;
+                        from = " ";
+                        take = 1;
+                } else {
+                        blank = false;
+                        if (n == 0 || is_control(s)) {
+                                from = "?";
+                                take = 1;
+                        }
+                        s += n ? n : 1;
+                }
+                if (used + take >= size) {
+                        if (size > strlen(ellipsis)) {
+                                (void) strcpy(buf + cut_at, ellipsis);
+                                return buf;
+                        }
+                        break;
+                }
+                (void) memcpy(buf + used, from, take);
+                used += take;
+                if (used + strlen(ellipsis) < size)
+                        cut_at = used;
+        }
+        buf[used] = '\0';
+        return buf;
+}
+
+static bool is_plain(char c) {
+        return isalnum((unsigned char) c) || strchr("@%+=:,./_-~", c);
+}
+
+char *without_brackets(const char *login) {
+        const char *at = strrchr(login, '@'), *host = at ? at + 1 : login;
+        size_t n = strlen(host);
+        char *bare;
+
+        if (n < 3 || host[0] != '[' || host[n - 1] != ']')
+                return strdup(login);
+        if (asprintf(&bare, "%.*s%.*s", (int) (host - login), login, (int) (n - 2), host + 1) < 0)
+                return NULL;
+        return bare;
+}
+
+char *shell_quote(const char *text) {
+        size_t size = 3;
+        bool plain = *text && *text != '~';
+        char *word, *to;
+
+        for (const char *c = text; *c; c++) {
+                plain = plain && is_plain(*c);
+                size += *c == '\'' ? 4 : 1;
+        }
+        if (plain)
+                return strdup(text);
+        to = word = malloc(size);
+        if (!word)
+                return NULL;
+        *to++ = '\'';
+        for (const char *c = text; *c; c++)
+                if (*c == '\'')
+                        to = stpcpy(to, "'\\''");
+                else
+                        *to++ = (unsigned char) *c < 0x20 || *c == 0x7f ? '?' : *c;
+        *to++ = '\'';
+        *to = '\0';
+        return word;
+}
+
+bool begins_with(const char *text, const char *prefix) {
+        return strncasecmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* Takes what is left of a character that was cut off the end of TEXT: sd-bus, jansson and systemd refuse broken UTF-8. */
+static void drop_half(char *text) {
+        size_t n = strlen(text), k = 1;
+
+        while (k < 4 && k < n && (text[n - k] & 0xc0) == 0x80)
+                k++;
+        if (n > 0 && utf8_length((const unsigned char *) text + n - k) == 0)
+                text[n - k] = '\0';
+}
+
+char *appendf(char *buf, size_t size, const char *format, ...) {
+        size_t used = strnlen(buf, size);
+        va_list ap;
+
+        va_start(ap, format);
+        if (used < size && vsnprintf(buf + used, size - used, format, ap) >= (int) (size - used))
+                drop_half(buf + used);
+        va_end(ap);
+        return buf;
+}

@@ -1,0 +1,22 @@
+/* Text that is safe to print, to paste, to append. */
+#pragma once
+
+#include "lib/util.h"
+
+/* Copies at most SIZE - 1 bytes of TEXT, which may come from anywhere, to BUF so that it is safe to print: control
+ * characters and broken UTF-8 become '?', a run of white space one blank; what is cut ends in "…". Returns BUF. */
+char *safe_text(char *buf, size_t size, const char *text);
+
+/* TEXT as one word of a POSIX shell, safe to paste whatever it holds; a control character becomes '?'. For the caller to
+ * free; NULL without memory. */
+char *shell_quote(const char *text);
+
+/* "user@::1" of "user@[::1]": rsync and URLs want an address of IPv6 in brackets, ssh's programs take none. For the caller to
+ * free. */
+char *without_brackets(const char *login);
+
+bool begins_with(const char *text, const char *prefix);
+
+/* Appends like snprintf() to the text already in BUF of SIZE bytes; what does not fit is cut, and no UTF-8 character in two.
+ * Returns BUF. */
+char *appendf(char *buf, size_t size, const char *format, ...) _printf_(3, 4);
