@@ -1,6 +1,6 @@
 /* A transition becomes one journal entry, with words for a person and fields for a program.
  *
- * Every event has a stable MESSAGE_ID, which the catalog explains (journalctl -x), and one row in the table in report.c.
+ * Every event has a stable MESSAGE_ID, which the catalog explains (journalctl -x), and one row in the table in events.c.
  * Fields: FAILOVER_EVENT, FAILOVER_FROM, FAILOVER_TO (roles), FAILOVER_MODE, FAILOVER_REASON, FAILOVER_PRIMARY,
  * FAILOVER_UNIT, FAILOVER_INSTANCE; after a promotion FAILOVER_BLACKOUT_USEC and its parts FAILOVER_COUNTING_USEC,
  * FAILOVER_SYNC_USEC and FAILOVER_BOOT_USEC; after a demotion FAILOVER_PROMOTED_USEC. */
@@ -18,7 +18,7 @@ struct story {
         bool by_hand;        /* a person wanted it, or a drill: there is no blackout to speak of */
         bool paused;         /* nothing is done until the pause is over */
         bool again;          /* the gateway here was promoted already, and is started anew */
-        const char *program; /* how a person addresses this instance (names.h) */
+        const char *program; /* how a person addresses this instance (instance.h) */
         const char *primary; /* "100.64.0.1:18789" */
         const char *unit;
         const char *senior; /* the standby that goes first and is up, while the primary is not; "" if none */

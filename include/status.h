@@ -8,7 +8,7 @@
 #include "lib/util.h"
 
 struct status {
-        const char *program; /* how a person addresses this instance (names.h); NULL: the plain one */
+        const char *program; /* how a person addresses this instance (instance.h); NULL: the plain one */
 
         enum role_state state;
         usec_t since; /* of the state */

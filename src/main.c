@@ -14,8 +14,8 @@
 #include "doctor/doctor.h"
 #include "lib/log.h"
 #include "lib/suggest.h"
-#include "sync/sync.h"
 #include "lib/text.h"
+#include "sync/sync.h"
 
 /* What follows the command's word. */
 struct arguments {

@@ -30,7 +30,7 @@ void alert_post(struct alert *a, const struct alert_message *m);
  * that is reported. */
 void alert_event(struct alert *a, enum role_event event, const struct story *s, const char *text);
 
-/* Looks at levels, which last: tells when trouble has lasted for a while (lasting.h), when that is over, and once a day
+/* Looks at levels, which last: tells when trouble has lasted for a while (conditions.h), when that is over, and once a day
  * that the standby is promoted or the primary down. Call it after each check and change; it is cheap. */
 void alert_look(struct alert *a, const struct status *s);
 

@@ -15,7 +15,7 @@
 
 /* What there is to tell. Texts are borrowed; "" or NULL where there is nothing to say. */
 struct alert_message {
-        const char *event; /* "promoted": event_name(), or one of our own (lasting.h, cmd_alert.c) */
+        const char *event; /* "promoted": event_name(), or one of our own (conditions.h, alert_command.c) */
         int level;         /* syslog's */
         const char *text;  /* for a person: what happened, what it means, what to do */
         const char *primary;

@@ -1,4 +1,4 @@
-/* What lasts is told of, too; see lasting.h. */
+/* What lasts is told of, too; see conditions.h. */
 #include "alert/conditions.h"
 
 #include <string.h>

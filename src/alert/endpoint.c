@@ -1,4 +1,4 @@
-/* An address that may be a secret; see address.h. */
+/* An address that may be a secret; see endpoint.h. */
 #include "alert/endpoint.h"
 
 #include <errno.h>

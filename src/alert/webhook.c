@@ -1,4 +1,4 @@
-/* One request to a service out there; see courier.h. */
+/* One request to a service out there; see webhook.h. */
 #include "alert/webhook.h"
 
 #include <errno.h>

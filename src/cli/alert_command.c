@@ -1,4 +1,4 @@
-/* The commands about alerts; see cmd_alert.h. */
+/* The commands about alerts; see alert_command.h. */
 #include "cli/alert_command.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* The command `config`; see cmd_config.h. */
+/* The command `config`; see config_command.h. */
 #include "cli/config_command.h"
 
 #include <errno.h>

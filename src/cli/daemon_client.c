@@ -1,4 +1,4 @@
-/* One call to the daemon; see call.h. */
+/* One call to the daemon; see daemon_client.h. */
 #include "cli/daemon_client.h"
 
 #include <errno.h>

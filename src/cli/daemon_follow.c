@@ -1,4 +1,4 @@
-/* The daemon, followed over D-Bus; see follow.h.
+/* The daemon, followed over D-Bus; see daemon_follow.h.
  *
  * A signal only says that something is new. What it is now is then asked for whole, so there is one way to learn it. */
 #include "cli/daemon_follow.h"

@@ -1,4 +1,4 @@
-/* The command `drill`; see client.h.
+/* The command `drill`; see drill.h.
  *
  * The daemon does the drill; this begins it, and tells what the daemon tells of it. */
 #include <errno.h>
@@ -93,7 +93,7 @@ static void sum_up(struct drill *d) {
         end(d, results[d->result].exit);
 }
 
-/* What the events of report.h mean for a drill. */
+/* What the events of events.h mean for a drill. */
 static void on_event(const char *event, const char *message, void *userdata) {
         static const struct {
                 enum role_event event;

@@ -1,4 +1,4 @@
-/* What the journal remembers, put together; see chronicle.h. */
+/* What the journal remembers, put together; see history.h. */
 #include "cli/history.h"
 
 #include <errno.h>

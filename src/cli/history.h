@@ -9,7 +9,7 @@
 #include "core/role.h"
 #include "lib/util.h"
 
-/* One journal entry of report.h. Spans are USEC_INFINITY where the entry does not say. */
+/* One journal entry of events.h. Spans are USEC_INFINITY where the entry does not say. */
 struct record {
         usec_t time; /* CLOCK_REALTIME */
         sd_id128_t boot;

@@ -1,4 +1,4 @@
-/* The command `history`; see history.h. Reads the journal with sd-journal(3).
+/* The command `history`; see history_command.h. Reads the journal with sd-journal(3).
  *
  * Anybody can log one of our MESSAGE_IDs: only entries of the daemon's own unit count, which journald itself vouches for
  * (_SYSTEMD_UNIT, systemd.journal-fields(7)). */

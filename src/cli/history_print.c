@@ -1,4 +1,4 @@
-/* What `history` prints; see history_text.h. */
+/* What `history` prints; see history_print.h. */
 #include "cli/history_print.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* A point in time as a person writes it; see since.h. */
+/* A point in time as a person writes it; see parse_since.h. */
 #include "cli/parse_since.h"
 
 #include <ctype.h>

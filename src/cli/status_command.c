@@ -1,4 +1,4 @@
-/* The commands `status`, `promote`, `demote`, `auto`, `pause` and `resume`; see client.h. */
+/* The commands `status`, `promote`, `demote`, `auto`, `pause` and `resume`; see status_command.h. */
 #include "cli/status_command.h"
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include "cli/daemon_client.h"
 #include "cli/status_print.h"
 #include "cli/status_watch.h"
-#include "config/instances.h"
+#include "config/instance.h"
 #include "daemon/bus_service.h"
 #include "lib/clock.h"
 #include "lib/log.h"

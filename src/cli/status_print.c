@@ -1,4 +1,4 @@
-/* The status for a person; see show.h. */
+/* The status for a person; see status_print.h. */
 #include "cli/status_print.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* `status --watch`; see watch_status.h.
+/* `status --watch`; see status_watch.h.
  *
  * The daemon tells what changes. On a terminal the lines are drawn over the old ones, and once a second anew from what is
  * known already, for how long ago that was. Elsewhere each change comes as lines, or one line of JSON, of its own. */

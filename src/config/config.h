@@ -1,6 +1,6 @@
 /* The ini file becomes a struct config, or a list of everything that is wrong with it.
  *
- * What keys there are, keys.h knows. What is here is valid: nobody checks it again.
+ * What keys there are, config_keys.h knows. What is here is valid: nobody checks it again.
  *
  * Syntax: "key = value"; a comment is a line that begins with '#' or ';', or what follows " ;" on any
  * line ('#' within a value does not begin one, so that a URL may hold it). Nothing is expanded or

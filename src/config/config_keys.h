@@ -38,7 +38,7 @@ struct config_key {
         bool or_none;                           /* also 0, or an empty text */
         uint64_t min, max;                      /* of counts, and of spans in microseconds */
         const char *const *words;               /* by their enum's value, NULL at the end */
-        const char *(*check)(const char *text); /* of valid.h */
+        const char *(*check)(const char *text); /* of validate.h */
         size_t offset;                          /* in the struct of the section */
 };
 

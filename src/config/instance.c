@@ -1,9 +1,14 @@
-/* Every path, unit and bus name of one instance; see names.h. */
+/* Every path, unit and bus name of one instance; see instance.h. */
 #include "config/instance.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <string.h>
+
+#include "config/config.h"
+#include "lib/strv.h"
+#include "lib/text.h"
 
 #define INSTANCE_MAX 32
 
@@ -67,4 +72,101 @@ struct instance *instance_free(struct instance *n) {
         free(n->bus_name);
         free(n);
         return NULL;
+}
+
+#define BUS_PREFIX "org.openclaw.Failover1"
+#define INI_DIRECTORY DEFAULT_SYSCONFDIR "/openclaw-failover"
+#define INI_SUFFIX ".ini"
+
+DEFINE_CLEANUP(DIR *, closedir)
+
+struct list {
+        char **names;
+        size_t n;
+};
+
+/* Adds NAME, unless it is there or can be no instance's name. 0 or -ENOMEM. */
+static int add(struct list *l, const char *name) {
+        char **more;
+
+        if (*name && !instance_name_is_valid(name))
+                return 0;
+        for (size_t i = 0; i < l->n; i++)
+                if (strcmp(l->names[i], name) == 0)
+                        return 0;
+        more = reallocarray(l->names, l->n + 2, sizeof *more);
+        if (!more)
+                return -ENOMEM;
+        l->names = more;
+        more[l->n] = strdup(name);
+        if (!more[l->n])
+                return -ENOMEM;
+        more[++l->n] = NULL;
+        return 0;
+}
+
+static int add_running(struct list *l, sd_bus *bus) {
+        _cleanup_strv_ char **on_bus = NULL;
+        int r;
+
+        r = sd_bus_list_names(bus, &on_bus, NULL);
+        for (char **s = on_bus; r >= 0 && s && *s; s++)
+                if (strcmp(*s, BUS_PREFIX) == 0)
+                        r = add(l, "");
+                else if (begins_with(*s, BUS_PREFIX "."))
+                        r = add(l, *s + strlen(BUS_PREFIX "."));
+        return MIN(r, 0);
+}
+
+/* The ini as it is shipped names no primary: who has instances alone leaves it at that. With any other fault it is the ini
+ * of one that should run, and does not. */
+static int add_plain(struct list *l) {
+        _cleanup_(instance_freep) struct instance *n = NULL;
+        int r;
+
+        r = instance_new("", &n);
+        if (r >= 0 && !config_is_unused(n->config))
+                r = add(l, "");
+        return r;
+}
+
+static int add_configured(struct list *l) {
+        _cleanup_(closedirp) DIR *d = opendir(INI_DIRECTORY);
+        const struct dirent *e;
+        int r = 0;
+
+        while (d && r >= 0 && (e = readdir(d))) {
+                size_t length = strlen(e->d_name);
+                _cleanup_free_ char *name = NULL;
+
+                if (length <= strlen(INI_SUFFIX) ||
+                        strcmp(e->d_name + length - strlen(INI_SUFFIX), INI_SUFFIX) != 0)
+                        continue;
+                name = strndup(e->d_name, length - strlen(INI_SUFFIX));
+                r = name ? add(l, name) : -ENOMEM;
+        }
+        return r;
+}
+
+static int by_name(const void *a, const void *b) {
+        return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+int instances_list(sd_bus *bus, char ***ret) {
+        struct list l = {};
+        int r;
+
+        r = bus ? add_running(&l, bus) : 0;
+        if (r >= 0)
+                r = add_plain(&l);
+        if (r >= 0)
+                r = add_configured(&l);
+        if (r < 0) {
+                strv_free(l.names);
+                return r;
+        }
+        if (l.n > 0)
+                qsort(l.names, l.n, sizeof *l.names, by_name);
+        *ret = l.names;
+        return (int) l.n;
 }

@@ -5,6 +5,8 @@
  * the plain one, not within: what an instance is called cannot be what a file there is called. */
 #pragma once
 
+#include <systemd/sd-bus.h>
+
 #include "lib/util.h"
 
 #ifndef DEFAULT_SYSCONFDIR /* the Makefile's SYSCONFDIR */
@@ -33,3 +35,8 @@ bool instance_name_is_valid(const char *s);
 int instance_new(const char *instance, struct instance **ret);
 struct instance *instance_free(struct instance *n);
 DEFINE_CLEANUP(struct instance *, instance_free)
+
+/* The names of all instances (instance.h), sorted; "", the plain one, comes first. One is there if it has its name on the bus,
+ * or an ini: one that should run and does not is there as well. The plain ini as it is shipped is none. BUS may be NULL: then
+ * inis alone count. *RET ends in NULL; strv_free() it. How many, or a negative errno. */
+int instances_list(sd_bus *bus, char ***ret);

@@ -1,4 +1,4 @@
-/* Is this text a host, a path, a unit name …? See valid.h. */
+/* Is this text a host, a path, a unit name …? See validate.h. */
 #include "config/validate.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,4 @@
-/* A transition becomes a journal entry; see report.h. */
+/* A transition becomes a journal entry; see events.h. */
 #include "events.h"
 
 #define SD_JOURNAL_SUPPRESS_LOCATION /* a person asks what happened, not in which line of C */

@@ -244,7 +244,7 @@ static bool answers_again(struct look *l) {
         return l->r->silent_since == 0 && said(l->r, EVENT_SILENT);
 }
 
-/* It is asked every third of hang_timeout at least, and has some seconds to answer (selfcheck.h). If it was not, this machine
+/* It is asked every third of hang_timeout at least, and has some seconds to answer (local_gateway.h). If it was not, this machine
  * stood still. */
 static bool silence_is_old(const struct role *r, const struct role_rules *rules, const struct facts *f) {
         return f->now - r->silent_last > rules->hang_timeout / 3 + ASKED_WITHIN;

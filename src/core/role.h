@@ -162,7 +162,7 @@ enum role_watch {
 };
 enum role_watch role_watch(const struct role *r, const struct facts *f);
 
-/* What the marker (memory.h) says was under way when the daemon stopped. */
+/* What the marker (state_file.h) says was under way when the daemon stopped. */
 enum role_intent {
         INTENT_NONE,
         INTENT_STARTING,

@@ -1,5 +1,6 @@
 /* All that there is to see from outside, in words; see status.h. */
 #include "status.h"
+
 #include "lib/clock.h"
 #include "lib/text.h"
 

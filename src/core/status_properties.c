@@ -1,4 +1,4 @@
-/* struct status as named values; see properties.h. */
+/* struct status as named values; see status_properties.h. */
 #include "status_properties.h"
 
 #include <errno.h>

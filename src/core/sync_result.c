@@ -1,11 +1,12 @@
-/* What a sync did, as one line of JSON; see syncresult.h. */
+/* What a sync did, as one line of JSON; see sync_result.h. */
 #include "sync_result.h"
-#include "lib/text.h"
 
 #include <errno.h>
 #include <jansson.h>
 #include <stdarg.h>
 #include <string.h>
+
+#include "lib/text.h"
 
 static const char *const part_names[_SYNC_PART_MAX] = {
         [SYNC_NONE] = "none",

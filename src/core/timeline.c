@@ -1,4 +1,4 @@
-/* One failover; see episode.h. */
+/* One failover; see timeline.h. */
 #include "core/timeline.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* The connection to the system bus; see connection.h. */
+/* The connection to the system bus; see bus_connection.h. */
 #include "daemon/bus_connection.h"
 
 #include <errno.h>

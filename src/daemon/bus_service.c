@@ -1,4 +1,4 @@
-/* The D-Bus service; see bus.h. */
+/* The D-Bus service; see bus_service.h. */
 #include "daemon/bus_service.h"
 
 #include <errno.h>
@@ -151,7 +151,7 @@ static int on_get_version(sd_bus *bus _unused_, const char *path _unused_, const
         return sd_bus_message_append(reply, "s", VERSION);
 }
 
-/* UNPRIVILEGED: sd-bus lets everybody in, authorize.h decides. Summary and Next are for people who look with busctl; they
+/* UNPRIVILEGED: sd-bus lets everybody in, polkit.h decides. Summary and Next are for people who look with busctl; they
  * change with the time of day, so no signal tells of that. */
 static const sd_bus_vtable head[] = {
         SD_BUS_VTABLE_START(0),

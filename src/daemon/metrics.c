@@ -56,7 +56,7 @@ static void head(FILE *f, const char *name, const char *type, const char *help) 
                 name, type);
 }
 
-/* Instances that share a machine differ by a label; the plain one has none. An instance name needs no escaping (names.h). */
+/* Instances that share a machine differ by a label; the plain one has none. An instance name needs no escaping (instance.h). */
 static void sample(FILE *f, const struct metrics *m, const char *name, const char *label, const char *value,
         double number) {
         const char *instance = m->names->instance;

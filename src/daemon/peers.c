@@ -1,4 +1,4 @@
-/* Watches the primary; see watch.h. */
+/* Watches the primary; see peers.h. */
 #include "daemon/peers.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@ struct peer {
 struct peers {
         struct http *http;
         const struct config *config;
-        watch_changed_t changed;
+        peers_changed_t changed;
         void *userdata;
         sd_event_source *timer;
         usec_t next; /* when the next check begins */
@@ -234,7 +234,7 @@ static int witness_set(struct peers *w, const struct config *c) {
                 &w->witness);
 }
 
-int peers_new(struct http *h, const struct config *c, const struct peers *before, watch_changed_t changed,
+int peers_new(struct http *h, const struct config *c, const struct peers *before, peers_changed_t changed,
         void *userdata, struct peers **ret) {
         _cleanup_(peers_freep) struct peers *w = NULL;
         int r;

@@ -11,11 +11,11 @@
 struct peers;
 
 /* A check ended; or the level changed. */
-typedef void (*watch_changed_t)(struct peers *w, void *userdata);
+typedef void (*peers_changed_t)(struct peers *w, void *userdata);
 
 /* Begins to check at once. C must outlive the watch. BEFORE is the watch that this one replaces, or NULL: its level is
  * kept if it is the same primary. 0 or a negative errno. */
-int peers_new(struct http *h, const struct config *c, const struct peers *before, watch_changed_t changed,
+int peers_new(struct http *h, const struct config *c, const struct peers *before, peers_changed_t changed,
         void *userdata, struct peers **ret);
 struct peers *peers_free(struct peers *w);
 DEFINE_CLEANUP(struct peers *, peers_free)

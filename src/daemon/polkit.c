@@ -1,4 +1,4 @@
-/* Who may command; see authorize.h. */
+/* Who may command; see polkit.h. */
 #include "daemon/polkit.h"
 
 #include <errno.h>

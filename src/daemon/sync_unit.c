@@ -1,4 +1,4 @@
-/* Has the workspace and the secrets synced; see syncer.h. */
+/* Has the workspace and the secrets synced; see sync_unit.h. */
 #include "daemon/sync_unit.h"
 
 #include <errno.h>
@@ -8,13 +8,14 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/text.h"
+#include "sync/workspace.h"
 #include "sync_result.h"
 
 struct sync_unit {
         const struct instance *names;
         struct units *units;
         struct unit *unit;
-        syncer_changed_t changed;
+        sync_unit_changed_t changed;
         void *userdata;
         struct sync_view view;
 };
@@ -56,7 +57,7 @@ static void on_unit(struct unit *u _unused_, const struct unit_info *info, void 
         s->changed(s, was_running && !s->view.running, s->userdata);
 }
 
-int sync_unit_new(struct units *us, const struct instance *n, syncer_changed_t changed, void *userdata,
+int sync_unit_new(struct units *us, const struct instance *n, sync_unit_changed_t changed, void *userdata,
         struct sync_unit **ret) {
         _cleanup_(sync_unit_freep) struct sync_unit *s = NULL;
         int r;
@@ -101,4 +102,37 @@ void sync_unit_stop(struct sync_unit *s) {
 
 const struct sync_view *sync_unit_view(const struct sync_unit *s) {
         return &s->view;
+}
+
+static void tell_result(struct sync_story *s, const struct sync_view *v, bool failover) {
+        if (!v->ok && (failover || !s->trouble))
+                log_warning("Sync: %s", v->text);
+        else if (v->ok && (failover || s->trouble))
+                log_notice("Sync: %s", v->text);
+        s->trouble = !v->ok;
+}
+
+/* Once, when it is known. */
+static void tell_learned(struct sync_story *s, const struct sync_view *v) {
+        if (strcmp(v->learned, s->learned) == 0)
+                return;
+        if (*v->learned)
+                log_notice(
+                        "What the agent here wrote and the primary does not have is on branch %s. To merge it, on the "
+                        "primary, as its workspace's user: %s",
+                        v->learned, s->merge);
+        else
+                log_notice("What the agent here wrote is merged: branch %s.", s->learned);
+        memcpy(s->learned, v->learned, sizeof s->learned);
+}
+
+void sync_story_tell(struct sync_story *s, const struct sync_view *v, const struct workspace_config *w,
+        bool failover, bool standby) {
+        tell_result(s, v, failover);
+        s->merge[0] = '\0';
+        if (*v->learned)
+                workspace_merge_help(
+                        w, *v->user ? v->user : NULL, v->learned, v->pushed, s->merge, sizeof s->merge);
+        if (standby)
+                tell_learned(s, v);
 }

@@ -1,6 +1,7 @@
 /* Has the workspace and the secrets synced: starts the sync worker's unit, and learns what it did. */
 #pragma once
 
+#include "config/config.h"
 #include "config/instance.h"
 #include "daemon/units.h"
 #include "lib/util.h"
@@ -15,17 +16,17 @@ struct sync_view {
         usec_t succeeded; /* when one last was ok */
         char text[512];   /* what it did, or what went wrong, safe to print */
         /* The branch with what the standby learned and the primary does not have; "" if none. It is the worker's word, but
-         * of harmless characters only (syncresult.h). */
+         * of harmless characters only (sync_result.h). */
         char learned[128];
         bool pushed;   /* it is at the remote too */
         char user[64]; /* whom the workspace belongs to, as the unit says; "" if it does not */
 };
 
 /* The unit is something else than before; ENDED if a sync is over, with the view as it is then. */
-typedef void (*syncer_changed_t)(struct sync_unit *s, bool ended, void *userdata);
+typedef void (*sync_unit_changed_t)(struct sync_unit *s, bool ended, void *userdata);
 
 /* US and N must outlive it. 0 or a negative errno. */
-int sync_unit_new(struct units *us, const struct instance *n, syncer_changed_t changed, void *userdata,
+int sync_unit_new(struct units *us, const struct instance *n, sync_unit_changed_t changed, void *userdata,
         struct sync_unit **ret);
 struct sync_unit *sync_unit_free(struct sync_unit *s);
 DEFINE_CLEANUP(struct sync_unit *, sync_unit_free)
@@ -36,3 +37,16 @@ void sync_unit_start(struct sync_unit *s, bool promoting);
  * gateway only after that. */
 void sync_unit_stop(struct sync_unit *s);
 const struct sync_view *sync_unit_view(const struct sync_unit *s);
+
+struct sync_story {
+        bool trouble; /* the last one did not do all there was to do */
+        /* The branch with the standby's own work that a person was told of last, and the command that merges what there is
+         * now, for the primary; "": none. */
+        char learned[128];
+        char merge[768];
+};
+
+/* A sync has ended as V says. FAILOVER: it is part of a failover's story; STANDBY: that is over, so what the agent wrote here
+ * can be told as well. */
+void sync_story_tell(struct sync_story *s, const struct sync_view *v, const struct workspace_config *w,
+        bool failover, bool standby);

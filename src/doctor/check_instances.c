@@ -1,7 +1,7 @@
 /* Do two standbys on this machine get in each other's way? */
 #include <string.h>
 
-#include "config/instances.h"
+#include "config/instance.h"
 #include "doctor/checkup.h"
 #include "lib/strv.h"
 

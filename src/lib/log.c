@@ -48,7 +48,7 @@ void log_keep_order(void) {
         ordered = true;
 }
 
-/* Standard error reaches the journal by another way than entries with fields (report.h): one may overtake the other. */
+/* Standard error reaches the journal by another way than entries with fields (events.h): one may overtake the other. */
 static int send_entry(int level, const char *line) {
         return sd_journal_send(
                 "MESSAGE=%s", line, "PRIORITY=%d", level, "SYSLOG_IDENTIFIER=openclaw-failover", NULL);

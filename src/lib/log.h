@@ -1,6 +1,6 @@
 /* Plain log lines for a person: to the journal under systemd, to the terminal otherwise.
  *
- * Levels are syslog's. What has fields or a MESSAGE_ID goes through report.h instead. */
+ * Levels are syslog's. What has fields or a MESSAGE_ID goes through events.h instead. */
 #pragma once
 
 #include <syslog.h>

@@ -1,4 +1,4 @@
-/* What this machine can say about its own network; see link.h. */
+/* What this machine can say about its own network; see network.h. */
 #include "lib/network.h"
 
 #include <arpa/inet.h>

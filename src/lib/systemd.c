@@ -1,4 +1,4 @@
-/* Whether a unit is stopped; see stopped.h. */
+/* Whether a unit is stopped; see systemd.h. */
 #include "lib/systemd.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Checks the standby's own gateway; see selfcheck.h. */
+/* Checks the standby's own gateway; see local_gateway.h. */
 #include "probe/local_gateway.h"
 
 #include <errno.h>

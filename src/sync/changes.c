@@ -1,4 +1,4 @@
-/* What the standby has that nobody else has; see work.h. */
+/* What the standby has that nobody else has; see changes.h. */
 #include "sync/changes.h"
 
 #include <dirent.h>

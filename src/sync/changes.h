@@ -34,7 +34,7 @@ struct changes {
         usec_t looked; /* CLOCK_REALTIME; what changed since has a later time */
 };
 
-/* A checkout under way, or that was: see move.h. */
+/* A checkout under way, or that was: see checkout.h. */
 struct intent {
         git_oid from, to;
         char branch[REPO_BRANCH_MAX]; /* that moves; "": written by a version that did not say it */

@@ -1,4 +1,4 @@
-/* Moves the tree and the branch from one commit to another; see move.h. */
+/* Moves the tree and the branch from one commit to another; see checkout.h. */
 #include "sync/checkout.h"
 
 #include <dirent.h>

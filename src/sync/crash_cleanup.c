@@ -1,4 +1,4 @@
-/* What killed gits, syncs and power cuts leave in .git; see tidy.h. */
+/* What killed gits, syncs and power cuts leave in .git; see crash_cleanup.h. */
 #include "sync/crash_cleanup.h"
 
 #include <dirent.h>

@@ -1,4 +1,4 @@
-/* Who we are to a git remote, and who it is to us; see login.h. */
+/* Who we are to a git remote, and who it is to us; see credentials.h. */
 #include "sync/credentials.h"
 
 #include <errno.h>

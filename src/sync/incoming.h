@@ -2,7 +2,7 @@
  *
  * The remote may be hostile, or hold what libgit2 cannot check out right: sub-modules that move, LFS, names such as
  * ".git", objects that fill memory or disk. Symbolic links stay links, wherever they point, as with git; the tree is
- * never written through one (see move.h). */
+ * never written through one (see checkout.h). */
 #pragma once
 
 #include "lib/strv.h"

@@ -1,11 +1,9 @@
-/* Commits what the standby had to branches of its own; see saved.h.
+/* Commits what the standby had to branches of its own; see save.h.
  *
  *      HEAD ── work that may be pushed           failover/HOST/TIME
  *                 └─ what was staged ── the rest  failover/HOST/TIME-private
  *
  * The index and the tree stay as they are: the trees are made in memory, from the files. */
-#include "sync/saved_branches.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -13,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "lib/log.h"
+#include "sync/saved_branches.h"
 
 struct saver {
         const struct repo *repo;

@@ -1,4 +1,4 @@
-/* The branches that hold what the standby had, listed and judged; see saved.h. save.c makes them. */
+/* The branches that hold what the standby had, listed and judged; see saved_branches.h. save.c makes them. */
 #include "sync/saved_branches.h"
 
 #include <ctype.h>

@@ -1,7 +1,7 @@
 /* The workspace follows its remote, and nothing that the standby had is lost.
  *
  * In this order: an intent that a crash left is finished; the remote is fetched, in a child with a deadline; then, without
- * deadline or network, what the standby had is committed to a branch and the tree moves (move.h). What cannot be done
+ * deadline or network, what the standby had is committed to a branch and the tree moves (checkout.h). What cannot be done
  * right is refused, and leaves the tree as it is. */
 #pragma once
 

@@ -1,7 +1,7 @@
-/* Any arguments of the one method that takes some, Pause: refused, or a time within the bounds that bus.h names.
+/* Any arguments of the one method that takes some, Pause: refused, or a time within the bounds that bus_service.h names.
  *
  * An input is a row of arguments: of which type, and its value, which for a text goes up to a newline. sd-bus looks at the
- * types before bus.c does; here it does not. */
+ * types before bus_service.c does; here it does not. */
 #include "fuzz.h"
 
 #include "daemon/bus_service.h"

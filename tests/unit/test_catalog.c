@@ -1,4 +1,4 @@
-/* systemd/openclaw-failover.catalog explains every journal entry of report.c, and nothing else. */
+/* systemd/openclaw-failover.catalog explains every journal entry of events.c, and nothing else. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

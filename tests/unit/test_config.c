@@ -1,4 +1,4 @@
-/* config.c and keys.c: defaults, bounds, every error with its line, and the shipped ini held against the table of keys. */
+/* config.c and config_keys.c: defaults, bounds, every error with its line, and the shipped ini held against the table of keys. */
 #include "config/config_keys.h"
 #include "lib/clock.h"
 #include "lib/file.h"

@@ -1,4 +1,4 @@
-/* report.c and episode.c: what a failover is told as, with what is known of it and without. */
+/* events.c and timeline.c: what a failover is told as, with what is known of it and without. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

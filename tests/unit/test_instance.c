@@ -1,4 +1,4 @@
-/* names.c: the names of the plain instance and of a named one, and what may be a name. */
+/* instance.c: the names of the plain instance and of a named one, and what may be a name. */
 #include "config/instance.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* valid.c: what is a host, a path, a URL … and what is not. */
+/* validate.c: what is a host, a path, a URL … and what is not. */
 #include "config/validate.h"
 
 #include <setjmp.h>
