@@ -20,7 +20,7 @@
 /* What follows the command's word. */
 struct arguments {
         const struct instance *names;
-        bool named; /* a person said which instance */
+        bool named; /* the user said which instance */
         int n;
         char **words;
         bool check;
@@ -140,8 +140,9 @@ static const struct command {
         { "run", "", "the daemon: what openclaw-failover.service runs", 0, NULL, run },
         { "sync", "", "fetch workspace and secrets once: what openclaw-failover-sync.service runs", 0, NULL,
                 sync_once },
-        { "alert-failed", "", "tell that the daemon has failed: what openclaw-failover-alert.service runs",
-                0, NULL, alert_failed },
+        { "alert-failed", "",
+                "send an alert that the daemon failed: what openclaw-failover-alert.service runs", 0, NULL,
+                alert_failed },
 };
 
 static int help(void) {
@@ -253,7 +254,7 @@ int main(int argc, char **argv) {
                 else if (option == 'V')
                         return version();
                 else if (option == '?')
-                        return usage("That is not an option.");
+                        return usage("There is no such option.");
                 else if (option == 'i')
                         instance = optarg;
                 else {
@@ -262,7 +263,7 @@ int main(int argc, char **argv) {
                                 given[n_given++] = option;
                 }
         if (optind == argc)
-                return usage("Which command?");
+                return usage("A command is missing.");
         command = find(argv[optind]);
         if (!command)
                 return unknown(argv[optind]);

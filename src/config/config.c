@@ -1,7 +1,6 @@
 /* The ini file becomes a struct config; see config.h.
  *
- * inih splits lines into keys and values. It tells nobody of an empty section, of line numbers, or of any
- * error but the first, and takes an indented line for the continuation of a value: so the reader that
+ * inih splits lines into keys and values. It reports no empty section, no line numbers and no error but the first, and takes an indented line for the continuation of a value: so the reader that
  * feeds it, next_line(), reads the section headers itself and keeps account of lines. */
 #include "config/config.h"
 
@@ -48,7 +47,7 @@ struct parser {
         struct config *config;
 };
 
-static void _printf_(3, 4) complain(struct parser *p, unsigned line, const char *format, ...) {
+static void _printf_(3, 4) report_error(struct parser *p, unsigned line, const char *format, ...) {
         char raw[1024], what[1024];
         va_list ap;
 
@@ -69,7 +68,7 @@ static void unknown_section(struct parser *p, const char *name) {
 
         for (size_t i = 0; i < _SECTION_MAX; i++)
                 suggest_try(&h, name, section_name(i));
-        complain(p, p->line,
+        report_error(p, p->line,
                 "unknown section [%s]; %s%s%sallowed: [primary], [senior NAME], [witness], [gateway], "
                 "[workspace], [secrets], [alert], [heartbeat], [metrics]",
                 safe_text(word, sizeof word, name), h.name ? "did you mean [" : "", h.name ? h.name : "",
@@ -90,10 +89,10 @@ static void unknown_key(struct parser *p, const char *name) {
 
         (void) safe_text(word, sizeof word, name);
         if (elsewhere)
-                complain(p, p->line, "unknown key '%s' in [%s]: it belongs in [%s]; allowed here: %s", word,
-                        section_name(p->section->kind), elsewhere, known);
+                report_error(p, p->line, "unknown key '%s' in [%s]: it belongs in [%s]; allowed here: %s",
+                        word, section_name(p->section->kind), elsewhere, known);
         else
-                complain(p, p->line, "unknown key '%s' in [%s]; %s%s%sallowed: %s", word,
+                report_error(p, p->line, "unknown key '%s' in [%s]; %s%s%sallowed: %s", word,
                         section_name(p->section->kind), h.name ? "did you mean '" : "", h.name ? h.name : "",
                         h.name ? "'? " : "", known);
 }
@@ -105,22 +104,22 @@ static struct section *open_senior(struct parser *p, const char *name) {
         struct section *s;
 
         if (why) {
-                complain(p, p->line, "[senior NAME]: the name %s", why);
+                report_error(p, p->line, "[senior NAME]: the name %s", why);
                 return NULL;
         }
         for (size_t i = 0; i < c->n_seniors; i++)
                 if (strcasecmp(c->seniors[i].name, name) == 0) {
-                        complain(p, p->line, "a second [senior %s], the first is in line %u", name,
+                        report_error(p, p->line, "a second [senior %s], the first is in line %u", name,
                                 p->seniors[i].line);
                         return NULL;
                 }
         if (c->n_seniors == SENIORS_MAX) {
-                complain(p, p->line, "too many [senior NAME] sections; allowed: %d", SENIORS_MAX);
+                report_error(p, p->line, "too many [senior NAME] sections; allowed: %d", SENIORS_MAX);
                 return NULL;
         }
         c->seniors[c->n_seniors].name = strdup(name);
         if (!c->seniors[c->n_seniors].name) {
-                complain(p, p->line, "out of memory");
+                report_error(p, p->line, "out of memory");
                 return NULL;
         }
         s = &p->seniors[c->n_seniors];
@@ -141,8 +140,8 @@ static struct section *open_section(struct parser *p, char *name) {
                 if (*rest)
                         break;
                 if (p->fixed[i].line > 0) {
-                        /* What it says is looked at all the same: one reading shows every error. */
-                        complain(p, p->line, "a second [%s], the first is in line %u: put them together",
+                        /* It is read all the same: one reading shows every error. */
+                        report_error(p, p->line, "a second [%s], the first is in line %u: put them together",
                                 name, p->fixed[i].line);
                 }
                 return &p->fixed[i];
@@ -160,7 +159,7 @@ static void read_header(struct parser *p, const char *line) {
         p->section = NULL;
         p->skipping = true;
         if (!end || (*rest && *rest != ';' && *rest != '#')) {
-                complain(p, p->line, "not a section header; allowed: [NAME] and nothing after it");
+                report_error(p, p->line, "not a section header; allowed: [NAME] and nothing after it");
                 return;
         }
         line += 1 + strspn(line + 1, " \t");
@@ -168,7 +167,7 @@ static void read_header(struct parser *p, const char *line) {
                 ;
         name = strndup(line, n);
         if (!name) {
-                complain(p, p->line, "out of memory");
+                report_error(p, p->line, "out of memory");
                 return;
         }
         p->section = open_section(p, name);
@@ -176,10 +175,10 @@ static void read_header(struct parser *p, const char *line) {
                 p->section->line = p->line;
 }
 
-/* inih is done with the last line it was given: was that one a key as it should have been? */
-static void settle(struct parser *p) {
+/* inih has read the last line that it was given: if that was no key, it is an error. */
+static void reject_lone_line(struct parser *p) {
         if (p->expects_key)
-                complain(p, p->line, "not understood; allowed: [section], key = value, # comment");
+                report_error(p, p->line, "not understood; allowed: [section], key = value, # comment");
         p->expects_key = false;
 }
 
@@ -190,7 +189,7 @@ static char *next_line(char *buf, int size, void *userdata) {
         size_t length, room = (size_t) size - 2; /* newline and NUL */
         _cleanup_free_ char *line = NULL;
 
-        settle(p);
+        reject_lone_line(p);
         if (!*p->text)
                 return NULL;
         p->line++;
@@ -202,15 +201,16 @@ static char *next_line(char *buf, int size, void *userdata) {
         if (*p->text)
                 p->text++;
         else
-                complain(p, p->line, "the last line does not end in a newline: is this file half written?");
+                report_error(
+                        p, p->line, "the last line does not end in a newline: is this file half written?");
 
         if (!line)
-                complain(p, p->line, "out of memory");
+                report_error(p, p->line, "out of memory");
         else if (*line == '[')
                 read_header(p, line);
         else if (*line && !strchr(";#\r", *line)) {
                 if (length > room)
-                        complain(p, p->line, "line too long; allowed: %zu bytes", room);
+                        report_error(p, p->line, "line too long; allowed: %zu bytes", room);
                 else {
                         (void) stpcpy(stpcpy(buf, line), "\n");
                         p->expects_key = true;
@@ -229,7 +229,7 @@ static int on_key(void *userdata, const char *section _unused_, const char *name
         p->expects_key = false;
         if (!p->section) {
                 if (!p->skipping)
-                        complain(p, p->line, "key before any [section]");
+                        report_error(p, p->line, "key before any [section]");
                 return 1;
         }
         k = key_find(p->section->kind, name);
@@ -239,7 +239,7 @@ static int on_key(void *userdata, const char *section _unused_, const char *name
         }
         i = (size_t) (k - config_keys);
         if (p->section->lines[i] > 0) {
-                complain(p, p->line, "%s: given twice, first in line %u", name, p->section->lines[i]);
+                report_error(p, p->line, "%s: given twice, first in line %u", name, p->section->lines[i]);
                 return 1;
         }
         p->section->lines[i] = p->line;
@@ -248,7 +248,7 @@ static int on_key(void *userdata, const char *section _unused_, const char *name
         why = key_set(k, section_base(p->config, p->section->kind, p->section->senior), value);
         if (why) {
                 p->section->bad[i] = true;
-                complain(p, p->line, "%s: %s; allowed: %s", name, why, k->allowed);
+                report_error(p, p->line, "%s: %s; allowed: %s", name, why, k->allowed);
         }
         return 1;
 }
@@ -265,21 +265,21 @@ static void fill_section(struct parser *p, struct section *s) {
                 if (!key_is_of(k, s->kind) || s->lines[i] > 0)
                         continue;
                 if (!k->fallback) {
-                        complain(p, s->line, "[%s%s%s]: %s is missing; allowed: %s", k->section,
+                        report_error(p, s->line, "[%s%s%s]: %s is missing; allowed: %s", k->section,
                                 s->kind == SECTION_SENIOR ? " " : "",
                                 s->kind == SECTION_SENIOR ? ((struct peer_config *) base)->name : "",
                                 k->name, k->allowed);
                         s->bad[i] = true;
                 } else if (s->kind == SECTION_SENIOR && key_find(SECTION_PRIMARY, k->name)) {
                         if (p->errors == 0 && key_inherit(k, base, &p->config->primary) < 0)
-                                complain(p, s->line, "out of memory");
+                                report_error(p, s->line, "out of memory");
                 } else if (*k->fallback && key_set(k, base, k->fallback))
-                        complain(p, s->line, "[%s]: %s: out of memory", k->section, k->name);
+                        report_error(p, s->line, "[%s]: %s: out of memory", k->section, k->name);
         }
 }
 
 /* A check must be over well before the next one begins. Seniors are checked when the primary is. */
-static void settle_timeout(struct parser *p, struct section *s) {
+static void limit_timeout(struct parser *p, struct section *s) {
         struct peer_config *peer = section_base(p->config, s->kind, s->senior);
         size_t timeout = (size_t) (key_find(s->kind, "timeout") - config_keys);
         size_t interval = (size_t) (key_find(SECTION_PRIMARY, "check_interval") - config_keys);
@@ -289,7 +289,7 @@ static void settle_timeout(struct parser *p, struct section *s) {
         if (s->bad[timeout] || p->fixed[SECTION_PRIMARY].bad[interval] || peer->timeout <= most)
                 return;
         if (s->lines[timeout] > 0)
-                complain(p, s->lines[timeout],
+                report_error(p, s->lines[timeout],
                         "timeout: is more than half of check_interval; allowed here: up to %s",
                         format_span(half, most));
         else
@@ -304,15 +304,15 @@ static unsigned text_line(struct parser *p, const struct section *s, const char 
         return s->bad[k - config_keys] || *text ? s->lines[k - config_keys] : 0;
 }
 
-static void settle_urls(struct parser *p, const struct section *s) {
+static void check_urls(struct parser *p, const struct section *s) {
         unsigned file = text_line(p, s, "url_file"), url = text_line(p, s, "url");
 
         if (file > 0 && url > 0)
-                complain(p, MAX(file, url), "both url_file and url; allowed: one of them");
+                report_error(p, MAX(file, url), "both url_file and url; allowed: one of them");
 }
 
 /* What is in the workspace is committed, and with save = push it leaves this machine. */
-static void settle_target(struct parser *p) {
+static void check_target(struct parser *p) {
         unsigned path = text_line(p, &p->fixed[SECTION_WORKSPACE], "path");
         unsigned target = text_line(p, &p->fixed[SECTION_SECRETS], "target");
         const struct config *c = p->config;
@@ -320,7 +320,7 @@ static void settle_target(struct parser *p) {
         if (c->secrets.host && c->secrets.target && c->workspace.path && *c->workspace.path &&
                 (path_is_within(c->secrets.target, c->workspace.path) ||
                         path_is_within(c->workspace.path, c->secrets.target)))
-                complain(p, MAX(path, target),
+                report_error(p, MAX(path, target),
                         "[secrets] target and [workspace] path overlap: secrets would be committed with the workspace; "
                         "allowed: neither within the other");
 }
@@ -335,22 +335,22 @@ static void strip_brackets(char *host) {
         }
 }
 
-static void finish(struct parser *p) {
+static void fill_and_check(struct parser *p) {
         struct config *c = p->config;
 
         for (size_t i = 0; i < _SECTION_MAX; i++)
                 if (i != SECTION_SENIOR)
                         fill_section(p, &p->fixed[i]);
-        settle_timeout(p, &p->fixed[SECTION_PRIMARY]);
+        limit_timeout(p, &p->fixed[SECTION_PRIMARY]);
         strip_brackets(c->primary.host);
         for (size_t i = 0; i < c->n_seniors; i++) {
                 fill_section(p, &p->seniors[i]);
-                settle_timeout(p, &p->seniors[i]);
+                limit_timeout(p, &p->seniors[i]);
                 strip_brackets(c->seniors[i].host);
         }
-        settle_urls(p, &p->fixed[SECTION_ALERT]);
-        settle_urls(p, &p->fixed[SECTION_HEARTBEAT]);
-        settle_target(p);
+        check_urls(p, &p->fixed[SECTION_ALERT]);
+        check_urls(p, &p->fixed[SECTION_HEARTBEAT]);
+        check_target(p);
 }
 
 /* Reads what P says to read. 0, -EINVAL if anything is wrong with it, -ENOMEM; P's configuration is filled in in the first
@@ -368,11 +368,11 @@ static int parse(struct parser *p) {
         if (strncmp(p->text, bom, strlen(bom)) == 0)
                 p->text += strlen(bom);
 
-        /* Its result is the first bad line, which settle() has told us of; -2 is its want of memory. */
+        /* Its result is the first bad line, which reject_lone_line() has reported; -2 means no memory. */
         if (ini_parse_stream(next_line, p, on_key, p) == -2)
                 return -ENOMEM;
-        settle(p);
-        finish(p);
+        reject_lone_line(p);
+        fill_and_check(p);
         return p->errors > 0 ? -EINVAL : 0;
 }
 
@@ -415,14 +415,14 @@ int config_load(const char *path, config_error_t error, void *userdata, struct c
 
         r = read_file(path, FILE_MAX, &text);
         if (r == -EFBIG)
-                complain(&p, 0, "cannot be read: larger than %zu KiB", FILE_MAX / 1024);
+                report_error(&p, 0, "cannot be read: larger than %zu KiB", FILE_MAX / 1024);
         else if (r == -EINVAL)
-                complain(&p, 0, "cannot be read: not a text file");
+                report_error(&p, 0, "cannot be read: not a text file");
         else if (r == -ENOENT)
-                complain(&p, 0,
+                report_error(&p, 0,
                         "cannot be read: no such file; it needs at least a [primary] section with host");
         else if (r < 0)
-                complain(&p, 0, "cannot be read: %s", strerror(-r));
+                report_error(&p, 0, "cannot be read: %s", strerror(-r));
         if (r < 0)
                 return r;
         return config_parse(path, text, error, userdata, ret);

@@ -56,7 +56,7 @@ const struct config_key config_keys[] = {
         PEER("recover_threshold", "3", "1 to 1000", "good checks in a row before demotion", COUNT(1, 1000),
                 AT(peer_config, recover_threshold)),
         { "primary", "failback", "auto", "auto or manual",
-                "auto: demote when the primary is back; manual: stay promoted until told to",
+                "auto: demote when the primary is back; manual: stay promoted until a person demotes",
                 WORD(failback_words), AT(peer_config, failback) },
         { "primary", "restart_grace", "0", "0 to 1h",
                 "wait this much longer for a primary that said it is restarting", SPAN(0, USEC_PER_HOUR),

@@ -1,6 +1,6 @@
 /* libcurl's multi-socket interface on an sd-event loop; see http.h.
  *
- * libcurl says which sockets it waits for (on_socket) and until when (on_timer); the loop tells it what
+ * libcurl says which sockets it waits for (on_socket) and until when (on_timer); the loop reports what
  * happened (drive). Neither function may call back into libcurl (libcurl-errors(3):
  * CURLM_RECURSIVE_API_CALL), so on_timer notes that libcurl wants to go on at once, and drive() does so.
  * What ended is delivered from deliver(), which is only ever called by the loop. */
@@ -73,8 +73,8 @@ static int on_io(_unused_ sd_event_source *s, int fd, uint32_t revents, void *us
         struct http *h = userdata;
         int mask = 0;
 
-        /* An error or a hang-up makes a socket readable and writable: reading or writing tells which error
-         * it is, while CURL_CSELECT_ERR alone would only tell that there is one. */
+        /* An error or a hang-up makes a socket readable and writable: reading or writing shows which error
+         * it is, while CURL_CSELECT_ERR alone would only say that there is one. */
         if (revents & (EPOLLIN | EPOLLERR | EPOLLHUP))
                 mask |= CURL_CSELECT_IN;
         if (revents & (EPOLLOUT | EPOLLERR | EPOLLHUP))

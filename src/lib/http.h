@@ -35,8 +35,8 @@ DEFINE_CLEANUP(struct http_request *, http_request_free)
  * a CURLOPT_WRITEFUNCTION the answer's body is thrown away. */
 CURL *http_request_easy(struct http_request *r);
 
-/* 0, -EBUSY if it is under way, another negative errno. Everything but a wrong call is told to the
- * callback. */
+/* 0, -EBUSY if it is under way, another negative errno. Everything but a wrong call is reported to
+ * the callback. */
 int http_request_start(struct http_request *r);
 /* The callback is not called any more. Harmless when nothing is under way. */
 void http_request_cancel(struct http_request *r);

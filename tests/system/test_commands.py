@@ -130,7 +130,7 @@ def test_bus_without_a_word(pair):
 
 @pytest.mark.parametrize("words, hint", [
     (["statsu"], "'status'"), (["promot"], "'promote'"), (["status", "--bogus"], "--help"), (["promote", "now"], "no words"),
-    (["pause", "5m", "6m"], "one word"), (["drill", "--json"], "does not take"), ([], "Which command"),
+    (["pause", "5m", "6m"], "one word"), (["drill", "--json"], "does not take"), ([], "A command is missing"),
 ])
 def test_unknown_words(pair, words, hint):
     done = cli(pair.standby, *words)
