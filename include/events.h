@@ -6,7 +6,6 @@
  * FAILOVER_SYNC_USEC and FAILOVER_BOOT_USEC; after a demotion FAILOVER_PROMOTED_USEC. */
 #pragma once
 
-#include "config/instance.h"
 #include "core/role.h"
 
 #define MESSAGE_MAX 1024
@@ -47,7 +46,3 @@ int event_level(enum role_event event);
 
 /* Writes what EVENT means to BUF, for a person at night: what happened, what it means, what to do. Returns BUF. */
 char *event_message(enum role_event event, const struct story *s, char buf[static MESSAGE_MAX]);
-
-/* Sends it to the journal, or to standard error where there is none. */
-void journal_send_event(
-        const struct instance *n, enum role_event event, const struct story *s, const char *message);

@@ -41,12 +41,6 @@ int property_append(const struct property *p, const struct status *s, sd_bus_mes
 /* A new reference, or NULL without memory. */
 json_t *property_json(const struct property *p, const struct status *s);
 
-/* The same for a time and a span that are in no table; see PROPERTY_TIME and PROPERTY_SPAN. */
-json_t *time_json(usec_t realtime);
-json_t *span_json(usec_t span);
-/* Enough for the microseconds of ten years, and too few for 0.00032699999999999998. */
-#define REAL_DIGITS 15
-
 /* Takes over into KEPT, which owns its texts and is {} at first, what is new in S, and puts the names of that into
  * CHANGED, ended by NULL. 0, or -ENOMEM, after which the rest is new the next time. */
 int status_update(

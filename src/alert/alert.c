@@ -8,6 +8,7 @@
 #include "alert/conditions.h"
 #include "alert/endpoint.h"
 #include "alert/webhook.h"
+#include "lib/backoff.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/text.h"
@@ -39,11 +40,7 @@ static bool is_on(const struct alert *a) {
 }
 
 usec_t alert_back_off(unsigned attempts) {
-        usec_t wait = BACK_OFF_FIRST;
-
-        for (unsigned i = 1; i < attempts && wait < BACK_OFF_MAX; i++)
-                wait *= 2;
-        return MIN(wait, BACK_OFF_MAX);
+        return back_off(attempts, BACK_OFF_FIRST, BACK_OFF_MAX);
 }
 
 /* At the latest after WAIT. */

@@ -3,13 +3,13 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <jansson.h>
 #include <stdarg.h>
 #include <string.h>
 #include <strings.h>
 #include <syslog.h>
 
 #include "lib/clock.h"
+#include "lib/json.h"
 #include "lib/text.h"
 #include "lib/url.h"
 
@@ -192,22 +192,6 @@ static json_t *text_json(const char *text) {
         return json_string(safe_text(safe, sizeof safe, text ? text : ""));
 }
 
-/* RFC 3339 */
-static json_t *time_json(usec_t realtime) {
-        time_t t = (time_t) (realtime / USEC_PER_SEC);
-        char buf[WHEN_MAX];
-        struct tm tm;
-
-        if (realtime == 0 || !gmtime_r(&t, &tm) || strftime(buf, sizeof buf, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-                return json_null();
-        return json_string(buf);
-}
-
-/* Whole milliseconds are as much as anybody knows. */
-static json_t *span_json(usec_t span) {
-        return span == USEC_INFINITY ? json_null() : json_real((double) (span / USEC_PER_MSEC) / 1000);
-}
-
 static const char *level_name(int level) {
         return level <= LOG_ERR        ? "error"
                 : level == LOG_WARNING ? "warning"
@@ -219,8 +203,7 @@ static const char *level_name(int level) {
 static int set_json_body(struct alert_request *r, json_t *j) {
         json_auto_t *owned = j;
 
-        /* 15 digits: the shortest decimal that was meant, 41.2 and not 41.200000000000003. */
-        r->body = owned ? json_dumps(owned, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+        r->body = owned ? json_dumps(owned, JSON_COMPACT | JSON_DIGITS) : NULL;
         r->headers[0] = strdup("Content-Type: application/json");
         return r->body && r->headers[0] ? 0 : -ENOMEM;
 }
@@ -232,9 +215,9 @@ static int render_json(
                         "version", 1, "event", text_json(m->event), "level", level_name(m->level), "text",
                         text_json(m->text), "host", text_json(x->host), "instance", text_json(x->instance),
                         "primary", text_json(m->primary), "reason", text_json(m->reason), "time",
-                        time_json(m->time), "since", time_json(m->since), "blackout_seconds",
-                        span_json(m->blackout), "lasted_seconds", span_json(m->lasted), "late_seconds",
-                        span_json(lateness(m, x)), "dropped", (json_int_t) x->dropped));
+                        json_time(m->time), "since", json_time(m->since), "blackout_seconds",
+                        json_span(m->blackout), "lasted_seconds", json_span(m->lasted), "late_seconds",
+                        json_span(lateness(m, x)), "dropped", (json_int_t) x->dropped));
 }
 
 /* https://discord.com/developers/docs/resources/webhook#execute-webhook: "content" has up to 2000 characters; with an empty

@@ -5,7 +5,7 @@
  *
  * The format json is our own; members may be added, none changes its meaning while "version" is 1:
  *   {"version": 1, "event": "promoted", "level": "notice", "text": …, "host": …, "instance": "", "primary": …,
- *    "reason": …, "time": "2025-11-21T03:12:45Z", "since": …, "blackout_seconds": 41.2, "lasted_seconds": …,
+ *    "reason": …, "time": "2025-11-21T03:12:45.000000Z", "since": …, "blackout_seconds": 41.2, "lasted_seconds": …,
  *    "late_seconds": 0, "dropped": 0}
  * where "since", "blackout_seconds" and "lasted_seconds" are null if they are unknown or there is none. */
 #pragma once

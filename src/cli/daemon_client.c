@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "bus_interface.h"
 #include "cli/status_command.h"
-#include "daemon/bus_service.h"
 #include "lib/log.h"
 
 /* Longer than the daemon waits for a person with a password. */

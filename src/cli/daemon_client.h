@@ -13,7 +13,7 @@ int client_open(sd_bus **ret);
 int client_get_all(sd_bus *bus, const struct instance *n, sd_bus_message **ret);
 
 /* Sends COMMAND; a person may be asked for a password if there is an agent that can (polkit(8)). SECONDS is for
- * COMMAND_PAUSE: see bus_service.h. 0, or an exit status after saying why. */
+ * COMMAND_PAUSE: see bus_interface.h. 0, or an exit status after saying why. */
 int client_command(sd_bus *bus, const struct instance *n, enum role_command command, uint64_t seconds);
 
 /* Says that the daemon is not there, and what to do; returns EXIT_NOT_RUNNING. */

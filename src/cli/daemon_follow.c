@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-#include "daemon/bus_service.h"
+#include "bus_interface.h"
 #include "status_properties.h"
 
 #define PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"

@@ -5,8 +5,8 @@
 
 #include "cli/status_print.h"
 #include "lib/clock.h"
+#include "lib/json.h"
 #include "lib/text.h"
-#include "status_properties.h"
 
 #define WHY_MAX 34
 
@@ -96,11 +96,11 @@ void history_table(FILE *out, const struct history *c, usec_t since, usec_t now)
 
 static json_t *row_json(const struct failover *f) {
         return json_pack("{s:s, s:o, s:o, s:o, s:s, s:s?, s:o, s:o, s:o, s:o, s:o, s:b}", "kind",
-                failover_kind_name(f->kind), "began", time_json(f->begun), "answered",
-                time_json(f->promoted), "ended", time_json(f->ended), "end", failover_end_name(f->end),
-                "reason", *f->reason ? f->reason : NULL, "promoted_seconds", span_json(f->lasted),
-                "blackout_seconds", span_json(f->blackout), "counting_seconds", span_json(f->counting),
-                "sync_seconds", span_json(f->syncing), "start_seconds", span_json(f->booting), "trouble",
+                failover_kind_name(f->kind), "began", json_time(f->begun), "answered",
+                json_time(f->promoted), "ended", json_time(f->ended), "end", failover_end_name(f->end),
+                "reason", *f->reason ? f->reason : NULL, "promoted_seconds", json_span(f->lasted),
+                "blackout_seconds", json_span(f->blackout), "counting_seconds", json_span(f->counting),
+                "sync_seconds", json_span(f->syncing), "start_seconds", json_span(f->booting), "trouble",
                 (int) f->trouble);
 }
 
@@ -117,8 +117,8 @@ char *history_json(const struct history *c, const char *instance, usec_t since, 
         if (!rows)
                 return NULL;
         j = json_pack("{s:i, s:s, s:o, s:o, s:I, s:o, s:o}", "schema", HISTORY_SCHEMA, "instance", instance,
-                "since", time_json(since), "failovers", rows, "count", (json_int_t) sums.failovers,
-                "promoted_seconds", span_json(sums.promoted), "median_blackout_seconds",
-                span_json(sums.blackout));
-        return j ? json_dumps(j, JSON_INDENT(2) | JSON_REAL_PRECISION(REAL_DIGITS)) : NULL;
+                "since", json_time(since), "failovers", rows, "count", (json_int_t) sums.failovers,
+                "promoted_seconds", json_span(sums.promoted), "median_blackout_seconds",
+                json_span(sums.blackout));
+        return j ? json_dumps(j, JSON_INDENT(2) | JSON_DIGITS) : NULL;
 }

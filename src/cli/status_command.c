@@ -5,14 +5,16 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "bus_interface.h"
 #include "cli/daemon_client.h"
 #include "cli/status_print.h"
 #include "cli/status_watch.h"
 #include "config/instance.h"
-#include "daemon/bus_service.h"
 #include "lib/clock.h"
+#include "lib/json.h"
 #include "lib/log.h"
 #include "lib/strv.h"
+#include "lib/terminal.h"
 #include "lib/text.h"
 #include "status_properties.h"
 
@@ -54,7 +56,7 @@ static json_t *status_object(const struct status *s, const struct instance *n, u
 char *status_json(const struct status *s, const struct instance *n, usec_t now, size_t flags) {
         json_auto_t *j = status_object(s, n, now);
 
-        return j ? json_dumps(j, flags | JSON_REAL_PRECISION(REAL_DIGITS)) : NULL;
+        return j ? json_dumps(j, flags | JSON_DIGITS) : NULL;
 }
 
 static int print_text(const char *text) {
@@ -87,7 +89,7 @@ static int print_once(const struct instance *n, bool json) {
         if (json)
                 written = print_json(&s, n);
         else {
-                show_status(stdout, &s, now_usec(CLOCK_REALTIME), show_colour(), "");
+                show_status(stdout, &s, now_usec(CLOCK_REALTIME), terminal_has_colour(), "");
                 written = fflush(stdout) != 0 ? EX_IOERR : 0;
         }
         return written ? written : status_exit(&s);
@@ -118,7 +120,7 @@ static int print_one(sd_bus *bus, const char *instance, json_t *array) {
         if (r != 0)
                 return r;
         if (!array)
-                show_status(stdout, &s, now, show_colour(), "");
+                show_status(stdout, &s, now, terminal_has_colour(), "");
         return status_exit(&s);
 }
 
@@ -138,7 +140,7 @@ static int print_several(sd_bus *bus, char **instances, bool json) {
                 worst = MAX(worst, r);
         }
         if (json)
-                text = json_dumps(array, JSON_INDENT(2) | JSON_REAL_PRECISION(REAL_DIGITS));
+                text = json_dumps(array, JSON_INDENT(2) | JSON_DIGITS);
         written = json ? print_text(text) : fflush(stdout) != 0 ? EX_IOERR : 0;
         return written ? written : worst;
 }

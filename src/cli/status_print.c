@@ -10,12 +10,6 @@
 #define YELLOW "\033[1;33m"
 #define PLAIN "\033[0m"
 
-bool show_colour(void) {
-        const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-
-        return isatty(STDOUT_FILENO) && !(no_color && *no_color) && !(term && strcmp(term, "dumb") == 0);
-}
-
 char *show_when(char buf[static WHEN_MAX], usec_t realtime, usec_t now) {
         time_t then = (time_t) (realtime / USEC_PER_SEC), today = (time_t) (now / USEC_PER_SEC);
         struct tm tm, day;

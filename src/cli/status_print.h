@@ -3,9 +3,6 @@
 
 #include "status.h"
 
-/* Whether standard output is a terminal that wants colour (https://no-color.org). */
-bool show_colour(void);
-
 #define WHEN_MAX 40
 /* "03:12:07" if that is the day of NOW, else "2026-11-20 03:12:07", in local time; "never" for 0. Both are CLOCK_REALTIME.
  * Returns BUF. */

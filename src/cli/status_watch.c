@@ -15,6 +15,7 @@
 #include "cli/status_print.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/terminal.h"
 #include "status_properties.h"
 
 /* ECMA-48: erase to the end of the line, and of the screen. DEC: do not wrap long lines, do. */
@@ -39,7 +40,7 @@ static void print_lines(const struct screen *s, FILE *out) {
         const char *end = s->in_place ? ERASE_LINE : "";
 
         if (s->known)
-                show_status(out, &s->status, now_usec(CLOCK_REALTIME), show_colour(), end);
+                show_status(out, &s->status, now_usec(CLOCK_REALTIME), terminal_has_colour(), end);
         else
                 (void) fprintf(out, "It does not run (%s). Waiting for it.%s\n", s->names->unit, end);
 }

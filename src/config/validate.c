@@ -218,7 +218,7 @@ static bool query_has_secret(const char *query) {
         for (const char *s = query; s; s = strchr(s, '&')) {
                 s += *s == '&';
                 for (size_t i = 0; i < ELEMENTSOF(names); i++)
-                        if (begins_with(s, names[i]) && s[strlen(names[i])] == '=')
+                        if (strncasecmp(s, names[i], strlen(names[i])) == 0 && s[strlen(names[i])] == '=')
                                 return true;
         }
         return false;

@@ -1,13 +1,9 @@
-/* A transition becomes a journal entry; see events.h. */
+/* A transition in words; see events.h. */
 #include "events.h"
 
-#define SD_JOURNAL_SUPPRESS_LOCATION /* a person asks what happened, not in which line of C */
-#include <string.h>
-#include <sys/uio.h>
-#include <systemd/sd-journal.h>
+#include <syslog.h>
 
 #include "lib/clock.h"
-#include "lib/log.h"
 #include "lib/text.h"
 
 #define SAY(...) appendf(buf, MESSAGE_MAX, __VA_ARGS__)
@@ -287,56 +283,4 @@ char *event_message(enum role_event event, const struct story *s, char buf[stati
         buf[0] = '\0';
         events[event].say(s, buf);
         return buf;
-}
-
-/* The fields of one entry, collected for sd_journal_sendv(3). */
-struct entry {
-        struct iovec fields[24];
-        char texts[24][MESSAGE_MAX + 64];
-        int n;
-};
-
-static void add(struct entry *e, const char *format, ...) _printf_(2, 3);
-static void add(struct entry *e, const char *format, ...) {
-        va_list ap;
-
-        va_start(ap, format);
-        (void) vsnprintf(e->texts[e->n], sizeof e->texts[0], format, ap);
-        va_end(ap);
-        e->fields[e->n] = (struct iovec){ .iov_base = e->texts[e->n], .iov_len = strlen(e->texts[e->n]) };
-        e->n++;
-}
-
-static void add_span(struct entry *e, const char *field, usec_t span) {
-        if (span != USEC_INFINITY)
-                add(e, "%s=%" PRIu64, field, span);
-}
-
-void journal_send_event(
-        const struct instance *n, enum role_event event, const struct story *s, const char *message) {
-        struct entry e = {};
-
-        add(&e, "MESSAGE=%s", message);
-        add(&e, "MESSAGE_ID=%s", events[event].id);
-        add(&e, "PRIORITY=%d", events[event].level);
-        add(&e, "SYSLOG_IDENTIFIER=openclaw-failover");
-        add(&e, "FAILOVER_INSTANCE=%s", n->instance);
-        add(&e, "FAILOVER_EVENT=%s", events[event].name);
-        add(&e, "FAILOVER_FROM=%s", role_state_name(s->from));
-        add(&e, "FAILOVER_TO=%s", role_state_name(s->to));
-        add(&e, "FAILOVER_MODE=%s", role_mode_name(s->mode));
-        add(&e, "FAILOVER_REASON=%s", s->reason);
-        add(&e, "FAILOVER_PRIMARY=%s", s->primary);
-        add(&e, "FAILOVER_UNIT=%s", s->unit);
-        if (event == EVENT_PROMOTED) {
-                add_span(&e, "FAILOVER_BLACKOUT_USEC", s->blackout);
-                add_span(&e, "FAILOVER_COUNTING_USEC", s->counting);
-                add_span(&e, "FAILOVER_SYNC_USEC", s->syncing);
-                add_span(&e, "FAILOVER_BOOT_USEC", s->booting);
-        }
-        if (event == EVENT_DEMOTED)
-                add_span(&e, "FAILOVER_PROMOTED_USEC", s->promoted);
-
-        if (!log_is_journal() || log_is_stuck() || sd_journal_sendv(e.fields, e.n) < 0)
-                log_line(events[event].level, "%s", message);
 }

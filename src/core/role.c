@@ -1,6 +1,8 @@
 /* The promote and demote machine; see role.h. The table rules[] below is the whole of it. */
 #include "core/role.h"
 
+#include "lib/backoff.h"
+
 #define BACK_OFF_MIN (5 * USEC_PER_SEC)
 #define BACK_OFF_MAX (5 * USEC_PER_MINUTE)
 /* A gateway that answered this long works: the next trouble starts counting anew. */
@@ -708,11 +710,7 @@ const char *role_command(struct role *r, const struct facts *f, enum role_comman
 }
 
 usec_t role_back_off(unsigned attempts) {
-        usec_t wait = BACK_OFF_MIN;
-
-        for (unsigned i = 1; i < attempts && wait < BACK_OFF_MAX; i++)
-                wait *= 2;
-        return MIN(wait, BACK_OFF_MAX);
+        return back_off(attempts, BACK_OFF_MIN, BACK_OFF_MAX);
 }
 
 const char *role_state_name(enum role_state s) {

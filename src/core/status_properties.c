@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lib/json.h"
+
 /* The daemon makes times from CLOCK_BOOTTIME anew whenever it is asked, so they wobble, and creep with the clock's
  * adjustment: nearer than this is the same time. */
 #define SAME_TIME (100 * USEC_PER_MSEC)
@@ -163,25 +165,6 @@ int property_append(const struct property *p, const struct status *s, sd_bus_mes
         return MIN(r, 0);
 }
 
-json_t *time_json(usec_t realtime) {
-        time_t seconds = (time_t) (realtime / USEC_PER_SEC);
-        char text[64], whole[80];
-        struct tm tm;
-
-        if (realtime == 0)
-                return json_null();
-        if (realtime == USEC_INFINITY)
-                return json_string("infinity");
-        if (!gmtime_r(&seconds, &tm) || strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm) == 0)
-                return json_null();
-        (void) snprintf(whole, sizeof whole, "%s.%06uZ", text, (unsigned) (realtime % USEC_PER_SEC));
-        return json_string(whole);
-}
-
-json_t *span_json(usec_t span) {
-        return span == USEC_INFINITY ? json_null() : json_real((double) span / USEC_PER_SEC);
-}
-
 json_t *property_json(const struct property *p, const struct status *s) {
         union member v = member(p, s);
 
@@ -195,9 +178,9 @@ json_t *property_json(const struct property *p, const struct status *s) {
         case PROPERTY_NUMBER:
                 return json_integer((json_int_t) *v.number);
         case PROPERTY_TIME:
-                return time_json(*v.number);
+                return json_time(*v.number);
         case PROPERTY_SPAN:
-                return span_json(*v.number);
+                return json_span(*v.number);
         default:
                 return json_string(types[p->type].word(*v.word));
         }

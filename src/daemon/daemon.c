@@ -17,6 +17,7 @@
 #include "core/timeline.h"
 #include "daemon/bus_connection.h"
 #include "daemon/bus_service.h"
+#include "daemon/journal.h"
 #include "daemon/metrics.h"
 #include "daemon/peers.h"
 #include "daemon/state_file.h"

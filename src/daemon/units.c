@@ -45,20 +45,6 @@ struct units {
         sd_bus_slot *slots[4]; /* signals of the manager and of its owner, and the subscription */
 };
 
-const char *unit_state_name(enum unit_state s) {
-        static const char *const names[_UNIT_STATE_MAX] = {
-                [UNIT_UNKNOWN] = "unknown",
-                [UNIT_INACTIVE] = "inactive",
-                [UNIT_FAILED] = "failed",
-                [UNIT_STARTING] = "starting",
-                [UNIT_RESTARTING] = "restarting",
-                [UNIT_ACTIVE] = "active",
-                [UNIT_STOPPING] = "stopping",
-        };
-
-        return names[s];
-}
-
 /* Reading what a unit is. */
 
 static enum unit_state to_state(const char *active, const char *sub) {

@@ -5,8 +5,8 @@
 #include <sysexits.h>
 #include <systemd/sd-bus.h>
 
+#include "bus_interface.h"
 #include "core/role.h"
-#include "daemon/bus_service.h"
 #include "doctor/checkup.h"
 #include "lib/clock.h"
 #include "lib/strv.h"

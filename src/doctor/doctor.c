@@ -15,6 +15,7 @@
 
 #include "doctor/checkup.h"
 #include "lib/clock.h"
+#include "lib/terminal.h"
 
 /* For one look. What the ini itself gives the network to answer is not cut short. */
 #define DEADLINE (30 * USEC_PER_SEC)
@@ -241,10 +242,9 @@ static int sum_up(const struct finding *findings) {
 int cmd_doctor(const struct instance *names) {
         _cleanup_(checkup_done) struct checkup c = { .names = names, .root = geteuid() == 0 };
         struct finding findings[ELEMENTSOF(table)] = { 0 };
-        const char *no_color = getenv("NO_COLOR"); /* https://no-color.org: any value but none */
         /* Who came by sudo(8) pastes into a shell that is not root's. */
         bool roots_shell = c.root && !getenv("SUDO_UID");
-        bool colour = isatty(STDOUT_FILENO) && !(no_color && *no_color);
+        bool colour = terminal_has_colour();
 
         (void) config_load(names->config, count_config_error, &c, &c.config);
         (void) checkup_ask_systemd(&c);

@@ -114,7 +114,7 @@ char *shell_quote(const char *text) {
 }
 
 bool begins_with(const char *text, const char *prefix) {
-        return strncasecmp(text, prefix, strlen(prefix)) == 0;
+        return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
 /* Takes what is left of a character that was cut off the end of TEXT: sd-bus, jansson and systemd refuse broken UTF-8. */

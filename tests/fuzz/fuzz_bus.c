@@ -1,4 +1,4 @@
-/* Any arguments of the one method that takes some, Pause: refused, or a time within the bounds that bus_service.h names.
+/* Any arguments of the one method that takes some, Pause: refused, or a time within the bounds that bus_interface.h names.
  *
  * An input is a row of arguments: of which type, and its value, which for a text goes up to a newline. sd-bus looks at the
  * types before bus_service.c does; here it does not. */

@@ -52,7 +52,7 @@ static void test_json(_unused_ void **state) {
         assert_string_equal(r->body,
                 "{\"version\":1,\"event\":\"promoted\",\"level\":\"notice\",\"text\":\"Promoted: the gateway here answers.\","
                 "\"host\":\"standby1\",\"instance\":\"\",\"primary\":\"100.64.0.1:18789\",\"reason\":\"connection refused\","
-                "\"time\":\"2025-11-21T03:12:45Z\",\"since\":\"2025-11-21T03:12:04Z\",\"blackout_seconds\":41.2,"
+                "\"time\":\"2025-11-21T03:12:45.000000Z\",\"since\":\"2025-11-21T03:12:04.000000Z\",\"blackout_seconds\":41.2,"
                 "\"lasted_seconds\":null,\"late_seconds\":0.0,\"dropped\":0}");
 }
 

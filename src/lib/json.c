@@ -1,0 +1,21 @@
+/* Times and spans in JSON; see json.h. */
+#include "lib/json.h"
+
+json_t *json_time(usec_t realtime) {
+        time_t seconds = (time_t) (realtime / USEC_PER_SEC);
+        char text[64], whole[80];
+        struct tm tm;
+
+        if (realtime == 0)
+                return json_null();
+        if (realtime == USEC_INFINITY)
+                return json_string("infinity");
+        if (!gmtime_r(&seconds, &tm) || strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm) == 0)
+                return json_null();
+        (void) snprintf(whole, sizeof whole, "%s.%06uZ", text, (unsigned) (realtime % USEC_PER_SEC));
+        return json_string(whole);
+}
+
+json_t *json_span(usec_t span) {
+        return span == USEC_INFINITY ? json_null() : json_real((double) span / USEC_PER_SEC);
+}
