@@ -1,7 +1,8 @@
-/* What a unit is, and what was asked of it: shared by units.h, which learns it, and role.h, which decides by it. */
+/* What a unit is, what was asked of it, and how it ended: units.h reads it from systemd, role.h decides by it. */
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* A unit as systemd sees it (org.freedesktop.systemd1(5): ActiveState, SubState), as far as it matters here. */
 enum unit_state {
@@ -9,24 +10,64 @@ enum unit_state {
         UNIT_INACTIVE,
         UNIT_FAILED,
         UNIT_STARTING,   /* activating, reloading */
-        UNIT_RESTARTING, /* fell over; systemd starts it again by itself (auto-restart) */
+        UNIT_RESTARTING, /* failed; systemd starts it again by itself (auto-restart) */
         UNIT_ACTIVE,
         UNIT_STOPPING,
         _UNIT_STATE_MAX,
 };
 
-/* What we asked systemd to do with a unit and is not over yet. */
+/* The job that systemd has for a unit and that is not over yet. */
 enum unit_job {
         JOB_NONE,
-        JOB_CALLING, /* systemd has not taken the request yet */
-        JOB_START,
+        JOB_CALLING, /* systemd has not taken our request yet */
+        JOB_START,   /* a restart, too */
         JOB_STOP,
         _UNIT_JOB_MAX,
 };
 
-const char *unit_state_name(enum unit_state s);
+/* How a job ended (org.freedesktop.systemd1(5), JobRemoved). */
+enum job_result {
+        JOB_RESULT_NONE, /* no job has ended since the daemon follows the unit */
+        JOB_RESULT_DONE,
+        JOB_RESULT_CANCELED, /* another job has replaced it, or a user canceled it */
+        JOB_RESULT_TIMEOUT,
+        JOB_RESULT_FAILED,
+        JOB_RESULT_DEPENDENCY, /* another unit failed to start: .unit */
+        JOB_RESULT_CONDITION,  /* a Condition…= or Assert…= of the unit's file is not met: .condition */
+        JOB_RESULT_OTHER,      /* invalid, unsupported, skipped … */
+        _JOB_RESULT_MAX,
+};
 
-/* It is up or on its way, also after a fall. */
+/* Who stopped a unit. Only STOP_BY_USER is somebody's wish that this unit be stopped. */
+enum stop_cause {
+        STOP_UNKNOWN, /* it has not stopped since the daemon follows it */
+        STOP_BY_ITSELF, /* its process ended or was killed, whoever sent the signal; .result in unit_info says how */
+        STOP_BY_DAEMON, /* a stop job that this daemon asked for */
+        STOP_BY_USER,   /* somebody else's stop job for this very unit */
+        STOP_BY_UNIT,   /* a dependency stopped or failed, or a unit started that conflicts with it: .unit */
+        STOP_BY_SHUTDOWN, /* the system stops or isolates a target: .unit, if known */
+        STOP_BY_RESTART,  /* a restart of it, by systemd or a user, whose start has not followed */
+        _STOP_CAUSE_MAX,
+};
+
+/* Why a unit does not run. */
+struct unit_end {
+        enum stop_cause cause; /* of the last stop; STOP_UNKNOWN again once it runs */
+        enum job_result job;   /* of its last job */
+        char unit[128];        /* the unit that caused it; "" if none */
+        char condition[192];   /* "ConditionPathExists=/etc/x"; "" if none */
+};
+
+const char *unit_state_name(enum unit_state s);
+const char *stop_cause_name(enum stop_cause c);
+const char *job_result_name(enum job_result r);
+
+/* Why, in words: "a.service stopped, which it depends on". RESULT is systemd's word for how the run ended ("exit-code"). Returns
+ * BUF. */
+char *unit_end_describe(
+        const struct unit_end *e, enum unit_state state, const char *result, char *buf, size_t size);
+
+/* It runs or is about to, also after a failure. */
 static inline bool unit_state_runs(enum unit_state s) {
         return s == UNIT_ACTIVE || s == UNIT_STARTING || s == UNIT_RESTARTING;
 }

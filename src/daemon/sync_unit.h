@@ -11,7 +11,8 @@ struct sync_unit;
 /* What the last sync did. Times are CLOCK_BOOTTIME; 0: never. */
 struct sync_view {
         bool running;
-        bool ok; /* it did all there was to do */
+        usec_t stop_asked; /* CLOCK_BOOTTIME, while it runs: sync_unit_stop() was called then; 0: it was not */
+        bool ok;           /* it did all there was to do */
         usec_t ended;
         usec_t succeeded; /* when one last was ok */
         char text[512];   /* what it did, or what went wrong, safe to print */

@@ -581,3 +581,7 @@ const struct unit_info *unit_info(const struct unit *u) {
 const char *unit_name(const struct unit *u) {
         return u->name;
 }
+
+const char *unit_id(const struct unit *u) {
+        return u->name;
+}

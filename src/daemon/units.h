@@ -19,8 +19,10 @@ struct unit;
 
 struct unit_info {
         enum unit_state state;
-        enum unit_job job;     /* ours, or one that was under way when we came */
+        enum unit_job job;     /* ours or anybody's */
+        bool foreign_job;      /* .job is one that this daemon did not ask for */
         bool clean;            /* Result=success */
+        struct unit_end end;   /* whose stop it was, and how its last job ended */
         sd_id128_t invocation; /* of this run, or the last one; null if none is known */
         pid_t main_pid;        /* 0: none */
         unsigned restarts;     /* by systemd itself since somebody started it */
@@ -51,7 +53,8 @@ int units_follow(
 void units_unfollow(struct units *us, struct unit *u);
 
 const struct unit_info *unit_info(const struct unit *u);
-const char *unit_name(const struct unit *u);
+const char *unit_name(const struct unit *u); /* as units_follow() got it */
+const char *unit_id(const struct unit *u);   /* systemd's name for it: another one if that is an alias */
 
 /* Requests. At once, .job is JOB_CALLING; the rest follows through the callback: .job, .state, .trouble. */
 void unit_start(struct unit *u); /* also when it failed before, whatever its start limit says */
