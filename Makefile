@@ -321,7 +321,7 @@ hardening: subject = test_probe test_workspace test_secrets test_landlock tests/
 $(SUBJECTS): all lab
 	@BUILD=$(BUILD) tests/run $(subject)
 
-# The README's table of faults, as the tests see them now.
+# The table of tests/FAULTS.md, as the tests see them now.
 faults: all lab
 	@BUILD=$(BUILD) tests/run $(patsubst %,tests/system/test_%.py,failover unit restart sync cutoff third)
 	@BUILD=$(BUILD) tests/docs/faults
@@ -354,7 +354,7 @@ demo: deps
 	@$(MAKE) --no-print-directory all lab
 	@tests/lab/demo
 
-# The README's numbers. Wants a machine that does nothing else, and fails if one of the limits is missed.
+# The numbers of tests/NUMBERS.md. Wants a machine that does nothing else, and fails if one of the limits is missed.
 bench: deps
 	@$(MAKE) --no-print-directory all lab
 	@LAB_BUILD=$(BUILD) tests/bench/bench $(if $(README),--readme)

@@ -136,8 +136,8 @@ def figure(record_property):
 
 @pytest.fixture
 def fault(record_property):
-    """Puts a fault into the README's table, and tells it: NAME, what it was, in words that stand here as they are
-    (tests/docs/readme.py reads them); the entry that tells how it ended. SEES: what a person is told, if that is not the entry's
+    """Puts a fault into the table of tests/FAULTS.md, and tells it: NAME, what it was, in words that stand here as they are
+    (tests/docs/tables.py reads them); the entry that tells how it ended. SEES: what a person is told, if that is not the entry's
     reason; an entry that is None had no promotion to tell of."""
 
     def record(name, entry, sees=None):

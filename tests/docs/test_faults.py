@@ -1,17 +1,17 @@
-"""The README's table of faults, against the system tests that it is made from."""
+"""The table of faults, against the system tests that it is made from."""
 
 import pathlib
 import re
 
-import readme
+import tables
 
 
 def test_the_table_has_the_faults_of_the_tests():
     """In their order; `make faults` makes it anew."""
-    rows = re.findall(r"^\| (.*?) \|", readme.split("faults")[1], re.M)
-    assert rows[1:] == readme.faults()
+    rows = re.findall(r"^\| (.*?) \|", tables.split("faults")[1], re.M)
+    assert rows[1:] == tables.faults()
 
 
 def test_every_file_with_faults_is_read():
-    named = {path for path in (readme.SOURCE / "tests/system").glob("test_*.py") if re.search(r"\bfault\(", path.read_text())}
-    assert named == set(readme.FAULTS)
+    named = {path for path in (tables.SOURCE / "tests/system").glob("test_*.py") if re.search(r"\bfault\(", path.read_text())}
+    assert named == set(tables.FAULTS)

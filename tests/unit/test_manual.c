@@ -1,5 +1,5 @@
-/* The manual says what the program's tables say: keys, properties, JSON keys and journal entries. So does README.md, once it
- * has a table of keys. (The shipped ini is test_config.c's.) */
+/* The manual says what the program's tables say: keys, properties, JSON keys and journal entries. (test_config.c checks the
+ * shipped ini.) */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,6 @@
 
 #define MANUAL "src/man/openclaw-failover.8"
 #define INI_MANUAL "src/man/openclaw-failover.ini.5"
-#define README "README.md"
 
 static char *read_text(const char *path) {
         char *text = NULL;
@@ -120,71 +119,6 @@ static void test_every_key(void **state _unused_) {
         assert_int_equal(count(page, "\nDefault: "), described);
 }
 
-/* A row is "| … | `port` | `18789` | 1 to 65535 | … |": name, default, what is allowed, in this order, with or without
- * backquotes. */
-static bool has_row(const char *table, const struct config_key *k) {
-        _cleanup_free_ char *text = strdup(table);
-        char *rest = NULL;
-
-        for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-                const char *wanted[] = { k->name, fallback_of(k), k->allowed };
-                size_t found = 0;
-                char *more = NULL;
-
-                for (char *cell = strtok_r(line, "|", &more); cell && found < ELEMENTSOF(wanted);
-                        cell = strtok_r(NULL, "|", &more)) {
-                        char *to = cell;
-
-                        for (const char *s = cell + strspn(cell, " "); *s; s++)
-                                if (*s != '`')
-                                        *to++ = *s;
-                        while (to > cell && to[-1] == ' ')
-                                to--;
-                        *to = '\0';
-                        found += strcmp(cell, wanted[found]) == 0;
-                }
-                if (found == ELEMENTSOF(wanted))
-                        return true;
-        }
-        return false;
-}
-
-/* From "| `[primary]` |" to the next section's first row. */
-static char *readme_section(const char *readme, const char *section) {
-        _cleanup_free_ char *head = NULL;
-        const char *from, *to;
-
-        assert_true(asprintf(&head, "\n| `[%s", section) > 0);
-        from = strstr(readme, head);
-        if (!from)
-                return NULL;
-        to = strstr(from + 1, "\n| `[");
-        return to ? strndup(from, (size_t) (to - from)) : strdup(from);
-}
-
-static void test_readme(void **state _unused_) {
-        _cleanup_free_ char *readme = NULL;
-
-        if (read_file(README, 1 << 20, &readme) < 0 || !strstr(readme, "\n| `[primary]`")) {
-                print_message("skipped: " README " has no table of keys, with rows such as\n"
-                              "| `[primary]` | `port` | `18789` | 1 to 65535 | the gateway's port |\n");
-                skip();
-        }
-        for (size_t i = 0; i < n_config_keys; i++) {
-                _cleanup_free_ char *section = NULL;
-
-                if (strcmp(described_in(&config_keys[i]), config_keys[i].section) != 0)
-                        continue;
-                section = readme_section(readme, config_keys[i].section);
-                if (!section)
-                        fail_msg(README ": the table of keys has no row that begins with | `[%s…]`",
-                                config_keys[i].section);
-                if (!has_row(section, &config_keys[i]))
-                        fail_msg(README ": [%s] has no row | %s | %s | %s |", config_keys[i].section,
-                                config_keys[i].name, fallback_of(&config_keys[i]), config_keys[i].allowed);
-        }
-}
-
 static void test_properties(void **state _unused_) {
         _cleanup_free_ char *page = read_page(MANUAL);
         size_t n;
@@ -223,7 +157,6 @@ static void test_events(void **state _unused_) {
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_every_key),
-                cmocka_unit_test(test_readme),
                 cmocka_unit_test(test_properties),
                 cmocka_unit_test(test_events),
         };

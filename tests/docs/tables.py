@@ -1,31 +1,31 @@
-"""The parts of the README that programs make: what stands between two marks is replaced."""
+"""The tables that programs make, tests/FAULTS.md and tests/NUMBERS.md: what stands between two marks is replaced."""
 
 import ast
 import pathlib
 import sys
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
-README = SOURCE / "README.md"
+FILES = {"faults": SOURCE / "tests/FAULTS.md", "bench": SOURCE / "tests/NUMBERS.md"}
 
-# The system tests with faults for the README's table, in its order: the primary's, the standby's own, the ways between them,
+# The system tests with faults for the table, in its order: the primary's, the standby's own, the ways between them,
 # a third node's.
 FAULTS = [SOURCE / f"tests/system/test_{name}.py" for name in ("failover", "unit", "restart", "sync", "cutoff", "third")]
 
 
 def split(target):
-    """What the README has before, between and after the marks of what `make TARGET` makes."""
+    """What the file of TARGET has before, between and after the marks of what `make TARGET` makes."""
     begin, end = f"<!-- {target}: made by `make {target}` -->\n", f"<!-- end of {target} -->\n"
-    before, found, rest = README.read_text().partition(begin)
+    before, found, rest = FILES[target].read_text().partition(begin)
     made, found_too, after = rest.partition(end)
     if not (found and found_too):
-        sys.exit(f"{README} has no place for it: {begin.strip()} … {end.strip()}")
+        sys.exit(f"{FILES[target]} has no place for it: {begin.strip()} … {end.strip()}")
     return before + begin, made, end + after
 
 
 def replace(target, text):
-    """Puts TEXT where the README has what `make TARGET` makes."""
+    """Puts TEXT where the file of TARGET has what `make TARGET` makes."""
     before, _, after = split(target)
-    README.write_text(before + text + after)
+    FILES[target].write_text(before + text + after)
 
 
 def faults():
