@@ -24,7 +24,7 @@ struct story {
         const char *reason; /* what the deciding check said */
         const char *trouble; /* what went wrong with the unit */
         bool ended_well;     /* nothing, and yet it does not run */
-        const char *holder;  /* who listens on the gateway's port */
+        bool other;          /* another gateway answers at this one's address */
         const char *sync;    /* what the last sync did */
         const char
                 *learned; /* the branch with what the standby learned and the primary has not; "" if none */

@@ -179,12 +179,10 @@ static bool is_wanted(enum role_event event, const struct story *s) {
         case EVENT_ADOPTED:
         case EVENT_START_FAILED:
         case EVENT_START_SLOW:
-        case EVENT_PORT_TAKEN:
         case EVENT_HUNG:
         case EVENT_LOST:
         case EVENT_HELD:
         case EVENT_STOP_FAILED:
-        case EVENT_LEFT_OVER:
         case EVENT_DRILL_FAILED:
         case EVENT_DRILL_REAL:
                 return true;

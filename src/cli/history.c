@@ -110,7 +110,6 @@ static int on_demoted(struct history *c, const struct record *r) {
 static void on_other(struct failover *f, const struct record *r) {
         switch (r->event) {
         case EVENT_START_FAILED:
-        case EVENT_PORT_TAKEN:
         case EVENT_DRILL_FAILED:
         case EVENT_LOST:
         case EVENT_HUNG:

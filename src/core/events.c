@@ -23,6 +23,12 @@ static bool say_paused(const struct story *s, char *buf) {
         return s->paused;
 }
 
+static void say_other(const struct story *s, char *buf) {
+        if (s->other)
+                SAY(" Another gateway answers at port %u here: `ss -ltnp sport = :%u` as root names its process.",
+                        s->port, s->port);
+}
+
 static void say_promoting(const struct story *s, char *buf) {
         if (s->again)
                 SAY("Starting %s again.", s->unit);
@@ -32,6 +38,7 @@ static void say_promoting(const struct story *s, char *buf) {
                 SAY("Promoting, as somebody asked: starting %s.", s->unit);
         else
                 SAY("The primary %s is down (%s). Promoting: starting %s.", s->primary, s->reason, s->unit);
+        say_other(s, buf);
 }
 
 static void say_adopted(const struct story *s, char *buf) {
@@ -88,6 +95,7 @@ static void say_start_failed(const struct story *s, char *buf) {
                 s->unit, s->ended_well ? "run" : "start", s->trouble);
         if (s->ended_well)
                 SAY(" To keep it stopped: `%s demote`.", s->program);
+        say_other(s, buf);
         SAY(" See `systemctl status %s` and `%s doctor`.", s->unit, s->program);
 }
 
@@ -96,12 +104,7 @@ static void say_start_slow(const struct story *s, char *buf) {
         append_span(buf, s->start_timeout);
         SAY(" ago and has not answered yet. Some take long: it is waited for still. See `journalctl -u %s`.",
                 s->unit);
-}
-
-static void say_port_taken(const struct story *s, char *buf) {
-        SAY("Port %u here is taken by %s, so %s cannot answer there. Stop whoever it is (`ss -ltnp sport = :%u` as root "
-            "names the process); the rest goes on by itself.",
-                s->port, s->holder, s->unit, s->port);
+        say_other(s, buf);
 }
 
 static void say_silent(const struct story *s, char *buf) {
@@ -173,12 +176,6 @@ static void say_demoted(const struct story *s, char *buf) {
         SAY(". %s is stopped.", s->unit);
 }
 
-static void say_left_over(const struct story *s, char *buf) {
-        SAY("%s is stopped, but port %u is still answered, by %s. Nothing is done about it: `ss -ltnp sport = :%u` as root "
-            "names the process.",
-                s->unit, s->port, s->holder, s->port);
-}
-
 static void say_foreign(const struct story *s, char *buf) {
         SAY("%s runs, but not by our hand: somebody else started it. It is left alone, and is taken over only ",
                 s->unit);
@@ -215,6 +212,7 @@ static void say_drill_failed(const struct story *s, char *buf) {
         SAY("The drill has failed: %s does not start (%s). A failover would fail the same way. See `systemctl status %s` "
             "and `%s doctor`.",
                 s->unit, s->trouble, s->unit, s->program);
+        say_other(s, buf);
 }
 
 static void say_drill_real(const struct story *s, char *buf) {
@@ -239,7 +237,6 @@ static const struct {
                 say_start_failed },
         [EVENT_START_SLOW] = { "start-slow", "a6153a5c942240599222e67583408d05", LOG_WARNING,
                 say_start_slow },
-        [EVENT_PORT_TAKEN] = { "port-taken", "2e885d6fcb474b9f87e4642a5a5c4c1d", LOG_ERR, say_port_taken },
         [EVENT_SILENT] = { "silent", "5159671d471148a9bb0e83db645c976e", LOG_WARNING, say_silent },
         [EVENT_ANSWERS] = { "answers", "5dccb75e72064684810b0d133cbe541c", LOG_NOTICE, say_answers },
         [EVENT_HUNG] = { "hung", "c3cb5291065c4baab2a9de3e325bdcec", LOG_ERR, say_hung },
@@ -251,7 +248,6 @@ static const struct {
                 say_stop_failed },
         [EVENT_KILLED] = { "killed", "c9376ad6c07642638bc405d686df24d4", LOG_WARNING, say_killed },
         [EVENT_DEMOTED] = { "demoted", "eaef354cc3d04680aa99a3a525ef427a", LOG_NOTICE, say_demoted },
-        [EVENT_LEFT_OVER] = { "left-over", "f1033d48426142e2bf965707f3b52c10", LOG_WARNING, say_left_over },
         [EVENT_FOREIGN] = { "foreign", "eae251a7353d448e9cc94229eeace1ef", LOG_NOTICE, say_foreign },
         [EVENT_RESUMED] = { "resumed", "65e854829e234d0daba71a95f0bdb4ea", LOG_NOTICE, say_resumed },
         [EVENT_HOLD_OVER] = { "hold-over", "d319b2b1aa7e48949dd5a1dcb62e70ac", LOG_NOTICE, say_hold_over },

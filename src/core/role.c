@@ -166,8 +166,13 @@ static bool wanted_and_unsynced(struct look *l) {
         return wanted(l) && is_stopped(l->f) && sync_needed(l);
 }
 
+/* A check while the gateway does not run has said whether another one answers in its place. */
+static bool address_is_known(const struct look *l) {
+        return l->r->other != OTHER_UNKNOWN;
+}
+
 static bool wanted_and_ready(struct look *l) {
-        return wanted(l) && is_stopped(l->f) && l->r->port_checked && !sync_in_the_way(l);
+        return wanted(l) && is_stopped(l->f) && address_is_known(l) && !sync_in_the_way(l);
 }
 
 static bool work_is_unsaved(struct look *l) {
@@ -183,10 +188,6 @@ static bool refresh_is_due(struct look *l) {
                 (l->r->sync_begun == 0 || due(l, l->r->sync_begun + l->rules->refresh));
 }
 
-static bool something_still_answers(struct look *l) {
-        return l->r->left == LEFT_SOMETHING;
-}
-
 static bool somebody_started_it(struct look *l) {
         return !wanted(l) && is_running(l->f) && l->f->job == JOB_NONE;
 }
@@ -195,18 +196,14 @@ static bool no_longer_wanted(struct look *l) {
         return unwanted(l) && may_stop(l->f);
 }
 
-/* A process that cannot have the port ends, sooner or later: one that outlived start_timeout has it, even if the moment
- * in which it was free was missed. */
+/* Where another gateway answers, ours cannot listen and ends: a process that has outlived start_timeout is the one that
+ * answers. */
 static bool answers(struct look *l) {
         const struct role *r = l->r;
 
         return l->f->gateway == UNIT_ACTIVE && l->f->main_pid == r->answers_pid &&
                 r->answers >= ANSWERS_NEEDED &&
-                (!r->port_taken || due(l, r->answers_since + l->rules->start_timeout));
-}
-
-static bool port_is_taken(struct look *l) {
-        return l->r->port_taken;
+                (r->other != OTHER_ANSWERS || due(l, r->answers_since + l->rules->start_timeout));
 }
 
 static bool start_failed(struct look *l) {
@@ -215,11 +212,12 @@ static bool start_failed(struct look *l) {
 
 static bool drill_start_failed(struct look *l) {
         return l->r->mode == MODE_DRILL &&
-                (l->r->port_taken || start_failed(l) || due(l, l->r->since + l->rules->start_timeout));
+                (l->r->other == OTHER_ANSWERS || start_failed(l) ||
+                        due(l, l->r->since + l->rules->start_timeout));
 }
 
 static bool retry_is_due(struct look *l) {
-        return !paused(l->r) && is_stopped(l->f) && l->r->port_checked && due(l, l->r->start_again);
+        return !paused(l->r) && is_stopped(l->f) && address_is_known(l) && due(l, l->r->start_again);
 }
 
 static bool start_is_slow(struct look *l) {
@@ -268,7 +266,7 @@ static bool runs_by_another_hand(struct look *l) {
 }
 
 static bool wanted_and_stopped(struct look *l) {
-        return wanted(l) && is_stopped(l->f) && l->r->port_checked && due(l, l->r->start_again);
+        return wanted(l) && is_stopped(l->f) && address_is_known(l) && due(l, l->r->start_again);
 }
 
 static bool hung_one_runs(const struct look *l) {
@@ -335,7 +333,6 @@ static const struct rule rules[] = {
         { ROLE_STANDBY,  wanted_and_running,        ACTION_START, ROLE_STARTING, EVENT_ADOPTED,        AS_IT_IS        },
         { ROLE_STANDBY,  wanted_and_unsynced,       ACTION_SYNC,  SAME,          EVENT_NONE,           AS_IT_IS        },
         { ROLE_STANDBY,  wanted_and_ready,          ACTION_START, ROLE_STARTING, EVENT_PROMOTING,      AS_IT_IS        },
-        { ROLE_STANDBY,  something_still_answers,   ACTION_NONE,  SAME,          EVENT_LEFT_OVER,      AS_IT_IS,  ONCE },
         { ROLE_STANDBY,  somebody_started_it,       ACTION_NONE,  SAME,          EVENT_FOREIGN,        AS_IT_IS,  ONCE },
         { ROLE_STANDBY,  work_is_unsaved,           ACTION_SYNC,  SAME,          EVENT_NONE,           AS_IT_IS        },
         { ROLE_STANDBY,  trouble_begins,            ACTION_SYNC,  SAME,          EVENT_NONE,           AS_IT_IS        },
@@ -343,7 +340,6 @@ static const struct rule rules[] = {
 
         { ROLE_STARTING, no_longer_wanted,          ACTION_STOP,  ROLE_DEMOTING, EVENT_DEMOTING,       AS_IT_IS        },
         { ROLE_STARTING, answers,                   ACTION_NONE,  ROLE_PROMOTED, EVENT_PROMOTED,       AS_IT_IS        },
-        { ROLE_STARTING, port_is_taken,             ACTION_NONE,  SAME,          EVENT_PORT_TAKEN,     AS_IT_IS,  ONCE },
         { ROLE_STARTING, drill_start_failed,        ACTION_NONE,  SAME,          EVENT_DRILL_FAILED,   MODE_DRILL_OVER },
         { ROLE_STARTING, start_failed,              ACTION_NONE,  SAME,          EVENT_START_FAILED,   AS_IT_IS,  ONCE },
         { ROLE_STARTING, retry_is_due,              ACTION_START, SAME,          EVENT_NONE,           AS_IT_IS        },
@@ -426,16 +422,6 @@ static void note_event(struct role *r, enum role_event event, usec_t now) {
         }
 }
 
-static void forget_port(struct role *r) {
-        r->strangers = 0;
-        r->port_checked = r->port_taken = false;
-}
-
-/* systemd's word that it has started the gateway may come later than the gateway's first answers. */
-static bool stranger_was_ours(const struct role *r, const struct facts *f) {
-        return f->gateway == UNIT_ACTIVE && f->active_since > 0 && f->active_since <= r->strangers_since;
-}
-
 static void enter(struct role *r, enum role_state to, enum role_event why, usec_t now) {
         r->state = to;
         r->since = now;
@@ -445,7 +431,6 @@ static void enter(struct role *r, enum role_state to, enum role_event why, usec_
         r->wanted_since = 0;
         r->silent_since = 0;
         r->restart = why == EVENT_HUNG;
-        r->left = why == EVENT_DEMOTED ? LEFT_TO_CHECK : LEFT_NOTHING;
         r->synced = false;
         r->unsaved = why == EVENT_DEMOTED || why == EVENT_HELD;
 
@@ -454,7 +439,7 @@ static void enter(struct role *r, enum role_state to, enum role_event why, usec_
                 r->starts = 0;
                 r->start_again = 0;
                 r->promoted_before = false;
-                forget_port(r);
+                r->other = OTHER_UNKNOWN;
                 break;
         case ROLE_STARTING:
                 r->answers = 0;
@@ -464,6 +449,7 @@ static void enter(struct role *r, enum role_state to, enum role_event why, usec_
                 break;
         case ROLE_PROMOTED:
                 r->promoted_before = true;
+                r->other = OTHER_UNKNOWN;
                 break;
         default:
                 break;
@@ -498,23 +484,18 @@ static void keep_up(struct role *r, const struct look *l) {
                         r->synced = r->synced || f->sync_running || synced_lately(l);
                 else
                         r->synced = false;
-                if (!in_trouble(r, f) && r->left != LEFT_TO_CHECK)
-                        forget_port(r);
+                if (!in_trouble(r, f))
+                        r->other = OTHER_UNKNOWN;
                 if (is_stopped(f))
                         r->said &= ~(1U << EVENT_FOREIGN);
                 break;
         case ROLE_STARTING:
-                if (!is_stopped(f))
-                        r->port_checked = false;
-                if (stranger_was_ours(r, f))
-                        forget_port(r);
-                break;
-        case ROLE_PROMOTED:
-                forget_port(r);
+                if (!is_stopped(f) && r->other == OTHER_SILENT)
+                        r->other = OTHER_UNKNOWN;
                 break;
         case ROLE_DEMOTING:
                 if (!is_stopped(f))
-                        forget_port(r);
+                        r->other = OTHER_UNKNOWN;
                 r->wanted_since = !wanted(l) ? 0 : r->wanted_since > 0 ? r->wanted_since : f->now;
                 break;
         default:
@@ -535,16 +516,6 @@ struct role_step role_step(struct role *r, const struct role_rules *role_rules, 
         return (struct role_step){ .look_at = l.look_at };
 }
 
-/* Nobody of ours can have answered. */
-static void check_port(struct role *r, const struct facts *f, bool answers) {
-        r->answers = 0;
-        if (r->strangers == 0)
-                r->strangers_since = f->now;
-        r->strangers = answers ? MIN(r->strangers + 1, ANSWERS_NEEDED) : 0;
-        r->port_taken = r->strangers >= ANSWERS_NEEDED;
-        r->port_checked = r->port_taken || !answers;
-}
-
 static void count_answer(struct role *r, const struct facts *f) {
         if (r->answers == 0 || r->answers_pid != f->main_pid) {
                 r->answers = 0;
@@ -558,8 +529,7 @@ static void count_answer(struct role *r, const struct facts *f) {
 
 static void count_silence(struct role *r, const struct role_rules *role_rules, const struct facts *f) {
         r->answers = 0;
-        r->strangers = 0;
-        r->port_taken = false;
+        r->other = OTHER_SILENT;
         if (r->state != ROLE_PROMOTED)
                 return;
         if (r->silent_since == 0 || r->silent_pid != f->main_pid || silence_is_old(r, role_rules, f)) {
@@ -571,37 +541,32 @@ static void count_silence(struct role *r, const struct role_rules *role_rules, c
 
 void role_gateway_checked(
         struct role *r, const struct role_rules *role_rules, const struct facts *f, bool answers) {
-        bool nobody_of_ours = is_stopped(f) || f->gateway == UNIT_RESTARTING;
-
-        if (nobody_of_ours)
-                check_port(r, f, answers);
         if (!answers)
                 count_silence(r, role_rules, f);
         else if (f->gateway == UNIT_ACTIVE)
                 count_answer(r, f);
-
-        if (r->left == LEFT_TO_CHECK && (!nobody_of_ours || r->port_checked))
-                r->left = nobody_of_ours && r->port_taken ? LEFT_SOMETHING : LEFT_NOTHING;
+        else if (is_stopped(f))
+                r->other = OTHER_ANSWERS;
 }
 
-static bool start_waits_for_port(const struct role *r, const struct facts *f) {
-        return (calls_for_run(r, f) || r->restart) && is_stopped(f) && !r->port_checked;
+static bool start_waits_for_check(const struct role *r, const struct facts *f) {
+        return (calls_for_run(r, f) || r->restart) && is_stopped(f) && r->other == OTHER_UNKNOWN;
 }
 
 enum role_watch role_watch(const struct role *r, const struct facts *f) {
         switch (r->state) {
         case ROLE_STARTING:
                 if (is_stopped(f))
-                        return r->port_checked ? WATCH_STEADY : WATCH_EAGER;
-                return r->port_taken && f->gateway == UNIT_ACTIVE ? WATCH_STEADY : WATCH_EAGER;
+                        return r->other != OTHER_UNKNOWN ? WATCH_STEADY : WATCH_EAGER;
+                return r->other == OTHER_ANSWERS && f->gateway == UNIT_ACTIVE ? WATCH_STEADY : WATCH_EAGER;
         case ROLE_PROMOTED:
                 return WATCH_STEADY;
         case ROLE_STANDBY:
-                if (r->left == LEFT_TO_CHECK || start_waits_for_port(r, f))
+                if (start_waits_for_check(r, f))
                         return WATCH_EAGER;
                 return in_trouble(r, f) ? WATCH_STEADY : WATCH_NOT;
         case ROLE_DEMOTING:
-                return start_waits_for_port(r, f) ? WATCH_EAGER : WATCH_NOT;
+                return start_waits_for_check(r, f) ? WATCH_EAGER : WATCH_NOT;
         default:
                 return WATCH_NOT;
         }

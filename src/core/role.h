@@ -42,10 +42,9 @@ struct facts {
         bool same_run; /* the gateway's run is ours: no other than the marker's, or systemd's restart of that. In
                                STARTING and PROMOTED a new run is ours at once and goes into the marker, in DEMOTING
                                not: then somebody else started it. A marker without a run (null) fits any */
-        pid_t main_pid;      /* of the gateway; 0: none */
-        usec_t active_since; /* the gateway's unit; 0: not known */
-        bool sync_running;   /* its job is not over yet */
-        bool shutting_down;  /* the system is; units stop without meaning anything by it */
+        pid_t main_pid;     /* of the gateway; 0: none */
+        bool sync_running;  /* its job is not over yet */
+        bool shutting_down; /* the system is; units stop without meaning anything by it */
 };
 
 struct role_rules {
@@ -76,7 +75,6 @@ enum role_event {
         EVENT_PROMOTED,     /* the gateway answers */
         EVENT_START_FAILED, /* tried again with back-off; said once */
         EVENT_START_SLOW,   /* start_timeout is over; it is waited for still */
-        EVENT_PORT_TAKEN,   /* somebody else answers where the gateway should */
         EVENT_SILENT,       /* the promoted gateway does not answer */
         EVENT_ANSWERS,      /* it does again */
         EVENT_HUNG,         /* hang_timeout is over: it is stopped and started */
@@ -87,7 +85,6 @@ enum role_event {
         EVENT_STOP_FAILED, /* it could not be told to stop; tried again with back-off; said once */
         EVENT_KILLED,      /* it took longer than drain_patience while it is needed again */
         EVENT_DEMOTED,     /* back on standby */
-        EVENT_LEFT_OVER,   /* something still answers where the stopped gateway did */
         EVENT_FOREIGN,     /* the gateway runs, but not by our hand: left alone until it is needed */
         EVENT_RESUMED,     /* after a restart: carries on where it was */
         EVENT_HOLD_OVER,   /* the primary has been up: held becomes auto */
@@ -111,26 +108,22 @@ struct role {
         bool synced;       /* since the gateway here may be needed: what is here is new enough, or will be */
         bool unsaved;      /* the gateway ran here and what it wrote is not saved yet */
 
-        unsigned starts;        /* tried since the gateway last worked for a while */
-        usec_t start_again;     /* not before this */
-        unsigned stops;         /* tried in this DEMOTING */
-        usec_t stop_again;      /* not before this */
-        usec_t kill_again;      /* not before this */
-        unsigned answers;       /* good answers in a row of one main process */
-        pid_t answers_pid;      /* that process */
-        usec_t answers_since;   /* the first of them */
-        usec_t silent_since;    /* the promoted gateway's main process does not answer since; 0: it does */
-        usec_t silent_last;     /* when it last did not */
-        pid_t silent_pid;       /* that process */
-        unsigned strangers;     /* answers in a row while no gateway of ours ran, up to two */
-        usec_t strangers_since; /* the first of them */
-        bool port_checked; /* .port_taken is known, since the trouble began or the gateway last stopped */
-        bool port_taken;   /* somebody else answers where the gateway should */
+        unsigned starts;      /* tried since the gateway last worked for a while */
+        usec_t start_again;   /* not before this */
+        unsigned stops;       /* tried in this DEMOTING */
+        usec_t stop_again;    /* not before this */
+        usec_t kill_again;    /* not before this */
+        unsigned answers;     /* good answers in a row of one main process */
+        pid_t answers_pid;    /* that process */
+        usec_t answers_since; /* the first of them */
+        usec_t silent_since;  /* the promoted gateway's main process does not answer since; 0: it does */
+        usec_t silent_last;   /* when it last did not */
+        pid_t silent_pid;     /* that process */
         enum {
-                LEFT_NOTHING,
-                LEFT_TO_CHECK,
-                LEFT_SOMETHING
-        } left;               /* does something still answer after a demotion? */
+                OTHER_UNKNOWN,
+                OTHER_SILENT,
+                OTHER_ANSWERS
+        } other; /* does another gateway answer at this one's address? Known before every start */
         bool promoted_before; /* it has answered since this failover began */
         bool restart;         /* in DEMOTING: it hung, and is stopped to be started again */
         usec_t wanted_since;  /* in DEMOTING: when it was wanted again; 0: it is not */

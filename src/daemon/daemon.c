@@ -27,7 +27,6 @@
 #include "lib/clock.h"
 #include "lib/http.h"
 #include "lib/log.h"
-#include "lib/port.h"
 #include "probe/local_gateway.h"
 
 /* What a sync may take beyond its network work before a promotion goes on without it. */
@@ -89,7 +88,6 @@ static void gather(const struct daemon *d, struct facts *f) {
                 .clean = g->clean,
                 .same_run = state_is_same_run(&d->memory, g->invocation, g->restarts),
                 .main_pid = g->main_pid,
-                .active_since = monotonic_to_boottime(g->active_since),
                 .sync_running = sync_unit_view(d->syncer)->running,
                 .shutting_down = units_shutting_down(d->units),
         };
@@ -119,7 +117,7 @@ static const char *trouble(const struct daemon *d, char *buf, size_t size) {
 }
 
 static void tell(struct daemon *d, enum role_event event, enum role_state from) {
-        char why[512], holder[64], message[MESSAGE_MAX];
+        char why[512], message[MESSAGE_MAX];
         struct peers_view v = peers_view(d->watch);
         struct story s = {
                 .from = from,
@@ -132,7 +130,7 @@ static void tell(struct daemon *d, enum role_event event, enum role_state from) 
                 .unit = unit_name(d->gateway),
                 .trouble = trouble(d, why, sizeof why),
                 .ended_well = ended_well(unit_info(d->gateway)),
-                .holder = "",
+                .other = d->role.other == OTHER_ANSWERS,
                 .sync = sync_unit_view(d->syncer)->text,
                 .learned = sync_unit_view(d->syncer)->learned,
                 .start_timeout = d->config->gateway.start_timeout,
@@ -142,8 +140,6 @@ static void tell(struct daemon *d, enum role_event event, enum role_state from) 
         };
 
         timeline_tell(&d->episode, now(), &s);
-        if (event == EVENT_PORT_TAKEN || event == EVENT_LEFT_OVER)
-                s.holder = network_port_holder(s.port, holder, sizeof holder);
         journal_send_event(d->names, event, &s, event_message(event, &s, message));
         alert_event(d->alert, event, &s, message);
         bus_service_event(d->bus, event, message);
@@ -341,16 +337,13 @@ static void on_gateway(struct unit *u _unused_, const struct unit_info *info _un
 
 static void on_gateway_checked(struct local_gateway *s _unused_, const struct check *check, void *userdata) {
         struct daemon *d = userdata;
-        bool runs = unit_info(d->gateway)->state == UNIT_ACTIVE;
         struct facts f;
 
         d->answer = *check;
         if (check->verdict == VERDICT_UP)
                 d->episode.last_answered = now();
         gather(d, &f);
-        /* Whatever listens there while our gateway does not run is in its way, be it a gateway or not. */
-        role_gateway_checked(
-                &d->role, &d->rules, &f, runs ? check->verdict == VERDICT_UP : check->connected);
+        role_gateway_checked(&d->role, &d->rules, &f, check->verdict == VERDICT_UP);
         look(d);
 }
 

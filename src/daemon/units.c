@@ -76,7 +76,6 @@ struct properties {
         const void *invocation;
         size_t invocation_size;
         uint32_t main_pid, restarts;
-        uint64_t active_since;
 };
 
 static int read_property(sd_bus_message *m, const char *name, struct properties *p) {
@@ -98,8 +97,6 @@ static int read_property(sd_bus_message *m, const char *name, struct properties 
                 return sd_bus_message_read(m, "v", "u", &p->main_pid);
         if (strcmp(name, "NRestarts") == 0)
                 return sd_bus_message_read(m, "v", "u", &p->restarts);
-        if (strcmp(name, "ActiveEnterTimestampMonotonic") == 0)
-                return sd_bus_message_read(m, "v", "t", &p->active_since);
         if (strcmp(name, "InvocationID") != 0)
                 return sd_bus_message_skip(m, "v");
 
@@ -206,7 +203,6 @@ static int on_look(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
         u->info.clean = strcmp(p.result, "success") == 0;
         u->info.main_pid = (pid_t) p.main_pid;
         u->info.restarts = p.restarts;
-        u->info.active_since = p.active_since;
         copy(u->info.result, sizeof u->info.result, p.result);
         copy(u->info.user, sizeof u->info.user, p.user);
         u->info.invocation = run_of(&p);

@@ -26,7 +26,6 @@ struct unit_info {
         sd_id128_t invocation; /* of this run, or the last one; null if none is known */
         pid_t main_pid;        /* 0: none */
         unsigned restarts;     /* by systemd itself since somebody started it */
-        usec_t active_since;   /* CLOCK_MONOTONIC, when it last became active; 0: never */
         /* systemd's word for how the last run ended: "success", "exit-code", "start-limit-hit" */
         char result[32];
         char user[64]; /* whom it runs as; "" if it does not say */

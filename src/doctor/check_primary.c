@@ -9,7 +9,6 @@
 #include "lib/clock.h"
 #include "lib/http.h"
 #include "lib/network.h"
-#include "lib/port.h"
 #include "lib/text.h"
 #include "probe/local_gateway.h"
 #include "probe/probe.h"
@@ -246,15 +245,14 @@ void look_own_gateway(const struct checkup *c, struct finding *f) {
                 finding_bad(f, "cannot be checked: %s", strerror(-r));
         else if (runs != checkup_gateway_runs(c))
                 finding_off(f, "%s is being started or stopped just now", c->gateway.name);
-        else if (!runs && !check.connected)
-                finding_ok(f, "free for the gateway: nobody listens at port %u here",
+        else if (!runs && (!check.connected || (c->config->gateway.url && check.verdict != VERDICT_UP)))
+                finding_ok(f, "free for the gateway: no other one answers at port %u here",
                         local_gateway_port(selfcheck));
         else if (!runs) {
                 unsigned port = local_gateway_port(selfcheck);
-                char holder[128];
 
-                finding_bad(f, "%s listens at port %u here, and it is not %s, which could not start",
-                        network_port_holder(port, holder, sizeof holder), port, c->gateway.name);
+                finding_bad(f, "another program listens at port %u here, so %s could not start", port,
+                        c->gateway.name);
                 finding_mend(f,
                         "sudo kill $(sudo ss -Hltnp 'sport = :%u' | grep -o 'pid=[0-9]*' | cut -d= -f2)",
                         port);

@@ -18,10 +18,6 @@ usec_t to_realtime(usec_t boottime) {
         return now_usec(CLOCK_REALTIME) - now_usec(CLOCK_BOOTTIME) + boottime;
 }
 
-usec_t monotonic_to_boottime(usec_t monotonic) {
-        return monotonic == 0 ? 0 : now_usec(CLOCK_BOOTTIME) - (now_usec(CLOCK_MONOTONIC) - monotonic);
-}
-
 usec_t to_boottime(usec_t realtime) {
         usec_t real = now_usec(CLOCK_REALTIME);
 

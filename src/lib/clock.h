@@ -11,8 +11,6 @@ usec_t now_usec(clockid_t clock);
  * any time that is over: CLOCK_BOOTTIME has none before the boot. */
 usec_t to_realtime(usec_t boottime);
 usec_t to_boottime(usec_t realtime);
-/* The same for CLOCK_MONOTONIC, which systemd reports times by and which does not count suspends. */
-usec_t monotonic_to_boottime(usec_t monotonic);
 
 /* Room for what format_span() writes. */
 #define SPAN_MAX 32

@@ -394,7 +394,7 @@ static bool start_timeout(struct act *a) {
         return a->s->role.state == ROLE_STARTING && passes(&a->s->role.since);
 }
 
-static bool start_timeout_at_a_taken_port(struct act *a) {
+static bool start_timeout_where_another_answered(struct act *a) {
         return passes(&a->s->role.answers_since);
 }
 
@@ -575,7 +575,7 @@ static const struct event {
         { time_to_kill_again, "it is time to kill again", GOOD },
         { end_of_pause, "the pause is over", GOOD },
         { start_timeout, "start_timeout is over", GOOD },
-        { start_timeout_at_a_taken_port, "it answers for start_timeout at a taken port", GOOD },
+        { start_timeout_where_another_answered, "it answers for start_timeout where another did", GOOD },
         { hang_timeout, "hang_timeout is over", GOOD },
         { drain_patience, "drain_patience is over", GOOD },
         { sync_deadline, "the sync's deadline is over", GOOD },
@@ -838,7 +838,7 @@ static void simplify_times(struct role *r, bool syncing) {
                 r->early_sync = 0;
         if (r->state != ROLE_STARTING || r->mode != MODE_DRILL)
                 r->since = NOW;
-        if (r->answers == 0 || !r->port_taken)
+        if (r->answers == 0 || r->other != OTHER_ANSWERS)
                 r->answers_since = 0;
         r->start_again = starts ? whether_it_has_come(r->start_again) : 0;
         r->stop_again = whether_it_has_come(r->stop_again);
@@ -978,10 +978,7 @@ static void pack_role(struct packer *p, struct role *r) {
         PACK(p, r->answers, 2);
         PACK(p, r->answers_pid, 2);
         PACK(p, r->silent_pid, 2);
-        PACK(p, r->strangers, 2);
-        PACK(p, r->port_checked, 1);
-        PACK(p, r->port_taken, 1);
-        PACK(p, r->left, 2);
+        PACK(p, r->other, 2);
         PACK(p, r->promoted_before, 1);
         PACK(p, r->restart, 1);
         PACK(p, killed, 1);

@@ -825,7 +825,7 @@ def interpreter_missing(pair, later):
     later.callback(starts_and_stops, pair)
 
 
-@finds("gateway's port", "user alice listens at port 18789")
+@finds("gateway's port", "listens at port 18789")
 def port_taken(pair, later):
     pair.standby.popen(["/usr/local/bin/openclaw", "gateway"], user="alice")
     pair.standby.wait_for(pair.standby.gateway.answers)

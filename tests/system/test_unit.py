@@ -58,19 +58,19 @@ def test_unit_masked(pair, fault):
           failed["MESSAGE"].split(". ")[0])
 
 
-def test_port_taken_by_hand(pair, fault):
-    """Somebody runs a gateway by hand: it is named, and nothing is called promoted while it answers."""
+def test_another_gateway_answers(pair, fault):
+    """Somebody runs a gateway by hand: the message says so, and nothing is called promoted while it answers."""
     other = pair.standby.popen(["/usr/local/bin/openclaw", "gateway", "bind=127.0.0.1"], user="alice")
     pair.standby.wait_for(pair.standby.gateway.answers)
     begin(pair)
     pair.primary.gateway.kill()
-    taken = wait_event(pair.standby, "port-taken")
-    assert "user alice" in taken["MESSAGE"] and "18789" in taken["MESSAGE"]
+    failed = wait_event(pair.standby, "start-failed")
+    assert "ss -ltnp" in failed["MESSAGE"] and "18789" in failed["MESSAGE"]
     assert "promoted" not in events(pair.standby)
     pair.standby.run("pkill -u alice openclaw")
     other.wait()
     wait_event(pair.standby, "promoted", 40)
-    fault("somebody's own gateway holds the port here", None, taken["MESSAGE"].split(" Stop")[0])
+    fault("another gateway answers at the standby's own address", None, failed["MESSAGE"].split(": `ss")[0].split(". ")[-1])
 
 
 def test_promoted_gateway_hangs(pair, fault):

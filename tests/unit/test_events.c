@@ -18,7 +18,6 @@ static struct story story_of(const struct timeline *e) {
                 .unit = "openclaw.service",
                 .senior = "",
                 .trouble = "",
-                .holder = "",
         };
 
         timeline_tell(e, 1000 * S, &s);

@@ -348,7 +348,7 @@ static void test_no_refresh_on_the_way_to_a_promotion(void **state _unused_) {
         b.role.sync_begun = b.role.early_sync = b.f.now;
         primary(&b, HEALTH_DOWN);
         expect(&b, "");
-        b.f.now += MINUTE; /* the port is not checked yet */
+        b.f.now += MINUTE; /* the address is not checked yet */
         expect(&b, "");
         checked(&b, false);
         expect(&b, "promoting start");
@@ -356,7 +356,7 @@ static void test_no_refresh_on_the_way_to_a_promotion(void **state _unused_) {
 
 /* Standby: the start. */
 
-static void test_the_port_is_checked_before_the_start(void **state _unused_) {
+static void test_the_address_is_checked_before_the_start(void **state _unused_) {
         struct bench b = bench();
 
         b.rules.sync = false;
@@ -371,24 +371,28 @@ static void test_the_port_is_checked_before_the_start(void **state _unused_) {
         expect(&b, "promoting start");
 }
 
-static void test_a_taken_port(void **state _unused_) {
+/* Another gateway answers at the address: its answers are not ours. */
+static struct bench starting_beside_another(void) {
         struct bench b = bench();
 
         b.rules.sync = false;
         primary(&b, HEALTH_DOWN);
         checked(&b, true);
-        expect(&b, ""); /* it may be the last word of somebody who goes */
-        assert_int_equal(role_watch(&b.role, &b.f), WATCH_EAGER);
-        checked(&b, true);
-        expect(&b, "promoting start port-taken");
+        expect(&b, "promoting start");
+        assert_int_equal(b.role.other, OTHER_ANSWERS);
         gateway(&b, UNIT_ACTIVE);
         for (unsigned i = 0; i < 5; i++) {
                 checked(&b, true);
                 expect(&b, "");
         }
         assert_int_equal(role_watch(&b.role, &b.f), WATCH_STEADY);
+        return b;
+}
 
-        /* The stranger goes. */
+static void test_another_gateway_answers(void **state _unused_) {
+        struct bench b = starting_beside_another();
+
+        /* It goes. */
         checked(&b, false);
         checked(&b, true);
         expect(&b, "");
@@ -396,59 +400,52 @@ static void test_a_taken_port(void **state _unused_) {
         expect(&b, "promoted");
 }
 
-static void test_a_port_that_was_free_for_a_moment_nobody_saw(void **state _unused_) {
-        struct bench b = bench();
+static void test_another_gateway_was_gone_between_two_checks(void **state _unused_) {
+        struct bench b = starting_beside_another();
 
-        b.rules.sync = false;
-        primary(&b, HEALTH_DOWN);
+        b.f.now += 5 * MINUTE - 1;
         checked(&b, true);
-        checked(&b, true);
-        expect(&b, "promoting start port-taken");
-        b.f.now += MINUTE;
-        gateway(&b, UNIT_ACTIVE);
-        checked(&b, true);
-        b.f.now += 10 * S;
-        checked(&b, true);
-        b.f.now += 4 * MINUTE;
-        expect(&b, "start-slow");
-        wait_for(&b, 50 * S);
+        expect(&b, "");
+        b.f.now++;
         expect(&b, "promoted");
 }
 
-/* systemd has restarted it, and its word of that is late: those two answers were its own. */
-static void test_it_answers_before_systemd_says_that_it_runs(void **state _unused_) {
-        struct bench b = bench();
+/* Each process that finds the address taken ends; the next one has to outlive start_timeout, too. */
+static void test_another_gateway_outlives_ours(void **state _unused_) {
+        struct bench b = starting_beside_another();
 
-        b.rules.sync = false;
-        primary(&b, HEALTH_DOWN);
-        checked(&b, false);
-        expect(&b, "promoting start");
+        b.f.now += 5 * MINUTE - 1;
         gateway(&b, UNIT_RESTARTING);
-        b.f.now += 6 * S;
         checked(&b, true);
-        checked(&b, true);
-        expect(&b, "port-taken");
+        expect(&b, "");
         gateway(&b, UNIT_ACTIVE);
-        /* Had it begun after those answers, they would have been a stranger's. */
-        b.f.active_since = b.f.now + 1;
-        b.f.now += S;
+        b.f.main_pid = PID + 1;
+        checked(&b, true);
+        checked(&b, true);
+        b.f.now++;
+        expect(&b, "start-slow");
+        gateway(&b, UNIT_FAILED);
+        expect(&b, "start-failed start");
+}
+
+/* It was restarted by systemd, whose word of that is late: those answers are its own. */
+static void test_it_answers_before_systemd_says_that_it_runs(void **state _unused_) {
+        struct bench b = starting();
+
+        gateway(&b, UNIT_RESTARTING);
+        checked(&b, false);
         checked(&b, true);
         checked(&b, true);
         expect(&b, "");
-        b.f.active_since = b.f.now - 2 * S;
+        gateway(&b, UNIT_ACTIVE);
+        checked(&b, true);
+        checked(&b, true);
         expect(&b, "promoted");
 }
 
-static void test_the_port_is_checked_anew_before_each_start(void **state _unused_) {
-        struct bench b = bench();
+static void test_the_address_is_checked_again_before_each_start(void **state _unused_) {
+        struct bench b = starting();
 
-        b.rules.sync = false;
-        primary(&b, HEALTH_DOWN);
-        checked(&b, true);
-        checked(&b, true);
-        expect(&b, "promoting start port-taken");
-        gateway(&b, UNIT_ACTIVE);
-        expect(&b, "");
         gateway(&b, UNIT_FAILED);
         expect(&b, "start-failed");
         b.f.now += 5 * S;
@@ -931,9 +928,6 @@ static void test_a_failback(void **state _unused_) {
         gateway(&b, UNIT_INACTIVE);
         expect(&b, "demoted sync");
         expect_state(&b, ROLE_STANDBY);
-        assert_int_equal(role_watch(&b.role, &b.f), WATCH_EAGER);
-        checked(&b, false);
-        expect(&b, "");
         assert_int_equal(role_watch(&b.role, &b.f), WATCH_NOT);
 }
 
@@ -948,37 +942,6 @@ static void test_the_work_is_saved_after_another_sync(void **state _unused_) {
         expect(&b, "sync");
         b.f.sync_running = false;
         expect(&b, "");
-}
-
-static void test_something_is_left_over(void **state _unused_) {
-        struct bench b = demoting();
-
-        gateway(&b, UNIT_INACTIVE);
-        expect(&b, "demoted sync");
-        checked(&b, true);
-        expect(&b, "");
-        assert_int_equal(role_watch(&b.role, &b.f), WATCH_EAGER);
-        checked(&b, true);
-        expect(&b, "left-over");
-        assert_int_equal(role_watch(&b.role, &b.f), WATCH_NOT);
-        expect(&b, "");
-
-        /* Not the gateway's own last word. */
-        b = demoting();
-        gateway(&b, UNIT_INACTIVE);
-        expect(&b, "demoted sync");
-        checked(&b, true);
-        checked(&b, false);
-        expect(&b, "");
-
-        /* Nor somebody's new gateway. */
-        b = demoting();
-        gateway(&b, UNIT_INACTIVE);
-        expect(&b, "demoted sync");
-        gateway(&b, UNIT_ACTIVE);
-        checked(&b, true);
-        checked(&b, true);
-        expect(&b, "foreign");
 }
 
 static void test_down_again_while_it_drains(void **state _unused_) {
@@ -997,7 +960,7 @@ static void test_down_again_while_it_drains(void **state _unused_) {
         gone(&b, UNIT_FAILED);
         expect(&b, "promoting start");
 
-        /* The port is checked first, as before any start. */
+        /* The address is checked first, as before any start. */
         b = demoting();
         primary(&b, HEALTH_DOWN);
         expect(&b, "");
@@ -1218,7 +1181,7 @@ static void test_a_drill_that_fails(void **state _unused_) {
         command(&b, COMMAND_DRILL);
         checked(&b, true);
         checked(&b, true);
-        expect(&b, "promoting start port-taken drill-failed");
+        expect(&b, "promoting start drill-failed");
         b.f.job = JOB_START;
         expect(&b, "demoting stop");
 
@@ -1365,7 +1328,7 @@ static void test_every_mode_at_every_level(void **state _unused_) {
                         primary(&b, level);
                         c = b;
                         checked(&b, false);
-                        b.role.port_checked = true;
+                        b.role.other = OTHER_SILENT;
                         settle(&b);
                         assert_string_equal(b.log, table[i].standby[level]);
 
@@ -1566,8 +1529,7 @@ static bool situation(unsigned long n, struct bench *b) {
         b->role.since = some_time(1 + choose(&n, 2));
         b->role.silent_since = some_time(choose(&n, 3));
         b->role.answers = choose(&n, 2) ? 2 : 0;
-        b->role.port_checked = choose(&n, 2);
-        b->role.port_taken = choose(&n, 2);
+        b->role.other = choose(&n, 3);
         b->role.restart = b->role.state == ROLE_DEMOTING && choose(&n, 2);
         b->role.sync_begun = some_time(choose(&n, 3));
         tried = choose(&n, 3);
@@ -1677,11 +1639,12 @@ int main(void) {
                 cmocka_unit_test(test_no_sync_at_all),
                 cmocka_unit_test(test_the_refresh),
                 cmocka_unit_test(test_no_refresh_on_the_way_to_a_promotion),
-                cmocka_unit_test(test_the_port_is_checked_before_the_start),
-                cmocka_unit_test(test_a_taken_port),
-                cmocka_unit_test(test_a_port_that_was_free_for_a_moment_nobody_saw),
+                cmocka_unit_test(test_the_address_is_checked_before_the_start),
+                cmocka_unit_test(test_another_gateway_answers),
+                cmocka_unit_test(test_another_gateway_was_gone_between_two_checks),
+                cmocka_unit_test(test_another_gateway_outlives_ours),
                 cmocka_unit_test(test_it_answers_before_systemd_says_that_it_runs),
-                cmocka_unit_test(test_the_port_is_checked_anew_before_each_start),
+                cmocka_unit_test(test_the_address_is_checked_again_before_each_start),
                 cmocka_unit_test(test_a_gateway_of_somebody_else),
                 cmocka_unit_test(test_wanted_while_somebody_stops_it),
                 cmocka_unit_test(test_two_answers_of_one_process),
@@ -1702,7 +1665,6 @@ int main(void) {
                 cmocka_unit_test(test_a_lost_gateway),
                 cmocka_unit_test(test_a_failback),
                 cmocka_unit_test(test_the_work_is_saved_after_another_sync),
-                cmocka_unit_test(test_something_is_left_over),
                 cmocka_unit_test(test_down_again_while_it_drains),
                 cmocka_unit_test(test_down_again_before_the_stop),
                 cmocka_unit_test(test_a_refused_stop),
