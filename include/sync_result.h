@@ -12,24 +12,76 @@ enum sync_part {
         SYNC_NONE,      /* not configured, or not done this time */
         SYNC_UNCHANGED, /* nothing new */
         SYNC_UPDATED,
-        SYNC_SKIPPED, /* the gateway runs: fetched, but nothing moved */
-        SYNC_REFUSED, /* cannot be done right: .why says why and how to mend it */
-        SYNC_FAILED,  /* .why says why */
+        SYNC_SKIPPED,    /* the gateway runs: fetched, but nothing moved */
+        SYNC_INCOMPLETE, /* done but for some files, which .why names */
+        SYNC_REFUSED,    /* cannot be done right: .why says why, and what to do */
+        SYNC_FAILED,     /* .why says why */
         _SYNC_PART_MAX,
+};
+
+/* Why something was not done. Programs decide by the code; the words are for a person. */
+enum refusal_code {
+        REFUSAL_NONE,
+        REFUSAL_ERROR, /* a call or a program failed, in its own words */
+        /* The workspace here. */
+        REFUSAL_NO_REPOSITORY, /* missing, bare, a linked worktree */
+        REFUSAL_OWNER,         /* it belongs to another user */
+        REFUSAL_READ_ONLY,
+        REFUSAL_UNWRITABLE,
+        REFUSAL_UNREADABLE,
+        REFUSAL_SETTING,   /* of the repository, that a sync cannot follow */
+        REFUSAL_UNDER_WAY, /* a merge, a rebase */
+        REFUSAL_DETACHED,
+        REFUSAL_UNBORN,
+        REFUSAL_BRANCH, /* another one is checked out */
+        REFUSAL_INDEX,
+        REFUSAL_BRANCH_NAME, /* a branch leaves no room for one of ours */
+        REFUSAL_LOCKED,      /* by git */
+        REFUSAL_BUSY,        /* another sync */
+        REFUSAL_IN_THE_WAY,
+        REFUSAL_CHANGED,  /* meanwhile */
+        REFUSAL_DISK,     /* full */
+        REFUSAL_HALF,     /* the tree is between two commits */
+        REFUSAL_LEFT_OUT, /* some paths, which are named */
+        /* The remote, or the secrets' host. */
+        REFUSAL_NO_REMOTE,
+        REFUSAL_ADDRESS,
+        REFUSAL_NO_BRANCH,
+        REFUSAL_SSH,   /* ssh failed */
+        REFUSAL_LOGIN, /* the token */
+        REFUSAL_TIMEOUT,
+        REFUSAL_TOO_LARGE,
+        REFUSAL_CONTENT,  /* what no honest one sends, or what cannot be checked out */
+        REFUSAL_REJECTED, /* a push */
+        REFUSAL_NOT_PUSHED,
+        /* The secrets. */
+        REFUSAL_TARGET,
+        REFUSAL_NO_RSYNC_HERE,
+        REFUSAL_NO_RSYNC,
+        REFUSAL_RESTRICTED,   /* the key reads one directory, which is not the source */
+        REFUSAL_UNRESTRICTED, /* source = ./ and the key reads everything */
+        REFUSAL_NO_SOURCE,
+        REFUSAL_INCOMPLETE,
+        _REFUSAL_MAX,
+};
+
+struct refusal {
+        enum refusal_code code;
+        char text[256];    /* one line, safe to print; "" if there is nothing to say */
+        char command[256]; /* that helps; "": none is known. Never cut */
 };
 
 struct sync_result {
         enum sync_part workspace;
-        char from[41], to[41];   /* commits before and after; "" where unknown */
-        unsigned commits;        /* how many came in */
-        char saved[128];         /* the branch that this run saved the standby's own work to; "" if none */
-        char unmerged[128];      /* the newest saved branch that the remote's branch lacks; "" if none */
-        bool pushed;             /* .unmerged is at the remote too, under the same name */
-        char workspace_why[256]; /* with the other parts, a remark ("not pushed: …") or "" */
-        size_t workspace_command; /* where in .workspace_why the mending command begins; 0: there is none. Not told */
+        char from[41], to[41]; /* commits before and after; "" where unknown */
+        unsigned commits;      /* how many came in */
+        char saved[128];       /* the branch that this run saved the standby's own work to; "" if none */
+        char unmerged[128];    /* the newest saved branch that the remote's branch lacks; "" if none */
+        bool pushed;           /* .unmerged is at the remote too, under the same name */
+        struct refusal workspace_why; /* with the other parts, a remark ("not pushed: …") */
         enum sync_part secrets;
         unsigned files; /* how many secrets files were transferred */
-        char secrets_why[192];
+        struct refusal secrets_why;
 };
 
 /* Writes R as one line without a newline; reasons are made safe, and cut if they must be. 0, -ENOBUFS if even that does
@@ -40,12 +92,20 @@ int sync_result_parse(const char *line, struct sync_result *ret);
 /* For a person: "workspace a1b2c3d..e4f5a6b (5 commits), secrets synced (3 files)". Returns BUF. */
 char *sync_result_say(const struct sync_result *r, char *buf, size_t size);
 
-/* Set the workspace's part of R and say why, made safe and cut. The mending command is what FORMAT says from "sudo " on:
- * what it is given may hold such a word too, and is never taken for one. Whoever puts names into a command quotes them
- * with shell_quote(). Both return -ECANCELED, for "return sync_refuse(…)". */
-int sync_refuse(struct sync_result *r, const char *format, ...) _printf_(2, 3);
-int sync_fail(struct sync_result *r, const char *format, ...) _printf_(2, 3);
-/* The same for a remark, which leaves the workspace's part as it is. */
-void sync_remark(struct sync_result *r, const char *format, ...) _printf_(2, 3);
+/* As the line has it: "under-way". */
+const char *refusal_code_name(enum refusal_code code);
+/* Sets code and text, made safe and cut, and no command. -ECANCELED, for "return refusal_set(…)". */
+int refusal_set(struct refusal *f, enum refusal_code code, const char *format, ...) _printf_(3, 4);
+/* Adds the command, unless it does not fit. Names in it have been through shell_quote(). -ECANCELED. */
+int refusal_set_command(struct refusal *f, const char *format, ...) _printf_(2, 3);
+/* "text: command", cut. Returns BUF. */
+char *refusal_say(const struct refusal *f, char *buf, size_t size);
+
+/* The same for the workspace, whose part they set, too. */
+int sync_refuse(struct sync_result *r, enum refusal_code code, const char *format, ...) _printf_(3, 4);
+int sync_fail(struct sync_result *r, enum refusal_code code, const char *format, ...) _printf_(3, 4);
+int sync_command(struct sync_result *r, const char *format, ...) _printf_(2, 3);
+/* A remark leaves the part as it is, and is added to those that are there. */
+void sync_remark(struct sync_result *r, enum refusal_code code, const char *format, ...) _printf_(3, 4);
 /* The workspace's part of FROM, with its reason, becomes R's. */
 void sync_take(struct sync_result *r, const struct sync_result *from);

@@ -13,9 +13,55 @@ static const char *const part_names[_SYNC_PART_MAX] = {
         [SYNC_UNCHANGED] = "unchanged",
         [SYNC_UPDATED] = "updated",
         [SYNC_SKIPPED] = "skipped",
+        [SYNC_INCOMPLETE] = "incomplete",
         [SYNC_REFUSED] = "refused",
         [SYNC_FAILED] = "failed",
 };
+
+static const char *const code_names[_REFUSAL_MAX] = {
+        [REFUSAL_NONE] = "none",
+        [REFUSAL_ERROR] = "error",
+        [REFUSAL_NO_REPOSITORY] = "no-repository",
+        [REFUSAL_OWNER] = "owner",
+        [REFUSAL_READ_ONLY] = "read-only",
+        [REFUSAL_UNWRITABLE] = "unwritable",
+        [REFUSAL_UNREADABLE] = "unreadable",
+        [REFUSAL_SETTING] = "setting",
+        [REFUSAL_UNDER_WAY] = "under-way",
+        [REFUSAL_DETACHED] = "detached",
+        [REFUSAL_UNBORN] = "unborn",
+        [REFUSAL_BRANCH] = "branch",
+        [REFUSAL_INDEX] = "index",
+        [REFUSAL_BRANCH_NAME] = "branch-name",
+        [REFUSAL_LOCKED] = "locked",
+        [REFUSAL_BUSY] = "busy",
+        [REFUSAL_IN_THE_WAY] = "in-the-way",
+        [REFUSAL_CHANGED] = "changed",
+        [REFUSAL_DISK] = "disk",
+        [REFUSAL_HALF] = "half",
+        [REFUSAL_LEFT_OUT] = "left-out",
+        [REFUSAL_NO_REMOTE] = "no-remote",
+        [REFUSAL_ADDRESS] = "address",
+        [REFUSAL_NO_BRANCH] = "no-branch",
+        [REFUSAL_SSH] = "ssh",
+        [REFUSAL_LOGIN] = "login",
+        [REFUSAL_TIMEOUT] = "timeout",
+        [REFUSAL_TOO_LARGE] = "too-large",
+        [REFUSAL_CONTENT] = "content",
+        [REFUSAL_REJECTED] = "rejected",
+        [REFUSAL_NOT_PUSHED] = "not-pushed",
+        [REFUSAL_TARGET] = "target",
+        [REFUSAL_NO_RSYNC_HERE] = "no-rsync-here",
+        [REFUSAL_NO_RSYNC] = "no-rsync",
+        [REFUSAL_RESTRICTED] = "restricted",
+        [REFUSAL_UNRESTRICTED] = "unrestricted",
+        [REFUSAL_NO_SOURCE] = "no-source",
+        [REFUSAL_INCOMPLETE] = "incomplete",
+};
+
+const char *refusal_code_name(enum refusal_code code) {
+        return code_names[code];
+}
 
 static bool commit_is_valid(const char *s) {
         return *s == '\0' || (strlen(s) == 40 && strspn(s, "0123456789abcdef") == 40);
@@ -30,23 +76,33 @@ static bool branch_is_valid(const char *s) {
 
 static bool result_is_valid(const struct sync_result *r) {
         return r->workspace >= 0 && r->workspace < _SYNC_PART_MAX && r->secrets >= 0 &&
-                r->secrets < _SYNC_PART_MAX && commit_is_valid(r->from) && commit_is_valid(r->to) &&
+                r->secrets < _SYNC_PART_MAX && r->workspace_why.code >= 0 &&
+                r->workspace_why.code < _REFUSAL_MAX && r->secrets_why.code >= 0 &&
+                r->secrets_why.code < _REFUSAL_MAX && commit_is_valid(r->from) && commit_is_valid(r->to) &&
                 branch_is_valid(r->saved) && branch_is_valid(r->unmerged);
 }
 
-/* The line with each reason made safe and cut to WHY_MAX bytes, its NUL included; -ENOBUFS if that is still too long. */
-static int format_cut(const struct sync_result *r, size_t why_max, char buf[static SYNC_RESULT_MAX]) {
-        char workspace_why[sizeof r->workspace_why], secrets_why[sizeof r->secrets_why];
+/* The text made safe and cut to MAX bytes, its NUL included. A command that is longer, or not safe, is left out. */
+static json_t *format_refusal(const struct refusal *f, size_t max) {
+        char text[sizeof f->text], command[sizeof f->command];
+
+        safe_text(text, MIN(max, sizeof text), f->text);
+        safe_text(command, sizeof command, f->command);
+        if (strlen(command) >= max || strcmp(command, f->command) != 0)
+                command[0] = '\0';
+        return json_pack("{ss ss ss}", "code", code_names[f->code], "text", text, "command", command);
+}
+
+/* The line with each reason cut to MAX bytes; -ENOBUFS if that is still too long. */
+static int format_cut(const struct sync_result *r, size_t max, char buf[static SYNC_RESULT_MAX]) {
         json_t *object;
         size_t n;
 
-        safe_text(workspace_why, MIN(why_max, sizeof workspace_why), r->workspace_why);
-        safe_text(secrets_why, MIN(why_max, sizeof secrets_why), r->secrets_why);
-        object = json_pack("{ss ss ss sI ss ss sb ss ss sI ss}", "workspace", part_names[r->workspace],
+        object = json_pack("{ss ss ss sI ss ss sb so ss sI so}", "workspace", part_names[r->workspace],
                 "from", r->from, "to", r->to, "commits", (json_int_t) r->commits, "saved", r->saved,
-                "unmerged", r->unmerged, "pushed", (int) r->pushed, "workspace_why", workspace_why,
-                "secrets", part_names[r->secrets], "files", (json_int_t) r->files, "secrets_why",
-                secrets_why);
+                "unmerged", r->unmerged, "pushed", (int) r->pushed, "workspace_why",
+                format_refusal(&r->workspace_why, max), "secrets", part_names[r->secrets], "files",
+                (json_int_t) r->files, "secrets_why", format_refusal(&r->secrets_why, max));
         if (!object)
                 return -ENOMEM;
         n = json_dumpb(object, buf, SYNC_RESULT_MAX, JSON_COMPACT);
@@ -64,8 +120,8 @@ int sync_result_format(const struct sync_result *r, char buf[static SYNC_RESULT_
 
         if (!result_is_valid(r))
                 return -EINVAL;
-        for (size_t why_max = sizeof r->workspace_why; k == -ENOBUFS && why_max >= 24; why_max /= 2)
-                k = format_cut(r, why_max, buf);
+        for (size_t max = sizeof r->workspace_why.text; k == -ENOBUFS && max >= 16; max -= max / 4)
+                k = format_cut(r, max, buf);
         return k;
 }
 
@@ -94,12 +150,29 @@ static int parse_count(json_int_t n, unsigned *ret) {
         return 0;
 }
 
+static int parse_refusal(json_t *object, struct refusal *ret) {
+        const char *code, *text, *command;
+
+        if (json_unpack_ex(object, NULL, JSON_STRICT, "{s:s s:s s:s}", "code", &code, "text", &text,
+                    "command", &command) < 0 ||
+                parse_text(text, ret->text, sizeof ret->text) < 0 ||
+                parse_text(command, ret->command, sizeof ret->command) < 0)
+                return -EINVAL;
+        for (int i = 0; i < _REFUSAL_MAX; i++)
+                if (strcmp(code, code_names[i]) == 0) {
+                        ret->code = (enum refusal_code) i;
+                        return 0;
+                }
+        return -EINVAL;
+}
+
 static int parse_object(json_t *object, struct sync_result *ret) {
-        const char *workspace, *from, *to, *saved, *unmerged, *workspace_why, *secrets, *secrets_why;
+        const char *workspace, *from, *to, *saved, *unmerged, *secrets;
+        json_t *workspace_why, *secrets_why;
         json_int_t commits, files;
         int pushed;
 
-        if (json_unpack_ex(object, NULL, JSON_STRICT, "{s:s s:s s:s s:I s:s s:s s:b s:s s:s s:I s:s}",
+        if (json_unpack_ex(object, NULL, JSON_STRICT, "{s:s s:s s:s s:I s:s s:s s:b s:o s:s s:I s:o}",
                     "workspace", &workspace, "from", &from, "to", &to, "commits", &commits, "saved", &saved,
                     "unmerged", &unmerged, "pushed", &pushed, "workspace_why", &workspace_why, "secrets",
                     &secrets, "files", &files, "secrets_why", &secrets_why) < 0)
@@ -110,9 +183,8 @@ static int parse_object(json_t *object, struct sync_result *ret) {
                 parse_text(to, ret->to, sizeof ret->to) < 0 || parse_count(commits, &ret->commits) < 0 ||
                 parse_text(saved, ret->saved, sizeof ret->saved) < 0 ||
                 parse_text(unmerged, ret->unmerged, sizeof ret->unmerged) < 0 ||
-                parse_text(workspace_why, ret->workspace_why, sizeof ret->workspace_why) < 0 ||
-                parse_count(files, &ret->files) < 0 ||
-                parse_text(secrets_why, ret->secrets_why, sizeof ret->secrets_why) < 0)
+                parse_refusal(workspace_why, &ret->workspace_why) < 0 ||
+                parse_count(files, &ret->files) < 0 || parse_refusal(secrets_why, &ret->secrets_why) < 0)
                 return -EINVAL;
         return 0;
 }
@@ -140,54 +212,42 @@ int sync_result_parse(const char *line, struct sync_result *ret) {
         return 0;
 }
 
+char *refusal_say(const struct refusal *f, char *buf, size_t size) {
+        if (size > 0)
+                buf[0] = '\0';
+        return appendf(buf, size, "%s%s%s", f->text, *f->command ? ": " : "", f->command);
+}
+
+static void say_why(const struct refusal *f, char *buf, size_t size) {
+        char why[sizeof *f];
+
+        if (*f->text)
+                appendf(buf, size, ": %s", refusal_say(f, why, sizeof why));
+}
+
 static void say_workspace(const struct sync_result *r, char *buf, size_t size) {
         appendf(buf, size, "workspace ");
-        switch (r->workspace) {
-        case SYNC_UNCHANGED:
-                appendf(buf, size, "unchanged");
-                break;
-        case SYNC_UPDATED:
-                if (strcmp(r->from, r->to) == 0)
-                        appendf(buf, size, "set back to %.7s", r->to);
-                else
-                        appendf(buf, size, "%.7s..%.7s (%u commit%s)", r->from, r->to, r->commits,
-                                r->commits == 1 ? "" : "s");
-                break;
-        case SYNC_SKIPPED:
+        if (r->workspace == SYNC_SKIPPED)
                 appendf(buf, size, "left alone");
-                break;
-        case SYNC_REFUSED:
-                appendf(buf, size, "refused");
-                break;
-        default:
-                appendf(buf, size, "failed");
-        }
+        else if (r->workspace != SYNC_UPDATED)
+                appendf(buf, size, "%s", part_names[r->workspace]);
+        else if (strcmp(r->from, r->to) == 0)
+                appendf(buf, size, "set back to %.7s", r->to);
+        else
+                appendf(buf, size, "%.7s..%.7s (%u commit%s)", r->from, r->to, r->commits,
+                        r->commits == 1 ? "" : "s");
         if (r->saved[0])
                 appendf(buf, size, ", own work saved to %s", r->saved);
-        if (r->workspace_why[0])
-                appendf(buf, size, ": %s", r->workspace_why);
+        say_why(&r->workspace_why, buf, size);
 }
 
 static void say_secrets(const struct sync_result *r, char *buf, size_t size) {
         appendf(buf, size, "secrets ");
-        switch (r->secrets) {
-        case SYNC_UNCHANGED:
-                appendf(buf, size, "unchanged");
-                break;
-        case SYNC_UPDATED:
+        if (r->secrets == SYNC_UPDATED)
                 appendf(buf, size, "synced (%u file%s)", r->files, r->files == 1 ? "" : "s");
-                break;
-        case SYNC_SKIPPED:
-                appendf(buf, size, "left alone");
-                break;
-        case SYNC_REFUSED:
-                appendf(buf, size, "refused");
-                break;
-        default:
-                appendf(buf, size, "failed");
-        }
-        if (r->secrets_why[0])
-                appendf(buf, size, ": %s", r->secrets_why);
+        else
+                appendf(buf, size, "%s", part_names[r->secrets]);
+        say_why(&r->secrets_why, buf, size);
 }
 
 char *sync_result_say(const struct sync_result *r, char *buf, size_t size) {
@@ -204,67 +264,85 @@ char *sync_result_say(const struct sync_result *r, char *buf, size_t size) {
         return buf;
 }
 
-/* Where in WHY, which FORMAT and AP became, the command of FORMAT begins; 0 if it has none, or it was cut off. */
-static size_t _printf_(2, 0) find_command(const char *why, const char *format, va_list ap) {
-        static const char sudo[] = "sudo ";
-        const char *command = strstr(format, sudo);
-        _cleanup_free_ char *lead = command ? strndup(format, (size_t) (command - format)) : NULL;
-        struct sync_result r;
-        char raw[2 * sizeof r.workspace_why];
-        size_t n;
-
-        if (!lead)
-                return 0;
-/* It was checked as a part of FORMAT. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-        (void) vsnprintf(raw, sizeof raw, lead, ap);
-#pragma GCC diagnostic pop
-        n = strlen(safe_text(r.workspace_why, sizeof r.workspace_why, raw));
-        return n < strlen(why) && strncmp(why + n, sudo, strlen(sudo)) == 0 ? n : 0;
-}
-
 static void _printf_(3, 0)
-        set_workspace(struct sync_result *r, enum sync_part part, const char *format, va_list ap) {
-        char why[2 * sizeof r->workspace_why];
-        va_list again;
+        set_refusal(struct refusal *f, enum refusal_code code, const char *format, va_list ap) {
+        char text[2 * sizeof f->text];
 
-        va_copy(again, ap);
-        (void) vsnprintf(why, sizeof why, format, ap);
-        r->workspace = part;
-        safe_text(r->workspace_why, sizeof r->workspace_why, why);
-        r->workspace_command = find_command(r->workspace_why, format, again);
-        va_end(again);
+        (void) vsnprintf(text, sizeof text, format, ap);
+        *f = (struct refusal){ .code = code };
+        safe_text(f->text, sizeof f->text, text);
 }
 
-int sync_refuse(struct sync_result *r, const char *format, ...) {
+static int _printf_(2, 0) set_command(struct refusal *f, const char *format, va_list ap) {
+        if ((size_t) vsnprintf(f->command, sizeof f->command, format, ap) >= sizeof f->command)
+                f->command[0] = '\0'; /* half a command is worse than none */
+        return -ECANCELED;
+}
+
+int refusal_set(struct refusal *f, enum refusal_code code, const char *format, ...) {
         va_list ap;
 
         va_start(ap, format);
-        set_workspace(r, SYNC_REFUSED, format, ap);
+        set_refusal(f, code, format, ap);
         va_end(ap);
         return -ECANCELED;
 }
 
-int sync_fail(struct sync_result *r, const char *format, ...) {
+int refusal_set_command(struct refusal *f, const char *format, ...) {
         va_list ap;
 
         va_start(ap, format);
-        set_workspace(r, SYNC_FAILED, format, ap);
+        (void) set_command(f, format, ap);
         va_end(ap);
         return -ECANCELED;
 }
 
-void sync_remark(struct sync_result *r, const char *format, ...) {
+int sync_refuse(struct sync_result *r, enum refusal_code code, const char *format, ...) {
         va_list ap;
 
         va_start(ap, format);
-        set_workspace(r, r->workspace, format, ap);
+        set_refusal(&r->workspace_why, code, format, ap);
         va_end(ap);
+        r->workspace = SYNC_REFUSED;
+        return -ECANCELED;
+}
+
+int sync_fail(struct sync_result *r, enum refusal_code code, const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        set_refusal(&r->workspace_why, code, format, ap);
+        va_end(ap);
+        r->workspace = SYNC_FAILED;
+        return -ECANCELED;
+}
+
+int sync_command(struct sync_result *r, const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        (void) set_command(&r->workspace_why, format, ap);
+        va_end(ap);
+        return -ECANCELED;
+}
+
+void sync_remark(struct sync_result *r, enum refusal_code code, const char *format, ...) {
+        struct refusal *why = &r->workspace_why, remark;
+        char both[2 * sizeof why->text + 4];
+        va_list ap;
+
+        va_start(ap, format);
+        set_refusal(&remark, code, format, ap);
+        va_end(ap);
+        if (!*why->text) {
+                *why = remark;
+                return;
+        }
+        (void) snprintf(both, sizeof both, "%s; %s", why->text, remark.text);
+        safe_text(why->text, sizeof why->text, both);
 }
 
 void sync_take(struct sync_result *r, const struct sync_result *from) {
         r->workspace = from->workspace;
-        (void) strcpy(r->workspace_why, from->workspace_why);
-        r->workspace_command = from->workspace_command;
+        r->workspace_why = from->workspace_why;
 }

@@ -17,44 +17,10 @@
 #include "sync/saved_branches.h"
 #include "sync/workspace.h"
 
-/* The first N bytes of WHY, less what only leads over to the command: "…: finish it, or". */
-static size_t length_without(const char *why, size_t n) {
-        static const char *const ends[] = { " or", " then", " ", ":", ".", "," };
-
-        for (size_t i = 0; i < ELEMENTSOF(ends);) {
-                size_t k = strlen(ends[i]);
-
-                if (n >= k && strncmp(why + n - k, ends[i], k) == 0) {
-                        n -= k;
-                        i = 0;
-                } else
-                        i++;
-        }
-        return n;
-}
-
-void finding_refuse(struct finding *f, const char *why, size_t at, const char *branch) {
-        static const char gap[] = " BRANCH";
-        const char *command = at > 0 ? why + at : NULL;
-        size_t n = length_without(why, command ? at : strlen(why));
-        _cleanup_free_ char *word = NULL;
-
-        finding_bad(f, "%.*s", (int) n, why);
-        if (!command || strstr(command, "…") || strstr(command, "ADDRESS"))
-                return; /* it was cut, or only the person knows what is missing */
-        n = strlen(command);
-        /* At the end alone: inside a quoted name, the quotes of another would end it. */
-        if (n > strlen(gap) && strcmp(command + n - strlen(gap), gap) == 0)
-                word = shell_quote(branch);
-        if (word)
-                finding_mend(f, "%.*s %s", (int) (n - strlen(gap)), command, word);
-        else
-                finding_mend(f, "%s", command);
-}
-
-/* The branch to be on, as far as it is known without asking the remote. */
-static const char *usual_branch(const struct checkup *c) {
-        return c->config->workspace.branch ? c->config->workspace.branch : "main";
+void finding_refuse(struct finding *f, const struct refusal *why) {
+        finding_bad(f, "%s", why->text);
+        if (*why->command)
+                finding_mend(f, "%s", why->command);
 }
 
 /* Opens and checks the workspace; false with a finding if the worker would refuse it. */
@@ -80,7 +46,7 @@ static bool open_workspace(const struct checkup *c, struct repo *repo, struct fi
                 k = saved_check_name(repo, host, &r);
         }
         if (k < 0)
-                finding_refuse(f, r.workspace_why, r.workspace_command, usual_branch(c));
+                finding_refuse(f, &r.workspace_why);
         return k == 0;
 }
 
@@ -94,8 +60,8 @@ static void find_unsaved(const struct checkup *c, const struct repo *repo, struc
         saved_host(host);
         if (changes_find(repo, NULL, NULL, checkout_base(repo, &base) == 0 ? &base : NULL, &paths, &work,
                     &r) < 0 ||
-                checkout_check(repo, &paths, work.bytes, &r) < 0 || *r.workspace_why)
-                finding_refuse(f, r.workspace_why, r.workspace_command, usual_branch(c));
+                checkout_check(repo, &paths, work.bytes, &r) < 0 || r.workspace_why.code)
+                finding_refuse(f, &r.workspace_why);
         else if (work.n == 0 || saved_has(repo, &work, host))
                 finding_ok(f, "%s, branch %s", c->config->workspace.path, repo->branch);
         else {
@@ -260,7 +226,7 @@ static int judge_fetched(
 
 /* Where the worker's words end without a command. */
 static void mend_remote(
-        const struct checkup *c, const struct repo *repo, const char *why, struct finding *f) {
+        const struct checkup *c, const struct repo *repo, enum refusal_code code, struct finding *f) {
         const struct workspace_config *w = &c->config->workspace;
         _cleanup_free_ char *config = shell_quote(c->names->config), *path = shell_quote(w->path),
                             *usual = NULL, *key = NULL;
@@ -269,11 +235,9 @@ static void mend_remote(
                 key = shell_quote(w->ssh_key ? w->ssh_key : usual);
         if (*f->mend || !config || !path || !key)
                 return;
-        if (strstr(why, "RSA keys"))
-                finding_mend(f, "sudo -u %s ssh-keygen -t ed25519 -N '' -f %s", repo->user, key);
-        if (strstr(why, "takes no key"))
+        if (code == REFUSAL_SSH)
                 finding_mend(f, "sudo cat %s.pub # to be allowed to read at the remote (deploy key)", key);
-        else if (strstr(why, "token_file") || strstr(why, "branch="))
+        else if (code == REFUSAL_LOGIN || code == REFUSAL_NO_BRANCH)
                 finding_mend(f, "sudo ${EDITOR:-vi} %s && sudo systemctl try-reload-or-restart %s", config,
                         c->names->unit);
         else
@@ -294,8 +258,8 @@ void look_remote(const struct checkup *c, struct finding *f) {
                 if (k == 0)
                         k = judge_fetched(&repo, &fetched, &r);
                 if (k < 0) {
-                        finding_refuse(f, r.workspace_why, r.workspace_command, fetched.branch);
-                        mend_remote(c, &repo, r.workspace_why, f);
+                        finding_refuse(f, &r.workspace_why);
+                        mend_remote(c, &repo, r.workspace_why.code, f);
                 } else
                         finding_ok(f, "%s answers, and its branch %s can be checked out",
                                 c->config->workspace.remote, fetched.branch);

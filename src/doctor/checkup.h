@@ -105,10 +105,9 @@ look_t look_metrics;
 /* doctor_instances.c */
 look_t look_instances;
 
-/* A refusal of the sync worker's, whose words end with the command that mends it ("… (detached HEAD): sudo -u openclaw git
- * …"), becomes a finding. AT: where the command begins, since names before it may look like one; 0: there is none. BRANCH
- * takes the place of the word BRANCH at its end. */
-void finding_refuse(struct finding *f, const char *why, size_t at, const char *branch);
+/* A refusal of the sync worker's becomes a finding. */
+struct refusal;
+void finding_refuse(struct finding *f, const struct refusal *why);
 
 /* The pure parts, for the tests as well. */
 

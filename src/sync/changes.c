@@ -65,13 +65,13 @@ static int add(struct finder *f, enum change_kind kind, const char *path, uint16
                 struct change *items = reallocarray(w->items, room, sizeof *items);
 
                 if (!items)
-                        return sync_fail(f->result, "out of memory");
+                        return sync_fail(f->result, REFUSAL_ERROR, "out of memory");
                 w->items = items;
                 w->room = room;
         }
         w->items[w->n] = (struct change){ .kind = kind, .path = strdup(path), .mode = mode };
         if (!w->items[w->n].path)
-                return sync_fail(f->result, "out of memory");
+                return sync_fail(f->result, REFUSAL_ERROR, "out of memory");
         if (id)
                 git_oid_cpy(&w->items[w->n].id, id);
         w->n++;
@@ -192,7 +192,7 @@ static int look(const struct finder *f, const char *path, struct stat *st, size_
 
 /* libgit2 fails at the first tracked file that it cannot read, and does not say which. */
 static int refuse_closed(struct finder *f, const char *what) {
-        char words[sizeof f->result->workspace_why];
+        char words[sizeof f->result->workspace_why.text];
 
         (void) git_words(words, sizeof words);
         for (size_t i = 0; i < git_index_entrycount(f->head); i++) {
@@ -204,12 +204,12 @@ static int refuse_closed(struct finder *f, const char *what) {
                         faccessat(AT_FDCWD, full, R_OK, AT_EACCESS) == 0)
                         continue;
                 if (st.st_uid == geteuid())
-                        return sync_refuse(f->result, "%s cannot be read: sudo -u %s chmod u+r %s", path,
-                                f->repo->user, word);
-                return sync_refuse(
-                        f->result, "%s cannot be read: sudo chown -h %s: %s", path, f->repo->user, word);
+                        return sync_refuse(f->result, REFUSAL_UNREADABLE, "%s cannot be read", path),
+                               sync_command(f->result, "sudo -u %s chmod u+r %s", f->repo->user, word);
+                return sync_refuse(f->result, REFUSAL_UNREADABLE, "%s cannot be read", path),
+                       sync_command(f->result, "sudo chown -h %s: %s", f->repo->user, word);
         }
-        return sync_fail(f->result, "%s: %s", what, words);
+        return sync_fail(f->result, REFUSAL_ERROR, "%s: %s", what, words);
 }
 
 /* Adds what is at PATH in the work tree, unless it is known. */
@@ -246,10 +246,10 @@ static int add_directory(struct finder *f, const char *path, const char *full) {
             r = 0; /* sorted: the digest is to be the same each time */
 
         if (n < 0)
-                return sync_fail(f->result, "%s: %s", path, strerror(errno));
+                return sync_fail(f->result, REFUSAL_ERROR, "%s: %s", path, strerror(errno));
         if (n > 2 && access(full, W_OK | X_OK) < 0) /* more than "." and ".." */
-                r = sync_refuse(f->result, "%s is in the way, and cannot be emptied: %s. Move it away", path,
-                        strerror(errno));
+                r = sync_refuse(f->result, REFUSAL_IN_THE_WAY,
+                        "%s is in the way, and cannot be emptied: %s. Move it away", path, strerror(errno));
         for (int i = 0; i < n; i++) {
                 const char *name = entries[i]->d_name;
                 _cleanup_free_ char *below = NULL;
@@ -257,10 +257,10 @@ static int add_directory(struct finder *f, const char *path, const char *full) {
                 if (r < 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
                         ;
                 else if (strcmp(name, ".git") == 0)
-                        r = sync_refuse(f->result,
+                        r = sync_refuse(f->result, REFUSAL_IN_THE_WAY,
                                 "%s is a git repository of its own, and in the way: move it away", path);
                 else if (asprintf(&below, "%s/%s", path, name) < 0)
-                        r = sync_fail(f->result, "out of memory");
+                        r = sync_fail(f->result, REFUSAL_ERROR, "out of memory");
                 else
                         r = add_in_the_way(f, below);
                 free(entries[i]);
@@ -276,16 +276,16 @@ static int add_in_the_way(struct finder *f, const char *path) {
         int k;
 
         if (!full)
-                return sync_fail(f->result, "out of memory");
+                return sync_fail(f->result, REFUSAL_ERROR, "out of memory");
         k = look(f, path, &st, NULL);
         if (k < 0)
-                return k == -ENOENT ? 0 : sync_fail(f->result, "%s: %s", path, strerror(-k));
+                return k == -ENOENT ? 0 : sync_fail(f->result, REFUSAL_ERROR, "%s: %s", path, strerror(-k));
         if (S_ISDIR(st.st_mode))
                 return add_directory(f, path, full);
         if (S_ISREG(st.st_mode) || S_ISLNK(st.st_mode))
                 return add_file(f, path, full, &st);
-        return sync_refuse(
-                f->result, "%s is neither a file nor a directory, and in the way: move it away", path);
+        return sync_refuse(f->result, REFUSAL_IN_THE_WAY,
+                "%s is neither a file nor a directory, and in the way: move it away", path);
 }
 
 /* PATH is to be written: what is there, or a file or link where one of its directories must be. */
@@ -299,7 +299,7 @@ static int find_in_the_way(struct finder *f, const char *path) {
         if (k == -ENOENT && blocker == 0)
                 return 0;
         part = strndup(path, blocker > 0 ? blocker : strlen(path));
-        return part ? add_in_the_way(f, part) : sync_fail(f->result, "out of memory");
+        return part ? add_in_the_way(f, part) : sync_fail(f->result, REFUSAL_ERROR, "out of memory");
 }
 
 /* What was staged, if neither the tree nor anything known holds it: the index is its only home. */
@@ -341,18 +341,20 @@ static bool is_left_out(struct finder *f, const char *path, const char *full, co
         _cleanup_free_ char *word = NULL;
 
         if (!git_takes(path)) {
-                sync_remark(f->result, "%s is not saved: no git takes such a name. Rename it", path);
+                sync_remark(f->result, REFUSAL_LEFT_OUT,
+                        "%s is not saved: no git takes such a name. Rename it", path);
                 return true;
         }
         if (!S_ISREG(st->st_mode) || faccessat(AT_FDCWD, full, R_OK, AT_EACCESS) == 0)
                 return false;
         word = shell_quote(full);
         if (st->st_uid == geteuid())
-                sync_remark(f->result, "%s is not saved, since it cannot be read: sudo -u %s chmod u+r %s",
-                        path, f->repo->user, word ? word : "…");
+                sync_remark(f->result, REFUSAL_UNREADABLE, "%s is not saved, since it cannot be read", path),
+                        sync_command(
+                                f->result, "sudo -u %s chmod u+r %s", f->repo->user, word ? word : "FILE");
         else
-                sync_remark(f->result, "%s is not saved, since it cannot be read: sudo chown -h %s: %s",
-                        path, f->repo->user, word ? word : "…");
+                sync_remark(f->result, REFUSAL_UNREADABLE, "%s is not saved, since it cannot be read", path),
+                        sync_command(f->result, "sudo chown -h %s: %s", f->repo->user, word ? word : "FILE");
         return true;
 }
 
@@ -368,12 +370,12 @@ static int find_changed(struct finder *f, const git_status_entry *s, struct path
         if (path[strlen(path) - 1] == '/') /* a repository of its own; refused if it is in the way */
                 return 0;
         if (!full || (!untracked && paths_add(paths, path) < 0))
-                return sync_fail(f->result, "out of memory");
+                return sync_fail(f->result, REFUSAL_ERROR, "out of memory");
         k = look(f, path, &st, NULL);
         if (k == -ENOENT || (k == 0 && !untracked && S_ISDIR(st.st_mode)))
                 r = find_gone(f, path); /* what is in a directory in its place has lines of its own */
         else if (k < 0)
-                r = sync_fail(f->result, "%s: %s", path, strerror(-k));
+                r = sync_fail(f->result, REFUSAL_ERROR, "%s: %s", path, strerror(-k));
         else if ((S_ISREG(st.st_mode) || S_ISLNK(st.st_mode)) &&
                 !(untracked && is_left_out(f, path, full, &st)))
                 r = add_file(f, path, full, &st);
@@ -412,7 +414,7 @@ static int find_unpushed(struct finder *f, git_commit *target, const git_oid *ba
 
         if (asprintf(&tracking, "refs/remotes/%s/*", repo->config->remote) < 0 ||
                 asprintf(&branch, "refs/remotes/%s/%s", repo->config->remote, repo->branch) < 0)
-                return sync_fail(f->result, "out of memory");
+                return sync_fail(f->result, REFUSAL_ERROR, "out of memory");
         if (!target && !base && git_reference_name_to_id(&id, repo->git, branch) < 0)
                 return 0; /* never fetched: nothing is known of the remote, and nothing moves */
         k = git_revwalk_new(&walk, repo->git);

@@ -78,7 +78,7 @@ static int check_writable(const struct repo *repo, const char *path, struct sync
         struct stat st;
 
         if (asprintf(&full, "%s/%s", repo->config->path, path) < 0)
-                return sync_fail(r, "out of memory");
+                return sync_fail(r, REFUSAL_ERROR, "out of memory");
         do
                 *strrchr(full, '/') = '\0';
         while (strlen(full) > root && (lstat(full, &st) < 0 || !S_ISDIR(st.st_mode)));
@@ -103,13 +103,15 @@ int checkout_check(
                         return k;
         }
         if (statvfs(repo->config->path, &fs) < 0)
-                return sync_fail(r, "%s: %s", repo->config->path, strerror(errno));
+                return sync_fail(r, REFUSAL_ERROR, "%s: %s", repo->config->path, strerror(errno));
         room = (uint64_t) fs.f_bavail * fs.f_frsize;
         if (room < bytes + ROOM_LEFT)
-                return sync_refuse(r, "the disk of %s is full: %" PRIu64 " MiB are free, %" PRIu64 " needed",
+                return sync_refuse(r, REFUSAL_DISK,
+                        "the disk of %s is full: %" PRIu64 " MiB are free, %" PRIu64 " needed",
                         repo->config->path, room >> 20, (bytes + ROOM_LEFT) >> 20);
         if (fs.f_files > 0 && fs.f_favail < paths->n + INODES_LEFT) /* btrfs has no such number */
-                return sync_refuse(r, "the file system of %s has no inodes left", repo->config->path);
+                return sync_refuse(
+                        r, REFUSAL_DISK, "the file system of %s has no inodes left", repo->config->path);
         return 0;
 }
 
@@ -261,9 +263,9 @@ static int put(const struct move *m, bool back, struct sync_result *r) {
                 if (k < 0 && back)
                         continue;
                 if (k == -ESTALE)
-                        return sync_fail(r, "%s changed while it was being saved", path);
+                        return sync_fail(r, REFUSAL_CHANGED, "%s changed while it was being saved", path);
                 if (k < 0)
-                        return sync_fail(r, "%s: %s", path, strerror(-k));
+                        return sync_fail(r, REFUSAL_ERROR, "%s: %s", path, strerror(-k));
                 (void) git_index_remove(baseline, path, 0);
                 (void) git_index_remove_directory(baseline, path, 0);
         }
@@ -305,7 +307,7 @@ static int try_move(const struct move *m, git_commit *target, struct sync_result
         if (k == 0)
                 k = set_index(m->repo, m->tree, r);
         if (k == 0 && repo_settle(m->repo) < 0)
-                k = sync_fail(r, "%s: %s", m->repo->config->path, strerror(errno));
+                k = sync_fail(r, REFUSAL_ERROR, "%s: %s", m->repo->config->path, strerror(errno));
         if (k == 0)
                 k = move_refs(m->repo, target, r);
         return k;
@@ -314,13 +316,14 @@ static int try_move(const struct move *m, git_commit *target, struct sync_result
 /* Puts back what was there; R keeps the reason why. If not even that works, the intent stays for the next run. */
 static int roll_back(const struct move *m, struct sync_result *r) {
         struct sync_result again = { 0 };
-        char why[sizeof r->workspace_why];
+        char why[sizeof r->workspace_why.text];
 
         if (put(m, true, &again) == 0 && set_index(m->repo, m->head, &again) == 0 &&
                 repo_settle(m->repo) == 0 && remove_intent(m->repo) == 0)
                 return -ECANCELED;
-        (void) strcpy(why, r->workspace_why);
-        return sync_fail(r, "the tree is half old, half new until the next sync mends it: %s", why);
+        (void) strcpy(why, r->workspace_why.text);
+        return sync_fail(
+                r, REFUSAL_HALF, "the tree is half old, half new until the next sync mends it: %s", why);
 }
 
 int checkout_to(struct repo *repo, git_commit *target, const struct paths *paths, git_tree *full,
@@ -340,7 +343,7 @@ int checkout_to(struct repo *repo, git_commit *target, const struct paths *paths
         if (k == 0)
                 k = write_intent(repo, &intent);
         if (k < 0)
-                return sync_fail(r, "%s: %s", repo->dir, strerror(-k));
+                return sync_fail(r, REFUSAL_ERROR, "%s: %s", repo->dir, strerror(-k));
         m = (struct move){ repo, paths, head, full, tree, looked };
         k = try_move(&m, target, r);
         if (k < 0)
@@ -348,5 +351,5 @@ int checkout_to(struct repo *repo, git_commit *target, const struct paths *paths
         k = repo_settle(repo);
         if (k == 0)
                 k = remove_intent(repo);
-        return k < 0 ? sync_fail(r, "%s: %s", repo->dir, strerror(-k)) : 0;
+        return k < 0 ? sync_fail(r, REFUSAL_ERROR, "%s: %s", repo->dir, strerror(-k)) : 0;
 }

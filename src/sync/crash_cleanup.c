@@ -190,15 +190,16 @@ int cleanup_locks(const struct repo *repo, const struct git_seen *git, struct sy
         if (each_lock(repo, count_lock, NULL) == 0)
                 return 0;
         if (git->pid > 0)
-                return sync_refuse(r, "a git command (process %d) is at work, and %s is locked",
-                        (int) git->pid, repo->config->path);
+                return sync_refuse(r, REFUSAL_LOCKED,
+                        "a git command (process %d) is at work, and %s is locked", (int) git->pid,
+                        repo->config->path);
         /* Whoever made one before the look, and lives, would have been seen. */
         n = each_lock(repo, remove_lock, &git->at);
         if (n > 0)
                 log_info("%s: removed %u lock%s that a killed git left behind", repo->config->path, n,
                         n == 1 ? "" : "s");
         if (each_lock(repo, count_lock, NULL) > 0)
-                return sync_refuse(
-                        r, "%s was locked just now: is a git command at work?", repo->config->path);
+                return sync_refuse(r, REFUSAL_LOCKED, "%s was locked just now: is a git command at work?",
+                        repo->config->path);
         return 0;
 }

@@ -225,10 +225,11 @@ static int refuse_host_key(const struct credentials *l, const char *host, struct
                         has_port ? port + 1 : "", word) > 0)
                 script = shell_quote(scan);
         if (!script)
-                return sync_fail(r, "out of memory");
-        return sync_refuse(r,
-                "the host key of %s is not in ~%s/.ssh/known_hosts, or has changed: check it, then sudo -u %s sh -c %s",
-                host, l->user, l->user, script);
+                return sync_fail(r, REFUSAL_ERROR, "out of memory");
+        return sync_refuse(r, REFUSAL_SSH,
+                       "the host key of %s is not in ~%s/.ssh/known_hosts, or has changed: check it", host,
+                       l->user),
+               sync_command(r, "sudo -u %s sh -c %s", l->user, script);
 }
 
 bool credentials_failed(const struct credentials *l, struct sync_result *r) {
@@ -238,24 +239,27 @@ bool credentials_failed(const struct credentials *l, struct sync_result *r) {
         if (l->unknown_host)
                 (void) refuse_host_key(l, host, r);
         else if (l->key_error < 0)
-                (void) sync_fail(r, "ssh_key %s: %s", l->config->ssh_key, strerror(-l->key_error));
+                (void) sync_fail(
+                        r, REFUSAL_SSH, "ssh_key %s: %s", l->config->ssh_key, strerror(-l->key_error));
         else if (l->token_error < 0)
-                (void) sync_fail(r, "token_file %s: %s", l->config->token_file, strerror(-l->token_error));
+                (void) sync_fail(r, REFUSAL_LOGIN, "token_file %s: %s", l->config->token_file,
+                        strerror(-l->token_error));
         else if (l->wants_token && l->no_credential)
-                (void) sync_fail(r, "%s %s", host,
+                (void) sync_fail(r, REFUSAL_REJECTED, "%s %s", host,
                         l->token_given ? "does not take the token in token_file"
                                 : l->config->token_file
                                 ? "wants a login, and the token goes over https alone"
                                 : "wants a login: set token_file= in [workspace]");
         else if (l->no_credential && l->keys[0])
-                (void) sync_fail(r, "%s takes no key of %s (tried %s)%s", host, l->user, l->keys,
+                (void) sync_fail(r, REFUSAL_SSH, "%s takes no key of %s (tried %s)%s", host, l->user,
+                        l->keys,
                         l->passphrase
                                 ? "; a key with a passphrase is of no use here: nobody is there to type it"
                                 : l->rsa ? "; RSA keys do not work with older libssh2: make an ed25519 one"
                                          : "");
         else if (l->no_credential)
-                (void) sync_fail(r, "%s wants an ssh key, and %s has none: sudo -u %s ssh-keygen -t ed25519",
-                        host, l->user, l->user);
+                (void) sync_fail(r, REFUSAL_SSH, "%s wants an ssh key, and %s has none", host, l->user),
+                        sync_command(r, "sudo -u %s ssh-keygen -t ed25519", l->user);
         else
                 return false;
         return true;

@@ -39,15 +39,17 @@ static int check_file(git_odb *odb, const git_diff_file *f, uint64_t *bytes, str
         size_t size;
 
         if (!path_is_safe(f->path))
-                return sync_refuse(r, "the remote holds a path that no git would write: %s", f->path);
+                return sync_refuse(
+                        r, REFUSAL_CONTENT, "the remote holds a path that no git would write: %s", f->path);
         if (f->mode == GIT_FILEMODE_COMMIT)
-                return sync_refuse(r,
+                return sync_refuse(r, REFUSAL_CONTENT,
                         "the submodule %s changes: update it by hand, git pull --recurse-submodules",
                         f->path);
         if (git_odb_read_header(&size, &type, odb, &f->id) < 0 || type != GIT_OBJECT_BLOB)
-                return sync_refuse(r, "the remote is broken: it lacks what %s holds", f->path);
+                return sync_refuse(
+                        r, REFUSAL_CONTENT, "the remote is broken: it lacks what %s holds", f->path);
         if (size > BLOB_MAX)
-                return sync_refuse(r,
+                return sync_refuse(r, REFUSAL_CONTENT,
                         "%s on the remote has %zu MiB, over the %zu MiB we check out: pull by hand", f->path,
                         size >> 20, BLOB_MAX >> 20);
         *bytes += size;
@@ -58,13 +60,13 @@ static int check_delta(git_odb *odb, const git_diff_delta *d, struct incoming *i
         int k = 0;
 
         if (d->old_file.mode == GIT_FILEMODE_COMMIT && d->status != GIT_DELTA_UNMODIFIED)
-                return sync_refuse(r,
+                return sync_refuse(r, REFUSAL_CONTENT,
                         "the submodule %s changes: update it by hand, git pull --recurse-submodules",
                         d->old_file.path);
         if (d->status != GIT_DELTA_DELETED)
                 k = check_file(odb, &d->new_file, &in->bytes, r);
         if (k == 0 && paths_add(&in->paths, d->new_file.path) < 0)
-                return sync_fail(r, "out of memory");
+                return sync_fail(r, REFUSAL_ERROR, "out of memory");
         return k;
 }
 
@@ -111,7 +113,7 @@ static int check_filters(
                 if (git_attr_get_ext(&value, repo->git, &options, e->path, attribute) < 0)
                         return sync_fail_git(r, ".gitattributes");
                 if (git_attr_value(value) == GIT_ATTR_VALUE_STRING)
-                        return sync_refuse(r,
+                        return sync_refuse(r, REFUSAL_CONTENT,
                                 "%s has the attribute %s=%s, which we cannot apply: pull by hand, or keep it out of the workspace",
                                 e->path, attribute, value);
         }
@@ -144,8 +146,8 @@ int incoming_check(
                 return sync_fail_git(r, "the remote's tree");
         if (git_diff_tree_to_tree(&diff, repo->git, old, new, &options) < 0)
                 return exceeded
-                        ? sync_refuse(r, "the remote changes more than %d files at once: pull by hand",
-                                  PATHS_MAX)
+                        ? sync_refuse(r, REFUSAL_CONTENT,
+                                  "the remote changes more than %d files at once: pull by hand", PATHS_MAX)
                         : sync_fail_git(r, "the remote's tree");
         for (size_t i = 0; i < git_diff_num_deltas(diff); i++) {
                 int k = check_delta(odb, git_diff_get_delta(diff, i), ret, r);

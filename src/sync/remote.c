@@ -73,12 +73,12 @@ static int line_failed(struct line *line) {
         char host[128], words[256];
 
         if (line->too_much)
-                return sync_refuse(line->result, "the remote sent more than %zu MiB at once: fetch by hand",
-                        line->max >> 20);
+                return sync_refuse(line->result, REFUSAL_TOO_LARGE,
+                        "the remote sent more than %zu MiB at once: fetch by hand", line->max >> 20);
         if (credentials_failed(&line->login, line->result))
                 return -ECANCELED;
-        return sync_fail(line->result, "%s: %s", credentials_host(&line->login, host, sizeof host),
-                git_words(words, sizeof words));
+        return sync_fail(line->result, REFUSAL_ERROR, "%s: %s",
+                credentials_host(&line->login, host, sizeof host), git_words(words, sizeof words));
 }
 
 /* Makes a remote of the configured one's address and nothing else, so that its refspecs write no ref of ours. */
@@ -94,17 +94,16 @@ static int line_open(struct line *line, const struct repo *repo, bool push) {
                 git_repository_open_ext(&line->git, c->path, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL) < 0)
                 return sync_fail_git(line->result, c->path);
         if (git_remote_lookup(&configured, line->git, c->remote) < 0)
-                return sync_refuse(line->result,
-                        "%s has no remote %s: sudo -u %s git -C %s remote add %s ADDRESS", c->path,
-                        c->remote, repo->user, repo->word, c->remote);
+                return sync_refuse(line->result, REFUSAL_NO_REMOTE,
+                        "%s has no remote %s: add it (git remote add)", c->path, c->remote);
         url = push ? git_remote_pushurl(configured) : NULL;
         if (!url)
                 url = git_remote_url(configured);
         wrong = url ? credentials_open(&line->login, c, url, repo->user) : "has no address";
         if (wrong)
-                return sync_refuse(line->result,
-                        "the remote %s %s: sudo -u %s git -C %s remote set-url%s %s ADDRESS", c->remote,
-                        wrong, repo->user, repo->word, push ? " --push" : "", c->remote);
+                return sync_refuse(line->result, REFUSAL_ADDRESS,
+                        "the remote %s %s: set another (git remote set-url%s)", c->remote, wrong,
+                        push ? " --push" : "");
 
         options.repository = line->git;
         options.flags = GIT_REMOTE_CREATE_SKIP_INSTEADOF | GIT_REMOTE_CREATE_SKIP_DEFAULT_FETCHSPEC;
@@ -122,13 +121,13 @@ static int choose_branch(struct line *line, char *ret, size_t size) {
         if (c->branch)
                 n = snprintf(ret, size, "refs/heads/%s", c->branch);
         else if (git_remote_default_branch(&head, line->remote) < 0)
-                return sync_refuse(line->result,
+                return sync_refuse(line->result, REFUSAL_NO_BRANCH,
                         "the remote %s names no branch as its HEAD: set branch= in [workspace]", c->remote);
         else
                 n = snprintf(ret, size, "%s", head.ptr);
         git_buf_dispose(&head);
         if (n >= (int) size || strncmp(ret, "refs/heads/", 11) != 0)
-                return sync_refuse(line->result,
+                return sync_refuse(line->result, REFUSAL_NO_BRANCH,
                         "the remote %s has a HEAD that is no branch: set branch= in [workspace]", c->remote);
         return 0;
 }
@@ -144,8 +143,9 @@ static int find_head(struct line *line, const char *branch, git_oid *ret) {
                         git_oid_cpy(ret, &heads[i]->oid);
                         return 0;
                 }
-        return sync_refuse(line->result, "the remote %s has no branch %s: set branch= in [workspace]",
-                line->config->remote, branch + strlen("refs/heads/"));
+        return sync_refuse(line->result, REFUSAL_NO_BRANCH,
+                "the remote %s has no branch %s: set branch= in [workspace]", line->config->remote,
+                branch + strlen("refs/heads/"));
 }
 
 static int fetch(struct line *line, struct fetch_answer *answer) {
@@ -171,8 +171,9 @@ static int fetch(struct line *line, struct fetch_answer *answer) {
         if (git_remote_download(line->remote, &refspecs, &options) < 0)
                 return line_failed(line);
         if (git_commit_lookup(&commit, line->git, &answer->commit) < 0)
-                return sync_refuse(line->result, "the branch %s of the remote %s points at no commit",
-                        branch + strlen("refs/heads/"), line->config->remote);
+                return sync_refuse(line->result, REFUSAL_NO_BRANCH,
+                        "the branch %s of the remote %s points at no commit", branch + strlen("refs/heads/"),
+                        line->config->remote);
         (void) snprintf(answer->branch, sizeof answer->branch, "%s", branch + strlen("refs/heads/"));
         return 0;
 }
@@ -200,13 +201,14 @@ static int push(struct line *line, const struct task *task) {
         for (size_t i = 0; i < task->n; i++)
                 if (asprintf(&refspecs[i], "refs/heads/%s:refs/heads/%s", task->branches[i],
                             task->branches[i]) < 0)
-                        return sync_fail(line->result, "out of memory");
+                        return sync_fail(line->result, REFUSAL_ERROR, "out of memory");
         if (git_remote_connect(
                     line->remote, GIT_DIRECTION_PUSH, &options.callbacks, &options.proxy_opts, NULL) < 0 ||
                 git_remote_upload(line->remote, &array, &options) < 0)
                 return line_failed(line);
         if (line->rejected[0])
-                return sync_fail(line->result, "the remote does not take %s", line->rejected);
+                return sync_fail(
+                        line->result, REFUSAL_REJECTED, "the remote does not take %s", line->rejected);
         return 0;
 }
 
@@ -224,9 +226,10 @@ static int child_failed(const struct repo *repo, int k, struct sync_result *r) {
         char span[SPAN_MAX];
 
         if (k == -ETIMEDOUT)
-                return sync_fail(r, "no answer from the remote %s in %s", repo->config->remote,
-                        format_span(span, repo->config->timeout));
-        return sync_fail(r, "git with the remote %s died (out of memory?)", repo->config->remote);
+                return sync_fail(r, REFUSAL_TIMEOUT, "no answer from the remote %s in %s",
+                        repo->config->remote, format_span(span, repo->config->timeout));
+        return sync_fail(
+                r, REFUSAL_ERROR, "git with the remote %s died (out of memory?)", repo->config->remote);
 }
 
 int remote_fetch_start(
@@ -235,7 +238,7 @@ int remote_fetch_start(
         int k = child_start(
                 c, fetch_child, &task, sizeof(struct fetch_answer), repo->config->timeout - late);
 
-        return k < 0 ? sync_fail(r, "cannot start a fetch: %s", strerror(-k)) : 0;
+        return k < 0 ? sync_fail(r, REFUSAL_ERROR, "cannot start a fetch: %s", strerror(-k)) : 0;
 }
 
 int remote_fetch_finish(
@@ -256,7 +259,7 @@ int remote_push(const struct repo *repo, char *const *branches, size_t n, struct
         int k = child_start(&c, push_child, &task, sizeof *r, repo->config->timeout);
 
         if (k < 0)
-                return sync_fail(r, "cannot start a push: %s", strerror(-k));
+                return sync_fail(r, REFUSAL_ERROR, "cannot start a push: %s", strerror(-k));
         k = child_finish(&c, r, sizeof *r);
         if (k < 0)
                 return child_failed(repo, k, r);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -29,9 +30,9 @@ char *git_words(char *buf, size_t size) {
 }
 
 int sync_fail_git(struct sync_result *r, const char *what) {
-        char words[sizeof r->workspace_why];
+        char words[sizeof r->workspace_why.text];
 
-        return sync_fail(r, "%s: %s", what, git_words(words, sizeof words));
+        return sync_fail(r, REFUSAL_ERROR, "%s: %s", what, git_words(words, sizeof words));
 }
 
 int tree_files(git_tree *tree, git_index **ret) {
@@ -76,10 +77,11 @@ static int refuse_owner(const struct repo *repo, struct sync_result *r, const ch
 
         (void) snprintf(name, sizeof name, "#%u", (unsigned) owner);
         if (link)
-                return sync_refuse(r, "%s belongs to %s, not to %s: %s", path, pw ? pw->pw_name : name,
-                        repo->user, link);
-        return sync_refuse(r, "%s belongs to %s, not to %s: sudo chown -hR %s: %s", path,
-                pw ? pw->pw_name : name, repo->user, repo->user, repo->word);
+                return sync_refuse(r, REFUSAL_OWNER, "%s belongs to %s, not to %s: %s", path,
+                        pw ? pw->pw_name : name, repo->user, link);
+        return sync_refuse(r, REFUSAL_OWNER, "%s belongs to %s, not to %s", path, pw ? pw->pw_name : name,
+                       repo->user),
+               sync_command(r, "sudo chown -hR %s: %s", repo->user, repo->word);
 }
 
 /* The directory and its .git, before libgit2 looks: its own words for these would not help anybody. */
@@ -89,24 +91,26 @@ static int check_directories(struct repo *repo, struct sync_result *r) {
         struct stat st;
 
         if (stat(path, &st) < 0)
-                return sync_refuse(r, "%s: %s. Clone it: sudo -u %s git clone ADDRESS %s", path,
-                        strerror(errno), repo->user, repo->word);
+                return sync_refuse(r, REFUSAL_NO_REPOSITORY, "%s: %s. Clone the workspace there (git clone)",
+                        path, strerror(errno));
         if (!S_ISDIR(st.st_mode))
-                return sync_refuse(r, "%s is not a directory", path);
+                return sync_refuse(r, REFUSAL_NO_REPOSITORY, "%s is not a directory", path);
         if (st.st_uid != geteuid())
                 return refuse_owner(repo, r, path, st.st_uid);
 
         if (asprintf(&repo->dir, "%s/.git", path) < 0 || asprintf(&head, "%s/HEAD", path) < 0)
-                return sync_fail(r, "out of memory");
+                return sync_fail(r, REFUSAL_ERROR, "out of memory");
         if (lstat(repo->dir, &st) < 0) {
                 if (access(head, F_OK) == 0)
-                        return sync_refuse(r, "%s is a bare repository: clone it without --bare", path);
-                return sync_refuse(r, "%s is no git repository: move it away and git clone ADDRESS %s", path,
-                        repo->word);
+                        return sync_refuse(r, REFUSAL_NO_REPOSITORY,
+                                "%s is a bare repository: clone it without --bare", path);
+                return sync_refuse(r, REFUSAL_NO_REPOSITORY,
+                        "%s is no git repository: move it away, and clone the workspace there (git clone)",
+                        path);
         }
         if (!S_ISDIR(st.st_mode))
-                return sync_refuse(
-                        r, "%s is no directory: a linked worktree or a submodule; use a clone", repo->dir);
+                return sync_refuse(r, REFUSAL_NO_REPOSITORY,
+                        "%s is no directory: a linked worktree or a submodule; use a clone", repo->dir);
         if (st.st_uid != geteuid())
                 return refuse_owner(repo, r, repo->dir, st.st_uid);
         if (access(repo->dir, R_OK | W_OK | X_OK) < 0)
@@ -126,11 +130,11 @@ static int check_sparse(const struct repo *repo, git_config *config, struct sync
         _cleanup_free_ char *file = NULL;
 
         if (asprintf(&file, "%s/config.worktree", repo->dir) < 0)
-                return sync_fail(r, "out of memory");
+                return sync_fail(r, REFUSAL_ERROR, "out of memory");
         if (!config_is_true(config, "core.sparsecheckout") &&
                 (git_config_open_ondisk(&own, file) < 0 || !config_is_true(own, "core.sparsecheckout")))
                 return 0;
-        return sync_refuse(r,
+        return sync_refuse(r, REFUSAL_SETTING,
                 "%s is sparse. As %s, there: git sparse-checkout disable; git config --unset extensions.worktreeConfig",
                 repo->config->path, repo->user);
 }
@@ -157,14 +161,16 @@ static int check_config(const struct repo *repo, struct sync_result *r) {
         int k;
 
         if (asprintf(&file, "%s/config", repo->dir) < 0)
-                return sync_fail(r, "out of memory");
+                return sync_fail(r, REFUSAL_ERROR, "out of memory");
         if (git_config_open_ondisk(&config, file) < 0)
                 return sync_fail_git(r, file);
         (void) git_config_get_int32(&version, config, "core.repositoryformatversion");
         if (version < 0 || version > 1)
-                return sync_refuse(r, "%s has repository format %d, which we do not know", path, version);
+                return sync_refuse(r, REFUSAL_SETTING, "%s has repository format %d, which we do not know",
+                        path, version);
         if (config_is_true(config, "core.bare"))
-                return sync_refuse(r, "%s is a bare repository: clone it without --bare", path);
+                return sync_refuse(
+                        r, REFUSAL_NO_REPOSITORY, "%s is a bare repository: clone it without --bare", path);
         k = check_sparse(repo, config, r);
         if (k < 0)
                 return k;
@@ -172,12 +178,14 @@ static int check_config(const struct repo *repo, struct sync_result *r) {
                 return sync_fail_git(r, file);
         while (git_config_next(&e, i) == 0)
                 if (strcasecmp(e->name, "extensions.worktreeconfig") == 0)
-                        return sync_refuse(r,
-                                "%s has a configuration for each work tree: sudo -u %s git -C %s config --unset extensions.worktreeConfig",
-                                path, repo->user, repo->word);
+                        return sync_refuse(r, REFUSAL_SETTING, "%s has a configuration for each work tree",
+                                       path),
+                               sync_command(r,
+                                       "sudo -u %s git -C %s config --unset extensions.worktreeConfig",
+                                       repo->user, repo->word);
                 else if (is_beyond_us(e->name))
-                        return sync_refuse(r, "%s uses %s, which we cannot keep right: clone it without",
-                                path, e->name);
+                        return sync_refuse(r, REFUSAL_SETTING,
+                                "%s uses %s, which we cannot keep right: clone it without", path, e->name);
         return 0;
 }
 
@@ -187,7 +195,7 @@ int repo_open(struct repo *repo, const struct workspace_config *c, struct sync_r
 
         *repo = (struct repo){ .config = c, .dir_fd = -1, .word = path ? shell_quote(path) : NULL };
         if (!repo->word)
-                return sync_fail(r, "out of memory");
+                return sync_fail(r, REFUSAL_ERROR, "out of memory");
         own_name(repo->user, sizeof repo->user);
         k = check_directories(repo, r);
         if (k < 0)
@@ -198,20 +206,20 @@ int repo_open(struct repo *repo, const struct workspace_config *c, struct sync_r
 
         k = git_repository_open_ext(&repo->git, c->path, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL);
         if (k == GIT_EOWNER)
-                return sync_refuse(r, "%s belongs in part to somebody else: sudo chown -hR %s: %s", c->path,
-                        repo->user, repo->word);
+                return sync_refuse(r, REFUSAL_OWNER, "%s belongs in part to somebody else", c->path),
+                       sync_command(r, "sudo chown -hR %s: %s", repo->user, repo->word);
         if (k < 0)
                 return sync_fail_git(r, c->path);
 
         repo->dir_fd = open(repo->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (repo->dir_fd < 0)
-                return sync_fail(r, "%s: %s", repo->dir, strerror(errno));
+                return sync_fail(r, REFUSAL_ERROR, "%s: %s", repo->dir, strerror(errno));
         return 0;
 }
 
 int repo_lock(const struct repo *repo, usec_t until, struct sync_result *r) {
         return lock_until(repo->dir_fd, until) < 0
-                ? sync_fail(r, "another sync is at work in %s", repo->config->path)
+                ? sync_fail(r, REFUSAL_BUSY, "another sync is at work in %s", repo->config->path)
                 : 0;
 }
 
@@ -262,51 +270,64 @@ static int check_state(const struct repo *repo, struct sync_result *r) {
         int state = git_repository_state(repo->git);
 
         if (has_crashed_rebase(repo))
-                return sync_refuse(r,
-                        "a rebase that crashed is under way in %s: sudo -u %s git -C %s rebase --quit",
-                        repo->config->path, repo->user, repo->word);
+                return sync_refuse(r, REFUSAL_UNDER_WAY, "a rebase that crashed is under way in %s",
+                               repo->config->path),
+                       sync_command(r, "sudo -u %s git -C %s rebase --quit", repo->user, repo->word);
         for (size_t i = 0; i < ELEMENTSOF(states); i++)
                 if (state == states[i].state)
-                        return sync_refuse(r, "%s is under way in %s: finish it, or sudo -u %s git -C %s %s",
-                                states[i].what, repo->config->path, repo->user, repo->word, states[i].mend);
+                        return sync_refuse(r, REFUSAL_UNDER_WAY,
+                                       "%s is under way in %s: finish it, or stop it", states[i].what,
+                                       repo->config->path),
+                               sync_command(
+                                       r, "sudo -u %s git -C %s %s", repo->user, repo->word, states[i].mend);
         return 0;
 }
 
-/* As far as it is known here, to the branch that the remote has us follow. Nothing of the tree is touched. */
-static int refuse_unborn(const struct repo *repo, struct sync_result *r) {
+char *repo_usual_branch(const struct repo *repo) {
         const struct workspace_config *c = repo->config;
         _cleanup_(git_reference_freep) git_reference *ref = NULL;
-        _cleanup_free_ char *tracking = NULL, *word = NULL;
+        char name[REPO_BRANCH_MAX], prefix[REPO_BRANCH_MAX];
         const char *branch = NULL;
-        char name[REPO_BRANCH_MAX];
 
         (void) snprintf(name, sizeof name, "refs/remotes/%s/HEAD", c->remote);
+        (void) snprintf(prefix, sizeof prefix, "refs/remotes/%s/", c->remote);
         if (c->branch)
                 branch = c->branch;
-        else if (git_reference_lookup(&ref, repo->git, name) == 0 ||
-                git_reference_lookup(&ref, repo->git, "HEAD") == 0)
-                branch = git_reference_symbolic_target(ref);
-        if (branch && begins_with(branch, "refs/heads/"))
-                branch += strlen("refs/heads/");
-        if (branch && begins_with(branch, "refs/remotes/"))
-                branch += strlen("refs/remotes/") + strlen(c->remote) + 1;
-        if (asprintf(&tracking, "%s/%s", c->remote, branch ? branch : "main") < 0 ||
+        else if (git_reference_lookup(&ref, repo->git, name) == 0 &&
+                (branch = git_reference_symbolic_target(ref)) && begins_with(branch, prefix))
+                branch += strlen(prefix);
+        return strdup(branch ? branch : "main");
+}
+
+/* Nothing of the tree is touched. */
+static int refuse_unborn(const struct repo *repo, struct sync_result *r) {
+        _cleanup_free_ char *branch = repo_usual_branch(repo), *tracking = NULL, *word = NULL;
+
+        if (!branch || asprintf(&tracking, "%s/%s", repo->config->remote, branch) < 0 ||
                 !(word = shell_quote(tracking)))
-                return sync_fail(r, "out of memory");
-        return sync_refuse(r,
-                "%s has no commit: sudo -u %s git -C %s fetch %s && sudo -u %s git -C %s reset %s", c->path,
-                repo->user, repo->word, c->remote, repo->user, repo->word, word);
+                return sync_fail(r, REFUSAL_ERROR, "out of memory");
+        return sync_refuse(r, REFUSAL_UNBORN, "%s has no commit", repo->config->path),
+               sync_command(r, "sudo -u %s git -C %s fetch %s && sudo -u %s git -C %s reset %s", repo->user,
+                       repo->word, repo->config->remote, repo->user, repo->word, word);
+}
+
+static int refuse_detached(const struct repo *repo, struct sync_result *r) {
+        _cleanup_free_ char *branch = repo_usual_branch(repo), *word = branch ? shell_quote(branch) : NULL;
+
+        if (!word)
+                return sync_fail(r, REFUSAL_ERROR, "out of memory");
+        return sync_refuse(r, REFUSAL_DETACHED, "no branch is checked out in %s (detached HEAD)",
+                       repo->config->path),
+               sync_command(r, "sudo -u %s git -C %s switch %s", repo->user, repo->word, word);
 }
 
 static int check_head(struct repo *repo, struct sync_result *r) {
         _cleanup_(git_reference_freep) git_reference *head = NULL;
-        const char *path = repo->config->path, *name;
+        const char *name;
         int k;
 
         if (git_repository_head_detached(repo->git) == 1)
-                return sync_refuse(r,
-                        "no branch is checked out in %s (detached HEAD): sudo -u %s git -C %s switch BRANCH",
-                        path, repo->user, repo->word);
+                return refuse_detached(repo, r);
         k = git_repository_head(&head, repo->git);
         if (k == GIT_EUNBORNBRANCH)
                 return refuse_unborn(repo, r);
@@ -314,8 +335,7 @@ static int check_head(struct repo *repo, struct sync_result *r) {
                 return sync_fail_git(r, "HEAD");
         name = git_reference_shorthand(head);
         if (!git_reference_is_branch(head) || strlen(name) >= sizeof repo->branch)
-                return sync_refuse(r, "HEAD of %s is no branch: sudo -u %s git -C %s switch BRANCH", path,
-                        repo->user, repo->word);
+                return refuse_detached(repo, r);
         (void) strcpy(repo->branch, name);
         git_oid_cpy(&repo->head, git_reference_target(head));
         return 0;
@@ -326,9 +346,10 @@ static int refuse_hidden(
         _cleanup_free_ char *word = shell_quote(path);
 
         if (!word)
-                return sync_fail(r, "out of memory");
-        return sync_refuse(r, "changes of %s are hidden: sudo -u %s git -C %s update-index %s -- %s", path,
-                repo->user, repo->word, mend, word);
+                return sync_fail(r, REFUSAL_ERROR, "out of memory");
+        return sync_refuse(r, REFUSAL_INDEX, "changes of %s are hidden", path),
+               sync_command(
+                       r, "sudo -u %s git -C %s update-index %s -- %s", repo->user, repo->word, mend, word);
 }
 
 /* Whether git left out the checksum at its end, which libgit2 insists on before 1.8 (git-config(1), index.skipHash). */
@@ -343,26 +364,39 @@ static bool has_no_checksum(const struct repo *repo) {
                 memcmp(end, none, sizeof end) == 0;
 }
 
+static bool is_split(const struct repo *repo) {
+        _cleanup_free_ char *pattern = NULL;
+        glob_t found = { 0 };
+        bool split;
+
+        if (asprintf(&pattern, "%s/sharedindex.*", repo->dir) < 0)
+                return false;
+        split = glob(pattern, 0, NULL, &found) == 0;
+        globfree(&found);
+        return split;
+}
+
 /* An index in two files libgit2 does not read; while the setting is there, git splits it again. A broken one git makes anew of
  * what was committed. */
 static int refuse_index(const struct repo *repo, struct sync_result *r) {
         _cleanup_(git_config_freep) git_config *config = NULL;
-        char words[sizeof r->workspace_why];
+        char words[sizeof r->workspace_why.text];
         bool always;
 
         (void) git_words(words, sizeof words);
         if (has_no_checksum(repo))
-                return sync_refuse(r,
-                        "the index of %s has no checksum: sudo -u %s git -C %s config index.skipHash false && sudo -u %s git -C %s read-tree HEAD",
-                        repo->config->path, repo->user, repo->word, repo->user, repo->word);
-        if (!strstr(words, "extension: 'link'"))
-                return sync_refuse(r,
-                        "the index of %s is broken (%.100s): sudo -u %s git -C %s read-tree HEAD",
-                        repo->config->path, words, repo->user, repo->word);
+                return sync_refuse(r, REFUSAL_INDEX, "the index of %s has no checksum", repo->config->path),
+                       sync_command(r,
+                               "sudo -u %s git -C %s config index.skipHash false && sudo -u %s git -C %s read-tree HEAD",
+                               repo->user, repo->word, repo->user, repo->word);
+        if (!is_split(repo))
+                return sync_refuse(r, REFUSAL_INDEX, "the index of %s is broken (%.100s)",
+                               repo->config->path, words),
+                       sync_command(r, "sudo -u %s git -C %s read-tree HEAD", repo->user, repo->word);
         always = git_repository_config(&config, repo->git) == 0 && config_is_true(config, "core.splitindex");
-        return sync_refuse(r, "the index of %s is split: sudo -u %s git -C %s %s", repo->config->path,
-                repo->user, repo->word,
-                always ? "config core.splitIndex false" : "update-index --no-split-index");
+        return sync_refuse(r, REFUSAL_INDEX, "the index of %s is split", repo->config->path),
+               sync_command(r, "sudo -u %s git -C %s %s", repo->user, repo->word,
+                       always ? "config core.splitIndex false" : "update-index --no-split-index");
 }
 
 /* Flags that hide changes from git status, and so from us. */
@@ -373,8 +407,8 @@ static int check_index(const struct repo *repo, struct sync_result *r) {
         if (git_repository_index(&index, repo->git) < 0)
                 return refuse_index(repo, r);
         if (git_index_has_conflicts(index))
-                return sync_refuse(r, "conflicts in %s are not resolved: sudo -u %s git -C %s status", path,
-                        repo->user, repo->word);
+                return sync_refuse(r, REFUSAL_UNDER_WAY, "conflicts in %s are not resolved", path),
+                       sync_command(r, "sudo -u %s git -C %s status", repo->user, repo->word);
         for (size_t i = 0; i < git_index_entrycount(index); i++) {
                 const git_index_entry *e = git_index_get_byindex(index, i);
 
@@ -392,14 +426,16 @@ int repo_refuse_unwritable(
         const char *path = repo->config->path;
 
         if (error == EROFS)
-                return sync_refuse(r,
+                return sync_refuse(r, REFUSAL_READ_ONLY,
                         "%s is read-only here. If only for the unit: systemctl edit openclaw-failover-sync, [Service] ReadWritePaths=%s",
                         path, path);
         if (owner == geteuid())
-                return sync_refuse(r, "%s in %s cannot be written: %s. sudo -u %s chmod -R u+rwX %s",
-                        *what ? what : ".git", path, strerror(error), repo->user, repo->word);
-        return sync_refuse(r, "%s in %s cannot be written: %s. sudo chown -hR %s: %s", *what ? what : ".git",
-                path, strerror(error), repo->user, repo->word);
+                return sync_refuse(r, REFUSAL_UNWRITABLE, "%s in %s cannot be written: %s",
+                               *what ? what : ".git", path, strerror(error)),
+                       sync_command(r, "sudo -u %s chmod -R u+rwX %s", repo->user, repo->word);
+        return sync_refuse(r, REFUSAL_UNWRITABLE, "%s in %s cannot be written: %s", *what ? what : ".git",
+                       path, strerror(error)),
+               sync_command(r, "sudo chown -hR %s: %s", repo->user, repo->word);
 }
 
 static int check_writable(const struct repo *repo, struct sync_result *r) {
@@ -426,9 +462,10 @@ static int check_case(const struct repo *repo, struct sync_result *r) {
                 return sync_fail_git(r, "config");
         if (!config_is_true(config, "core.ignorecase") || has(repo, "hEAD"))
                 return 0;
-        return sync_refuse(r,
-                "%s has core.ignorecase set, and is on a file system that tells cases apart: sudo -u %s git -C %s config core.ignorecase false",
-                repo->config->path, repo->user, repo->word);
+        return sync_refuse(r, REFUSAL_SETTING,
+                       "%s has core.ignorecase set, and is on a file system that tells cases apart",
+                       repo->config->path),
+               sync_command(r, "sudo -u %s git -C %s config core.ignorecase false", repo->user, repo->word);
 }
 
 /* A branch failover leaves no room for failover/HOST/TIME. */
@@ -437,17 +474,19 @@ static int check_names(const struct repo *repo, struct sync_result *r) {
 
         if (git_reference_name_to_id(&id, repo->git, "refs/heads/failover") < 0)
                 return 0;
-        return sync_refuse(r,
-                "%s has a branch failover, where those go that keep the standby's work: sudo -u %s git -C %s branch -m failover failover-old",
-                repo->config->path, repo->user, repo->word);
+        return sync_refuse(r, REFUSAL_BRANCH_NAME,
+                       "%s has a branch failover, where those go that keep the standby's work",
+                       repo->config->path),
+               sync_command(
+                       r, "sudo -u %s git -C %s branch -m failover failover-old", repo->user, repo->word);
 }
 
 int repo_check(struct repo *repo, struct sync_result *r) {
         int k;
 
         if (git_repository_is_shallow(repo->git) == 1)
-                return sync_refuse(r, "%s is a shallow clone: sudo -u %s git -C %s fetch --unshallow",
-                        repo->config->path, repo->user, repo->word);
+                return sync_refuse(r, REFUSAL_SETTING, "%s is a shallow clone", repo->config->path),
+                       sync_command(r, "sudo -u %s git -C %s fetch --unshallow", repo->user, repo->word);
         k = check_case(repo, r);
         if (k == 0)
                 k = check_names(repo, r);

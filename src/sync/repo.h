@@ -54,6 +54,9 @@ void repo_close(struct repo *repo);
 /* Refuses merges under way, a detached HEAD and so on; learns the branch and its commit. 0 or -ECANCELED. */
 int repo_check(struct repo *repo, struct sync_result *r);
 
+/* The branch to follow, as far as it is known without asking the remote. For the caller to free; NULL without memory. */
+char *repo_usual_branch(const struct repo *repo);
+
 /* Refuses since WHAT, a path in the workspace ("" for .git), cannot be written, for the reason ERROR (errno). OWNER: of the
  * directory that is closed. -ECANCELED. */
 int repo_refuse_unwritable(

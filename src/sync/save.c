@@ -41,14 +41,14 @@ static int write_raw(const struct saver *s, const char *path, git_oid *ret) {
         int k;
 
         if (asprintf(&full, "%s/%s", s->repo->config->path, path) < 0)
-                return sync_fail(s->result, "out of memory");
+                return sync_fail(s->result, REFUSAL_ERROR, "out of memory");
         fd = open(full, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         if (fd < 0 || fstat(fd, &st) < 0)
-                return sync_fail(s->result, "%s: %s", path, strerror(errno));
+                return sync_fail(s->result, REFUSAL_ERROR, "%s: %s", path, strerror(errno));
         if (st.st_size > 0)
                 map = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (map == MAP_FAILED)
-                return sync_fail(s->result, "%s: %s", path, strerror(errno));
+                return sync_fail(s->result, REFUSAL_ERROR, "%s: %s", path, strerror(errno));
         k = git_blob_create_from_buffer(ret, s->repo->git, map ? map : "", (size_t) st.st_size);
         if (map)
                 (void) munmap(map, (size_t) st.st_size);
@@ -68,7 +68,8 @@ static int write_blob(const struct saver *s, const struct change *item) {
         if (k < 0)
                 return k;
         if (!git_oid_equal(&id, &item->id))
-                return sync_fail(s->result, "%s changed while it was being saved", item->path);
+                return sync_fail(
+                        s->result, REFUSAL_CHANGED, "%s changed while it was being saved", item->path);
         return 0;
 }
 
@@ -120,7 +121,7 @@ static int commit(const struct saver *s, const char *what, git_tree *tree, git_o
         if (asprintf(&message,
                     "%s on %s\n\nSaved by openclaw-failover before the workspace followed its remote again.\n",
                     what, s->host) < 0)
-                return sync_fail(s->result, "out of memory");
+                return sync_fail(s->result, REFUSAL_ERROR, "out of memory");
         if (git_commit_lookup(&parent, s->repo->git, tip) < 0 ||
                 git_commit_create(tip, s->repo->git, NULL, s->who, s->who, NULL, message, tree, 1,
                         (const git_commit *[]){ parent }) < 0)
@@ -166,7 +167,7 @@ static int make_branches(const struct saver *s, char branch[static 128]) {
         if (k == 0 && s->need_private)
                 k = commit(s, "What is never pushed", s->full, &tip);
         if (k == 0 && repo_settle(s->repo) < 0) /* what a branch names is on disk before the branch */
-                k = sync_fail(s->result, "%s: %s", s->repo->config->path, strerror(errno));
+                k = sync_fail(s->result, REFUSAL_ERROR, "%s: %s", s->repo->config->path, strerror(errno));
         if (k == 0 && s->need_private)
                 k = make_branch(s, private_branch, &tip);
         if (k == 0 && s->need_public)

@@ -88,9 +88,11 @@ int saved_check_name(const struct repo *repo, const char *host, struct sync_resu
         (void) snprintf(name, sizeof name, "refs/heads/failover/%s", host);
         if (git_reference_name_to_id(&id, repo->git, name) < 0)
                 return 0;
-        return sync_refuse(r,
-                "%s has a branch failover/%s, in the way of the standby's work: sudo -u %s git -C %s branch -m failover/%s failover-%s-old",
-                repo->config->path, host, repo->user, repo->word, host, host);
+        return sync_refuse(r, REFUSAL_BRANCH_NAME,
+                       "%s has a branch failover/%s, in the way of the standby's work", repo->config->path,
+                       host),
+               sync_command(r, "sudo -u %s git -C %s branch -m failover/%s failover-%s-old", repo->user,
+                       repo->word, host, host);
 }
 
 /* The commit of the branch, here or, with a REMOTE, as last seen there. */

@@ -49,17 +49,16 @@ struct run {
         size_t words_n;
 };
 
-static int say(struct sync_result *r, enum sync_part part, const char *format, ...) _printf_(3, 4);
-static int say(struct sync_result *r, enum sync_part part, const char *format, ...) {
-        char why[2 * sizeof r->secrets_why];
+static int _printf_(4, 5)
+        say(struct sync_result *r, enum sync_part part, enum refusal_code code, const char *format, ...) {
+        char text[2 * sizeof r->secrets_why.text];
         va_list ap;
 
         va_start(ap, format);
-        (void) vsnprintf(why, sizeof why, format, ap);
+        (void) vsnprintf(text, sizeof text, format, ap);
         va_end(ap);
         r->secrets = part;
-        safe_text(r->secrets_why, sizeof r->secrets_why, why);
-        return -ECANCELED;
+        return refusal_set(&r->secrets_why, code, "%s", text);
 }
 
 static const char *own_name(void) {
@@ -74,10 +73,12 @@ static int make_target(const struct run *run) {
         if (mkdir(target, 0700) == 0 || errno == EEXIST)
                 return 0;
         if (errno == EROFS)
-                return say(run->result, SYNC_REFUSED,
-                        "%s is missing, and the unit may not make it: sudo -u %s mkdir -m 700 %s", target,
-                        own_name(), target);
-        return say(run->result, SYNC_REFUSED, "%s cannot be made: %s", target, strerror(errno));
+                return say(run->result, SYNC_REFUSED, REFUSAL_TARGET,
+                               "%s is missing, and the unit may not make it", target),
+                       refusal_set_command(
+                               &run->result->secrets_why, "sudo -u %s mkdir -m 700 %s", own_name(), target);
+        return say(
+                run->result, SYNC_REFUSED, REFUSAL_TARGET, "%s cannot be made: %s", target, strerror(errno));
 }
 
 /* Of a link there is no command: root would give away what the link leads to. */
@@ -87,11 +88,12 @@ static int refuse_owner(const struct run *run) {
         word = path ? shell_quote(path) : NULL;
         link = path ? find_link(path) : NULL;
         if (!word)
-                return say(run->result, SYNC_FAILED, "out of memory");
+                return say(run->result, SYNC_FAILED, REFUSAL_ERROR, "out of memory");
         if (link)
-                return say(run->result, SYNC_REFUSED, "%s belongs to somebody else: %s", path, link);
-        return say(run->result, SYNC_REFUSED, "%s belongs to somebody else: sudo chown -hR %s: %s", path,
-                own_name(), word);
+                return say(run->result, SYNC_REFUSED, REFUSAL_OWNER, "%s belongs to somebody else: %s", path,
+                        link);
+        return say(run->result, SYNC_REFUSED, REFUSAL_OWNER, "%s belongs to somebody else", path),
+               refusal_set_command(&run->result->secrets_why, "sudo chown -hR %s: %s", own_name(), word);
 }
 
 /* The target: a directory of ours, made if it is missing, and locked against another sync, for which we have as long as for
@@ -105,19 +107,20 @@ static int open_target(struct run *run) {
                 return r;
         run->target = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (run->target < 0 && errno == ENOTDIR)
-                return say(run->result, SYNC_REFUSED, "%s is a file; it must be a directory: move it away",
-                        target);
+                return say(run->result, SYNC_REFUSED, REFUSAL_TARGET,
+                        "%s is a file; it must be a directory: move it away", target);
         if (run->target < 0 || fstat(run->target, &st) < 0)
-                return say(run->result, SYNC_REFUSED, "%s: %s", target, strerror(errno));
+                return say(run->result, SYNC_REFUSED, REFUSAL_UNWRITABLE, "%s: %s", target, strerror(errno));
         if (st.st_uid != geteuid())
                 return refuse_owner(run);
         if (faccessat(run->target, ".", W_OK | X_OK, AT_EACCESS) < 0)
-                return say(run->result, SYNC_REFUSED, "%s cannot be written: %s%s", target, strerror(errno),
+                return say(run->result, SYNC_REFUSED, REFUSAL_UNWRITABLE, "%s cannot be written: %s%s",
+                        target, strerror(errno),
                         errno == EROFS
                                 ? ". Let the unit: systemctl edit openclaw-failover-sync, ReadWritePaths="
                                 : "");
         if (!run->dry_run && lock_until(run->target, run->deadline) < 0)
-                return say(run->result, SYNC_FAILED, "another sync is at work in %s", target);
+                return say(run->result, SYNC_FAILED, REFUSAL_BUSY, "another sync is at work in %s", target);
         return 0;
 }
 
@@ -191,10 +194,12 @@ static int start_rsync(struct run *run) {
         pid_t parent = getpid();
 
         if (pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0)
-                return say(run->result, SYNC_FAILED, "rsync cannot be started: %s", strerror(errno));
+                return say(run->result, SYNC_FAILED, REFUSAL_ERROR, "rsync cannot be started: %s",
+                        strerror(errno));
         run->pid = fork();
         if (run->pid < 0)
-                return say(run->result, SYNC_FAILED, "rsync cannot be started: %s", strerror(errno));
+                return say(run->result, SYNC_FAILED, REFUSAL_ERROR, "rsync cannot be started: %s",
+                        strerror(errno));
         if (run->pid == 0) {
                 int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
@@ -308,16 +313,15 @@ static int judge_ssh(const struct run *run) {
         _cleanup_free_ char *login = without_brackets(host);
 
         if (!login)
-                return say(run->result, SYNC_FAILED, "out of memory");
+                return say(run->result, SYNC_FAILED, REFUSAL_ERROR, "out of memory");
         if (strstr(run->words, "Host key verification failed") || strstr(run->words, "host key is known"))
-                return say(run->result, SYNC_REFUSED,
-                        "the host key of %s is %s: check it, then sudo -u %s ssh %s", host,
-                        strstr(run->words, "IDENTIFICATION HAS CHANGED") ? "another than in known_hosts"
-                                                                         : "unknown",
-                        own_name(), login);
+                return say(run->result, SYNC_REFUSED, REFUSAL_SSH,
+                               "the host key of %s is unknown, or has changed: check it", host),
+                       refusal_set_command(
+                               &run->result->secrets_why, "sudo -u %s ssh %s", own_name(), login);
         for (size_t i = 0; i < ELEMENTSOF(words); i++)
                 if (strstr(run->words, words[i].said))
-                        return say(run->result, SYNC_FAILED, "%s %s", host, words[i].means);
+                        return say(run->result, SYNC_FAILED, REFUSAL_SSH, "%s %s", host, words[i].means);
         return 0;
 }
 
@@ -333,34 +337,36 @@ static int judge_rsync(const struct run *run, int code) {
         const char *host = run->config->host, *source = run->config->source;
 
         if (code == 127)
-                return say(run->result, SYNC_REFUSED, "rsync cannot be run here: apt install rsync");
+                return say(run->result, SYNC_REFUSED, REFUSAL_NO_RSYNC_HERE,
+                        "rsync cannot be run here: apt install rsync");
         if (strstr(run->words, "File too large"))
-                return say(
-                        run->result, SYNC_FAILED, "%s sends a file over 64 MiB, which is no secret", host);
+                return say(run->result, SYNC_FAILED, REFUSAL_TOO_LARGE,
+                        "%s sends a file over 64 MiB, which is no secret", host);
         if (strstr(run->words, "unsafe pathname from sender") ||
                 strstr(run->words, "unrequested file-list name"))
-                return say(run->result, SYNC_REFUSED,
+                return say(run->result, SYNC_REFUSED, REFUSAL_CONTENT,
                         "%s sends names that it was not asked for, and nothing was taken: who is that?",
                         host);
         if (strstr(run->words, "No space left on device"))
-                return say(run->result, SYNC_FAILED, "the disk of %s is full", run->config->target);
+                return say(run->result, SYNC_FAILED, REFUSAL_DISK, "the disk of %s is full",
+                        run->config->target);
         if (is_restricted(run))
-                return say(run->result, SYNC_FAILED,
+                return say(run->result, SYNC_FAILED, REFUSAL_RESTRICTED,
                         "%s lets our key read one directory only (rrsync), without %s: set source = ./",
                         host, source);
         if (code == 23 && strstr(run->words, "link_stat") && strstr(run->words, "No such file"))
-                return say(run->result, SYNC_FAILED, "%s has no %s", host, source);
+                return say(run->result, SYNC_FAILED, REFUSAL_NO_SOURCE, "%s has no %s", host, source);
         if (code == 23 && strstr(run->words, "change_dir") && strstr(run->words, "No such file"))
-                return say(run->result, SYNC_FAILED, "%s has no %s", host, source);
+                return say(run->result, SYNC_FAILED, REFUSAL_NO_SOURCE, "%s has no %s", host, source);
         if (code == 23)
-                return say(run->result, SYNC_FAILED,
+                return say(run->result, SYNC_FAILED, REFUSAL_INCOMPLETE,
                         "%s could not send all of %s: are some files not readable there?", host, source);
         if (code == 30 || code == 35)
-                return say(run->result, SYNC_FAILED, "%s stopped answering", host);
+                return say(run->result, SYNC_FAILED, REFUSAL_TIMEOUT, "%s stopped answering", host);
         if (code == 12 || code == 2)
-                return say(run->result, SYNC_FAILED,
+                return say(run->result, SYNC_FAILED, REFUSAL_NO_RSYNC,
                         "%s speaks no rsync: is it installed there, and the key allowed to run it?", host);
-        return say(run->result, SYNC_FAILED,
+        return say(run->result, SYNC_FAILED, REFUSAL_ERROR,
                 "rsync from %s failed with exit code %d (man rsync, EXIT VALUES)", host, code);
 }
 
@@ -370,8 +376,8 @@ static void judge(const struct run *run, int followed, int status) {
         run->result->files = run->files;
         if (followed == -ETIMEDOUT) {
                 if (judge_ssh(run) == 0)
-                        (void) say(run->result, SYNC_FAILED, "%s was not done in %s", run->config->host,
-                                format_span(span, run->config->timeout));
+                        (void) say(run->result, SYNC_FAILED, REFUSAL_TIMEOUT, "%s was not done in %s",
+                                run->config->host, format_span(span, run->config->timeout));
                 return;
         }
         /* 24: a file vanished while it was read; what is there now was copied. */
@@ -384,7 +390,8 @@ static void judge(const struct run *run, int followed, int status) {
         if (WIFEXITED(status))
                 (void) judge_rsync(run, WEXITSTATUS(status));
         else
-                (void) say(run->result, SYNC_FAILED, "rsync was killed (signal %d)", WTERMSIG(status));
+                (void) say(run->result, SYNC_FAILED, REFUSAL_ERROR, "rsync was killed (signal %d)",
+                        WTERMSIG(status));
 }
 
 static void secrets_child(const void *userdata, void *ret) {
@@ -405,7 +412,8 @@ static void secrets_child(const void *userdata, void *ret) {
         if (!run.dry_run) {
                 remove_leftovers(&run);
                 if (mkdirat(run.target, TEMPORARY, 0700) < 0) {
-                        (void) say(run.result, SYNC_FAILED, "%s: %s", task->config->target, strerror(errno));
+                        (void) say(run.result, SYNC_FAILED, REFUSAL_ERROR, "%s: %s", task->config->target,
+                                strerror(errno));
                         return;
                 }
         }
@@ -422,7 +430,7 @@ int secrets_start(const struct secrets_task *task, struct child *c, struct sync_
         int k = child_start(
                 c, secrets_child, task, sizeof *r, task->config->timeout - task->late + CHILD_GRACE);
 
-        return k < 0 ? say(r, SYNC_FAILED, "rsync cannot be started: %s", strerror(-k)) : 0;
+        return k < 0 ? say(r, SYNC_FAILED, REFUSAL_ERROR, "rsync cannot be started: %s", strerror(-k)) : 0;
 }
 
 void secrets_finish(const struct secrets_task *task, struct child *c, struct sync_result *r) {
@@ -430,10 +438,10 @@ void secrets_finish(const struct secrets_task *task, struct child *c, struct syn
         int k = child_finish(c, &answer, sizeof answer);
 
         if (k < 0) {
-                (void) say(r, SYNC_FAILED, "rsync from %s did not end", task->config->host);
+                (void) say(r, SYNC_FAILED, REFUSAL_ERROR, "rsync from %s did not end", task->config->host);
                 return;
         }
         r->secrets = answer.secrets;
         r->files = answer.files;
-        (void) strcpy(r->secrets_why, answer.secrets_why);
+        r->secrets_why = answer.secrets_why;
 }

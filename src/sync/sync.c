@@ -132,7 +132,7 @@ static bool is_news(const struct instance *names, const struct sync_result *r, c
 
 static void report(const struct instance *names, const struct sync_result *r) {
         char line[SYNC_RESULT_MAX], words[1024];
-        bool bad = r->workspace >= SYNC_REFUSED || r->secrets >= SYNC_REFUSED;
+        bool bad = r->workspace >= SYNC_INCOMPLETE || r->secrets >= SYNC_INCOMPLETE;
         int k = sync_result_format(r, line);
 
         if (k < 0) {
@@ -155,5 +155,5 @@ int cmd_sync(const struct instance *names, const struct config *config) {
         confine(&c);
         run_both(&c, &r);
         report(names, &r);
-        return r.workspace >= SYNC_REFUSED || r.secrets >= SYNC_REFUSED ? EXIT_FAILURE : EXIT_SUCCESS;
+        return r.workspace >= SYNC_INCOMPLETE || r.secrets >= SYNC_INCOMPLETE ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -43,7 +43,9 @@ static int save(struct sync *s, git_commit *target, const struct intent *unfinis
         (void) strcpy(r->saved, branch);
         saved_prune(&s->repo, s->host);
         /* Nothing below may wait for it, but a power cut must not take it either. */
-        return repo_settle(&s->repo) < 0 ? sync_fail(r, "%s: %s", s->repo.config->path, strerror(errno)) : 0;
+        return repo_settle(&s->repo) < 0
+                ? sync_fail(r, REFUSAL_ERROR, "%s: %s", s->repo.config->path, strerror(errno))
+                : 0;
 }
 
 /* Only the branch whose move was cut short may move on: work that was committed to another one is no half checkout. */
@@ -52,12 +54,13 @@ static int check_intent(const struct sync *s, const struct intent *intent) {
         const struct repo *repo = &s->repo;
 
         if (!word)
-                return sync_fail(s->result, "out of memory");
+                return sync_fail(s->result, REFUSAL_ERROR, "out of memory");
         if (!intent->branch[0] || strcmp(repo->branch, intent->branch) == 0)
                 return 0;
-        return sync_refuse(s->result,
-                "a sync of %s was cut short, and %s has the branch %s checked out: sudo -u %s git -C %s switch %s",
-                intent->branch, repo->config->path, repo->branch, repo->user, repo->word, word);
+        return sync_refuse(s->result, REFUSAL_BRANCH,
+                       "a sync of %s was cut short, and %s has the branch %s checked out", intent->branch,
+                       repo->config->path, repo->branch),
+               sync_command(s->result, "sudo -u %s git -C %s switch %s", repo->user, repo->word, word);
 }
 
 /* Whether the branch has gone on since, by somebody's hand, or its end was pruned: then what is checked out stays. */
@@ -127,11 +130,12 @@ int workspace_check_branch(const struct repo *repo, const char *branch, struct s
         _cleanup_free_ char *word = shell_quote(branch);
 
         if (!word)
-                return sync_fail(r, "out of memory");
+                return sync_fail(r, REFUSAL_ERROR, "out of memory");
         if (strcmp(repo->branch, branch) == 0)
                 return 0;
-        return sync_refuse(r, "%s has the branch %s checked out, not %s: sudo -u %s git -C %s switch %s",
-                repo->config->path, repo->branch, branch, repo->user, repo->word, word);
+        return sync_refuse(r, REFUSAL_BRANCH, "%s has the branch %s checked out, not %s", repo->config->path,
+                       repo->branch, branch),
+               sync_command(r, "sudo -u %s git -C %s switch %s", repo->user, repo->word, word);
 }
 
 /* Saves, and moves if there is anything to move. */
@@ -194,9 +198,10 @@ int workspace_check_tracking(const struct repo *repo, const char *branch, struct
         if (git_reference_iterator_glob_new(&i, repo->git, glob) < 0 ||
                 git_reference_next_name(&name, i) < 0)
                 return 0;
-        return sync_refuse(r,
-                "%s, which the remote no longer has, is in the way: sudo -u %s git -C %s remote prune %s",
-                name, repo->user, repo->word, repo->config->remote);
+        return sync_refuse(
+                       r, REFUSAL_BRANCH_NAME, "%s, which the remote no longer has, is in the way", name),
+               sync_command(r, "sudo -u %s git -C %s remote prune %s", repo->user, repo->word,
+                       repo->config->remote);
 }
 
 /* Remembers where the remote's branch is, as git fetch does; what was received is on disk first. */
@@ -215,11 +220,11 @@ static int track(const struct sync *s, const struct fetch_answer *fetched, struc
                 note_base(s, &old);
         }
         if (repo_settle(&s->repo) < 0)
-                return sync_fail(r, "%s: %s", s->repo.config->path, strerror(errno));
+                return sync_fail(r, REFUSAL_ERROR, "%s: %s", s->repo.config->path, strerror(errno));
         if (git_reference_create(&ref, s->repo.git, name, &fetched->commit, true, "failover: fetch") < 0)
                 return sync_fail_git(r, name);
         if (repo_settle(&s->repo) < 0)
-                return sync_fail(r, "%s: %s", s->repo.config->path, strerror(errno));
+                return sync_fail(r, REFUSAL_ERROR, "%s: %s", s->repo.config->path, strerror(errno));
         return 0;
 }
 
@@ -233,9 +238,9 @@ static void push(struct sync *s, const git_oid *theirs) {
                 return;
         n = saved_to_push(&s->repo, s->host, theirs, branches, why);
         if (why[0])
-                sync_remark(r, "not pushed: %s", why);
+                sync_remark(r, REFUSAL_NOT_PUSHED, "not pushed: %s", why);
         if (n > 0 && remote_push(&s->repo, branches, (size_t) n, &pushed) < 0)
-                sync_remark(r, "not pushed: %s", pushed.workspace_why);
+                sync_remark(r, REFUSAL_NOT_PUSHED, "not pushed: %s", pushed.workspace_why.text);
         for (int i = 0; i < n; i++) {
                 if (pushed.workspace == SYNC_NONE)
                         saved_mark_pushed(&s->repo, branches[i]);

@@ -463,7 +463,7 @@ def with_clone(pair, line):
     pair.standby.run(f"rm -rf {Pair.WORKSPACE} && git clone -q {Pair.REMOTE} {Pair.WORKSPACE}", user=USER)
 
 
-@finds("workspace", "No such file or directory. Clone it", mend=with_clone)
+@finds("workspace", "No such file or directory. Clone the workspace", mend=with_clone)
 def workspace_missing(pair, later):
     pair.standby.remove(Pair.WORKSPACE)
 
@@ -560,12 +560,12 @@ def git_host_unknown(pair, later):
     pair.standby.put(f"{HOME}/.ssh/known_hosts", "", user=USER)
 
 
-@finds("secrets", "the host key of openclaw@100.64.0.1 is unknown")
+@finds("secrets", "the host key of openclaw@100.64.0.1 is unknown, or has changed")
 def secrets_host_unknown(pair, later):
     pair.standby.put(f"{HOME}/.ssh/known_hosts", "", user=USER)
 
 
-@finds("secrets", "is another than in known_hosts")
+@finds("secrets", "is unknown, or has changed")
 def secrets_host_changed(pair, later):
     other = pair.standby.out("cat /etc/ssh/ssh_host_ed25519_key.pub").split()
     pair.standby.put(f"{HOME}/.ssh/known_hosts", f"100.64.0.1 {other[0]} {other[1]}\n", user=USER)

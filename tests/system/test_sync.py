@@ -149,7 +149,7 @@ def test_the_lock_of_a_git_at_work(pair):
     pair.standby.wait_for(lambda: pair.standby.run("pgrep -x git", check=False).returncode == 0, what="git runs")
     pair.standby.put(f"{Pair.WORKSPACE}/.git/index.lock", "", user=USER)
     result = sync(pair, ok=False)
-    assert result["workspace"] == "refused" and "is at work" in result["workspace_why"]
+    assert result["workspace"] == "refused" and result["workspace_why"]["code"] == "locked"
     assert pair.standby.exists(f"{Pair.WORKSPACE}/.git/index.lock")
     git.stdin.close()
     pair.standby.wait_for(lambda: pair.standby.run("pgrep -x git", check=False).returncode != 0, what="git has ended")
@@ -194,8 +194,8 @@ def test_dead_git_and_secrets_host(pair):
     pair.primary.drop()
     result = sync(pair, ok=False)
     assert result["workspace"] == result["secrets"] == "failed"
-    assert "no answer from the remote origin in 1.0 s" in result["workspace_why"]
-    assert "100.64.0.1" in result["secrets_why"]
+    assert result["workspace_why"]["code"] == "timeout"
+    assert "100.64.0.1" in result["secrets_why"]["text"]
     pair.primary.heal()
     pair.configure()  # the usual time, for a busy machine
     assert sync(pair)["secrets"] == "updated"
@@ -205,7 +205,7 @@ def test_unknown_host_key(pair):
     pair.standby.remove("/home/openclaw/.ssh/known_hosts")
     result = sync(pair, ok=False)
     assert result["workspace"] == result["secrets"] == "refused"
-    command = re.search(r"then (sudo -u openclaw sh -c '.*')$", result["workspace_why"]).group(1)
+    command = result["workspace_why"]["command"]
     pair.standby.run(command.replace("sudo -u openclaw ", ""), user=USER)
     assert sync(pair)["secrets"] == "updated"
 
@@ -215,7 +215,7 @@ def test_missing_secrets_directory(pair):
     pair.standby.run("rm -rf /home/openclaw/.secrets")
     result = sync(pair, ok=False)
     assert result["secrets"] == "refused"
-    command = re.search(r"sudo -u openclaw (mkdir .*)", result["secrets_why"]).group(1)
+    command = result["secrets_why"]["command"].removeprefix("sudo -u openclaw ")
     pair.standby.run(command, user=USER)
     assert sync(pair)["secrets"] == "updated"
 
@@ -224,7 +224,7 @@ def test_secrets_target_that_is_a_file(pair):
     pair.standby.run("rm -rf /home/openclaw/.secrets")
     pair.standby.put("/home/openclaw/.secrets", "precious\n", user=USER)
     result = sync(pair, ok=False)
-    assert result["secrets"] == "refused" and "is a file" in result["secrets_why"]
+    assert result["secrets"] == "refused" and result["secrets_why"]["code"] == "target"
     assert pair.standby.get("/home/openclaw/.secrets") == "precious\n"
 
 
@@ -239,9 +239,9 @@ def test_rotated_secrets(pair):
 def test_workspace_of_somebody_else(pair):
     pair.standby.run(f"chown -R root: {pair.WORKSPACE}")
     result = sync(pair, ok=False)
-    assert result["workspace"] == "refused" and "belongs to root" in result["workspace_why"]
+    assert result["workspace"] == "refused" and result["workspace_why"]["code"] == "owner"
     assert result["secrets"] == "updated"
-    command = re.search(r"sudo (chown .*)", result["workspace_why"]).group(1)
+    command = result["workspace_why"]["command"].removeprefix("sudo ")
     pair.standby.run(command)
     assert sync(pair)["workspace"] == "unchanged"
 
@@ -251,7 +251,7 @@ def test_workspace_where_the_unit_may_not_write(pair):
     pair.configure(workspace={"path": "/home/openclaw/elsewhere"})
     result = sync(pair, ok=False)
     assert result["workspace"] == "refused"
-    setting = re.search(r"ReadWritePaths=\S+$", result["workspace_why"]).group(0)
+    setting = re.search(r"ReadWritePaths=\S+$", result["workspace_why"]["text"]).group(0)
     pair.standby.put("/run/systemd/system/openclaw-failover-sync.service.d/test.conf", f"[Service]\n{setting}\n")
     pair.standby.systemctl("daemon-reload")
     assert sync(pair)["workspace"] == "unchanged"

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "lib/util.h"
+#include "sync_result.h"
 
 /* For the leak checker of sanitized builds: libgit2 1.5 forgets to free what PCRE2 needed if a pattern does not match. */
 const char *__lsan_default_suppressions(void);
@@ -99,3 +100,10 @@ static inline char *scratch_sh(const char *dir, const char *format, ...) {
                 _cleanup_free_ char *_out = sh(w, "%s", script);                                            \
                 assert_string_equal(_out, expected);                                                        \
         } while (false)
+
+/* What a refusal says, with its command; until the next call. */
+static inline const char *words(const struct refusal *why) {
+        static char buf[sizeof *why];
+
+        return refusal_say(why, buf, sizeof buf);
+}

@@ -102,7 +102,7 @@ static void assert_whole(struct world *w, long stop) {
         run(w, "flock -w 20 standby/.git true; sleep 0.01");
         do_sync(w);
         if (w->result.workspace != SYNC_UPDATED && w->result.workspace != SYNC_UNCHANGED)
-                fail_msg("killed at stop %ld, then: %s", stop, w->result.workspace_why);
+                fail_msg("killed at stop %ld, then: %s", stop, words(&w->result.workspace_why));
         run(w,
                 "cd standby; echo killed at stop %ld\n"
                 "test $(git rev-parse HEAD) = $(git -C ../origin rev-parse main); git symbolic-ref HEAD | grep -qx refs/heads/main\n"

@@ -165,8 +165,8 @@ static void assert_git(struct world *w, enum sync_part expected, const char *why
 
         w->result = (struct sync_result){ 0 };
         workspace_sync(&job, &w->result);
-        if (w->result.workspace != expected || !strstr(w->result.workspace_why, why))
-                fail_msg("%d instead of %d: %s", w->result.workspace, expected, w->result.workspace_why);
+        if (w->result.workspace != expected || !strstr(words(&w->result.workspace_why), why))
+                fail_msg("%d instead of %d: %s", w->result.workspace, expected, words(&w->result.workspace_why));
 }
 
 static void assert_rsync(struct world *w, enum sync_part expected, const char *why) {
@@ -176,8 +176,8 @@ static void assert_rsync(struct world *w, enum sync_part expected, const char *w
         w->result = (struct sync_result){ 0 };
         assert_int_equal(secrets_start(&task, &c, &w->result), 0);
         secrets_finish(&task, &c, &w->result);
-        if (w->result.secrets != expected || !strstr(w->result.secrets_why, why))
-                fail_msg("%d instead of %d: %s", w->result.secrets, expected, w->result.secrets_why);
+        if (w->result.secrets != expected || !strstr(words(&w->result.secrets_why), why))
+                fail_msg("%d instead of %d: %s", w->result.secrets, expected, words(&w->result.secrets_why));
 }
 
 static void test_usual_keys(void **state) {
@@ -249,7 +249,7 @@ static void test_wrong_key(void **state) {
         know_host(w);
         make_key(w, "ed25519", false);
         assert_git(w, SYNC_FAILED, "takes no key of");
-        assert_non_null(strstr(w->result.workspace_why, ".ssh/id_ed25519"));
+        assert_non_null(strstr(words(&w->result.workspace_why), ".ssh/id_ed25519"));
         assert_rsync(w, SYNC_FAILED, "takes no key of ours");
 }
 
@@ -262,8 +262,8 @@ static void test_rsa_key(void **state) {
         make_key(w, "rsa", true);
         workspace_sync(&job, &w->result);
         /* libssh2 before 1.11 knows no rsa-sha2, and says something that helps nobody. */
-        if (w->result.workspace != SYNC_UPDATED && !strstr(w->result.workspace_why, "RSA keys do not work"))
-                fail_msg("%s", w->result.workspace_why);
+        if (w->result.workspace != SYNC_UPDATED && !strstr(words(&w->result.workspace_why), "RSA keys do not work"))
+                fail_msg("%s", words(&w->result.workspace_why));
 }
 
 static void test_passphrase(void **state) {
@@ -287,7 +287,7 @@ static void test_unknown_host(void **state) {
 
         /* The command it tells, without sudo: afterwards all is well. */
         assert_git(w, SYNC_REFUSED, "ssh-keyscan");
-        why = strdup(w->result.workspace_why);
+        why = strdup(words(&w->result.workspace_why));
         command = strchr(strstr(why, "sh -c '"), '\'') + 1;
         end = strchr(command, '\'');
         assert_non_null(end);
@@ -316,7 +316,7 @@ static void test_ipv6_host(void **state _unused_) {
                 l.unknown_host = true;
                 assert_true(credentials_failed(&l, &r));
                 free(l.url);
-                c = to = strstr(r.workspace_why, "ssh-keyscan");
+                c = to = strstr(words(&r.workspace_why), "ssh-keyscan");
                 assert_non_null(c);
                 for (const char *from = c; *from; from++) /* without the quotes of two shells */
                         if (*from != '\'' && *from != '\\')
@@ -349,7 +349,7 @@ static void test_changed_host(void **state) {
         run(w, "ssh-keygen -q -t ed25519 -N '' -f other; echo \"[127.0.0.1]:%u $(cut -d' ' -f1,2 other.pub)\" >.ssh/known_hosts",
                 w->port);
         assert_git(w, SYNC_REFUSED, "has changed");
-        assert_rsync(w, SYNC_REFUSED, "another than in known_hosts");
+        assert_rsync(w, SYNC_REFUSED, "has changed");
 }
 
 static void test_refused_port(void **state) {
@@ -479,7 +479,7 @@ static void test_logins_are_not_told(void **state) {
         static const char *const urls[] = { "https://user:p@ssword@127.0.0.1:1/x",
                 "https://user:pa/ssword@127.0.0.1:1/x", "http://pa ssword@127.0.0.1:1/x",
                 "https://user:pa?ssword@127.0.0.1:1/x", "https://user:pa#ssword@127.0.0.1:1/x" };
-        static const char *const words[] = { "malformed URL 'https://user:p@ssword@example.org/x'",
+        static const char *const errors[] = { "malformed URL 'https://user:p@ssword@example.org/x'",
                 "malformed URL 'https://user:p/ssword@example.org/x'", "at http://p ssword@example.org/x",
                 "malformed URL 'https://user:p'ssword@example.org/x'" };
         struct world *w = *state;
@@ -488,13 +488,13 @@ static void test_logins_are_not_told(void **state) {
         for (size_t i = 0; i < ELEMENTSOF(urls); i++) {
                 run(w, "git -C standby config remote.origin.url '%s'", urls[i]);
                 assert_git(w, SYNC_REFUSED, "percent-encoded");
-                assert_null(strstr(w->result.workspace_why, "ssword"));
-                assert_null(strstr(w->result.workspace_why, "user:"));
-                assert_non_null(strstr(w->result.workspace_why, "remote set-url origin ADDRESS"));
+                assert_null(strstr(words(&w->result.workspace_why), "ssword"));
+                assert_null(strstr(words(&w->result.workspace_why), "user:"));
+                assert_non_null(strstr(words(&w->result.workspace_why), "git remote set-url"));
         }
         assert_true(git_libgit2_init() > 0);
-        for (size_t i = 0; i < ELEMENTSOF(words); i++) {
-                git_error_set_str(GIT_ERROR_NET, words[i]);
+        for (size_t i = 0; i < ELEMENTSOF(errors); i++) {
+                git_error_set_str(GIT_ERROR_NET, errors[i]);
                 assert_null(strstr(git_words(buf, sizeof buf), "ssword"));
                 assert_non_null(strstr(buf, "@example.org/x"));
                 assert_null(strstr(git_words(small, sizeof small), "user"));

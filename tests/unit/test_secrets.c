@@ -62,8 +62,8 @@ static void assert_sync(struct world *w, enum sync_part expected, const char *wh
         assert_int_equal(secrets_start(&task, &c, &w->result), 0);
         secrets_finish(&task, &c, &w->result);
         assert_int_equal(sync_result_format(&w->result, line), 0);
-        if (w->result.secrets != expected || !strstr(w->result.secrets_why, why))
-                fail_msg("%d instead of %d: %s", w->result.secrets, expected, w->result.secrets_why);
+        if (w->result.secrets != expected || !strstr(words(&w->result.secrets_why), why))
+                fail_msg("%d instead of %d: %s", w->result.secrets, expected, words(&w->result.secrets_why));
 }
 
 static void test_copies(void **state) {
@@ -234,13 +234,13 @@ static void test_bad_targets(void **state) {
         (void) snprintf(w->target, sizeof w->target, "%s/here", w->dir);
         run(w, "mkdir here; chown nobody here");
         assert_sync(w, SYNC_REFUSED, "belongs to somebody else: sudo chown -hR root: /");
-        assert_non_null(strstr(w->result.secrets_why, w->target));
+        assert_non_null(strstr(words(&w->result.secrets_why), w->target));
         (void) strcat(w->target, "/"); /* with which chown(1) would follow a link */
         assert_sync(w, SYNC_REFUSED, "belongs to somebody else");
-        assert_null(strstr(w->result.secrets_why, "/here/"));
+        assert_null(strstr(words(&w->result.secrets_why), "/here/"));
         run(w, "mv here there; ln -s there/here here");
         assert_sync(w, SYNC_REFUSED, "here is a symbolic link to there/here");
-        assert_null(strstr(w->result.secrets_why, "chown"));
+        assert_null(strstr(words(&w->result.secrets_why), "chown"));
 }
 
 /* One that leads to a directory of ours is as good as that. */
@@ -326,7 +326,7 @@ static void test_names_are_not_told(void **state) {
                 skip(); /* root reads everything */
         run(w, "echo x >there/very-secret-name; chmod 0 there/very-secret-name");
         assert_sync(w, SYNC_FAILED, "not readable there");
-        assert_null(strstr(w->result.secrets_why, "very-secret-name"));
+        assert_null(strstr(words(&w->result.secrets_why), "very-secret-name"));
 }
 
 static void test_a_silent_host(void **state) {
@@ -370,7 +370,7 @@ static void finish(struct world *w) {
         assert_int_equal(secrets_start(&task, &c, &w->result), 0);
         secrets_finish(&task, &c, &w->result);
         if (w->result.secrets != SYNC_UPDATED && w->result.secrets != SYNC_UNCHANGED)
-                fail_msg("%s", w->result.secrets_why);
+                fail_msg("%s", words(&w->result.secrets_why));
 }
 
 /* Whenever the worker is killed, each secret is the old or the new one, and the next run brings the new. */

@@ -19,10 +19,10 @@ static const struct sync_result full = {
         .saved = "failover/standby/20260711T041502Z",
         .unmerged = "failover/standby/20260711T041502Z-2",
         .pushed = true,
-        .workspace_why = "not pushed: \"HTTP 403\" … ask",
+        .workspace_why = { REFUSAL_NOT_PUSHED, "not pushed: \"HTTP 403\" … ask", "" },
         .secrets = SYNC_FAILED,
         .files = 3,
-        .secrets_why = "no answer in 15 s",
+        .secrets_why = { REFUSAL_SSH, "no answer in 15 s", "ssh 'a b'" },
 };
 
 static void assert_same(const struct sync_result *a, const struct sync_result *b) {
@@ -33,10 +33,14 @@ static void assert_same(const struct sync_result *a, const struct sync_result *b
         assert_string_equal(a->saved, b->saved);
         assert_string_equal(a->unmerged, b->unmerged);
         assert_int_equal(a->pushed, b->pushed);
-        assert_string_equal(a->workspace_why, b->workspace_why);
+        assert_int_equal(a->workspace_why.code, b->workspace_why.code);
+        assert_string_equal(a->workspace_why.text, b->workspace_why.text);
+        assert_string_equal(a->workspace_why.command, b->workspace_why.command);
         assert_int_equal(a->secrets, b->secrets);
         assert_int_equal(a->files, b->files);
-        assert_string_equal(a->secrets_why, b->secrets_why);
+        assert_int_equal(a->secrets_why.code, b->secrets_why.code);
+        assert_string_equal(a->secrets_why.text, b->secrets_why.text);
+        assert_string_equal(a->secrets_why.command, b->secrets_why.command);
 }
 
 static void test_round_trip(void **state) {
@@ -60,14 +64,14 @@ static void test_long_reasons_are_cut(void **state) {
         char line[SYNC_RESULT_MAX];
 
         (void) state;
-        (void) memset(r.workspace_why, '"', sizeof r.workspace_why - 1);
-        (void) memset(r.secrets_why, '\\', sizeof r.secrets_why - 1);
+        (void) memset(r.workspace_why.text, '"', sizeof r.workspace_why.text - 1);
+        (void) memset(r.secrets_why.text, '\\', sizeof r.secrets_why.text - 1);
         (void) memset(r.saved + 9, 'x', sizeof r.saved - 10);
         (void) memset(r.unmerged + 9, 'y', sizeof r.unmerged - 10);
         assert_int_equal(sync_result_format(&r, line), 0);
         assert_int_equal(sync_result_parse(line, &back), 0);
         assert_string_equal(back.saved, r.saved);
-        assert_non_null(strstr(back.workspace_why, "…"));
+        assert_non_null(strstr(back.workspace_why.text, "…"));
 }
 
 static void test_bad_fields_are_not_written(void **state) {
@@ -86,17 +90,49 @@ static void test_bad_fields_are_not_written(void **state) {
 }
 
 /* What was done is worth more than the words for it. */
+/* Half a command is worse than none. */
+static void test_commands_are_whole_or_absent(void **state) {
+        struct sync_result r = full, back;
+        char line[SYNC_RESULT_MAX];
+
+        (void) state;
+        (void) refusal_set_command(&r.workspace_why, "%0*d", (int) sizeof r.workspace_why.command, 1);
+        assert_string_equal(r.workspace_why.command, "");
+        (void) sync_command(&r, "switch %0*d", (int) sizeof r.workspace_why.command - 8, 1);
+        (void) memset(r.secrets_why.text, 'x', sizeof r.secrets_why.text - 1);
+        (void) memset(r.secrets_why.command, 'y', sizeof r.secrets_why.command - 1);
+        (void) memset(r.saved + 9, 'x', sizeof r.saved - 10);
+        assert_int_equal(sync_result_format(&r, line), 0);
+        assert_int_equal(sync_result_parse(line, &back), 0);
+        assert_string_equal(back.workspace_why.command, "");
+        assert_string_equal(back.secrets_why.command, "");
+        (void) strcpy(r.secrets_why.command, "two\nlines");
+        assert_int_equal(sync_result_format(&r, line), 0);
+        assert_int_equal(sync_result_parse(line, &back), 0);
+        assert_string_equal(back.secrets_why.command, "");
+}
+
+static void test_codes_have_names(void **state) {
+        (void) state;
+        for (int i = 0; i < _REFUSAL_MAX; i++) {
+                assert_non_null(refusal_code_name((enum refusal_code) i));
+                for (int j = 0; j < i; j++)
+                        assert_string_not_equal(refusal_code_name((enum refusal_code) i),
+                                refusal_code_name((enum refusal_code) j));
+        }
+}
+
 static void test_bad_reasons_are_mended(void **state) {
         struct sync_result r = full, back;
         char line[SYNC_RESULT_MAX];
 
         (void) state;
-        (void) strcpy(r.workspace_why, "two\nlines");
-        (void) strcpy(r.secrets_why, "half an \xc3");
+        (void) strcpy(r.workspace_why.text, "two\nlines");
+        (void) strcpy(r.secrets_why.text, "half an \xc3");
         assert_int_equal(sync_result_format(&r, line), 0);
         assert_int_equal(sync_result_parse(line, &back), 0);
-        assert_string_equal(back.workspace_why, "two lines");
-        assert_string_equal(back.secrets_why, "half an ?");
+        assert_string_equal(back.workspace_why.text, "two lines");
+        assert_string_equal(back.secrets_why.text, "half an ?");
 }
 
 /* Replaces the first FROM in LINE, which must be there. */
@@ -128,6 +164,10 @@ static void test_anything_else_is_refused(void **state) {
                 { "\"pushed\":true", "\"pushed\":1" },
                 { "\"workspace\":\"updated\"", "\"workspace\":\"conquered\"" },
                 { "\"workspace\":\"updated\"", "\"workspace\":null" },
+                { "\"code\":\"ssh\"", "\"code\":\"telnet\"" },
+                { "\"code\":\"ssh\"", "\"code\":5" },
+                { "\"code\":\"ssh\",", "" },
+                { "ssh 'a b'", "ssh\\na" },
                 { COMMIT_A, "a1b2c3d" },
                 { COMMIT_A, "A1B2C3DA1B2C3DA1B2C3DA1B2C3DA1B2C3DA1B2C" },
                 { COMMIT_A, COMMIT_A "a" },
@@ -174,7 +214,7 @@ static void test_say(void **state) {
         assert_string_equal(sync_result_say(&full, text, sizeof text),
                 "workspace a1b2c3d..e4f5a6b (5 commits), own work saved to "
                 "failover/standby/20260711T041502Z: not pushed: \"HTTP 403\" … ask, "
-                "secrets failed: no answer in 15 s");
+                "secrets failed: no answer in 15 s: ssh 'a b'");
         r.secrets = SYNC_NONE, r.workspace = SYNC_NONE;
         assert_string_equal(sync_result_say(&r, text, sizeof text), "nothing to sync");
         assert_int_equal(strlen(sync_result_say(&full, tiny, sizeof tiny)), sizeof tiny - 1);
@@ -185,6 +225,8 @@ int main(void) {
                 cmocka_unit_test(test_round_trip),
                 cmocka_unit_test(test_long_reasons_are_cut),
                 cmocka_unit_test(test_bad_fields_are_not_written),
+                cmocka_unit_test(test_commands_are_whole_or_absent),
+                cmocka_unit_test(test_codes_have_names),
                 cmocka_unit_test(test_bad_reasons_are_mended),
                 cmocka_unit_test(test_anything_else_is_refused),
                 cmocka_unit_test(test_say),

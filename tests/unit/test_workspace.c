@@ -97,18 +97,18 @@ static enum sync_part do_sync(struct world *w) {
                 confine(w);
         workspace_sync(&job, &w->result);
         if (sync_result_format(&w->result, line) < 0)
-                fail_msg("cannot be told: %s", w->result.workspace_why);
+                fail_msg("cannot be told: %s", words(&w->result.workspace_why));
         return w->result.workspace;
 }
 
 static void assert_sync(struct world *w, enum sync_part expected) {
         if (do_sync(w) != expected)
-                fail_msg("%d instead of %d: %s", w->result.workspace, expected, w->result.workspace_why);
+                fail_msg("%d instead of %d: %s", w->result.workspace, expected, words(&w->result.workspace_why));
 }
 
 static void assert_why(const struct world *w, const char *part) {
-        if (!strstr(w->result.workspace_why, part))
-                fail_msg("not \"%s\" but: %s", part, w->result.workspace_why);
+        if (!strstr(words(&w->result.workspace_why), part))
+                fail_msg("not \"%s\" but: %s", part, words(&w->result.workspace_why));
 }
 
 /* The tree, index and branch are the remote's, the repository is whole, and nothing of ours lies about. */
@@ -341,7 +341,7 @@ static void test_pushes_what_was_saved(void **state) {
 
         run(w, "git -C standby config --unset remote.origin.pushurl");
         assert_sync(w, SYNC_UNCHANGED);
-        assert_string_equal(w->result.workspace_why, "");
+        assert_string_equal(words(&w->result.workspace_why), "");
         assert_true(w->result.pushed);
         run(w, "git -C origin show %s:mine | grep -x mine", w->result.unmerged);
 }
@@ -448,7 +448,7 @@ static void test_refuses(void **state) {
                         "bisect reset" },
                 { "cd standby; echo x >notes; git stash -q; echo y >notes; git commit -qam y; not git stash pop -q",
                         "conflicts" },
-                { "cd standby; git checkout -q HEAD~0", "switch BRANCH" },
+                { "cd standby; git checkout -q HEAD~0", "switch main" },
                 { "cd standby; git switch -q --orphan empty", "has no commit" },
                 { "cd standby; git switch -qc side", "switch main" },
                 { "git clone -q --depth 1 file://$PWD/origin shallow; cd primary; rm -rf ../standby; mv ../shallow ../standby",
@@ -503,9 +503,9 @@ static void test_refuses(void **state) {
                 run(w, "%s", cases[i].script);
                 there = access(w->path, X_OK) == 0;
                 before = there ? fingerprint(w) : NULL;
-                if (do_sync(w) != SYNC_REFUSED || !strstr(w->result.workspace_why, cases[i].why))
+                if (do_sync(w) != SYNC_REFUSED || !strstr(words(&w->result.workspace_why), cases[i].why))
                         fail_msg("%s\n→ %d %s, not \"%s\"", cases[i].script, w->result.workspace,
-                                w->result.workspace_why, cases[i].why);
+                                words(&w->result.workspace_why), cases[i].why);
                 after = there ? fingerprint(w) : NULL;
                 if (there)
                         assert_string_equal(before, after);
@@ -516,15 +516,15 @@ static void test_refuses(void **state) {
 
 /* The mending command of the last sync, as a shell reads it: "git" and "sudo" only say what they are given. */
 static char *mending_words(const struct world *w) {
-        assert_true(w->result.workspace_command > 0);
+        assert_true(*w->result.workspace_why.command);
         return sh(w, "sudo() { printf '<%%s>' \"$@\"; }; cd standby\n%s",
-                w->result.workspace_why + w->result.workspace_command);
+                w->result.workspace_why.command);
 }
 
 /* Gives the mending command of the last sync, as its user. */
 static void mend(const struct world *w) {
-        assert_true(w->result.workspace_command > 0);
-        run(w, "sudo() { shift 2; \"$@\"; }\n%s", w->result.workspace_why + w->result.workspace_command);
+        assert_true(*w->result.workspace_why.command);
+        run(w, "sudo() { shift 2; \"$@\"; }\n%s", w->result.workspace_why.command);
 }
 
 static void test_a_branch_without_a_commit(void **state) {
@@ -583,7 +583,7 @@ static void test_names_are_no_commands(void **state) {
         commit(w, "f='sudo touch ran'; echo x >\"$f\"; echo '*ran filter=lfs' >.gitattributes");
         assert_sync(w, SYNC_REFUSED);
         assert_why(w, "sudo touch ran has the attribute");
-        assert_int_equal(w->result.workspace_command, 0);
+        assert_string_equal(w->result.workspace_why.command, "");
         run(w, "not test -e standby/ran");
 }
 
@@ -606,11 +606,11 @@ static void test_refuses_what_belongs_to_others(void **state) {
         run(w, "chown root standby; chown nobody standby/.git");
         assert_sync(w, SYNC_REFUSED);
         assert_why(w, "chown -hR root: /");
-        assert_true(w->result.workspace_command > 0);
+        assert_true(*w->result.workspace_why.command);
         run(w, "mv standby there; ln -s there standby");
         assert_sync(w, SYNC_REFUSED);
         assert_why(w, "standby is a symbolic link to there");
-        assert_int_equal(w->result.workspace_command, 0);
+        assert_string_equal(w->result.workspace_why.command, "");
 }
 
 static void test_submodule_that_stays_is_left_alone(void **state) {
@@ -673,7 +673,7 @@ static void test_stale_locks(void **state) {
         if (confined == 0) {
                 w->confined = true;
                 (void) strcat(strcpy(w->path, w->dir), "/link");
-                _exit(do_sync(w) == SYNC_REFUSED && strstr(w->result.workspace_why, "is at work") ? 0 : 1);
+                _exit(do_sync(w) == SYNC_REFUSED && strstr(words(&w->result.workspace_why), "is at work") ? 0 : 1);
         }
         assert_int_equal(waitpid(confined, &status, 0), confined);
         assert_int_equal(status, 0);
@@ -938,7 +938,7 @@ static void test_what_cannot_be_saved(void **state) {
         (void) munmap(child, sizeof *child);
         assert_int_equal(w->result.workspace, SYNC_UPDATED);
         assert_why(w, "closed is not saved, since it cannot be read: sudo chown -h nobody: /");
-        assert_true(w->result.workspace_command > 0);
+        assert_true(*w->result.workspace_why.command);
         run(w, "chown -R root standby origin; cat standby/d.log | grep theirs; test \"$(git -C standby show %s:mine)\" = 2",
                 saved(w));
 }
@@ -1035,7 +1035,7 @@ static void test_refuses_a_directory_that_stays(void **state) {
         if (pid == 0) {
                 if (geteuid() == 0 && setuid(65534) < 0)
                         _exit(2);
-                _exit(do_sync(w) != SYNC_REFUSED || !strstr(w->result.workspace_why, "build.log/sub"));
+                _exit(do_sync(w) != SYNC_REFUSED || !strstr(words(&w->result.workspace_why), "build.log/sub"));
         }
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_int_equal(status, 0);
@@ -1279,7 +1279,7 @@ static void test_killed_in_a_checkout(void **state) {
                 for (int i = 0; i < 4; i++)
                         kill_one(w, span);
                 if (do_sync(w) > SYNC_UPDATED)
-                        fail_msg("%s", w->result.workspace_why);
+                        fail_msg("%s", words(&w->result.workspace_why));
                 assert_follows(w);
                 /* Half a checkout is nobody's work. */
                 assert_sh(w, "git -C standby branch --list 'failover/*'; git -C standby status --porcelain",
@@ -1307,7 +1307,7 @@ static void test_killed_while_saving(void **state) {
                 for (int i = 0; i < 4; i++)
                         kill_one(w, span);
                 if (do_sync(w) > SYNC_UPDATED)
-                        fail_msg("%s", w->result.workspace_why);
+                        fail_msg("%s", words(&w->result.workspace_why));
                 assert_follows(w);
                 /* Every version that the standby had is in some saved branch. */
                 run(w,
