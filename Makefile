@@ -143,14 +143,14 @@ SINCE254 = $(if $(shell $(PKG_CONFIG) --atleast-version=254 libsystemd && echo y
 # Everything that is installed but the program, the ini and the gateway's unit, as FROM:TO. In each, @BINDIR@ and
 # @SYSCONFDIR@ are filled in.
 UNITS = $(filter-out systemd/openclaw.service,$(wildcard $(addprefix systemd/*.,service service.in timer timer.in)))
+PAGES = $(wildcard src/man/*.[1-8])
 FILES = $(foreach unit,$(UNITS),$(unit):$(UNITDIR)/$(notdir $(unit:.in=)) $(unit):$(call template,$(unit))) \
 	systemd/openclaw-failover.sysusers:$(PREFIX)/lib/sysusers.d/openclaw-failover.conf \
 	systemd/openclaw-failover.rules:$(VENDORDIR)/polkit-1/rules.d/openclaw-failover.rules \
 	systemd/org.openclaw.failover1.policy:/usr/share/polkit-1/actions/org.openclaw.failover1.policy \
 	systemd/openclaw-failover.dbus.conf:$(VENDORDIR)/dbus-1/system.d/org.openclaw.Failover1.conf \
 	systemd/openclaw-failover.catalog:$(PREFIX)/lib/systemd/catalog/openclaw-failover.catalog \
-	src/man/openclaw-failover.8:$(PREFIX)/share/man/man8/openclaw-failover.8 \
-	src/man/openclaw-failover.ini.5:$(PREFIX)/share/man/man5/openclaw-failover.ini.5 \
+	$(foreach page,$(PAGES),$(page):$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
 	src/cli/openclaw-failover.bash:$(PREFIX)/share/bash-completion/completions/openclaw-failover
 
 INI = $(SYSCONFDIR)/openclaw-failover.ini
@@ -252,7 +252,7 @@ dist:
 	@test -z "$$(git status --porcelain)" && mark=x || mark=' '; echo "[$$mark] nothing is left uncommitted"
 	@test -z "$$(git tag -l v$(VERSION))" && mark=x || mark=' '; echo "[$$mark] v$(VERSION) was not released before (VERSION in Makefile)"
 	@grep -q "^\.Dd .* $$(git log -1 --format=%cd --date=format:%Y)$$" src/man/openclaw-failover.8 && mark=x || mark=' '; \
-		echo "[$$mark] the manual is of this year (.Dd in src/man/openclaw-failover.8 and .ini.5)"
+		echo "[$$mark] the manual is of this year (.Dd in src/man)"
 	@printf '[ ] %s\n' '.ci/run passes on this commit: Debian 12, Debian 13, the package on both' \
 		'make bench README=1 on a machine that does nothing else: no limit is missed' \
 		'make deb on Debian 12, on Debian 13, on Ubuntu' \

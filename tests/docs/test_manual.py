@@ -10,7 +10,7 @@ import pytest
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = pathlib.Path(os.environ.get("LAB_BUILD", SOURCE / "build")) / "openclaw-failover"
-PAGES = ("openclaw-failover.8", "openclaw-failover.ini.5")
+PAGES = ("openclaw-failover.8", "openclaw-failover.ini.5", "openclaw-failover-guide.7", "org.openclaw.Failover1.5")
 
 
 def page(name):
@@ -66,7 +66,7 @@ def test_what_refers_to_the_manual_finds_it(name):
     """A page that a unit, a header or another page names is one that there is, in the section that is named."""
     known = {f"{base}({section})" for base, _, section in (p.rpartition(".") for p in PAGES)}
     for path in [*SOURCE.glob("src/**/*.c"), *SOURCE.glob("src/**/*.h"), *SOURCE.glob("include/*.h"), *SOURCE.glob("systemd/*"), *SOURCE.glob("etc/*")]:
-        named = set(re.findall(r"openclaw-failover(?:\.ini)?\([0-9]\)", path.read_text()))
+        named = set(re.findall(r"(?:openclaw-failover(?:\.ini|-guide)?|org\.openclaw\.Failover1)\([0-9]\)", path.read_text()))
         assert named <= known, path
-    for named in re.findall(r"^\.Xr (openclaw\S*) ([0-9])", page(name), re.M):
+    for named in re.findall(r"^\.Xr (\S*openclaw\S*) ([0-9])", page(name), re.M):
         assert "{}({})".format(*named) in known

@@ -298,7 +298,7 @@ def test_what_the_agent_wrote_while_promoted(pair):
 
 
 def test_merged_by_the_command_that_is_told(pair):
-    """Also if the workspace is not the usual user's; with the key that the README has the primary given, which can read this
+    """Also if the workspace is not the usual user's; with the key that the guide has the primary given, which can read this
     workspace and nothing else."""
     primary, standby, path = pair.primary, pair.standby, "/home/agent/workspace"
     standby.run(f"""set -e

@@ -14,7 +14,7 @@
 #include "lib/file.h"
 #include "status_properties.h"
 
-#define MANUAL "src/man/openclaw-failover.8"
+#define MANUAL "src/man/org.openclaw.Failover1.5"
 #define INI_MANUAL "src/man/openclaw-failover.ini.5"
 
 static char *read_text(const char *path) {
