@@ -278,22 +278,22 @@ static void fill_section(struct parser *p, struct section *s) {
         }
 }
 
-/* A check must be over well before the next one begins. Seniors are checked when the primary is. */
-static void limit_timeout(struct parser *p, struct section *s) {
-        struct peer_config *peer = section_base(p->config, s->kind, s->senior);
-        size_t timeout = (size_t) (key_find(s->kind, "timeout") - config_keys);
+/* The span NAME of S is at most check_interval: an error where it is given, else it is shortened. */
+static void limit_to_interval(struct parser *p, struct section *s, const char *name) {
+        const struct config_key *key = key_find(s->kind, name);
         size_t interval = (size_t) (key_find(SECTION_PRIMARY, "check_interval") - config_keys);
-        usec_t most = p->config->primary.check_interval / 2;
-        char half[SPAN_MAX];
+        usec_t *span = key_target(key, section_base(p->config, s->kind, s->senior));
+        usec_t most = p->config->primary.check_interval;
+        unsigned line = s->lines[key - config_keys];
+        char text[SPAN_MAX];
 
-        if (s->bad[timeout] || p->fixed[SECTION_PRIMARY].bad[interval] || peer->timeout <= most)
+        if (s->bad[key - config_keys] || p->fixed[SECTION_PRIMARY].bad[interval] || *span <= most)
                 return;
-        if (s->lines[timeout] > 0)
-                report_error(p, s->lines[timeout],
-                        "timeout: is more than half of check_interval; allowed here: up to %s",
-                        format_span(half, most));
+        if (line > 0)
+                report_error(p, line, "%s: is more than check_interval; allowed here: up to %s", name,
+                        format_span(text, most));
         else
-                peer->timeout = most / USEC_PER_MSEC * USEC_PER_MSEC;
+                *span = most;
 }
 
 /* The line in which the text NAME was given, and not as empty; 0: it was not. */
@@ -341,11 +341,12 @@ static void fill_and_check(struct parser *p) {
         for (size_t i = 0; i < _SECTION_MAX; i++)
                 if (i != SECTION_SENIOR)
                         fill_section(p, &p->fixed[i]);
-        limit_timeout(p, &p->fixed[SECTION_PRIMARY]);
+        limit_to_interval(p, &p->fixed[SECTION_PRIMARY], "timeout");
+        limit_to_interval(p, &p->fixed[SECTION_PRIMARY], "retry_interval");
         strip_brackets(c->primary.host);
         for (size_t i = 0; i < c->n_seniors; i++) {
                 fill_section(p, &p->seniors[i]);
-                limit_timeout(p, &p->seniors[i]);
+                limit_to_interval(p, &p->seniors[i], "timeout");
                 strip_brackets(c->seniors[i].host);
         }
         check_urls(p, &p->fixed[SECTION_ALERT]);

@@ -24,9 +24,10 @@ struct peer_config {
         char *path; /* begins with '/' */
         enum expect expect;
         usec_t check_interval; /* [primary] only */
-        usec_t timeout;        /* at most half of check_interval */
+        usec_t retry_interval; /* [primary] only; at most check_interval */
+        usec_t timeout;        /* at most check_interval */
         unsigned fail_threshold;
-        unsigned unclear_threshold;
+        usec_t silent_timeout;
         unsigned recover_threshold;
         enum failback failback; /* [primary] only */
         usec_t restart_grace;   /* [primary] only; 0: none */
@@ -72,8 +73,8 @@ struct heartbeat_config {
 };
 
 struct witness_config {
-        char *url; /* NULL: no witness */
-        usec_t hold;
+        char *url;           /* NULL: no witness */
+        usec_t cut_off_wait; /* USEC_INFINITY: for ever */
 };
 
 #define SENIORS_MAX 4

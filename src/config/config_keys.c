@@ -42,23 +42,26 @@ const struct config_key config_keys[] = {
         PEER("expect", "openclaw", "openclaw or 2xx",
                 "openclaw: 2xx and a JSON object with \"ok\": true; 2xx: any 2xx", WORD(expect_words),
                 AT(peer_config, expect)),
-        { "primary", "check_interval", "10s", "10ms to 1h",
+        { "primary", "check_interval", "5s", "10ms to 1h",
                 "from the start of one check to the start of the next",
                 SPAN(10 * USEC_PER_MSEC, USEC_PER_HOUR), AT(peer_config, check_interval) },
-        PEER("timeout", "5s", "5ms to 30m, and at most half of check_interval",
-                "of one check: name, connect and answer", SPAN(5 * USEC_PER_MSEC, 30 * USEC_PER_MINUTE),
-                AT(peer_config, timeout)),
-        PEER("fail_threshold", "3", "1 to 1000", "failed checks in a row before promotion", COUNT(1, 1000),
-                AT(peer_config, fail_threshold)),
-        PEER("unclear_threshold", "9", "1 to 1000",
-                "the same for failures that prove no death, such as a silent gateway", COUNT(1, 1000),
-                AT(peer_config, unclear_threshold)),
+        { "primary", "retry_interval", "2s", "10ms to 1h, and at most check_interval",
+                "the same after a failed check, until the primary is up or the gateway here has started",
+                SPAN(10 * USEC_PER_MSEC, USEC_PER_HOUR), AT(peer_config, retry_interval) },
+        PEER("timeout", "5s", "5ms to 1h, and at most check_interval",
+                "of one check: name, connect (3 s at most) and answer",
+                SPAN(5 * USEC_PER_MSEC, USEC_PER_HOUR), AT(peer_config, timeout)),
+        PEER("fail_threshold", "3", "1 to 1000", "clear failures since the last good check before promotion",
+                COUNT(1, 1000), AT(peer_config, fail_threshold)),
+        PEER("silent_timeout", "90s", "0 to 24h",
+                "how long failures that prove no death, such as silence, may go on before promotion",
+                SPAN(0, USEC_PER_DAY), AT(peer_config, silent_timeout)),
         PEER("recover_threshold", "3", "1 to 1000", "good checks in a row before demotion", COUNT(1, 1000),
                 AT(peer_config, recover_threshold)),
         { "primary", "failback", "auto", "auto or manual",
                 "auto: demote when the primary is back; manual: stay promoted until a person demotes",
                 WORD(failback_words), AT(peer_config, failback) },
-        { "primary", "restart_grace", "0", "0 to 1h",
+        { "primary", "restart_grace", "1m", "0 to 1h",
                 "wait this much longer for a primary that said it is restarting", SPAN(0, USEC_PER_HOUR),
                 AT(peer_config, restart_grace) },
         { "senior", "head_start", "5m", "0 to 24h",
@@ -68,9 +71,9 @@ const struct config_key config_keys[] = {
         { "witness", "url", "", URL_ALLOWED,
                 "an address outside the tailnet: if it fails too, this node is cut off", TEXT(validate_url),
                 AT(witness_config, url) },
-        { "witness", "hold", "5m", "0 to 1h",
-                "how long a node that is cut off waits before it promotes anyway", SPAN(0, USEC_PER_HOUR),
-                AT(witness_config, hold) },
+        { "witness", "cut_off_wait", "5m", "0 to 24h, or never",
+                "how long a node that is cut off waits before it promotes anyway", SPAN(0, USEC_PER_DAY),
+                .or_never = true, AT(witness_config, cut_off_wait) },
 
         { "gateway", "unit", "openclaw.service", "a unit's name that ends in .service",
                 "what to start and stop", TEXT(validate_service), AT(gateway_config, unit) },
@@ -201,8 +204,13 @@ static const char *set_count(const struct config_key *k, const char *value, unsi
 
 static const char *set_span(const struct config_key *k, const char *value, usec_t *target) {
         usec_t span;
-        int r = parse_span(value, &span);
+        int r;
 
+        if (k->or_never && strcmp(value, "never") == 0) {
+                *target = USEC_INFINITY;
+                return NULL;
+        }
+        r = parse_span(value, &span);
         if (r == -EINVAL)
                 return "is not a time such as 10, 10s, 500ms, 5m or 1h";
         if (r < 0 || ((span < k->min || span > k->max) && !(k->or_none && span == 0)))
@@ -285,9 +293,11 @@ static void print_span(usec_t span, FILE *out) {
         } units[] = { { "h", USEC_PER_HOUR }, { "m", USEC_PER_MINUTE }, { "s", USEC_PER_SEC },
                 { "ms", USEC_PER_MSEC } };
 
-        if (span == 0)
-                (void) fputs("0", out);
-        for (size_t i = 0; span > 0 && i < ELEMENTSOF(units); i++)
+        if (span == 0 || span == USEC_INFINITY) {
+                (void) fputs(span == 0 ? "0" : "never", out);
+                return;
+        }
+        for (size_t i = 0; i < ELEMENTSOF(units); i++)
                 if (span % units[i].factor == 0) {
                         (void) fprintf(out, "%" PRIu64 "%s", span / units[i].factor, units[i].suffix);
                         return;

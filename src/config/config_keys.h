@@ -36,6 +36,7 @@ struct config_key {
         /* The rest is how it is read. */
         enum config_type type;
         bool or_none;                           /* also 0, or an empty text */
+        bool or_never;                          /* a span, also "never": USEC_INFINITY */
         uint64_t min, max;                      /* of counts, and of spans in microseconds */
         const char *const *words;               /* by their enum's value, NULL at the end */
         const char *(*check)(const char *text); /* of validate.h */

@@ -10,17 +10,18 @@ static usec_t standstill_after(const struct health_rules *rules) {
         return MAX(3 * rules->interval, rules->interval + 5 * USEC_PER_SEC);
 }
 
+static usec_t add(usec_t a, usec_t b) {
+        return a > USEC_INFINITY - b ? USEC_INFINITY : a + b;
+}
+
 void health_restart_counting(struct health *h) {
-        h->failures = h->goods = h->cut_offs = 0;
-        h->last_check = h->failing_since = h->cut_off_since = h->restarting_since = 0;
+        h->failures = h->clear = h->goods = 0;
+        h->last_check = h->failing_since = h->silent_since = 0;
+        h->cut_off_since = h->restarting_since = h->not_ready_since = 0;
 }
 
 void health_failback(struct health *h, usec_t now) {
         h->failbacks[h->next_failback++ % FAILBACKS_MAX] = now;
-}
-
-unsigned health_fail_needed(const struct health_rules *rules, enum verdict verdict) {
-        return verdict == VERDICT_UNCLEAR ? rules->unclear_threshold : rules->fail_threshold;
 }
 
 unsigned health_recover_needed(const struct health *h, const struct health_rules *rules, usec_t now) {
@@ -33,41 +34,103 @@ unsigned health_recover_needed(const struct health *h, const struct health_rules
         return needed;
 }
 
-static void count_good(struct health *h, usec_t now) {
-        h->goods++;
-        h->failures = h->cut_offs = 0;
-        h->last_good = now;
-        h->failing_since = h->cut_off_since = h->restarting_since = 0;
+/* The gateway lives, ready or not. */
+static void end_failures(struct health *h) {
+        h->failures = h->clear = 0;
+        h->failing_since = h->silent_since = h->cut_off_since = h->restarting_since = 0;
 }
 
-/* Once the network is back, what was counted without it proves nothing; what was counted before does. */
-static void count_cut_off(struct health *h, bool cut_off, usec_t now) {
-        if (!cut_off) {
-                h->failures -= h->cut_offs;
-                h->cut_offs = 0;
-                h->cut_off_since = 0;
-                return;
-        }
-        h->cut_offs++;
-        if (h->cut_off_since == 0)
-                h->cut_off_since = now;
+static void count_good(struct health *h, usec_t now) {
+        end_failures(h);
+        h->goods++;
+        h->last_good = now;
+        h->not_ready_since = 0;
+}
+
+/* It is no way back for a gateway that is down, but proves that one is there. */
+static void count_not_ready(struct health *h, usec_t now) {
+        end_failures(h);
+        h->goods = h->level == HEALTH_DOWN ? 0 : h->goods + 1;
+        if (h->not_ready_since == 0)
+                h->not_ready_since = now;
 }
 
 static void count_failure(struct health *h, enum verdict verdict, usec_t now) {
-        count_cut_off(h, verdict == VERDICT_CUT_OFF, now);
+        bool restarting = verdict == VERDICT_STARTING || verdict == VERDICT_DRAINING;
+
         h->failures++;
         h->goods = 0;
         if (h->failing_since == 0)
-                h->failing_since = now;
-        if ((verdict == VERDICT_STARTING || verdict == VERDICT_DRAINING) && h->restarting_since == 0)
+                h->failing_since = h->silent_since = now;
+        if (restarting && h->restarting_since == 0)
                 h->restarting_since = now;
+        if (verdict == VERDICT_DOWN || restarting)
+                h->clear++;
+        if (verdict == VERDICT_CUT_OFF) {
+                h->cut_off_since = h->cut_off_since ?: now;
+        } else if (h->cut_off_since > 0) {
+                h->silent_since += now - h->cut_off_since;
+                h->cut_off_since = 0;
+        }
 }
 
-usec_t health_doubt_until(const struct health *h, const struct health_rules *rules) {
-        usec_t hold = h->cut_off_since > 0 ? h->cut_off_since + rules->hold : 0;
-        usec_t grace = h->restarting_since > 0 ? h->restarting_since + rules->restart_grace : 0;
+static usec_t grace_until(const struct health *h, const struct health_rules *rules) {
+        return h->restarting_since > 0 ? add(h->restarting_since, rules->restart_grace) : 0;
+}
 
-        return MAX(hold, grace);
+/* Whether the check that was just counted makes it down, and why. */
+static bool is_down(
+        const struct health *h, const struct health_rules *rules, usec_t now, enum verdict *why) {
+        if (h->failing_since == 0) {
+                *why = VERDICT_NOT_READY;
+                return h->not_ready_since > 0 && now >= add(h->not_ready_since, rules->ready_timeout);
+        }
+        if (now < grace_until(h, rules))
+                return false;
+        if (h->cut_off_since > 0) {
+                *why = VERDICT_CUT_OFF;
+                return now >= add(h->cut_off_since, rules->cut_off_wait);
+        }
+        *why = h->clear >= rules->fail_threshold ? VERDICT_DOWN : VERDICT_SILENT;
+        return *why == VERDICT_DOWN || now >= add(h->silent_since, rules->silent_timeout);
+}
+
+usec_t health_waits_until(const struct health *h, const struct health_rules *rules, enum verdict *why) {
+        usec_t grace = grace_until(h, rules);
+
+        *why = VERDICT_UP;
+        if (h->level == HEALTH_DOWN || (h->failing_since == 0 && h->not_ready_since == 0))
+                return 0;
+        if (h->failing_since == 0) {
+                *why = VERDICT_NOT_READY;
+                return add(h->not_ready_since, rules->ready_timeout);
+        }
+        if (h->cut_off_since > 0 && add(h->cut_off_since, rules->cut_off_wait) >= grace) {
+                *why = VERDICT_CUT_OFF;
+                return add(h->cut_off_since, rules->cut_off_wait);
+        }
+        if (grace > 0) {
+                *why = VERDICT_STARTING;
+                return grace;
+        }
+        if (h->clear > 0)
+                return 0;
+        *why = VERDICT_SILENT;
+        return add(h->silent_since, rules->silent_timeout);
+}
+
+/* A good check never makes it down, a failed one never up. */
+static void set_level(struct health *h, const struct health_rules *rules, enum verdict verdict, usec_t now) {
+        bool lives = verdict == VERDICT_UP || (verdict == VERDICT_NOT_READY && h->level == HEALTH_UNKNOWN);
+        enum verdict why;
+
+        if (lives && h->goods >= health_recover_needed(h, rules, now))
+                h->level = HEALTH_UP;
+        else if (verdict != VERDICT_UP && h->level != HEALTH_DOWN && is_down(h, rules, now, &why)) {
+                h->level = HEALTH_DOWN;
+                h->why = why;
+                h->goods = 0;
+        }
 }
 
 struct health_change health_check(
@@ -82,15 +145,13 @@ struct health_change health_check(
         }
         h->last_check = now;
 
-        if (verdict == VERDICT_UP) {
+        if (verdict == VERDICT_UP)
                 count_good(h, now);
-                if (h->goods >= health_recover_needed(h, rules, now))
-                        h->level = HEALTH_UP;
-        } else {
+        else if (verdict == VERDICT_NOT_READY)
+                count_not_ready(h, now);
+        else
                 count_failure(h, verdict, now);
-                if (h->failures >= health_fail_needed(rules, verdict) && now >= health_doubt_until(h, rules))
-                        h->level = HEALTH_DOWN;
-        }
+        set_level(h, rules, verdict, now);
 
         change.level = h->level != before;
         if (change.level)

@@ -4,21 +4,23 @@
 #include "lib/util.h"
 
 enum verdict {
-        VERDICT_UP,       /* the expected answer */
-        VERDICT_STARTING, /* the gateway itself says that it is starting … */
-        VERDICT_DRAINING, /* … or draining */
-        VERDICT_DOWN,     /* a clear failure */
-        VERDICT_UNCLEAR,  /* a failure that does not prove a death */
-        VERDICT_CUT_OFF,  /* nothing is known: this machine has no network. Never from a probe */
+        VERDICT_UP,        /* the expected answer */
+        VERDICT_NOT_READY, /* the gateway lives and says that its channels do not */
+        VERDICT_STARTING,  /* the gateway itself says that it is starting … */
+        VERDICT_DRAINING,  /* … or draining */
+        VERDICT_DOWN,      /* a clear failure */
+        VERDICT_SILENT,    /* a failure that does not prove a death */
+        VERDICT_CUT_OFF,   /* nothing is known: this machine has no network. Never from a probe */
         _VERDICT_MAX,
 };
 
 struct check {
         enum verdict verdict;
-        bool connected;   /* somebody accepted the connection, whatever came of it */
+        bool connected;   /* the connection was accepted, whatever came of it */
+        bool unanswered;  /* nothing came back: only a witness can say whether the network here works */
         char reason[128]; /* for a person, in lower case, safe to print: "connection refused". Never empty */
         usec_t took;
 };
 
-/* "up", "starting", "draining", "down", "unclear", "cut-off": for logs, D-Bus and JSON. */
+/* "up", "not-ready", "starting", "draining", "down", "silent", "cut-off": for logs, D-Bus and JSON. */
 const char *verdict_name(enum verdict v);

@@ -176,13 +176,13 @@ static void show(struct daemon *d) {
 
 static void begin_episode(struct daemon *d) {
         struct peers_view v = peers_view(d->watch);
-        usec_t last_good = v.health->last_good;
+        usec_t last_good = v.last_good;
 
         if (d->role.mode != MODE_AUTO) {
                 timeline_begin(&d->episode, last_good, 0, role_mode_name(d->role.mode));
                 return;
         }
-        timeline_begin(&d->episode, last_good, MAX(d->level_since, d->kept_back), v.check->reason);
+        timeline_begin(&d->episode, last_good, MAX(d->level_since, d->kept_back), v.down_reason);
         d->episode.kept_back = d->kept_back > d->level_since;
 }
 
@@ -307,6 +307,7 @@ static void look(struct daemon *d) {
                 d->look_timer, s.look_at == USEC_INFINITY ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
         gather(d, &f);
         local_gateway_pace(d->selfcheck, pace(role_watch(&d->role, &f)));
+        peers_set_started(d->watch, d->role.state == ROLE_PROMOTED);
         if (d->reload_on_standby && d->role.state == ROLE_STANDBY) {
                 d->reload_on_standby = false;
                 reload(d);

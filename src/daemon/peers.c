@@ -10,6 +10,11 @@
 #include "lib/text.h"
 #include "probe/probe.h"
 
+/* The witness has this long, or as long as a check. */
+#define WITNESS_TIMEOUT (3 * USEC_PER_SEC)
+/* A machine that has been cut off for this long is in no hurry. */
+#define CUT_OFF_HURRY USEC_PER_MINUTE
+
 /* A gateway that is watched. */
 struct peer {
         struct peers *watch;
@@ -17,22 +22,33 @@ struct peer {
         struct health_rules rules;
         struct health health;
         struct probe *probe;
-        struct check last;
+        struct check last;   /* .reason "": none yet */
+        struct check failed; /* the last one that was not good */
+        usec_t served;       /* of a senior: when it was last found up */
 };
+
+/* What the witness says of the check of the primary that is under way. */
+enum witness { WITNESS_NOT_ASKED, WITNESS_ASKED, WITNESS_ANSWERED, WITNESS_FAILED };
 
 struct peers {
         struct http *http;
         const struct config *config;
         peers_changed_t changed;
         void *userdata;
-        sd_event_source *timer;
-        usec_t next; /* when the next check begins */
+        sd_event_source *timer; /* off while a check of the primary is under way */
+        usec_t begun;           /* the last check of the primary */
+        usec_t next;            /* when the next one begins */
+        bool started;           /* the gateway here has */
+        bool decided;           /* the primary is down, and no senior goes first any more */
         struct peer primary;
         struct peer seniors[SENIORS_MAX];
         size_t n_seniors;
         usec_t asking_since; /* the seniors */
         struct probe *witness;
-        char name[300]; /* host:port */
+        enum witness testimony;
+        bool waiting;        /* the primary's check is over, and its witness is not */
+        unsigned unanswered; /* the last checks of the primary, in a row */
+        char name[300];      /* host:port */
         uint64_t checks[_VERDICT_MAX];
 };
 
@@ -40,39 +56,51 @@ static usec_t now(void) {
         return now_usec(CLOCK_BOOTTIME);
 }
 
-/* The story of a row of failures, told while it is not yet decided; what is decided is told by whoever acts on it. */
+/* Reports of a row of failures while nothing is decided; who acts on a decision reports that. */
 
-static void tell_doubt(const struct peer *p) {
+static bool is_reported(unsigned failures) {
+        return failures <= 3 || failures % 10 == 0;
+}
+
+static void report_waiting(const struct peer *p, enum verdict why) {
         char span[SPAN_MAX];
 
-        if (p->health.restarting_since > 0)
+        if (why == VERDICT_STARTING)
                 log_notice(
                         "Failed check %u: %s. Waiting: the gateway said that it restarts, and has %s for that.",
                         p->health.failures, p->last.reason, format_span(span, p->rules.restart_grace));
+        else if (why == VERDICT_SILENT)
+                log_notice("Failed check %u: %s. Silence proves no death, so it may last for %s.",
+                        p->health.failures, p->last.reason, format_span(span, p->rules.silent_timeout));
+        else if (p->rules.cut_off_wait == USEC_INFINITY)
+                log_notice("Failed check %u: %s. That says nothing about the primary.", p->health.failures,
+                        p->last.reason);
         else
                 log_notice(
-                        "Failed check %u: %s. Waiting for at most %s, since that says nothing about the primary.",
-                        p->health.failures, p->last.reason, format_span(span, p->rules.hold));
+                        "Failed check %u: %s. Waiting for at most %s: that says nothing about the primary.",
+                        p->health.failures, p->last.reason, format_span(span, p->rules.cut_off_wait));
 }
 
-static void tell_failure(const struct peer *p, enum health_level before) {
-        unsigned needed = health_fail_needed(&p->rules, p->last.verdict);
+static void report_failure(const struct peer *p, enum health_level before) {
+        const struct health *h = &p->health;
+        enum verdict why;
 
         if (before == HEALTH_DOWN)
                 return;
-        if (p->health.level == HEALTH_DOWN && p->health.failures > needed)
-                log_notice("Failed check %u: %s. The primary counts as down.", p->health.failures,
-                        p->last.reason);
-        else if (p->health.level == HEALTH_DOWN)
-                log_notice("Failed check %u of %u: %s. The primary counts as down.", p->health.failures,
-                        needed, p->last.reason);
-        else if (p->health.failures < needed)
-                log_notice("Failed check %u of %u: %s.", p->health.failures, needed, p->last.reason);
-        else if (p->health.failures == needed || p->health.failures % 10 == 0)
-                tell_doubt(p);
+        if (h->level == HEALTH_DOWN && h->clear == p->rules.fail_threshold)
+                log_notice("Failed check %u of %u: %s. The primary counts as down.", h->clear,
+                        p->rules.fail_threshold, p->last.reason);
+        else if (h->level == HEALTH_DOWN)
+                log_notice("Failed check %u: %s. The primary counts as down.", h->failures, p->last.reason);
+        else if (p->last.verdict == VERDICT_DOWN && h->clear < p->rules.fail_threshold)
+                log_notice("Failed check %u of %u: %s.", h->clear, p->rules.fail_threshold, p->last.reason);
+        else if (is_reported(h->failures)) {
+                (void) health_waits_until(h, &p->rules, &why);
+                report_waiting(p, why);
+        }
 }
 
-static void tell_success(const struct peers *w, const struct peer *p, const struct health *before) {
+static void report_success(const struct peers *w, const struct peer *p, const struct health *before) {
         unsigned needed = health_recover_needed(&p->health, &p->rules, p->health.last_good);
 
         if (before->level == HEALTH_UNKNOWN && p->health.level == HEALTH_UP)
@@ -86,6 +114,57 @@ static void tell_success(const struct peers *w, const struct peer *p, const stru
                 log_notice("Good check %u of %u: the primary answers again.", p->health.goods, needed);
 }
 
+/* Who goes first. */
+
+/* Until when S, a senior that is not up, goes first: while its head start lasts, which began when the primary was down, and
+ * as long as it takes to know it. One that answers now and then would not be known for ever. */
+static usec_t goes_first_until(const struct peers *w, const struct peer *s) {
+        usec_t started = w->primary.health.since + s->config->head_start;
+        usec_t known = w->asking_since + s->rules.silent_timeout + 2 * s->rules.interval;
+
+        return s->health.level == HEALTH_UNKNOWN ? MAX(started, known) : started;
+}
+
+static usec_t seniors_go_first_until(const struct peers *w) {
+        usec_t until = 0;
+
+        for (size_t i = 0; i < w->n_seniors; i++)
+                until = MAX(until, goes_first_until(w, &w->seniors[i]));
+        return until;
+}
+
+static const struct peer *senior_up(const struct peers *w) {
+        for (size_t i = 0; i < w->n_seniors; i++)
+                if (w->seniors[i].health.level == HEALTH_UP)
+                        return &w->seniors[i];
+        return NULL;
+}
+
+static void decide(struct peers *w) {
+        if (w->primary.health.level != HEALTH_DOWN || senior_up(w))
+                w->decided = false;
+        else if (w->primary.last.verdict != VERDICT_UP && now() >= seniors_go_first_until(w))
+                w->decided = true;
+}
+
+/* When checks begin. */
+
+static usec_t interval_now(const struct peers *w) {
+        const struct health *h = &w->primary.health;
+        const struct peer_config *c = &w->config->primary;
+        bool trouble = h->failures > 0 || h->level == HEALTH_DOWN;
+        bool hurry = h->cut_off_since == 0 || now() - h->cut_off_since < CUT_OFF_HURRY;
+
+        return trouble && hurry && !w->started ? c->retry_interval : c->check_interval;
+}
+
+/* Start to start, but never before the last check has ended. */
+static void schedule(struct peers *w) {
+        w->next = MAX(w->begun + interval_now(w), now());
+        (void) sd_event_source_set_time(w->timer, w->next);
+        (void) sd_event_source_set_enabled(w->timer, SD_EVENT_ONESHOT);
+}
+
 /* One check of P is over, with everything known that belongs to it. */
 static void count(struct peer *p) {
         struct peers *w = p->watch;
@@ -93,6 +172,8 @@ static void count(struct peer *p) {
         struct health_change change;
 
         change = health_check(&p->health, &p->rules, p->last.verdict, now());
+        if (p->last.verdict != VERDICT_UP)
+                p->failed = p->last;
         if (p == &w->primary) {
                 w->checks[p->last.verdict]++;
                 if (change.standstill) {
@@ -103,51 +184,94 @@ static void count(struct peer *p) {
                                 format_span(span, change.gap));
                 }
                 if (p->last.verdict == VERDICT_UP)
-                        tell_success(w, p, &before);
+                        report_success(w, p, &before);
                 else
-                        tell_failure(p, before.level);
-        } else if (change.level && p->health.level == HEALTH_UP)
-                log_notice("The senior standby %s has taken over.", p->config->name);
+                        report_failure(p, before.level);
+                decide(w);
+                schedule(w);
+        } else if (p->health.level == HEALTH_UP) {
+                if (change.level)
+                        log_notice("The senior standby %s has taken over.", p->config->name);
+                if (p->last.verdict == VERDICT_UP)
+                        p->served = now();
+        }
         w->changed(w, w->userdata);
 }
 
-static void on_witness(struct probe *probe _unused_, const struct check *check, void *userdata) {
-        struct peer *p = userdata;
+/* The witness is asked together with a check of the primary, and its answer counts for that check alone. */
 
-        if (check->verdict != VERDICT_UP && !check->connected) {
+static void count_primary(struct peers *w) {
+        struct check *c = &w->primary.last;
+
+        if (w->testimony == WITNESS_FAILED) {
                 char reason[61];
 
-                (void) safe_text(reason, sizeof reason, p->last.reason);
-                (void) snprintf(p->last.reason, sizeof p->last.reason,
+                (void) safe_text(reason, sizeof reason, c->reason);
+                (void) snprintf(c->reason, sizeof c->reason,
                         "%s, and the witness fails too: this machine is cut off", reason);
-                p->last.verdict = VERDICT_CUT_OFF;
+                c->verdict = VERDICT_CUT_OFF;
         }
-        count(p);
+        count(&w->primary);
 }
 
-static void on_checked(struct probe *probe _unused_, const struct check *check, void *userdata) {
+static void on_witness(struct probe *probe _unused_, const struct check *check, void *userdata) {
+        struct peers *w = userdata;
+
+        w->testimony = check->verdict == VERDICT_UP || check->connected ? WITNESS_ANSWERED : WITNESS_FAILED;
+        if (w->waiting) {
+                w->waiting = false;
+                count_primary(w);
+        }
+}
+
+static void ask_witness(struct peers *w) {
+        bool needed = w->witness && w->primary.health.level != HEALTH_DOWN;
+
+        w->testimony =
+                needed && probe_start(w->witness, on_witness, w) >= 0 ? WITNESS_ASKED : WITNESS_NOT_ASKED;
+}
+
+static void drop_witness(struct peers *w) {
+        if (w->witness)
+                probe_cancel(w->witness);
+        w->testimony = WITNESS_NOT_ASKED;
+        w->waiting = false;
+}
+
+static void on_primary(struct probe *probe _unused_, const struct check *check, void *userdata) {
         struct peer *p = userdata;
         struct peers *w = p->watch;
 
         p->last = *check;
-        if (check->verdict == VERDICT_DOWN || check->verdict == VERDICT_UNCLEAR) {
-                /* The primary, which is asked as well, tells it of the seniors, too. */
-                bool cut_off = p == &w->primary ? network_is_cut_off(p->last.reason, sizeof p->last.reason)
-                                                : w->primary.last.verdict == VERDICT_CUT_OFF;
+        w->unanswered = check->unanswered ? w->unanswered + 1 : 0;
+        if (!check->unanswered)
+                drop_witness(w);
+        else if (network_is_cut_off(p->last.reason, sizeof p->last.reason)) {
+                drop_witness(w);
+                p->last.verdict = VERDICT_CUT_OFF;
+        } else if (w->testimony == WITNESS_NOT_ASKED && p->rules.fail_threshold == 1)
+                ask_witness(w); /* the first one could decide */
+        w->waiting = w->testimony == WITNESS_ASKED;
+        if (!w->waiting)
+                count_primary(w);
+}
 
-                if (cut_off)
-                        p->last.verdict = VERDICT_CUT_OFF;
-                else if (p == &w->primary && w->witness && probe_start(w->witness, on_witness, p) >= 0)
-                        return; /* and is counted there */
-        }
+/* What keeps this machine from the primary keeps it from its seniors. */
+static void on_senior(struct probe *probe _unused_, const struct check *check, void *userdata) {
+        struct peer *p = userdata;
+
+        p->last = *check;
+        if (check->unanswered && p->watch->primary.last.verdict == VERDICT_CUT_OFF)
+                p->last.verdict = VERDICT_CUT_OFF;
         count(p);
 }
 
-static void start(struct peer *p) {
-        int r = probe_start(p->probe, on_checked, p);
+static int start(struct peer *p, probe_done_t done) {
+        int r = probe_start(p->probe, done, p);
 
         if (r < 0 && r != -EBUSY)
                 log_error("Cannot check %s: %s.", p->config->host, strerror(-r));
+        return r;
 }
 
 /* Seniors are asked only while the primary is in trouble: at all other times their gateways do not run. What was known
@@ -160,29 +284,30 @@ static void start_seniors(struct peers *w) {
         for (size_t i = 0; i < w->n_seniors; i++) {
                 struct peer *s = &w->seniors[i];
 
-                if (trouble)
-                        start(s);
-                else
+                if (trouble) {
+                        (void) start(s, on_senior);
+                } else {
                         s->health = (struct health){};
+                        s->served = 0;
+                }
         }
 }
 
-static int on_timer(sd_event_source *source, uint64_t usec _unused_, void *userdata) {
+static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
         struct peers *w = userdata;
-        usec_t interval = w->config->primary.check_interval;
 
-        start(&w->primary);
+        w->begun = now();
+        w->next = w->begun + w->config->primary.check_interval;
+        drop_witness(w);
+        if (w->unanswered > 0)
+                ask_witness(w);
+        if (start(&w->primary, on_primary) < 0)
+                schedule(w);
         start_seniors(w);
-
-        /* Start to start, and after a standstill one check, not all that were missed. */
-        w->next += interval;
-        if (w->next <= now())
-                w->next = now() + interval;
-        (void) sd_event_source_set_time(source, w->next);
         return 0;
 }
 
-static int peer_set(struct peers *w, struct peer *p, const struct peer_config *pc, const struct config *c) {
+static int set_peer(struct peers *w, struct peer *p, const struct peer_config *pc, const struct config *c) {
         _cleanup_free_ char *url = probe_url(pc->scheme, pc->host, pc->port, pc->path);
         _cleanup_free_ char *startup = NULL;
         _cleanup_(probe_freep) struct probe *probe = NULL;
@@ -212,16 +337,17 @@ static int peer_set(struct peers *w, struct peer *p, const struct peer_config *p
         p->rules = (struct health_rules){
                 .interval = c->primary.check_interval,
                 .fail_threshold = pc->fail_threshold,
-                .unclear_threshold = pc->unclear_threshold,
+                .silent_timeout = pc->silent_timeout,
                 .recover_threshold = pc->recover_threshold,
                 .restart_grace = pc->restart_grace,
-                .hold = c->witness.hold,
+                .cut_off_wait = c->witness.cut_off_wait,
+                .ready_timeout = USEC_INFINITY,
         };
         p->probe = TAKE(probe);
         return 0;
 }
 
-static int witness_set(struct peers *w, const struct config *c) {
+static int set_witness(struct peers *w, const struct config *c) {
         if (!c->witness.url)
                 return 0;
         return probe_new(w->http,
@@ -229,9 +355,38 @@ static int witness_set(struct peers *w, const struct config *c) {
                         .url = c->witness.url,
                         .scheme = SCHEME_HTTP,
                         .expect = EXPECT_2XX,
-                        .timeout = c->primary.timeout,
+                        .timeout = MIN(c->primary.timeout, WITNESS_TIMEOUT),
                 },
                 &w->witness);
+}
+
+/* What was counted of P before a reload goes on: the next check judges it by the new rules. How long ago the last check was
+ * says nothing then. */
+static void carry_over(struct peer *p, const struct peer *before) {
+        p->health = before->health;
+        p->health.last_check = 0;
+        p->last = before->last;
+        p->failed = before->failed;
+        p->served = before->served;
+}
+
+static bool is_same_peer(const struct peer_config *a, const struct peer_config *b) {
+        return strcmp(a->name, b->name) == 0 && strcmp(a->host, b->host) == 0 && a->port == b->port;
+}
+
+static void carry_all_over(struct peers *w, const struct peers *before) {
+        if (!is_same_peer(w->primary.config, before->primary.config))
+                return;
+        carry_over(&w->primary, &before->primary);
+        w->unanswered = before->unanswered;
+        w->started = before->started;
+        w->decided = before->decided;
+        w->asking_since = before->asking_since;
+        memcpy(w->checks, before->checks, sizeof w->checks);
+        for (size_t i = 0; i < w->n_seniors; i++)
+                for (size_t j = 0; j < before->n_seniors; j++)
+                        if (is_same_peer(w->seniors[i].config, before->seniors[j].config))
+                                carry_over(&w->seniors[i], &before->seniors[j]);
 }
 
 int peers_new(struct http *h, const struct config *c, const struct peers *before, peers_changed_t changed,
@@ -246,29 +401,21 @@ int peers_new(struct http *h, const struct config *c, const struct peers *before
         w->config = c;
         w->changed = changed;
         w->userdata = userdata;
+        w->next = w->asking_since = now();
         (void) snprintf(w->name, sizeof w->name, strchr(c->primary.host, ':') ? "[%s]:%u" : "%s:%u",
                 c->primary.host, c->primary.port);
 
-        r = peer_set(w, &w->primary, &c->primary, c);
+        r = set_peer(w, &w->primary, &c->primary, c);
         for (; r >= 0 && w->n_seniors < c->n_seniors; w->n_seniors++)
-                r = peer_set(w, &w->seniors[w->n_seniors], &c->seniors[w->n_seniors], c);
+                r = set_peer(w, &w->seniors[w->n_seniors], &c->seniors[w->n_seniors], c);
         if (r >= 0)
-                r = witness_set(w, c);
+                r = set_witness(w, c);
         if (r < 0)
                 return r;
+        if (before)
+                carry_all_over(w, before);
 
-        if (before && strcmp(before->name, w->name) == 0) {
-                w->primary.health = before->primary.health;
-                health_restart_counting(&w->primary.health);
-                w->primary.last = before->primary.last;
-                memcpy(w->checks, before->checks, sizeof w->checks);
-        }
-
-        w->next = w->asking_since = now();
         r = sd_event_add_time(http_event(h), &w->timer, CLOCK_BOOTTIME, w->next, 1, on_timer, w);
-        if (r < 0)
-                return r;
-        r = sd_event_source_set_enabled(w->timer, SD_EVENT_ON);
         if (r < 0)
                 return r;
         *ret = TAKE(w);
@@ -287,49 +434,40 @@ struct peers *peers_free(struct peers *w) {
         return NULL;
 }
 
-/* Until when S, a senior that is not up, goes first: while its head start lasts, which began when the primary was down, and
- * as long as it takes to know it. One that answers now and then would not be known for ever. */
-static usec_t goes_first_until(const struct peers *w, const struct peer *s) {
-        usec_t started = w->primary.health.since + s->config->head_start;
-        usec_t known = w->asking_since + (s->rules.unclear_threshold + 1) * s->rules.interval;
-
-        return s->health.level == HEALTH_UNKNOWN ? MAX(started, known) : started;
-}
-
-static usec_t seniors_go_first_until(const struct peers *w) {
-        usec_t until = 0;
-
-        for (size_t i = 0; i < w->n_seniors; i++)
-                until = MAX(until, goes_first_until(w, &w->seniors[i]));
-        return until;
-}
-
 static usec_t waits_until(const struct peers *w, const char **ret_for) {
+        static const char *const words[_VERDICT_MAX] = {
+                [VERDICT_CUT_OFF] = "the network here",
+                [VERDICT_STARTING] = "the primary, which said that it restarts",
+                [VERDICT_SILENT] = "the primary, which is silent",
+                [VERDICT_NOT_READY] = "the primary, whose channels are not ready",
+        };
         const struct peer *p = &w->primary;
-        usec_t until;
+        enum verdict why = VERDICT_UP;
+        bool down = p->health.level == HEALTH_DOWN;
+        usec_t until = down ? seniors_go_first_until(w) : health_waits_until(&p->health, &p->rules, &why);
 
-        if (p->health.level == HEALTH_DOWN) {
-                *ret_for = "the standbys that go first";
-                until = seniors_go_first_until(w);
-        } else {
-                *ret_for = p->health.cut_off_since > 0 ? "the network here"
-                                                       : "the primary, which said that it restarts";
-                until = health_doubt_until(&p->health, &p->rules);
-        }
-        if (until > now())
+        if (until > now()) {
+                *ret_for = down ? "the standbys that go first" : words[why];
                 return until;
+        }
         *ret_for = "";
         return 0;
 }
 
 enum health_level peers_level(const struct peers *w) {
-        if (w->primary.health.level == HEALTH_UP)
+        if (w->primary.health.level == HEALTH_UP || senior_up(w))
                 return HEALTH_UP;
-        for (size_t i = 0; i < w->n_seniors; i++)
-                if (w->seniors[i].health.level == HEALTH_UP)
-                        return HEALTH_UP;
-        return w->primary.health.level == HEALTH_DOWN && now() >= seniors_go_first_until(w) ? HEALTH_DOWN
-                                                                                            : HEALTH_UNKNOWN;
+        return w->decided ? HEALTH_DOWN : HEALTH_UNKNOWN;
+}
+
+void peers_set_started(struct peers *w, bool started) {
+        bool under_way = probe_is_running(w->primary.probe) || w->waiting;
+
+        if (started == w->started)
+                return;
+        w->started = started;
+        if (w->begun > 0 && !under_way)
+                schedule(w);
 }
 
 usec_t peers_failing_since(const struct peers *w) {
@@ -345,21 +483,21 @@ void peers_failback(struct peers *w) {
 }
 
 struct peers_view peers_view(const struct peers *w) {
-        const struct peer *p = &w->primary;
+        const struct peer *p = &w->primary, *senior = senior_up(w);
         struct peers_view v = {
                 .health = &p->health,
                 .check = &p->last,
-                .fail_needed = health_fail_needed(&p->rules, p->last.verdict),
+                .down_reason = p->failed.reason,
+                .last_good = p->health.last_good,
+                .fail_needed = p->rules.fail_threshold,
                 .recover_needed = health_recover_needed(&p->health, &p->rules, now()),
                 .next = w->next,
-                .senior = "",
+                .senior = senior ? senior->config->name : "",
         };
 
         v.waits_until = waits_until(w, &v.waits_for);
-
         for (size_t i = 0; i < w->n_seniors; i++)
-                if (w->seniors[i].health.level == HEALTH_UP)
-                        v.senior = w->seniors[i].config->name;
+                v.last_good = MAX(v.last_good, w->seniors[i].served);
         memcpy(v.checks, w->checks, sizeof v.checks);
         return v;
 }

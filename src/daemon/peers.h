@@ -20,11 +20,16 @@ int peers_new(struct http *h, const struct config *c, const struct peers *before
 struct peers *peers_free(struct peers *w);
 DEFINE_CLEANUP(struct peers *, peers_free)
 
-/* Up if any of primary and seniors is; down if the primary is, and the seniors had their head start and were not found up;
- * unknown otherwise. */
+/* Up if any of primary and seniors is. Down if the primary is, the seniors had their head start and were not found up, and a
+ * failed check of the primary has said so since: never on a good check, nor after a standstill before the next one.
+ * Unknown otherwise. */
 enum health_level peers_level(const struct peers *w);
 
-/* When the row of failed checks began that goes on now; 0: there is none. */
+/* The gateway here has STARTED, or has not: while it has, the primary is checked every check_interval, else every
+ * retry_interval as long as it is in trouble. */
+void peers_set_started(struct peers *w, bool started);
+
+/* When the row of checks began that were not good and go on now; 0: the last check was good. */
 usec_t peers_failing_since(const struct peers *w);
 
 /* A failback begins: whoever is up, primary or senior, has to prove itself for longer from now on. */
@@ -32,9 +37,11 @@ void peers_failback(struct peers *w);
 
 /* For reports. Pointers are good until the next check ends. */
 struct peers_view {
-        const struct health *health; /* the primary's */
+        const struct health *health; /* the primary's; .why says what made it down */
         const struct check *check;   /* the last one; .reason is "" before the first */
-        unsigned fail_needed;        /* failures in a row that make it down, if they go on as the last one */
+        const char *down_reason;     /* the words of the last check that was not good; "" before the first */
+        usec_t last_good;            /* the last good check of the primary, or of a senior that served since; 0: never */
+        unsigned fail_needed;        /* clear failures that make it down */
         unsigned recover_needed;     /* good checks in a row that make it up */
         usec_t next;                 /* when the next check begins */
         const char *senior;          /* the name of a senior that is up; "": none */

@@ -217,7 +217,7 @@ void look_witness(const struct checkup *c, struct finding *f) {
                 char span[SPAN_MAX];
 
                 finding_bad(f, "%s: %s. With a dead witness every failover is held up for %s",
-                        c->config->witness.url, check.reason, format_span(span, c->config->witness.hold));
+                        c->config->witness.url, check.reason, format_span(span, c->config->witness.cut_off_wait));
                 url = shell_quote(c->config->witness.url);
                 if (url)
                         finding_mend(f, "curl -sS -o /dev/null %s", url);

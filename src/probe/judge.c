@@ -34,7 +34,13 @@ static bool is_local_error(int error) {
         }
 }
 
+/* No packet came back, or none from the host that was asked (connect(2)). */
+static bool is_unanswered(int error) {
+        return error == EHOSTUNREACH || error == ENETUNREACH || error == ETIMEDOUT;
+}
+
 static void say_connect_failed(const struct answer *a, struct check *c) {
+        c->unanswered = is_unanswered(a->error);
         switch (a->error) {
         case ECONNREFUSED:
                 say(c, VERDICT_DOWN, "connection refused");
@@ -63,7 +69,7 @@ static void say_connect_failed(const struct answer *a, struct check *c) {
                 break;
         default:
                 if (is_local_error(a->error))
-                        say(c, VERDICT_UNCLEAR, "this machine cannot ask: %s", strerror(a->error));
+                        say(c, VERDICT_SILENT, "this machine cannot ask: %s", strerror(a->error));
                 else
                         say(c, VERDICT_DOWN, "cannot connect: %s", strerror(a->error));
         }
@@ -73,14 +79,15 @@ static void say_connect_failed(const struct answer *a, struct check *c) {
 static void say_timed_out(const struct answer *a, struct check *c) {
         double s = (double) a->waited / USEC_PER_SEC;
 
+        c->unanswered = !a->connected;
         if (a->waited == 0)
-                say(c, VERDICT_UNCLEAR, "the name server is silent");
+                say(c, VERDICT_SILENT, "the name server is silent");
         else if (!a->addressed)
-                say(c, VERDICT_UNCLEAR, "no answer from the name server in %g s", s);
+                say(c, VERDICT_SILENT, "no answer from the name server in %g s", s);
         else if (!a->connected)
                 say(c, VERDICT_DOWN, "no answer to the connect in %g s", s);
         else if (!a->began)
-                say(c, VERDICT_UNCLEAR, "accepted the connection, then silent for %g s", s);
+                say(c, VERDICT_SILENT, "accepted the connection, then silent for %g s", s);
         else
                 say(c, VERDICT_DOWN, "began to answer, but did not finish in %g s", s);
 }
@@ -89,7 +96,8 @@ static void say_timed_out(const struct answer *a, struct check *c) {
 static void say_failed(const struct answer *a, struct check *c) {
         switch (a->code) {
         case CURLE_COULDNT_RESOLVE_HOST:
-                say(c, VERDICT_UNCLEAR, "the name does not resolve");
+                c->unanswered = true;
+                say(c, VERDICT_SILENT, "the name does not resolve");
                 break;
         case CURLE_COULDNT_CONNECT:
                 say_connect_failed(a, c);
@@ -116,7 +124,7 @@ static void say_failed(const struct answer *a, struct check *c) {
                 say(c, VERDICT_DOWN, "accepted the connection, but does not speak TLS");
                 break;
         case CURLE_SSL_CACERT_BADFILE:
-                say(c, VERDICT_UNCLEAR,
+                say(c, VERDICT_SILENT,
                         "this machine cannot ask: it has no CA certificates (install ca-certificates)");
                 break;
         case CURLE_PEER_FAILED_VERIFICATION:
@@ -132,7 +140,7 @@ static void say_failed(const struct answer *a, struct check *c) {
                         say(c, VERDICT_DOWN, "accepted the connection, then: %s",
                                 curl_easy_strerror(a->code));
                 else
-                        say(c, VERDICT_UNCLEAR, "this machine cannot ask: %s", curl_easy_strerror(a->code));
+                        say(c, VERDICT_SILENT, "this machine cannot ask: %s", curl_easy_strerror(a->code));
         }
 }
 
@@ -170,9 +178,25 @@ static bool is_2xx(unsigned status) {
         return status >= 200 && status < 300;
 }
 
+/* What a server that lives says of us, not of itself: "not you", "not so", "not now" (RFC 9110 15.5, RFC 6585 4). */
+static bool is_live_refusal(unsigned status) {
+        switch (status) {
+        case 401:
+        case 403:
+        case 405:
+        case 407:
+        case 408:
+        case 421:
+        case 429:
+                return true;
+        default:
+                return false;
+        }
+}
+
 static void say_status(const struct answer *a, struct check *c) {
-        if (a->status == 401 || a->status == 403)
-                say(c, VERDICT_UP, "answered HTTP %u: it wants a login, so it is there", a->status);
+        if (is_live_refusal(a->status))
+                say(c, VERDICT_UP, "refused with HTTP %u, so it is there", a->status);
         else if (is_2xx(a->status))
                 say(c, VERDICT_UP, "answered HTTP %u", a->status);
         else if (a->status >= 300 && a->status < 400)
@@ -188,16 +212,13 @@ static void say_where(const struct answer *a, struct check *c) {
                         " (at %s, last good address: its name does not resolve)", a->instead);
 }
 
-void judge_off_tailnet(struct check *c) {
-        say(c, VERDICT_UNCLEAR, "this machine has no tailnet address: is tailscaled running?");
-}
-
 bool judge_needs_body(unsigned status, enum expect expect) {
         return expect == EXPECT_OPENCLAW && is_2xx(status);
 }
 
 void judge(const struct answer *a, enum scheme scheme, enum expect expect, struct check *c) {
         c->connected = a->connected;
+        c->unanswered = false;
         if (scheme == SCHEME_TCP && a->code == CURLE_OK)
                 say(c, VERDICT_UP, "accepted the connection");
         else if (a->status == 0)
@@ -217,6 +238,7 @@ enum startup judge_startup(const struct answer *a, struct check *c) {
         const char *status;
 
         c->connected = a->connected;
+        c->unanswered = false;
         if (a->status == 0 || (a->code != CURLE_OK && !a->too_long)) {
                 say_failed(a, c);
                 say_where(a, c);

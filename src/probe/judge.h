@@ -30,10 +30,6 @@ struct answer {
 /* Fills in CHECK but for .took. */
 void judge(const struct answer *a, enum scheme scheme, enum expect expect, struct check *check);
 
-/* The failure in CHECK proves nothing, since a tailnet address was asked by a machine that is not in the
- * tailnet. */
-void judge_off_tailnet(struct check *check);
-
 /* Whether the headers leave the verdict open; if not, the request can end with them. */
 bool judge_needs_body(unsigned status, enum expect expect);
 

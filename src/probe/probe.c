@@ -8,12 +8,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/tcp.h>
-#include <netdb.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "lib/clock.h"
-#include "lib/network.h"
 #include "probe/judge.h"
 
 DEFINE_CLEANUP(CURLU *, curl_url_cleanup)
@@ -41,7 +39,6 @@ struct probe {
 
         /* The request under way. */
         struct answer answer;
-        struct sockaddr_storage tried; /* the address of the last connect; .ss_family 0: none yet */
         size_t received;               /* headers and body */
         char *body;
 };
@@ -93,25 +90,15 @@ static void remember_address(struct probe *p) {
         (void) snprintf(p->good, sizeof p->good, "%s", address);
 }
 
-static bool tried_tailnet(const struct probe *p) {
-        const struct sockaddr *a = (const struct sockaddr *) &p->tried;
-        char text[INET6_ADDRSTRLEN + 16]; /* and a scope */
-
-        return getnameinfo(a, sizeof p->tried, text, sizeof text, NULL, 0, NI_NUMERICHOST) == 0 &&
-                network_is_tailnet(text);
-}
-
 static void finish(struct probe *p, struct check *c) {
-        bool failed = c->verdict == VERDICT_DOWN || c->verdict == VERDICT_UNCLEAR;
+        bool failed = c->verdict == VERDICT_DOWN || c->verdict == VERDICT_SILENT;
         probe_done_t done = p->done;
         void *userdata = p->userdata;
 
         c->took = now_usec(CLOCK_BOOTTIME) - p->started;
-        if (failed) {
+        if (failed)
                 p->startup_absent = false;
-                if (tried_tailnet(p) && !network_has_tailnet_address())
-                        judge_off_tailnet(c);
-        } else if (p->is_name && !p->asks_good)
+        else if (p->is_name && !p->asks_good)
                 remember_address(p);
         probe_cancel(p);
         done(p, c, userdata);
@@ -219,7 +206,6 @@ static curl_socket_t on_open(void *userdata, _unused_ curlsocktype purpose, stru
                 p->answer.error = errno;
                 return CURL_SOCKET_BAD;
         }
-        (void) memcpy(&p->tried, &a->addr, MIN(a->addrlen, sizeof p->tried));
         return fd;
 }
 

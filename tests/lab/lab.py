@@ -819,7 +819,7 @@ class Pair:
 
     # Short intervals, so that tests are quick; what is not here has the program's own default.
     INI = {
-        "primary": {"host": "100.64.0.1", "check_interval": "500ms", "timeout": "250ms", "unclear_threshold": 6},
+        "primary": {"host": "100.64.0.1", "check_interval": "500ms", "timeout": "250ms", "silent_timeout": "3s"},
         "workspace": {"timeout": "5s"},
         "secrets": {"host": "openclaw@100.64.0.1", "source": "/home/openclaw/.secrets/", "timeout": "5s"},
     }

@@ -32,7 +32,10 @@
                 .drain_patience = USEC_PER_HOUR,                                                            \
         }
 #define HEALTH_RULES                                                                                        \
-        { .interval = USEC_PER_SEC, .fail_threshold = 2, .unclear_threshold = 3, .recover_threshold = 2, }
+        {                                                                                                   \
+                .interval = USEC_PER_SEC, .fail_threshold = 2, .silent_timeout = USEC_INFINITY,             \
+                .recover_threshold = 2,                                                                     \
+        }
 
 /* Whoever remembers the gateway's main process remembers the one that runs now, or one that is gone. */
 #define THIS_PID 1
@@ -159,17 +162,23 @@ static bool daemon_sees(const struct state *s) {
         return s->alive && s->bus;
 }
 
-static void check_primary(struct act *a, enum verdict verdict, unsigned needed) {
+/* The time that a silent one has is over, or not: no time passes here. */
+static void check_primary(struct act *a, enum verdict verdict, bool too_long) {
         struct judge *j = &a->s->judge;
+        struct health_rules rules = a->model->health_rules;
 
-        health_check(&a->s->health, &a->model->health_rules, verdict, NOW);
+        if (too_long)
+                rules.silent_timeout = 0;
+        health_check(&a->s->health, &rules, verdict, NOW);
         if (verdict == VERDICT_UP) {
                 j->failures = 0;
                 if (++j->goods >= a->model->health_rules.recover_threshold)
                         j->level = HEALTH_UP;
         } else {
                 j->goods = 0;
-                if (++j->failures >= needed)
+                if (verdict == VERDICT_DOWN)
+                        j->failures++;
+                if (j->failures >= rules.fail_threshold || too_long)
                         j->level = HEALTH_DOWN;
         }
         if (j->level != a->s->health.level)
@@ -178,19 +187,25 @@ static void check_primary(struct act *a, enum verdict verdict, unsigned needed) 
 
 static bool primary_answers(struct act *a) {
         if (a->s->alive)
-                check_primary(a, VERDICT_UP, 0);
+                check_primary(a, VERDICT_UP, false);
         return a->s->alive;
 }
 
 static bool primary_fails(struct act *a) {
         if (a->s->alive)
-                check_primary(a, VERDICT_DOWN, a->model->health_rules.fail_threshold);
+                check_primary(a, VERDICT_DOWN, false);
         return a->s->alive;
 }
 
 static bool primary_is_silent(struct act *a) {
         if (a->s->alive)
-                check_primary(a, VERDICT_UNCLEAR, a->model->health_rules.unclear_threshold);
+                check_primary(a, VERDICT_SILENT, false);
+        return a->s->alive;
+}
+
+static bool primary_stays_silent(struct act *a) {
+        if (a->s->alive)
+                check_primary(a, VERDICT_SILENT, true);
         return a->s->alive;
 }
 
@@ -583,6 +598,7 @@ static const struct event {
         { time_for_another_early_sync, "it is time for another early sync", MISHAP },
         { sync_gets_old, "the last sync gets old", MISHAP },
         { primary_is_silent, "the primary is silent", MISHAP },
+        { primary_stays_silent, "the primary is silent for too long", MISHAP },
         { machine_slept, "the machine slept", MISHAP },
         { request_is_refused, "the request comes to nothing", MISHAP },
         { gateway_fails_to_start, "the gateway fails to start", MISHAP },

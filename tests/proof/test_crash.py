@@ -41,7 +41,7 @@ GATEWAY_DROP_IN = "[Service]\nExecStartPre=/bin/sh -c 'echo started >>/run/crash
 # Short, so that there is time for many points, and yet patient with a machine that has much to do.
 INI = {
     "primary": {"host": "100.64.0.1", "check_interval": "200ms", "timeout": "100ms", "fail_threshold": 2,
-                "recover_threshold": 2, "unclear_threshold": 40},
+                "recover_threshold": 2, "silent_timeout": "8s"},
     "workspace": {"timeout": "10s"},
     "secrets": {"host": "openclaw@100.64.0.1", "source": f"{HOME}/.secrets/", "timeout": "10s"},
 }

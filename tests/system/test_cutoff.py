@@ -5,7 +5,7 @@ import re
 import pytest
 from story import DAEMON, GATEWAY, begin, events, failed_checks, wait_event
 
-WITNESS = {"url": "http://192.0.2.254:8080/", "hold": "4s"}
+WITNESS = {"url": "http://192.0.2.254:8080/", "cut_off_wait": "4s"}
 NO_HOLD = 2_500_000  # what counting takes without a hold, at most
 
 
@@ -62,16 +62,16 @@ def counting(entry):
 
 
 def test_no_carrier_is_held_and_then_promotes(pair, fault):
-    begin(pair, witness={"hold": "4s"})
+    begin(pair, witness={"cut_off_wait": "4s"})
     pair.standby.link_down()
     pair.standby.wait_journal("no carrier.*Waiting for at most 4.0 s", DAEMON)
     promoted = wait_event(pair.standby, "promoted")
     assert counting(promoted) >= 4_000_000
-    fault("the standby's only link is down (hold = 4s)", promoted)
+    fault("the standby's only link is down (cut_off_wait = 4s)", promoted)
 
 
 def test_link_comes_back_within_the_hold(pair, fault):
-    begin(pair, witness={"hold": "1m"})
+    begin(pair, witness={"cut_off_wait": "1m"})
     pair.standby.link_down()
     pair.standby.wait_journal("no carrier", DAEMON)
     pair.standby.heal()
@@ -103,15 +103,16 @@ def test_witness_fails_too(pair, witness, fault):
     pair.standby.wait_journal("cut off", DAEMON)
     promoted = wait_event(pair.standby, "promoted")
     assert counting(promoted) >= 4_000_000
-    fault("a partition takes the primary and the witness (hold = 4s)", promoted)
+    fault("a partition takes the primary and the witness (cut_off_wait = 4s)", promoted)
 
 
-def test_witness_that_is_itself_dead_only_delays(pair, fault):
-    begin(pair, witness={**WITNESS, "url": "http://192.0.2.254:8099/"})
+def test_a_dead_witness_is_not_used_when_the_primary_refuses(pair, fault):
+    """What came back, came by a network that works."""
+    begin(pair, witness={**WITNESS, "url": "http://192.0.2.254:8099/", "cut_off_wait": "1m"})
     pair.primary.gateway.kill()
     promoted = wait_event(pair.standby, "promoted")
-    assert counting(promoted) >= 4_000_000
-    fault("the gateway is killed, and the witness was dead before (hold = 4s)", promoted)
+    assert counting(promoted) < NO_HOLD
+    fault("the gateway is killed, and the witness was dead before", promoted)
 
 
 # No gateway but another program, which says so in letters of two bytes: one of them is cut, with or without the x.
@@ -129,24 +130,13 @@ while True:
 @pytest.mark.parametrize("word", ["é" * 40, "x" + "é" * 40], ids=["even", "odd"])
 def test_a_strangers_letters_are_not_halved(pair, word):
     """The bus takes no half of a letter: nobody could ask for the status."""
-    begin(pair, witness={"url": "http://192.0.2.254:8099/", "hold": "1m"})
+    begin(pair)
     pair.primary.gateway.kill()
     pair.primary.put("/run/stranger.py", STRANGER.replace("WORD", word))
     pair.primary.popen(["python3", "/run/stranger.py"])
-    pair.standby.wait_journal(r"éé.*, and the witness fails too", DAEMON)
+    pair.standby.wait_journal(r"Failed check.*éé", DAEMON)
     done = pair.standby.run("openclaw-failover status", check=False)
-    assert done.returncode == 0 and "and the witness fails too" in done.stdout, done
-
-
-def test_tailnet_address_missing_while_the_witness_answers(pair, witness, fault):
-    """tailscaled is down here: unclear, and in the end promoted all the same."""
-    begin(pair, witness=WITNESS)
-    pair.standby.tailnet_down()
-    pair.standby.wait_journal("tailnet address", DAEMON)
-    promoted = wait_event(pair.standby, "promoted")
-    assert any("of 6" in m for m in pair.standby.messages(DAEMON))
-    assert "tailscaled" in promoted["FAILOVER_REASON"]
-    fault("tailscaled is down here, and the witness answers", promoted)
+    assert done.returncode in (0, 1) and "éé" in done.stdout, done
 
 
 @pytest.mark.parametrize("how", REJECTED)

@@ -131,7 +131,7 @@ def test_busy_primary(pair, fault):
     pair.primary.gateway.mode("normal")
     told = pair.standby.wait_journal("answers again after", DAEMON)
     assert events(pair.standby) == []
-    fault("it is busy, and silent for less than unclear_threshold", None, told["MESSAGE"])
+    fault("it is busy, and silent for less than silent_timeout", None, told["MESSAGE"])
 
 
 def test_row_of_both_kinds_is_judged_by_its_last(pair):
@@ -180,7 +180,7 @@ def test_silent_name_server(pair, fault):
 
 
 def test_name_that_never_resolves(pair, fault):
-    pair.configure(primary={"host": "nobody.example", "unclear_threshold": 4})
+    pair.configure(primary={"host": "nobody.example", "silent_timeout": "2s"})
     pair.standby.systemctl("start", DAEMON)
     promoted = wait_event(pair.standby, "promoted")
     assert "does not resolve" in promoted["FAILOVER_REASON"] or "name server" in promoted["FAILOVER_REASON"]

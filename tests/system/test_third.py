@@ -138,7 +138,7 @@ def flap(host, stop):
 
 def test_cut_off_from_the_senior_that_has_taken_over(pair, third, figure):
     """It is this machine that nobody can reach: the hold comes first, as it does for the primary."""
-    third.put("/etc/openclaw-failover.ini", ini("1s") + "[witness]\nhold = 6s\n")
+    third.put("/etc/openclaw-failover.ini", ini("1s") + "[witness]\ncut_off_wait = 6s\n")
     watch(pair, third)
     pair.primary.gateway.kill()
     third.wait_journal("senior standby first has taken over", DAEMON)
@@ -147,7 +147,7 @@ def test_cut_off_from_the_senior_that_has_taken_over(pair, third, figure):
     promoting = wait_event(third, "promoting")
     held = int(promoting["__MONOTONIC_TIMESTAMP"]) / 1e6 - down
     assert held > 5.5
-    figure(f"cut off from a senior that is up: promotes after {held:.1f} s (hold = 6s)")
+    figure(f"cut off from a senior that is up: promotes after {held:.1f} s (cut_off_wait = 6s)")
 
 
 def test_hands_back_to_the_primary(pair, third):

@@ -69,16 +69,17 @@ static void defaults(void **state _unused_) {
         assert_int_equal(c->primary.scheme, SCHEME_HTTP);
         assert_string_equal(c->primary.path, "/health");
         assert_int_equal(c->primary.expect, EXPECT_OPENCLAW);
-        assert_int_equal(c->primary.check_interval, 10 * USEC_PER_SEC);
+        assert_int_equal(c->primary.check_interval, 5 * USEC_PER_SEC);
+        assert_int_equal(c->primary.retry_interval, 2 * USEC_PER_SEC);
         assert_int_equal(c->primary.timeout, 5 * USEC_PER_SEC);
         assert_int_equal(c->primary.fail_threshold, 3);
-        assert_int_equal(c->primary.unclear_threshold, 9);
+        assert_int_equal(c->primary.silent_timeout, 90 * USEC_PER_SEC);
         assert_int_equal(c->primary.recover_threshold, 3);
         assert_int_equal(c->primary.failback, FAILBACK_AUTO);
-        assert_int_equal(c->primary.restart_grace, 0);
+        assert_int_equal(c->primary.restart_grace, USEC_PER_MINUTE);
         assert_int_equal(c->n_seniors, 0);
         assert_null(c->witness.url);
-        assert_int_equal(c->witness.hold, 5 * USEC_PER_MINUTE);
+        assert_int_equal(c->witness.cut_off_wait, 5 * USEC_PER_MINUTE);
         assert_string_equal(c->gateway.unit, "openclaw.service");
         assert_null(c->gateway.url);
         assert_int_equal(c->gateway.start_timeout, 5 * USEC_PER_MINUTE);
@@ -115,7 +116,7 @@ static const char everything[] = "[primary]\n"
                                  "check_interval = 500ms\n"
                                  "timeout = 250ms\n"
                                  "fail_threshold = 4\n"
-                                 "unclear_threshold = 5\n"
+                                 "silent_timeout = 5s\n"
                                  "recover_threshold = 6\n"
                                  "failback = manual\n"
                                  "restart_grace = 90\n"
@@ -129,7 +130,7 @@ static const char everything[] = "[primary]\n"
                                  "head_start = 1h\n"
                                  "[witness]\n"
                                  "url = https://www.example.org/#top\n"
-                                 "hold = 0\n"
+                                 "cut_off_wait = never\n"
                                  "[gateway]\n"
                                  "unit = other@x.service\n"
                                  "url = http://127.0.0.1:1/\n"
@@ -169,7 +170,7 @@ static void everything_is_read(void **state _unused_) {
         assert_int_equal(c->primary.failback, FAILBACK_MANUAL);
         assert_int_equal(c->primary.restart_grace, 90 * USEC_PER_SEC);
         assert_string_equal(c->witness.url, "https://www.example.org/#top");
-        assert_int_equal(c->witness.hold, 0);
+        assert_int_equal(c->witness.cut_off_wait, USEC_INFINITY);
         assert_string_equal(c->gateway.unit, "other@x.service");
         assert_int_equal(c->gateway.hang_timeout, 0);
         assert_string_equal(c->workspace.path, "");
@@ -195,7 +196,7 @@ static void seniors_inherit(void **state _unused_) {
         assert_int_equal(c->seniors[0].expect, EXPECT_2XX);
         assert_int_equal(c->seniors[0].timeout, 250 * USEC_PER_MSEC);
         assert_int_equal(c->seniors[0].fail_threshold, 4);
-        assert_int_equal(c->seniors[0].unclear_threshold, 5);
+        assert_int_equal(c->seniors[0].silent_timeout, 5 * USEC_PER_SEC);
         assert_int_equal(c->seniors[0].recover_threshold, 6);
         assert_int_equal(c->seniors[0].failback, FAILBACK_AUTO);
         assert_int_equal(c->seniors[0].restart_grace, 0);
@@ -236,7 +237,7 @@ static void print_reports_a_full_disk(void **state _unused_) {
 /* An ini in which K has VALUE, and nothing else is wrong. */
 static char *ini_with(const struct config_key *k, const char *value) {
         bool senior = strcmp(k->section, "senior") == 0, host = strcmp(k->name, "host") == 0;
-        /* So that any timeout is at most half of it, but when it is check_interval that is tried. */
+        /* So that any timeout is at most as long, but when it is check_interval that is tried. */
         const char *interval = strcmp(k->name, "check_interval") == 0 ? "" : "check_interval = 1h\n";
         char *text;
         int n;
@@ -306,7 +307,8 @@ static void try_span(const struct config_key *k) {
         try_value(k, "-1", false);
         try_value(k, "1.5s", false);
         try_value(k, "1d", false);
-        try_value(k, "never", false);
+        try_value(k, "never", k->or_never);
+        assert_true(k->or_never == (strstr(words, ", or never") != NULL));
         try_value(k, "99999999999999999999h", false);
 
         /* The words say the same as the bounds. */
@@ -405,12 +407,13 @@ static void errors(void **state _unused_) {
                 { HOST "port = x\nport = 1\n", { "3: port: is not a number", "4: port: given twice" } },
                 { HOST "[gateway]\n[primary]\nport = x\n",
                         { "4: a second [primary], the first is in line 1", "5: port: is not a number" } },
-                { HOST "timeout = 6s\n", { "3: timeout: is more than half of check_interval" } },
-                { HOST "timeout = 5001ms\n", { "3: timeout: is more than half" } },
-                { HOST "check_interval = 4s\ntimeout = 3s\n", { "4: timeout: is more than half" } },
-                { HOST "timeout = 3s\ncheck_interval = 4s\n", { "3: timeout: is more than half" } },
-                { HOST "check_interval = 4s\n[senior x]\nhost = x\ntimeout = 2500ms\n",
-                        { "6: timeout: is more than half" } },
+                { HOST "timeout = 6s\n", { "3: timeout: is more than check_interval" } },
+                { HOST "timeout = 5001ms\n", { "3: timeout: is more than check" } },
+                { HOST "check_interval = 4s\ntimeout = 5s\n", { "4: timeout: is more than check" } },
+                { HOST "timeout = 5s\ncheck_interval = 4s\n", { "3: timeout: is more than check" } },
+                { HOST "retry_interval = 6s\n", { "3: retry_interval: is more than check" } },
+                { HOST "check_interval = 4s\n[senior x]\nhost = x\ntimeout = 4500ms\n",
+                        { "6: timeout: is more than check" } },
                 { HOST "[senior x]\nhost = x\ncheck_interval = 4s\n",
                         { "5: unknown key 'check_interval' in [senior]: it belongs in [primary]" } },
                 { HOST "check_interval = x\ntimeout = 20m\n", { "3: check_interval: is not a time" } },
@@ -549,10 +552,9 @@ static void default_timeout_fits_the_interval(void **state _unused_) {
         } rows[] = {
                 { "1h", 5 * USEC_PER_SEC },
                 { "10s", 5 * USEC_PER_SEC },
-                { "9999ms", 4999 * USEC_PER_MSEC },
-                { "1s", 500 * USEC_PER_MSEC },
-                { "11ms", 5 * USEC_PER_MSEC },
-                { "10ms", 5 * USEC_PER_MSEC },
+                { "4999ms", 4999 * USEC_PER_MSEC },
+                { "1s", USEC_PER_SEC },
+                { "10ms", 10 * USEC_PER_MSEC },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
@@ -562,6 +564,7 @@ static void default_timeout_fits_the_interval(void **state _unused_) {
                 (void) snprintf(text, sizeof text, HOST "check_interval = %s\n", rows[i].interval);
                 c = parse_good(text);
                 assert_int_equal(c->primary.timeout, rows[i].timeout);
+                assert_int_equal(c->primary.retry_interval, MIN(rows[i].timeout, 2 * USEC_PER_SEC));
         }
 }
 

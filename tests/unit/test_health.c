@@ -14,26 +14,43 @@
 static const struct health_rules usual = {
         .interval = INTERVAL,
         .fail_threshold = 3,
-        .unclear_threshold = 9,
+        .silent_timeout = 80 * S,
         .recover_threshold = 3,
-        .hold = 60 * S,
+        .cut_off_wait = 60 * S,
+        .ready_timeout = 50 * S,
 };
 
 static const struct health_rules patient = {
         .interval = INTERVAL,
         .fail_threshold = 3,
-        .unclear_threshold = 9,
+        .silent_timeout = 80 * S,
         .recover_threshold = 3,
         .restart_grace = 60 * S,
-        .hold = 60 * S,
+        .cut_off_wait = 60 * S,
+        .ready_timeout = 50 * S,
 };
 
 static const struct health_rules hasty = {
         .interval = INTERVAL,
         .fail_threshold = 1,
-        .unclear_threshold = 1,
+        .silent_timeout = 0,
         .recover_threshold = 1,
-        .hold = 0,
+        .cut_off_wait = 0,
+};
+
+static const struct health_rules lonely = {
+        .interval = INTERVAL,
+        .fail_threshold = 3,
+        .silent_timeout = 80 * S,
+        .recover_threshold = 3,
+        .cut_off_wait = USEC_INFINITY,
+};
+
+static const struct health_rules hasty_ready = {
+        .interval = INTERVAL,
+        .fail_threshold = 1,
+        .recover_threshold = 1,
+        .ready_timeout = USEC_INFINITY,
 };
 
 /* One letter a check, an interval apart. */
@@ -47,8 +64,10 @@ static enum verdict verdict_of(char letter) {
                 return VERDICT_DRAINING;
         case 'd':
                 return VERDICT_DOWN;
+        case 'n':
+                return VERDICT_NOT_READY;
         case 'q':
-                return VERDICT_UNCLEAR;
+                return VERDICT_SILENT;
         case 'c':
                 return VERDICT_CUT_OFF;
         default:
@@ -89,17 +108,22 @@ static const struct row rows[] = {
         { "up is proved by several good checks", &usual, "uuuu", "??UU" },
         { "never up: down at the threshold all the same", &usual, "ddd", "??D" },
         { "thresholds of one", &hasty, "udud", "UDUD" },
-        { "cut off with no hold is down", &hasty, "uc", "UD" },
+        { "cut off without a wait is down", &hasty, "uc", "UD" },
+        { "silence without a timeout is down", &hasty, "uq", "UD" },
 
         { "clear failures", &usual, "uuuddd", "??UUUD" },
         { "a blip", &usual, "uuudduddu", "??UUUUUUU" },
-        { "unclear failures", &usual, "uuuqqqqqqqqq", "??UUUUUUUUUD" },
-        { "the last one judges: unclear, then clear", &usual, "uuuqqd", "??UUUD" },
-        { "the last one judges: clear, then unclear", &usual, "uuuddqqqqqqq", "??UUUUUUUUUD" },
-        { "the last one judges: a clear one among many unclear", &usual, "uuuqqqqqqd", "??UUUUUUUD" },
-        { "alternating", &usual, "uuudqd", "??UUUD" },
+        { "silence has a time", &usual, "uuuqqqqqqqqq", "??UUUUUUUUUD" },
+        { "silence ends", &usual, "uuuqqqqqqqquqqqqqqqqq", "??UUUUUUUUUUUUUUUUUUD" },
+        { "silence is no clear failure", &usual, "uuuqqd", "??UUUU" },
+        { "nor does it end their row", &usual, "uuudqqdqqd", "??UUUUUUUD" },
+        { "silence is counted from the first failed check, whatever it was", &usual, "uuuddqqqqqqq",
+                "??UUUUUUUUUD" },
+        { "whichever comes first: the time, though the last one is the first clear one", &usual,
+                "uuuqqqqqqqqd", "??UUUUUUUUUD" },
+        { "whichever comes first: the number", &usual, "uuuqqqqqddd", "??UUUUUUUUD" },
 
-        { "down stays down while it fails in any way", &usual, "dddqcsg", "??DDDDD" },
+        { "down stays down while it fails in any way", &usual, "dddqcsgn", "??DDDDDD" },
         { "up again", &usual, "ddduuu", "??DDDU" },
         { "recovery is counted in a row", &usual, "ddduuduuquuu", "??DDDDDDDDDU" },
         { "one failure later it is still up", &usual, "ddduuudu", "??DDDUUU" },
@@ -112,16 +136,30 @@ static const struct row rows[] = {
         { "no word, no grace", &patient, "uuuddd", "??UUUD" },
         { "a word after the threshold comes too late", &patient, "uuudddgs", "??UUUDDD" },
         { "starting is not up", &patient, "dddssuus", "??DDDDDD" },
+        { "silence within the grace", &patient, "uuugqqqqqqqq", "??UUUUUUUUUD" },
 
-        { "cut off holds, then is down", &usual, "uuucccccccc", "??UUUUUUUDD" },
+        { "cut off waits, then is down", &usual, "uuucccccccc", "??UUUUUUUDD" },
         { "cut off from the start", &usual, "cccccccc", "??????DD" },
+        { "cut off for ever", &lonely, "uuucccccccccccccccccccc", "??UUUUUUUUUUUUUUUUUUUUU" },
         { "network back in time", &usual, "uuucccccu", "??UUUUUUU" },
         { "what was counted without network proves nothing", &usual, "uuucccccddd", "??UUUUUUUUD" },
-        { "tailscale comes up after the network", &usual, "uuucccccqqqqqqqqq", "??UUUUUUUUUUUUUUD" },
         { "what was counted before it does", &usual, "uuuddcd", "??UUUUD" },
         { "cut off now and then only delays", &usual, "uuudcdcd", "??UUUUUD" },
         { "cut off after the threshold does not help", &usual, "uuudddc", "??UUUDD" },
-        { "each time without network has its own hold", &usual, "uuuccccdccccc", "??UUUUUUUUUUU" },
+        { "each time without network has its own wait", &usual, "uuuccccdccccc", "??UUUUUUUUUUU" },
+        { "silence does not count the time without network", &usual, "uuuqqcccccqqqqqqq",
+                "??UUUUUUUUUUUUUUD" },
+        { "nor does it begin there", &usual, "uuucccccqqqqqqqqq", "??UUUUUUUUUUUUUUD" },
+        { "silence and no network in turn", &usual, "uuuqcqcqcqcqcqcqcqcqcqcq", "??UUUUUUUUUUUUUUUUUDDDDD" },
+
+        { "not ready has a time", &usual, "uuunnnnnn", "??UUUUUUD" },
+        { "ready again in time", &usual, "uuunnnnnunnnnn", "??UUUUUUUUUUUU" },
+        { "one that is not ready lives", &usual, "uuuddnddn", "??UUUUUUU" },
+        { "failures between do not make it ready", &usual, "uuunndnnn", "??UUUUUUD" },
+        { "not ready is good enough to be known", &usual, "nnnn", "??UU" },
+        { "but no way back", &usual, "dddnnnnuuu", "??DDDDDDDU" },
+        { "nor is it after it was the reason", &usual, "uuunnnnnnuunuuu", "??UUUUUUDDDDDDU" },
+        { "not ready, and nobody minds", &hasty_ready, "unnnnnnnnn", "UUUUUUUUUU" },
 };
 
 static void test_rows(void **state _unused_) {
@@ -162,9 +200,79 @@ static void test_what_is_remembered(void **state _unused_) {
         assert_int_equal(h.goods, 1);
 }
 
-static void test_fail_needed(void **state _unused_) {
-        for (enum verdict v = 0; v < _VERDICT_MAX; v++)
-                assert_int_equal(health_fail_needed(&usual, v), v == VERDICT_UNCLEAR ? 9 : 3);
+static void test_why_it_is_down(void **state _unused_) {
+        static const struct {
+                const char *checks;
+                enum verdict why;
+        } table[] = {
+                { "uuuddd", VERDICT_DOWN }, { "uuuqdqdqd", VERDICT_DOWN }, { "uuusss", VERDICT_DOWN },
+                { "uuuqqqqqqqqq", VERDICT_SILENT }, { "uuuccccccc", VERDICT_CUT_OFF },
+                { "uuunnnnnn", VERDICT_NOT_READY },
+                { "uuudddquu", VERDICT_DOWN }, /* what decided stays the reason */
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                struct health h = {};
+                usec_t now = START;
+
+                play_only(&h, &usual, table[i].checks, &now);
+                assert_int_equal(h.level, HEALTH_DOWN);
+                assert_int_equal(h.why, table[i].why);
+        }
+}
+
+static void test_waits_until(void **state _unused_) {
+        static const struct {
+                const char *checks;
+                usec_t until; /* after START */
+                enum verdict why;
+        } table[] = {
+                { "uuu", 0, VERDICT_UP },
+                { "uuud", 0, VERDICT_UP },
+                { "uuuddd", 0, VERDICT_UP },
+                { "uuuqq", 30 * S + 80 * S, VERDICT_SILENT },
+                { "uuuqd", 0, VERDICT_UP }, /* the number may come first */
+                { "uuudc", 40 * S + 60 * S, VERDICT_CUT_OFF },
+                { "uuuqccq", 50 * S + 80 * S, VERDICT_SILENT },
+                { "uuugd", 30 * S + 60 * S, VERDICT_STARTING },
+                { "uuunn", 30 * S + 50 * S, VERDICT_NOT_READY },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                struct health h = {};
+                usec_t now = START;
+                enum verdict why;
+
+                play_only(&h, &patient, table[i].checks, &now);
+                assert_true(health_waits_until(&h, &patient, &why) ==
+                        (table[i].until > 0 ? START + table[i].until : 0));
+                assert_int_equal(why, table[i].why);
+        }
+}
+
+/* Whatever comes, a good check never makes it down, and nothing but good checks brings it up again. */
+static void test_every_row_of_six(void **state _unused_) {
+        static const char letters[] = "unsgdqc";
+        size_t n = sizeof letters - 1;
+
+        for (size_t row = 0; row < n * n * n * n * n * n; row++) {
+                struct health h = {};
+                usec_t now = START;
+
+                for (size_t i = 0, rest = row; i < 6; i++, rest /= n) {
+                        enum verdict v = verdict_of(letters[rest % n]);
+                        enum health_level before = h.level;
+
+                        health_check(&h, &hasty, v, now);
+                        if (h.level == HEALTH_DOWN && before != HEALTH_DOWN)
+                                assert_int_not_equal(v, VERDICT_UP);
+                        if (h.level == HEALTH_UP && before == HEALTH_DOWN)
+                                assert_int_equal(v, VERDICT_UP);
+                        assert_true((h.failing_since == 0) == (h.failures == 0));
+                        assert_true(h.clear <= h.failures && h.silent_since >= h.failing_since);
+                        now += INTERVAL;
+                }
+        }
 }
 
 /* A gap of GAP between two checks, after BEFORE; then one more of LETTER. */
@@ -300,7 +408,9 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_rows),
                 cmocka_unit_test(test_what_is_remembered),
-                cmocka_unit_test(test_fail_needed),
+                cmocka_unit_test(test_why_it_is_down),
+                cmocka_unit_test(test_waits_until),
+                cmocka_unit_test(test_every_row_of_six),
                 cmocka_unit_test(test_standstill),
                 cmocka_unit_test(test_standstill_counts_anew),
                 cmocka_unit_test(test_restart_counting),

@@ -44,9 +44,14 @@ static const struct {
         { "live", ANSWERED(CURLE_OK, 200, "application/json", LIVE), VERDICT_UP, "answered HTTP 200" },
         { "live, without a type", ANSWERED(CURLE_OK, 204, NULL, LIVE), VERDICT_UP, "answered HTTP 204" },
         { "401", ANSWERED(CURLE_WRITE_ERROR, 401, "text/html", ""), VERDICT_UP,
-                "answered HTTP 401: it wants a login, so it is there" },
+                "refused with HTTP 401, so it is there" },
+        { "405", ANSWERED(CURLE_WRITE_ERROR, 405, NULL, ""), VERDICT_UP, "refused with HTTP 405, so it is there" },
+        { "407", ANSWERED(CURLE_WRITE_ERROR, 407, NULL, ""), VERDICT_UP, "refused with HTTP 407, so it is there" },
+        { "408", ANSWERED(CURLE_WRITE_ERROR, 408, NULL, ""), VERDICT_UP, "refused with HTTP 408, so it is there" },
+        { "421", ANSWERED(CURLE_WRITE_ERROR, 421, NULL, ""), VERDICT_UP, "refused with HTTP 421, so it is there" },
+        { "429", ANSWERED(CURLE_WRITE_ERROR, 429, NULL, ""), VERDICT_UP, "refused with HTTP 429, so it is there" },
         { "403 for 2xx", ANSWERED(CURLE_OK, 403, NULL, ""), VERDICT_UP,
-                "answered HTTP 403: it wants a login, so it is there", EXPECT_2XX },
+                "refused with HTTP 403, so it is there", EXPECT_2XX },
         { "2xx", ANSWERED(CURLE_WRITE_ERROR, 200, "text/html", ""),
                 VERDICT_UP, "answered HTTP 200", EXPECT_2XX },
         { "2xx, whatever came of its body", ANSWERED(CURLE_OPERATION_TIMEDOUT, 299, NULL, ""), VERDICT_UP,
@@ -114,7 +119,7 @@ static const struct {
                 "its TLS certificate cannot be trusted", EXPECT_OPENCLAW, SCHEME_HTTPS },
         { "TLS broken", CONNECTED_THEN(CURLE_SSL_CONNECT_ERROR), VERDICT_DOWN,
                 "accepted the connection, but does not speak TLS", EXPECT_OPENCLAW, SCHEME_HTTPS },
-        { "silent", TIMED_OUT(.addressed = true, .connected = true), VERDICT_UNCLEAR,
+        { "silent", TIMED_OUT(.addressed = true, .connected = true), VERDICT_SILENT,
                 "accepted the connection, then silent for 5 s" },
 
         /* No connection. */
@@ -137,18 +142,18 @@ static const struct {
 
         /* Nothing that says anything about the other side. */
         { "no such name", { .code = CURLE_COULDNT_RESOLVE_HOST },
-                VERDICT_UNCLEAR, "the name does not resolve" },
-        { "silent name server", TIMED_OUT(.addressed = false), VERDICT_UNCLEAR,
+                VERDICT_SILENT, "the name does not resolve" },
+        { "silent name server", TIMED_OUT(.addressed = false), VERDICT_SILENT,
                 "no answer from the name server in 5 s" },
         { "not even asked", { .code = CURLE_OPERATION_TIMEDOUT },
-                VERDICT_UNCLEAR, "the name server is silent" },
-        { "no descriptors", CONNECT_ERROR(EMFILE), VERDICT_UNCLEAR,
+                VERDICT_SILENT, "the name server is silent" },
+        { "no descriptors", CONNECT_ERROR(EMFILE), VERDICT_SILENT,
                 "this machine cannot ask: Too many open files" },
-        { "no ports", CONNECT_ERROR(EADDRNOTAVAIL), VERDICT_UNCLEAR,
+        { "no ports", CONNECT_ERROR(EADDRNOTAVAIL), VERDICT_SILENT,
                 "this machine cannot ask: Cannot assign requested address" },
-        { "no certificates", CONNECTED_THEN(CURLE_SSL_CACERT_BADFILE), VERDICT_UNCLEAR,
+        { "no certificates", CONNECTED_THEN(CURLE_SSL_CACERT_BADFILE), VERDICT_SILENT,
                 "this machine cannot ask: it has no CA certificates (install ca-certificates)" },
-        { "no memory", { .code = CURLE_OUT_OF_MEMORY, .addressed = true }, VERDICT_UNCLEAR,
+        { "no memory", { .code = CURLE_OUT_OF_MEMORY, .addressed = true }, VERDICT_SILENT,
                 "this machine cannot ask: Out of memory" },
 
         /* The last good address in place of the name. */
@@ -183,7 +188,7 @@ static const struct {
         { "503 without words", ANSWERED(CURLE_OK, 503, NULL, ""), STARTUP_PASSES },
         { "401", ANSWERED(CURLE_OK, 401, NULL, ""), STARTUP_PASSES },
         { "refused", CONNECT_ERROR(ECONNREFUSED), STARTUP_DECIDES, VERDICT_DOWN, "connection refused" },
-        { "silent", TIMED_OUT(.addressed = true, .connected = true), STARTUP_DECIDES, VERDICT_UNCLEAR,
+        { "silent", TIMED_OUT(.addressed = true, .connected = true), STARTUP_DECIDES, VERDICT_SILENT,
                 "accepted the connection, then silent for 5 s" },
         { "a 404 that drips", ANSWERED(CURLE_OPERATION_TIMEDOUT, 404, NULL, ""), STARTUP_DECIDES,
                 VERDICT_DOWN,
@@ -199,6 +204,38 @@ static void verdicts(_unused_ void **state) {
                 if (strcmp(c.reason, rows[i].reason) != 0 || c.verdict != rows[i].verdict ||
                         c.connected != rows[i].answer.connected)
                         fail_msg("%s: %s, \"%s\"", rows[i].name, verdict_name(c.verdict), c.reason);
+        }
+}
+
+/* Whether something came back: a witness is asked only if nothing did. */
+static void unanswered(_unused_ void **state) {
+        static const struct {
+                struct answer answer;
+                bool unanswered;
+        } table[] = {
+                { TIMED_OUT(.addressed = false), true },
+                { TIMED_OUT(.addressed = true), true },
+                { TIMED_OUT(.addressed = true, .connected = true), false },
+                { { .code = CURLE_COULDNT_RESOLVE_HOST }, true },
+                { CONNECT_ERROR(EHOSTUNREACH), true },
+                { CONNECT_ERROR(ENETUNREACH), true },
+                { CONNECT_ERROR(ETIMEDOUT), true },
+                { CONNECT_ERROR(ECONNREFUSED), false },
+                { CONNECT_ERROR(EACCES), false },
+                { CONNECT_ERROR(EMFILE), false },
+                { CONNECTED_THEN(CURLE_RECV_ERROR), false },
+                { CONNECTED_THEN(CURLE_SSL_CONNECT_ERROR), false },
+                { ANSWERED(CURLE_OK, 503, NULL, ""), false },
+                { ANSWERED(CURLE_OK, 200, NULL, LIVE), false },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                struct check c = { .unanswered = !table[i].unanswered }, s = c;
+
+                judge(&table[i].answer, SCHEME_HTTP, EXPECT_OPENCLAW, &c);
+                assert_int_equal(c.unanswered, table[i].unanswered);
+                (void) judge_startup(&table[i].answer, &s);
+                assert_int_equal(s.unanswered, table[i].unanswered);
         }
 }
 
@@ -231,17 +268,9 @@ static void every_code_has_words(_unused_ void **state) {
                         struct check c = { .verdict = _VERDICT_MAX };
 
                         judge(&a, SCHEME_HTTP, EXPECT_OPENCLAW, &c);
-                        assert_true(c.verdict == VERDICT_DOWN || c.verdict == VERDICT_UNCLEAR);
+                        assert_true(c.verdict == VERDICT_DOWN || c.verdict == VERDICT_SILENT);
                         assert_true(strlen(c.reason) > 5);
                 }
-}
-
-static void off_tailnet(_unused_ void **state) {
-        struct check c = { .verdict = VERDICT_DOWN, .reason = "network is unreachable" };
-
-        judge_off_tailnet(&c);
-        assert_int_equal(c.verdict, VERDICT_UNCLEAR);
-        assert_string_equal(c.reason, "this machine has no tailnet address: is tailscaled running?");
 }
 
 /* A nest of brackets must not use up the stack. */
@@ -259,9 +288,9 @@ static void deep_json(_unused_ void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(verdicts),
+                cmocka_unit_test(unanswered),
                 cmocka_unit_test(startup),
                 cmocka_unit_test(every_code_has_words),
-                cmocka_unit_test(off_tailnet),
                 cmocka_unit_test(deep_json),
         };
 

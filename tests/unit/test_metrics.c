@@ -62,7 +62,7 @@ static void test_text(_unused_ void **state) {
         count(m, VERDICT_UP, 800);
         count(m, VERDICT_UP, 1000);
         count(m, VERDICT_DOWN, 3 * USEC_PER_MSEC);
-        count(m, VERDICT_UNCLEAR, 7 * USEC_PER_SEC);
+        count(m, VERDICT_SILENT, 7 * USEC_PER_SEC);
         text = metrics_text(m, &s, NOW);
         assert_line(text, "# HELP openclaw_failover_up Whether the daemon runs: 0 after it was stopped.");
         assert_line(text, "# TYPE openclaw_failover_up gauge");
@@ -80,7 +80,7 @@ static void test_text(_unused_ void **state) {
         assert_line(text, "openclaw_failover_last_sync_success_timestamp_seconds 1763694764.5");
         assert_line(text, "openclaw_failover_checks_total{verdict=\"up\"} 2");
         assert_line(text, "openclaw_failover_checks_total{verdict=\"down\"} 1");
-        assert_line(text, "openclaw_failover_checks_total{verdict=\"unclear\"} 1");
+        assert_line(text, "openclaw_failover_checks_total{verdict=\"silent\"} 1");
         assert_line(text, "openclaw_failover_checks_total{verdict=\"cut-off\"} 0");
         assert_line(text, "# TYPE openclaw_failover_check_duration_seconds histogram");
         assert_line(text, "openclaw_failover_check_duration_seconds_bucket{le=\"0.001\"} 2");
