@@ -72,13 +72,12 @@ static void report_waiting(const struct peer *p, enum verdict why) {
         else if (why == VERDICT_SILENT)
                 log_notice("Failed check %u: %s. Silence proves no death, so it may last for %s.",
                         p->health.failures, p->last.reason, format_span(span, p->rules.silent_timeout));
-        else if (p->rules.cut_off_wait == USEC_INFINITY)
-                log_notice("Failed check %u: %s. That says nothing about the primary.", p->health.failures,
-                        p->last.reason);
         else
                 log_notice(
                         "Failed check %u: %s. Waiting for at most %s: that says nothing about the primary.",
-                        p->health.failures, p->last.reason, format_span(span, p->rules.cut_off_wait));
+                        p->health.failures, p->last.reason,
+                        p->rules.cut_off_wait == USEC_INFINITY ? "ever"
+                                                               : format_span(span, p->rules.cut_off_wait));
 }
 
 static void report_failure(const struct peer *p, enum health_level before) {

@@ -882,12 +882,14 @@ static void simplify_role(struct role *r, bool syncing) {
 static void simplify_health(struct health *h, struct judge *j) {
         *h = (struct health){
                 .level = h->level,
-                .failures = h->level == HEALTH_DOWN ? MIN(h->failures, 1U) : MIN(h->failures, 3U),
+                .failures = h->failing_since > 0,
+                .clear = h->level == HEALTH_DOWN ? 0 : MIN(h->clear, 3U),
                 .goods = h->level == HEALTH_UP ? 0 : MIN(h->goods, 2U),
                 .failing_since = h->failing_since > 0 ? NOW : 0,
+                .silent_since = h->failing_since > 0 ? NOW : 0,
                 .last_check = NOW,
         };
-        j->failures = j->level == HEALTH_DOWN ? MIN(j->failures, 1U) : MIN(j->failures, 3U);
+        j->failures = j->level == HEALTH_DOWN ? 0 : MIN(j->failures, 3U);
         j->goods = j->level == HEALTH_UP ? 0 : MIN(j->goods, 2U);
 }
 
@@ -1004,9 +1006,11 @@ static void pack_role(struct packer *p, struct role *r) {
 
 static void pack_health(struct packer *p, struct health *h, struct judge *j) {
         PACK(p, h->level, 2);
-        PACK(p, h->failures, 2);
+        PACK(p, h->clear, 2);
         PACK(p, h->goods, 2);
         pack_time(p, &h->failing_since);
+        h->silent_since = h->failing_since;
+        h->failures = h->failing_since > 0;
         PACK(p, j->level, 2);
         PACK(p, j->failures, 2);
         PACK(p, j->goods, 2);

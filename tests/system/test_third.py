@@ -13,6 +13,7 @@ def ini(head_start):
 [primary]
 host = 100.64.0.1
 check_interval = 500ms
+silent_timeout = 3s
 [senior first]
 host = 100.64.0.2
 head_start = {head_start}
