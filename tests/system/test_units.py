@@ -54,6 +54,15 @@ def test_polkit_allows_exactly_what_the_monitor_needs(pair, user, figure):
 
 
 @pytest.mark.as_shipped
+def test_the_gateway_starts_at_once_and_keeps_what_node_compiled(pair):
+    host = pair.standby
+    shown = dict(line.split("=", 1) for line in host.run(
+        f"systemctl show {GATEWAY} -p After -p Wants -p CacheDirectory -p Environment").stdout.splitlines())
+    assert "network-online.target" not in shown["After"] + shown["Wants"]
+    assert shown["Environment"] == f"NODE_COMPILE_CACHE=/var/cache/{shown['CacheDirectory']}"
+
+
+@pytest.mark.as_shipped
 def test_units_are_sound(pair, figure):
     host = pair.standby
     assert host.run(f"systemd-analyze verify --man=no {MONITOR} {SYNC} {GATEWAY} 2>&1").stdout == ""
