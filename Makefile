@@ -149,7 +149,8 @@ FILES = $(foreach unit,$(UNITS),$(unit):$(UNITDIR)/$(notdir $(unit:.in=)) $(unit
 	systemd/openclaw-failover.rules:$(VENDORDIR)/polkit-1/rules.d/openclaw-failover.rules \
 	systemd/org.openclaw.failover1.policy:/usr/share/polkit-1/actions/org.openclaw.failover1.policy \
 	systemd/openclaw-failover.dbus.conf:$(VENDORDIR)/dbus-1/system.d/org.openclaw.Failover1.conf \
-	systemd/openclaw-failover.catalog:$(PREFIX)/lib/systemd/catalog/openclaw-failover.catalog \
+	$(foreach catalog,$(wildcard systemd/*.catalog),$(catalog):$(PREFIX)/lib/systemd/catalog/$(notdir $(catalog))) \
+	etc/skill/SKILL.md:$(PREFIX)/share/openclaw-failover/skill/SKILL.md \
 	$(foreach page,$(PAGES),$(page):$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
 	src/cli/openclaw-failover.bash:$(PREFIX)/share/bash-completion/completions/openclaw-failover
 
