@@ -65,7 +65,8 @@ def test_manual_has_no_fault(name):
 def test_what_refers_to_the_manual_finds_it(name):
     """A page that a unit, a header or another page names is one that there is, in the section that is named."""
     known = {f"{base}({section})" for base, _, section in (p.rpartition(".") for p in PAGES)}
-    for path in [*SOURCE.glob("src/**/*.c"), *SOURCE.glob("src/**/*.h"), *SOURCE.glob("include/*.h"), *SOURCE.glob("systemd/*"), *SOURCE.glob("etc/*")]:
+    places = ("src/**/*.c", "src/**/*.h", "include/*.h", "systemd/*", "etc/**/*.*")
+    for path in [path for place in places for path in SOURCE.glob(place)]:
         named = set(re.findall(r"(?:openclaw-failover(?:\.ini|-guide)?|org\.openclaw\.Failover1)\([0-9]\)", path.read_text()))
         assert named <= known, path
     for named in re.findall(r"^\.Xr (\S*openclaw\S*) ([0-9])", page(name), re.M):
