@@ -10,7 +10,7 @@
 #   make crash      the daemon and the worker killed at every step, the power cut at any moment (root)
 #   make sanitize-check   unit and system tests with sanitizers (with CI=true, fewer of the latter)
 #   make valgrind-check   the daemon through a failover and failback under valgrind (root)
-#   make bench      what the daemon costs, and what it adds to a blackout (root; README=1: into the README)
+#   make bench      what the daemon costs, and what it adds to an outage (root; README=1: into the README)
 #   make demo       a whole failover and failback on throwaway hosts (root)
 #   make check-debian12, check-debian13   unit tests, documents and system tests with that Debian's libraries and systemd (root)
 #   make check-deb  the package on bare Debian 12 and 13 (root)

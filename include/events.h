@@ -2,8 +2,8 @@
  *
  * Every event has a stable MESSAGE_ID, which the catalog explains (journalctl -x), and one row in the table in events.c.
  * Fields: FAILOVER_EVENT, FAILOVER_FROM, FAILOVER_TO (roles), FAILOVER_MODE, FAILOVER_REASON, FAILOVER_PRIMARY,
- * FAILOVER_UNIT, FAILOVER_INSTANCE; after a promotion FAILOVER_BLACKOUT_USEC and its parts FAILOVER_COUNTING_USEC,
- * FAILOVER_SYNC_USEC and FAILOVER_BOOT_USEC; after a demotion FAILOVER_PROMOTED_USEC. */
+ * FAILOVER_UNIT, FAILOVER_INSTANCE; after a promotion FAILOVER_OUTAGE_USEC and its parts FAILOVER_DETECTING_USEC,
+ * FAILOVER_SYNCING_USEC and FAILOVER_STARTING_USEC; after a demotion FAILOVER_PROMOTED_USEC. */
 #pragma once
 
 #include "core/role.h"
@@ -14,7 +14,7 @@
 struct story {
         enum role_state from, to;
         enum mode mode;
-        bool by_hand;        /* a person wanted it, or a drill: there is no blackout to speak of */
+        bool by_hand;        /* a person wanted it, or a drill: there is no outage to speak of */
         bool paused;         /* nothing is done until the pause is over */
         bool again;          /* the gateway here was promoted already, and is started anew */
         const char *program; /* how a person addresses this instance (instance.h) */
@@ -28,10 +28,10 @@ struct story {
         const char *sync;    /* what the last sync did */
         const char
                 *learned; /* the branch with what the standby learned and the primary has not; "" if none */
-        usec_t blackout;  /* at most: from the last good check to the first answer here */
-        usec_t counting;  /* its parts: from the last good check to the decision … */
+        usec_t outage;    /* at most: from the last good check to the first answer here */
+        usec_t detecting; /* its parts: from the last good check to the decision … */
         usec_t syncing;   /* … to the start … */
-        usec_t booting;   /* … to the answer */
+        usec_t starting;  /* … to the answer */
         usec_t promoted;  /* how long the standby was promoted */
         usec_t start_timeout, hang_timeout, drain_patience;
         unsigned port;

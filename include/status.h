@@ -36,33 +36,47 @@ struct status {
         bool answers;      /* the gateway here did, when it was last asked */
         unsigned starts;   /* tried since it last worked */
         usec_t next_start; /* when it is tried again */
+        usec_t hang_at;    /* while it is silent: when it is restarted; 0: never */
         usec_t kill_at; /* while it stops, and is to be started again: if it still runs then, it is killed */
 
         usec_t synced;    /* when the last sync ended */
         bool sync_ok;     /* it did all there was to do */
         const char *sync; /* what it did; "" before the first */
-        /* The branch with what the standby learned and the primary does not have, "" if none; and the command that merges it,
-         * to be run on the primary. */
-        const char *learned, *merge;
+        /* The branches with work that the primary does not have, and the commands that merge them there; one a line. */
+        const char *unmerged, *merge;
         usec_t sync_succeeded; /* when one last did all there was to do */
 
-        usec_t promoted_at;  /* the last time; since the daemon started or by the marker */
-        usec_t blackout;     /* a span, of that; USEC_INFINITY: unknown */
-        const char *cause;   /* of that; "" */
-        usec_t demoted_at;   /* the last time; of a promotion that goes on, earlier than that */
+        /* The last failover, since the daemon started or by the marker. */
+        usec_t began_at;     /* the last good check; 0: unknown, or by hand */
+        usec_t promoted_at;  /* when the gateway here had started */
+        usec_t demoted_at;   /* when it ended; 0: it goes on */
+        usec_t outage;       /* a span; USEC_INFINITY: unknown */
+        const char *cause;   /* what the deciding check found; "" */
         uint64_t promotions; /* since the daemon started */
 
         bool failback; /* by itself, when the primary is back */
+
+        unsigned undelivered;        /* alerts that wait, because the service does not take them */
+        const char *alert_error;     /* why; "" if they are delivered */
+        const char *heartbeat_error; /* likewise */
 };
 
-#define SENTENCE_MAX 256
+#define SENTENCE_MAX 384
 
-/* "standby: primary up, answered in 3 ms at 14:03:07". Returns BUF. */
+/* The worst thing that is true, first: "Standby: the primary is up, answered in 3 ms at 14:03:07". Returns BUF. */
 char *status_sentence(const struct status *s, char buf[static SENTENCE_MAX]);
 
-/* What happens next, and when, in words: "At the third failed check, in about 12 s, the gateway is started here." NOW is
+/* What happens next, and when: "After 2 more failed checks, in about 4 s, the daemon starts the gateway here." NOW is
  * CLOCK_REALTIME. Returns BUF. */
 char *status_next(const struct status *s, usec_t now, char buf[static SENTENCE_MAX]);
 
-/* All is as it should be: on standby in mode auto, the primary is up, and the gateway here does not run. */
+/* On standby in mode auto, the primary is up, and the gateway here does not run. */
 bool status_is_well(const struct status *s);
+
+enum status_level {
+        STATUS_WELL,     /* that, and sync, alerts and heartbeat work */
+        STATUS_DEGRADED, /* promoted, or something is wrong */
+        STATUS_UNREACHABLE, /* the primary is down, and no gateway answers here. Never of a machine that is cut off */
+};
+enum status_level status_level(const struct status *s);
+const char *status_level_name(enum status_level level);

@@ -13,6 +13,7 @@ enum property_type {
         PROPERTY_HEALTH,     /* s: health_level_name() */
         PROPERTY_UNIT_STATE, /* s: unit_state_name() */
         PROPERTY_TEXT,       /* s; "" is none, null in JSON */
+        PROPERTY_LINES,      /* s, one item a line; an array in JSON */
         PROPERTY_FLAG,       /* b */
         PROPERTY_COUNT,      /* u */
         PROPERTY_NUMBER,     /* t */
@@ -23,7 +24,7 @@ enum property_type {
 
 struct property {
         const char *name; /* on D-Bus */
-        const char *key;  /* in JSON */
+        const char *key;  /* in JSON; "a.b" is b within the object a */
         enum property_type type;
         size_t offset; /* in struct status */
         bool ticks;    /* new with every check, also when nothing happens */

@@ -27,7 +27,9 @@ struct arguments {
         bool keys;
         bool json;
         bool watch;
+        bool quiet;
         const char *since;
+        const char *count;
 };
 
 static int run(const struct arguments *a) {
@@ -81,11 +83,11 @@ static int drill(const struct arguments *a) {
 }
 
 static int history(const struct arguments *a) {
-        return cmd_history(a->names, a->since, a->json);
+        return cmd_history(a->names, a->since, a->count, a->json);
 }
 
 static int doctor(const struct arguments *a) {
-        return cmd_doctor(a->names);
+        return cmd_doctor(a->names, a->quiet, a->json);
 }
 
 static int alert_test(const struct arguments *a) {
@@ -103,6 +105,8 @@ enum { OPT_CHECK = 0x100, OPT_KEYS, OPT_JSON, OPT_WATCH, OPT_SINCE };
 static const struct option options[] = {
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, 'V' },
+        { "quiet", no_argument, NULL, 'q' },
+        { "lines", required_argument, NULL, 'n' },
         { "instance", required_argument, NULL, 'i' },
         { "check", no_argument, NULL, OPT_CHECK },
         { "keys", no_argument, NULL, OPT_KEYS },
@@ -120,25 +124,27 @@ static const struct command {
         const int *options; /* those of its own, ended by 0; NULL: none */
         int (*call)(const struct arguments *a);
 } commands[] = {
-        { "status", "[--json] [--watch]", "what is going on, and what happens next", 0,
+        { "status", "[--json] [--watch]", "whether anybody can be reached, and what happens next", 0,
                 (const int[]){ OPT_JSON, OPT_WATCH, 0 }, status },
-        { "doctor", "", "everything that would fail tonight, found today", 0, NULL, doctor },
-        { "history", "[--since TIME] [--json]", "every failover that the journal remembers", 0,
-                (const int[]){ OPT_SINCE, OPT_JSON, 0 }, history },
-        { "drill", "", "promote, wait for the gateway's answer, demote; the primary is not touched", 0, NULL,
-                drill },
+        { "doctor", "[-q] [--json]", "everything that would fail tonight, found today", 0,
+                (const int[]){ 'q', OPT_JSON, 0 }, doctor },
+        { "history", "[-n N] [--since TIME] [--json]", "every failover that is in the journal", 0,
+                (const int[]){ 'n', OPT_SINCE, OPT_JSON, 0 }, history },
+        { "drill", "",
+                "start the gateway here, wait until it has started, stop it; the primary is not touched", 0,
+                NULL, drill },
         { "promote", "", "start the gateway here and keep it, whatever the primary does", 0, NULL, promote },
         { "demote", "", "stop the gateway here, and stay on standby until the primary has been up", 0, NULL,
                 demote },
         { "auto", "", "follow the primary again", 0, NULL, automatic },
-        { "pause", "[TIME]", "neither promote nor demote for TIME (30m; infinity), an hour if not given", 1,
-                NULL, pause_ },
+        { "pause", "[TIME]", "neither promote nor demote for TIME (30m, infinity; default 1h)", 1, NULL,
+                pause_ },
         { "resume", "", "end the pause", 0, NULL, resume },
-        { "config", "[--check | --keys]", "the effective configuration, or what is wrong with it", 0,
+        { "config", "[--check | --keys]", "the configuration in force, or what is wrong with it", 0,
                 (const int[]){ OPT_CHECK, OPT_KEYS, 0 }, config },
         { "alert-test", "", "send a test alert", 0, NULL, alert_test },
         { "run", "", "the daemon: what openclaw-failover.service runs", 0, NULL, run },
-        { "sync", "", "fetch workspace and secrets once: what openclaw-failover-sync.service runs", 0, NULL,
+        { "sync", "", "sync workspace and secrets once: what openclaw-failover-sync.service runs", 0, NULL,
                 sync_once },
         { "alert-failed", "",
                 "send an alert that the daemon failed: what openclaw-failover-alert.service runs", 0, NULL,
@@ -152,13 +158,13 @@ static int help(void) {
                 char usage[48];
 
                 (void) snprintf(usage, sizeof usage, "%s %s", commands[i].word, commands[i].takes);
-                printf("  %-26s %s\n", usage, commands[i].help);
+                printf("  %-32s %s\n", usage, commands[i].help);
         }
         printf("\nOptions:\n"
-               "  -i, --instance NAME        of several: /etc/openclaw-failover/NAME.ini instead of openclaw-failover.ini\n"
-               "  -h, --help                 this text\n"
-               "      --version              the version\n\n"
-               "Manual: openclaw-failover(8), openclaw-failover.ini(5)\n");
+               "  -i, --instance NAME              one of several: /etc/openclaw-failover/NAME.ini\n"
+               "  -h, --help                       this text\n"
+               "  -V, --version                    the version\n\n"
+               "Manual: openclaw-failover(8), openclaw-failover.ini(5), openclaw-failover-guide(7)\n");
         return ferror(stdout) ? EX_IOERR : EX_OK;
 }
 
@@ -223,18 +229,27 @@ static void take(struct arguments *a, int option) {
         case OPT_SINCE:
                 a->since = optarg;
                 break;
+        case 'q':
+                a->quiet = true;
+                break;
+        case 'n':
+                a->count = optarg;
+                break;
         }
 }
 
 static int call(const struct command *command, struct arguments *a, const char *instance) {
         _cleanup_(instance_freep) struct instance *names = NULL;
+        char safe[64];
         int r;
 
         r = instance_new(instance, &names);
         if (r == -EINVAL)
-                return usage("An instance is named by 1 to 32 letters, digits and _, a letter first.");
+                return usage(
+                        "'%s' cannot be an instance. Allowed: 1 to 32 letters, digits and _, a letter first.",
+                        safe_text(safe, sizeof safe, instance));
         if (r < 0) {
-                log_error("Cannot begin: %s.", strerror(-r));
+                log_error("Cannot start: %s.", strerror(-r));
                 return EX_OSERR;
         }
         a->names = names;
@@ -242,19 +257,43 @@ static int call(const struct command *command, struct arguments *a, const char *
         return command->call(a);
 }
 
+/* For what getopt_long(3) refuses; WORD is how it was typed. */
+static int refuse_option(int option, const char *word) {
+        char safe[64];
+
+        (void) safe_text(safe, sizeof safe, word);
+        return option == ':' ? usage("'%s' needs a value.", safe) : usage("'%s' is not an option.", safe);
+}
+
+static int check_words(
+        const struct command *command, const struct arguments *a, const int *given, int n_given) {
+        char safe[64];
+
+        if (a->n > command->words_max)
+                return usage("'%s' takes %s, and not '%s'.", command->word,
+                        command->words_max ? "one argument" : "no argument",
+                        safe_text(safe, sizeof safe, a->words[command->words_max]));
+        for (int i = 0; i < n_given; i++)
+                if (!belongs_to(command, given[i]))
+                        return usage("'%s' does not take that option. It takes: %s.", command->word,
+                                command->options ? command->takes : "none");
+        return EX_OK;
+}
+
 int main(int argc, char **argv) {
         const char *instance = NULL;
         const struct command *command;
         struct arguments a = {};
-        int given[ELEMENTSOF(options)], n_given = 0, option;
+        int given[ELEMENTSOF(options)], n_given = 0, option, r;
 
-        while ((option = getopt_long(argc, argv, "hi:", options, NULL)) != -1)
+        opterr = 0;
+        while ((option = getopt_long(argc, argv, ":hVi:qn:", options, NULL)) != -1)
                 if (option == 'h')
                         return help();
                 else if (option == 'V')
                         return version();
-                else if (option == '?')
-                        return usage("There is no such option.");
+                else if (option == '?' || option == ':')
+                        return refuse_option(option, argv[optind - 1]);
                 else if (option == 'i')
                         instance = optarg;
                 else {
@@ -263,17 +302,14 @@ int main(int argc, char **argv) {
                                 given[n_given++] = option;
                 }
         if (optind == argc)
-                return usage("A command is missing.");
+                return usage("A command is missing: status, doctor, history …");
+        if (strcmp(argv[optind], "help") == 0)
+                return help();
         command = find(argv[optind]);
         if (!command)
                 return unknown(argv[optind]);
         a.n = argc - optind - 1;
         a.words = argv + optind + 1;
-        if (a.n > command->words_max)
-                return usage("'%s' takes %s.", command->word,
-                        command->words_max ? "one word at most" : "no words");
-        for (int i = 0; i < n_given; i++)
-                if (!belongs_to(command, given[i]))
-                        return usage("'%s' does not take that option.", command->word);
-        return call(command, &a, instance);
+        r = check_words(command, &a, given, n_given);
+        return r == EX_OK ? call(command, &a, instance) : r;
 }

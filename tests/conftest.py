@@ -141,9 +141,9 @@ def fault(record_property):
     reason; an entry that is None had no promotion to tell of."""
 
     def record(name, entry, sees=None):
-        usec = entry and entry.get("FAILOVER_BLACKOUT_USEC")
-        blackout = f"{int(usec) / 1e6:.1f} s" if usec else "not known" if entry else "none to tell of"
-        record_property("fault", json.dumps([name, (sees or entry["FAILOVER_REASON"]).rstrip("."), blackout]))
+        usec = entry and entry.get("FAILOVER_OUTAGE_USEC")
+        outage = f"{int(usec) / 1e6:.1f} s" if usec else "not known" if entry else "none to tell of"
+        record_property("fault", json.dumps([name, (sees or entry["FAILOVER_REASON"]).rstrip("."), outage]))
 
     return record
 
@@ -158,8 +158,8 @@ def pytest_terminal_summary(terminalreporter):
     found = [json.loads(value) for report in passed for name, value in report.user_properties if name == "fault"]
     if not found or not lab_module.BUILD.is_dir():
         return
-    for name, sees, blackout in found:
-        terminalreporter.write_line(f"{name}: {sees}; blackout {blackout}")
+    for name, sees, outage in found:
+        terminalreporter.write_line(f"{name}: {sees}; outage {outage}")
     terminalreporter.write_line(f"{len(found)} fault{'s' * (len(found) > 1)}")
     path = lab_module.BUILD / "faults.json"
     faults = json.loads(path.read_text()) if path.exists() else {}

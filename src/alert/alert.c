@@ -32,7 +32,7 @@ struct alert {
         usec_t not_before;      /* CLOCK_BOOTTIME: the service asked to be left alone */
         uint64_t sending;       /* the one that is under way, or was tried last */
         unsigned telling;       /* dropped ones that it tells of */
-        bool failing;           /* and that was told */
+        char error[256];        /* why they cannot be delivered, and the journal has that; "" if they can */
 };
 
 static bool is_on(const struct alert *a) {
@@ -55,10 +55,10 @@ static void act_in(struct alert *a, usec_t wait) {
 static void postpone(struct alert *a, const char *words, usec_t retry_after) {
         usec_t wait = alert_back_off(++a->attempts);
 
-        if (!a->failing)
-                log_warning(
-                        "Alerts cannot be delivered: %s. They are kept, and tried again for a day.", words);
-        a->failing = true;
+        if (!*a->error)
+                log_warning("Alerts cannot be delivered: %s. The daemon keeps them, and retries for a day.",
+                        words);
+        (void) safe_text(a->error, sizeof a->error, words);
         if (retry_after > 0)
                 a->not_before = now_usec(CLOCK_BOOTTIME) + retry_after;
         act_in(a, MAX(wait, retry_after));
@@ -140,16 +140,18 @@ static void on_answer(_unused_ struct webhook *c, const struct webhook_answer *a
                 return;
         }
         if (answer->outcome == WEBHOOK_TAKEN) {
-                if (a->failing)
+                if (*a->error)
                         log_notice("Alerts are delivered again.");
+                *a->error = '\0';
                 alert_queue_remove(a->queue, a->sending);
                 alert_queue_told_dropped(a->queue, a->telling);
         } else {
-                log_error("The alert \"%s\" was refused and is dropped: %s. `%s alert-test` tries again.",
-                        m && id == a->sending ? m->event : "?", answer->words, a->names->program);
+                (void) safe_text(a->error, sizeof a->error, answer->words);
+                log_error(
+                        "The service refused the alert \"%s\", which is lost: %s. To try again: `%s alert-test`.",
+                        m && id == a->sending ? m->event : "?", a->error, a->names->program);
                 drop(a, a->sending);
         }
-        a->failing = false;
         a->attempts = 0;
         a->not_before = 0;
         act_in(a, 0);
@@ -164,6 +166,11 @@ void alert_post(struct alert *a, const struct alert_message *m) {
         }
         /* New trouble may have ended the old: worth a try before its turn. */
         act_in(a, 0);
+}
+
+const char *alert_error(const struct alert *a, unsigned *ret_n) {
+        *ret_n = *a->error ? (unsigned) alert_queue_length(a->queue) + alert_queue_dropped(a->queue) : 0;
+        return a->error;
 }
 
 /* --- what is worth an alert ------------------------------------------------------------------------------- */
@@ -200,7 +207,7 @@ void alert_event(struct alert *a, enum role_event event, const struct story *s, 
                 .primary = s->primary,
                 .reason = event == EVENT_DEMOTED ? "" : s->reason,
                 .time = now,
-                .blackout = event == EVENT_PROMOTED ? s->blackout : USEC_INFINITY,
+                .outage = event == EVENT_PROMOTED ? s->outage : USEC_INFINITY,
                 .lasted = event == EVENT_DEMOTED ? s->promoted : USEC_INFINITY,
         };
 
@@ -209,9 +216,9 @@ void alert_event(struct alert *a, enum role_event event, const struct story *s, 
         if (event == EVENT_DEMOTED)
                 ago = s->promoted;
         else if (event == EVENT_PROMOTED)
-                ago = s->blackout;
+                ago = s->outage;
         else if (event == EVENT_PROMOTING || event == EVENT_ADOPTED)
-                ago = s->counting;
+                ago = s->detecting;
         m.since = ago != USEC_INFINITY && ago < now ? now - ago : 0;
         alert_post(a, &m);
 }
@@ -251,15 +258,15 @@ void alert_configure(struct alert *a, const struct config *c) {
         webhook_cancel(a->courier);
         a->attempts = 0;
         a->not_before = 0;
-        a->failing = false;
+        *a->error = '\0';
         if (!is_on(a)) {
                 alert_queue_clear(a->queue);
                 return;
         }
         r = endpoint_load(a->config.url, a->config.url_file, ADDRESS_ALERT, &url, why, sizeof why);
         if (r < 0) {
-                log_error("Alerts cannot be delivered: %s.", r == -ENOMEM ? "out of memory" : why);
-                a->failing = true;
+                (void) safe_text(a->error, sizeof a->error, r == -ENOMEM ? "out of memory" : why);
+                log_error("Alerts cannot be delivered: %s.", a->error);
         }
         act_in(a, 0);
 }

@@ -34,5 +34,8 @@ void alert_event(struct alert *a, enum role_event event, const struct story *s, 
  * that the standby is promoted or the primary down. Call it after each check and change; it is cheap. */
 void alert_look(struct alert *a, const struct status *s);
 
+/* Why alerts are not delivered, and in RET_N how many wait or are lost; "" and 0 if they are. Good until the loop turns. */
+const char *alert_error(const struct alert *a, unsigned *ret_n);
+
 /* How long to wait after that many attempts in a row (from 1) that came to nothing: 5 s, 10 s … 15 min. */
 usec_t alert_back_off(unsigned attempts);

@@ -141,8 +141,8 @@ static void put_facts(struct out *o, const struct alert_message *m, const struct
                         given(m->reason) ? m->reason : "");
         if (m->since > 0)
                 line(o, 0, "Since: %s", when(at, m->since));
-        if (m->blackout != USEC_INFINITY)
-                line(o, 0, "Blackout: %s at most", format_span(span, m->blackout));
+        if (m->outage != USEC_INFINITY)
+                line(o, 0, "Outage: %s at most", format_span(span, m->outage));
         if (m->lasted != USEC_INFINITY)
                 line(o, 0, "It lasted: %s", format_span(span, m->lasted));
         line(o, 0, "When: %s", when(at, m->time));
@@ -215,8 +215,8 @@ static int render_json(
                         "version", 1, "event", text_json(m->event), "level", level_name(m->level), "text",
                         text_json(m->text), "host", text_json(x->host), "instance", text_json(x->instance),
                         "primary", text_json(m->primary), "reason", text_json(m->reason), "time",
-                        json_time(m->time), "since", json_time(m->since), "blackout_seconds",
-                        json_span(m->blackout), "lasted_seconds", json_span(m->lasted), "late_seconds",
+                        json_time(m->time), "since", json_time(m->since), "outage_seconds",
+                        json_span(m->outage), "lasted_seconds", json_span(m->lasted), "late_seconds",
                         json_span(lateness(m, x)), "dropped", (json_int_t) x->dropped));
 }
 

@@ -5,9 +5,9 @@
  *
  * The format json is our own; members may be added, none changes its meaning while "version" is 1:
  *   {"version": 1, "event": "promoted", "level": "notice", "text": …, "host": …, "instance": "", "primary": …,
- *    "reason": …, "time": "2025-11-21T03:12:45.000000Z", "since": …, "blackout_seconds": 41.2, "lasted_seconds": …,
+ *    "reason": …, "time": "2025-11-21T03:12:45.000000Z", "since": …, "outage_seconds": 41.2, "lasted_seconds": …,
  *    "late_seconds": 0, "dropped": 0}
- * where "since", "blackout_seconds" and "lasted_seconds" are null if they are unknown or there is none. */
+ * where "since", "outage_seconds" and "lasted_seconds" are null if they are unknown or there is none. */
 #pragma once
 
 #include "config/config.h"
@@ -22,7 +22,7 @@ struct alert_message {
         const char *reason; /* what the deciding check said */
         usec_t time;        /* of the event, CLOCK_REALTIME */
         usec_t since;       /* when the trouble began, CLOCK_REALTIME; 0: unknown */
-        usec_t blackout;    /* a span; USEC_INFINITY: unknown, or there was none */
+        usec_t outage;      /* a span; USEC_INFINITY: unknown, or there was none */
         usec_t lasted; /* a span, how long the trouble that is over was; USEC_INFINITY: unknown, or not over */
 };
 

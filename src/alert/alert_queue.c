@@ -114,7 +114,7 @@ static json_t *entry_json(const struct entry *e) {
 
         if (j &&
                 (add_usec(j, "since", e->m.since, 0) < 0 ||
-                        add_usec(j, "blackout", e->m.blackout, USEC_INFINITY) < 0 ||
+                        add_usec(j, "outage", e->m.outage, USEC_INFINITY) < 0 ||
                         add_usec(j, "lasted", e->m.lasted, USEC_INFINITY) < 0)) {
                 json_decref(j);
                 return NULL;
@@ -146,7 +146,7 @@ static int load_entry(struct alert_queue *q, json_t *j) {
         struct alert_message m = {
                 .time = get_usec(j, "time", 0),
                 .since = get_usec(j, "since", 0),
-                .blackout = get_usec(j, "blackout", USEC_INFINITY),
+                .outage = get_usec(j, "outage", USEC_INFINITY),
                 .lasted = get_usec(j, "lasted", USEC_INFINITY),
         };
 

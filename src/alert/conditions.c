@@ -6,6 +6,7 @@
 
 #include "core/verdict.h"
 #include "lib/clock.h"
+#include "lib/text.h"
 
 static const char *program(const struct status *s) {
         return s->program ? s->program : "openclaw-failover";
@@ -177,7 +178,7 @@ bool conditions_look(struct conditions *l, const struct status *s, usec_t now, u
                 .primary = s->primary,
                 .reason = s->failures > 0 ? s->reason : "",
                 .time = now,
-                .blackout = USEC_INFINITY,
+                .outage = USEC_INFINITY,
                 .lasted = USEC_INFINITY,
         };
         for (enum condition_kind kind = 0; kind < _LASTING_MAX; kind++)

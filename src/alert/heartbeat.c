@@ -8,6 +8,7 @@
 #include "alert/webhook.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/text.h"
 
 /* One lost ping is no reason to raise an alarm: another try before the next is due. */
 #define RETRY_AFTER (30 * USEC_PER_SEC)
@@ -17,7 +18,7 @@ struct heartbeat {
         struct webhook *courier;
         sd_event_source *timer;
         bool well;
-        bool failing; /* and that was told */
+        char error[256]; /* why it does not get through, and the journal has that; "" if it does */
 };
 
 static bool is_on(const struct heartbeat *b) {
@@ -30,9 +31,9 @@ static void ping_in(struct heartbeat *b, usec_t wait) {
 }
 
 static void failed(struct heartbeat *b, const char *words, usec_t retry_after) {
-        if (!b->failing)
-                log_warning("The heartbeat does not get through: %s. It goes on being tried.", words);
-        b->failing = true;
+        if (!*b->error)
+                log_warning("The heartbeat fails: %s. Retrying.", words);
+        (void) safe_text(b->error, sizeof b->error, words);
         ping_in(b, MIN(b->config.interval, MAX(RETRY_AFTER, retry_after)));
 }
 
@@ -62,9 +63,13 @@ static void on_answer(_unused_ struct webhook *c, const struct webhook_answer *a
                 failed(b, answer->words, answer->retry_after);
                 return;
         }
-        if (b->failing)
-                log_notice("The heartbeat gets through again.");
-        b->failing = false;
+        if (*b->error)
+                log_notice("The heartbeat works again.");
+        *b->error = '\0';
+}
+
+const char *heartbeat_error(const struct heartbeat *b) {
+        return b->error;
 }
 
 void heartbeat_set(struct heartbeat *b, bool well) {
@@ -100,7 +105,7 @@ void heartbeat_configure(struct heartbeat *b, const struct config *c) {
                 .url_file = copy(c->heartbeat.url_file),
                 .interval = c->heartbeat.interval,
         };
-        b->failing = false;
+        *b->error = '\0';
         heartbeat_set(b, well);
 }
 

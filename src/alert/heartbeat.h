@@ -16,6 +16,9 @@ DEFINE_CLEANUP(struct heartbeat *, heartbeat_free)
 /* The configuration was read again. */
 void heartbeat_configure(struct heartbeat *b, const struct config *c);
 
+/* Why the last ping failed; "" if it did not. Good until the loop turns. */
+const char *heartbeat_error(const struct heartbeat *b);
+
 /* Whether all is well (status_is_well()). From now on there is a ping every interval, the first at once if it was not
  * well before; or none. Call it as often as you like. */
 void heartbeat_set(struct heartbeat *b, bool well);

@@ -78,7 +78,7 @@ int cmd_alert_test(const struct instance *names) {
                 .level = LOG_NOTICE,
                 .text = "This is a test, as somebody asked for with `openclaw-failover alert-test`. Nothing happened.",
                 .time = now_usec(CLOCK_REALTIME),
-                .blackout = USEC_INFINITY,
+                .outage = USEC_INFINITY,
                 .lasted = USEC_INFINITY,
         };
         char words[768];
@@ -165,7 +165,7 @@ int cmd_alert_failed(const struct instance *names, const char *unit) {
                 .level = LOG_ERR,
                 .text = text,
                 .time = now_usec(CLOCK_REALTIME),
-                .blackout = USEC_INFINITY,
+                .outage = USEC_INFINITY,
                 .lasted = USEC_INFINITY,
         };
         int r;

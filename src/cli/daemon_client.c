@@ -6,32 +6,84 @@
 #include <sysexits.h>
 
 #include "bus_interface.h"
-#include "cli/status_command.h"
+#include "config/config.h"
 #include "lib/log.h"
+#include "lib/systemd.h"
+#include "lib/text.h"
 
 /* Longer than the daemon waits for a person with a password. */
 #define COMMAND_TIMEOUT (3 * USEC_PER_MINUTE)
 
+/* The first one only. */
+static void keep_config_error(const char *path, unsigned line, const char *what, void *userdata) {
+        char *buf = userdata;
+
+        if (*buf)
+                return;
+        (void) appendf(buf, CLIENT_WHY_MAX, line > 0 ? "%s:%u: %s" : "%s:%.0u %s", path, line, what);
+}
+
+/* Exited with EX_CONFIG: the ini says the rest. */
+static void say_config_error(const struct instance *n, char *buf) {
+        _cleanup_(config_freep) struct config *c = NULL;
+        char error[CLIENT_WHY_MAX] = "";
+
+        (void) config_load(n->config, keep_config_error, error, &c);
+        (void) appendf(
+                buf, CLIENT_WHY_MAX, "%s is not running, because its configuration has an error. ", n->unit);
+        if (*error)
+                (void) appendf(buf, CLIENT_WHY_MAX, "%s. ", error);
+        (void) appendf(buf, CLIENT_WHY_MAX, "To start it again: `systemctl restart %s`.", n->unit);
+}
+
+char *client_say_absence(const struct instance *n, char buf[static CLIENT_WHY_MAX]) {
+        struct unit_outcome o;
+        int r = unit_ask_outcome(n->unit, &o);
+
+        buf[0] = '\0';
+        if (*n->instance && access(n->config, F_OK) < 0)
+                (void) appendf(buf, CLIENT_WHY_MAX, "There is no instance %s: %s does not exist.",
+                        n->instance, n->config);
+        else if (r < 0)
+                (void) appendf(buf, CLIENT_WHY_MAX,
+                        "Whether %s is running is unknown: the system bus cannot be reached (%s). See `systemctl status dbus`.",
+                        n->unit, strerror(-r));
+        else if (strcmp(o.load_state, "not-found") == 0)
+                (void) appendf(buf, CLIENT_WHY_MAX, "%s is not installed.", n->unit);
+        else if (strcmp(o.active_state, "active") == 0)
+                (void) appendf(buf, CLIENT_WHY_MAX,
+                        "%s is running, but %s is not on the system bus. See `systemctl status %s`.",
+                        n->unit, n->bus_name, n->unit);
+        else if (o.exit_status == EX_CONFIG)
+                say_config_error(n, buf);
+        else if (*o.result && strcmp(o.result, "success") != 0)
+                (void) appendf(buf, CLIENT_WHY_MAX,
+                        "%s is not running: it failed (%s, status=%d). See `journalctl -u %s -n 20`.",
+                        n->unit, o.result, o.exit_status, n->unit);
+        else
+                (void) appendf(buf, CLIENT_WHY_MAX,
+                        "%s is not running. To start it, now and at every boot: `systemctl enable --now %s`.",
+                        n->unit, n->unit);
+        return buf;
+}
+
 int client_nobody(const struct instance *n) {
-        log_error(
-                "It does not run: nobody is %s on the system bus. See `systemctl status %s`; to start it, now and at "
-                "every boot: `systemctl enable --now %s`.",
-                n->bus_name, n->unit, n->unit);
+        char why[CLIENT_WHY_MAX];
+
+        log_error("%s", client_say_absence(n, why));
         return EXIT_NOT_RUNNING;
 }
 
 int client_other_version(const struct instance *n) {
         log_error(
-                "The daemon that runs is of another version than this program. `systemctl restart %s` starts this "
-                "version; a promoted gateway stays as it is.",
+                "The daemon is of another version than this program. To start this version: `systemctl restart %s`. A "
+                "promoted gateway keeps running.",
                 n->unit);
         return EX_PROTOCOL;
 }
 
 int client_no_bus(int r) {
-        log_error(
-                "The system bus cannot be reached (%s), so nothing can be asked. See `systemctl status dbus`.",
-                strerror(-r));
+        log_error("The system bus cannot be reached (%s). See `systemctl status dbus`.", strerror(-r));
         return EXIT_NOT_RUNNING;
 }
 
@@ -41,11 +93,13 @@ int client_open(sd_bus **ret) {
         return r < 0 ? client_no_bus(r) : 0;
 }
 
+/* sd_bus_open_system() does not wait for the bus to answer: ENOTCONN comes with the first call. */
+static bool is_absent(const sd_bus_error *e, int r) {
+        return r == -ENOTCONN ||
+                sd_bus_error_has_names(e, SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER);
+}
+
 static int explain(const struct instance *n, const sd_bus_error *e, int r) {
-        if (r == -ENOTCONN) /* sd_bus_open_system() does not wait for the bus to answer */
-                return client_no_bus(r);
-        if (sd_bus_error_has_names(e, SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
-                return client_nobody(n);
         if (sd_bus_error_has_names(e, SD_BUS_ERROR_UNKNOWN_OBJECT, SD_BUS_ERROR_UNKNOWN_METHOD,
                     SD_BUS_ERROR_UNKNOWN_INTERFACE))
                 return client_other_version(n);
@@ -71,7 +125,9 @@ int client_get_all(sd_bus *bus, const struct instance *n, sd_bus_message **ret) 
 
         r = sd_bus_call_method(bus, n->bus_name, BUS_PATH, "org.freedesktop.DBus.Properties", "GetAll", &e,
                 ret, "s", BUS_INTERFACE);
-        return r < 0 ? explain(n, &e, r) : 0;
+        if (r < 0)
+                return is_absent(&e, r) ? EXIT_NOT_RUNNING : explain(n, &e, r);
+        return 0;
 }
 
 int client_command(sd_bus *bus, const struct instance *n, enum role_command command, uint64_t seconds) {
@@ -94,5 +150,7 @@ int client_command(sd_bus *bus, const struct instance *n, enum role_command comm
                 r = sd_bus_message_set_allow_interactive_authorization(m, true);
         if (r >= 0)
                 r = sd_bus_call(bus, m, COMMAND_TIMEOUT, &e, NULL);
-        return r < 0 ? explain(n, &e, r) : 0;
+        if (r < 0)
+                return is_absent(&e, r) ? client_nobody(n) : explain(n, &e, r);
+        return 0;
 }

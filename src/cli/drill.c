@@ -12,6 +12,7 @@
 #include "events.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/text.h"
 
 #define EXIT_INTERRUPTED (128 + SIGINT)
 #define MARKS_MAX 12
@@ -78,10 +79,10 @@ static void sum_up(struct drill *d) {
                 const char *words;
                 const char *see; /* a command of ours */
         } results[] = {
-                [OPEN] = { EXIT_NOT_WELL,
+                [OPEN] = { EXIT_DEGRADED,
                         "The drill was ended before the gateway here answered: it proves nothing.", NULL },
                 [PASSED] = { EXIT_WELL, "The drill has passed.", NULL },
-                [FAILED] = { EXIT_NOT_WELL, "The drill has failed: a failover would fail.", "doctor" },
+                [FAILED] = { EXIT_DEGRADED, "The drill has failed: a failover would fail.", "doctor" },
                 [REAL] = { EX_TEMPFAIL, "The primary went down: this is a failover now.", "status" },
         };
 

@@ -1,4 +1,4 @@
-/* What the journal remembers, put together; see history.h. */
+/* Journal entries become failovers; see history.h. */
 #include "cli/history.h"
 
 #include <errno.h>
@@ -39,10 +39,10 @@ static struct failover *begin(struct history *c, const struct record *r) {
                 .kind = kind_of(r),
                 .boot = r->boot,
                 .lasted = USEC_INFINITY,
-                .blackout = USEC_INFINITY,
-                .counting = USEC_INFINITY,
+                .outage = USEC_INFINITY,
+                .detecting = USEC_INFINITY,
                 .syncing = USEC_INFINITY,
-                .booting = USEC_INFINITY,
+                .starting = USEC_INFINITY,
         };
         safe_text(f->reason, sizeof f->reason, r->reason);
         return f;
@@ -84,10 +84,10 @@ static int on_promoted(struct history *c, const struct record *r) {
         if (f->promoted > 0)
                 return 0;
         f->promoted = r->time;
-        f->blackout = r->blackout;
-        f->counting = r->counting;
+        f->outage = r->outage;
+        f->detecting = r->detecting;
         f->syncing = r->syncing;
-        f->booting = r->booting;
+        f->starting = r->starting;
         return 0;
 }
 
@@ -177,6 +177,13 @@ void history_forget(struct history *c, usec_t since) {
         c->n = n;
 }
 
+void history_keep_last(struct history *c, size_t n) {
+        if (c->n <= n)
+                return;
+        (void) memmove(c->failovers, c->failovers + (c->n - n), n * sizeof *c->failovers);
+        c->n = n;
+}
+
 void history_done(struct history *c) {
         free(c->failovers);
         *c = (struct history){};
@@ -196,14 +203,16 @@ static usec_t median(usec_t *spans, size_t n) {
 }
 
 struct history_sums history_sums(const struct history *c, usec_t now) {
-        _cleanup_free_ usec_t *blackouts = NULL;
-        struct history_sums sums = { .blackout = USEC_INFINITY };
+        _cleanup_free_ usec_t *outages = NULL;
+        struct history_sums sums = { .outage = USEC_INFINITY };
         size_t n = 0;
 
-        blackouts = calloc(c->n + 1, sizeof *blackouts);
+        outages = calloc(c->n + 1, sizeof *outages);
         for (size_t i = 0; i < c->n; i++) {
                 const struct failover *f = &c->failovers[i];
 
+                sums.by_hand += f->kind == KIND_BY_HAND;
+                sums.drills += f->kind == KIND_DRILL;
                 if (f->kind != KIND_FAILOVER)
                         continue;
                 sums.failovers++;
@@ -211,11 +220,11 @@ struct history_sums history_sums(const struct history *c, usec_t now) {
                         sums.promoted += now - f->promoted;
                 else if (f->lasted != USEC_INFINITY)
                         sums.promoted += f->lasted;
-                if (blackouts && f->blackout != USEC_INFINITY)
-                        blackouts[n++] = f->blackout;
+                if (outages && f->outage != USEC_INFINITY)
+                        outages[n++] = f->outage;
         }
-        if (blackouts)
-                sums.blackout = median(blackouts, n);
+        if (outages)
+                sums.outage = median(outages, n);
         return sums;
 }
 

@@ -4,8 +4,10 @@
  * (_SYSTEMD_UNIT, systemd.journal-fields(7)). */
 #include "cli/history_command.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sysexits.h>
 #include <systemd/sd-journal.h>
@@ -72,10 +74,10 @@ static int add_entry(sd_journal *j, struct history *c) {
                 .mode = field(j, "FAILOVER_MODE", mode, sizeof mode),
                 .from = field(j, "FAILOVER_FROM", from, sizeof from),
                 .reason = field(j, "FAILOVER_REASON", reason, sizeof reason),
-                .blackout = span_field(j, "FAILOVER_BLACKOUT_USEC"),
-                .counting = span_field(j, "FAILOVER_COUNTING_USEC"),
-                .syncing = span_field(j, "FAILOVER_SYNC_USEC"),
-                .booting = span_field(j, "FAILOVER_BOOT_USEC"),
+                .outage = span_field(j, "FAILOVER_OUTAGE_USEC"),
+                .detecting = span_field(j, "FAILOVER_DETECTING_USEC"),
+                .syncing = span_field(j, "FAILOVER_SYNCING_USEC"),
+                .starting = span_field(j, "FAILOVER_STARTING_USEC"),
                 .promoted = span_field(j, "FAILOVER_PROMOTED_USEC"),
         };
         uint64_t monotonic;
@@ -101,6 +103,8 @@ static int read_journal(const struct instance *n, usec_t since, struct history *
                 r = sd_journal_seek_head(j);
         while (r >= 0 && (r = sd_journal_next(j)) > 0)
                 r = add_entry(j, c);
+        if (r >= 0)
+                (void) sd_journal_get_cutoff_realtime_usec(j, &c->first_entry, NULL);
         (void) sd_id128_get_boot(&boot);
         history_close(c, boot);
         history_forget(c, since);
@@ -150,10 +154,10 @@ static int may_read(void) {
 static int explain(int r) {
         if (r == -EACCES)
                 log_error(
-                        "You may not read the journal. Be root (sudo), or in the group systemd-journal: `usermod -aG "
-                        "systemd-journal NAME`, then log in anew.");
+                        "This user may not read the journal. Use sudo, or join the group systemd-journal: `sudo usermod -aG "
+                        "systemd-journal NAME`, then log in again.");
         else if (r == -ENOENT)
-                log_error("No journal is kept on this machine. See `systemctl status systemd-journald`.");
+                log_error("This machine has no journal. See `systemctl status systemd-journald`.");
         else
                 log_error("The journal cannot be read: %s.", strerror(-r));
         return r == -EACCES ? EX_NOPERM : EX_UNAVAILABLE;
@@ -174,20 +178,30 @@ static int print(const struct instance *n, const struct history *c, usec_t since
         return fflush(stdout) != 0 ? EX_IOERR : EX_OK;
 }
 
-int cmd_history(const struct instance *n, const char *since_text, bool json) {
+int cmd_history(const struct instance *n, const char *since_text, const char *count_text, bool json) {
+        unsigned long count = ULONG_MAX;
         struct history c = {};
         usec_t since = 0;
-        char safe[64];
+        char safe[64], *end;
         int r;
 
         if (since_text && parse_since(since_text, now_usec(CLOCK_REALTIME), &since) < 0) {
-                log_error("'%s' is no time. Allowed are such as: " SINCE_HELP ".",
+                log_error("--since %s: that is not a time. Allowed: " SINCE_HELP ".",
                         safe_text(safe, sizeof safe, since_text));
                 return EX_USAGE;
+        }
+        if (count_text) {
+                count = strtoul(count_text, &end, 10);
+                if (!isdigit((unsigned char) *count_text) || *end || count == 0) {
+                        log_error("-n %s: that is not a number of failovers. Allowed: 1, 2, 3 …",
+                                safe_text(safe, sizeof safe, count_text));
+                        return EX_USAGE;
+                }
         }
         r = may_read();
         if (r >= 0)
                 r = read_journal(n, since, &c);
+        history_keep_last(&c, count);
         r = r < 0 ? explain(r) : print(n, &c, since, json);
         history_done(&c);
         return r;

@@ -8,99 +8,125 @@
 #include "lib/json.h"
 #include "lib/text.h"
 
-#define WHY_MAX 34
+/* Columns, with the gap behind each; the last one takes what is left of 100. */
+enum { WHEN_WIDTH = 18, WHY_WIDTH = 20, OUTAGE_WIDTH = 12, PARTS_WIDTH = 32, END_WIDTH = 18 };
 
 static const char *span_text(char buf[static SPAN_MAX], usec_t span) {
         return span == USEC_INFINITY ? "-" : format_span(buf, span);
 }
 
-static void print_why(FILE *out, const struct failover *f) {
-        char why[160];
+/* A text that comes from outside, or may be too long, in a column. */
+static void print_column(FILE *out, int width, const char *text) {
+        char cell[64];
 
-        if (f->kind != KIND_FAILOVER)
-                (void) safe_text(why, WHY_MAX, failover_kind_name(f->kind));
-        else
-                (void) safe_text(why, WHY_MAX, *f->reason ? f->reason : "unknown");
-        (void) fprintf(out, "%-*s", WHY_MAX, why);
+        (void) safe_text(cell, (size_t) width - 1, text);
+        (void) fprintf(out, "%-*s", width, cell);
 }
 
-/* How long, and how it ended if not by a failback. */
-static void print_end(FILE *out, const struct failover *f, usec_t now) {
+static const char *when_text(char buf[static WHEN_MAX], usec_t realtime) {
+        (void) show_when(buf, realtime, 0); /* "now" of long ago: with the day, always */
+        if (realtime > 0)
+                buf[strlen("2026-11-21 13:03")] = '\0';
+        return buf;
+}
+
+static const char *why_text(const struct failover *f) {
+        if (f->kind != KIND_FAILOVER)
+                return failover_kind_name(f->kind);
+        return *f->reason ? f->reason : "unknown";
+}
+
+/* For how long, and how it ended if not by a failback. */
+static void end_text(char *buf, size_t size, const struct failover *f, usec_t now) {
         char span[SPAN_MAX];
 
         if (f->end == END_OPEN && f->promoted == 0)
-                (void) fprintf(out, "not yet: the gateway has not answered");
+                (void) snprintf(buf, size, "not started yet");
         else if (f->end == END_OPEN)
-                (void) fprintf(
-                        out, "%s, and still is", span_text(span, now > f->promoted ? now - f->promoted : 0));
+                (void) snprintf(
+                        buf, size, "%s so far", span_text(span, now > f->promoted ? now - f->promoted : 0));
         else if (f->end == END_REBOOT)
-                (void) fprintf(out, "until a reboot");
+                (void) snprintf(buf, size, "until a reboot");
         else if (f->end == END_UNKNOWN)
-                (void) fprintf(out, "unknown");
+                (void) snprintf(buf, size, "unknown");
         else if (f->lasted == USEC_INFINITY)
-                (void) fprintf(out, "%s",
-                        f->begun > 0 && f->promoted == 0 ? "never: it did not answer" : "unknown");
+                (void) snprintf(buf, size, f->begun > 0 && f->promoted == 0 ? "never" : "unknown");
         else
-                (void) fprintf(out, "%s%s", span_text(span, f->lasted),
-                        f->end == END_STOPPED           ? ", until somebody stopped it"
-                                : f->end == END_FOREIGN ? ", until somebody started it anew"
+                (void) snprintf(buf, size, "%s%s", span_text(span, f->lasted),
+                        f->end == END_STOPPED           ? ", stopped"
+                                : f->end == END_FOREIGN ? ", replaced"
                                                         : "");
-        (void) fprintf(out, "%s\n", f->trouble ? " (with trouble)" : "");
-}
-
-static void print_when(FILE *out, const struct failover *f) {
-        usec_t when = f->begun ? f->begun : f->promoted ? f->promoted : f->ended;
-        char text[WHEN_MAX];
-
-        /* "Now" of long ago makes it say the day always. */
-        (void) fprintf(out, "%-21s", show_when(text, when, 0));
 }
 
 static void print_row(FILE *out, const struct failover *f, usec_t now) {
-        char blackout[SPAN_MAX], counting[SPAN_MAX], syncing[SPAN_MAX], booting[SPAN_MAX];
+        char when[WHEN_MAX], outage[SPAN_MAX], parts[128] = "-", end[64];
+        char detecting[SPAN_MAX], syncing[SPAN_MAX], starting[SPAN_MAX];
 
-        print_when(out, f);
-        print_why(out, f);
-        (void) fprintf(out, "%-12s%-12s%-12s%-12s", span_text(blackout, f->blackout),
-                span_text(counting, f->counting), span_text(syncing, f->syncing),
-                span_text(booting, f->booting));
-        print_end(out, f, now);
+        if (f->detecting != USEC_INFINITY || f->syncing != USEC_INFINITY || f->starting != USEC_INFINITY)
+                (void) snprintf(parts, sizeof parts, "%s + %s + %s", span_text(detecting, f->detecting),
+                        span_text(syncing, f->syncing), span_text(starting, f->starting));
+        end_text(end, sizeof end, f, now);
+        print_column(out, WHEN_WIDTH,
+                when_text(when,
+                        f->begun              ? f->begun
+                                : f->promoted ? f->promoted
+                                              : f->ended));
+        print_column(out, WHY_WIDTH, why_text(f));
+        print_column(out, OUTAGE_WIDTH, span_text(outage, f->outage));
+        print_column(out, PARTS_WIDTH, parts);
+        (void) fprintf(out, "%.*s%s\n", END_WIDTH - 2, end, f->trouble ? " !" : "");
 }
 
 static void print_sums(FILE *out, const struct history *c, usec_t since, usec_t now) {
         struct history_sums sums = history_sums(c, now);
-        char promoted[SPAN_MAX], blackout[SPAN_MAX], when[WHEN_MAX];
+        char promoted[SPAN_MAX], outage[SPAN_MAX], when[WHEN_MAX];
 
         (void) fprintf(out, "%zu failover%s", sums.failovers, sums.failovers == 1 ? "" : "s");
         if (since > 0)
-                (void) fprintf(out, " since %s", show_when(when, since, 0));
-        if (c->n > sums.failovers)
-                (void) fprintf(out, " (and %zu by hand or as a drill)", c->n - sums.failovers);
+                (void) fprintf(out, " since %s", when_text(when, since));
+        if (sums.by_hand > 0)
+                (void) fprintf(out, ", %zu promotion%s by hand", sums.by_hand, sums.by_hand == 1 ? "" : "s");
+        if (sums.drills > 0)
+                (void) fprintf(out, ", %zu drill%s", sums.drills, sums.drills == 1 ? "" : "s");
+        (void) fprintf(out, ".");
         if (sums.failovers > 0)
-                (void) fprintf(out, ", promoted for %s in all, median blackout %s",
+                (void) fprintf(out, " Promoted for %s in all; median outage %s.",
                         span_text(promoted, sums.promoted),
-                        sums.blackout == USEC_INFINITY ? "unknown" : span_text(blackout, sums.blackout));
-        (void) fprintf(out, ".\n");
+                        sums.outage == USEC_INFINITY ? "unknown" : span_text(outage, sums.outage));
+        (void) fprintf(out, "\n");
 }
 
 void history_table(FILE *out, const struct history *c, usec_t since, usec_t now) {
+        char when[WHEN_MAX];
+        bool trouble = false;
+
         if (c->n > 0)
-                (void) fprintf(out, "%-21s%-*s%-12s%-12s%-12s%-12s%s\n", "WHEN", WHY_MAX, "WHY", "BLACKOUT",
-                        "= COUNTING", "+ SYNC", "+ START", "PROMOTED FOR");
-        for (size_t i = 0; i < c->n; i++)
+                (void) fprintf(out, "%-*s%-*s%-*s%-*s%s\n", WHEN_WIDTH, "WHEN", WHY_WIDTH, "WHY",
+                        OUTAGE_WIDTH, "OUTAGE =", PARTS_WIDTH, "DETECTING + SYNCING + STARTING",
+                        "PROMOTED FOR");
+        for (size_t i = 0; i < c->n; i++) {
                 print_row(out, &c->failovers[i], now);
+                trouble = trouble || c->failovers[i].trouble;
+        }
         if (c->n > 0)
                 (void) fprintf(out, "\n");
+        if (trouble)
+                (void) fprintf(out, "! The gateway failed to start, was lost or hung.\n");
         print_sums(out, c, since, now);
+        if (c->first_entry > since)
+                (void) fprintf(out, "The journal begins at %s: earlier ones are not in it.\n",
+                        when_text(when, c->first_entry));
 }
 
 static json_t *row_json(const struct failover *f) {
+        usec_t began = f->promoted > 0 && f->outage < f->promoted ? f->promoted - f->outage : f->begun;
+
         return json_pack("{s:s, s:o, s:o, s:o, s:s, s:s?, s:o, s:o, s:o, s:o, s:o, s:b}", "kind",
-                failover_kind_name(f->kind), "began", json_time(f->begun), "answered",
-                json_time(f->promoted), "ended", json_time(f->ended), "end", failover_end_name(f->end),
-                "reason", *f->reason ? f->reason : NULL, "promoted_seconds", json_span(f->lasted),
-                "blackout_seconds", json_span(f->blackout), "counting_seconds", json_span(f->counting),
-                "sync_seconds", json_span(f->syncing), "start_seconds", json_span(f->booting), "trouble",
+                failover_kind_name(f->kind), "began", json_time(began), "started", json_time(f->promoted),
+                "ended", json_time(f->ended), "end", failover_end_name(f->end), "reason",
+                *f->reason ? f->reason : NULL, "promoted_seconds", json_span(f->lasted), "outage_seconds",
+                json_span(f->outage), "detecting_seconds", json_span(f->detecting), "syncing_seconds",
+                json_span(f->syncing), "starting_seconds", json_span(f->starting), "trouble",
                 (int) f->trouble);
 }
 
@@ -116,9 +142,9 @@ char *history_json(const struct history *c, const char *instance, usec_t since, 
                 }
         if (!rows)
                 return NULL;
-        j = json_pack("{s:i, s:s, s:o, s:o, s:I, s:o, s:o}", "schema", HISTORY_SCHEMA, "instance", instance,
-                "since", json_time(since), "failovers", rows, "count", (json_int_t) sums.failovers,
-                "promoted_seconds", json_span(sums.promoted), "median_blackout_seconds",
-                json_span(sums.blackout));
+        j = json_pack("{s:i, s:s, s:o, s:o, s:o, s:I, s:o, s:o}", "version", HISTORY_VERSION, "instance",
+                instance, "since", json_time(since), "journal_since", json_time(c->first_entry), "failovers",
+                rows, "count", (json_int_t) sums.failovers, "promoted_seconds", json_span(sums.promoted),
+                "median_outage_seconds", json_span(sums.outage));
         return j ? json_dumps(j, JSON_INDENT(2) | JSON_DIGITS) : NULL;
 }

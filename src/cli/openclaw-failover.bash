@@ -3,7 +3,7 @@
 _openclaw_failover() {
         local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command= words= i file
         local -A takes=(
-                [status]='--json --watch' [doctor]= [history]='--since --json' [drill]= [promote]= [demote]= [auto]=
+                [status]='--json --watch' [doctor]='-q --json' [history]='-n --since --json' [drill]= [promote]= [demote]= [auto]=
                 [pause]='10m 30m 1h 4h infinity' [resume]= [config]='--check --keys' [alert-test]= [run]= [sync]= [alert-failed]=
         )
 
@@ -13,7 +13,7 @@ _openclaw_failover() {
 
         for ((i = 1; i < COMP_CWORD; i++)); do
                 case ${COMP_WORDS[i]} in
-                -i | --instance | --since)
+                -i | --instance | -n | --lines | --since)
                         [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++))
                         ((i++))
                         ;;
@@ -31,6 +31,9 @@ _openclaw_failover() {
                         file=${file##*/}
                         [[ $file != '*.ini' ]] && words+=" ${file%.ini}"
                 done
+                ;;
+        -n | --lines)
+                words='1 5 10'
                 ;;
         --since)
                 words='today yesterday 12h 7d 4w'

@@ -7,6 +7,7 @@
 
 #include "bus_interface.h"
 #include "cli/daemon_client.h"
+#include "cli/status_json.h"
 #include "cli/status_print.h"
 #include "cli/status_watch.h"
 #include "config/instance.h"
@@ -18,10 +19,11 @@
 #include "lib/text.h"
 #include "status_properties.h"
 
-static int get_status(sd_bus *bus, const struct instance *n, sd_bus_message **ret_m, struct status *ret) {
+/* EXIT_NOT_RUNNING, and nothing logged, if the daemon is not there to be asked. BUS may be NULL. */
+static int ask_status(sd_bus *bus, const struct instance *n, sd_bus_message **ret_m, struct status *ret) {
         int r;
 
-        r = client_get_all(bus, n, ret_m);
+        r = bus ? client_get_all(bus, n, ret_m) : EXIT_NOT_RUNNING;
         if (r == 0 && status_read(*ret_m, ret) < 0)
                 r = client_other_version(n);
         if (r == 0)
@@ -29,37 +31,9 @@ static int get_status(sd_bus *bus, const struct instance *n, sd_bus_message **re
         return r;
 }
 
-int status_exit(const struct status *s) {
-        return status_is_well(s) ? EXIT_WELL : EXIT_NOT_WELL;
-}
+static int print_json(json_t *j) {
+        _cleanup_free_ char *text = j ? json_dumps(j, JSON_INDENT(2) | JSON_DIGITS) : NULL;
 
-static json_t *status_object(const struct status *s, const struct instance *n, usec_t now) {
-        char sentence[SENTENCE_MAX], next[SENTENCE_MAX];
-        const struct property *p;
-        json_auto_t *j = NULL;
-        size_t n_properties;
-
-        if (!s)
-                j = json_pack(
-                        "{s:i, s:s, s:b}", "schema", STATUS_SCHEMA, "instance", n->instance, "running", 0);
-        else
-                j = json_pack("{s:i, s:s, s:b, s:b, s:s, s:s}", "schema", STATUS_SCHEMA, "instance",
-                        n->instance, "running", 1, "well", status_exit(s) == EXIT_WELL, "summary",
-                        status_sentence(s, sentence), "next", status_next(s, now, next));
-        p = properties(&n_properties);
-        for (size_t i = 0; j && s && i < n_properties; i++)
-                if (json_object_set_new(j, p[i].key, property_json(&p[i], s)) < 0)
-                        return NULL;
-        return TAKE(j);
-}
-
-char *status_json(const struct status *s, const struct instance *n, usec_t now, size_t flags) {
-        json_auto_t *j = status_object(s, n, now);
-
-        return j ? json_dumps(j, flags | JSON_DIGITS) : NULL;
-}
-
-static int print_text(const char *text) {
         if (!text) {
                 log_error("Cannot print that: %s.", strerror(ENOMEM));
                 return EX_OSERR;
@@ -67,107 +41,84 @@ static int print_text(const char *text) {
         return puts(text) < 0 || fflush(stdout) != 0 ? EX_IOERR : 0;
 }
 
-static int print_json(const struct status *s, const struct instance *n) {
-        _cleanup_free_ char *text = status_json(s, n, now_usec(CLOCK_REALTIME), JSON_INDENT(2));
-
-        return print_text(text);
-}
-
-static int print_once(const struct instance *n, bool json) {
-        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+/* The status of N, printed or added to ARRAY; its exit status. */
+static int print_one(sd_bus *bus, const struct instance *n, json_t *array) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        struct status s;
-        int r, written;
-
-        r = client_open(&bus);
-        if (r == 0)
-                r = get_status(bus, n, &m, &s);
-        if (r != 0) {
-                written = json && r == EXIT_NOT_RUNNING ? print_json(NULL, n) : 0;
-                return written ? written : r;
-        }
-        if (json)
-                written = print_json(&s, n);
-        else {
-                show_status(stdout, &s, now_usec(CLOCK_REALTIME), terminal_has_colour(), "");
-                written = fflush(stdout) != 0 ? EX_IOERR : 0;
-        }
-        return written ? written : status_exit(&s);
-}
-
-int cmd_status(const struct instance *n, bool json, bool watch) {
-        return watch ? watch_status(n, json) : print_once(n, json);
-}
-
-/* One of several: below its unit's name, or with ARRAY added to that. Its exit status. */
-static int print_one(sd_bus *bus, const char *instance, json_t *array) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        _cleanup_(instance_freep) struct instance *n = NULL;
+        char why[CLIENT_WHY_MAX] = "";
         usec_t now = now_usec(CLOCK_REALTIME);
         struct status s;
         int r;
 
-        if (instance_new(instance, &n) < 0)
-                return EX_OSERR;
-        if (!array) {
-                printf("%s\n", n->unit);
-                (void) fflush(stdout);
-        }
-        r = get_status(bus, n, &m, &s);
-        if (array && (r == 0 || r == EXIT_NOT_RUNNING) &&
-                json_array_append_new(array, status_object(r == 0 ? &s : NULL, n, now)) < 0)
-                return EX_OSERR;
-        if (r != 0)
+        r = ask_status(bus, n, &m, &s);
+        if (r == EXIT_NOT_RUNNING)
+                (void) client_say_absence(n, why);
+        else if (r != 0)
                 return r;
+        if (array && json_array_append_new(array, status_json(r == 0 ? &s : NULL, why, n, now)) < 0)
+                return EX_OSERR;
         if (!array)
-                show_status(stdout, &s, now, terminal_has_colour(), "");
-        return status_exit(&s);
+                show_status(stdout, r == 0 ? &s : NULL, why, now, terminal_has_colour(), "");
+        return r == 0 ? status_exit(&s) : r;
 }
 
-static int print_several(sd_bus *bus, char **instances, bool json) {
-        json_auto_t *array = json ? json_array() : NULL;
-        _cleanup_free_ char *text = NULL;
+static int print_all(sd_bus *bus, const struct instance *const *names, size_t n, bool json) {
+        json_auto_t *array = json_array();
         int worst = EXIT_WELL, written;
 
-        if (json && !array)
-                return print_text(NULL);
-        for (char **i = instances; *i; i++) {
+        if (!array)
+                return print_json(NULL);
+        for (size_t i = 0; i < n; i++) {
                 int r;
 
-                if (!json && i > instances)
-                        printf("\n");
-                r = print_one(bus, *i, array);
+                if (!json && n > 1)
+                        printf("%s%s\n", i > 0 ? "\n" : "", names[i]->unit);
+                (void) fflush(stdout);
+                r = print_one(bus, names[i], json ? array : NULL);
                 worst = MAX(worst, r);
         }
-        if (json)
-                text = json_dumps(array, JSON_INDENT(2) | JSON_DIGITS);
-        written = json ? print_text(text) : fflush(stdout) != 0 ? EX_IOERR : 0;
+        if (!json)
+                written = fflush(stdout) != 0 ? EX_IOERR : 0;
+        else
+                written = print_json(n > 1 ? array : json_array_get(array, 0));
         return written ? written : worst;
+}
+
+static int show(sd_bus *bus, const struct instance *const *names, size_t n, bool json, bool watch) {
+        return watch ? watch_status(names, n, json) : print_all(bus, names, n, json);
+}
+
+int cmd_status(const struct instance *n, bool json, bool watch) {
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+
+        (void) sd_bus_open_system(&bus); /* without one, client_say_absence() says so */
+        return show(bus, &n, 1, json, watch);
 }
 
 int cmd_status_all(const struct instance *plain, bool json, bool watch) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-        _cleanup_strv_ char **instances = NULL;
-        int n;
+        _cleanup_strv_ char **list = NULL;
+        struct instance **names;
+        int n, r;
 
-        if (sd_bus_open_system(&bus) < 0)
-                return cmd_status(plain, json, watch); /* it says why not */
-        n = instances_list(bus, &instances);
-        if (n == 0 || (n == 1 && !*instances[0]))
-                return cmd_status(plain, json, watch);
-        if (n < 0 && n != -ENOMEM)
-                return client_no_bus(n);
-        if (n < 0) {
-                log_error("Cannot find out which instances there are: %s.", strerror(-n));
-                return EX_OSERR;
-        }
-        if (watch) {
-                log_error(
-                        "There are several instances here, and one can be watched: `openclaw-failover -i %s status --watch`.",
-                        instances[n - 1]);
-                return EX_USAGE;
-        }
-        return print_several(bus, instances, json);
+        (void) sd_bus_open_system(&bus);
+        n = instances_list(bus, &list);
+        if (n == 0 || (n == 1 && !*list[0]))
+                return show(bus, &plain, 1, json, watch);
+        if (n < 0 && n != -ENOMEM) /* the bus takes no question */
+                return show(NULL, &plain, 1, json, watch);
+        names = n > 0 ? calloc((size_t) n, sizeof *names) : NULL;
+        r = names ? 0 : -ENOMEM;
+        for (int i = 0; i < n && r >= 0; i++)
+                r = instance_new(list[i], &names[i]);
+        if (r < 0) {
+                log_error("Cannot find out which instances there are: %s.", strerror(-r));
+                r = EX_OSERR;
+        } else
+                r = show(bus, (const struct instance *const *) names, (size_t) n, json, watch);
+        for (int i = 0; names && i < n; i++)
+                instance_free(names[i]);
+        free(names);
+        return r;
 }
 
 /* Sends it, and says what that led to. */
@@ -181,10 +132,13 @@ static int send_command(const struct instance *n, enum role_command command, uin
         r = client_open(&bus);
         if (r == 0)
                 r = client_command(bus, n, command, seconds);
+        if (r != 0)
+                return r;
+        r = ask_status(bus, n, &m, &s);
+        if (r == EXIT_NOT_RUNNING)
+                return client_nobody(n);
         if (r == 0)
-                r = get_status(bus, n, &m, &s);
-        if (r == 0)
-                printf("Now %s.\n%s\n", status_sentence(&s, sentence),
+                printf("%s.\n%s\n", status_sentence(&s, sentence),
                         status_next(&s, now_usec(CLOCK_REALTIME), next));
         return r;
 }

@@ -4,18 +4,11 @@
 #include "config/instance.h"
 #include "core/role.h"
 
-/* Exit statuses beside those of sysexits(3). */
-enum {
-        EXIT_WELL = 0,        /* on standby and healthy; done; the drill has passed */
-        EXIT_NOT_WELL = 1,    /* promoted or degraded; the drill has failed */
-        EXIT_NOT_RUNNING = 3, /* the daemon is not there to be asked (as LSB's init scripts say it) */
-};
-
-/* `status`: five lines, or with JSON one object (the schema is in openclaw-failover(8)). With WATCH it stays, and shows
+/* `status`: a few lines, or with JSON one object (the schema is in org.openclaw.Failover1(5)). With WATCH it stays, and shows
  * what changes: in place on a terminal, one after another elsewhere. */
 int cmd_status(const struct instance *n, bool json, bool watch);
 
-/* `status` where no instance is named: all that there are, if there are others than the plain one. The worst exit status. */
+/* `status` without -i: a block for each instance, if there are others than the plain one. The worst exit status. */
 int cmd_status_all(const struct instance *plain, bool json, bool watch);
 
 /* `promote`, `demote`, `auto`, `resume`. EX_TEMPFAIL if it is refused now, EX_NOPERM if one may not. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "lib/text.h"
 
 #define RED "\033[1;31m"
 #define GREEN "\033[1;32m"
@@ -35,13 +36,16 @@ char *show_ago(char buf[static WHEN_MAX], usec_t realtime, usec_t now) {
         return buf;
 }
 
-/* Green: nothing to do. Yellow: worth a look. Red: nobody can be reached, as far as can be told from here. */
+/* Green: nothing to do. Yellow: worth a look. Red: nobody can be reached. */
 static const char *colour_of(const struct status *s) {
-        if (status_is_well(s))
-                return s->failures > 0 ? YELLOW : GREEN;
-        if (s->health == HEALTH_DOWN && !(s->state == ROLE_PROMOTED && s->answers))
-                return RED;
-        return YELLOW;
+        static const char *const colours[] = {
+                [STATUS_WELL] = GREEN,
+                [STATUS_DEGRADED] = YELLOW,
+                [STATUS_UNREACHABLE] = RED,
+        };
+        enum status_level level = status_level(s);
+
+        return level == STATUS_WELL && s->failures > 0 ? YELLOW : colours[level];
 }
 
 static void show_primary(FILE *out, const struct status *s, usec_t now) {
@@ -49,7 +53,7 @@ static void show_primary(FILE *out, const struct status *s, usec_t now) {
 
         (void) fprintf(out, "%s", s->primary);
         if (s->checked == 0) {
-                (void) fprintf(out, ", first check under way");
+                (void) fprintf(out, ", the first check is under way");
                 return;
         }
         if (s->health_since > 0)
@@ -68,7 +72,7 @@ static void show_sync(FILE *out, const struct status *s, usec_t now) {
         char ago[WHEN_MAX], success[WHEN_MAX];
 
         if (s->synced == 0) {
-                (void) fprintf(out, "none yet, since this daemon started");
+                (void) fprintf(out, "none since the daemon started");
                 return;
         }
         (void) fprintf(out, "%s: %s", show_ago(ago, s->synced, now), s->sync);
@@ -80,25 +84,55 @@ static void show_last(FILE *out, const struct status *s, usec_t now) {
         char when[WHEN_MAX], span[SPAN_MAX];
 
         if (s->promoted_at == 0) {
-                (void) fprintf(out, "no promotion since this daemon started (`%s history` knows of earlier)",
+                (void) fprintf(out, "no failover since the daemon started; for earlier ones: `%s history`",
                         s->program ? s->program : "openclaw-failover");
                 return;
         }
         (void) fprintf(out, "promoted %s", show_when(when, s->promoted_at, now));
-        if (s->demoted_at < s->promoted_at)
+        if (s->demoted_at == 0)
                 (void) fprintf(out, ", and still is");
-        else
+        else if (s->demoted_at > s->promoted_at)
                 (void) fprintf(out, " for %s", format_span(span, s->demoted_at - s->promoted_at));
-        if (s->blackout != USEC_INFINITY)
-                (void) fprintf(out, ", blackout %s at most", format_span(span, s->blackout));
+        if (s->outage != USEC_INFINITY)
+                (void) fprintf(out, ", after an outage of %s", format_span(span, s->outage));
         if (*s->cause)
                 (void) fprintf(out, ": %s", s->cause);
 }
 
-void show_status(FILE *out, const struct status *s, usec_t now, bool colour, const char *end) {
+/* What is wrong beside the failover itself. */
+static void show_trouble(FILE *out, const struct status *s, const char *end) {
+        if (*s->alert_error)
+                (void) fprintf(
+                        out, "  alerts   %u not delivered: %s%s\n", s->undelivered, s->alert_error, end);
+        if (*s->heartbeat_error)
+                (void) fprintf(out, "  pings    fail: %s%s\n", s->heartbeat_error, end);
+}
+
+static void show_unmerged(FILE *out, const struct status *s, const char *end) {
+        const char *command = s->merge;
+
+        for (const char *b = s->unmerged; *b;) {
+                size_t n = strcspn(b, "\n"), k = strcspn(command, "\n");
+
+                (void) fprintf(out,
+                        "  unmerged %.*s has work that the primary lacks. There, as its user:%s\n", (int) n,
+                        b, end);
+                if (k > 0)
+                        (void) fprintf(out, "           %.*s%s\n", (int) k, command, end);
+                b += n + (b[n] == '\n');
+                command += k + (command[k] == '\n');
+        }
+}
+
+void show_status(
+        FILE *out, const struct status *s, const char *why, usec_t now, bool colour, const char *end) {
         char sentence[SENTENCE_MAX], next[SENTENCE_MAX];
         size_t word;
 
+        if (!s) {
+                (void) fprintf(out, "%s%s%s%s\n", colour ? RED : "", why, colour ? PLAIN : "", end);
+                return;
+        }
         status_sentence(s, sentence);
         word = strcspn(sentence, ":");
         (void) fprintf(out, "%s%.*s%s%s%s\n", colour ? colour_of(s) : "", (int) word, sentence,
@@ -110,9 +144,6 @@ void show_status(FILE *out, const struct status *s, usec_t now, bool colour, con
         (void) fprintf(out, "%s\n  last     ", end);
         show_last(out, s, now);
         (void) fprintf(out, "%s\n  next     %s%s\n", end, status_next(s, now, next), end);
-        if (*s->learned)
-                (void) fprintf(out,
-                        "  learned  branch %s in the workspace here, which the primary has not merged yet; there, as its workspace's user:%s\n"
-                        "           %s%s\n",
-                        s->learned, end, s->merge, end);
+        show_trouble(out, s, end);
+        show_unmerged(out, s, end);
 }

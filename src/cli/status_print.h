@@ -1,6 +1,7 @@
-/* The status for a person: five lines, in colour on a terminal. */
+/* The status for a person: a few lines, in colour on a terminal. */
 #pragma once
 
+#include "config/instance.h"
 #include "status.h"
 
 #define WHEN_MAX 40
@@ -10,5 +11,6 @@ char *show_when(char buf[static WHEN_MAX], usec_t realtime, usec_t now);
 /* "4 s ago", "3 min 5 s ago"; "never" for 0. Returns BUF. */
 char *show_ago(char buf[static WHEN_MAX], usec_t realtime, usec_t now);
 
-/* Prints the lines, each ended by END and a newline. */
-void show_status(FILE *out, const struct status *s, usec_t now, bool colour, const char *end);
+/* Prints the lines, each ended by END and a newline. S is NULL if the daemon is not running; WHY says then why. */
+void show_status(
+        FILE *out, const struct status *s, const char *why, usec_t now, bool colour, const char *end);

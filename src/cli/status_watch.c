@@ -1,7 +1,7 @@
 /* `status --watch`; see status_watch.h.
  *
- * The daemon tells what changes. On a terminal the lines are drawn over the old ones, and once a second anew from what is
- * known already, for how long ago that was. Elsewhere each change comes as lines, or one line of JSON, of its own. */
+ * The daemon signals what changes. On a terminal the lines are drawn over the old ones, once a second again for how long ago
+ * things were. Elsewhere each change comes as lines, or one line of JSON. */
 #include "cli/status_watch.h"
 
 #include <errno.h>
@@ -11,9 +11,10 @@
 
 #include "cli/daemon_client.h"
 #include "cli/daemon_follow.h"
-#include "cli/status_command.h"
+#include "cli/status_json.h"
 #include "cli/status_print.h"
 #include "lib/clock.h"
+#include "lib/json.h"
 #include "lib/log.h"
 #include "lib/terminal.h"
 #include "status_properties.h"
@@ -24,33 +25,47 @@
 #define NO_WRAP "\033[?7l"
 #define WRAP "\033[?7h"
 
-struct screen {
+/* One instance. */
+struct watched {
+        struct screen *screen;
         const struct instance *names;
-        sd_event *event;
-        sd_event_source *tick;
+        struct follow *follow;
         struct status status; /* owns its texts */
-        bool known;           /* .status is what is now; else nobody is there */
-        bool json;
-        bool in_place;
-        unsigned lines; /* drawn last */
+        bool running;         /* .status is what is now … */
+        bool gone;            /* … or .why says why there is none; neither: no answer yet */
+        char why[CLIENT_WHY_MAX];
         int exit;
 };
 
-static void print_lines(const struct screen *s, FILE *out) {
+struct screen {
+        sd_event *event;
+        sd_event_source *tick;
+        struct watched *watched;
+        size_t n;
+        bool json;
+        bool in_place;
+        unsigned lines; /* drawn last */
+        int error;      /* why it ended by itself */
+};
+
+static void print_one(const struct screen *s, const struct watched *w, FILE *out) {
         const char *end = s->in_place ? ERASE_LINE : "";
 
-        if (s->known)
-                show_status(out, &s->status, now_usec(CLOCK_REALTIME), terminal_has_colour(), end);
-        else
-                (void) fprintf(out, "It does not run (%s). Waiting for it.%s\n", s->names->unit, end);
+        if (s->n > 1)
+                (void) fprintf(out, "%s%s%s\n", w > s->watched ? "\n" : "", w->names->unit, end);
+        if (w->running || w->gone)
+                show_status(out, w->running ? &w->status : NULL, w->why, now_usec(CLOCK_REALTIME),
+                        terminal_has_colour(), end);
 }
 
-static void print_json_line(const struct screen *s) {
-        _cleanup_free_ char *text = NULL;
+static void print_json_line(const struct watched *w) {
+        json_auto_t *j =
+                status_json(w->running ? &w->status : NULL, w->why, w->names, now_usec(CLOCK_REALTIME));
+        _cleanup_free_ char *text = j ? json_dumps(j, JSON_COMPACT | JSON_DIGITS) : NULL;
 
-        text = status_json(s->known ? &s->status : NULL, s->names, now_usec(CLOCK_REALTIME), JSON_COMPACT);
         if (text)
                 (void) puts(text);
+        (void) fflush(stdout);
 }
 
 static unsigned count_lines(const char *text) {
@@ -61,21 +76,22 @@ static unsigned count_lines(const char *text) {
         return n;
 }
 
-static void draw(struct screen *s) {
+/* In place everything, elsewhere what CHANGED. */
+static void draw(struct screen *s, const struct watched *changed) {
         _cleanup_free_ char *text = NULL;
         FILE *out;
         size_t size;
 
         if (s->json) {
-                print_json_line(s);
-                s->lines = 1;
-                (void) fflush(stdout);
+                print_json_line(changed);
                 return;
         }
         out = open_memstream(&text, &size);
         if (!out)
                 return;
-        print_lines(s, out);
+        for (size_t i = 0; i < s->n; i++)
+                if (s->in_place || &s->watched[i] == changed)
+                        print_one(s, &s->watched[i], out);
         if (fclose(out) != 0)
                 return;
         if (s->in_place && s->lines > 0)
@@ -83,53 +99,54 @@ static void draw(struct screen *s) {
         if (s->in_place)
                 printf(NO_WRAP "%s" ERASE_BELOW WRAP, text);
         else
-                printf("%s%s", s->lines > 0 ? "\n" : "", text);
+                printf("%s%s", s->lines > 0 && s->n == 1 ? "\n" : "", text);
         s->lines = count_lines(text);
         (void) fflush(stdout);
 }
 
 static void on_changed(const struct status *now, void *userdata) {
         const char *changed[PROPERTIES_MAX + 1];
-        struct screen *s = userdata;
+        struct watched *w = userdata;
 
-        (void) status_update(&s->status, now, changed);
-        if (s->known && !changed[0])
+        (void) status_update(&w->status, now, changed);
+        if (w->running && !changed[0])
                 return;
-        s->known = true;
-        s->exit = status_exit(now);
-        draw(s);
+        w->running = true;
+        w->exit = status_exit(now);
+        draw(w->screen, w);
 }
 
 static void on_event(const char *event _unused_, const char *message _unused_, void *userdata _unused_) {
 }
 
 static void on_gone(void *userdata) {
-        struct screen *s = userdata;
-        bool told = !s->known && s->lines > 0;
+        struct watched *w = userdata;
+        bool shown = !w->running && w->gone;
 
-        s->known = false;
-        s->exit = EXIT_NOT_RUNNING;
-        if (!told)
-                draw(s);
+        w->running = false;
+        w->gone = true;
+        w->exit = EXIT_NOT_RUNNING;
+        (void) client_say_absence(w->names, w->why);
+        if (!shown)
+                draw(w->screen, w);
 }
 
 static void on_failed(int error, void *userdata) {
-        struct screen *s = userdata;
+        struct watched *w = userdata;
 
         if (error == -EBADMSG)
-                s->exit = client_other_version(s->names);
+                w->screen->error = client_other_version(w->names);
         else {
-                log_error("Lost the system bus.");
-                s->exit = EXIT_NOT_RUNNING;
+                log_error("The connection to the system bus is lost.");
+                w->screen->error = EXIT_NOT_RUNNING;
         }
-        (void) sd_event_exit(s->event, 0);
+        (void) sd_event_exit(w->screen->event, 0);
 }
 
 static int on_tick(sd_event_source *source, uint64_t usec _unused_, void *userdata) {
         struct screen *s = userdata;
 
-        if (s->known)
-                draw(s);
+        draw(s, NULL);
         return sd_event_source_set_time_relative(source, USEC_PER_SEC);
 }
 
@@ -157,34 +174,39 @@ static int add_sources(struct screen *s) {
 
 static int follow_until_interrupted(struct screen *s) {
         static const struct follow_calls calls = { on_changed, on_event, on_gone, on_failed };
-        _cleanup_(follow_freep) struct follow *f = NULL;
         int r;
 
         r = sd_event_default(&s->event);
         if (r >= 0)
                 r = add_sources(s);
-        if (r >= 0)
-                r = follow_new(s->event, s->names, &calls, s, &f);
-        if (r < 0) {
-                log_error(
-                        "The system bus cannot be reached (%s), so nothing can be watched. See `systemctl status dbus`.",
-                        strerror(-r));
-                return EXIT_NOT_RUNNING;
-        }
+        for (size_t i = 0; r >= 0 && i < s->n; i++)
+                r = follow_new(s->event, s->watched[i].names, &calls, &s->watched[i], &s->watched[i].follow);
+        if (r < 0)
+                return client_no_bus(r);
         (void) sd_event_loop(s->event);
-        return s->exit;
+        return s->error;
 }
 
-int watch_status(const struct instance *n, bool json) {
-        struct screen s = { .names = n,
-                .status.program = n->program,
-                .json = json,
-                .in_place = !json && isatty(STDOUT_FILENO) };
+int watch_status(const struct instance *const *names, size_t n, bool json) {
+        _cleanup_free_ struct watched *watched = calloc(n, sizeof *watched);
+        struct screen s = {
+                .watched = watched, .n = n, .json = json, .in_place = !json && isatty(STDOUT_FILENO)
+        };
         int r;
 
+        if (!watched)
+                return EX_OSERR;
+        for (size_t i = 0; i < n; i++)
+                watched[i] = (struct watched){
+                        .screen = &s, .names = names[i], .status.program = names[i]->program
+                };
         r = follow_until_interrupted(&s);
+        for (size_t i = 0; i < n; i++) {
+                follow_free(watched[i].follow);
+                status_clear(&watched[i].status);
+                r = MAX(r, watched[i].exit);
+        }
         sd_event_source_disable_unref(s.tick);
         sd_event_unref(s.event);
-        status_clear(&s.status);
         return r;
 }

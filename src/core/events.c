@@ -3,7 +3,6 @@
 
 #include <syslog.h>
 
-#include "lib/clock.h"
 #include "lib/text.h"
 
 #define SAY(...) appendf(buf, MESSAGE_MAX, __VA_ARGS__)
@@ -52,7 +51,7 @@ static void say_adopted(const struct story *s, char *buf) {
                 s->primary, s->reason, s->unit);
 }
 
-/* A part of the blackout, if it is known: a daemon that was restarted meanwhile does not know them all. */
+/* A part of the outage, if it is known: a daemon that was restarted meanwhile does not know them all. */
 static void say_part(char *buf, const char **before, usec_t part, const char *what) {
         char span[SPAN_MAX];
 
@@ -65,11 +64,11 @@ static void say_part(char *buf, const char **before, usec_t part, const char *wh
 static void say_promoted(const struct story *s, char *buf) {
         const char *before = ": ";
 
-        if (s->blackout == USEC_INFINITY) {
+        if (s->outage == USEC_INFINITY) {
                 SAY("Promoted: the gateway here answers");
-                if (s->booting != USEC_INFINITY) {
+                if (s->starting != USEC_INFINITY) {
                         SAY(", ");
-                        append_span(buf, s->booting);
+                        append_span(buf, s->starting);
                         SAY(" after it was started");
                 }
                 SAY(s->by_hand ? "."
@@ -81,11 +80,11 @@ static void say_promoted(const struct story *s, char *buf) {
                 return;
         }
         SAY("Promoted: the gateway here answers after ");
-        append_span(buf, s->blackout);
+        append_span(buf, s->outage);
         SAY(" at most, since the last good check");
-        say_part(buf, &before, s->counting, s->again ? "until that was noticed" : "for counting failures");
+        say_part(buf, &before, s->detecting, s->again ? "until that was noticed" : "for counting failures");
         say_part(buf, &before, s->syncing, s->again ? "until it was started again" : "for the sync");
-        say_part(buf, &before, s->booting, "for the gateway to start");
+        say_part(buf, &before, s->starting, "for the gateway to start");
         SAY(".");
 }
 
@@ -200,9 +199,9 @@ static void say_pause_over(const struct story *s _unused_, char *buf) {
 
 static void say_drill_answered(const struct story *s, char *buf) {
         SAY("The drill has passed: the gateway here answered");
-        if (s->booting != USEC_INFINITY) {
+        if (s->starting != USEC_INFINITY) {
                 SAY(" ");
-                append_span(buf, s->booting);
+                append_span(buf, s->starting);
                 SAY(" after it was started");
         }
         SAY(".");

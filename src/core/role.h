@@ -151,7 +151,7 @@ void role_gateway_checked(
 enum role_watch {
         WATCH_NOT,    /* nobody needs to know */
         WATCH_STEADY, /* as often as the primary */
-        WATCH_EAGER,  /* the sooner its answer is seen, the shorter the blackout */
+        WATCH_EAGER,  /* the sooner its answer is seen, the shorter the outage */
 };
 enum role_watch role_watch(const struct role *r, const struct facts *f);
 

@@ -1,7 +1,9 @@
 /* All that there is to see from outside, in words; see status.h. */
 #include "status.h"
 
-#include "lib/clock.h"
+#include <string.h>
+
+#include "core/verdict.h"
 #include "lib/text.h"
 
 #define CLOCK_MAX 32
@@ -22,45 +24,132 @@ static const char *clock_time(char buf[static CLOCK_MAX], usec_t realtime) {
         return buf;
 }
 
+static bool is_cut_off(const struct status *s) {
+        return strcmp(s->verdict, verdict_name(VERDICT_CUT_OFF)) == 0;
+}
+
+static bool is_served(const struct status *s) {
+        return s->health != HEALTH_DOWN || (s->state == ROLE_PROMOTED && s->answers);
+}
+
+bool status_is_well(const struct status *s) {
+        return s->state == ROLE_STANDBY && s->mode == MODE_AUTO && s->paused_until == 0 &&
+                s->health == HEALTH_UP && (s->unit_state == UNIT_INACTIVE || s->unit_state == UNIT_FAILED);
+}
+
+enum status_level status_level(const struct status *s) {
+        if (!is_served(s) && !is_cut_off(s))
+                return STATUS_UNREACHABLE;
+        if (!status_is_well(s) || *s->alert_error || *s->heartbeat_error || (s->synced > 0 && !s->sync_ok))
+                return STATUS_DEGRADED;
+        return STATUS_WELL;
+}
+
+const char *status_level_name(enum status_level level) {
+        static const char *const names[] = {
+                [STATUS_WELL] = "well",
+                [STATUS_DEGRADED] = "degraded",
+                [STATUS_UNREACHABLE] = "unreachable",
+        };
+
+        return names[level];
+}
+
+static void say_paused(const struct status *s, char *buf) {
+        char at[CLOCK_MAX];
+
+        if (s->paused_until == USEC_INFINITY)
+                SAY("paused");
+        else
+                SAY("paused until %s", clock_time(at, s->paused_until));
+}
+
+/* Why the standby does not serve while the primary is down. */
+static void say_why_not_here(const struct status *s, char *buf) {
+        if (s->paused_until > 0) {
+                SAY("this standby is ");
+                say_paused(s, buf);
+        } else if (s->mode == MODE_HELD)
+                SAY("this standby was demoted by hand");
+        else if (s->unit_state == UNIT_UNKNOWN)
+                SAY("systemd does not answer here");
+        else if (s->state == ROLE_DEMOTING)
+                SAY("%s has to stop first", s->unit);
+        else if (s->state == ROLE_PROMOTED)
+                SAY("the gateway here does not answer");
+        else if (s->state == ROLE_STANDBY)
+                SAY("%s starts when the sync has ended", s->unit);
+        else if (s->unit_state == UNIT_INACTIVE || s->unit_state == UNIT_FAILED)
+                SAY("%s failed to start (%u attempt%s)", s->unit, s->starts, s->starts == 1 ? "" : "s");
+        else
+                SAY("%s is starting", s->unit);
+}
+
 static void say_primary(const struct status *s, char *buf) {
         char took[SPAN_MAX], at[CLOCK_MAX];
 
         if (s->checked == 0)
-                SAY("first check of the primary under way");
+                SAY("the first check of the primary is under way");
+        else if (is_cut_off(s))
+                SAY("this machine is cut off, %s", s->reason);
         else if (s->failures > 0 && s->health == HEALTH_DOWN)
-                SAY("primary down, %s, checked at %s", s->reason, clock_time(at, s->checked));
+                SAY("the primary is down, %s, checked at %s", s->reason, clock_time(at, s->checked));
         else if (s->failures > s->fail_needed)
-                SAY("%u failed checks, %s", s->failures, s->reason);
+                SAY("%u checks failed, %s", s->failures, s->reason);
         else if (s->failures > 0)
-                SAY("%u of %u failed checks, %s", s->failures, s->fail_needed, s->reason);
+                SAY("%u of %u checks failed, %s", s->failures, s->fail_needed, s->reason);
         else if (s->health == HEALTH_UP)
-                SAY("primary up, answered in %s at %s", format_span(took, s->took),
+                SAY("the primary is up, answered in %s at %s", format_span(took, s->took),
                         clock_time(at, s->checked));
         else
-                SAY("primary answers, %u of %u good checks", s->goods, s->recover_needed);
+                SAY("the primary answers, %u of %u good checks", s->goods, s->recover_needed);
         if (*s->senior)
-                SAY(", senior standby %s has taken over", s->senior);
+                SAY(", the senior standby %s has taken over", s->senior);
+}
+
+static void say_role(const struct status *s, char *buf) {
+        static const char *const words[_ROLE_MAX] = {
+                [ROLE_STANDBY] = "Standby",
+                [ROLE_STARTING] = "Promoting",
+                [ROLE_PROMOTED] = "Promoted",
+                [ROLE_DEMOTING] = "Demoting",
+        };
+
+        SAY("%s", words[s->state]);
+        if (s->paused_until > 0) {
+                SAY(", ");
+                say_paused(s, buf);
+        } else if (s->mode == MODE_PINNED)
+                SAY(", by hand");
+        else if (s->mode == MODE_HELD)
+                SAY(", demoted by hand");
+        else if (s->mode != MODE_AUTO)
+                SAY(", in a drill");
+        if (*s->alert_error)
+                SAY(", but alerts are not delivered");
+        else if (*s->heartbeat_error)
+                SAY(", but the heartbeat fails");
+        else if (s->synced > 0 && !s->sync_ok)
+                SAY(", but the sync fails");
 }
 
 char *status_sentence(const struct status *s, char buf[static SENTENCE_MAX]) {
-        char at[CLOCK_MAX];
-
         buf[0] = '\0';
-        SAY("%s", role_state_name(s->state));
-        if (s->paused_until == USEC_INFINITY)
-                SAY(", paused");
-        else if (s->paused_until > 0)
-                SAY(", paused until %s", clock_time(at, s->paused_until));
-        else if (s->mode != MODE_AUTO)
-                SAY(", %s", role_mode_name(s->mode));
+        if (status_level(s) == STATUS_UNREACHABLE) {
+                SAY("Nobody can be reached: the primary is down (%s), and ", s->reason);
+                say_why_not_here(s, buf);
+                return buf;
+        }
+        say_role(s, buf);
         SAY(": ");
         if (s->state == ROLE_PROMOTED)
                 SAY("the gateway here %s; ", s->answers ? "answers" : "does not answer");
         else if (s->state == ROLE_STARTING)
-                SAY("waiting for the gateway to answer (%s is %s); ", s->unit,
-                        unit_state_name(s->unit_state));
+                SAY("%s is %s; ", s->unit, unit_state_name(s->unit_state));
         else if (s->state == ROLE_DEMOTING)
-                SAY("waiting for %s to stop; ", s->unit);
+                SAY("%s is stopping; ", s->unit);
+        else if (unit_state_runs(s->unit_state))
+                SAY("%s runs here, and the daemon did not start it; ", s->unit);
         say_primary(s, buf);
         return buf;
 }
@@ -83,44 +172,47 @@ static void say_next_while_failing(const struct status *s, usec_t now, char *buf
         char span[SPAN_MAX], at[CLOCK_MAX];
 
         if (s->waits_until > now + counted)
-                SAY("Waits for %s until %s, in about %s. If nobody answers by then, the gateway is started here.",
+                SAY("The daemon waits for %s until %s, for %s more. If no check has been good by then, it starts the gateway "
+                    "here.",
                         s->waits_for, clock_time(at, s->waits_until),
                         format_span(span, s->waits_until - now));
         else
-                SAY("After %u more failed check%s, in about %s, the gateway is started here.", more,
+                SAY("After %u more failed check%s, in about %s, the daemon starts the gateway here.", more,
                         more == 1 ? "" : "s", format_span(span, counted));
 }
 
 static void say_next_on_standby(const struct status *s, usec_t now, char *buf) {
         if (unit_state_runs(s->unit_state) && s->mode == MODE_AUTO && s->health != HEALTH_DOWN)
-                SAY("%s runs here, started by somebody else. It is left alone until it is needed; `systemctl stop %s` ends it.",
+                SAY("The daemon leaves %s alone unless the primary goes down. To stop it: `systemctl stop %s`.",
                         s->unit, s->unit);
         else if (s->mode == MODE_HELD)
-                SAY("Nothing, until the primary has been up: somebody demoted by hand. `%s auto` ends that.",
-                        program(s));
+                SAY("Nothing until the primary has been up. To follow it now: `%s auto`.", program(s));
         else if (s->mode == MODE_PINNED || s->mode == MODE_DRILL || s->health == HEALTH_DOWN)
-                SAY("The gateway is started here as soon as the sync has ended.");
+                SAY("The daemon starts the gateway here when the sync has ended.");
         else if (*s->senior)
-                SAY("Nothing, as long as %s answers.", s->senior);
+                SAY("Nothing while %s answers.", s->senior);
         else if (s->failures > 0)
                 say_next_while_failing(s, now, buf);
         else
-                SAY("If %u checks in a row fail, the gateway is started here.", s->fail_needed);
+                SAY("If %u checks in a row fail, the daemon starts the gateway here.", s->fail_needed);
 }
 
 static void say_next_when_promoted(const struct status *s, usec_t now, char *buf) {
         char span[SPAN_MAX];
 
-        if (s->mode == MODE_PINNED)
-                SAY("Stays promoted, whatever the primary does, until `%s auto` or `demote`.", program(s));
+        if (!s->answers && s->hang_at > now)
+                SAY("If the gateway here stays silent, the daemon restarts it in %s.",
+                        format_span(span, s->hang_at - now));
+        else if (s->mode == MODE_PINNED)
+                SAY("This machine stays promoted until `%s auto` or `%s demote`.", program(s), program(s));
         else if (!s->failback)
-                SAY("Stays promoted until `%s demote`, as failback = manual says.", program(s));
+                SAY("This machine stays promoted until `%s demote` (failback = manual).", program(s));
         else if (s->goods > 0 && s->goods < s->recover_needed)
-                SAY("After %u more good check%s, in about %s, the gateway here is stopped.",
+                SAY("After %u more good check%s, in about %s, the daemon stops the gateway here.",
                         s->recover_needed - s->goods, s->recover_needed - s->goods == 1 ? "" : "s",
                         format_span(span, checks_from_now(s, now, s->recover_needed - s->goods)));
         else
-                SAY("When %u checks in a row have been good, the gateway here is stopped.",
+                SAY("After %u good checks of the primary in a row, the daemon stops the gateway here.",
                         s->recover_needed);
 }
 
@@ -130,10 +222,10 @@ static void say_next_while_demoting(const struct status *s, usec_t now, char *bu
         if (s->kill_at == 0)
                 SAY("When %s has stopped, this machine is on standby again.", s->unit);
         else if (s->kill_at > now)
-                SAY("When %s has stopped, or is killed in %s, it is started again.", s->unit,
-                        format_span(span, s->kill_at - now));
+                SAY("When %s has stopped, the daemon starts it again. If it has not in %s, the daemon kills it.",
+                        s->unit, format_span(span, s->kill_at - now));
         else
-                SAY("When %s has stopped, it is started again.", s->unit);
+                SAY("When %s has stopped, the daemon starts it again.", s->unit);
 }
 
 char *status_next(const struct status *s, usec_t now, char buf[static SENTENCE_MAX]) {
@@ -141,10 +233,10 @@ char *status_next(const struct status *s, usec_t now, char buf[static SENTENCE_M
 
         buf[0] = '\0';
         if (s->paused_until == USEC_INFINITY)
-                SAY("Nothing, until `%s resume`.", program(s));
+                SAY("Nothing until `%s resume`.", program(s));
         else if (s->paused_until > 0)
-                SAY("Nothing until %s, when the pause ends, or `%s resume`.",
-                        clock_time(at, s->paused_until), program(s));
+                SAY("Nothing until the pause ends at %s, or `%s resume`.", clock_time(at, s->paused_until),
+                        program(s));
         else if (s->state == ROLE_STANDBY)
                 say_next_on_standby(s, now, buf);
         else if (s->state == ROLE_DEMOTING)
@@ -152,15 +244,9 @@ char *status_next(const struct status *s, usec_t now, char buf[static SENTENCE_M
         else if (s->state == ROLE_PROMOTED)
                 say_next_when_promoted(s, now, buf);
         else if (s->unit_state == UNIT_INACTIVE || s->unit_state == UNIT_FAILED)
-                SAY("%s%s is started again in %s.",
-                        s->unit_state == UNIT_INACTIVE ? "If it does not start, " : "", s->unit,
+                SAY("The daemon starts %s again in %s.", s->unit,
                         format_span(span, until(s->next_start, now)));
         else
-                SAY("As soon as the gateway answers, this machine is promoted.");
+                SAY("This machine is promoted when the gateway here has started.");
         return buf;
-}
-
-bool status_is_well(const struct status *s) {
-        return s->state == ROLE_STANDBY && s->mode == MODE_AUTO && s->paused_until == 0 &&
-                s->health == HEALTH_UP && (s->unit_state == UNIT_INACTIVE || s->unit_state == UNIT_FAILED);
 }

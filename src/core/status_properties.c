@@ -25,8 +25,8 @@ static const struct property table[] = {
         ROW("LastCheckVerdict",         "check_verdict",        TEXT,       verdict),
         ROW("LastCheckReason",          "check_reason",         TEXT,       reason),
         TICK("LastCheckUSec",           "check_seconds",        SPAN,       took),
-        TICK("LastCheckTimestamp",      "checked",              TIME,       checked),
-        TICK("NextCheckTimestamp",      "next_check",           TIME,       next_check),
+        TICK("LastCheckTimestamp",      "checked_at",           TIME,       checked),
+        TICK("NextCheckTimestamp",      "next_check_at",        TIME,       next_check),
         ROW("CheckIntervalUSec",        "check_interval_seconds", SPAN,     interval),
         ROW("FailedChecks",             "failed_checks",        COUNT,      failures),
         ROW("FailedChecksNeeded",       "failed_checks_needed", COUNT,      fail_needed),
@@ -40,22 +40,28 @@ static const struct property table[] = {
         ROW("GatewayState",             "gateway_state",        UNIT_STATE, unit_state),
         ROW("GatewayAnswers",           "gateway_answers",      FLAG,       answers),
         ROW("GatewayStarts",            "gateway_starts",       COUNT,      starts),
-        ROW("NextStartTimestamp",       "next_start",           TIME,       next_start),
-        ROW("KillTimestamp",            "kill",                 TIME,       kill_at),
+        ROW("NextStartTimestamp",       "next_start_at",        TIME,       next_start),
+        ROW("HangTimestamp",            "hang_at",              TIME,       hang_at),
+        ROW("KillTimestamp",            "kill_at",              TIME,       kill_at),
 
-        ROW("LastSyncTimestamp",        "synced",               TIME,       synced),
-        ROW("LastSyncSucceeded",        "sync_succeeded",       FLAG,       sync_ok),
+        ROW("LastSyncTimestamp",        "synced_at",            TIME,       synced),
+        ROW("LastSyncSucceeded",        "sync_ok",              FLAG,       sync_ok),
         ROW("LastSync",                 "sync",                 TEXT,       sync),
-        ROW("LastSuccessfulSyncTimestamp", "last_successful_sync", TIME,    sync_succeeded),
-        ROW("LearnedBranch",            "learned_branch",       TEXT,       learned),
-        ROW("MergeCommand",             "merge_command",        TEXT,       merge),
+        ROW("LastSuccessfulSyncTimestamp", "sync_succeeded_at", TIME,       sync_succeeded),
+        ROW("UnmergedBranches",         "unmerged_branches",    LINES,      unmerged),
+        ROW("MergeCommands",            "merge_commands",       LINES,      merge),
 
-        ROW("LastPromotionTimestamp",   "last_promotion",       TIME,       promoted_at),
-        ROW("LastPromotionCause",       "last_promotion_cause", TEXT,       cause),
-        ROW("LastBlackoutUSec",         "last_blackout_seconds", SPAN,      blackout),
-        ROW("LastDemotionTimestamp",    "last_demotion",        TIME,       demoted_at),
-        ROW("Promotions",               "promotions",           NUMBER,     promotions),
+        ROW("LastFailoverBeganTimestamp", "last_failover.began", TIME,      began_at),
+        ROW("LastFailoverReason",       "last_failover.reason", TEXT,       cause),
+        ROW("LastFailoverStartedTimestamp", "last_failover.started", TIME,  promoted_at),
+        ROW("LastFailoverEndedTimestamp", "last_failover.ended", TIME,      demoted_at),
+        ROW("LastFailoverOutageUSec",   "last_failover.outage_seconds", SPAN, outage),
+        ROW("Failovers",                "failovers",            NUMBER,     promotions),
         ROW("AutomaticFailback",        "automatic_failback",   FLAG,       failback),
+
+        ROW("UndeliveredAlerts",        "undelivered_alerts",   COUNT,      undelivered),
+        ROW("AlertError",               "alert_error",          TEXT,       alert_error),
+        ROW("HeartbeatError",           "heartbeat_error",      TEXT,       heartbeat_error),
 };
 /* clang-format on */
 
@@ -87,6 +93,7 @@ static const struct {
         [PROPERTY_HEALTH] = { "s", health_word, _HEALTH_MAX },
         [PROPERTY_UNIT_STATE] = { "s", unit_word, _UNIT_STATE_MAX },
         [PROPERTY_TEXT] = { "s" },
+        [PROPERTY_LINES] = { "s" },
         [PROPERTY_FLAG] = { "b" },
         [PROPERTY_COUNT] = { "u" },
         [PROPERTY_NUMBER] = { "t" },
@@ -110,6 +117,7 @@ static union member member(const struct property *p, const struct status *s) {
 
         switch (p->type) {
         case PROPERTY_TEXT:
+        case PROPERTY_LINES:
                 return (union member){ .text = at };
         case PROPERTY_FLAG:
                 return (union member){ .flag = at };
@@ -122,6 +130,10 @@ static union member member(const struct property *p, const struct status *s) {
         default:
                 return (union member){ .word = at };
         }
+}
+
+static bool is_text(const struct property *p) {
+        return p->type == PROPERTY_TEXT || p->type == PROPERTY_LINES;
 }
 
 const struct property *properties(size_t *ret_n) {
@@ -146,6 +158,7 @@ int property_append(const struct property *p, const struct status *s, sd_bus_mes
 
         switch (p->type) {
         case PROPERTY_TEXT:
+        case PROPERTY_LINES:
                 r = sd_bus_message_append(m, "s", *v.text);
                 break;
         case PROPERTY_FLAG:
@@ -165,12 +178,27 @@ int property_append(const struct property *p, const struct status *s, sd_bus_mes
         return MIN(r, 0);
 }
 
+static json_t *lines_json(const char *text) {
+        json_t *array = json_array();
+
+        for (size_t n; array && *text; text += n + (text[n] == '\n')) {
+                n = strcspn(text, "\n");
+                if (json_array_append_new(array, json_stringn(text, n)) < 0) {
+                        json_decref(array);
+                        return NULL;
+                }
+        }
+        return array;
+}
+
 json_t *property_json(const struct property *p, const struct status *s) {
         union member v = member(p, s);
 
         switch (p->type) {
         case PROPERTY_TEXT:
                 return **v.text ? json_string(*v.text) : json_null();
+        case PROPERTY_LINES:
+                return lines_json(*v.text);
         case PROPERTY_FLAG:
                 return json_boolean(*v.flag);
         case PROPERTY_COUNT:
@@ -195,6 +223,7 @@ static bool same_time(usec_t a, usec_t b) {
 static bool same(const struct property *p, union member a, union member b) {
         switch (p->type) {
         case PROPERTY_TEXT:
+        case PROPERTY_LINES:
                 /* What is kept is a text from the first update on, so that it can be printed. */
                 return *a.text && strcmp(*a.text, *b.text) == 0;
         case PROPERTY_FLAG:
@@ -216,6 +245,7 @@ static int keep(const struct property *p, union member kept, union member from) 
 
         switch (p->type) {
         case PROPERTY_TEXT:
+        case PROPERTY_LINES:
                 text = strdup(*from.text);
                 if (!text)
                         return -ENOMEM;
@@ -259,7 +289,7 @@ int status_update(
 
 void status_clear(struct status *kept) {
         for (size_t i = 0; i < ELEMENTSOF(table); i++)
-                if (table[i].type == PROPERTY_TEXT) {
+                if (is_text(&table[i])) {
                         free((char *) *member(&table[i], kept).text);
                         *member(&table[i], kept).text = NULL;
                 }
@@ -284,6 +314,7 @@ static int read_value(const struct property *p, sd_bus_message *m, struct status
 
         switch (p->type) {
         case PROPERTY_TEXT:
+        case PROPERTY_LINES:
                 r = sd_bus_message_read(m, "v", "s", v.text);
                 break;
         case PROPERTY_FLAG:
@@ -310,7 +341,7 @@ int status_read(sd_bus_message *m, struct status *ret) {
         int r;
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++)
-                if (table[i].type == PROPERTY_TEXT)
+                if (is_text(&table[i]))
                         *member(&table[i], &s).text = "";
 
         r = sd_bus_message_enter_container(m, 'a', "{sv}");

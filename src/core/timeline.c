@@ -22,13 +22,13 @@ void timeline_started(struct timeline *e, usec_t now) {
                 e->started = now;
 }
 
-static usec_t blackout(const struct timeline *e) {
+static usec_t outage(const struct timeline *e) {
         return e->decided > 0 ? between(e->last_good, e->answered) : USEC_INFINITY;
 }
 
 void timeline_was_promoted(struct timeline *e, usec_t since) {
         e->promoted_at = since;
-        e->blackout = blackout(e);
+        e->outage = outage(e);
         memcpy(e->cause, e->reason, sizeof e->cause);
 }
 
@@ -52,17 +52,17 @@ bool timeline_is_open(const struct timeline *e) {
         return e->promoted_at > e->demoted_at;
 }
 
-usec_t timeline_blackout(const struct timeline *e) {
-        return e->promoted_at > 0 ? e->blackout : USEC_INFINITY;
+usec_t timeline_outage(const struct timeline *e) {
+        return e->promoted_at > 0 ? e->outage : USEC_INFINITY;
 }
 
 void timeline_tell(const struct timeline *e, usec_t now, struct story *s) {
         s->by_hand = e->decided == 0;
         s->again = e->again;
         s->reason = e->reason;
-        s->blackout = blackout(e);
-        s->counting = e->kept_back ? USEC_INFINITY : between(e->last_good, e->decided);
+        s->outage = outage(e);
+        s->detecting = e->kept_back ? USEC_INFINITY : between(e->last_good, e->decided);
         s->syncing = between(e->decided, e->started);
-        s->booting = between(e->started, e->answered);
+        s->starting = between(e->started, e->answered);
         s->promoted = timeline_is_open(e) ? between(e->promoted_at, now) : USEC_INFINITY;
 }

@@ -18,7 +18,7 @@ struct timeline {
         /* The last promotion, which may be an earlier one: this one's gateway may not answer, ever. */
         usec_t promoted_at;
         usec_t demoted_at; /* of the last one that is over */
-        usec_t blackout;   /* USEC_INFINITY: not known */
+        usec_t outage;     /* USEC_INFINITY: not known */
         char cause[160];
 
         usec_t over_at;       /* when the last one ended, promoted or not */
@@ -38,7 +38,7 @@ void timeline_demoted(struct timeline *e, usec_t now);
 bool timeline_is_open(const struct timeline *e);
 
 /* Of the last promotion, from the last good check to the first answer here, at most; USEC_INFINITY if that is not known. */
-usec_t timeline_blackout(const struct timeline *e);
+usec_t timeline_outage(const struct timeline *e);
 
 /* Fills in what S tells of it. */
 void timeline_tell(const struct timeline *e, usec_t now, struct story *s);

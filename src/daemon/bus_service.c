@@ -9,6 +9,7 @@
 #include "events.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/text.h"
 #include "status_properties.h"
 
 /* RequestName's answer (D-Bus specification, DBUS_REQUEST_NAME_REPLY_IN_QUEUE). */

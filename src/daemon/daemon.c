@@ -469,6 +469,25 @@ static int on_terminate(
 
 /* For those who show it. */
 
+static void set_last_failover(const struct timeline *e, struct status *ret) {
+        usec_t outage = timeline_outage(e);
+
+        ret->began_at =
+                outage == USEC_INFINITY ? 0 : to_realtime(e->promoted_at - MIN(outage, e->promoted_at));
+        ret->promoted_at = to_realtime(e->promoted_at);
+        ret->demoted_at = timeline_is_open(e) ? 0 : to_realtime(e->demoted_at);
+        ret->outage = outage;
+        ret->cause = e->cause;
+        ret->promotions = e->promotions;
+}
+
+/* When a gateway that is silent is restarted. */
+static usec_t hang_at(const struct daemon *d) {
+        usec_t silent_since = d->role.silent_since, timeout = d->config->gateway.hang_timeout;
+
+        return silent_since > 0 && timeout > 0 ? to_realtime(silent_since + timeout) : 0;
+}
+
 void daemon_status(const struct daemon *d, struct status *ret) {
         struct peers_view v = peers_view(d->watch);
         const struct unit_info *g = unit_info(d->gateway);
@@ -502,20 +521,19 @@ void daemon_status(const struct daemon *d, struct status *ret) {
                 .answers = d->answer.verdict == VERDICT_UP && d->episode.last_answered > 0,
                 .starts = d->role.starts,
                 .next_start = to_realtime(d->role.start_again),
+                .hang_at = hang_at(d),
                 .kill_at = wanted > 0 ? to_realtime(wanted + d->config->gateway.drain_patience) : 0,
                 .synced = to_realtime(sync->ended),
                 .sync_ok = sync->ok,
                 .sync = sync->text,
-                .learned = sync->learned,
+                .unmerged = sync->learned,
                 .merge = d->sync_story.merge,
                 .sync_succeeded = to_realtime(sync->succeeded),
-                .promoted_at = to_realtime(d->episode.promoted_at),
-                .blackout = timeline_blackout(&d->episode),
-                .cause = d->episode.cause,
-                .demoted_at = to_realtime(d->episode.demoted_at),
-                .promotions = d->episode.promotions,
                 .failback = d->config->primary.failback == FAILBACK_AUTO,
+                .heartbeat_error = heartbeat_error(d->heartbeat),
         };
+        ret->alert_error = alert_error(d->alert, &ret->undelivered);
+        set_last_failover(&d->episode, ret);
 }
 
 const char *daemon_command(struct daemon *d, enum role_command command, usec_t until) {

@@ -49,10 +49,10 @@ void journal_send_event(
         add(&e, "FAILOVER_PRIMARY=%s", s->primary);
         add(&e, "FAILOVER_UNIT=%s", s->unit);
         if (event == EVENT_PROMOTED) {
-                add_span(&e, "FAILOVER_BLACKOUT_USEC", s->blackout);
-                add_span(&e, "FAILOVER_COUNTING_USEC", s->counting);
-                add_span(&e, "FAILOVER_SYNC_USEC", s->syncing);
-                add_span(&e, "FAILOVER_BOOT_USEC", s->booting);
+                add_span(&e, "FAILOVER_OUTAGE_USEC", s->outage);
+                add_span(&e, "FAILOVER_DETECTING_USEC", s->detecting);
+                add_span(&e, "FAILOVER_SYNCING_USEC", s->syncing);
+                add_span(&e, "FAILOVER_STARTING_USEC", s->starting);
         }
         if (event == EVENT_DEMOTED)
                 add_span(&e, "FAILOVER_PROMOTED_USEC", s->promoted);

@@ -103,10 +103,10 @@ static void put_role(FILE *f, const struct metrics *m, const struct status *s, u
         gauge(f, m, "role_seconds", "For how long it has had this role.",
                 now > s->since ? SECONDS(now - s->since) : 0);
         counter(f, m, "failovers_total", "Promotions since the daemon started.", (double) s->promotions);
-        if (s->blackout != USEC_INFINITY && s->promoted_at > 0)
-                gauge(f, m, "last_blackout_seconds",
+        if (s->outage != USEC_INFINITY && s->promoted_at > 0)
+                gauge(f, m, "last_outage_seconds",
                         "How long nobody could be reached at the last promotion, at most.",
-                        SECONDS(s->blackout));
+                        SECONDS(s->outage));
         if (s->promoted_at > 0)
                 gauge(f, m, "last_promotion_timestamp_seconds", "When it was last promoted.",
                         SECONDS(s->promoted_at));

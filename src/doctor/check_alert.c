@@ -109,7 +109,7 @@ void look_alert(const struct checkup *c, struct finding *f) {
         _cleanup_(alert_request_freep) struct alert_request *request = NULL;
         _cleanup_free_ char *address = find_address(c, a->url, a->url_file, ADDRESS_ALERT, f);
         const struct alert_message message = {
-                .event = "test", .text = "test", .blackout = USEC_INFINITY, .lasted = USEC_INFINITY
+                .event = "test", .text = "test", .outage = USEC_INFINITY, .lasted = USEC_INFINITY
         };
         const struct alert_context context = { .host = "doctor", .instance = "" };
         char shown[ADDRESS_SHOWN_MAX];

@@ -16,6 +16,7 @@
 #include "doctor/checkup.h"
 #include "lib/clock.h"
 #include "lib/terminal.h"
+#include "lib/text.h"
 
 /* For one look. What the ini itself gives the network to answer is not cut short. */
 #define DEADLINE (30 * USEC_PER_SEC)
@@ -239,7 +240,7 @@ static int sum_up(const struct finding *findings) {
         return EXIT_FAILURE;
 }
 
-int cmd_doctor(const struct instance *names) {
+int cmd_doctor(const struct instance *names, bool quiet _unused_, bool json _unused_) {
         _cleanup_(checkup_done) struct checkup c = { .names = names, .root = geteuid() == 0 };
         struct finding findings[ELEMENTSOF(table)] = { 0 };
         /* Who came by sudo(8) pastes into a shell that is not root's. */

@@ -1,4 +1,4 @@
-/* Whether a unit is stopped; see systemd.h. */
+/* What systemd says of a unit; see systemd.h. */
 #include "lib/systemd.h"
 
 #include <string.h>
@@ -9,23 +9,60 @@
 #define SYSTEMD "org.freedesktop.systemd1"
 #define CALL_TIMEOUT (2 * USEC_PER_SEC)
 
+/* LoadUnit(): GetUnit() does not know a unit that nobody has used yet. */
+static int load_unit(sd_bus **ret_bus, const char *unit, sd_bus_message **ret_reply, const char **ret_path) {
+        int r;
+
+        r = sd_bus_open_system(ret_bus);
+        if (r >= 0)
+                r = sd_bus_set_method_call_timeout(*ret_bus, CALL_TIMEOUT);
+        if (r >= 0)
+                r = sd_bus_call_method(*ret_bus, SYSTEMD, "/org/freedesktop/systemd1", SYSTEMD ".Manager",
+                        "LoadUnit", NULL, ret_reply, "s", unit);
+        return r < 0 ? r : sd_bus_message_read(*ret_reply, "o", ret_path);
+}
+
+static int get_text(
+        sd_bus *bus, const char *path, const char *interface, const char *name, char buf[static 32]) {
+        _cleanup_free_ char *text = NULL;
+        int r = sd_bus_get_property_string(bus, SYSTEMD, path, interface, name, NULL, &text);
+
+        if (r >= 0)
+                (void) snprintf(buf, 32, "%s", text);
+        return r;
+}
+
 int unit_is_stopped(const char *unit) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        _cleanup_free_ char *state = NULL;
+        const char *path;
+        char state[32];
+        int r;
+
+        r = load_unit(&bus, unit, &reply, &path);
+        if (r >= 0)
+                r = get_text(bus, path, SYSTEMD ".Unit", "ActiveState", state);
+        return r < 0 ? r : strcmp(state, "inactive") == 0 || strcmp(state, "failed") == 0;
+}
+
+int unit_ask_outcome(const char *unit, struct unit_outcome *ret) {
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        struct unit_outcome o = {};
         const char *path;
         int r;
 
-        r = sd_bus_open_system(&bus);
+        r = load_unit(&bus, unit, &reply, &path);
         if (r >= 0)
-                r = sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT);
-        if (r >= 0) /* GetUnit() does not know a unit that nobody has used yet */
-                r = sd_bus_call_method(bus, SYSTEMD, "/org/freedesktop/systemd1", SYSTEMD ".Manager",
-                        "LoadUnit", NULL, &reply, "s", unit);
+                r = get_text(bus, path, SYSTEMD ".Unit", "LoadState", o.load_state);
         if (r >= 0)
-                r = sd_bus_message_read(reply, "o", &path);
-        if (r >= 0)
-                r = sd_bus_get_property_string(
-                        bus, SYSTEMD, path, SYSTEMD ".Unit", "ActiveState", NULL, &state);
-        return r < 0 ? r : strcmp(state, "inactive") == 0 || strcmp(state, "failed") == 0;
+                r = get_text(bus, path, SYSTEMD ".Unit", "ActiveState", o.active_state);
+        if (r >= 0 && strcmp(o.load_state, "loaded") == 0) {
+                r = get_text(bus, path, SYSTEMD ".Service", "Result", o.result);
+                if (r >= 0)
+                        r = sd_bus_get_property_trivial(bus, SYSTEMD, path, SYSTEMD ".Service",
+                                "ExecMainStatus", NULL, 'i', &o.exit_status);
+        }
+        *ret = o;
+        return r < 0 ? r : 0;
 }

@@ -20,3 +20,12 @@ bool begins_with(const char *text, const char *prefix);
 /* Appends like snprintf() to the text already in BUF of SIZE bytes; what does not fit is cut, and no UTF-8 character in two.
  * Returns BUF. */
 char *appendf(char *buf, size_t size, const char *format, ...) _printf_(3, 4);
+
+/* Room for what format_span() writes. */
+#define SPAN_MAX 32
+/* A span for a person: "350 ms", "41.2 s", "3 min 5 s", "2 h 4 min", "3 d 2 h". Writes to BUF and returns it. */
+char *format_span(char buf[static SPAN_MAX], usec_t span);
+
+/* Parses "10", "10s", "500ms", "5m", "1h" (a bare number is seconds) as the ini does.
+ * 0, -EINVAL on anything else, -ERANGE if it does not fit. */
+int parse_span(const char *text, usec_t *ret);

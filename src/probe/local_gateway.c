@@ -10,7 +10,7 @@
 
 #define DEFAULT_PORT 18789
 #define DEFAULT_PATH "/health"
-/* A refused connection costs a tenth of a millisecond, so this costs next to nothing and adds as little to a blackout. */
+/* A refused connection costs a tenth of a millisecond, so this costs next to nothing and adds as little to an outage. */
 #define EAGER_INTERVAL (40 * USEC_PER_MSEC)
 /* A single answer is not believed, so after it the next question follows at once. */
 #define CONFIRM_INTERVAL (5 * USEC_PER_MSEC)

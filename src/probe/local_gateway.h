@@ -8,7 +8,7 @@
 enum local_gateway_pace {
         LOCAL_GATEWAY_OFF,
         LOCAL_GATEWAY_STEADY, /* as often as the primary is checked, and every third of hang_timeout at least */
-        LOCAL_GATEWAY_EAGER, /* the sooner an answer is seen, the shorter the blackout */
+        LOCAL_GATEWAY_EAGER, /* the sooner an answer is seen, the shorter the outage */
 };
 
 struct local_gateway;

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "lib/clock.h"
+#include "lib/text.h"
 #include "sync/credentials.h"
 
 /* A workspace is notes and memories, a few megabytes. A fetch over this is not one, and must not fill the disk. */

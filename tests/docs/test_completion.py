@@ -30,7 +30,7 @@ def test_every_command_is_offered(tmp_path):
 
 def test_every_option_of_a_command_is_offered(tmp_path):
     for command, takes in help_commands().items():
-        options = {word for word in takes.strip("[]").replace("] [", " ").split() if word.startswith("--")}
+        options = {word for word in takes.strip("[]").replace("] [", " ").split() if word.startswith("-")}
         offered = complete(tmp_path, f"openclaw-failover {command} ")
         assert {word for word in offered if word.startswith("-")} == options, command
 

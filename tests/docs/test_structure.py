@@ -30,7 +30,7 @@ MAY_USE = {
     "alert": {"config", "core", "lib", "include"},
     "probe": {"config", "core", "lib", "include"},
     "config": {"core", "lib", "include"},
-    "core": {"include", "lib/util", "lib/text"},
+    "core": {"include", "lib/util", "lib/text", "lib/json", "lib/backoff"},  # the pure ones
     "lib": set(),
     "include": {"lib/util"},
 }
@@ -47,38 +47,20 @@ IMPURE = re.compile(r"(clock_\w+|time|gettimeofday|\w*sleep|f?open\w*|creat|read
 
 # What breaks a rule today. It only shrinks: a line that is no longer needed goes.
 TODAY = set("""
-include/events.h: includes src/config/instance.h
 include/events.h: includes src/core/role.h
 include/status.h: includes src/core/role.h
 src/alert/webhook.c: includes src/probe/judge.h
-src/cli/daemon_client.c: includes src/daemon/bus_service.h
-src/cli/daemon_follow.c: includes src/daemon/bus_service.h
-src/cli/status_command.c: includes src/daemon/bus_service.h
-src/core/events.c: includes src/lib/clock.h
-src/core/events.c: includes src/lib/log.h
-src/core/status.c: includes src/lib/clock.h
 src/daemon/sync_unit.c: includes src/sync/workspace.h
 src/doctor/check_alert.c: includes <curl/curl.h> of curl
 src/doctor/check_mtu.c: includes <curl/curl.h> of curl
 src/doctor/check_tailscale.c: includes <curl/curl.h> of curl
-src/doctor/check_units.c: includes src/daemon/bus_service.h
-src/alert/conditions.c: calls unit_state_name() of src/daemon/units.c
 src/alert/webhook.c: calls judge() of src/probe/judge.c
-src/core/events.c: calls format_span() of src/lib/clock.c
-src/core/events.c: calls log_is_journal() of src/lib/log.c
-src/core/events.c: calls log_is_stuck() of src/lib/log.c
-src/core/events.c: calls log_line() of src/lib/log.c
-src/core/status.c: calls format_span() of src/lib/clock.c
-src/core/status.c: calls unit_state_name() of src/daemon/units.c
-src/core/status_properties.c: calls unit_state_name() of src/daemon/units.c
 src/daemon/sync_unit.c: calls workspace_merge_help() of src/sync/workspace.c
 src/config/validate.c: calls curl_free()
 src/doctor/check_alert.c: calls curl_easy_cleanup()
 src/doctor/check_mtu.c: calls curl_easy_cleanup()
 src/doctor/check_tailscale.c: calls curl_easy_cleanup()
 src/doctor/check_workspace.c: calls git_commit_free()
-src/core/events.c: calls sd_journal_sendv()
-circle: cli/daemon_client cli/status_command cli/status_watch
 circle: config/config config/config_keys
 circle: daemon/bus_service daemon/daemon
 src/core/role.c: lines

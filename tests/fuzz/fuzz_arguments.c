@@ -5,6 +5,7 @@
 #include "config/instance.h"
 #include "config/validate.h"
 #include "lib/clock.h"
+#include "lib/text.h"
 
 #define SOME_DAY (1795266187 * USEC_PER_SEC)
 

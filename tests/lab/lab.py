@@ -900,11 +900,11 @@ class Pair:
         """Starts the daemon; returns when it has seen the primary up, or with up=False as soon as it is ready."""
         self.standby.systemctl("start", self.UNIT)
         if up:
-            self.wait_status(r"^standby: primary up")
+            self.wait_status(r"^Standby: the primary is up")
 
     @property
     def status(self):
-        """The daemon's STATUS= line: "standby: primary up, …"."""
+        """The daemon's STATUS= line: "Standby: the primary is up, …"."""
         return self.standby.unit(self.UNIT).get("StatusText", "")
 
     def wait_status(self, pattern, deadline=30.0):
@@ -921,11 +921,11 @@ class Pair:
 
     def wait_promoted(self, deadline=30.0):
         """Until the daemon says so."""
-        self.wait_status(r"^promoted\b", deadline)
+        self.wait_status(r"^Promoted\b", deadline)
 
     def wait_standby(self, deadline=30.0):
         """Until the daemon is on standby and the gateway's unit has ended."""
-        self.wait_status(r"^standby\b", deadline)
+        self.wait_status(r"^Standby\b", deadline)
         self.standby.wait_state(Gateway.unit, "inactive", "failed", deadline=deadline)
 
     def commit(self, path, content, message="A day's work"):

@@ -58,7 +58,7 @@ TOLD = {
 
 
 def counting(entry):
-    return int(entry["FAILOVER_COUNTING_USEC"])
+    return int(entry["FAILOVER_DETECTING_USEC"])
 
 
 def test_no_carrier_is_held_and_then_promotes(pair, fault):

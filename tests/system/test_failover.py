@@ -35,9 +35,9 @@ def test_killed_and_restored(pair, fault):
         "Failed check 3 of 3: connection refused. The primary counts as down.",
     ]
     assert standby.gateway.answers()
-    blackout = int(promoted["FAILOVER_BLACKOUT_USEC"])
+    outage = int(promoted["FAILOVER_OUTAGE_USEC"])
     parts = [int(promoted[f"FAILOVER_{part}_USEC"]) for part in ("COUNTING", "SYNC", "BOOT")]
-    assert blackout == sum(parts)
+    assert outage == sum(parts)
     assert promoted["FAILOVER_REASON"] == "connection refused"
     assert promoted["PRIORITY"] == "5" and len(promoted["MESSAGE_ID"]) == 32
 
@@ -55,7 +55,7 @@ def test_replaced_at_the_third_failed_check_with_default_settings(pair):
     pair.primary.gateway.kill()
     promoted = wait_event(pair.standby, "promoted", 60)
     assert len(failed_checks(pair.standby)) == 3
-    assert int(promoted["FAILOVER_COUNTING_USEC"]) < 31_000_000
+    assert int(promoted["FAILOVER_DETECTING_USEC"]) < 31_000_000
 
 
 @pytest.mark.parametrize("mode, words", [
@@ -101,7 +101,7 @@ def test_vanished_primary(pair, fault):
     promoted = wait_event(pair.standby, "promoted")
     assert "no answer to the connect" in promoted["FAILOVER_REASON"]
     fault("the host vanishes, with git and secrets on it", promoted)
-    assert int(promoted["FAILOVER_SYNC_USEC"]) < 7_000_000 + 1_000_000
+    assert int(promoted["FAILOVER_SYNCING_USEC"]) < 7_000_000 + 1_000_000
     pair.primary.heal()
     wait_event(pair.standby, "demoted")
 
@@ -185,7 +185,7 @@ def test_name_that_never_resolves(pair, fault):
     promoted = wait_event(pair.standby, "promoted")
     assert "does not resolve" in promoted["FAILOVER_REASON"] or "name server" in promoted["FAILOVER_REASON"]
     assert "not known" in promoted["MESSAGE"]
-    assert "FAILOVER_BLACKOUT_USEC" not in promoted
+    assert "FAILOVER_OUTAGE_USEC" not in promoted
     fault("its name never resolves", promoted)
 
 

@@ -107,7 +107,7 @@ def test_status_shows_all(hosts):
     assert shown.returncode == 0
     blocks = shown.stdout.split("\n\n")
     assert [block.splitlines()[0] for block in blocks] == [daemon(name) for name in NAMES]
-    assert all(block.splitlines()[1].startswith("standby: primary up") for block in blocks)
+    assert all(block.splitlines()[1].startswith("Standby: the primary is up") for block in blocks)
     assert [entry["instance"] for entry in json.loads(command(standby, "status --json").stdout)] == NAMES
     assert command(standby, "status --watch").returncode == 64
     assert command(standby, "status", "nobody").returncode == 3
@@ -190,7 +190,7 @@ def test_a_plain_one_beside_them(hosts):
     standby = hosts[1]
     standby.put("/etc/openclaw-failover.ini", INI.format(name="plain", watched=ports("site_0")[0], own=20900))
     standby.systemctl("start", "openclaw-failover.service")
-    standby.wait_for(lambda: command(standby, "status").stdout.startswith("openclaw-failover.service\nstandby: primary up"))
+    standby.wait_for(lambda: command(standby, "status").stdout.startswith("openclaw-failover.service\nStandby: the primary is up"))
     standby.systemctl("stop", "openclaw-failover.service")
     # One that does not run is not forgotten either, least of all for a mistake in its ini.
     standby.put("/etc/openclaw-failover.ini", "[primary]\nhots = x\n")

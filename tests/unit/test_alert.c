@@ -101,7 +101,7 @@ static void post_at(struct fixture *f, const char *event, usec_t time) {
                 .primary = "p:1",
                 .reason = "because",
                 .time = time,
-                .blackout = 41 * USEC_PER_SEC,
+                .outage = 41 * USEC_PER_SEC,
                 .lasted = USEC_INFINITY };
 
         alert_post(f->alert, &m);
@@ -181,7 +181,7 @@ static void test_refuses_then_restart(void **state) {
         TURN_UNTIL(f->event, f->receiver.n == 1 && !on_disk(f));
         assert_event(f, 0, "promoted");
         assert_true(json_real_value(delivered(f, 0, "late_seconds")) >= 7200);
-        assert_true(json_real_value(delivered(f, 0, "blackout_seconds")) == 41);
+        assert_true(json_real_value(delivered(f, 0, "outage_seconds")) == 41);
         assert_string_equal(json_string_value(delivered(f, 0, "reason")), "because");
 }
 
@@ -479,8 +479,8 @@ static void test_events(void **state) {
         struct story s = { .mode = MODE_AUTO,
                 .primary = "p:1",
                 .reason = "HTTP 503",
-                .blackout = 9 * USEC_PER_SEC,
-                .counting = 7 * USEC_PER_SEC,
+                .outage = 9 * USEC_PER_SEC,
+                .detecting = 7 * USEC_PER_SEC,
                 .promoted = USEC_INFINITY };
 
         begin(f);
@@ -499,10 +499,10 @@ static void test_events(void **state) {
         assert_string_equal(json_string_value(delivered(f, 0, "reason")), "HTTP 503");
         assert_true(json_is_string(delivered(f, 0, "since")));
         assert_event(f, 1, "promoted");
-        assert_true(json_real_value(delivered(f, 1, "blackout_seconds")) == 9);
+        assert_true(json_real_value(delivered(f, 1, "outage_seconds")) == 9);
         assert_event(f, 2, "demoted");
         assert_true(json_real_value(delivered(f, 2, "lasted_seconds")) == 3600);
-        assert_true(json_is_null(delivered(f, 2, "blackout_seconds")));
+        assert_true(json_is_null(delivered(f, 2, "outage_seconds")));
         assert_event(f, 3, "drill-failed");
         assert_string_equal(json_string_value(delivered(f, 3, "level")), "error");
 }

@@ -20,14 +20,14 @@ static const struct alert_message promoted = {
         .reason = "connection refused",
         .time = TIME,
         .since = TIME - 41 * USEC_PER_SEC,
-        .blackout = 41200 * USEC_PER_MSEC,
+        .outage = 41200 * USEC_PER_MSEC,
         .lasted = USEC_INFINITY,
 };
 static const struct alert_context context = { .host = "standby1", .instance = "", .now = TIME };
 
 #define FACTS                                                                                               \
         "Primary: 100.64.0.1:18789, connection refused\nSince: 2025-11-21 03:12:04 UTC\n"                   \
-        "Blackout: 41.2 s at most\nWhen: 2025-11-21 03:12:45 UTC"
+        "Outage: 41.2 s at most\nWhen: 2025-11-21 03:12:45 UTC"
 
 static struct alert_request *render(enum alert_format format, const char *url, const struct alert_message *m,
         const struct alert_context *x) {
@@ -52,7 +52,7 @@ static void test_json(_unused_ void **state) {
         assert_string_equal(r->body,
                 "{\"version\":1,\"event\":\"promoted\",\"level\":\"notice\",\"text\":\"Promoted: the gateway here answers.\","
                 "\"host\":\"standby1\",\"instance\":\"\",\"primary\":\"100.64.0.1:18789\",\"reason\":\"connection refused\","
-                "\"time\":\"2025-11-21T03:12:45.000000Z\",\"since\":\"2025-11-21T03:12:04.000000Z\",\"blackout_seconds\":41.2,"
+                "\"time\":\"2025-11-21T03:12:45.000000Z\",\"since\":\"2025-11-21T03:12:04.000000Z\",\"outage_seconds\":41.2,"
                 "\"lasted_seconds\":null,\"late_seconds\":0.0,\"dropped\":0}");
 }
 
@@ -61,7 +61,7 @@ static void test_json_of_anything(_unused_ void **state) {
                 .level = LOG_ERR,
                 .text = "a \"b\"\n\x01 \xff é",
                 .time = TIME,
-                .blackout = USEC_INFINITY,
+                .outage = USEC_INFINITY,
                 .lasted = 7 * USEC_PER_SEC };
         struct alert_context x = {
                 .host = "h\"", .instance = "two", .now = TIME + USEC_PER_HOUR, .dropped = 3
@@ -76,7 +76,7 @@ static void test_json_of_anything(_unused_ void **state) {
         assert_string_equal(member(j, "level"), "error");
         assert_string_equal(member(j, "primary"), "");
         assert_true(json_is_null(json_object_get(j, "since")));
-        assert_true(json_is_null(json_object_get(j, "blackout_seconds")));
+        assert_true(json_is_null(json_object_get(j, "outage_seconds")));
         assert_true(json_real_value(json_object_get(j, "lasted_seconds")) == 7);
         assert_true(json_real_value(json_object_get(j, "late_seconds")) == 3600);
         assert_int_equal(json_integer_value(json_object_get(j, "dropped")), 3);
@@ -98,7 +98,7 @@ static void test_discord_markup(_unused_ void **state) {
         struct alert_message m = { .event = "x",
                 .text = "# a-b > *c* _d_ `e` ~~f~~ ||g|| <@1> [h](i) \\j",
                 .time = TIME,
-                .blackout = USEC_INFINITY,
+                .outage = USEC_INFINITY,
                 .lasted = USEC_INFINITY };
         _cleanup_(alert_request_freep) struct alert_request *r =
                 render(ALERT_DISCORD, "https://discord.com/", &m, &context);

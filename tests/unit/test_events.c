@@ -41,7 +41,7 @@ static struct timeline failover(usec_t started) {
         return e;
 }
 
-static void test_blackout_and_its_parts(void **state _unused_) {
+static void test_outage_and_its_parts(void **state _unused_) {
         struct timeline e = failover(132 * S);
         struct story s = story_of(&e);
 
@@ -76,10 +76,10 @@ static void test_parts_that_are_not_known(void **state _unused_) {
         s = story_of(&e);
         assert_said(EVENT_PROMOTED, &s,
                 "Promoted: the gateway here answers after 40.0 s at most, since the last good check.");
-        assert_true(s.counting == USEC_INFINITY && s.syncing == USEC_INFINITY);
+        assert_true(s.detecting == USEC_INFINITY && s.syncing == USEC_INFINITY);
 }
 
-static void test_blackout_that_is_not_known(void **state _unused_) {
+static void test_outage_that_is_not_known(void **state _unused_) {
         struct timeline e = {};
         struct story s;
 
@@ -132,7 +132,7 @@ static void test_the_last_promotion_stays_the_last(void **state _unused_) {
         assert_false(timeline_is_open(&e));
         timeline_demoted(&e, 700 * S);
         assert_true(e.promoted_at == 140 * S && e.demoted_at == 500 * S && e.over_at == 700 * S);
-        assert_true(timeline_blackout(&e) == 40 * S);
+        assert_true(timeline_outage(&e) == 40 * S);
 
         /* A gateway that is lost and comes back is no other promotion. */
         e = failover(132 * S);
@@ -145,10 +145,10 @@ static void test_the_last_promotion_stays_the_last(void **state _unused_) {
 
         /* A daemon that was restarted meanwhile. */
         e = (struct timeline){};
-        assert_true(timeline_blackout(&e) == USEC_INFINITY);
+        assert_true(timeline_outage(&e) == USEC_INFINITY);
         timeline_begin(&e, 100 * S, 130 * S, "connection refused");
         timeline_was_promoted(&e, 130 * S);
-        assert_true(timeline_is_open(&e) && timeline_blackout(&e) == USEC_INFINITY);
+        assert_true(timeline_is_open(&e) && timeline_outage(&e) == USEC_INFINITY);
         assert_string_equal(e.cause, "connection refused");
 }
 
@@ -196,9 +196,9 @@ static void test_a_start_that_somebody_ended(void **state _unused_) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_blackout_and_its_parts),
+                cmocka_unit_test(test_outage_and_its_parts),
                 cmocka_unit_test(test_parts_that_are_not_known),
-                cmocka_unit_test(test_blackout_that_is_not_known),
+                cmocka_unit_test(test_outage_that_is_not_known),
                 cmocka_unit_test(test_a_senior_that_has_taken_over),
                 cmocka_unit_test(test_the_last_promotion_stays_the_last),
                 cmocka_unit_test(test_nothing_is_promised_while_paused),

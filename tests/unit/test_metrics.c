@@ -25,7 +25,7 @@ static struct status promoted(void) {
                 .health = HEALTH_DOWN,
                 .promoted_at = NOW - 90 * USEC_PER_SEC,
                 .promotions = 2,
-                .blackout = 41200 * USEC_PER_MSEC,
+                .outage = 41200 * USEC_PER_MSEC,
                 .sync_succeeded = NOW - 500 * USEC_PER_MSEC,
         };
 }
@@ -76,7 +76,7 @@ static void test_text(_unused_ void **state) {
         assert_line(text, "openclaw_failover_role_seconds 90");
         assert_line(text, "# TYPE openclaw_failover_failovers_total counter");
         assert_line(text, "openclaw_failover_failovers_total 2");
-        assert_line(text, "openclaw_failover_last_blackout_seconds 41.2");
+        assert_line(text, "openclaw_failover_last_outage_seconds 41.2");
         assert_line(text, "openclaw_failover_last_sync_success_timestamp_seconds 1763694764.5");
         assert_line(text, "openclaw_failover_checks_total{verdict=\"up\"} 2");
         assert_line(text, "openclaw_failover_checks_total{verdict=\"down\"} 1");
@@ -98,7 +98,7 @@ static void test_unknown(_unused_ void **state) {
         struct status s = { .state = ROLE_STANDBY,
                 .health = HEALTH_UP,
                 .since = NOW,
-                .blackout = USEC_INFINITY,
+                .outage = USEC_INFINITY,
                 .paused_until = USEC_INFINITY };
         _cleanup_free_ char *text = metrics_text(m, &s, NOW);
 

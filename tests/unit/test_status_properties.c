@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#include "cli/status_watch.h"
+#include "cli/status_json.h"
 #include "config/instance.h"
 #include "status_properties.h"
 
@@ -37,19 +37,22 @@ static const struct status example = {
         .waits_until = 1795266200000000,
         .unit = "openclaw.service",
         .unit_state = UNIT_ACTIVE,
-        .answers = true,
+        .answers = false,
         .starts = 1,
         .kill_at = 1795266207000000,
         .synced = 1795266110000000,
         .sync_ok = false,
         .sync = "workspace unchanged, secrets failed: no route to host",
-        .learned = "failover/standby/20261121-130307",
+        .unmerged = "failover/standby/20261121-130307\nidea",
         .merge = "git fetch standby failover/standby/20261121-130307",
         .promoted_at = 1795266187000000,
-        .blackout = 41200000,
+        .outage = 41200000,
         .cause = "connection refused",
         .promotions = 2,
         .failback = true,
+        .undelivered = 2,
+        .alert_error = "HTTP 500",
+        .heartbeat_error = "",
 };
 
 /* A bus that leads nowhere: messages need one to be made. */
@@ -138,6 +141,7 @@ static void test_covers_the_struct(void **state _unused_) {
                 [PROPERTY_HEALTH] = sizeof(int),
                 [PROPERTY_UNIT_STATE] = sizeof(int),
                 [PROPERTY_TEXT] = sizeof(char *),
+                [PROPERTY_LINES] = sizeof(char *),
                 [PROPERTY_FLAG] = sizeof(bool),
                 [PROPERTY_COUNT] = sizeof(unsigned),
                 [PROPERTY_NUMBER] = sizeof(uint64_t),
@@ -220,7 +224,7 @@ static void test_update(void **state _unused_) {
         s.reason = "no answer in 5 s";
         s.failures++;
         s.paused_until = 0;
-        s.answers = false;
+        s.answers = true;
         assert_int_equal(status_update(&kept, &s, changed), 0);
         assert_string_equal(changed[0], "PausedUntilTimestamp");
         assert_string_equal(changed[1], "LastCheckReason");
@@ -239,33 +243,47 @@ static void assert_json(const json_t *j, const char *key, const char *expected) 
         free(text);
 }
 
+/* "a.b" is b within a. */
+static json_t *get(json_t *j, const char *key) {
+        const char *dot = strchr(key, '.');
+        char outer[64];
+
+        if (!dot)
+                return json_object_get(j, key);
+        (void) snprintf(outer, sizeof outer, "%.*s", (int) (dot - key), key);
+        return json_object_get(json_object_get(j, outer), dot + 1);
+}
+
 static void test_json(void **state _unused_) {
         struct instance n = { .instance = (char *) "" };
-        char *text = status_json(&example, &n, 1795266188000000, 0);
-        json_t *j = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+        json_t *j = status_json(&example, NULL, &n, 1795266188000000);
         const struct property *p;
         size_t count;
 
         p = properties(&count);
         for (size_t i = 0; i < count; i++)
-                if (!json_object_get(j, p[i].key))
+                if (!get(j, p[i].key))
                         fail_msg("%s is missing", p[i].key);
-        assert_json(j, "schema", "1");
+        assert_json(j, "version", "1");
         assert_json(j, "running", "true");
-        assert_json(j, "well", "false");
+        assert_json(j, "level", "\"unreachable\"");
         assert_json(j, "state", "\"promoted\"");
         assert_json(j, "state_since", "\"2026-11-21T13:03:07.000001Z\"");
         assert_json(j, "paused_until", "\"infinity\"");
-        assert_json(j, "last_demotion", "null");
+        assert_json(json_object_get(j, "last_failover"), "ended", "null");
+        assert_json(json_object_get(j, "last_failover"), "reason", "\"connection refused\"");
+        assert_json(j, "unmerged_branches", "[\"failover/standby/20261121-130307\", \"idea\"]");
         assert_json(j, "senior", "null");
         assert_json(j, "failed_checks", "7");
-        assert_json(j, "gateway_answers", "true");
+        assert_json(j, "gateway_answers", "false");
         json_decref(j);
-        free(text);
 
-        text = status_json(NULL, &n, 0, JSON_COMPACT);
-        assert_string_equal(text, "{\"schema\":1,\"instance\":\"\",\"running\":false}");
-        free(text);
+        j = status_json(NULL, "it failed", &n, 0);
+        assert_json(j, "running", "false");
+        assert_json(j, "level", "\"not running\"");
+        assert_json(j, "summary", "\"it failed\"");
+        assert_int_equal(json_object_size(j), 5);
+        json_decref(j);
 }
 
 int main(void) {
