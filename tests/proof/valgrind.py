@@ -4,6 +4,7 @@
 No access that is wrong, no use of what was never written, nothing lost, no descriptor left open.
 """
 
+import pathlib
 import re
 import signal
 import sys
