@@ -13,6 +13,7 @@
 #   make bench      what the daemon costs, and what it adds to an outage (root; README=1: into the README)
 #   make demo       a whole failover and failback on throwaway hosts (root)
 #   make check-debian12, check-debian13   unit tests, documents and system tests with that Debian's libraries and systemd (root)
+#   make check-arm64   built for arm64 without a warning, its unit tests under qemu-user, its package (root)
 #   make check-deb  the package on bare Debian 12 and 13 (root)
 #   make mutants    the pure modules broken on purpose: each must be noticed
 #   make deps       installs the Debian packages that all of this needs (root)
@@ -110,11 +111,17 @@ DEPS_BUILD = build-essential pkg-config libcurl4-openssl-dev libsystemd-dev libg
 	debhelper systemd polkitd dbus openssh-client rsync
 DEPS = $(DEPS_BUILD) libcmocka-dev clang libclang-rt-dev valgrind clang-format clang-tidy systemd-container openssh-server \
 	nftables iproute2 procps curl strace git mandoc openssl sudo lintian python3 python3-pytest python3-pytest-xdist mmdebstrap
+# What builds for arm64 on another architecture, and runs the unit tests of that.
+DEPS_ARM64 = build-essential iproute2 crossbuild-essential-arm64 pkg-config debhelper qemu-user-static \
+	$(addsuffix :arm64,$(filter lib%,$(DEPS_BUILD)) libcmocka-dev) systemd openssh-client openssh-server rsync git procps \
+	curl openssl python3
 POLICY = /usr/sbin/policy-rc.d
 
-.PHONY: print-deps print-version
+.PHONY: print-deps print-deps-arm64 print-version
 print-deps:
 	@echo $(DEPS)
+print-deps-arm64:
+	@echo $(DEPS_ARM64)
 print-version:
 	@echo $(VERSION)
 
@@ -235,7 +242,7 @@ deb:
 	printf '%s\n' 'openclaw-failover ($(VERSION)~$(DEB_RELEASE)) unstable; urgency=medium' '' \
 		'  * Version $(VERSION); what is new is in README.md.' '' \
 		" -- $$(sed -n 's/^Maintainer: //p' .debian/control)  $(DEB_DATE)" >$(DEB)/source/debian/changelog
-	cd $(DEB)/source && DEB_BUILD_OPTIONS="noautodbgsym $$DEB_BUILD_OPTIONS" dpkg-buildpackage -us -uc -b
+	cd $(DEB)/source && DEB_BUILD_OPTIONS="noautodbgsym $$DEB_BUILD_OPTIONS" dpkg-buildpackage -us -uc -b $(if $(DEB_ARCH),-a$(DEB_ARCH) -Pcross)
 	@echo; ls $(DEB)/*.deb
 
 # The sources as they are in HEAD, the same to the bit whoever makes them and when: the times are the commit's, the owner is root,
@@ -274,6 +281,23 @@ $(DEBIANS): check-debian%: deps
 	@root=$$(BUILD=$(BUILD) tests/lab/debian-root $*) && \
 	tests/lab/in-root "$$root" env $(foreach name,CI JOBS K LABEL TALLY,$(if $($(name)),$(name)='$($(name))')) \
 		make --no-print-directory check BUILD=build-debian$* TESTS='$(DEBIAN_TESTS)'
+
+# For arm64, with Debian 13's cross compiler and its libraries for arm64; what is built runs under qemu-user, which has this
+# machine's kernel. tests/run names what does not stand that.
+ARM64 = aarch64-linux-gnu
+.PHONY: check-arm64 deb-arm64
+check-arm64: deps
+	@root=$$(BUILD=$(BUILD) tests/lab/debian-root --arm64 13) && \
+	tests/lab/in-root "$$root" env $(foreach name,CI LABEL TALLY,$(if $($(name)),$(name)='$($(name))')) \
+		CC=$(ARM64)-gcc AR=$(ARM64)-ar PKG_CONFIG_LIBDIR=/usr/lib/$(ARM64)/pkgconfig:/usr/share/pkgconfig \
+		EMULATOR=qemu-aarch64-static BUILD=build-arm64 tests/run unit deb-arm64
+
+# Within that root. The last line is the package.
+deb-arm64:
+	$(MAKE) deb DEB_ARCH=arm64
+	dpkg-deb -x $(DEB)/*_arm64.deb $(DEB)/arm64
+	$(ARM64)-readelf -h $(DEB)/arm64/usr/bin/openclaw-failover | grep -q AArch64
+	@ls $(DEB)/*_arm64.deb
 
 # Tests. TESTS, K and JOBS choose some of them: see tests/run.
 

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from lab import wait_for
+from lab import SOURCE, wait_for
 from story import DAEMON, begin, fail_over, wait_event, wait_up
 
 SECRET = "s3cr3t-webhook-7"
@@ -30,7 +30,7 @@ class Receiver:
         (self.directory / "answer").write_text(words)
 
     def start(self):
-        script = pathlib.Path(__file__).with_name("receiver.py")
+        script = SOURCE / "tests/lab/receiver.py"
         # The process we know is nsenter: its end must be that of the service.
         self._process = self.lab.outside.popen(
             ["setpriv", "--pdeathsig", "KILL", "/usr/bin/python3", str(script), self.lab.outside.address, str(PORT), str(self.directory)])
