@@ -68,6 +68,8 @@ src/daemon/daemon.c: lines
 src/daemon/units.c: lines
 src/doctor/check_polkit.c: look_polkit() has lines
 src/sync/changes.c: lines
+src/daemon/peers.c: lines
+src/sync/repo.c: lines
 src: lines of C
 tests/lab/lab.py: lines
 tests/proof/model.c: lines
