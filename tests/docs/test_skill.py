@@ -1,8 +1,8 @@
-"""The assistant's skill."""
+"""The assistant's skill, against what it reads."""
 
 import re
 
-from test_manual import SOURCE
+from test_manual import SOURCE, page
 
 SKILL = (SOURCE / "etc/skill/SKILL.md").read_text()
 
@@ -11,6 +11,15 @@ def test_it_has_what_openclaw_wants_of_a_skill():
     front = dict(line.split(": ", 1) for line in re.match(r"---\n(.*?)\n---\n", SKILL, re.S)[1].splitlines())
     assert front["name"] == "openclaw-failover"
     assert len(front["description"]) < 160
+
+
+def test_every_key_that_it_reads_is_printed():
+    """Those of the table, against the manual, which a unit test compares with the program."""
+    table = re.search(r"^\| question .*?\n\n", SKILL, re.M | re.S)[0]
+    asked = set(re.findall(r"`([a-z_]+)`", table)) - {"standby", "starting", "promoted", "demoting", "auto"}
+    manual = page("org.openclaw.Failover1.5")
+    printed = set(re.findall(r"^\.It Va \S+ Pq . , Cm (?:\w+\.)?(\w+)$", manual, re.M)) | {"well", "summary", "next", "last_failover"}
+    assert asked <= printed, asked - printed
 
 
 def test_it_only_looks():
