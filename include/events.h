@@ -32,6 +32,7 @@ struct story {
         usec_t detecting; /* its parts: from the last good check to the decision … */
         usec_t syncing;   /* … to the start … */
         usec_t starting;  /* … to the answer */
+        usec_t down;      /* from the last good check until now */
         usec_t promoted;  /* how long the standby was promoted */
         usec_t start_timeout, hang_timeout, drain_patience;
         unsigned port;

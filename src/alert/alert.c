@@ -1,4 +1,4 @@
-/* Tells people; see alert.h. */
+/* Alerts; see alert.h. */
 #include "alert/alert.h"
 
 #include <errno.h>
@@ -18,6 +18,8 @@
 #define BACK_OFF_FIRST (5 * USEC_PER_SEC)
 #define BACK_OFF_MAX (15 * USEC_PER_MINUTE)
 #define GIVE_UP_AFTER USEC_PER_DAY
+/* An outage that is over by then is in the journal, and wakes nobody. */
+#define QUIET_FOR (45 * USEC_PER_SEC)
 
 struct alert {
         const struct instance *names;
@@ -25,13 +27,19 @@ struct alert {
         char host[65]; /* HOST_NAME_MAX + 1 */
         struct alert_queue *queue;
         struct webhook *courier;
-        struct conditions lasting;
+        struct conditions conditions;
+
+        bool syncs;                   /* there is a workspace that may have branches to merge */
+        bool quiet;                   /* this failover has had no alert yet */
+        struct alert_message demoted; /* waits for the sync that names them; .event is NULL: none does */
+        usec_t demoted_until;         /* CLOCK_BOOTTIME */
+        char demoted_title[64], demoted_text[ALERT_TEXT_MAX];
 
         sd_event_source *timer; /* the next thing to do: save, send */
         unsigned attempts;      /* in a row that came to nothing */
         usec_t not_before;      /* CLOCK_BOOTTIME: the service asked to be left alone */
         uint64_t sending;       /* the one that is under way, or was tried last */
-        unsigned telling;       /* dropped ones that it tells of */
+        unsigned telling;       /* lost ones that it mentions */
         char error[256];        /* why they cannot be delivered, and the journal has that; "" if they can */
 };
 
@@ -69,14 +77,14 @@ static void drop(struct alert *a, uint64_t id) {
         alert_queue_count_dropped(a->queue);
 }
 
-/* Whom it is too late for. What was never tried is not, however old it seems: the clock may have been set since. */
+/* What is too old. An alert that was never tried is not, however old it seems: the clock may have been set since. */
 static void drop_expired(struct alert *a) {
         usec_t now = now_usec(CLOCK_REALTIME);
         const struct alert_message *m;
         uint64_t id;
 
         while ((m = alert_queue_first(a->queue, &id)) && id <= a->sending && now > m->time + GIVE_UP_AFTER) {
-                log_error("The alert \"%s\" could not be delivered for a day. It is dropped: %s", m->event,
+                log_error("The alert \"%s\" could not be delivered for a day, and is lost: %s", m->event,
                         m->text);
                 drop(a, id);
         }
@@ -114,14 +122,27 @@ static void send_first(struct alert *a) {
                 explicit_bzero(url, strlen(url));
 }
 
+/* For how long yet the first one is held; never longer than QUIET_FOR, whatever becomes of the clock. */
+static usec_t held_for(const struct alert *a) {
+        usec_t now = now_usec(CLOCK_REALTIME);
+        const struct alert_message *m;
+        uint64_t id;
+
+        m = alert_queue_first(a->queue, &id);
+        return m && m->hold > now ? MIN(m->hold - now, QUIET_FOR) : 0;
+}
+
 static int on_timer(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *userdata) {
         struct alert *a = userdata;
 
         if (!webhook_is_busy(a->courier)) {
-                usec_t now = now_usec(CLOCK_BOOTTIME);
+                usec_t now = now_usec(CLOCK_BOOTTIME), wait;
 
                 drop_expired(a);
-                if (now >= a->not_before)
+                wait = held_for(a);
+                if (wait > 0)
+                        act_in(a, wait);
+                else if (now >= a->not_before)
                         send_first(a);
                 else if (alert_queue_length(a->queue) > 0)
                         act_in(a, a->not_before - now);
@@ -175,35 +196,104 @@ const char *alert_error(const struct alert *a, unsigned *ret_n) {
 
 /* --- what is worth an alert ------------------------------------------------------------------------------- */
 
+/* How long the alert of a failback waits for the sync that names the branches to merge. */
+#define BRANCHES_WITHIN USEC_PER_MINUTE
+
+/* Of an event that is worth an alert; NULL: of any other. */
+static const char *event_title(enum role_event event, const struct story *s) {
+        switch (event) {
+        case EVENT_PROMOTED:
+                return s->by_hand  ? "Standby promoted by hand"
+                        : s->again ? "Standby's gateway is back"
+                                   : "Standby has taken over: primary down";
+        case EVENT_START_FAILED:
+                return "Nobody can be reached: standby's gateway failed to start";
+        case EVENT_START_SLOW:
+                return "Nobody can be reached: standby's gateway starts slowly";
+        case EVENT_HUNG:
+                return "Standby's gateway hangs and is restarted";
+        case EVENT_LOST:
+                return "Standby's gateway failed and is started again";
+        case EVENT_HELD:
+                return "A user stopped the standby's gateway";
+        case EVENT_STOP_FAILED:
+                return "Standby's gateway could not be stopped";
+        case EVENT_DEMOTED:
+                return "Standby's gateway is stopped";
+        case EVENT_DRILL_FAILED:
+                return "Drill failed: a failover would fail";
+        case EVENT_DRILL_REAL:
+                return "Primary went down during a drill";
+        default:
+                return NULL;
+        }
+}
+
 static bool is_wanted(enum role_event event, const struct story *s) {
         bool drill = s->mode == MODE_DRILL || s->mode == MODE_DRILL_OVER;
 
-        switch (event) {
-        case EVENT_PROMOTING:
-        case EVENT_PROMOTED:
-        case EVENT_DEMOTED:
+        if (event == EVENT_PROMOTED || event == EVENT_DEMOTED)
                 return !drill; /* a drill that works is no news */
-        case EVENT_ADOPTED:
-        case EVENT_START_FAILED:
-        case EVENT_START_SLOW:
-        case EVENT_HUNG:
-        case EVENT_LOST:
-        case EVENT_HELD:
-        case EVENT_STOP_FAILED:
-        case EVENT_DRILL_FAILED:
-        case EVENT_DRILL_REAL:
-                return true;
-        default:
-                return false;
-        }
+        return event_title(event, s);
+}
+
+/* "Standby has taken over: primary down since 03:12" */
+static void add_since(char *buf, size_t size, usec_t since) {
+        time_t t = (time_t) (since / USEC_PER_SEC);
+        char at[16];
+        struct tm tm;
+
+        if (since > 0 && localtime_r(&t, &tm) && strftime(at, sizeof at, "%H:%M", &tm) > 0)
+                (void) appendf(buf, size, " since %s", at);
+}
+
+static void add_reach(const struct alert *a, char *buf, size_t size) {
+        if (a->config.reach)
+                (void) appendf(buf, size, " To reach the standby: %s.", a->config.reach);
+}
+
+/* The failback's, when its sync has ended, or has taken too long. */
+static void post_demoted(struct alert *a, const struct status *s) {
+        unsigned branches = 0;
+        char title[128];
+
+        if (!a->demoted.event)
+                return;
+        for (const char *b = s ? s->unmerged : ""; *b; b += strcspn(b, "\n"), b += *b == '\n')
+                branches++;
+        (void) snprintf(title, sizeof title, "%s: %u branch%s to merge", a->demoted_title, branches,
+                branches == 1 ? "" : "es");
+        a->demoted.title = branches > 0 ? title : a->demoted_title;
+        if (branches > 0)
+                (void) appendf(a->demoted_text, sizeof a->demoted_text,
+                        " The primary lacks work that was done here. To merge it, type there as its user:");
+        a->demoted.text = a->demoted_text;
+        a->demoted.primary = s ? s->primary : "";
+        a->demoted.commands = branches > 0 ? s->merge : "";
+        alert_post(a, &a->demoted);
+        a->demoted.event = NULL;
+}
+
+static void keep_demoted(struct alert *a, const struct alert_message *m, const struct story *s) {
+        bool back = s->mode == MODE_AUTO && !s->by_hand;
+
+        (void) snprintf(a->demoted_title, sizeof a->demoted_title, "%s",
+                back ? "Primary is back: standby's gateway stopped" : m->title);
+        (void) snprintf(a->demoted_text, sizeof a->demoted_text, "%s", m->text);
+        a->demoted = *m;
+        a->demoted_until = now_usec(CLOCK_BOOTTIME) + BRANCHES_WITHIN;
+        if (!a->syncs)
+                post_demoted(a, NULL);
 }
 
 void alert_event(struct alert *a, enum role_event event, const struct story *s, const char *text) {
         usec_t now = now_usec(CLOCK_REALTIME), ago = USEC_INFINITY;
+        char words[ALERT_TEXT_MAX], title[128];
         struct alert_message m = {
                 .event = event_name(event),
                 .level = event_level(event),
-                .text = text,
+                .title = title,
+                .text = words,
                 .primary = s->primary,
                 .reason = event == EVENT_DEMOTED ? "" : s->reason,
                 .time = now,
@@ -211,26 +301,47 @@ void alert_event(struct alert *a, enum role_event event, const struct story *s, 
                 .lasted = event == EVENT_DEMOTED ? s->promoted : USEC_INFINITY,
         };
 
-        if (!is_wanted(event, s))
+        if (event == EVENT_PROMOTING || event == EVENT_ADOPTED) {
+                post_demoted(a, NULL);
+                a->quiet = true;
+        }
+        if (!is_wanted(event, s) || !is_on(a))
                 return;
-        if (event == EVENT_DEMOTED)
-                ago = s->promoted;
-        else if (event == EVENT_PROMOTED)
-                ago = s->outage;
-        else if (event == EVENT_PROMOTING || event == EVENT_ADOPTED)
-                ago = s->detecting;
+        (void) snprintf(words, sizeof words, "%s", text);
+        (void) snprintf(title, sizeof title, "%s", event_title(event, s));
+        ago = event == EVENT_DEMOTED ? s->promoted : s->by_hand ? USEC_INFINITY : s->down;
         m.since = ago != USEC_INFINITY && ago < now ? now - ago : 0;
+        if (event == EVENT_DEMOTED) {
+                /* Nobody has read of the promotion: then nobody needs to read of its end. */
+                if (alert_queue_withdraw(a->queue, now) == 0 && !a->quiet)
+                        keep_demoted(a, &m, s);
+                return;
+        }
+        if (event == EVENT_PROMOTED) {
+                add_since(title, sizeof title, s->by_hand || s->again ? 0 : m.since);
+                add_reach(a, words, sizeof words);
+        }
+        if (m.since > 0 && m.since + QUIET_FOR > now)
+                m.hold = m.since + QUIET_FOR;
+        a->quiet = false;
         alert_post(a, &m);
 }
 
 void alert_look(struct alert *a, const struct status *s) {
         usec_t now = now_usec(CLOCK_REALTIME), boottime = now_usec(CLOCK_BOOTTIME);
+        char words[ALERT_TEXT_MAX];
         struct alert_message m;
 
-        while (conditions_look(&a->lasting, s, now, boottime, &m)) {
+        while (conditions_look(&a->conditions, s, now, boottime, &m)) {
                 log_line(m.level, "%s", m.text);
+                (void) snprintf(words, sizeof words, "%s", m.text);
+                if (s->state == ROLE_PROMOTED && s->answers)
+                        add_reach(a, words, sizeof words);
+                m.text = words;
                 alert_post(a, &m);
         }
+        if (a->demoted.event && (s->synced > a->demoted.time || boottime > a->demoted_until))
+                post_demoted(a, s);
 }
 
 /* --- */
@@ -238,6 +349,7 @@ void alert_look(struct alert *a, const struct status *s) {
 static void forget_config(struct alert *a) {
         free(TAKE(a->config.url));
         free(TAKE(a->config.url_file));
+        free(TAKE(a->config.reach));
 }
 
 static char *copy(const char *text) {
@@ -253,8 +365,10 @@ void alert_configure(struct alert *a, const struct config *c) {
         a->config = (struct alert_config){
                 .url = copy(c->alert.url),
                 .url_file = copy(c->alert.url_file),
+                .reach = copy(c->alert.reach),
                 .format = c->alert.format,
         };
+        a->syncs = c->workspace.path && *c->workspace.path;
         webhook_cancel(a->courier);
         a->attempts = 0;
         a->not_before = 0;
@@ -301,8 +415,10 @@ int alert_new(struct http *h, const struct instance *n, const struct config *c, 
 struct alert *alert_free(struct alert *a) {
         if (!a)
                 return NULL;
-        if (a->queue)
+        if (a->queue) {
+                post_demoted(a, NULL);
                 alert_queue_save(a->queue);
+        }
         alert_queue_free(a->queue);
         webhook_free(a->courier);
         (void) sd_event_source_disable_unref(a->timer);

@@ -1,4 +1,4 @@
-/* Tells people: alerts are queued on disk, and posted one after the other until the service has taken them.
+/* Alerts to people are queued on disk, and posted one after the other until the service has taken them.
  *
  * Nothing here blocks, waits for a disk or delays a failover. An alert is tried for a day, 5 s to 15 min apart, or as the
  * service asks (Retry-After). At most ALERTS_MAX (alert_queue.h) are kept; when one must be dropped, the journal and the next alert say so.
@@ -26,12 +26,12 @@ void alert_configure(struct alert *a, const struct config *c);
 /* Queues one alert, and sends it as soon as the loop turns. All of M is copied. */
 void alert_post(struct alert *a, const struct alert_message *m);
 
-/* Does so for a transition, if people are to be told of it: TEXT is what event_message() made of it. Call it for each event
- * that is reported. */
+/* Does so for a transition, if it is worth an alert; TEXT is what event_message() made of it. Call it for each event. An alert
+ * about a failover is held until 45 s after the primary's last good check, and withdrawn if the failover is over by then. The
+ * failback's waits up to a minute for the sync that names the branches to merge. */
 void alert_event(struct alert *a, enum role_event event, const struct story *s, const char *text);
 
-/* Looks at levels, which last: tells when trouble has lasted for a while (conditions.h), when that is over, and once a day
- * that the standby is promoted or the primary down. Call it after each check and change; it is cheap. */
+/* Looks at what lasts (conditions.h). Call it after each check and change; it is cheap. */
 void alert_look(struct alert *a, const struct status *s);
 
 /* Why alerts are not delivered, and in RET_N how many wait or are lost; "" and 0 if they are. Good until the loop turns. */

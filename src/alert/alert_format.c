@@ -37,9 +37,24 @@ static const char *escape_discord(char c, bool first) {
         return s ? escaped[strlen(always) + (size_t) (s - at_first)] : NULL;
 }
 
+/* https://core.telegram.org/bots/api#html-style: Slack's three as well. */
+#define escape_html escape_slack
+
 static const char *escape_nothing(_unused_ char c, _unused_ bool first) {
         return NULL;
 }
+
+/* How a service shows commands. What they hold cannot end that: see put_commands(). */
+struct style {
+        size_t limit;
+        escape_t escape;
+        const char *code, *code_end;
+};
+
+static const struct style discord = { 2000, escape_discord, "```\n", "\n```" };
+static const struct style slack = { 2900, escape_slack, "```\n", "\n```" };
+static const struct style telegram = { 3900, escape_html, "<pre>", "</pre>" };
+static const struct style ntfy = { 4096, escape_nothing, "", "" };
 
 #define OUT_MAX 4200
 
@@ -51,6 +66,10 @@ struct out {
         escape_t escape;
         bool first; /* of a line */
 };
+
+static void out_begin(struct out *o, const struct style *s) {
+        *o = (struct out){ .limit = s->limit, .escape = s->escape, .first = true };
+}
 
 static const char ellipsis[] = "…";
 
@@ -155,31 +174,57 @@ static void put_facts(struct out *o, const struct alert_message *m, const struct
                         x->dropped, x->dropped == 1 ? "" : "s");
 }
 
-static void title(char *buf, size_t size, const struct alert_message *m, const struct alert_context *x) {
+/* "Standby has taken over", and on which machine, if there may be several. */
+static char *title(char *buf, size_t size, const struct alert_message *m, const struct alert_context *x) {
         char raw[256];
 
-        (void) snprintf(raw, sizeof raw, "openclaw-failover%s%s on %s: %s", *x->instance ? "@" : "",
-                x->instance, x->host, m->event);
-        (void) safe_text(buf, size, raw);
+        (void) snprintf(raw, sizeof raw, "%s (%s%s%s)", given(m->title) ? m->title : m->event, x->host,
+                *x->instance ? "@" : "", x->instance);
+        return safe_text(buf, size, raw);
 }
 
-/* The facts below the text, and the title above it, take about this much. */
+/* What is left out, if it does not fit as a whole, is in the journal and in `status`. */
+#define COMMANDS_ROOM 900
+
+/* One a line. They hold names that an agent may have chosen: no backquote or tag of theirs ends the block. */
+static void put_commands(struct out *o, const struct style *s, const char *commands) {
+        escape_t escape = o->escape;
+        char block[COMMANDS_ROOM], line[512];
+
+        if (!given(commands) || strlen(commands) >= sizeof block)
+                return;
+        new_line(o);
+        o->escape = escape_nothing;
+        put(o, s->code, SIZE_MAX);
+        o->escape = *s->code == '<' ? escape : escape_nothing;
+        for (const char *c = commands; *c;) {
+                size_t n = strcspn(c, "\n");
+
+                (void) snprintf(block, sizeof block, "%.*s", (int) n, c);
+                (void) safe_text(line, sizeof line, block);
+                for (char *k = line; *s->code == '`' && *k; k++)
+                        *k = *k == '`' ? '\'' : *k;
+                put(o, line, SIZE_MAX);
+                c += n + (c[n] == '\n');
+                if (*c)
+                        new_line(o);
+        }
+        o->escape = escape_nothing;
+        put(o, s->code_end, SIZE_MAX);
+        o->escape = escape;
+}
+
+/* The facts below the text take about this much. */
 #define FACTS_ROOM 700
 
-/* Writes everything to O, which has its limit and escape. */
+/* Writes everything but the title to O, which has begun. */
 static void put_all(
-        struct out *o, bool with_title, const struct alert_message *m, const struct alert_context *x) {
+        struct out *o, const struct style *s, const struct alert_message *m, const struct alert_context *x) {
+        size_t room = FACTS_ROOM + (given(m->commands) ? strlen(m->commands) + 16 : 0);
         char text[ALERT_TEXT_MAX];
 
-        o->first = true;
-        if (with_title) {
-                char words[256];
-
-                title(words, sizeof words, m, x);
-                put(o, words, SIZE_MAX);
-                new_line(o);
-        }
-        put(o, safe_text(text, sizeof text, m->text ? m->text : ""), o->limit - FACTS_ROOM);
+        put(o, safe_text(text, sizeof text, m->text ? m->text : ""), o->limit - MIN(o->limit / 2, room));
+        put_commands(o, s, m->commands);
         put_facts(o, m, x);
 }
 
@@ -190,6 +235,20 @@ static json_t *text_json(const char *text) {
         char safe[ALERT_TEXT_MAX];
 
         return json_string(safe_text(safe, sizeof safe, text ? text : ""));
+}
+
+static json_t *commands_json(const char *commands) {
+        json_t *array = json_array();
+        char line[512];
+
+        for (const char *c = commands ? commands : ""; array && *c;) {
+                size_t n = strcspn(c, "\n");
+
+                (void) snprintf(line, sizeof line, "%.*s", (int) n, c);
+                (void) json_array_append_new(array, text_json(line));
+                c += n + (c[n] == '\n');
+        }
+        return array;
 }
 
 static const char *level_name(int level) {
@@ -211,34 +270,48 @@ static int set_json_body(struct alert_request *r, json_t *j) {
 static int render_json(
         struct alert_request *r, const struct alert_message *m, const struct alert_context *x) {
         return set_json_body(r,
-                json_pack("{s:i, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
-                        "version", 1, "event", text_json(m->event), "level", level_name(m->level), "text",
-                        text_json(m->text), "host", text_json(x->host), "instance", text_json(x->instance),
-                        "primary", text_json(m->primary), "reason", text_json(m->reason), "time",
-                        json_time(m->time), "since", json_time(m->since), "outage_seconds",
-                        json_span(m->outage), "lasted_seconds", json_span(m->lasted), "late_seconds",
-                        json_span(lateness(m, x)), "dropped", (json_int_t) x->dropped));
+                json_pack("{s:i, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
+                        "version", 1, "event", text_json(m->event), "level", level_name(m->level), "title",
+                        text_json(m->title), "text", text_json(m->text), "commands",
+                        commands_json(m->commands), "host", text_json(x->host), "instance",
+                        text_json(x->instance), "primary", text_json(m->primary), "reason",
+                        text_json(m->reason), "time", json_time(m->time), "since", json_time(m->since),
+                        "outage_seconds", json_span(m->outage), "lasted_seconds", json_span(m->lasted),
+                        "late_seconds", json_span(lateness(m, x)), "dropped", (json_int_t) x->dropped));
 }
 
-/* https://discord.com/developers/docs/resources/webhook#execute-webhook: "content" has up to 2000 characters; with an empty
- * "parse" nobody is pinged, whatever the text says (…/resources/message#allowed-mentions-object). */
+/* https://discord.com/developers/docs/resources/webhook#execute-webhook: one embed, with a bar in the level's colour, a title of
+ * 256 characters and a description; with an empty "parse" nobody is pinged (…/resources/message#allowed-mentions-object). */
 static int render_discord(
         struct alert_request *r, const struct alert_message *m, const struct alert_context *x) {
-        struct out o = { .limit = 2000, .escape = escape_discord };
+        int colour = m->level <= LOG_ERR ? 0xd9534f : m->level == LOG_WARNING ? 0xf0ad4e : 0x5cb85c;
+        char words[256];
+        struct out o, head;
 
-        put_all(&o, true, m, x);
-        return set_json_body(r, json_pack("{s:s, s:{s:[]}}", "content", o.buf, "allowed_mentions", "parse"));
+        out_begin(&o, &discord);
+        put_all(&o, &discord, m, x);
+        out_begin(&head, &discord);
+        put(&head, title(words, sizeof words, m, x), sizeof words - 1);
+        return set_json_body(r,
+                json_pack("{s:[{s:s, s:s, s:i}], s:{s:[]}}", "embeds", "title", head.buf, "description",
+                        o.buf, "color", colour, "allowed_mentions", "parse"));
 }
 
-/* https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks, and for mrkdwn
- * https://docs.slack.dev/messaging/formatting-message-text; a text should not exceed 4000 characters
- * (https://docs.slack.dev/reference/methods/chat.postMessage). */
+/* https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks: a header of 150 characters, and a section of 3000
+ * (https://docs.slack.dev/reference/block-kit/blocks); "text" is for notifications. */
 static int render_slack(
         struct alert_request *r, const struct alert_message *m, const struct alert_context *x) {
-        struct out o = { .limit = 4000, .escape = escape_slack };
+        char words[150];
+        struct out o, head;
 
-        put_all(&o, true, m, x);
-        return set_json_body(r, json_pack("{s:s, s:b}", "text", o.buf, "mrkdwn", 0));
+        out_begin(&o, &slack);
+        put_all(&o, &slack, m, x);
+        out_begin(&head, &slack);
+        put(&head, title(words, sizeof words, m, x), SIZE_MAX);
+        return set_json_body(r,
+                json_pack("{s:s, s:[{s:s, s:{s:s, s:s}}, {s:s, s:{s:s, s:s, s:b}}]}", "text", head.buf,
+                        "blocks", "type", "header", "text", "type", "plain_text", "text", words, "type",
+                        "section", "text", "type", "mrkdwn", "text", o.buf, "verbatim", 1));
 }
 
 /* ntfy takes non-ASCII headers only as RFC 2047 words: a title needs none. VALUE is one line. */
@@ -257,11 +330,12 @@ static char *ascii_header(const char *name, const char *value) {
  * attachment. Priorities are 1 to 5, tags that name an emoji become one. */
 static int render_ntfy(
         struct alert_request *r, const struct alert_message *m, const struct alert_context *x) {
-        struct out o = { .limit = 4096, .escape = escape_nothing };
         bool error = m->level <= LOG_ERR, warning = m->level == LOG_WARNING;
         char words[256];
+        struct out o;
 
-        put_all(&o, false, m, x);
+        out_begin(&o, &ntfy);
+        put_all(&o, &ntfy, m, x);
         title(words, sizeof words, m, x);
         r->body = strdup(o.buf);
         r->headers[0] = strdup("Content-Type: text/plain; charset=utf-8");
@@ -326,8 +400,9 @@ static int render_telegram(struct alert_request *r, const struct alert_message *
         const struct alert_context *x, const char **why) {
         _cleanup_(curl_url_cleanupp) CURLU *url = curl_url();
         _cleanup_part_ char *path = NULL, *query = NULL;
-        struct out o = { .limit = 4096, .escape = escape_nothing };
         json_auto_t *body = NULL;
+        char words[256];
+        struct out o;
         int k;
 
         if (!url || curl_url_set(url, CURLUPART_URL, r->url, 0) != CURLUE_OK)
@@ -338,8 +413,15 @@ static int render_telegram(struct alert_request *r, const struct alert_message *
                 *why = "for format = telegram the address is https://api.telegram.org/botTOKEN/sendMessage?chat_id=CHAT";
                 return -EINVAL;
         }
-        put_all(&o, true, m, x);
-        body = json_pack("{s:{s:b}}", "link_preview_options", "is_disabled", 1);
+        out_begin(&o, &telegram);
+        (void) strcpy(o.buf, "<b>");
+        o.used = strlen(o.buf);
+        put(&o, title(words, sizeof words, m, x), SIZE_MAX);
+        (void) strcpy(o.buf + o.used, "</b>");
+        o.used += strlen("</b>");
+        new_line(&o);
+        put_all(&o, &telegram, m, x);
+        body = json_pack("{s:{s:b}, s:s}", "link_preview_options", "is_disabled", 1, "parse_mode", "HTML");
         k = body ? add_query(body, query) : -ENOMEM;
         if (k < 0)
                 return k;

@@ -4,7 +4,7 @@
  * too long for the service is cut.
  *
  * The format json is our own; members may be added, none changes its meaning while "version" is 1:
- *   {"version": 1, "event": "promoted", "level": "notice", "text": …, "host": …, "instance": "", "primary": …,
+ *   {"version": 1, "event": "promoted", "level": "notice", "title": …, "text": …, "commands": [], "host": …, "instance": "", "primary": …,
  *    "reason": …, "time": "2025-11-21T03:12:45.000000Z", "since": …, "outage_seconds": 41.2, "lasted_seconds": …,
  *    "late_seconds": 0, "dropped": 0}
  * where "since", "outage_seconds" and "lasted_seconds" are null if they are unknown or there is none. */
@@ -17,12 +17,15 @@
 struct alert_message {
         const char *event; /* "promoted": event_name(), or one of our own (conditions.h, alert_command.c) */
         int level;         /* syslog's */
+        const char *title; /* "Standby has taken over: primary down since 03:12" */
         const char *text;  /* for a person: what happened, what it means, what to do */
+        const char *commands; /* to be typed, one a line; "" or NULL: none */
         const char *primary;
         const char *reason; /* what the deciding check said */
         usec_t time;        /* of the event, CLOCK_REALTIME */
-        usec_t since;       /* when the trouble began, CLOCK_REALTIME; 0: unknown */
-        usec_t outage;      /* a span; USEC_INFINITY: unknown, or there was none */
+        usec_t hold; /* not delivered before, CLOCK_REALTIME; and not at all if it is withdrawn until then */
+        usec_t since;  /* when the trouble began, CLOCK_REALTIME; 0: unknown */
+        usec_t outage; /* a span; USEC_INFINITY: unknown, or there was none */
         usec_t lasted; /* a span, how long the trouble that is over was; USEC_INFINITY: unknown, or not over */
 };
 

@@ -15,7 +15,8 @@
 struct entry {
         uint64_t id;
         struct alert_message m;
-        char event[64], text[ALERT_TEXT_MAX], primary[300], reason[256];
+        char event[64], title[128], text[ALERT_TEXT_MAX], primary[300], reason[256];
+        char commands[1024]; /* made safe line by line when they are shown */
 };
 
 struct alert_queue {
@@ -35,7 +36,10 @@ static struct entry *entry_new(const struct alert_message *m) {
                 return NULL;
         e->m = *m;
         e->m.event = safe_text(e->event, sizeof e->event, m->event ? m->event : "");
+        e->m.title = safe_text(e->title, sizeof e->title, m->title ? m->title : "");
         e->m.text = safe_text(e->text, sizeof e->text, m->text ? m->text : "");
+        (void) snprintf(e->commands, sizeof e->commands, "%s", m->commands ? m->commands : "");
+        e->m.commands = e->commands;
         e->m.primary = safe_text(e->primary, sizeof e->primary, m->primary ? m->primary : "");
         e->m.reason = safe_text(e->reason, sizeof e->reason, m->reason ? m->reason : "");
         return e;
@@ -81,6 +85,17 @@ void alert_queue_remove(struct alert_queue *q, uint64_t id) {
                 }
 }
 
+unsigned alert_queue_withdraw(struct alert_queue *q, usec_t now) {
+        unsigned withdrawn = 0;
+
+        for (size_t i = q->n; i > 0; i--)
+                if (q->entries[i - 1]->m.hold > now) {
+                        remove_at(q, i - 1);
+                        withdrawn++;
+                }
+        return withdrawn;
+}
+
 size_t alert_queue_length(const struct alert_queue *q) {
         return q->n;
 }
@@ -109,11 +124,12 @@ static int add_usec(json_t *j, const char *name, usec_t value, usec_t unknown) {
 }
 
 static json_t *entry_json(const struct entry *e) {
-        json_t *j = json_pack("{s:s, s:i, s:s, s:s, s:s, s:I}", "event", e->event, "level", e->m.level,
-                "text", e->text, "primary", e->primary, "reason", e->reason, "time", (json_int_t) e->m.time);
+        json_t *j = json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:I}", "event", e->event, "level",
+                e->m.level, "title", e->title, "text", e->text, "commands", e->commands, "primary",
+                e->primary, "reason", e->reason, "time", (json_int_t) e->m.time);
 
         if (j &&
-                (add_usec(j, "since", e->m.since, 0) < 0 ||
+                (add_usec(j, "since", e->m.since, 0) < 0 || add_usec(j, "hold", e->m.hold, 0) < 0 ||
                         add_usec(j, "outage", e->m.outage, USEC_INFINITY) < 0 ||
                         add_usec(j, "lasted", e->m.lasted, USEC_INFINITY) < 0)) {
                 json_decref(j);
@@ -146,12 +162,14 @@ static int load_entry(struct alert_queue *q, json_t *j) {
         struct alert_message m = {
                 .time = get_usec(j, "time", 0),
                 .since = get_usec(j, "since", 0),
+                .hold = get_usec(j, "hold", 0),
                 .outage = get_usec(j, "outage", USEC_INFINITY),
                 .lasted = get_usec(j, "lasted", USEC_INFINITY),
         };
 
-        if (json_unpack(j, "{s:s, s:i, s:s, s:s, s:s}", "event", &m.event, "level", &m.level, "text",
-                    &m.text, "primary", &m.primary, "reason", &m.reason) < 0)
+        if (json_unpack(j, "{s:s, s:i, s:s, s:s, s:s, s:s, s:s}", "event", &m.event, "level", &m.level,
+                    "title", &m.title, "text", &m.text, "commands", &m.commands, "primary", &m.primary,
+                    "reason", &m.reason) < 0)
                 return -EINVAL;
         return alert_queue_push(q, &m);
 }

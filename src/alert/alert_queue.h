@@ -21,6 +21,8 @@ int alert_queue_push(struct alert_queue *q, const struct alert_message *m);
 const struct alert_message *alert_queue_first(const struct alert_queue *q, uint64_t *ret_id);
 /* Harmless if it has been dropped meanwhile. */
 void alert_queue_remove(struct alert_queue *q, uint64_t id);
+/* Removes those that are still held at NOW (CLOCK_REALTIME). How many. */
+unsigned alert_queue_withdraw(struct alert_queue *q, usec_t now);
 size_t alert_queue_length(const struct alert_queue *q);
 
 /* Alerts that were lost and of which nobody has been told yet. */

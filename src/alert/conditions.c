@@ -1,4 +1,4 @@
-/* What lasts is told of, too; see conditions.h. */
+/* Trouble that lasts; see conditions.h. */
 #include "alert/conditions.h"
 
 #include <string.h>
@@ -35,8 +35,7 @@ static bool is_unsynced(const struct status *s) {
 #define SAY(...) ((void) snprintf(buf, ALERT_TEXT_MAX, __VA_ARGS__))
 
 static void say_cut_off(const struct status *s, const char *span _unused_, char *buf) {
-        SAY("This standby is cut off: %s. It cannot tell whether the primary is up, and could not be reached if it were "
-            "promoted.",
+        SAY("This standby is cut off: %s. The daemon cannot check the primary, and users could not reach a gateway here.",
                 s->reason);
 }
 
@@ -45,13 +44,13 @@ static void say_network_is_back(const struct status *s _unused_, const char *spa
 }
 
 static void say_no_systemd(const struct status *s, const char *span, char *buf) {
-        SAY("systemd cannot be asked over D-Bus for %s: this standby could neither start nor stop %s. See `systemctl "
-            "status dbus`.",
+        SAY("systemd has not answered over D-Bus for %s: the daemon can neither start nor stop %s. See `systemctl status "
+            "dbus`.",
                 span, s->unit);
 }
 
 static void say_systemd_is_back(const struct status *s _unused_, const char *span, char *buf) {
-        SAY("systemd can be asked again, after %s.", span);
+        SAY("systemd answers again, after %s.", span);
 }
 
 static void say_silent(const struct status *s, const char *span, char *buf) {
@@ -61,7 +60,7 @@ static void say_silent(const struct status *s, const char *span, char *buf) {
                 (void) snprintf(state, sizeof state, ": %s is %s", s->unit, unit_state_name(s->unit_state));
         if (s->paused_until > 0)
                 (void) snprintf(paused, sizeof paused,
-                        " Nothing is done about it until the pause ends, or `%s resume`.", program(s));
+                        " The daemon does nothing until the pause ends, or `%s resume`.", program(s));
         SAY("Nobody can be reached: this machine is promoted, and the gateway here has not answered for %s%s.%s See "
             "`journalctl -u %s`.",
                 span, state, paused, s->unit);
@@ -72,18 +71,18 @@ static void say_answers(const struct status *s _unused_, const char *span, char 
 }
 
 static void say_foreign(const struct status *s, const char *span, char *buf) {
-        SAY("%s has been running on this standby for %s, started by somebody else. Meanwhile the workspace is not synced. To "
-            "stop it: `systemctl stop %s`; to keep it: `%s promote`.",
+        SAY("A user started %s on this standby %s ago. While it runs, the workspace is not synced. To stop it: `systemctl "
+            "stop %s`; to keep it: `%s promote`.",
                 s->unit, span, s->unit, program(s));
 }
 
 static void say_foreign_is_over(const struct status *s, const char *span, char *buf) {
-        SAY("%s no longer runs by another hand, after %s.", s->unit, span);
+        SAY("%s is stopped, after %s: this standby syncs again.", s->unit, span);
 }
 
 static void say_unsynced(const struct status *s, const char *span, char *buf) {
-        SAY("The sync of workspace and secrets has been failing for %s: %s. A failover would start the gateway with what is "
-            "here. See `%s doctor`.",
+        SAY("The sync of workspace and secrets has failed for %s: %s. A failover would start the gateway with old data. "
+            "See `%s doctor`.",
                 span, s->sync, program(s));
 }
 
@@ -95,19 +94,24 @@ static const struct {
         bool (*is_so)(const struct status *s);
         usec_t after;
         const char *event, *over;
+        const char *title, *title_over;
         void (*say)(const struct status *s, const char *span, char *buf);
         void (*say_over)(const struct status *s, const char *span, char *buf);
-} kinds[_LASTING_MAX] = {
-        [CONDITION_CUT_OFF] = { is_cut_off, USEC_PER_MINUTE, "cut-off", "cut-off-over", say_cut_off,
+} kinds[_CONDITION_MAX] = {
+        [CONDITION_CUT_OFF] = { is_cut_off, USEC_PER_MINUTE, "cut-off", "cut-off-over",
+                "Standby is cut off from the network", "Standby has its network back", say_cut_off,
                 say_network_is_back },
         [CONDITION_NO_SYSTEMD] = { has_no_systemd, USEC_PER_MINUTE, "no-systemd", "no-systemd-over",
-                say_no_systemd, say_systemd_is_back },
+                "Standby cannot start its gateway: systemd does not answer",
+                "systemd answers again on the standby", say_no_systemd, say_systemd_is_back },
         [CONDITION_SILENT] = { is_silent, 10 * USEC_PER_MINUTE, "unreachable", "unreachable-over",
+                "Nobody can be reached: standby's gateway is silent", "Standby's gateway answers again",
                 say_silent, say_answers },
-        [CONDITION_FOREIGN] = { is_foreign, USEC_PER_HOUR, "foreign-stays", "foreign-over", say_foreign,
-                say_foreign_is_over },
-        [CONDITION_SYNC] = { is_unsynced, USEC_PER_HOUR, "sync-failing", "sync-mended", say_unsynced,
-                say_synced },
+        [CONDITION_FOREIGN] = { is_foreign, USEC_PER_HOUR, "foreign-stays", "foreign-over",
+                "A user keeps the standby's gateway running", "Standby's gateway is stopped again",
+                say_foreign, say_foreign_is_over },
+        [CONDITION_SYNC] = { is_unsynced, USEC_PER_HOUR, "sync-failing", "sync-fixed",
+                "Sync to the standby fails", "Sync to the standby works again", say_unsynced, say_synced },
 };
 
 usec_t condition_after(enum condition_kind kind) {
@@ -135,6 +139,7 @@ static bool look_kind(struct conditions *l, enum condition_kind kind, const stru
                 kinds[kind].say_over(s, span, l->text);
         m->event = is_so ? kinds[kind].event : kinds[kind].over;
         m->level = is_so ? LOG_ERR : LOG_NOTICE;
+        m->title = is_so ? kinds[kind].title : kinds[kind].title_over;
         m->text = l->text;
         m->since = m->time > lasted ? m->time - lasted : 0;
         m->lasted = is_so ? USEC_INFINITY : lasted;
@@ -164,10 +169,11 @@ static bool look_trouble(struct conditions *l, const struct status *s, usec_t no
         }
         l->days_told = days;
         m->event = "reminder";
+        m->title = s->state == ROLE_PROMOTED ? "Standby is still promoted" : "Primary is still down";
         m->level = LOG_WARNING;
         m->text = l->text;
         m->since = since;
-        (void) snprintf(l->text, sizeof l->text, "For %u day%s now, %s. %s", days, days == 1 ? "" : "s",
+        (void) snprintf(l->text, sizeof l->text, "Since %u day%s: %s. %s", days, days == 1 ? "" : "s",
                 status_sentence(s, sentence), status_next(s, now, next));
         return true;
 }
@@ -181,7 +187,7 @@ bool conditions_look(struct conditions *l, const struct status *s, usec_t now, u
                 .outage = USEC_INFINITY,
                 .lasted = USEC_INFINITY,
         };
-        for (enum condition_kind kind = 0; kind < _LASTING_MAX; kind++)
+        for (enum condition_kind kind = 0; kind < _CONDITION_MAX; kind++)
                 if (look_kind(l, kind, s, boottime, ret))
                         return true;
         return look_trouble(l, s, now, ret);

@@ -1,8 +1,8 @@
-/* What lasts is told of, too: trouble that is no transition, when it has gone on for a while and when it is over; and once a
- * day that all is still not as it should be.
+/* Trouble that lasts and is no transition: one alert when it has gone on for a while, one when it is over, and one a day while
+ * the standby is promoted or the primary down.
  *
- * Pure: no I/O, no clock, no allocation. What lasts is measured with CLOCK_BOOTTIME, since the clock on the wall may be
- * set; what people see is CLOCK_REALTIME. */
+ * Pure: no I/O, no clock, no allocation. How long it lasts is measured with CLOCK_BOOTTIME, since a user may set the other
+ * clock; what people see is CLOCK_REALTIME. */
 #pragma once
 
 #include "alert/alert_format.h"
@@ -14,23 +14,23 @@ enum condition_kind {
         CONDITION_SILENT,  /* promoted, and the gateway does not answer, however often systemd starts it */
         CONDITION_FOREIGN, /* the gateway runs here though this machine is on standby */
         CONDITION_SYNC,    /* it fails */
-        _LASTING_MAX,
+        _CONDITION_MAX,
 };
 
-/* A shorter time of it is no news. */
+/* No alert before it has lasted that long. */
 usec_t condition_after(enum condition_kind kind);
 
 struct conditions {
         struct {
                 usec_t since; /* CLOCK_BOOTTIME; 0: it is not so */
                 bool told;
-        } of[_LASTING_MAX];
+        } of[_CONDITION_MAX];
         usec_t trouble_since; /* promoted, or the primary down; 0: neither */
         unsigned days_told;   /* whole days of it */
         char text[ALERT_TEXT_MAX];
 };
 
-/* Looks at S at NOW, which is BOOTTIME by the other clock. True if there is something to tell: *RET is filled in, with texts
+/* Looks at S at NOW, which is BOOTTIME by the other clock. True if there is an alert to send: *RET is filled in, with texts
  * that are good until the next call. Call again until it is false. */
 bool conditions_look(struct conditions *l, const struct status *s, usec_t now, usec_t boottime,
         struct alert_message *ret);

@@ -76,7 +76,8 @@ int cmd_alert_test(const struct instance *names) {
         struct alert_message m = {
                 .event = "test",
                 .level = LOG_NOTICE,
-                .text = "This is a test, as somebody asked for with `openclaw-failover alert-test`. Nothing happened.",
+                .title = "Test alert: nothing happened",
+                .text = "A user asked for this test with `openclaw-failover alert-test`.",
                 .time = now_usec(CLOCK_REALTIME),
                 .outage = USEC_INFINITY,
                 .lasted = USEC_INFINITY,
@@ -99,7 +100,7 @@ int cmd_alert_test(const struct instance *names) {
         }
         (void) fprintf(stderr, "Not delivered: %s.\n", words);
         if (r == WEBHOOK_LATER)
-                (void) fprintf(stderr, "A real alert would be kept, and tried again for a day.\n");
+                (void) fprintf(stderr, "The daemon would keep a real alert, and retry for a day.\n");
         return 1;
 }
 
@@ -111,17 +112,18 @@ static const char *env(const char *name) {
         return value ? value : "";
 }
 
-/* systemd tells the unit that OnFailure= starts how the other one ended (systemd.exec(5), $MONITOR_SERVICE_RESULT; since 251,
- * and only if a single unit set this one off). */
+/* systemd passes on how the failed unit ended (systemd.exec(5), $MONITOR_SERVICE_RESULT; since 251, and only if a single unit
+ * started this one). */
 static void say_failed(const struct instance *names, const char *unit, char *buf, size_t size) {
         const char *result = env("MONITOR_SERVICE_RESULT"), *code = env("MONITOR_EXIT_CODE");
         const char *status = env("MONITOR_EXIT_STATUS");
         char failed[512] = "", safe[512];
 
-        (void) appendf(failed, sizeof failed, "%s has failed", unit);
+        (void) appendf(failed, sizeof failed, "%s failed", unit);
         if (strcmp(code, "exited") == 0 && atoi(status) == EX_CONFIG)
-                (void) appendf(failed, sizeof failed, ": there is an error in %s. `%s config` shows it",
-                        names->config, names->program);
+                (void) appendf(failed, sizeof failed,
+                        ": its configuration %s has an error, which `%s config` shows", names->config,
+                        names->program);
         else if (*result && *code)
                 (void) appendf(failed, sizeof failed, ": %s (%s, %s)", result, code, status);
         else if (*result)
@@ -129,7 +131,7 @@ static void say_failed(const struct instance *names, const char *unit, char *buf
         (void) appendf(buf, size, "%s. ", safe_text(safe, sizeof safe, failed));
         if (strcmp(unit, names->unit) == 0)
                 (void) appendf(buf, size,
-                        "Nobody watches the primary now, and nothing takes over if it dies. Mend it, then "
+                        "Nothing checks the primary now, and nothing takes over if it dies. Fix the error, then "
                         "`systemctl restart %s`. ",
                         unit);
         (void) appendf(buf, size, "See `journalctl -u %s`.", unit);
@@ -149,8 +151,7 @@ static int tell_failed(
                 if (r == WEBHOOK_REFUSED || r < 0 || now_usec(CLOCK_BOOTTIME) + wait > until)
                         break;
                 if (attempt == 1)
-                        log_warning(
-                                "The alert cannot be delivered: %s. It is tried again for an hour.", words);
+                        log_warning("The alert cannot be delivered: %s. Retrying for an hour.", words);
                 (void) sleep((unsigned) (wait / USEC_PER_SEC));
         }
         log_error("The alert could not be delivered: %s. It was: %s", words, m->text);
@@ -163,6 +164,7 @@ int cmd_alert_failed(const struct instance *names, const char *unit) {
         struct alert_message m = {
                 .event = "unit-failed",
                 .level = LOG_ERR,
+                .title = "Nothing checks the primary: the daemon failed",
                 .text = text,
                 .time = now_usec(CLOCK_REALTIME),
                 .outage = USEC_INFINITY,
@@ -178,7 +180,7 @@ int cmd_alert_failed(const struct instance *names, const char *unit) {
         else if (is_on(&a))
                 r = tell_failed(names, &a, &m);
         else
-                log_notice("No alert is configured. It would have been: %s", text);
+                log_notice("No alert is configured, so none was sent: %s", text);
         free(a.url);
         free(a.url_file);
         return r < 0 ? 1 : r;

@@ -63,6 +63,7 @@ struct secrets_config {
 struct alert_config {
         char *url_file; /* NULL: none */
         char *url;      /* NULL: none */
+        char *reach;    /* how to reach the standby, in a user's words; NULL: not said */
         enum alert_format format;
 };
 

@@ -128,6 +128,9 @@ const struct config_key config_keys[] = {
                 TEXT(validate_public_url), AT(alert_config, url) },
         { "alert", "format", "json", "json, discord, slack, telegram or ntfy", "what to post",
                 WORD(alert_format_words), AT(alert_config, format) },
+        { "alert", "reach", "", "words, at most 120 bytes",
+                "how to reach the standby: alerts that say \"promoted\" end with it", TEXT(validate_reach),
+                AT(alert_config, reach) },
 
         { "heartbeat", "url_file", "", PATH_ALLOWED,
                 "the file, root's and 0600, that holds the address to ping", TEXT(validate_path),

@@ -224,6 +224,10 @@ static bool query_has_secret(const char *query) {
         return false;
 }
 
+const char *validate_reach(const char *text) {
+        return strlen(text) > 120 ? "longer than 120 bytes" : NULL;
+}
+
 const char *validate_public_url(const char *text) {
         /* Where the path is the password: https://discord.com/developers/docs/resources/webhook,
          * https://api.slack.com/messaging/webhooks,

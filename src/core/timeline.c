@@ -64,5 +64,6 @@ void timeline_tell(const struct timeline *e, usec_t now, struct story *s) {
         s->detecting = e->kept_back ? USEC_INFINITY : between(e->last_good, e->decided);
         s->syncing = between(e->decided, e->started);
         s->starting = between(e->started, e->answered);
+        s->down = e->decided > 0 ? between(e->last_good, now) : USEC_INFINITY;
         s->promoted = timeline_is_open(e) ? between(e->promoted_at, now) : USEC_INFINITY;
 }

@@ -15,6 +15,7 @@
 static const struct alert_message promoted = {
         .event = "promoted",
         .level = LOG_NOTICE,
+        .title = "Standby has taken over",
         .text = "Promoted: the gateway here answers.",
         .primary = "100.64.0.1:18789",
         .reason = "connection refused",
@@ -50,7 +51,8 @@ static void test_json(_unused_ void **state) {
         assert_string_equal(r->headers[0], "Content-Type: application/json");
         assert_null(r->headers[1]);
         assert_string_equal(r->body,
-                "{\"version\":1,\"event\":\"promoted\",\"level\":\"notice\",\"text\":\"Promoted: the gateway here answers.\","
+                "{\"version\":1,\"event\":\"promoted\",\"level\":\"notice\",\"title\":\"Standby has taken over\",\"text\":\"Promoted: the gateway here answers.\","
+                "\"commands\":[],"
                 "\"host\":\"standby1\",\"instance\":\"\",\"primary\":\"100.64.0.1:18789\",\"reason\":\"connection refused\","
                 "\"time\":\"2025-11-21T03:12:45.000000Z\",\"since\":\"2025-11-21T03:12:04.000000Z\",\"outage_seconds\":41.2,"
                 "\"lasted_seconds\":null,\"late_seconds\":0.0,\"dropped\":0}");
@@ -82,6 +84,17 @@ static void test_json_of_anything(_unused_ void **state) {
         assert_int_equal(json_integer_value(json_object_get(j, "dropped")), 3);
 }
 
+/* PATH is "embeds.0.title". */
+static const char *inner(json_t *j, const char *path) {
+        char copy[64], *save = NULL;
+
+        (void) snprintf(copy, sizeof copy, "%s", path);
+        for (char *word = strtok_r(copy, ".", &save); word; word = strtok_r(NULL, ".", &save))
+                j = *word >= '0' && *word <= '9' ? json_array_get(j, (size_t) atoi(word))
+                                                 : json_object_get(j, word);
+        return json_string_value(j);
+}
+
 static void test_discord(_unused_ void **state) {
         _cleanup_(alert_request_freep) struct alert_request *r =
                 render(ALERT_DISCORD, "https://discord.com/api/webhooks/1/SECRET", &promoted, &context);
@@ -89,8 +102,8 @@ static void test_discord(_unused_ void **state) {
 
         assert_non_null(j);
         assert_int_equal(json_object_size(j), 2);
-        assert_string_equal(member(j, "content"),
-                "openclaw-failover on standby1: promoted\nPromoted: the gateway here answers.\n" FACTS);
+        assert_string_equal(inner(j, "embeds.0.title"), "Standby has taken over (standby1)");
+        assert_string_equal(inner(j, "embeds.0.description"), "Promoted: the gateway here answers.\n" FACTS);
         assert_true(json_equal(json_object_get(j, "allowed_mentions"), mentions));
 }
 
@@ -104,10 +117,33 @@ static void test_discord_markup(_unused_ void **state) {
                 render(ALERT_DISCORD, "https://discord.com/", &m, &context);
         json_auto_t *j = json_loads(r->body, 0, NULL);
 
-        assert_string_equal(member(j, "content"),
-                "openclaw-failover on standby1: x\n"
+        assert_string_equal(inner(j, "embeds.0.title"), "x (standby1)");
+        assert_string_equal(inner(j, "embeds.0.description"),
                 "\\# a-b > \\*c\\* \\_d\\_ \\`e\\` \\~\\~f\\~\\~ \\|\\|g\\|\\| \\<@1> \\[h\\](i) \\\\j\n"
                 "When: 2025-11-21 03:12:45 UTC");
+}
+
+/* Each service shows them as a block, which no name in them ends. */
+static void test_commands(_unused_ void **state) {
+        static const struct {
+                enum alert_format format;
+                const char *path, *shown;
+        } services[] = {
+                { ALERT_DISCORD, "embeds.0.description", "\n```\ngit pull a_b\nx'''<b>&\n```\n" },
+                { ALERT_SLACK, "blocks.1.text.text", "\n```\ngit pull a_b\nx'''<b>&\n```\n" },
+                { ALERT_TELEGRAM, "text", "\n<pre>git pull a_b\nx```&lt;b&gt;&amp;</pre>\n" },
+        };
+        struct alert_message m = promoted;
+
+        m.commands = "git pull a_b\nx```<b>&";
+        for (size_t i = 0; i < ELEMENTSOF(services); i++) {
+                _cleanup_(alert_request_freep) struct alert_request *r =
+                        render(services[i].format, "https://h/bot/sendMessage?chat_id=1", &m, &context);
+                json_auto_t *j = json_loads(r->body, 0, NULL);
+
+                if (!strstr(inner(j, services[i].path), services[i].shown))
+                        fail_msg("%s", inner(j, services[i].path));
+        }
 }
 
 static void test_slack(_unused_ void **state) {
@@ -115,13 +151,13 @@ static void test_slack(_unused_ void **state) {
         _cleanup_(alert_request_freep) struct alert_request *r = NULL;
         json_auto_t *j = NULL;
 
-        m.text = "<!channel> & *no* markup";
+        m.text = "<!channel> & no markup";
         r = render(ALERT_SLACK, "https://hooks.slack.com/services/T/B/SECRET", &m, &context);
         j = json_loads(r->body, 0, NULL);
         assert_int_equal(json_object_size(j), 2);
-        assert_string_equal(member(j, "text"),
-                "openclaw-failover on standby1: promoted\n&lt;!channel&gt; &amp; *no* markup\n" FACTS);
-        assert_true(json_is_false(json_object_get(j, "mrkdwn")));
+        assert_string_equal(member(j, "text"), "Standby has taken over (standby1)");
+        assert_string_equal(inner(j, "blocks.0.text.text"), "Standby has taken over (standby1)");
+        assert_string_equal(inner(j, "blocks.1.text.text"), "&lt;!channel&gt; &amp; no markup\n" FACTS);
 }
 
 static void test_telegram(_unused_ void **state) {
@@ -131,12 +167,13 @@ static void test_telegram(_unused_ void **state) {
         json_auto_t *j = json_loads(r->body, 0, NULL), *preview = json_pack("{s:b}", "is_disabled", 1);
 
         assert_string_equal(r->url, "https://api.telegram.org/bot12:SECRET/sendMessage");
-        assert_int_equal(json_object_size(j), 4);
+        assert_int_equal(json_object_size(j), 5);
         assert_string_equal(member(j, "chat_id"), "@mine");
         assert_string_equal(member(j, "message_thread_id"), "7");
+        assert_string_equal(member(j, "parse_mode"), "HTML");
         assert_true(json_equal(json_object_get(j, "link_preview_options"), preview));
         assert_string_equal(member(j, "text"),
-                "openclaw-failover on standby1: promoted\nPromoted: the gateway here answers.\n" FACTS);
+                "<b>Standby has taken over (standby1)</b>\nPromoted: the gateway here answers.\n" FACTS);
 }
 
 static void test_telegram_address(_unused_ void **state) {
@@ -165,7 +202,7 @@ static void test_ntfy(_unused_ void **state) {
 
         assert_string_equal(r->body, "Promoted: the gateway here answers.\n" FACTS);
         assert_string_equal(r->headers[0], "Content-Type: text/plain; charset=utf-8");
-        assert_string_equal(r->headers[1], "Title: openclaw-failover@two on stand??: promoted");
+        assert_string_equal(r->headers[1], "Title: Standby has taken over (stand??@two)");
         assert_string_equal(r->headers[2], "Priority: 3");
         assert_string_equal(r->headers[3], "Tags: information_source");
         assert_null(r->headers[4]);
@@ -180,9 +217,9 @@ static void test_header_is_one_line(_unused_ void **state) {
         struct alert_message m = promoted;
         _cleanup_(alert_request_freep) struct alert_request *r = NULL;
 
-        m.event = "x\r\nEvil: yes";
+        m.title = "x\r\nEvil: yes";
         r = render(ALERT_NTFY, "https://ntfy.sh/t", &m, &context);
-        assert_string_equal(r->headers[1], "Title: openclaw-failover on standby1: x Evil: yes");
+        assert_string_equal(r->headers[1], "Title: x Evil: yes (standby1)");
 }
 
 static void test_late(_unused_ void **state) {
@@ -209,8 +246,8 @@ static void test_limits(_unused_ void **state) {
                 enum alert_format format;
                 const char *member;
                 size_t limit;
-        } services[] = { { ALERT_DISCORD, "content", 2000 }, { ALERT_SLACK, "text", 4000 },
-                { ALERT_TELEGRAM, "text", 4096 } };
+        } services[] = { { ALERT_DISCORD, "embeds.0.description", 2000 },
+                { ALERT_SLACK, "blocks.1.text.text", 3000 }, { ALERT_TELEGRAM, "text", 4096 } };
         static const char *const fillers[] = { "*", "&", "é", "😀", "a" };
         char text[ALERT_TEXT_MAX], reason[512] = "";
 
@@ -232,7 +269,7 @@ static void test_limits(_unused_ void **state) {
                         r = render(services[i].format, "https://h/bot/sendMessage?chat_id=1", &m, &context);
                         j = json_loads(r->body, 0, NULL); /* only if it is valid UTF-8 */
                         assert_non_null(j);
-                        said = member(j, services[i].member);
+                        said = inner(j, services[i].member);
                         assert_true(strlen(said) <= services[i].limit);
                         assert_non_null(strstr(said, "When: 2025-11-21 03:12:45 UTC"));
                 }
@@ -244,6 +281,7 @@ int main(void) {
                 cmocka_unit_test(test_json_of_anything),
                 cmocka_unit_test(test_discord),
                 cmocka_unit_test(test_discord_markup),
+                cmocka_unit_test(test_commands),
                 cmocka_unit_test(test_slack),
                 cmocka_unit_test(test_telegram),
                 cmocka_unit_test(test_telegram_address),
