@@ -1,8 +1,7 @@
-# Makes the units of one of several standbys on this machine from those of a single one: openclaw-failover@.service from
-# openclaw-failover.service.in, and so on. What an instance has for its own is said in openclaw-failover(8); the names are those
-# of src/names.c.
+# Makes the units of an instance from the plain ones: openclaw-failover@.service from openclaw-failover.service.in, and so on.
+# openclaw-failover(8) lists what an instance has of its own; src/config/instance.c has the same names.
 
-# Other units that it names are those of the same instance.
+# The other units of the same instance.
 s/openclaw\(-failover[a-z-]*\)\{0,1\}\.service/openclaw\1@%i.service/g
 s/\(systemctl edit [a-z-]*[a-z]\)\(\.timer\)\{0,1\}/\1@NAME\2/
 s/\(systemctl enable --now openclaw-failover-drill\)\.timer/\1@NAME.timer/
@@ -12,7 +11,7 @@ s|@BINDIR@/openclaw-failover |&-i %i |
 s/^\(RuntimeDirectory\|StateDirectory\)=.*/&@%i/
 s|\(@SYSCONFDIR@/openclaw-failover/\)\([a-z]*-url\)|\1%i.\2|
 
-# OpenClaw keeps instances apart as profiles, whose port is in their own configuration, and whose workspaces are named so.
+# An instance's gateway is an OpenClaw profile, which has its port in its own configuration and its own workspace.
 s/openclaw gateway --port 18789/openclaw --profile %i gateway/
 s|\.openclaw/workspace|&-%i|g
 s|/\.secrets|&-%i|g
