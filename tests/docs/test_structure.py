@@ -65,16 +65,17 @@ circle: config/config config/config_keys
 circle: daemon/bus_service daemon/daemon
 src/core/role.c: lines
 src/daemon/daemon.c: lines
+src/daemon/peers.c: lines
 src/daemon/units.c: lines
 src/doctor/check_polkit.c: look_polkit() has lines
 src/sync/changes.c: lines
-src/daemon/peers.c: lines
 src/sync/repo.c: lines
 src: lines of C
 tests/lab/lab.py: lines
 tests/proof/model.c: lines
 tests/system/test_commands.py: lines
 tests/system/test_doctor.py: lines
+tests/unit/test_alert.c: lines
 tests/unit/test_config.c: lines
 tests/unit/test_probe.c: lines
 tests/unit/test_role.c: lines

@@ -3,7 +3,6 @@
 `make check-deb` runs this, not `make check`: it makes whole Debians. The steps of a class follow each other on one host."""
 
 import json
-import os
 import pathlib
 import re
 import subprocess
@@ -15,8 +14,8 @@ from lab import BUILD, SOURCE, Pair
 
 HERE = re.search(r'^VERSION_ID="?(\d+)', pathlib.Path("/etc/os-release").read_text(), re.M)[1]
 VERSION = re.search(r"^VERSION = (\S+)", (SOURCE / "Makefile").read_text(), re.M)[1]
-# The next version ships another ini.
-NEXT, NEWS = "99.0.0", "# What the next version says."
+# The next version ships another ini. As long as this one's, so that it can stand in the same program.
+NEXT, NEWS = re.sub(r"\d", "9", VERSION), "# What the next version says."
 INI = "/etc/openclaw-failover.ini"
 APT = "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o APT::Sandbox::User=root"
 MONITOR, GATEWAY = Pair.UNIT, "openclaw.service"
@@ -33,16 +32,25 @@ def debian_root(*words):
     return sh("env", f"BUILD={BUILD.relative_to(SOURCE)}", "tests/lab/debian-root", *words).splitlines()[-1]
 
 
-def build(release, version):
+def build(release):
     """The package for Debian RELEASE, made there."""
-    where = f"build-deb/{release}-{version}"
+    where = f"build-deb/{release}"
     enter = [] if release == HERE else ["tests/lab/in-root", debian_root(release)]
-    sh(*enter, "env", "-u", "MAKEFLAGS", "-u", "MAKELEVEL", "make", "-s", "deb", f"BUILD={where}", f"VERSION={version}")
-    package = next((SOURCE / where / "deb").glob("*.deb"))
-    if version == NEXT:
-        sh("sh", "-ec", "dpkg-deb -R $1 $1.d; echo \"$2\" >>$1.d/etc/openclaw-failover.ini; "
-           "dpkg-deb --root-owner-group -b $1.d $1; rm -r $1.d", "sh", package, NEWS)
-    return package
+    sh(*enter, "env", "-u", "MAKEFLAGS", "-u", "MAKELEVEL", "make", "-s", "deb", f"BUILD={where}")
+    return next((SOURCE / where / "deb").glob("*.deb"))
+
+
+def next_version(package):
+    """The same package as the next version: what upgrades are tried with."""
+    new = package.with_name(package.name.replace(VERSION, NEXT))
+    sh("sh", "-ec", """
+        dpkg-deb -R $1 $2.d
+        echo "$5" >>$2.d/etc/openclaw-failover.ini
+        LC_ALL=C sed -i "s/$3/$4/g" $2.d/usr/bin/openclaw-failover
+        sed -i "/^Version:/s/$3/$4/" $2.d/DEBIAN/control
+        dpkg-deb --root-owner-group -b $2.d $2; rm -r $2.d
+        """, "sh", package, new, re.escape(VERSION), NEXT, NEWS)
+    return new
 
 
 class BarePair(Pair):
@@ -63,7 +71,8 @@ def release(request):
 
 @pytest.fixture(scope="module")
 def packages(release):
-    return [build(release, version) for version in (VERSION, NEXT)]
+    package = build(release)
+    return [package, next_version(package)]
 
 
 @pytest.fixture(scope="module")
