@@ -33,8 +33,8 @@ mount -t sysfs none /mnt && mount -o remount,rw /mnt
 for queue in /mnt/class/net/tn*/queues/rx-0/rps_cpus; do echo $1 >$queue; done
 """
 
-INTERVAL = 0.1
-CHECKS, SHELL_CHECKS = 50, 20
+INTERVAL = 0.2
+CHECKS, SHELL_CHECKS = 40, 20
 INSTANCES, INSTANCE_INTERVAL = 100, 5
 
 DAEMON_CGROUP = "system.slice/" + Pair.UNIT

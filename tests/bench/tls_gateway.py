@@ -12,7 +12,8 @@ ANSWER = b'{"ok":true,"status":"live"}'
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wbufsize = 4096  # head and body in one segment
+    wbufsize = 4096  # head and body in one segment, at once
+    disable_nagle_algorithm = True
 
     def do_GET(self):
         self.send_response(200)
@@ -24,17 +25,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *words):
         pass
 
-    def handle(self):
-        try:  # the handshake in the connection's own thread
-            self.request.do_handshake()
-            super().handle()
-        except OSError:
-            pass
+    def setup(self):
+        self.request.do_handshake()  # in the connection's own thread
+        super().setup()
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *words):
+        """A client that has gone."""
 
 
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain("/etc/tls.crt", "/etc/tls.key")
-server = http.server.ThreadingHTTPServer(("", int(sys.argv[1])), Handler)
-server.daemon_threads = True
+server = Server(("", int(sys.argv[1])), Handler)
 server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
 server.serve_forever()
