@@ -71,7 +71,6 @@ src/doctor/check_polkit.c: look_polkit() has lines
 src/sync/changes.c: lines
 src/sync/repo.c: lines
 src: lines of C
-tests/lab/lab.py: lines
 tests/proof/model.c: lines
 tests/system/test_commands.py: lines
 tests/system/test_doctor.py: lines
