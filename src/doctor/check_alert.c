@@ -8,7 +8,7 @@
 
 #include "alert/alert_format.h"
 #include "alert/endpoint.h"
-#include "doctor/checkup.h"
+#include "doctor/look.h"
 #include "lib/strv.h"
 #include "lib/text.h"
 
@@ -22,15 +22,15 @@ static bool is_private(const char *file, struct finding *f) {
         struct stat st;
 
         if (stat(file, &st) < 0) {
-                finding_bad(f, "%s: %s", file, strerror(errno));
+                finding_fail(f, "%s: %s", file, strerror(errno));
                 if (path)
-                        finding_mend(f,
+                        finding_fix(f,
                                 "sudo install -m 0600 /dev/stdin %s # then paste the address, and Ctrl-D",
                                 path);
         } else if (st.st_uid != 0 || (st.st_mode & 077)) {
-                finding_bad(f, "%s holds a secret, and others than root may read or change it", file);
+                finding_fail(f, "%s holds a secret, and others than root may read or change it", file);
                 if (!finding_by_link(f, file) && path)
-                        finding_mend(f, "sudo chown -h root: %s && sudo chmod 0600 %s", path, path);
+                        finding_fix(f, "sudo chown -h root: %s && sudo chmod 0600 %s", path, path);
         } else
                 return true;
         return false;
@@ -46,9 +46,9 @@ static bool is_handed_over(
                 return true;
         if (c->bus_error || strv_contains(c->daemon.credentials, entry))
                 return true;
-        finding_bad(f, "%s is not handed to the daemon, which may not read it", file);
-        finding_mend_drop_in(f, c->names->unit, credential, "Service", line);
-        finding_mend(f, "sudo systemctl restart %s", c->names->unit);
+        finding_fail(f, "%s is not handed to the daemon, which may not read it", file);
+        finding_fix_drop_in(f, c->names->unit, credential, "Service", line);
+        finding_fix(f, "sudo systemctl restart %s", c->names->unit);
         return false;
 }
 
@@ -68,9 +68,9 @@ static char *find_address(const struct checkup *c, const char *url, const char *
         if (r < 0) {
                 _cleanup_free_ char *path = file ? shell_quote(file) : NULL;
 
-                finding_bad(f, "%s", *why ? why : strerror(-r));
+                finding_fail(f, "%s", *why ? why : strerror(-r));
                 if (path)
-                        finding_mend(f,
+                        finding_fix(f,
                                 "sudo install -m 0600 /dev/stdin %s # then paste the address, and Ctrl-D",
                                 path);
         }
@@ -120,20 +120,20 @@ void look_alert(const struct checkup *c, struct finding *f) {
         if (!address)
                 return;
         if (alert_render(a->format, address, &message, &context, &request, &why) < 0) {
-                finding_bad(f, "the address does not work: %s", why ? why : "out of memory");
+                finding_fail(f, "the address does not work: %s", why ? why : "out of memory");
                 return;
         }
         e = ask(c, request->url, CURLOPT_NOBODY, &status);
         (void) endpoint_show(address, shown);
         if (e != CURLE_OK)
-                finding_bad(f, "%s cannot be reached: %s", shown, curl_easy_strerror(e));
+                finding_fail(f, "%s cannot be reached: %s", shown, curl_easy_strerror(e));
         else if (is_refusal(a->format, status))
-                finding_bad(f, "%s refuses the address: HTTP %ld", shown, status);
+                finding_fail(f, "%s refuses the address: HTTP %ld", shown, status);
         else {
                 finding_ok(f, "%s can be reached (`%s alert-test` posts one)", shown, c->names->program);
                 return;
         }
-        finding_mend(f, "sudo %s alert-test", c->names->program);
+        finding_fix(f, "sudo %s alert-test", c->names->program);
 }
 
 void look_heartbeat(const struct checkup *c, struct finding *f) {
@@ -150,7 +150,7 @@ void look_heartbeat(const struct checkup *c, struct finding *f) {
         if (e == CURLE_OK)
                 finding_ok(f, "%s can be reached", shown);
         else {
-                finding_bad(f, "%s cannot be reached: %s", shown, curl_easy_strerror(e));
-                finding_mend(f, "curl -sSI %s", shown);
+                finding_fail(f, "%s cannot be reached: %s", shown, curl_easy_strerror(e));
+                finding_fix(f, "curl -sSI %s", shown);
         }
 }

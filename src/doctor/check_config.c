@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "doctor/checkup.h"
+#include "doctor/look.h"
 #include "lib/text.h"
 
 void look_config(const struct checkup *c, struct finding *f) {
@@ -15,9 +15,9 @@ void look_config(const struct checkup *c, struct finding *f) {
                 finding_skip(
                         f, "%s may not be read by you: sudo %s doctor", c->names->config, c->names->program);
         else {
-                finding_bad(
+                finding_fail(
                         f, "%s: %s", c->names->config, c->config_error ? c->config_error : "cannot be read");
-                finding_mend(f, "sudo ${EDITOR:-vi} %s && %s config", path ? path : c->names->config,
+                finding_fix(f, "sudo ${EDITOR:-vi} %s && %s config", path ? path : c->names->config,
                         c->names->program);
         }
 }
@@ -42,16 +42,16 @@ void look_config_readable(const struct checkup *c, struct finding *f) {
         else if (error == ENOENT)
                 finding_skip(f, "there is no %s", c->names->config);
         else if ((closed = find_closed(c->names->config))) {
-                finding_bad(f,
+                finding_fail(f,
                         "user %s, as which the daemon runs, cannot read %s: it is in %s, which is closed to it",
                         checkup_daemon_user(c), c->names->config, closed);
                 quoted = shell_quote(closed);
                 if (quoted)
-                        finding_mend(f, "sudo chmod a+rx %s", quoted);
+                        finding_fix(f, "sudo chmod a+rx %s", quoted);
         } else {
-                finding_bad(f, "user %s, as which the daemon runs, cannot read %s: %s",
+                finding_fail(f, "user %s, as which the daemon runs, cannot read %s: %s",
                         checkup_daemon_user(c), c->names->config, strerror(error));
-                finding_mend(f, "sudo chmod a+r %s", path ? path : c->names->config);
+                finding_fix(f, "sudo chmod a+r %s", path ? path : c->names->config);
         }
 }
 
@@ -64,8 +64,8 @@ void look_config_in_force(const struct checkup *c, struct finding *f) {
                 f->kind = FINDING_SKIPPED; /* what is wrong with it is said above */
         else if ((usec_t) st.st_ctim.tv_sec * USEC_PER_SEC + (usec_t) st.st_ctim.tv_nsec / 1000 >
                 c->daemon.changed) {
-                finding_bad(f, "%s has changed since the daemon read it", c->names->config);
-                finding_mend(f, "sudo systemctl reload %s", c->names->unit);
+                finding_fail(f, "%s has changed since the daemon read it", c->names->config);
+                finding_fix(f, "sudo systemctl reload %s", c->names->unit);
         } else
                 finding_ok(f, "the daemon has read the configuration as it is");
 }

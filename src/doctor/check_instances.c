@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "config/instance.h"
-#include "doctor/checkup.h"
+#include "doctor/look.h"
 #include "lib/strv.h"
 
 static bool same(const char *a, const char *b) {
@@ -30,10 +30,10 @@ static const char *shared(const struct config *a, const struct config *b, const 
 static void mend(const struct instance *this, const struct instance *other, struct finding *f) {
         const struct instance *n = *this->instance ? this : other;
 
-        finding_mend(f,
+        finding_fix(f,
                 "sudo ${EDITOR:-vi} %s  # a unit, url, path and target of its own: openclaw-failover(8), INSTANCES",
                 n->config);
-        finding_mend(f, "sudo systemctl try-reload-or-restart %s", n->unit);
+        finding_fix(f, "sudo systemctl try-reload-or-restart %s", n->unit);
 }
 
 void look_instances(const struct checkup *c, struct finding *f) {
@@ -53,7 +53,7 @@ void look_instances(const struct checkup *c, struct finding *f) {
                 others++;
                 words = shared(c->config, other, &what);
                 if (words) {
-                        finding_bad(f, "%s %s %s, as this one does", n->unit, words, what);
+                        finding_fail(f, "%s %s %s, as this one does", n->unit, words, what);
                         mend(c->names, n, f);
                         return;
                 }

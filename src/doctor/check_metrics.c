@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "config/validate.h"
-#include "doctor/checkup.h"
+#include "doctor/look.h"
 #include "lib/text.h"
 
 /* What its ProtectHome= and PrivateTmp= have the daemon not see, or see alone. */
@@ -22,16 +22,16 @@ static bool is_open_to_daemon(const struct checkup *c, const char *directory) {
                 path_is_within(directory, c->names->runtime_dir) || unit_may_write(&c->daemon, directory);
 }
 
-static void mend_directory(const struct checkup *c, const char *directory, int error, struct finding *f) {
+static void fix_directory(const struct checkup *c, const char *directory, int error, struct finding *f) {
         _cleanup_free_ char *quoted = shell_quote(directory);
         const char *user = checkup_daemon_user(c);
 
         if (!quoted || finding_by_link(f, directory))
                 return;
         if (error == ENOENT)
-                finding_mend(f, "sudo install -d -m 0775 -g %s %s", user, quoted);
+                finding_fix(f, "sudo install -d -m 0775 -g %s %s", user, quoted);
         else
-                finding_mend(f, "sudo chgrp -h %s %s && sudo chmod g+rwx %s", user, quoted, quoted);
+                finding_fix(f, "sudo chgrp -h %s %s && sudo chmod g+rwx %s", user, quoted, quoted);
 }
 
 void look_metrics(const struct checkup *c, struct finding *f) {
@@ -48,19 +48,19 @@ void look_metrics(const struct checkup *c, struct finding *f) {
         if (is_hidden(file)) {
                 _cleanup_free_ char *config = shell_quote(c->names->config);
 
-                finding_bad(f, "%s is in a place that the daemon's sandbox hides: choose another", file);
+                finding_fail(f, "%s is in a place that the daemon's sandbox hides: choose another", file);
                 if (config)
-                        finding_mend(f, "sudo ${EDITOR:-vi} %s  # [metrics] textfile", config);
+                        finding_fix(f, "sudo ${EDITOR:-vi} %s  # [metrics] textfile", config);
         } else if (access(directory, W_OK | X_OK) < 0) {
                 int error = errno;
 
-                finding_bad(f, "user %s cannot write to %s: %s", checkup_daemon_user(c), directory,
+                finding_fail(f, "user %s cannot write to %s: %s", checkup_daemon_user(c), directory,
                         strerror(error));
-                mend_directory(c, directory, error, f);
+                fix_directory(c, directory, error, f);
         } else if (!is_open_to_daemon(c, directory)) {
-                finding_bad(f, "%s may not write to %s, which the ini names", c->names->unit, directory);
-                finding_mend_drop_in(f, c->names->unit, "metrics", "Service", line);
-                finding_mend(f, "sudo systemctl restart %s", c->names->unit);
+                finding_fail(f, "%s may not write to %s, which the ini names", c->names->unit, directory);
+                finding_fix_drop_in(f, c->names->unit, "metrics", "Service", line);
+                finding_fix(f, "sudo systemctl restart %s", c->names->unit);
         } else
                 finding_ok(f, "the daemon may write %s", file);
 }

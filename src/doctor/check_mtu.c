@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "doctor/checkup.h"
+#include "doctor/look.h"
 #include "probe/probe.h"
 
 /* More than one packet, less than a server takes for an attack (Node.js takes 16 KiB of headers). */
@@ -107,7 +107,7 @@ static void mend(const struct checkup *c, const char *local, struct finding *f) 
                 return;
         narrower = narrower_mtu(mtu, has_ipv6(all, i->ifa_name));
         if (narrower == 0) {
-                finding_bad(f,
+                finding_fail(f,
                         LOST
                         "; the MTU of %s is %u, and %s: the network below must let larger packets through",
                         i->ifa_name, mtu,
@@ -115,9 +115,9 @@ static void mend(const struct checkup *c, const char *local, struct finding *f) 
                                          : "a lower one is no help");
                 return;
         }
-        finding_mend(f, "sudo ip link set dev %s mtu %u", i->ifa_name, narrower);
+        finding_fix(f, "sudo ip link set dev %s mtu %u", i->ifa_name, narrower);
         if (unit_is_loaded(&c->tailscaled))
-                finding_mend(f, "echo TS_DEBUG_MTU=%u | sudo tee -a /etc/default/tailscaled", narrower);
+                finding_fix(f, "echo TS_DEBUG_MTU=%u | sudo tee -a /etc/default/tailscaled", narrower);
 }
 
 void look_large_packets(const struct checkup *c, struct finding *f) {
@@ -136,6 +136,6 @@ void look_large_packets(const struct checkup *c, struct finding *f) {
                 finding_ok(f, "get to the primary");
                 return;
         }
-        finding_bad(f, LOST);
+        finding_fail(f, LOST);
         mend(c, local, f);
 }

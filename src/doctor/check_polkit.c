@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <systemd/sd-bus.h>
 
-#include "doctor/checkup.h"
+#include "doctor/look.h"
 
 #define POLKIT "org.freedesktop.PolicyKit1"
 #define POLKIT_PATH "/org/freedesktop/PolicyKit1/Authority"
@@ -79,9 +79,9 @@ static void mend(const struct checkup *c, struct finding *f) {
                     "});",
                     checkup_daemon_user(c), c->gateway.name, c->sync.name) < 0)
                 return;
-        finding_mend_file(f, path, "0644", rule);
+        finding_fix_file(f, path, "0644", rule);
         /* It watches its directories, but was seen to miss a file that was replaced. */
-        finding_mend(f, "sudo systemctl restart polkit");
+        finding_fix(f, "sudo systemctl restart polkit");
 }
 
 void look_polkit(const struct checkup *c, struct finding *f) {
@@ -110,8 +110,9 @@ void look_polkit(const struct checkup *c, struct finding *f) {
                 return;
         }
         if (!user) {
-                finding_bad(f, "there is no user %s, as which the daemon is to run", checkup_daemon_user(c));
-                finding_mend(f, "sudo systemd-sysusers");
+                finding_fail(
+                        f, "there is no user %s, as which the daemon is to run", checkup_daemon_user(c));
+                finding_fix(f, "sudo systemd-sysusers");
                 return;
         }
         pid = stand_in(user);
@@ -119,7 +120,7 @@ void look_polkit(const struct checkup *c, struct finding *f) {
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(questions); i++) {
                 r = ask(bus, pid, user->pw_uid, questions[i].unit, questions[i].verb);
                 if (r == 0) {
-                        finding_bad(f, "polkit does not let user %s do “%s” to %s", user->pw_name,
+                        finding_fail(f, "polkit does not let user %s do “%s” to %s", user->pw_name,
                                 questions[i].verb, questions[i].unit);
                         mend(c, f);
                         break;
@@ -129,8 +130,8 @@ void look_polkit(const struct checkup *c, struct finding *f) {
                 finding_ok(f, "polkit lets user %s start and stop %s and %s", user->pw_name, c->gateway.name,
                         c->sync.name);
         else if (r < 0) {
-                finding_bad(f, "polkit cannot be asked: %s", strerror(-r));
-                finding_mend(f, "sudo apt-get install polkitd && sudo systemctl restart polkit");
+                finding_fail(f, "polkit cannot be asked: %s", strerror(-r));
+                finding_fix(f, "sudo apt-get install polkitd && sudo systemctl restart polkit");
         }
         if (pid > 0) {
                 (void) kill(pid, SIGKILL);

@@ -5,7 +5,7 @@
 #include <netdb.h>
 #include <string.h>
 
-#include "doctor/checkup.h"
+#include "doctor/look.h"
 #include "lib/clock.h"
 #include "lib/http.h"
 #include "lib/network.h"
@@ -64,19 +64,19 @@ static int check_peer(const struct peer_config *p, struct check *ret) {
 }
 
 /* Where it says no, its machine is asked for the reason: those commands run there. */
-static void mend_primary(const struct peer_config *p, const struct check *check, struct finding *f) {
+static void fix_primary(const struct peer_config *p, const struct check *check, struct finding *f) {
         if (!check->connected && strstr(check->reason, "refused")) {
-                finding_mend(f, "sudo systemctl start openclaw.service # on the primary");
-                finding_mend(f,
+                finding_fix(f, "sudo systemctl start openclaw.service # on the primary");
+                finding_fix(f,
                         "openclaw config set gateway.bind tailnet && "
                         "sudo systemctl restart openclaw.service # on the primary, if it runs there already");
         } else if (check->connected) {
-                finding_mend(f,
+                finding_fix(f,
                         "sudo ss -ltnp 'sport = :%u' # on the primary: is it the gateway that listens?",
                         p->port);
-                finding_mend(f, "sudo systemctl restart openclaw.service # on the primary");
+                finding_fix(f, "sudo systemctl restart openclaw.service # on the primary");
         } else
-                finding_mend(f, "ping -c 3 %s", p->host);
+                finding_fix(f, "ping -c 3 %s", p->host);
 }
 
 /* Whether the primary's gateway would be the one that is started here. At another port it is not: several gateways may run
@@ -94,8 +94,8 @@ static bool is_this_machine(const struct config *c) {
         return false;
 }
 
-static void mend_host(const struct checkup *c, struct finding *f) {
-        finding_mend(f, "tailscale ip -4 # on the primary: its address, for host in %s", c->names->config);
+static void fix_host(const struct checkup *c, struct finding *f) {
+        finding_fix(f, "tailscale ip -4 # on the primary: its address, for host in %s", c->names->config);
 }
 
 void look_primary(const struct checkup *c, struct finding *f) {
@@ -105,25 +105,25 @@ void look_primary(const struct checkup *c, struct finding *f) {
         int r;
 
         if (is_this_machine(c->config)) {
-                finding_bad(
+                finding_fail(
                         f, "%s is this machine itself: [primary] host is the other one's address", p->host);
-                mend_host(c, f);
+                fix_host(c, f);
                 return;
         }
         r = check_peer(p, &check);
         if (r < 0)
-                finding_bad(f, "cannot be checked: %s", strerror(-r));
+                finding_fail(f, "cannot be checked: %s", strerror(-r));
         else if (check.verdict == VERDICT_UP)
                 finding_ok(f, "%s port %u answers%s, %s", p->host, p->port,
                         p->expect == EXPECT_OPENCLAW && p->scheme != SCHEME_TCP ? " as an OpenClaw gateway"
                                                                                 : "",
                         format_span(span, check.took));
         else {
-                finding_bad(f, "%s port %u: %s%s", p->host, p->port, check.reason,
+                finding_fail(f, "%s port %u: %s%s", p->host, p->port, check.reason,
                         !check.connected && strstr(check.reason, "refused")
                                 ? ". The gateway there is stopped, or it listens on loopback only (its bind)"
                                 : "");
-                mend_primary(p, &check, f);
+                fix_primary(p, &check, f);
         }
 }
 
@@ -160,18 +160,18 @@ void look_primary_name(const struct checkup *c, struct finding *f) {
         if (is_address(host))
                 finding_ok(f, "%s is an address: no name server is needed to check it", host);
         else if (resolve(host, address, sizeof address) < 0) {
-                finding_bad(f, "%s does not resolve; the primary's Tailscale address needs no name server",
+                finding_fail(f, "%s does not resolve; the primary's Tailscale address needs no name server",
                         host);
-                mend_host(c, f);
+                fix_host(c, f);
         } else if (!network_is_tailnet(address))
                 finding_ok(f, "%s resolves to %s", host, address);
         else {
-                finding_bad(f,
+                finding_fail(f,
                         "%s is a name of the tailnet's: when DNS fails nobody can tell whether it is up",
                         host);
-                finding_mend(f, "sudo sed -i '/^\\[primary\\]/,/^\\[/s/^host *=.*/host = %s/' %s", address,
+                finding_fix(f, "sudo sed -i '/^\\[primary\\]/,/^\\[/s/^host *=.*/host = %s/' %s", address,
                         config ? config : c->names->config);
-                finding_mend(f, "sudo systemctl try-reload-or-restart %s", c->names->unit);
+                finding_fix(f, "sudo systemctl try-reload-or-restart %s", c->names->unit);
         }
 }
 
@@ -187,8 +187,8 @@ void look_seniors(const struct checkup *c, struct finding *f) {
 
                 if (r < 0 || check.verdict == VERDICT_UP || strstr(check.reason, "refused"))
                         continue;
-                finding_bad(f, "%s, %s port %u: %s", p->name, p->host, p->port, check.reason);
-                finding_mend(f, "ping -c 3 %s", p->host);
+                finding_fail(f, "%s, %s port %u: %s", p->name, p->host, p->port, check.reason);
+                finding_fix(f, "ping -c 3 %s", p->host);
                 return;
         }
         /* A standby's gateway does not run, so a refusal is its normal answer. */
@@ -210,17 +210,18 @@ void look_witness(const struct checkup *c, struct finding *f) {
                                  .timeout = c->config->primary.timeout },
                 &check);
         if (r < 0)
-                finding_bad(f, "cannot be asked: %s", strerror(-r));
+                finding_fail(f, "cannot be asked: %s", strerror(-r));
         else if (check.verdict == VERDICT_UP || check.connected)
                 finding_ok(f, "%s answers", c->config->witness.url);
         else {
                 char span[SPAN_MAX];
 
-                finding_bad(f, "%s: %s. With a dead witness every failover is held up for %s",
-                        c->config->witness.url, check.reason, format_span(span, c->config->witness.cut_off_wait));
+                finding_fail(f, "%s: %s. With a dead witness every failover is held up for %s",
+                        c->config->witness.url, check.reason,
+                        format_span(span, c->config->witness.cut_off_wait));
                 url = shell_quote(c->config->witness.url);
                 if (url)
-                        finding_mend(f, "curl -sS -o /dev/null %s", url);
+                        finding_fix(f, "curl -sS -o /dev/null %s", url);
         }
 }
 
@@ -242,7 +243,7 @@ void look_own_gateway(const struct checkup *c, struct finding *f) {
                 r = wait_for(event, &check);
         }
         if (r < 0)
-                finding_bad(f, "cannot be checked: %s", strerror(-r));
+                finding_fail(f, "cannot be checked: %s", strerror(-r));
         else if (runs != checkup_gateway_runs(c))
                 finding_off(f, "%s is being started or stopped just now", c->gateway.name);
         else if (!runs && (!check.connected || (c->config->gateway.url && check.verdict != VERDICT_UP)))
@@ -251,15 +252,15 @@ void look_own_gateway(const struct checkup *c, struct finding *f) {
         else if (!runs) {
                 unsigned port = local_gateway_port(selfcheck);
 
-                finding_bad(f, "another program listens at port %u here, so %s could not start", port,
+                finding_fail(f, "another program listens at port %u here, so %s could not start", port,
                         c->gateway.name);
-                finding_mend(f,
+                finding_fix(f,
                         "sudo kill $(sudo ss -Hltnp 'sport = :%u' | grep -o 'pid=[0-9]*' | cut -d= -f2)",
                         port);
         } else if (check.verdict == VERDICT_UP)
                 finding_ok(f, "%s runs here, and answers", c->gateway.name);
         else {
-                finding_bad(f, "%s runs here and does not answer: %s", c->gateway.name, check.reason);
-                finding_mend(f, "sudo journalctl -u %s -n 50", c->gateway.name);
+                finding_fail(f, "%s runs here and does not answer: %s", c->gateway.name, check.reason);
+                finding_fix(f, "sudo journalctl -u %s -n 50", c->gateway.name);
         }
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "doctor/checkup.h"
+#include "doctor/look.h"
 #include "lib/text.h"
 
 /* systemd's own PATH for system services and for a bare name in ExecStart (systemd.exec(5), file-hierarchy(7)). */
@@ -104,14 +104,14 @@ static void append_word(char *buf, size_t size, const char *word) {
 }
 
 /* The drop-in that runs PROGRAM with the unit's own arguments. */
-static void mend_program(const struct unit_facts *u, const char *program, struct finding *f) {
+static void fix_program(const struct unit_facts *u, const char *program, struct finding *f) {
         char lines[1024];
 
         (void) snprintf(lines, sizeof lines, "ExecStart=\nExecStart=%s", program);
         for (char **arg = u->argv && *u->argv ? u->argv + 1 : NULL; arg && *arg; arg++)
                 append_word(lines, sizeof lines, *arg);
         if (strlen(lines) + 1 < sizeof lines)
-                finding_mend_drop_in(f, u->name, "program", "Service", lines);
+                finding_fix_drop_in(f, u->name, "program", "Service", lines);
 }
 
 void look_program(const struct checkup *c, struct finding *f) {
@@ -120,7 +120,7 @@ void look_program(const struct checkup *c, struct finding *f) {
         _cleanup_free_ char *program = NULL, *closed = NULL, *quoted = NULL, *installed = NULL;
 
         if (!u->program) {
-                finding_bad(f, "%s has no ExecStart=", u->name);
+                finding_fail(f, "%s has no ExecStart=", u->name);
                 return;
         }
         program = find_program(u, is_executable);
@@ -131,20 +131,20 @@ void look_program(const struct checkup *c, struct finding *f) {
         closed = find_program(u, is_file);
         quoted = closed ? shell_quote(closed) : NULL;
         if (quoted) {
-                finding_bad(f, "%s may not be run by user %s", closed, user);
+                finding_fail(f, "%s may not be run by user %s", closed, user);
                 if (!finding_by_link(f, closed))
-                        finding_mend(f, "sudo chmod a+rx %s", quoted);
+                        finding_fix(f, "sudo chmod a+rx %s", quoted);
                 return;
         }
         if (*u->program == '/' && access(u->program, F_OK) < 0 && errno != ENOENT)
-                finding_bad(f, "%s cannot be reached by user %s: %s", u->program, user, strerror(errno));
+                finding_fail(f, "%s cannot be reached by user %s: %s", u->program, user, strerror(errno));
         else
-                finding_bad(f, "%s, which %s runs, is not there", u->program, u->name);
+                finding_fail(f, "%s, which %s runs, is not there", u->program, u->name);
         installed = find_installed(basename(u->program));
         if (installed)
-                mend_program(u, installed, f);
+                fix_program(u, installed, f);
         else
-                finding_mend(f, "sudo npm install -g openclaw");
+                finding_fix(f, "sudo npm install -g openclaw");
 }
 
 int parse_shebang(const char *text, char *buf, size_t size, bool *ret_env) {
@@ -201,11 +201,11 @@ static int find_need(
 }
 
 /* The drop-in that puts the directory of FOUND before the unit's PATH. */
-static void mend_path(const struct unit_facts *u, const char *found, struct finding *f) {
+static void fix_path(const struct unit_facts *u, const char *found, struct finding *f) {
         _cleanup_free_ char *copy = strdup(found), *line = NULL;
 
         if (copy && asprintf(&line, "Environment=\"PATH=%s:%s\"", dirname(copy), unit_path(u)) >= 0)
-                finding_mend_drop_in(f, u->name, "path", "Service", line);
+                finding_fix_drop_in(f, u->name, "path", "Service", line);
 }
 
 void look_interpreter(const struct checkup *c, struct finding *f) {
@@ -222,8 +222,8 @@ void look_interpreter(const struct checkup *c, struct finding *f) {
                 if (access(need, F_OK) >= 0)
                         finding_ok(f, "%s is there", need);
                 else {
-                        finding_bad(f, "%s needs %s, which is not there", program, need);
-                        finding_mend(f, "sudo npm install -g openclaw");
+                        finding_fail(f, "%s needs %s, which is not there", program, need);
+                        finding_fix(f, "sudo npm install -g openclaw");
                 }
                 return;
         }
@@ -235,10 +235,10 @@ void look_interpreter(const struct checkup *c, struct finding *f) {
         installed = find_installed(need);
         /* Debian's own is too old for OpenClaw, and how to get another is more than a command. */
         no_node = !installed && strcmp(need, "node") == 0;
-        finding_bad(f, "%s needs %s, which is not on the PATH of %s (%s)%s", program, need, u->name,
+        finding_fail(f, "%s needs %s, which is not on the PATH of %s (%s)%s", program, need, u->name,
                 unit_path(u), no_node ? ": install it for all users, as https://nodejs.org says" : "");
         if (installed)
-                mend_path(u, installed, f);
+                fix_path(u, installed, f);
         else if (!no_node)
-                finding_mend(f, "sudo apt-get install %s", need);
+                finding_fix(f, "sudo apt-get install %s", need);
 }

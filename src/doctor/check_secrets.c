@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "doctor/checkup.h"
+#include "doctor/look.h"
 #include "lib/file.h"
 #include "lib/text.h"
 #include "sync/secrets.h"
@@ -15,37 +15,37 @@ static const char *host_of(const char *login) {
 }
 
 /* What is wrong with the target, here. The agent may have chosen what a link leads to: then there is no command. */
-static void mend_target(const struct checkup *c, enum refusal_code code, struct finding *f) {
+static void fix_target(const struct checkup *c, enum refusal_code code, struct finding *f) {
         const char *user = checkup_sync_user(c);
         _cleanup_free_ char *path = without_slash(c->config->secrets.target), *quoted = NULL, *link = NULL;
 
         quoted = path ? shell_quote(path) : NULL;
         link = path ? find_link(path) : NULL;
-        f->mend[0] = '\0';
+        f->fix[0] = '\0';
         if (!quoted)
                 return;
         if (code == REFUSAL_TARGET)
-                finding_mend(f, "sudo mv -T %s %s.old && sudo mkdir -m 0700 %s && sudo chown -h %s: %s",
+                finding_fix(f, "sudo mv -T %s %s.old && sudo mkdir -m 0700 %s && sudo chown -h %s: %s",
                         quoted, quoted, quoted, user, quoted);
         else if (!link)
-                finding_mend(
+                finding_fix(
                         f, "sudo chown -hR %s: %s && sudo -u %s chmod u+rwx %s", user, quoted, user, quoted);
 }
 
 /* Also where the ini has no such line. */
-static void mend_source(const struct checkup *c, struct finding *f) {
+static void fix_source(const struct checkup *c, struct finding *f) {
         _cleanup_free_ char *config = shell_quote(c->names->config);
 
         if (!config)
                 return;
-        finding_mend(f,
+        finding_fix(f,
                 "sudo sed -i -e '/^\\[secrets\\]/,/^\\[/{/^source *=/d}' -e '/^\\[secrets\\]/a source = ./' %s",
                 config);
-        finding_mend(f, "sudo systemctl try-reload-or-restart %s", c->names->unit);
+        finding_fix(f, "sudo systemctl try-reload-or-restart %s", c->names->unit);
 }
 
 /* What the host says. */
-static void mend_host(const struct checkup *c, enum refusal_code code, struct finding *f) {
+static void fix_host(const struct checkup *c, enum refusal_code code, struct finding *f) {
         const struct secrets_config *s = &c->config->secrets;
         _cleanup_free_ char *login = without_brackets(s->host);
         const char *user = checkup_sync_user(c), *host = login ? host_of(login) : NULL;
@@ -53,20 +53,20 @@ static void mend_host(const struct checkup *c, enum refusal_code code, struct fi
         if (!login)
                 return;
         if (code == REFUSAL_RESTRICTED)
-                mend_source(c, f);
+                fix_source(c, f);
         else if (code == REFUSAL_NO_RSYNC)
-                finding_mend(f, "sudo apt-get install rsync # on %s", host);
+                finding_fix(f, "sudo apt-get install rsync # on %s", host);
         else if (code == REFUSAL_NO_SOURCE)
-                finding_mend(f, "sudo install -d -m 0700 -o %.*s %s # on %s", (int) strcspn(s->host, "@"),
+                finding_fix(f, "sudo install -d -m 0700 -o %.*s %s # on %s", (int) strcspn(s->host, "@"),
                         s->host, s->source, host);
         else if (code == REFUSAL_SSH) {
-                f->mend[0] = '\0';
-                finding_mend(f,
+                f->fix[0] = '\0';
+                finding_fix(f,
                         "sudo -u %s sh -c 'ssh-keygen -R %s; ssh-keyscan %s >>~/.ssh/known_hosts' # if you trust the way there",
                         user, host, host);
-                finding_mend(f, "sudo -u %s ssh-copy-id %s", user, login);
-        } else if (!*f->mend)
-                finding_mend(f, "sudo -u %s ssh -o BatchMode=yes %s true", user, login);
+                finding_fix(f, "sudo -u %s ssh-copy-id %s", user, login);
+        } else if (!*f->fix)
+                finding_fix(f, "sudo -u %s ssh -o BatchMode=yes %s true", user, login);
 }
 
 void look_secrets(const struct checkup *c, struct finding *f) {
@@ -89,8 +89,8 @@ void look_secrets(const struct checkup *c, struct finding *f) {
 
                 finding_refuse(f, &r.secrets_why);
                 if (code == REFUSAL_TARGET || code == REFUSAL_OWNER || code == REFUSAL_UNWRITABLE)
-                        mend_target(c, code, f);
+                        fix_target(c, code, f);
                 else
-                        mend_host(c, code, f);
+                        fix_host(c, code, f);
         }
 }

@@ -8,7 +8,7 @@
 #include <sys/timex.h>
 #include <systemd/sd-id128.h>
 
-#include "doctor/checkup.h"
+#include "doctor/look.h"
 #include "lib/text.h"
 
 /* Above this estimated error, in microseconds, the kernel calls its clock unsynchronised (NTP_PHASE_LIMIT in
@@ -26,9 +26,9 @@ void look_clock(const struct checkup *c, struct finding *f) {
                 finding_off(f, "not synchronised, but in a container (%s) that is up to its host",
                         c->virtualization ? c->virtualization : "unknown");
         else {
-                finding_bad(f,
+                finding_fail(f,
                         "not synchronised: certificates, keys and times in the journal cannot be trusted");
-                finding_mend(f, "sudo apt-get install systemd-timesyncd && sudo timedatectl set-ntp true");
+                finding_fix(f, "sudo apt-get install systemd-timesyncd && sudo timedatectl set-ntp true");
         }
 }
 
@@ -37,8 +37,8 @@ void look_journal(const struct checkup *c _unused_, struct finding *f) {
         sd_id128_t machine;
 
         if (sd_id128_get_machine(&machine) < 0) {
-                finding_bad(f, "this machine has no id: the journal has no place on disk");
-                finding_mend(f, "sudo systemd-machine-id-setup && sudo systemctl restart systemd-journald");
+                finding_fail(f, "this machine has no id: the journal has no place on disk");
+                finding_fix(f, "sudo systemd-machine-id-setup && sudo systemctl restart systemd-journald");
                 return;
         }
         (void) sd_id128_to_string(machine, path + strlen(path));
@@ -46,11 +46,11 @@ void look_journal(const struct checkup *c _unused_, struct finding *f) {
                 finding_ok(f, "kept on disk");
                 return;
         }
-        finding_bad(
+        finding_fail(
                 f, "not kept on disk: after a reboot nobody can tell what happened (`history` is empty)");
-        finding_mend_file(f, "/etc/systemd/journald.conf.d/zz-persistent.conf", "0644",
+        finding_fix_file(f, "/etc/systemd/journald.conf.d/zz-persistent.conf", "0644",
                 "[Journal]\nStorage=persistent");
-        finding_mend(f, "sudo systemctl restart systemd-journald && sudo journalctl --flush");
+        finding_fix(f, "sudo systemctl restart systemd-journald && sudo journalctl --flush");
 }
 
 void look_programs(const struct checkup *c, struct finding *f) {
@@ -68,8 +68,8 @@ void look_programs(const struct checkup *c, struct finding *f) {
                         continue;
                 needed = true;
                 if (access(programs[i].path, X_OK) < 0) {
-                        finding_bad(f, "%s is not there: secrets cannot be synced", programs[i].path);
-                        finding_mend(f, "sudo apt-get install %s", programs[i].package);
+                        finding_fail(f, "%s is not there: secrets cannot be synced", programs[i].path);
+                        finding_fix(f, "sudo apt-get install %s", programs[i].package);
                         return;
                 }
         }
@@ -117,7 +117,7 @@ bool sudo_without_password(const char *output, char *buf, size_t size) {
 
 /* The command that takes USER's rules without a password out of the file that has them; a person's editor if they are
  * spread over several names. */
-static void mend_sudoers(const char *user, struct finding *f) {
+static void fix_sudoers(const char *user, struct finding *f) {
         const char *const grep[] = { "grep", "-lsE", NULL, "-r", "/etc/sudoers", "/etc/sudoers.d", NULL };
         const char *argv[ELEMENTSOF(grep)];
         _cleanup_free_ char *pattern = NULL, *files = NULL, *file = NULL;
@@ -130,9 +130,9 @@ static void mend_sudoers(const char *user, struct finding *f) {
                 files[strcspn(files, "\n")] = '\0';
                 file = shell_quote(files);
                 if (file)
-                        finding_mend(f, "sudo sed -i '/%s/d' %s && sudo visudo -c", pattern, file);
+                        finding_fix(f, "sudo sed -i '/%s/d' %s && sudo visudo -c", pattern, file);
         } else
-                finding_mend(f, "sudo visudo");
+                finding_fix(f, "sudo visudo");
 }
 
 void look_powers(const struct checkup *c, struct finding *f) {
@@ -143,28 +143,28 @@ void look_powers(const struct checkup *c, struct finding *f) {
         char rule[160];
 
         if (!pw) {
-                finding_bad(f, "user %s, as whom %s is to run, does not exist", user, c->gateway.name);
-                finding_mend(f, "sudo useradd --create-home --shell /bin/bash %s", user);
+                finding_fail(f, "user %s, as whom %s is to run, does not exist", user, c->gateway.name);
+                finding_fix(f, "sudo useradd --create-home --shell /bin/bash %s", user);
                 return;
         }
         if (pw->pw_uid == 0) {
-                finding_bad(f, "%s runs as root: an agent with a shell could stop whoever watches it",
+                finding_fail(f, "%s runs as root: an agent with a shell could stop whoever watches it",
                         c->gateway.name);
-                finding_mend_drop_in(f, c->gateway.name, "user", "Service", "User=openclaw");
+                finding_fix_drop_in(f, c->gateway.name, "user", "Service", "User=openclaw");
                 return;
         }
         group = powerful_group(user, pw->pw_gid);
         if (group) {
-                finding_bad(f,
+                finding_fail(f,
                         "user %s is in group %s, which is as good as root: an agent with a shell must not be",
                         user, group);
-                finding_mend(f, "sudo gpasswd -d %s %s", user, group);
+                finding_fix(f, "sudo gpasswd -d %s %s", user, group);
         } else if (!c->root)
                 finding_skip(f, "only root can ask what sudo lets user %s do: sudo %s doctor", user,
                         c->names->program);
         else if (run_program(argv, &output) >= 0 && sudo_without_password(output, rule, sizeof rule)) {
-                finding_bad(f, "sudo asks user %s for no password: %s", user, rule);
-                mend_sudoers(user, f);
+                finding_fail(f, "sudo asks user %s for no password: %s", user, rule);
+                fix_sudoers(user, f);
         } else
                 finding_ok(f, "user %s is neither root nor in sudo, docker or the like", user);
 }

@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "doctor/checkup.h"
+#include "doctor/look.h"
 #include "lib/network.h"
 #include "lib/text.h"
 
@@ -153,19 +153,19 @@ void look_tailscale(const struct checkup *c, struct finding *f) {
                         finding_off(f, "Tailscale is not installed here, and not needed to reach %s", host);
                         return;
                 }
-                finding_bad(f, "Tailscale is not installed here, and %s is in a tailnet", host);
-                finding_mend(f, "curl -fsSL https://tailscale.com/install.sh | sh && sudo tailscale up");
+                finding_fail(f, "Tailscale is not installed here, and %s is in a tailnet", host);
+                finding_fix(f, "curl -fsSL https://tailscale.com/install.sh | sh && sudo tailscale up");
         } else if (ask_tailscaled(host, &s, why, sizeof why) < 0) {
-                finding_bad(f, "%s", why);
-                finding_mend(f, "sudo systemctl enable tailscaled && sudo systemctl restart tailscaled");
+                finding_fail(f, "%s", why);
+                finding_fix(f, "sudo systemctl enable tailscaled && sudo systemctl restart tailscaled");
         } else if (strcmp(s.state, "Running") != 0) {
-                finding_bad(f, "%s (%s)",
+                finding_fail(f, "%s (%s)",
                         strcmp(s.state, "NeedsLogin") == 0 ? "logged out of the tailnet"
                                 : strcmp(s.state, "NeedsMachineAuth") == 0
                                 ? "this node waits for an admin's approval"
                                 : "not connected to the tailnet",
                         s.state);
-                finding_mend(f, "sudo tailscale up");
+                finding_fix(f, "sudo tailscale up");
         } else
                 finding_ok(f, "connected%s%s", *s.self.name ? " as " : "", s.self.name);
 }
@@ -180,10 +180,10 @@ static void judge_key(
         if (n->expires > 0 && gmtime_r(&n->expires, &tm))
                 (void) strftime(date, sizeof date, "%Y-%m-%d", &tm);
         if (n->expired || (n->expires > 0 && n->expires <= now))
-                finding_bad(f, "the key of %s has expired%s%s: it is cut off from the tailnet", who,
+                finding_fail(f, "the key of %s has expired%s%s: it is cut off from the tailnet", who,
                         *date ? " on " : "", date);
         else if (n->expires > 0 && n->expires - now < SOON)
-                finding_bad(f,
+                finding_fail(f,
                         "the key of %s expires on %s, and then it is cut off (or disable key expiry for it "
                         "at https://login.tailscale.com/admin/machines)",
                         who, date);
@@ -194,7 +194,7 @@ static void judge_key(
                         finding_ok(f, "expires on %s", date);
                 return;
         }
-        finding_mend(f, "sudo tailscale up --force-reauth%s", where);
+        finding_fix(f, "sudo tailscale up --force-reauth%s", where);
 }
 
 void look_own_key(const struct checkup *c, struct finding *f) {
@@ -202,7 +202,7 @@ void look_own_key(const struct checkup *c, struct finding *f) {
         char why[256] = "out of memory";
 
         if (ask_tailscaled(c->config->primary.host, &s, why, sizeof why) < 0)
-                finding_bad(f, "%s", why);
+                finding_fail(f, "%s", why);
         else
                 judge_key(&s.self, "this node", "", f);
 }
@@ -213,12 +213,12 @@ void look_primary_key(const struct checkup *c, struct finding *f) {
         char why[256] = "out of memory";
 
         if (ask_tailscaled(host, &s, why, sizeof why) < 0)
-                finding_bad(f, "%s", why);
+                finding_fail(f, "%s", why);
         else if (s.primary.known)
                 judge_key(&s.primary, "the primary", " # on the primary", f);
         else if (network_is_tailnet(host)) {
-                finding_bad(f, "%s is no node of this tailnet, or none that this one may see", host);
-                finding_mend(f, "tailscale status # its address, for host in %s", c->names->config);
+                finding_fail(f, "%s is no node of this tailnet, or none that this one may see", host);
+                finding_fix(f, "tailscale status # its address, for host in %s", c->names->config);
         } else
                 finding_off(f, "%s is no name or address of the tailnet's", host);
 }

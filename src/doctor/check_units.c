@@ -7,7 +7,7 @@
 
 #include "bus_interface.h"
 #include "core/role.h"
-#include "doctor/checkup.h"
+#include "doctor/look.h"
 #include "lib/clock.h"
 #include "lib/strv.h"
 #include "lib/text.h"
@@ -30,15 +30,15 @@ void look_reload(const struct checkup *c, struct finding *f) {
         const struct unit_facts *units[] = { &c->daemon, &c->sync, &c->gateway };
 
         if (c->bus_error) {
-                finding_bad(f, "%s", c->bus_error);
-                finding_mend(f, "sudo systemctl restart dbus.socket dbus.service");
+                finding_fail(f, "%s", c->bus_error);
+                finding_fix(f, "sudo systemctl restart dbus.socket dbus.service");
                 return;
         }
         for (size_t i = 0; i < ELEMENTSOF(units); i++)
                 if (units[i]->need_reload) {
-                        finding_bad(
+                        finding_fail(
                                 f, "the files of %s have changed since systemd read them", units[i]->name);
-                        finding_mend(f, "sudo systemctl daemon-reload");
+                        finding_fix(f, "sudo systemctl daemon-reload");
                         return;
                 }
         finding_ok(f, "systemd has read their files as they are");
@@ -49,18 +49,18 @@ static bool is_missing(const struct unit_facts *u, struct finding *f) {
         if (unit_is_loaded(u))
                 return false;
         if (is(u->load_state, "masked")) {
-                finding_bad(f, "%s is masked: it cannot be started", u->name);
-                finding_mend(f, "sudo systemctl unmask %s%s",
+                finding_fail(f, "%s is masked: it cannot be started", u->name);
+                finding_fix(f, "sudo systemctl unmask %s%s",
                         is(u->file_state, "masked-runtime") ? "--runtime " : "", u->name);
         } else if (is(u->load_state, "not-found"))
                 /* From the sources or as a package: only the person knows. */
-                finding_bad(f,
+                finding_fail(f,
                         "there is no %s: install openclaw-failover again, in the way it was installed",
                         u->name);
         else {
-                finding_bad(
+                finding_fail(
                         f, "%s cannot be loaded (%s)", u->name, u->load_state ? u->load_state : "no state");
-                finding_mend(f, "sudo systemd-analyze verify %s", u->name);
+                finding_fix(f, "sudo systemd-analyze verify %s", u->name);
         }
         return true;
 }
@@ -71,17 +71,17 @@ void look_daemon(const struct checkup *c, struct finding *f) {
         if (no_systemd(c, f) || is_missing(u, f))
                 return;
         if (!is(u->file_state, "enabled")) {
-                finding_bad(f, "%s is not enabled: after a reboot nobody watches the primary", u->name);
-                finding_mend(f, "sudo systemctl enable --now %s", u->name);
+                finding_fail(f, "%s is not enabled: after a reboot nobody watches the primary", u->name);
+                finding_fix(f, "sudo systemctl enable --now %s", u->name);
         } else if (is(u->active_state, "active") || is(u->active_state, "reloading"))
                 finding_ok(f, "%s is enabled and running", u->name);
         else {
                 bool refused = u->exec_status == EX_CONFIG;
 
-                finding_bad(f, "%s is not running (%s%s): nobody watches the primary", u->name,
+                finding_fail(f, "%s is not running (%s%s): nobody watches the primary", u->name,
                         u->active_state ? u->active_state : "no state",
                         refused ? ", it refused its configuration" : "");
-                finding_mend(f, "sudo systemctl restart %s", u->name);
+                finding_fix(f, "sudo systemctl restart %s", u->name);
         }
 }
 
@@ -99,14 +99,14 @@ void look_mode(const struct checkup *c, struct finding *f) {
                 r = sd_bus_get_property_trivial(bus, c->names->bus_name, BUS_PATH, BUS_INTERFACE,
                         "PausedUntilTimestamp", NULL, 't', &paused);
         if (r < 0) {
-                finding_bad(f, "the daemon cannot be asked over D-Bus: %s", strerror(-r));
-                finding_mend(f, "sudo systemctl restart %s", c->names->unit);
+                finding_fail(f, "the daemon cannot be asked over D-Bus: %s", strerror(-r));
+                finding_fix(f, "sudo systemctl restart %s", c->names->unit);
         } else if (paused > 0) {
-                finding_bad(f, "paused: nothing is done when the primary dies");
-                finding_mend(f, "sudo %s resume", c->names->program);
+                finding_fail(f, "paused: nothing is done when the primary dies");
+                finding_fix(f, "sudo %s resume", c->names->program);
         } else if (is(mode, role_mode_name(MODE_HELD)) || is(mode, role_mode_name(MODE_PINNED))) {
-                finding_bad(f, "%s by hand: the gateway here does not follow the primary", mode);
-                finding_mend(f, "sudo %s auto", c->names->program);
+                finding_fail(f, "%s by hand: the gateway here does not follow the primary", mode);
+                finding_fix(f, "sudo %s auto", c->names->program);
         } else
                 finding_ok(f, "%s", mode);
 }
@@ -121,12 +121,12 @@ void look_old_monitor(const struct checkup *c, struct finding *f) {
                 finding_ok(f, "no %s of the shell script is left", u->name);
                 return;
         }
-        finding_bad(
+        finding_fail(
                 f, "%s, the shell script's, is still here: both would start and stop the gateway", u->name);
-        finding_mend(f, "sudo systemctl disable --now %s", u->name);
+        finding_fix(f, "sudo systemctl disable --now %s", u->name);
         file = u->fragment ? shell_quote(u->fragment) : NULL;
         if (file)
-                finding_mend(f, "sudo rm %s && sudo systemctl daemon-reload", file);
+                finding_fix(f, "sudo rm %s && sudo systemctl daemon-reload", file);
 }
 
 void look_sync_unit(const struct checkup *c, struct finding *f) {
@@ -145,10 +145,10 @@ void look_sync_unit(const struct checkup *c, struct finding *f) {
                 return;
         }
         if (strcmp(checkup_sync_user(c), user) != 0)
-                finding_bad(f, "%s runs as user %s, but %s as %s: the workspace belongs to one of them",
+                finding_fail(f, "%s runs as user %s, but %s as %s: the workspace belongs to one of them",
                         u->name, checkup_sync_user(c), gateway->name, user);
         else if (!strv_contains(u->before, gateway->name) && !strv_contains(gateway->after, u->name))
-                finding_bad(f, "%s is not ordered before %s: the tree could move under a running gateway",
+                finding_fail(f, "%s is not ordered before %s: the tree could move under a running gateway",
                         u->name, gateway->name);
         else {
                 finding_ok(f, "%s runs as user %s, before %s", u->name, user, gateway->name);
@@ -157,8 +157,8 @@ void look_sync_unit(const struct checkup *c, struct finding *f) {
         if (asprintf(&path, "/etc/systemd/system/%s.d/zz-gateway.conf", u->name) < 0 ||
                 asprintf(&lines, "[Unit]\nBefore=%s\n[Service]\nUser=%s", gateway->name, user) < 0)
                 return;
-        finding_mend_file(f, path, "0644", lines);
-        finding_mend(f, "sudo systemctl daemon-reload");
+        finding_fix_file(f, path, "0644", lines);
+        finding_fix(f, "sudo systemctl daemon-reload");
 }
 
 /* False with a finding if the sandboxed worker could not write to the directory PATH. */
@@ -168,12 +168,12 @@ static bool is_open_to_sync(const struct checkup *c, const char *path, struct fi
         if (!quoted || asprintf(&line, "ReadWritePaths=%s", path) < 0)
                 return true;
         if (!unit_may_write(&c->sync, path)) {
-                finding_bad(f, "%s may not write to %s, which the ini names", c->sync.name, path);
-                finding_mend_drop_in(f, c->sync.name,
+                finding_fail(f, "%s may not write to %s, which the ini names", c->sync.name, path);
+                finding_fix_drop_in(f, c->sync.name,
                         path == c->config->secrets.target ? "secrets" : "workspace", "Service", line);
         } else if (path == c->config->secrets.target && access(path, F_OK) < 0 && errno == ENOENT) {
-                finding_bad(f, "there is no %s, and %s may not make it", path, c->sync.name);
-                finding_mend(f, "sudo install -d -m 0700 -o %s -g %s %s", checkup_sync_user(c),
+                finding_fail(f, "there is no %s, and %s may not make it", path, c->sync.name);
+                finding_fix(f, "sudo install -d -m 0700 -o %s -g %s %s", checkup_sync_user(c),
                         checkup_sync_user(c), quoted);
         } else
                 return true;
@@ -197,15 +197,15 @@ void look_gateway_unit(const struct checkup *c, struct finding *f) {
         if (no_systemd(c, f))
                 return;
         if (is(u->load_state, "not-found") && strcmp(u->name, "openclaw.service") != 0 && config) {
-                finding_bad(f, "there is no %s; [gateway] unit is to name the gateway's unit", u->name);
-                finding_mend(f, "sudo sed -i 's/^unit *=.*/unit = openclaw.service/' %s", config);
-                finding_mend(f, "sudo systemctl reload-or-restart %s", c->names->unit);
+                finding_fail(f, "there is no %s; [gateway] unit is to name the gateway's unit", u->name);
+                finding_fix(f, "sudo sed -i 's/^unit *=.*/unit = openclaw.service/' %s", config);
+                finding_fix(f, "sudo systemctl reload-or-restart %s", c->names->unit);
         } else if (is_missing(u, f))
                 return;
         else if (is(u->file_state, "enabled") || is(u->file_state, "enabled-runtime")) {
-                finding_bad(f, "%s is enabled: it starts at every boot, whether the primary is up or not",
+                finding_fail(f, "%s is enabled: it starts at every boot, whether the primary is up or not",
                         u->name);
-                finding_mend(f, "sudo systemctl disable %s", u->name);
+                finding_fix(f, "sudo systemctl disable %s", u->name);
         } else
                 finding_ok(f, "%s is there, to be started by the daemon only", u->name);
 }
@@ -220,20 +220,20 @@ void look_gateway_stop(const struct checkup *c, struct finding *f) {
         char span[SPAN_MAX];
 
         if (ends_like_a_stop(u)) {
-                finding_bad(f,
+                finding_fail(f,
                         "Restart of %s is %s: a gateway that ends by itself without an error counts as stopped by somebody, "
                         "and is not started again",
                         u->name, u->restart);
-                finding_mend_drop_in(f, u->name, "restart", "Service", "Restart=always");
+                finding_fix_drop_in(f, u->name, "restart", "Service", "Restart=always");
         } else if (u->timeout_stop == USEC_INFINITY)
                 finding_ok(f, "%s may take as long as it needs to drain", u->name);
         else if (u->timeout_stop >= DRAIN_TIME)
                 finding_ok(f, "%s may drain for %s", u->name, format_span(span, u->timeout_stop));
         else {
-                finding_bad(f,
+                finding_fail(f,
                         "TimeoutStopSec of %s is %s: a gateway that drains takes up to 315 s, and is killed",
                         u->name, format_span(span, u->timeout_stop));
-                finding_mend_drop_in(f, u->name, "stop", "Service", "TimeoutStopSec=330");
+                finding_fix_drop_in(f, u->name, "stop", "Service", "TimeoutStopSec=330");
         }
 }
 
@@ -253,15 +253,15 @@ void look_user_service(const struct checkup *c, struct finding *f) {
                 return;
         }
         file = shell_quote(found.gl_pathv[0]);
-        finding_bad(f,
+        finding_fail(f,
                 "user %s has an openclaw-gateway.service of their own enabled: it and %s fight for the port",
                 user, c->gateway.name);
         (void) snprintf(bus, sizeof bus, "/run/user/%u/bus", (unsigned) geteuid());
         if (access(bus, F_OK) >= 0)
-                finding_mend(f,
+                finding_fix(f,
                         "sudo -u %s env XDG_RUNTIME_DIR=/run/user/%u systemctl --user disable --now %s",
                         user, (unsigned) geteuid(), strrchr(found.gl_pathv[0], '/') + 1);
         else if (file)
-                finding_mend(f, "sudo rm %s", file);
+                finding_fix(f, "sudo rm %s", file);
         globfree(&found);
 }

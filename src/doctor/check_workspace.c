@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/file.h>
 
-#include "doctor/checkup.h"
+#include "doctor/look.h"
 #include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/strv.h"
@@ -18,9 +18,9 @@
 #include "sync/workspace.h"
 
 void finding_refuse(struct finding *f, const struct refusal *why) {
-        finding_bad(f, "%s", why->text);
+        finding_fail(f, "%s", why->text);
         if (*why->command)
-                finding_mend(f, "%s", why->command);
+                finding_fix(f, "%s", why->command);
 }
 
 /* Opens and checks the workspace; false with a finding if the worker would refuse it. */
@@ -65,9 +65,9 @@ static void find_unsaved(const struct checkup *c, const struct repo *repo, struc
         else if (work.n == 0 || saved_has(repo, &work, host))
                 finding_ok(f, "%s, branch %s", c->config->workspace.path, repo->branch);
         else {
-                finding_bad(f, "%s has work that is saved nowhere: %zu file%s", c->config->workspace.path,
+                finding_fail(f, "%s has work that is saved nowhere: %zu file%s", c->config->workspace.path,
                         work.n, work.n == 1 ? "" : "s");
-                finding_mend(f, "sudo systemctl start %s", c->names->sync_unit);
+                finding_fix(f, "sudo systemctl start %s", c->names->sync_unit);
         }
         paths_free(&paths);
 }
@@ -126,20 +126,19 @@ static void say_key(const struct checkup *c, enum key key, const char *path, str
                 finding_ok(f, "%s can be read, and needs no passphrase", path);
                 break;
         case KEY_ABSENT:
-                finding_bad(f, "user %s has no key %s", user, path);
-                finding_mend(f, "sudo -u %s ssh-keygen -t ed25519 -N '' -f %s", user, quoted);
-                finding_mend(
-                        f, "sudo cat %s.pub # to be allowed to read at the remote (deploy key)", quoted);
+                finding_fail(f, "user %s has no key %s", user, path);
+                finding_fix(f, "sudo -u %s ssh-keygen -t ed25519 -N '' -f %s", user, quoted);
+                finding_fix(f, "sudo cat %s.pub # to be allowed to read at the remote (deploy key)", quoted);
                 break;
         case KEY_CLOSED:
-                finding_bad(f, "user %s cannot read the key %s", user, path);
+                finding_fail(f, "user %s cannot read the key %s", user, path);
                 if (!finding_by_link(f, path))
-                        finding_mend(f, "sudo chown -h %s: %s && sudo -u %s chmod 0600 %s", user, quoted,
+                        finding_fix(f, "sudo chown -h %s: %s && sudo -u %s chmod 0600 %s", user, quoted,
                                 user, quoted);
                 break;
         case KEY_LOCKED:
-                finding_bad(f, "the key %s has a passphrase, and at night nobody types it", path);
-                finding_mend(f, "sudo -u %s ssh-keygen -p -N '' -f %s", user, quoted);
+                finding_fail(f, "the key %s has a passphrase, and at night nobody types it", path);
+                finding_fix(f, "sudo -u %s ssh-keygen -p -N '' -f %s", user, quoted);
                 break;
         }
 }
@@ -225,7 +224,7 @@ static int judge_fetched(
 }
 
 /* Where the worker's words end without a command. */
-static void mend_remote(
+static void fix_remote(
         const struct checkup *c, const struct repo *repo, enum refusal_code code, struct finding *f) {
         const struct workspace_config *w = &c->config->workspace;
         _cleanup_free_ char *config = shell_quote(c->names->config), *path = shell_quote(w->path),
@@ -233,15 +232,15 @@ static void mend_remote(
 
         if (asprintf(&usual, "%s/.ssh/id_ed25519", getenv("HOME")) >= 0)
                 key = shell_quote(w->ssh_key ? w->ssh_key : usual);
-        if (*f->mend || !config || !path || !key)
+        if (*f->fix || !config || !path || !key)
                 return;
         if (code == REFUSAL_SSH)
-                finding_mend(f, "sudo cat %s.pub # to be allowed to read at the remote (deploy key)", key);
+                finding_fix(f, "sudo cat %s.pub # to be allowed to read at the remote (deploy key)", key);
         else if (code == REFUSAL_LOGIN || code == REFUSAL_NO_BRANCH)
-                finding_mend(f, "sudo ${EDITOR:-vi} %s && sudo systemctl try-reload-or-restart %s", config,
+                finding_fix(f, "sudo ${EDITOR:-vi} %s && sudo systemctl try-reload-or-restart %s", config,
                         c->names->unit);
         else
-                finding_mend(f, "sudo -u %s git -C %s fetch %s", repo->user, path, w->remote);
+                finding_fix(f, "sudo -u %s git -C %s fetch %s", repo->user, path, w->remote);
 }
 
 void look_remote(const struct checkup *c, struct finding *f) {
@@ -259,7 +258,7 @@ void look_remote(const struct checkup *c, struct finding *f) {
                         k = judge_fetched(&repo, &fetched, &r);
                 if (k < 0) {
                         finding_refuse(f, &r.workspace_why);
-                        mend_remote(c, &repo, r.workspace_why.code, f);
+                        fix_remote(c, &repo, r.workspace_why.code, f);
                 } else
                         finding_ok(f, "%s answers, and its branch %s can be checked out",
                                 c->config->workspace.remote, fetched.branch);
@@ -281,12 +280,12 @@ void look_saved_work(const struct checkup *c, struct finding *f) {
                 if (git_reference_name_to_id(&theirs, repo.git, name) == 0)
                         saved_unmerged(&repo, host, &theirs, branch, &pushed);
                 if (*branch) {
-                        finding_bad(f, "the primary lacks what was learned here, in branch %s", branch);
-                        finding_mend(f, "%s # on the primary, as user %s",
+                        finding_fail(f, "the primary lacks what was learned here, in branch %s", branch);
+                        finding_fix(f, "%s # on the primary, as user %s",
                                 workspace_merge_help(
                                         w, checkup_sync_user(c), branch, pushed, help, sizeof help),
                                 checkup_sync_user(c));
-                        finding_mend(f, "sudo systemctl start %s", c->names->sync_unit);
+                        finding_fix(f, "sudo systemctl start %s", c->names->sync_unit);
                 } else
                         finding_ok(f, "the primary has all that was learned here");
         }

@@ -1,20 +1,20 @@
 /* `openclaw-failover doctor`; see doctor.h.
  *
- * The table below is the whole of it: one row for each line that is printed. A row's look (checkup.h) runs in a child
+ * The table below is the whole of it: one row for each line that is printed. A row's look (look.h) runs in a child
  * process that becomes the user whom the thing concerns and has a deadline, so that neither a hanging server nor a
  * directory that only its owner may enter stands between a person and the truth. */
 #include "doctor/doctor.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
+#include <jansson.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
+#include <sysexits.h>
 
-#include "doctor/checkup.h"
-#include "lib/clock.h"
+#include "doctor/look.h"
+#include "lib/child.h"
 #include "lib/terminal.h"
 #include "lib/text.h"
 
@@ -23,18 +23,18 @@
 
 enum as {
         AS_CALLER,
-        AS_ROOT, /* with anybody else it is left out */
+        AS_ROOT, /* any other user skips it */
         AS_DAEMON,
         AS_SYNC,
         AS_GATEWAY,
-        AS_DAEMON_OR_CALLER, /* the same for everybody, as far as anybody knows */
+        AS_DAEMON_OR_CALLER, /* the same for every user */
 };
 
 static const struct row {
         const char *title;
         look_t *look;
         enum as as;
-        const char *after; /* the title of the row without whose being well this one makes no sense */
+        const char *after; /* the title of the row that must be well first */
 } table[] = {
         /* The daemon starts … */
         { "configuration", look_config, AS_CALLER },
@@ -98,82 +98,50 @@ static const char *row_user(const struct checkup *c, enum as as) {
         return NULL;
 }
 
-/* The child's half: it is in a session of its own, so that nothing can ask a question on the terminal. */
-_Noreturn static void look_in_child(
-        const struct checkup *c, const struct row *row, const struct passwd *user, pid_t parent, int fd) {
-        struct finding f = { .kind = FINDING_OFF };
-        int null, r;
+struct task {
+        const struct checkup *c;
+        const struct row *row;
+        const struct passwd *user; /* NULL: as the caller */
+};
 
-        (void) setsid();
-        null = open("/dev/null", O_RDWR | O_CLOEXEC);
+static void look_in_child(const void *task, void *answer) {
+        const struct task *t = task;
+        struct finding *f = answer;
+        int null = open("/dev/null", O_RDWR | O_CLOEXEC), r;
+
         for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++)
                 (void) dup2(null, stream);
-        r = user ? become(user) : 0;
-        /* After the change of user, which would undo it (prctl(2)). */
+        f->kind = FINDING_OFF;
+        r = t->user ? become(t->user) : 0;
+        /* The change of user has undone it (prctl(2)). */
         (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() != parent)
-                _exit(EXIT_FAILURE);
         if (r < 0)
-                finding_skip(&f, "cannot become user %s: %s", user->pw_name, strerror(-r));
+                finding_skip(f, "this process cannot become user %s: %s", t->user->pw_name, strerror(-r));
         else
-                row->look(c, &f);
-        _exit(write(fd, &f, sizeof f) == sizeof f ? EXIT_SUCCESS : EXIT_FAILURE);
-}
-
-/* Waits until the child has said something, ended, or used up its time. */
-static void hear(const struct checkup *c, int fd, struct finding *f) {
-        usec_t patience =
-                DEADLINE + (c->config ? MAX(c->config->workspace.timeout, c->config->secrets.timeout) : 0);
-        usec_t deadline = now_usec(CLOCK_MONOTONIC) + patience;
-        char span[SPAN_MAX];
-        struct pollfd p = { .fd = fd, .events = POLLIN };
-        struct finding heard;
-        int r;
-
-        do {
-                usec_t now = now_usec(CLOCK_MONOTONIC);
-
-                r = poll(&p, 1, now < deadline ? (int) ((deadline - now) / USEC_PER_MSEC) + 1 : 0);
-        } while (r < 0 && errno == EINTR);
-
-        if (r == 0)
-                finding_bad(f, "no result within %s", format_span(span, patience));
-        else if (r < 0 || read(fd, &heard, sizeof heard) != sizeof heard)
-                finding_bad(f, "could not be looked at: the process that looked at it died");
-        else {
-                *f = heard;
-                /* It ran as somebody else. */
-                f->text[sizeof f->text - 1] = f->mend[sizeof f->mend - 1] = '\0';
-        }
+                t->row->look(t->c, f);
 }
 
 static void look_as(
         const struct checkup *c, const struct row *row, const struct passwd *user, struct finding *f) {
-        pid_t parent = getpid(), child;
-        int fds[2];
+        const struct task task = { c, row, user };
+        usec_t patience =
+                DEADLINE + (c->config ? MAX(c->config->workspace.timeout, c->config->secrets.timeout) : 0);
+        char span[SPAN_MAX];
+        struct child child;
+        int r;
 
-        if (pipe2(fds, O_CLOEXEC) < 0) {
-                finding_bad(f, "could not be looked at: %s", strerror(errno));
-                return;
-        }
         (void) fflush(stdout);
-        child = fork();
-        if (child == 0) {
-                (void) close(fds[0]);
-                look_in_child(c, row, user, parent, fds[1]);
-        }
-        (void) close(fds[1]);
-        if (child < 0)
-                finding_bad(f, "could not be looked at: %s", strerror(errno));
-        else {
-                hear(c, fds[0], f);
-                /* What it started, ssh say, is in its session, and goes with it. */
-                (void) kill(-child, SIGKILL);
-                (void) kill(child, SIGKILL);
-                while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
-                        ;
-        }
-        (void) close(fds[0]);
+        r = child_start(&child, look_in_child, &task, sizeof *f, patience);
+        if (r >= 0)
+                r = child_finish(&child, f, sizeof *f);
+        if (r == -ETIMEDOUT)
+                finding_fail(f, "no result within %s", format_span(span, patience));
+        else if (r < 0)
+                finding_fail(f, "the process that looked at this died: %s", strerror(-r));
+        /* It ran as another user. */
+        f->text[sizeof f->text - 1] = f->fix[sizeof f->fix - 1] = '\0';
+        if ((unsigned) f->kind >= _FINDING_MAX)
+                f->kind = FINDING_FAIL;
 }
 
 /* False, with a finding, if the row's turn cannot come because of what FINDINGS holds already: one without a text if what
@@ -182,7 +150,7 @@ static bool may_look(const struct row *row, const struct finding *findings, stru
         for (size_t i = 0; row->after && i < ELEMENTSOF(table); i++) {
                 if (strcmp(table[i].title, row->after) != 0)
                         continue;
-                if (findings[i].kind == FINDING_OK)
+                if (findings[i].kind == FINDING_OK || findings[i].kind == FINDING_WARN)
                         break;
                 f->kind = findings[i].kind == FINDING_OFF ? FINDING_OFF : FINDING_SKIPPED;
                 return false;
@@ -195,13 +163,13 @@ static void look(const struct checkup *c, const struct row *row, struct finding 
         const struct passwd *user = name ? getpwnam(name) : NULL;
 
         if (name && !user)
-                finding_skip(f, "there is no user %s to look as", name);
+                finding_skip(f, "user %s does not exist", name);
         else if (!user || user->pw_uid == geteuid())
                 look_as(c, row, NULL, f);
         else if (c->root)
                 look_as(c, row, user, f);
         else
-                finding_skip(f, "only user %s can tell: sudo %s doctor", name, c->names->program);
+                finding_skip(f, "only user %s can look at this: sudo %s doctor", name, c->names->program);
 }
 
 static void count_config_error(const char *path _unused_, unsigned line, const char *what, void *userdata) {
@@ -226,37 +194,74 @@ static void checkup_done(struct checkup *c) {
                 config_free(c->config);
 }
 
-static int sum_up(const struct finding *findings) {
+/* What was found, worst first, then in the table's order. */
+static const enum finding_kind order[] = { FINDING_FAIL, FINDING_WARN, FINDING_SKIPPED, FINDING_OK,
+        FINDING_OFF };
+
+static void print_all(const struct finding *findings, bool quiet, bool as_root) {
+        for (size_t k = 0; k < ELEMENTSOF(order); k++)
+                for (size_t i = 0; i < ELEMENTSOF(table); i++)
+                        if (findings[i].kind == order[k] && *findings[i].text && (!quiet || k < 2))
+                                finding_print(&findings[i], table[i].title, terminal_has_colour(), as_root,
+                                        stdout);
+}
+
+static int print_json(const struct finding *findings, const struct instance *names, bool as_root) {
+        json_auto_t *rows = json_array(), *j = NULL;
+        _cleanup_free_ char *text = NULL;
+
+        for (size_t k = 0; k < ELEMENTSOF(order); k++)
+                for (size_t i = 0; i < ELEMENTSOF(table); i++)
+                        if (findings[i].kind == order[k] && *findings[i].text)
+                                (void) json_array_append_new(
+                                        rows, finding_json(&findings[i], table[i].title, as_root));
+        j = json_pack(
+                "{s:i, s:s, s:O}", "version", DOCTOR_VERSION, "instance", names->instance, "findings", rows);
+        text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
+        return text && puts(text) >= 0 && fflush(stdout) == 0 ? 0 : -EIO;
+}
+
+static int sum_up(const struct finding *findings, bool print) {
         unsigned n[_FINDING_MAX] = { 0 };
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++)
                 n[findings[i].kind]++;
-        if (n[FINDING_BAD] == 0 && n[FINDING_SKIPPED] == 0) {
+        if (print && n[FINDING_FAIL] + n[FINDING_WARN] + n[FINDING_SKIPPED] == 0)
                 (void) puts("All is well.");
-                return EXIT_SUCCESS;
-        }
-        (void) printf("%u to mend, %u not looked at, %u well.\n", n[FINDING_BAD], n[FINDING_SKIPPED],
-                n[FINDING_OK]);
-        return EXIT_FAILURE;
+        else if (print)
+                (void) printf("%u failed, %u warned, %u not looked at, %u well.\n", n[FINDING_FAIL],
+                        n[FINDING_WARN], n[FINDING_SKIPPED], n[FINDING_OK]);
+        return n[FINDING_FAIL] > 0 ? EXIT_FAILURE : n[FINDING_SKIPPED] > 0 ? EXIT_NOT_LOOKED : EXIT_SUCCESS;
 }
 
-int cmd_doctor(const struct instance *names, bool quiet _unused_, bool json _unused_) {
+/* One line on a terminal, drawn over. */
+static void show_progress(bool shown, size_t i) {
+        if (!shown)
+                return;
+        (void) fprintf(stderr, "\r\033[K");
+        if (i < ELEMENTSOF(table))
+                (void) fprintf(stderr, "%zu of %zu: %s", i + 1, ELEMENTSOF(table), table[i].title);
+        (void) fflush(stderr);
+}
+
+int cmd_doctor(const struct instance *names, bool quiet, bool json) {
         _cleanup_(checkup_done) struct checkup c = { .names = names, .root = geteuid() == 0 };
         struct finding findings[ELEMENTSOF(table)] = { 0 };
         /* Who came by sudo(8) pastes into a shell that is not root's. */
-        bool roots_shell = c.root && !getenv("SUDO_UID");
-        bool colour = terminal_has_colour();
+        bool roots_shell = c.root && !getenv("SUDO_UID"), progress = isatty(STDERR_FILENO);
 
         (void) config_load(names->config, count_config_error, &c, &c.config);
         (void) checkup_ask_systemd(&c);
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                show_progress(progress, i);
                 if (may_look(&table[i], findings, &findings[i]))
                         look(&c, &table[i], &findings[i]);
-                if ((unsigned) findings[i].kind >= _FINDING_MAX)
-                        findings[i].kind = FINDING_BAD;
-                if (*findings[i].text)
-                        finding_print(&findings[i], table[i].title, colour, roots_shell, stdout);
         }
-        return sum_up(findings);
+        show_progress(progress, ELEMENTSOF(table));
+        if (!json)
+                print_all(findings, quiet, roots_shell);
+        else if (print_json(findings, names, roots_shell) < 0)
+                return EX_IOERR;
+        return sum_up(findings, !json);
 }

@@ -3,8 +3,12 @@
 
 #include "config/instance.h"
 
-/* Looks at one thing after the other that a failover depends on, in the order in which they would happen, and prints a
- * line for each, with the commands that mend it below. As root it looks as the users concerned would; as anybody else
- * it says what it had to leave out. Loads the configuration itself.
- * The exit status: 0 only if everything was looked at and is well, else 1. */
+/* The version of what `doctor --json` prints. */
+#define DOCTOR_VERSION 1
+/* The exit status if nothing failed, and something could not be looked at. */
+#define EXIT_NOT_LOOKED 2
+
+/* Looks at everything that a failover depends on and prints a line for each, worst first, with the commands that fix it. QUIET:
+ * only what fails or warns. As root it looks as the users concerned would; any other user is told what was skipped.
+ * The exit status: 0, also with warnings; 1 if something fails; EXIT_NOT_LOOKED. */
 int cmd_doctor(const struct instance *names, bool quiet, bool json);

@@ -17,8 +17,8 @@ void finding_say(struct finding *f, enum finding_kind kind, const char *format, 
         va_end(ap);
 }
 
-void finding_mend(struct finding *f, const char *format, ...) {
-        size_t used = strlen(f->mend), room = sizeof f->mend - used;
+void finding_fix(struct finding *f, const char *format, ...) {
+        size_t used = strlen(f->fix), room = sizeof f->fix - used;
         size_t separator = used > 0 ? 1 : 0;
         va_list ap;
         int n;
@@ -26,12 +26,12 @@ void finding_mend(struct finding *f, const char *format, ...) {
         if (room <= separator)
                 return;
         va_start(ap, format);
-        n = vsnprintf(f->mend + used + separator, room - separator, format, ap);
+        n = vsnprintf(f->fix + used + separator, room - separator, format, ap);
         va_end(ap);
         if (n < 0 || (size_t) n >= room - separator)
-                f->mend[used] = '\0';
+                f->fix[used] = '\0';
         else if (separator)
-                f->mend[used] = '\n';
+                f->fix[used] = '\n';
 }
 
 bool finding_by_link(struct finding *f, const char *path) {
@@ -42,7 +42,7 @@ bool finding_by_link(struct finding *f, const char *path) {
         return link;
 }
 
-void finding_mend_file(struct finding *f, const char *path, const char *mode, const char *lines) {
+void finding_fix_file(struct finding *f, const char *path, const char *mode, const char *lines) {
         _cleanup_free_ char *copy = strdup(lines), *quoted_path = shell_quote(path);
         char words[1024] = "";
         char *save = NULL;
@@ -57,11 +57,11 @@ void finding_mend_file(struct finding *f, const char *path, const char *mode, co
                 (void) appendf(words, sizeof words, " %s", word);
         }
         if (strlen(words) + 1 < sizeof words)
-                finding_mend(f, "printf '%%s\\n'%s | sudo install -D -m %s /dev/stdin %s", words, mode,
+                finding_fix(f, "printf '%%s\\n'%s | sudo install -D -m %s /dev/stdin %s", words, mode,
                         quoted_path);
 }
 
-void finding_mend_drop_in(
+void finding_fix_drop_in(
         struct finding *f, const char *unit, const char *name, const char *section, const char *lines) {
         _cleanup_free_ char *path = NULL, *text = NULL;
 
@@ -69,8 +69,8 @@ void finding_mend_drop_in(
                 return;
         if (asprintf(&text, "[%s]\n%s", section, lines) < 0)
                 return;
-        finding_mend_file(f, path, "0644", text);
-        finding_mend(f, "sudo systemctl daemon-reload");
+        finding_fix_file(f, path, "0644", text);
+        finding_fix(f, "sudo systemctl daemon-reload");
 }
 
 /* Writes COMMAND as root gives it: without "sudo ", which begins a word wherever it stands, and with runuser(1), which
@@ -93,31 +93,50 @@ static void without_sudo(char *buf, size_t size, const char *command) {
         }
 }
 
-static void print_command(const char *command, bool as_root, FILE *out) {
-        char line[sizeof((struct finding *) 0)->mend + 64], safe[sizeof line];
+static const struct {
+        const char *sign, *word, *colour;
+} kinds[_FINDING_MAX] = {
+        [FINDING_OK] = { "✓", "ok", "\033[32m" },
+        [FINDING_FAIL] = { "✗", "FAIL", "\033[1;31m" },
+        [FINDING_WARN] = { "!", "warn", "\033[1;33m" },
+        [FINDING_OFF] = { "·", "off", "\033[2m" },
+        [FINDING_SKIPPED] = { "?", "skip", "\033[33m" },
+};
 
+/* The next command of *REST, ready to be pasted; false: there is none. */
+static bool next_command(const char **rest, bool as_root, char *buf, size_t size) {
+        char line[sizeof((struct finding *) 0)->fix], plain[sizeof line + 64];
+        size_t n = strcspn(*rest, "\n");
+
+        if (!**rest)
+                return false;
+        (void) snprintf(line, sizeof line, "%.*s", (int) n, *rest);
         if (as_root)
-                without_sudo(line, sizeof line, command);
-        (void) fprintf(
-                out, "                 $ %s\n", safe_text(safe, sizeof safe, as_root ? line : command));
+                without_sudo(plain, sizeof plain, line);
+        (void) safe_text(buf, size, as_root ? plain : line);
+        *rest += n + ((*rest)[n] == '\n');
+        return true;
 }
 
 void finding_print(const struct finding *f, const char *title, bool colour, bool as_root, FILE *out) {
-        static const struct {
-                const char *sign, *word, *colour;
-        } kinds[_FINDING_MAX] = {
-                [FINDING_OK] = { "✓", "ok", "\033[32m" },
-                [FINDING_BAD] = { "✗", "FAIL", "\033[1;31m" },
-                [FINDING_OFF] = { "·", "off", "\033[2m" },
-                [FINDING_SKIPPED] = { "?", "skip", "\033[33m" },
-        };
-        unsigned kind = (unsigned) f->kind < _FINDING_MAX ? f->kind : FINDING_BAD;
-        char text[sizeof f->text], mend[sizeof f->mend], *save = NULL;
+        char text[sizeof f->text], command[sizeof f->fix + 64];
+        const char *rest = f->fix;
 
         safe_text(text, sizeof text, f->text);
-        (void) fprintf(out, "%s%s %-4s%s  %-18s %s\n", colour ? kinds[kind].colour : "", kinds[kind].sign,
-                kinds[kind].word, colour ? "\033[0m" : "", title, text);
-        (void) strcpy(mend, f->mend);
-        for (char *line = strtok_r(mend, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-                print_command(line, as_root, out);
+        (void) fprintf(out, "%s%s %-4s%s  %-18s %s\n", colour ? kinds[f->kind].colour : "",
+                kinds[f->kind].sign, kinds[f->kind].word, colour ? "\033[0m" : "", title, text);
+        while (next_command(&rest, as_root, command, sizeof command))
+                (void) fprintf(out, "                 $ %s\n", command);
+}
+
+json_t *finding_json(const struct finding *f, const char *title, bool as_root) {
+        char text[sizeof f->text], command[sizeof f->fix + 64], word[8];
+        const char *rest = f->fix;
+        json_t *fix = json_array();
+
+        while (fix && next_command(&rest, as_root, command, sizeof command))
+                (void) json_array_append_new(fix, json_string(command));
+        (void) snprintf(word, sizeof word, "%s", f->kind == FINDING_FAIL ? "fail" : kinds[f->kind].word);
+        return json_pack("{s:s, s:s, s:s, s:o}", "title", title, "kind", word, "text",
+                safe_text(text, sizeof text, f->text), "fix", fix);
 }

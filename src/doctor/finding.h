@@ -1,25 +1,27 @@
-/* What one check of `doctor` found: a sentence, and the commands that mend it.
+/* What one look of `doctor` found: a sentence, and the commands that fix it.
  *
- * A finding has a fixed size and owns nothing, so that a check can be run in a child process, as the user concerned,
+ * A finding has a fixed size and owns nothing, so that a look can be run in a child process, as the user concerned,
  * and hand its finding back through a pipe. */
 #pragma once
 
+#include <jansson.h>
 #include <limits.h>
 
 #include "lib/util.h"
 
 enum finding_kind {
         FINDING_OK,
-        FINDING_BAD,
+        FINDING_FAIL,    /* a failover would fail, or be worse than it need be */
+        FINDING_WARN,    /* a failover works, and something should be fixed */
         FINDING_OFF,     /* not used here: nothing depends on it */
-        FINDING_SKIPPED, /* not looked at: this user may not, or something else is to be mended first */
+        FINDING_SKIPPED, /* not looked at: this user may not, or something else has to be fixed first */
         _FINDING_MAX,
 };
 
 struct finding {
         enum finding_kind kind;
         char text[512];
-        char mend[2048]; /* shell commands, one a line, "sudo " where root is needed; "": none is known */
+        char fix[2048]; /* shell commands, one a line, "sudo " where root is needed; "": none is known */
 };
 
 /* One write(2) to a pipe is not torn (pipe(7)). */
@@ -28,13 +30,14 @@ _Static_assert(sizeof(struct finding) <= PIPE_BUF, "a finding goes through a pip
 /* Sets kind and text; what does not fit is cut. */
 void finding_say(struct finding *f, enum finding_kind kind, const char *format, ...) _printf_(3, 4);
 #define finding_ok(f, ...) finding_say(f, FINDING_OK, __VA_ARGS__)
-#define finding_bad(f, ...) finding_say(f, FINDING_BAD, __VA_ARGS__)
+#define finding_warn(f, ...) finding_say(f, FINDING_WARN, __VA_ARGS__)
+#define finding_fail(f, ...) finding_say(f, FINDING_FAIL, __VA_ARGS__)
 #define finding_off(f, ...) finding_say(f, FINDING_OFF, __VA_ARGS__)
 #define finding_skip(f, ...) finding_say(f, FINDING_SKIPPED, __VA_ARGS__)
 
 /* Adds one command. One that does not fit as a whole is left out: half a command is worse than none. Words that come
  * from elsewhere must have been through shell_quote(). */
-void finding_mend(struct finding *f, const char *format, ...) _printf_(2, 3);
+void finding_fix(struct finding *f, const char *format, ...) _printf_(2, 3);
 
 /* Whether PATH is reached by a symbolic link (util.h), which the text then says, too. A command of root's that changed PATH
  * would change what somebody else may have chosen by it. */
@@ -42,11 +45,13 @@ bool finding_by_link(struct finding *f, const char *path);
 
 /* Adds the commands that set LINES ("Key=value", separated by newlines) in SECTION of a UNIT's drop-in called NAME. It
  * sorts behind a person's own drop-ins, since the last word counts (systemd.unit(5)). */
-void finding_mend_drop_in(
+void finding_fix_drop_in(
         struct finding *f, const char *unit, const char *name, const char *section, const char *lines);
 
 /* Adds the command that writes LINES, separated by newlines, to PATH, making the directories above it. */
-void finding_mend_file(struct finding *f, const char *path, const char *mode, const char *lines);
+void finding_fix_file(struct finding *f, const char *path, const char *mode, const char *lines);
 
 /* Prints "✓ ok    title  text" and the commands below it; a terminal gets COLOUR. AS_ROOT leaves out "sudo ". */
 void finding_print(const struct finding *f, const char *title, bool colour, bool as_root, FILE *out);
+/* The same as an object: title, kind, text and fix, an array. A new reference, or NULL without memory. */
+json_t *finding_json(const struct finding *f, const char *title, bool as_root);

@@ -15,6 +15,7 @@ static void child_main(int fd, pid_t parent, child_function_t function, const vo
         sigset_t none;
         ssize_t n;
 
+        (void) setsid();
         (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent) /* it died before the line above */
                 _exit(EXIT_FAILURE);
@@ -77,6 +78,7 @@ int child_finish(struct child *c, void *answer, size_t answer_size) {
         if (r == 0 && read(c->fd, answer, answer_size) != (ssize_t) answer_size)
                 r = -EPIPE;
         /* It has nothing more to say, whatever it still does. */
+        (void) kill(-c->pid, SIGKILL);
         (void) kill(c->pid, SIGKILL);
         while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
                 ;

@@ -1,7 +1,8 @@
 /* A function that runs in a child process and is killed at a deadline: for work that the network may hold up.
  *
  * The child hands back one answer of fixed size over a pipe. It cannot outlive its parent, and it is never dumped,
- * since what logs in somewhere holds keys. */
+ * since what logs in somewhere holds keys. It is in a session of its own: nothing in it can ask a question on the terminal, and
+ * what it started goes with it. */
 #pragma once
 
 #include <sys/types.h>

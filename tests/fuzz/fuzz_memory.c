@@ -9,7 +9,7 @@
 
 #include "alert/alert_queue.h"
 #include "daemon/state_file.h"
-#include "doctor/checkup.h"
+#include "doctor/look.h"
 
 int LLVMFuzzerInitialize(const int *argc, const char *const *const *argv);
 

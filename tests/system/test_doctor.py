@@ -15,8 +15,8 @@ import pytest
 from lab import HOME, USER, Pair, wait_for
 
 DOCTOR = ["openclaw-failover", "doctor"]
-LINE = re.compile(r"^(?:✓ ok  |✗ FAIL|· off |\? skip)  (.{18}) (.*)$")
-WORDS = {"✓": "ok", "✗": "FAIL", "·": "off", "?": "skip"}
+LINE = re.compile(r"^(?:✓ ok  |✗ FAIL|! warn|· off |\? skip)  (.{18}) (.*)$")
+WORDS = {"✓": "ok", "✗": "FAIL", "!": "warn", "·": "off", "?": "skip"}
 
 
 @dataclasses.dataclass
@@ -40,11 +40,19 @@ class Report:
             elif row.startswith(" " * 17 + "$ "):
                 last.commands.append(row[19:])
 
-    def of(self, kind):
-        return [line.title for line in self.lines.values() if line.kind == kind]
+    def of(self, *kinds):
+        return [line.title for line in self.lines.values() if line.kind in kinds]
 
     def __str__(self):
         return f"exit status {self.status}\n{self.text}"
+
+
+# What doctor warns of on every host of the lab: it has no alert, and never had a drill.
+USUAL = {"alert", "last drill"}
+
+
+def is_well(report):
+    return report.status == 0 and set(report.of("warn")) <= USUAL
 
 
 def doctor(host, user="root", **env):
@@ -83,7 +91,7 @@ def well(pair):
     """A standby without a fault."""
     pair.standby.mkdir(f"{HOME}/.secrets", mode=0o700, user=USER)
     pair.standby.systemctl("enable", "--now", Pair.UNIT)
-    await_report(pair, lambda report: report.status == 0, "all is well to begin with")
+    await_report(pair, is_well, "all is well to begin with")
     return pair
 
 
@@ -979,27 +987,27 @@ def test_secret_addresses_are_not_printed(well):
 def test_found_and_mended(well, provoke, title, words, rounds, mend):
     with contextlib.ExitStack() as later:
         provoke(well, later)
-        report = await_report(well, lambda report: title in report.of("FAIL"), f"{title} is red")
+        report = await_report(well, lambda report: title in report.of("FAIL", "warn"), f"{title} is red")
         assert words in report.lines[title].text, str(report)
         told = (with_clone, with_installation, with_node, with_room)  # in words, since only the person knows more
         assert report.lines[title].commands or mend in told, f"no command mends it\n{report}"
-        assert report.status == 1, str(report)
+        assert report.status == (1 if report.of("FAIL") else 0), str(report)
         for _ in range(rounds):
-            for red in report.of("FAIL"):
-                mend(well, report.lines[red])
+            for found in report.of("FAIL", "warn"):
+                if found not in USUAL:
+                    mend(well, report.lines[found])
             report = doctor(well.standby)
             if "in force" in report.of("FAIL"):  # of whatever changed the ini
                 do_mend(well, report.lines["in force"])
                 report = doctor(well.standby)
-        await_report(well, lambda report: report.status == 0, "all is well again")
+        await_report(well, is_well, "all is well again")
 
 
 # And what else it promises.
 
 def test_all_is_well(well):
     report = doctor(well.standby)
-    assert report.status == 0 and report.of("FAIL") == report.of("skip") == [], str(report)
-    assert report.text.endswith("All is well.\n")
+    assert report.status == 0 and is_well(report), str(report)
     assert {"configuration", "primary", "permission", "gateway program"} <= set(report.of("ok"))
 
 
@@ -1046,7 +1054,6 @@ def test_a_bad_configuration_hides_only_what_needs_it(well):
     report = doctor(well.standby)
     assert report.of("FAIL") == ["configuration"], str(report)
     assert "daemon" in report.of("ok") and "primary" not in report.lines
-    assert report.text.splitlines()[-1].startswith("1 to mend, ")
 
 
 def test_without_d_bus(well):

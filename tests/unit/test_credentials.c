@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "doctor/checkup.h"
+#include "doctor/look.h"
 #include "lib/text.h"
 #include "scratch.h"
 #include "sync/credentials.h"
@@ -336,9 +336,9 @@ static void test_doctor_of_ipv6_host(void **state) {
         run(w, "mkdir -m 700 here");
         config.secrets.host = (char *) "x@[::1]";
         look_secrets(&c, &f);
-        assert_int_equal(f.kind, FINDING_BAD);
-        if (!strstr(f.mend, "::1") || strchr(f.mend, '['))
-                fail_msg("%s: %s", f.text, f.mend);
+        assert_int_equal(f.kind, FINDING_FAIL);
+        if (!strstr(f.fix, "::1") || strchr(f.fix, '['))
+                fail_msg("%s: %s", f.text, f.fix);
 }
 
 static void test_changed_host(void **state) {

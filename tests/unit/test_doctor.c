@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "doctor/checkup.h"
+#include "doctor/look.h"
 #include "lib/file.h"
 #include "lib/text.h"
 #include "scratch.h"
@@ -178,10 +178,10 @@ static void test_print(void **state _unused_) {
         assert_printed(&f, false, false, "✓ ok    title              3 things\n");
         assert_printed(&f, true, false, "\033[32m✓ ok  \033[0m  title              3 things\n");
 
-        finding_bad(&f, "so\033 so\nla la");
-        finding_mend(&f, "echo x | sudo tee /etc/x && sudo reboot");
-        finding_mend(&f, "sudo -u openclaw git -C /srv switch main");
-        finding_mend(&f, "gpasswd -d openclaw sudo");
+        finding_fail(&f, "so\033 so\nla la");
+        finding_fix(&f, "echo x | sudo tee /etc/x && sudo reboot");
+        finding_fix(&f, "sudo -u openclaw git -C /srv switch main");
+        finding_fix(&f, "gpasswd -d openclaw sudo");
         assert_printed(&f, false, false,
                 "✗ FAIL  title              so? so la la\n"
                 "                 $ echo x | sudo tee /etc/x && sudo reboot\n"
@@ -196,23 +196,23 @@ static void test_print(void **state _unused_) {
 
 static void test_mend_is_whole_or_not_there(void **state _unused_) {
         struct finding f = { 0 };
-        char before[sizeof f.mend], path[300];
+        char before[sizeof f.fix], path[300];
 
         (void) memset(path, 'x', sizeof path);
         path[sizeof path - 1] = '\0';
         for (int i = 0; i < 20; i++) {
-                (void) strcpy(before, f.mend);
-                finding_mend(&f, "rm -r /%s", path);
+                (void) strcpy(before, f.fix);
+                finding_fix(&f, "rm -r /%s", path);
         }
-        assert_string_equal(f.mend, before);
-        assert_int_equal((strlen(f.mend) + 1) % (strlen("rm -r /") + strlen(path) + 1), 0);
+        assert_string_equal(f.fix, before);
+        assert_int_equal((strlen(f.fix) + 1) % (strlen("rm -r /") + strlen(path) + 1), 0);
 }
 
 static void test_drop_in(void **state _unused_) {
         struct finding f = { 0 };
 
-        finding_mend_drop_in(&f, "openclaw.service", "stop", "Service", "ExecStart=\nTimeoutStopSec=330");
-        assert_string_equal(f.mend,
+        finding_fix_drop_in(&f, "openclaw.service", "stop", "Service", "ExecStart=\nTimeoutStopSec=330");
+        assert_string_equal(f.fix,
                 "printf '%s\\n' '[Service]' ExecStart= TimeoutStopSec=330 | sudo install -D -m 0644 /dev/stdin "
                 "/etc/systemd/system/openclaw.service.d/zz-stop.conf\n"
                 "sudo systemctl daemon-reload");
@@ -270,14 +270,14 @@ static void test_refuse(void **state _unused_) {
         (void) refusal_set(&why, REFUSAL_DETACHED, "no branch is checked out in %s", "/w");
         (void) refusal_set_command(&why, "sudo -u u git -C /w switch %s", "main");
         finding_refuse(&f, &why);
-        assert_int_equal(f.kind, FINDING_BAD);
+        assert_int_equal(f.kind, FINDING_FAIL);
         assert_string_equal(f.text, why.text);
-        assert_string_equal(f.mend, why.command);
+        assert_string_equal(f.fix, why.command);
 
         f = (struct finding){ 0 };
         (void) refusal_set(&why, REFUSAL_NO_BRANCH, "the remote names no branch");
         finding_refuse(&f, &why);
-        assert_string_equal(f.mend, "");
+        assert_string_equal(f.fix, "");
 }
 
 /* What LOOK finds as somebody who is not root: of a directory with "w", a workspace, which is HOME too. */
@@ -316,15 +316,15 @@ static void test_closed_directory(void **state _unused_) {
         free(scratch_sh(dir, "mkdir closed; echo x >closed/web.ini; chmod 0 closed/web.ini"));
         f = look_as_agent(dir, look_config_readable, &c);
         (void) snprintf(mend, sizeof mend, "sudo chmod a+r %s", path);
-        assert_string_equal(f.mend, mend);
+        assert_string_equal(f.fix, mend);
 
         free(scratch_sh(dir, "chmod 0 closed"));
         f = look_as_agent(dir, look_config_readable, &c);
         free(scratch_sh(dir, "chmod 700 closed"));
-        assert_int_equal(f.kind, FINDING_BAD);
+        assert_int_equal(f.kind, FINDING_FAIL);
         assert_non_null(strstr(f.text, "/closed, which is closed to it"));
         (void) snprintf(mend, sizeof mend, "sudo chmod a+rx %s", directory);
-        assert_string_equal(f.mend, mend);
+        assert_string_equal(f.fix, mend);
         scratch_remove(dir);
 }
 
@@ -342,25 +342,25 @@ static void test_keys_by_a_link(void **state _unused_) {
                 "git init -q w; cd w; git -c user.name=T -c user.email=t@example.org commit -q --allow-empty -m x\n"
                 "git remote add origin git@example.org:x; mkdir ../.ssh; echo key >../.ssh/id_ed25519; chmod 0 ../.ssh/id_ed25519"));
         f = look_as_agent(dir, look_workspace_key, &c);
-        assert_non_null(strstr(f.mend, "sudo chown -h openclaw: /"));
-        assert_non_null(strstr(f.mend, " && sudo -u openclaw chmod 0600 /"));
+        assert_non_null(strstr(f.fix, "sudo chown -h openclaw: /"));
+        assert_non_null(strstr(f.fix, " && sudo -u openclaw chmod 0600 /"));
         /* Nor does an agent count that only the caller has, and the unit not. */
         assert_int_equal(setenv("SSH_AUTH_SOCK", "/nowhere", 1), 0);
         f = look_as_agent(dir, look_workspace_key, &c);
         assert_int_equal(unsetenv("SSH_AUTH_SOCK"), 0);
-        assert_int_equal(f.kind, FINDING_BAD);
+        assert_int_equal(f.kind, FINDING_FAIL);
 
         free(scratch_sh(dir, "ln -sf /etc/shadow .ssh/id_ed25519; ln -s /etc/shadow token"));
         f = look_as_agent(dir, look_workspace_key, &c);
-        assert_int_equal(f.kind, FINDING_BAD);
+        assert_int_equal(f.kind, FINDING_FAIL);
         assert_non_null(strstr(f.text, "id_ed25519 is a symbolic link to /etc/shadow"));
-        assert_string_equal(f.mend, "");
+        assert_string_equal(f.fix, "");
 
         config.workspace.token_file = token;
         free(scratch_sh(dir, "git config --file w/.git/config remote.origin.url https://example.org/x"));
         f = look_as_agent(dir, look_workspace_key, &c);
         assert_non_null(strstr(f.text, "token is a symbolic link to /etc/shadow"));
-        assert_string_equal(f.mend, "");
+        assert_string_equal(f.fix, "");
         scratch_remove(dir);
 }
 

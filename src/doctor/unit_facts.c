@@ -1,18 +1,11 @@
-/* What the looks of `doctor` are given: the facts systemd knows, and how to become another user; see checkup.h. */
-#include "doctor/checkup.h"
+/* What systemd says of a unit; see unit_facts.h. */
+#include "doctor/unit_facts.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <grp.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <systemd/sd-bus.h>
 
 #include "config/validate.h"
 #include "lib/strv.h"
-#include "lib/systemd.h"
 
 #define SYSTEMD "org.freedesktop.systemd1"
 #define MANAGER_PATH "/org/freedesktop/systemd1"
@@ -21,7 +14,6 @@
 #define SERVICE_INTERFACE "org.freedesktop.systemd1.Service"
 
 #define CALL_TIMEOUT (5 * USEC_PER_SEC)
-#define OUTPUT_MAX (64 * 1024)
 
 void unit_facts_clear(struct unit_facts *u) {
         char *strings[] = { u->name, u->load_state, u->active_state, u->result, u->restart, u->file_state,
@@ -152,7 +144,7 @@ static int ask_service(sd_bus *bus, const char *path, struct unit_facts *u) {
         return r;
 }
 
-static int ask_unit(sd_bus *bus, const char *name, struct unit_facts *u) {
+int unit_facts_ask(sd_bus *bus, const char *name, struct unit_facts *u) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         const char *path;
@@ -186,126 +178,4 @@ static int ask_unit(sd_bus *bus, const char *name, struct unit_facts *u) {
                 r = sd_bus_get_property_trivial(
                         bus, SYSTEMD, path, UNIT_INTERFACE, "StateChangeTimestamp", NULL, 't', &u->changed);
         return r >= 0 && unit_is_loaded(u) ? ask_service(bus, path, u) : r;
-}
-
-int checkup_ask_systemd(struct checkup *c) {
-        const struct {
-                const char *name;
-                struct unit_facts *facts;
-        } units[] = {
-                { c->names->unit, &c->daemon },
-                { c->names->sync_unit, &c->sync },
-                { c->config ? c->config->gateway.unit : "openclaw.service", &c->gateway },
-                { "tailscaled.service", &c->tailscaled },
-                { "openclaw-health-monitor.service", &c->old_monitor },
-        };
-        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-        int r;
-
-        r = sd_bus_open_system(&bus);
-        if (r >= 0)
-                r = sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT);
-        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(units); i++)
-                r = ask_unit(bus, units[i].name, units[i].facts);
-        if (r >= 0)
-                r = sd_bus_get_property_string(bus, SYSTEMD, MANAGER_PATH, MANAGER_INTERFACE,
-                        "Virtualization", NULL, &c->virtualization);
-        if (r < 0 && asprintf(&c->bus_error, "systemd cannot be asked over D-Bus: %s", strerror(-r)) < 0)
-                c->bus_error = NULL;
-        return r < 0 ? r : 0;
-}
-
-bool checkup_gateway_runs(const struct checkup *c) {
-        return unit_is_stopped(c->gateway.name) == 0;
-}
-
-const char *checkup_gateway_user(const struct checkup *c) {
-        return c->gateway.user                ? c->gateway.user
-                : unit_is_loaded(&c->gateway) ? "root"
-                                              : checkup_sync_user(c);
-}
-
-const char *checkup_sync_user(const struct checkup *c) {
-        return c->sync.user ? c->sync.user : "openclaw";
-}
-
-const char *checkup_daemon_user(const struct checkup *c) {
-        return c->daemon.user ? c->daemon.user : "openclaw-failover";
-}
-
-int become(const struct passwd *user) {
-        if (initgroups(user->pw_name, user->pw_gid) < 0)
-                return -errno;
-        if (setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0)
-                return -errno;
-        if (setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0)
-                return -errno;
-        /* What systemd sets for User= (systemd.exec(5)). */
-        if (clearenv() != 0 || setenv("HOME", user->pw_dir, 1) < 0 || setenv("USER", user->pw_name, 1) < 0 ||
-                setenv("LOGNAME", user->pw_name, 1) < 0 || setenv("SHELL", user->pw_shell, 1) < 0 ||
-                setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1) < 0)
-                return -ENOMEM;
-        return chdir("/") < 0 ? -errno : 0;
-}
-
-void checkup_take_agent(const struct checkup *c) {
-        const char *agent = unit_environment(&c->sync, "SSH_AUTH_SOCK");
-
-        if (agent)
-                (void) setenv("SSH_AUTH_SOCK", agent, 1);
-        else
-                (void) unsetenv("SSH_AUTH_SOCK");
-}
-
-/* All that comes out of FD until its end; what is over OUTPUT_MAX is read and thrown away. */
-static char *read_output(int fd) {
-        _cleanup_free_ char *text = malloc(OUTPUT_MAX + 1);
-        char rest[4096];
-        size_t used = 0;
-
-        if (!text)
-                return NULL;
-        for (;;) {
-                bool room = used < OUTPUT_MAX;
-                ssize_t n = read(fd, room ? text + used : rest, room ? OUTPUT_MAX - used : sizeof rest);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n <= 0)
-                        break;
-                if (room)
-                        used += (size_t) n;
-        }
-        text[used] = '\0';
-        return TAKE(text);
-}
-
-int run_program(const char *const argv[], char **ret_output) {
-        _cleanup_free_ char *output = NULL;
-        int fds[2], status;
-        pid_t child;
-
-        if (pipe2(fds, O_CLOEXEC) < 0)
-                return -errno;
-        child = fork();
-        if (child == 0) {
-                (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
-                (void) setenv("LC_ALL", "C", 1);
-                (void) dup2(fds[1], STDOUT_FILENO);
-                (void) dup2(fds[1], STDERR_FILENO);
-                (void) execvp(argv[0], (char *const *) argv);
-                _exit(127);
-        }
-        (void) close(fds[1]);
-        if (child > 0)
-                output = read_output(fds[0]);
-        (void) close(fds[0]);
-        if (child < 0)
-                return -EAGAIN;
-        while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-                ;
-        if (!output)
-                return -ENOMEM;
-        *ret_output = TAKE(output);
-        return WIFEXITED(status) ? WEXITSTATUS(status) : -ECHILD;
 }

@@ -1,40 +1,14 @@
-/* The looks of `doctor`, by subject, and what they are given. Private to src/doctor*.c and its tests.
+/* The looks of `doctor`, by subject, and what they are given. Private to src/doctor and its tests.
  *
  * A look is a function that looks at one thing and says one finding. Each runs in a child process of its own, as the
  * user that its row in doctor.c names, within a deadline: it may block, and it leaves nothing behind. */
 #pragma once
 
-#include <pwd.h>
-#include <stdint.h>
-
 #include "config/config.h"
 #include "config/instance.h"
+#include "doctor/as_user.h"
 #include "doctor/finding.h"
-
-/* What systemd says about a unit: the properties of org.freedesktop.systemd1(5) of the same names. Strings may be NULL
- * where it says nothing. */
-struct unit_facts {
-        char *name;
-        char *load_state;
-        char *active_state;
-        char *result;
-        char *restart;
-        char *file_state;
-        char *fragment;
-        char *user; /* NULL: root */
-        bool need_reload;
-        usec_t changed; /* StateChangeTimestamp: a start or a reload, also one that failed, is the last one */
-        int exec_status; /* ExecMainStatus */
-        char **before;   /* NULL-terminated, as all these lists */
-        char **after;
-        char **environment; /* "NAME=VALUE" */
-        char **search_path; /* ExecSearchPath */
-        char **argv;        /* of the first ExecStart */
-        char *program;      /* its path; a bare name is looked up when it is started */
-        char **credentials; /* LoadCredential: "NAME:PATH" */
-        char **writable;    /* ReadWritePaths, with their "-" and "+" */
-        usec_t timeout_stop;
-};
+#include "doctor/unit_facts.h"
 
 struct checkup {
         const struct instance *names;
@@ -48,13 +22,6 @@ struct checkup {
 
 /* Asks systemd for everything above; C->config must be set already. 0, or a negative errno with C->bus_error set. */
 int checkup_ask_systemd(struct checkup *c);
-void unit_facts_clear(struct unit_facts *u);
-bool unit_is_loaded(const struct unit_facts *u);
-/* Whether the unit's ReadWritePaths= cover PATH (systemd.exec(5): "-" and "+" may come before one). */
-bool unit_may_write(const struct unit_facts *u, const char *path);
-/* The value of the variable NAME in the unit's Environment=; NULL if it has none. Borrowed. */
-const char *unit_environment(const struct unit_facts *u, const char *name);
-
 /* Whether the gateway runs, or is on its way, by what systemd says now: the daemon may have started or stopped it since
  * doctor began. If it does not say: no. */
 bool checkup_gateway_runs(const struct checkup *c);
@@ -64,45 +31,38 @@ const char *checkup_gateway_user(const struct checkup *c);
 const char *checkup_sync_user(const struct checkup *c);
 const char *checkup_daemon_user(const struct checkup *c);
 
-/* This process becomes USER for good, as a service of systemd's would be: groups, HOME and PATH, nothing else. 0 or a negative errno. */
-int become(const struct passwd *user);
-
 /* Makes this process's ssh agent the sync unit's, which has none unless somebody gave it one: the caller's own, forwarded
  * perhaps, is not there at night. */
 void checkup_take_agent(const struct checkup *c);
 
-/* Runs ARGV with LC_ALL=C and returns what it writes to standard output and standard error, at most 64 KiB, for the
- * caller to free. Its exit status, or a negative errno. */
-int run_program(const char *const argv[], char **ret_output);
-
 typedef void look_t(const struct checkup *c, struct finding *f);
 
-/* doctor_config.c */
+/* check_config.c */
 look_t look_config, look_config_readable, look_config_in_force;
-/* doctor_units.c */
+/* check_units.c */
 look_t look_reload, look_daemon, look_mode, look_old_monitor, look_sync_unit, look_sync_places,
         look_gateway_unit, look_gateway_stop, look_user_service;
-/* doctor_program.c */
+/* check_program.c */
 look_t look_program, look_interpreter;
-/* doctor_polkit.c */
+/* check_polkit.c */
 look_t look_polkit;
-/* doctor_system.c */
+/* check_system.c */
 look_t look_clock, look_journal, look_powers, look_programs;
-/* doctor_tailscale.c */
+/* check_tailscale.c */
 look_t look_tailscale, look_own_key, look_primary_key;
-/* doctor_primary.c */
+/* check_primary.c */
 look_t look_primary_name, look_primary, look_seniors, look_witness, look_own_gateway;
-/* doctor_mtu.c */
+/* check_mtu.c */
 look_t look_large_packets;
-/* doctor_workspace.c */
+/* check_workspace.c */
 look_t look_workspace, look_workspace_key, look_remote, look_saved_work;
-/* doctor_secrets.c */
+/* check_secrets.c */
 look_t look_secrets;
-/* doctor_alert.c */
+/* check_alert.c */
 look_t look_alert, look_heartbeat;
-/* doctor_metrics.c */
+/* check_metrics.c */
 look_t look_metrics;
-/* doctor_instances.c */
+/* check_instances.c */
 look_t look_instances;
 
 /* A refusal of the sync worker's becomes a finding. */

@@ -1,0 +1,66 @@
+/* What each look is given; see look.h. */
+#include "doctor/look.h"
+
+#include <string.h>
+#include <systemd/sd-bus.h>
+
+#include "lib/systemd.h"
+
+#define SYSTEMD "org.freedesktop.systemd1"
+#define MANAGER_PATH "/org/freedesktop/systemd1"
+#define MANAGER_INTERFACE "org.freedesktop.systemd1.Manager"
+#define CALL_TIMEOUT (5 * USEC_PER_SEC)
+
+int checkup_ask_systemd(struct checkup *c) {
+        const struct {
+                const char *name;
+                struct unit_facts *facts;
+        } units[] = {
+                { c->names->unit, &c->daemon },
+                { c->names->sync_unit, &c->sync },
+                { c->config ? c->config->gateway.unit : "openclaw.service", &c->gateway },
+                { "tailscaled.service", &c->tailscaled },
+                { "openclaw-health-monitor.service", &c->old_monitor },
+        };
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        int r;
+
+        r = sd_bus_open_system(&bus);
+        if (r >= 0)
+                r = sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(units); i++)
+                r = unit_facts_ask(bus, units[i].name, units[i].facts);
+        if (r >= 0)
+                r = sd_bus_get_property_string(bus, SYSTEMD, MANAGER_PATH, MANAGER_INTERFACE,
+                        "Virtualization", NULL, &c->virtualization);
+        if (r < 0 && asprintf(&c->bus_error, "systemd cannot be asked over D-Bus: %s", strerror(-r)) < 0)
+                c->bus_error = NULL;
+        return r < 0 ? r : 0;
+}
+
+bool checkup_gateway_runs(const struct checkup *c) {
+        return unit_is_stopped(c->gateway.name) == 0;
+}
+
+const char *checkup_gateway_user(const struct checkup *c) {
+        return c->gateway.user                ? c->gateway.user
+                : unit_is_loaded(&c->gateway) ? "root"
+                                              : checkup_sync_user(c);
+}
+
+const char *checkup_sync_user(const struct checkup *c) {
+        return c->sync.user ? c->sync.user : "openclaw";
+}
+
+const char *checkup_daemon_user(const struct checkup *c) {
+        return c->daemon.user ? c->daemon.user : "openclaw-failover";
+}
+
+void checkup_take_agent(const struct checkup *c) {
+        const char *agent = unit_environment(&c->sync, "SSH_AUTH_SOCK");
+
+        if (agent)
+                (void) setenv("SSH_AUTH_SOCK", agent, 1);
+        else
+                (void) unsetenv("SSH_AUTH_SOCK");
+}

@@ -1,0 +1,135 @@
+/* Which events are alerts, when they go out, and what of a failback. */
+#include "alert_fixture.h"
+
+/* A failover whose last good check was DOWN ago. */
+static struct story failover_story(usec_t down) {
+        return (struct story){ .mode = MODE_AUTO,
+                .primary = "p:1",
+                .reason = "HTTP 503",
+                .outage = 9 * USEC_PER_SEC,
+                .detecting = 7 * USEC_PER_SEC,
+                .down = down,
+                .promoted = USEC_INFINITY };
+}
+
+static void test_events(void **state) {
+        struct fixture *f = *state;
+        struct story s = failover_story(50 * USEC_PER_SEC);
+
+        f->config.alert.reach = (char *) "Telegram @standby_bot";
+        begin(f);
+        alert_event(f->alert, EVENT_PROMOTING, &s, "Promoting.");
+        alert_event(f->alert, EVENT_RESUMED, &s, "Nobody wants to know.");
+        alert_event(f->alert, EVENT_PROMOTED, &s, "Promoted.");
+        s.promoted = USEC_PER_HOUR;
+        alert_event(f->alert, EVENT_DEMOTED, &s, "Back.");
+        s.mode = MODE_DRILL;
+        alert_event(f->alert, EVENT_PROMOTING, &s, "A drill.");
+        alert_event(f->alert, EVENT_DRILL_FAILED, &s, "It failed.");
+        TURN_UNTIL(f->event, f->receiver.n == 3);
+        turn_for(f->event, 50 * USEC_PER_MSEC);
+        assert_int_equal(f->receiver.n, 3);
+        assert_event(f, 0, "promoted");
+        assert_string_equal(json_string_value(delivered(f, 0, "reason")), "HTTP 503");
+        assert_true(json_is_string(delivered(f, 0, "since")));
+        assert_true(json_real_value(delivered(f, 0, "outage_seconds")) == 9);
+        assert_non_null(strstr(json_string_value(delivered(f, 0, "text")), "Telegram @standby_bot"));
+        assert_event(f, 1, "demoted");
+        assert_true(json_real_value(delivered(f, 1, "lasted_seconds")) == 3600);
+        assert_true(json_is_null(delivered(f, 1, "outage_seconds")));
+        assert_event(f, 2, "drill-failed");
+        assert_string_equal(json_string_value(delivered(f, 2, "level")), "error");
+}
+
+/* An outage that is over within 45 s wakes nobody; what is held outlives the daemon. */
+static void test_short_outage_is_quiet(void **state) {
+        struct fixture *f = *state;
+        struct story s = failover_story(9 * USEC_PER_SEC);
+
+        begin(f);
+        alert_event(f->alert, EVENT_PROMOTING, &s, "Promoting.");
+        alert_event(f->alert, EVENT_PROMOTED, &s, "Promoted.");
+        TURN_UNTIL(f->event, on_disk(f));
+        restart(f);
+        turn_for(f->event, 100 * USEC_PER_MSEC);
+        assert_int_equal(f->receiver.n, 0);
+        assert_true(on_disk(f));
+        alert_event(f->alert, EVENT_DEMOTED, &s, "Back.");
+        TURN_UNTIL(f->event, !on_disk(f));
+        turn_for(f->event, 50 * USEC_PER_MSEC);
+        assert_int_equal(f->receiver.n, 0);
+
+        /* Called off before the gateway had started: there was nothing to hold. */
+        alert_event(f->alert, EVENT_PROMOTING, &s, "Promoting.");
+        alert_event(f->alert, EVENT_DEMOTED, &s, "Back.");
+        turn_for(f->event, 50 * USEC_PER_MSEC);
+        assert_int_equal(f->receiver.n, 0);
+}
+
+/* A promotion by hand has no outage, and is no secret for 45 s. */
+static void test_by_hand_at_once(void **state) {
+        struct fixture *f = *state;
+        struct story s = failover_story(USEC_INFINITY);
+
+        s.by_hand = true;
+        s.mode = MODE_PINNED;
+        begin(f);
+        alert_event(f->alert, EVENT_PROMOTING, &s, "Promoting.");
+        alert_event(f->alert, EVENT_PROMOTED, &s, "Promoted.");
+        TURN_UNTIL(f->event, f->receiver.n == 1);
+        assert_event(f, 0, "promoted");
+}
+
+/* The failback's alert waits for the sync, which knows the branches; or for a daemon that ends. */
+static void test_branches_to_merge(void **state) {
+        struct fixture *f = *state;
+        struct story s = failover_story(60 * USEC_PER_SEC);
+        struct status now = {
+                .state = ROLE_STANDBY,
+                .mode = MODE_AUTO,
+                .primary = "p:1",
+                .health = HEALTH_UP,
+                .verdict = "up",
+                .reason = "",
+                .unit = "openclaw.service",
+                .unit_state = UNIT_INACTIVE,
+                .senior = "",
+                .sync = "",
+                .sync_ok = true,
+                .unmerged = "failover/vps2/1\nidea",
+                .merge = "git pull standby failover/vps2/1\ngit pull standby idea",
+                .cause = "",
+                .alert_error = "",
+                .heartbeat_error = "",
+        };
+
+        f->config.workspace.path = (char *) "/home/openclaw/workspace";
+        begin(f);
+        alert_event(f->alert, EVENT_DEMOTED, &s, "Back.");
+        alert_look(f->alert, &now);
+        turn_for(f->event, 50 * USEC_PER_MSEC);
+        assert_int_equal(f->receiver.n, 0);
+        now.synced = now_usec(CLOCK_REALTIME);
+        alert_look(f->alert, &now);
+        TURN_UNTIL(f->event, f->receiver.n == 1);
+        assert_event(f, 0, "demoted");
+        assert_int_equal(json_array_size(delivered(f, 0, "commands")), 2);
+        assert_string_equal(
+                json_string_value(json_array_get(delivered(f, 0, "commands"), 1)), "git pull standby idea");
+
+        alert_event(f->alert, EVENT_DEMOTED, &s, "Back.");
+        restart(f);
+        TURN_UNTIL(f->event, f->receiver.n == 2);
+        assert_event(f, 1, "demoted");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                T(test_events),
+                T(test_short_outage_is_quiet),
+                T(test_by_hand_at_once),
+                T(test_branches_to_merge),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
