@@ -136,20 +136,20 @@ def figure(record_property):
 
 @pytest.fixture
 def fault(record_property):
-    """Puts a fault into the table of tests/FAULTS.md, and tells it: NAME, what it was, in words that stand here as they are
-    (tests/docs/tables.py reads them); the entry that tells how it ended. SEES: what a person is told, if that is not the entry's
-    reason; an entry that is None had no promotion to tell of."""
+    """Records a fault for the table of tests/FAULTS.md: NAME, a literal, since tests/docs/tables.py reads it from the source;
+    ENTRY, the journal's entry that ended it, None if there was no promotion; SEES, what a person reads, if that is not the
+    entry's reason."""
 
     def record(name, entry, sees=None):
         usec = entry and entry.get("FAILOVER_OUTAGE_USEC")
-        outage = f"{int(usec) / 1e6:.1f} s" if usec else "not known" if entry else "none to tell of"
+        outage = f"{int(usec) / 1e6:.1f} s" if usec else "not known" if entry else "none"
         record_property("fault", json.dumps([name, (sees or entry["FAILOVER_REASON"]).rstrip("."), outage]))
 
     return record
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Figures are told, also when all is well; and so are the faults, as the tests that passed have seen them. `make faults`
+    """Prints the figures, also when all is well, and the faults as the tests that passed have seen them. `make faults`
     makes its table of those, with what an earlier try has left."""
     passed = terminalreporter.stats.get("passed", [])
     for report in [*passed, *terminalreporter.stats.get("failed", [])]:
