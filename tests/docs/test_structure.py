@@ -34,10 +34,10 @@ MAY_USE = {
     "lib": set(),
     "include": {"lib/util"},
 }
-# Who sees a library's header, and its symbols: a room, or a file without its suffix.
+# Who sees a library's header, and its symbols: a room, or a file without its suffix. Parsing a URL is lib/url.h's, inline.
 LIBRARIES = {
-    "git2": (r"git2(/.*)?\.h", "git_", {"sync"}),
-    "curl": (r"curl/.*\.h", "curl_", {"lib/http", "lib/http_error", "lib/url", "probe", "alert"}),
+    "git2": (r"git2(/.*)?\.h", r"git_\w+", {"sync"}),
+    "curl": (r"curl/.*\.h", r"curl_(?!url|free$)\w+", {"lib/http", "lib/http_error", "lib/url", "probe", "alert"}),
 }
 
 # What core may not ask of the system: it gets the time and what was read, and returns what to do.
@@ -56,12 +56,10 @@ src/doctor/check_mtu.c: includes <curl/curl.h> of curl
 src/doctor/check_tailscale.c: includes <curl/curl.h> of curl
 src/alert/webhook.c: calls judge() of src/probe/judge.c
 src/daemon/sync_unit.c: calls workspace_merge_help() of src/sync/workspace.c
-src/config/validate.c: calls curl_free()
 src/doctor/check_alert.c: calls curl_easy_cleanup()
 src/doctor/check_mtu.c: calls curl_easy_cleanup()
 src/doctor/check_tailscale.c: calls curl_easy_cleanup()
 src/doctor/check_workspace.c: calls git_commit_free()
-circle: config/config config/config_keys
 circle: daemon/bus_service daemon/daemon
 src/core/role.c: lines
 src/daemon/daemon.c: lines
@@ -169,8 +167,8 @@ def check_symbols(tree, objects):
         if (tree / path).exists() and not promised and not allowed(module(path), module(used)):
             yield f"{path}: calls {name}() of {used}"
     for path, names in sorted(symbols(objects)[1].items()):
-        for prefix, users in ((prefix, users) for _, prefix, users in LIBRARIES.values()):
-            its = sorted(name for name in names if name.startswith(prefix))
+        for pattern, users in ((pattern, users) for _, pattern, users in LIBRARIES.values()):
+            its = sorted(name for name in names if re.fullmatch(pattern, name))
             if its and (tree / path).exists() and not {room(path), module(path)} & users:
                 yield f"{path}: calls {its[0]}()"
 
@@ -184,18 +182,16 @@ def check_purity(tree, objects):
 
 
 def check_circles(tree, objects):
-    """Files that need each other, a source and its header taken as one. main.c is needed by none."""
-    uses = collections.defaultdict(set)
+    """Headers that need each other's types, and objects that need each other's functions."""
+    headers, functions = collections.defaultdict(set), collections.defaultdict(set)
     for path, header, ours in includes(tree):
         used = header_path(tree, header) if ours else None
-        if used:
-            uses[module(path)].add(module(used))
+        if used and path.suffix == ".h":
+            headers[module(path)].add(module(used))
     for path, used, _ in links(objects):
-        if (tree / path).exists():
-            uses[module(path)].add(module(used))
-    for name in uses:
-        uses[name].discard(name)
-    for circle in strongly_connected(uses):
+        if (tree / path).exists() and path != used:
+            functions[module(path)].add(module(used))
+    for circle in strongly_connected(headers) + strongly_connected(functions):
         yield "circle: " + " ".join(circle)
 
 
@@ -324,10 +320,10 @@ def check_left_out(tree):
             yield f"{path}: lint-tidy passes it by"
 
 
-def violations(tree, objects):
+def violations(tree, objects, left_out=True):
     tree, objects = pathlib.Path(tree), pathlib.Path(objects)
     return [*check_rooms(tree), *check_includes(tree), *check_symbols(tree, objects), *check_purity(tree, objects),
-            *check_circles(tree, objects), *check_sizes(tree), *check_names(tree), *check_left_out(tree)]
+            *check_circles(tree, objects), *check_sizes(tree), *check_names(tree), *(check_left_out(tree) if left_out else ())]
 
 
 def without_numbers(text):
@@ -397,8 +393,7 @@ BREAKS = [
     ("circle: lib/z_e lib/z_f", compiled(lib__z_e="int z_f(void); int z_e(void) { return z_f(); }\n",
                                          lib__z_f="int z_e(void); int z_f(void) { return z_e(); }\n")),
     ("circle: lib/z_g lib/z_h", lambda tree: [
-        write(tree / "src/lib/z_g.h", '#include "lib/z_h.h"\n'), write(tree / "src/lib/z_h.h", ""),
-        write(tree / "src/lib/z_h.c", '#include "lib/z_h.h"\n#include "lib/z_g.h"\n'), write(tree / "src/lib/z_g.c", "")]),
+        write(tree / "src/lib/z_g.h", '#include "lib/z_h.h"\n'), write(tree / "src/lib/z_h.h", '#include "lib/z_g.h"\n')]),
     ("src/lib/z_i.c: lines", add("src/lib/z_i.c", "\n" * 501)),
     (None, add("src/lib/z_i.c", "\n" * 500)),
     ("src/lib/z_j.c: very_long() has lines", add("src/lib/z_j.c", LONG)),
@@ -424,7 +419,8 @@ def test_a_rule_is_broken(copy, line, change):
     kept = {path: path.read_bytes() for path in tree.rglob("*") if path.is_file()}
     try:
         change(tree)
-        found = collections.Counter(map(without_numbers, violations(tree, tree / "objects"))) - before
+        slow = bool(line and re.search("nothing builds|passes it by", line))
+        found = collections.Counter(map(without_numbers, violations(tree, tree / "objects", slow))) - before
     finally:
         for path in tree.rglob("*"):
             if path.is_file() and kept.get(path) != path.read_bytes():
