@@ -230,7 +230,7 @@ static const char *event_title(enum role_event event, const struct story *s) {
 }
 
 static bool is_wanted(enum role_event event, const struct story *s) {
-        bool drill = s->mode == MODE_DRILL || s->mode == MODE_DRILL_OVER;
+        bool drill = s->mode == MODE_DRILL;
 
         if (event == EVENT_PROMOTED || event == EVENT_DEMOTED)
                 return !drill; /* a drill that works is no news */

@@ -122,7 +122,7 @@ static void on_event(const char *event, const char *message, void *userdata) {
 }
 
 static bool in_drill(const struct status *s) {
-        return s->mode == MODE_DRILL || s->mode == MODE_DRILL_OVER;
+        return s->mode == MODE_DRILL;
 }
 
 /* A sync has no event of its own. */

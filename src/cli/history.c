@@ -19,8 +19,7 @@ static struct failover *open_one(struct history *c) {
 static enum failover_kind kind_of(const struct record *r) {
         if (strcmp(r->mode, role_mode_name(MODE_PINNED)) == 0)
                 return KIND_BY_HAND;
-        if (strcmp(r->mode, role_mode_name(MODE_DRILL)) == 0 ||
-                strcmp(r->mode, role_mode_name(MODE_DRILL_OVER)) == 0)
+        if (strcmp(r->mode, role_mode_name(MODE_DRILL)) == 0)
                 return KIND_DRILL;
         return KIND_FAILOVER;
 }
@@ -133,6 +132,12 @@ static void on_other(struct failover *f, const struct record *r) {
         }
 }
 
+/* A user stopped the gateway, to update it say, and has started it again: the daemon adopts it as its own. */
+static bool goes_on(const struct failover *f, const struct record *r) {
+        return f && f->end == END_STOPPED && sd_id128_equal(f->boot, r->boot) &&
+                r->time - f->ended < 10 * USEC_PER_MINUTE;
+}
+
 int history_add(struct history *c, const struct record *r) {
         struct failover *f = open_one(c);
 
@@ -141,13 +146,22 @@ int history_add(struct history *c, const struct record *r) {
                 f = NULL;
         }
         switch (r->event) {
-        case EVENT_PROMOTING:
         case EVENT_ADOPTED:
+                if (goes_on(last(c), r)) {
+                        last(c)->end = END_OPEN;
+                        return 0;
+                }
+                return on_promoting(c, r);
+        case EVENT_PROMOTING:
                 return on_promoting(c, r);
         case EVENT_PROMOTED:
                 return on_promoted(c, r);
         case EVENT_DEMOTED:
                 return on_demoted(c, r);
+        case EVENT_CALLED_OFF: /* no failover */
+                if (f && f->promoted == 0)
+                        c->n--;
+                return 0;
         default:
                 if (f)
                         on_other(f, r);

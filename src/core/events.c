@@ -41,14 +41,16 @@ static void say_promoting(const struct story *s, char *buf) {
 }
 
 static void say_adopted(const struct story *s, char *buf) {
-        if (s->mode == MODE_PINNED) {
-                SAY("Promoting, as somebody asked: %s runs here already, started by somebody else. It is ours from now on.",
+        if (s->again)
+                SAY("A user started %s again within 10 min. This machine goes on as before that stop.",
                         s->unit);
-                return;
-        }
-        SAY("The primary %s is down (%s). %s runs here already, started by somebody else. It is ours from now on, and is "
-            "stopped when the primary is back.",
-                s->primary, s->reason, s->unit);
+        else if (s->mode == MODE_PINNED)
+                SAY("Promoting at a user's command: another user has started %s already. The daemon takes it over.",
+                        s->unit);
+        else
+                SAY("The primary %s is down (%s). Another user has started %s here already. The daemon takes it over, and "
+                    "stops it when the primary is back.",
+                        s->primary, s->reason, s->unit);
 }
 
 /* A part of the outage, if it is known: a daemon that was restarted meanwhile does not know them all. */
@@ -99,9 +101,10 @@ static void say_start_failed(const struct story *s, char *buf) {
 }
 
 static void say_start_slow(const struct story *s, char *buf) {
-        SAY("The gateway was started ");
-        append_span(buf, s->start_timeout);
-        SAY(" ago and has not answered yet. Some take long: it is waited for still. See `journalctl -u %s`.",
+        SAY("%s was started ", s->unit);
+        append_span(buf, MIN(s->start_timeout, USEC_PER_MINUTE));
+        SAY(" ago and has not answered yet: nobody can be reached. A gateway may take minutes to start, and the daemon "
+            "waits. See `journalctl -u %s`.",
                 s->unit);
         say_other(s, buf);
 }
@@ -132,18 +135,32 @@ static void say_lost(const struct story *s, char *buf) {
 }
 
 static void say_held(const struct story *s, char *buf) {
-        SAY("Somebody stopped %s. This standby holds back until the primary has been up. To let it promote again before: "
-            "`%s auto`.",
+        SAY("A user stopped %s. This standby holds back until the primary has been up. A start within 10 min ends that, and "
+            "so does `%s auto`.",
                 s->unit, s->program);
 }
 
+static void say_kept_back(const struct story *s, char *buf) {
+        SAY("The primary %s is down (%s), and this standby is paused: nobody can be reached until the pause ends. To "
+            "promote now: `%s resume`.",
+                s->primary, s->reason, s->program);
+}
+
+static void say_called_off(const struct story *s, char *buf) {
+        SAY("The primary %s is back before %s had started: stopping it. This was no failover.", s->primary,
+                s->unit);
+}
+
 static void say_demoting(const struct story *s, char *buf) {
-        if (s->mode == MODE_DRILL_OVER)
+        if (s->mode == MODE_DRILL)
                 SAY("The drill ends: stopping %s.", s->unit);
         else if (s->mode == MODE_HELD)
                 SAY("Demoting, as somebody asked: stopping %s.", s->unit);
         else if (*s->senior)
                 SAY("The senior standby %s has taken over. Demoting: stopping %s.", s->senior, s->unit);
+        else if (s->by_hand)
+                SAY("This standby follows the primary %s again, which is up. Demoting: stopping %s.",
+                        s->primary, s->unit);
         else
                 SAY("The primary %s is back. Demoting: stopping %s.", s->primary, s->unit);
 }
@@ -241,6 +258,9 @@ static const struct {
         [EVENT_HUNG] = { "hung", "c3cb5291065c4baab2a9de3e325bdcec", LOG_ERR, say_hung },
         [EVENT_LOST] = { "lost", "3ed644a34e6b4c11bf0702c656caa036", LOG_ERR, say_lost },
         [EVENT_HELD] = { "held", "3f2504bd7e6e42e8a6afae9dcbb00a56", LOG_WARNING, say_held },
+        [EVENT_KEPT_BACK] = { "kept-back", "3a905b0a7a5340849105354537025ef0", LOG_ERR, say_kept_back },
+        [EVENT_CALLED_OFF] = { "called-off", "c39526e6d547408b81498ec4021ac1d5", LOG_NOTICE,
+                say_called_off },
         [EVENT_DEMOTING] = { "demoting", "c95ce922b78740ffa04a756bff4c9fa9", LOG_NOTICE, say_demoting },
         [EVENT_DRAINING] = { "draining", "d7513a14673d412d890651fed1f119f7", LOG_NOTICE, say_draining },
         [EVENT_STOP_FAILED] = { "stop-failed", "d071d0e8d9de43ad872c0d2aca8efdfa", LOG_ERR,

@@ -13,6 +13,12 @@
 #define EARLY_SYNC_AGAIN_AFTER (5 * USEC_PER_MINUTE)
 /* What a check of the gateway here takes at most, with some slack. */
 #define ASKED_WITHIN (10 * USEC_PER_SEC)
+/* A sync that does not stop is in a disk that hangs. */
+#define SYNC_STOPS_WITHIN (5 * USEC_PER_SEC)
+/* Who stops the gateway to update it starts it again within this. */
+#define UPDATE_TAKES (10 * USEC_PER_MINUTE)
+/* When people are to know that the start takes long, if start_timeout is longer. */
+#define SAY_SLOW_AFTER USEC_PER_MINUTE
 /* One good answer may be the last of a process that is on its way out. */
 #define ANSWERS_NEEDED 2
 
@@ -24,8 +30,8 @@ struct look {
         usec_t look_at; /* the nearest time at which a condition that was asked for a time becomes true */
 };
 
-/* True from WHEN on; until then the machine is looked at again at WHEN. The last term of every condition that has one,
- * so that nobody is woken for a time that does not matter. */
+/* True from WHEN on; until then the machine is looked at again at WHEN. A look too many does nothing, so it may stand
+ * anywhere in a condition. */
 static bool due(struct look *l, usec_t when) {
         if (l->f->now >= when)
                 return true;
@@ -64,14 +70,13 @@ static bool paused(const struct role *r) {
 static bool calls_for_run(const struct role *r, const struct facts *f) {
         if (paused(r))
                 return false;
-        return r->mode == MODE_PINNED || r->mode == MODE_DRILL ||
+        return r->mode == MODE_PINNED || (r->mode == MODE_DRILL && !r->drill_done) ||
                 (r->mode == MODE_AUTO && f->primary == HEALTH_DOWN);
 }
 
-/* With failback = manual there is nothing to stay promoted with. */
-static bool never_came_up(const struct look *l) {
-        return l->r->state == ROLE_STARTING && !l->r->promoted_before && l->r->starts > 0 &&
-                is_stopped(l->f);
+/* With failback = manual, too: there is nothing to stay promoted with. */
+static bool has_not_started(const struct role *r) {
+        return r->state == ROLE_STARTING && !r->promoted_before;
 }
 
 static bool calls_for_stop(const struct look *l) {
@@ -79,10 +84,10 @@ static bool calls_for_stop(const struct look *l) {
 
         if (paused(r))
                 return false;
-        if (r->mode == MODE_HELD || r->mode == MODE_DRILL_OVER)
+        if (r->mode == MODE_HELD || (r->mode == MODE_DRILL && r->drill_done))
                 return true;
         return r->mode == MODE_AUTO && l->f->primary == HEALTH_UP &&
-                (l->rules->failback == ROLE_FAILBACK_AUTO || never_came_up(l));
+                (l->rules->failback == ROLE_FAILBACK_AUTO || has_not_started(r));
 }
 
 static enum want want(const struct look *l) {
@@ -126,8 +131,24 @@ static bool sync_needed(const struct look *l) {
         return may_sync(l) && !l->r->synced;
 }
 
-static bool sync_in_the_way(struct look *l) {
-        return l->f->sync_running && !due(l, l->r->sync_begun + l->rules->sync_deadline);
+/* The gateway is stopped and is to run. */
+static bool starts_next(const struct look *l) {
+        return is_stopped(l->f) && (l->r->state == ROLE_STARTING ? !paused(l->r) : wanted(l));
+}
+
+static bool sync_is_late(struct look *l) {
+        return starts_next(l) && l->f->sync_running && l->r->sync_stop == 0 &&
+                due(l, l->r->sync_begun + l->rules->sync_deadline);
+}
+
+/* The one condition of every start of a gateway that does not run. A check has said whether another one answers in its
+ * place; and no sync moves the tree, unless it is one that does not stop. */
+static bool may_start(struct look *l) {
+        const struct role *r = l->r;
+
+        if (!starts_next(l) || r->other == OTHER_UNKNOWN || !due(l, r->start_again))
+                return false;
+        return !l->f->sync_running || (r->sync_stop > 0 && due(l, r->sync_stop + SYNC_STOPS_WITHIN));
 }
 
 /* The conditions of the table, by state. */
@@ -137,21 +158,26 @@ static bool pause_ends(struct look *l) {
 }
 
 static bool drill_becomes_real(struct look *l) {
-        return (l->r->mode == MODE_DRILL || l->r->mode == MODE_DRILL_OVER) && l->f->primary == HEALTH_DOWN;
+        return l->r->mode == MODE_DRILL && l->f->primary == HEALTH_DOWN;
 }
 
 static bool hold_is_over(struct look *l) {
         return l->r->mode == MODE_HELD && l->f->primary == HEALTH_UP;
 }
 
+static bool in_drill(struct look *l) {
+        return l->r->mode == MODE_DRILL && !l->r->drill_done;
+}
+
 static bool drill_is_over(struct look *l) {
-        return l->r->mode == MODE_DRILL_OVER;
+        return l->r->mode == MODE_DRILL && l->r->drill_done;
 }
 
 /* Somebody was quicker; a drill would end with the stop of a gateway that is not ours. */
 static bool drill_finds_a_gateway(struct look *l) {
-        return l->r->mode == MODE_DRILL &&
-                (l->f->gateway == UNIT_STOPPING || (is_running(l->f) && l->f->job == JOB_NONE));
+        return in_drill(l) &&
+                (l->f->gateway == UNIT_STOPPING || l->f->job == JOB_START ||
+                        (is_running(l->f) && l->f->job == JOB_NONE));
 }
 
 static bool wanted_while_stopping(struct look *l) {
@@ -162,17 +188,21 @@ static bool wanted_and_running(struct look *l) {
         return wanted(l) && is_running(l->f) && l->f->job == JOB_NONE;
 }
 
+/* Somebody else's start is under way: a start of ours joins it. */
+static bool wanted_and_run(struct look *l) {
+        return wanted_and_running(l) || (wanted(l) && l->f->job == JOB_START);
+}
+
+static bool held_runs_again(struct look *l) {
+        return l->r->held_at > 0 && !paused(l->r) && is_running(l->f) && l->f->job == JOB_NONE;
+}
+
+static bool needed_in_pause(struct look *l) {
+        return paused(l->r) && l->r->mode == MODE_AUTO && l->f->primary == HEALTH_DOWN;
+}
+
 static bool wanted_and_unsynced(struct look *l) {
         return wanted(l) && is_stopped(l->f) && sync_needed(l);
-}
-
-/* A check while the gateway does not run has said whether another one answers in its place. */
-static bool address_is_known(const struct look *l) {
-        return l->r->other != OTHER_UNKNOWN;
-}
-
-static bool wanted_and_ready(struct look *l) {
-        return wanted(l) && is_stopped(l->f) && address_is_known(l) && !sync_in_the_way(l);
 }
 
 static bool work_is_unsaved(struct look *l) {
@@ -196,6 +226,11 @@ static bool no_longer_wanted(struct look *l) {
         return unwanted(l) && may_stop(l->f);
 }
 
+/* A primary that is back this early was never missed. */
+static bool starts_for_nothing(struct look *l) {
+        return no_longer_wanted(l) && l->r->mode == MODE_AUTO && has_not_started(l->r);
+}
+
 /* Where another gateway answers, ours cannot listen and ends: a process that has outlived start_timeout is the one that
  * answers. */
 static bool answers(struct look *l) {
@@ -211,25 +246,18 @@ static bool start_failed(struct look *l) {
 }
 
 static bool drill_start_failed(struct look *l) {
-        return l->r->mode == MODE_DRILL &&
+        return in_drill(l) &&
                 (l->r->other == OTHER_ANSWERS || start_failed(l) ||
                         due(l, l->r->since + l->rules->start_timeout));
 }
 
-static bool retry_is_due(struct look *l) {
-        return !paused(l->r) && is_stopped(l->f) && address_is_known(l) && due(l, l->r->start_again);
-}
-
 static bool start_is_slow(struct look *l) {
-        return due(l, l->r->since + l->rules->start_timeout);
+        return !in_drill(l) && due(l, l->r->since + MIN(l->rules->start_timeout, SAY_SLOW_AFTER));
 }
 
-static bool in_drill(struct look *l) {
-        return l->r->mode == MODE_DRILL;
-}
-
-static bool stopped_by_somebody(struct look *l) {
-        return !paused(l->r) && l->f->job == JOB_NONE && l->f->gateway == UNIT_INACTIVE && l->f->clean;
+/* Whatever else stops it, a dependency or a conflict say, stops it without wishing that. */
+static bool stopped_by_user(struct look *l) {
+        return !paused(l->r) && is_stopped(l->f) && l->f->stopped_by == STOP_BY_USER;
 }
 
 static bool fell_over(struct look *l) {
@@ -261,12 +289,12 @@ static bool stopped(struct look *l) {
         return !wanted(l) && is_stopped(l->f);
 }
 
-static bool runs_by_another_hand(struct look *l) {
-        return !wanted(l) && is_running(l->f) && l->f->job == JOB_NONE && !l->f->same_run;
+static bool stopped_for_nothing(struct look *l) {
+        return l->r->called_off && stopped(l);
 }
 
-static bool wanted_and_stopped(struct look *l) {
-        return wanted(l) && is_stopped(l->f) && address_is_known(l) && due(l, l->r->start_again);
+static bool runs_by_another_hand(struct look *l) {
+        return !wanted(l) && is_running(l->f) && l->f->job == JOB_NONE && !l->f->same_run;
 }
 
 static bool hung_one_runs(const struct look *l) {
@@ -278,7 +306,7 @@ static bool wanted_and_runs_on(struct look *l) {
 }
 
 static bool may_kill(const struct look *l) {
-        return wanted(l) && l->f->gateway == UNIT_STOPPING && l->f->job != JOB_CALLING;
+        return wanted(l) && !paused(l->r) && l->f->gateway == UNIT_STOPPING && l->f->job != JOB_CALLING;
 }
 
 static bool patience_is_over(struct look *l) {
@@ -325,37 +353,42 @@ static const struct rule rules[] = {
         /* in            when                       then          to             say                  mode           */
         { ANY,           pause_ends,                ACTION_NONE,  SAME,          EVENT_PAUSE_OVER,     AS_IT_IS        },
         { ANY,           drill_becomes_real,        ACTION_NONE,  SAME,          EVENT_DRILL_REAL,     MODE_AUTO       },
+        { ANY,           sync_is_late,              ACTION_STOP_SYNC, SAME,      EVENT_NONE,           AS_IT_IS        },
 
         { ROLE_STANDBY,  hold_is_over,              ACTION_NONE,  SAME,          EVENT_HOLD_OVER,      MODE_AUTO       },
         { ROLE_STANDBY,  drill_is_over,             ACTION_NONE,  SAME,          EVENT_DRILL_OVER,     MODE_AUTO       },
-        { ROLE_STANDBY,  drill_finds_a_gateway,     ACTION_NONE,  SAME,          EVENT_DRILL_FAILED,   MODE_DRILL_OVER },
+        { ROLE_STANDBY,  drill_finds_a_gateway,     ACTION_NONE,  SAME,          EVENT_DRILL_FAILED,   AS_IT_IS        },
+        { ROLE_STANDBY,  held_runs_again,           ACTION_START, ROLE_STARTING, EVENT_ADOPTED,        AS_IT_IS        },
         { ROLE_STANDBY,  wanted_while_stopping,     ACTION_NONE,  ROLE_DEMOTING, EVENT_PROMOTING,      AS_IT_IS        },
-        { ROLE_STANDBY,  wanted_and_running,        ACTION_START, ROLE_STARTING, EVENT_ADOPTED,        AS_IT_IS        },
+        { ROLE_STANDBY,  wanted_and_run,            ACTION_START, ROLE_STARTING, EVENT_ADOPTED,        AS_IT_IS        },
         { ROLE_STANDBY,  wanted_and_unsynced,       ACTION_SYNC,  SAME,          EVENT_NONE,           AS_IT_IS        },
-        { ROLE_STANDBY,  wanted_and_ready,          ACTION_START, ROLE_STARTING, EVENT_PROMOTING,      AS_IT_IS        },
+        { ROLE_STANDBY,  may_start,                 ACTION_START, ROLE_STARTING, EVENT_PROMOTING,      AS_IT_IS        },
+        { ROLE_STANDBY,  needed_in_pause,           ACTION_NONE,  SAME,          EVENT_KEPT_BACK,      AS_IT_IS,  ONCE },
         { ROLE_STANDBY,  somebody_started_it,       ACTION_NONE,  SAME,          EVENT_FOREIGN,        AS_IT_IS,  ONCE },
         { ROLE_STANDBY,  work_is_unsaved,           ACTION_SYNC,  SAME,          EVENT_NONE,           AS_IT_IS        },
         { ROLE_STANDBY,  trouble_begins,            ACTION_SYNC,  SAME,          EVENT_NONE,           AS_IT_IS        },
         { ROLE_STANDBY,  refresh_is_due,            ACTION_SYNC,  SAME,          EVENT_NONE,           AS_IT_IS        },
 
+        { ROLE_STARTING, starts_for_nothing,        ACTION_STOP,  ROLE_DEMOTING, EVENT_CALLED_OFF,     AS_IT_IS        },
         { ROLE_STARTING, no_longer_wanted,          ACTION_STOP,  ROLE_DEMOTING, EVENT_DEMOTING,       AS_IT_IS        },
         { ROLE_STARTING, answers,                   ACTION_NONE,  ROLE_PROMOTED, EVENT_PROMOTED,       AS_IT_IS        },
-        { ROLE_STARTING, drill_start_failed,        ACTION_NONE,  SAME,          EVENT_DRILL_FAILED,   MODE_DRILL_OVER },
+        { ROLE_STARTING, drill_start_failed,        ACTION_NONE,  SAME,          EVENT_DRILL_FAILED,   AS_IT_IS        },
         { ROLE_STARTING, start_failed,              ACTION_NONE,  SAME,          EVENT_START_FAILED,   AS_IT_IS,  ONCE },
-        { ROLE_STARTING, retry_is_due,              ACTION_START, SAME,          EVENT_NONE,           AS_IT_IS        },
+        { ROLE_STARTING, may_start,                 ACTION_START, SAME,          EVENT_NONE,           AS_IT_IS        },
         { ROLE_STARTING, start_is_slow,             ACTION_NONE,  SAME,          EVENT_START_SLOW,     AS_IT_IS,  ONCE },
 
-        { ROLE_PROMOTED, in_drill,                  ACTION_NONE,  SAME,          EVENT_DRILL_ANSWERED, MODE_DRILL_OVER },
+        { ROLE_PROMOTED, in_drill,                  ACTION_NONE,  SAME,          EVENT_DRILL_ANSWERED, AS_IT_IS        },
         { ROLE_PROMOTED, no_longer_wanted,          ACTION_STOP,  ROLE_DEMOTING, EVENT_DEMOTING,       AS_IT_IS        },
-        { ROLE_PROMOTED, stopped_by_somebody,       ACTION_NONE,  ROLE_STANDBY,  EVENT_HELD,           MODE_HELD       },
+        { ROLE_PROMOTED, stopped_by_user,           ACTION_NONE,  ROLE_STANDBY,  EVENT_HELD,           MODE_HELD       },
         { ROLE_PROMOTED, fell_over,                 ACTION_NONE,  ROLE_STARTING, EVENT_LOST,           AS_IT_IS        },
         { ROLE_PROMOTED, is_silent,                 ACTION_NONE,  SAME,          EVENT_SILENT,         AS_IT_IS,  ONCE },
         { ROLE_PROMOTED, answers_again,             ACTION_NONE,  SAME,          EVENT_ANSWERS,        AS_IT_IS        },
         { ROLE_PROMOTED, hangs,                     ACTION_STOP,  ROLE_DEMOTING, EVENT_HUNG,           AS_IT_IS        },
 
+        { ROLE_DEMOTING, stopped_for_nothing,       ACTION_NONE,  ROLE_STANDBY,  EVENT_NONE,           AS_IT_IS        },
         { ROLE_DEMOTING, stopped,                   ACTION_NONE,  ROLE_STANDBY,  EVENT_DEMOTED,        AS_IT_IS        },
         { ROLE_DEMOTING, runs_by_another_hand,      ACTION_NONE,  ROLE_STANDBY,  EVENT_FOREIGN,        AS_IT_IS        },
-        { ROLE_DEMOTING, wanted_and_stopped,        ACTION_START, ROLE_STARTING, EVENT_PROMOTING,      AS_IT_IS        },
+        { ROLE_DEMOTING, may_start,                 ACTION_START, ROLE_STARTING, EVENT_PROMOTING,      AS_IT_IS        },
         { ROLE_DEMOTING, wanted_and_runs_on,        ACTION_START, ROLE_STARTING, EVENT_PROMOTING,      AS_IT_IS        },
         { ROLE_DEMOTING, patience_is_over,          ACTION_KILL,  SAME,          EVENT_KILLED,         AS_IT_IS,  ONCE },
         { ROLE_DEMOTING, kill_again,                ACTION_KILL,  SAME,          EVENT_NONE,           AS_IT_IS        },
@@ -375,14 +408,21 @@ static bool applies(const struct rule *rule, struct look *l) {
 
 /* What is kept in mind beside the state, because of what just happened. */
 
-static void note_action(struct role *r, enum role_action action, usec_t now) {
+static void note_action(struct role *r, enum role_action action, const struct facts *f) {
+        usec_t now = f->now;
+
         switch (action) {
         case ACTION_SYNC:
                 r->sync_begun = now;
                 r->synced = true;
                 r->unsaved = false;
                 break;
+        case ACTION_STOP_SYNC:
+                r->sync_stop = now;
+                break;
         case ACTION_START:
+                if (f->sync_running && r->sync_stop == 0)
+                        r->sync_stop = now;
                 r->start_again = now + role_back_off(++r->starts);
                 r->answers = 0;
                 break;
@@ -417,6 +457,21 @@ static void note_event(struct role *r, enum role_event event, usec_t now) {
         case EVENT_PAUSE_OVER:
                 r->paused_until = 0;
                 break;
+        case EVENT_START_FAILED: /* which is worse than slow */
+                r->said |= 1U << EVENT_START_SLOW;
+                break;
+        case EVENT_HELD:
+                r->held_at = now;
+                r->held_from = r->mode;
+                break;
+        case EVENT_DRILL_ANSWERED:
+        case EVENT_DRILL_FAILED:
+                r->drill_done = true;
+                break;
+        case EVENT_DRILL_REAL:
+        case EVENT_DRILL_OVER:
+                r->drill_done = false;
+                break;
         default:
                 break;
         }
@@ -432,7 +487,8 @@ static void enter(struct role *r, enum role_state to, enum role_event why, usec_
         r->silent_since = 0;
         r->restart = why == EVENT_HUNG;
         r->synced = false;
-        r->unsaved = why == EVENT_DEMOTED || why == EVENT_HELD;
+        r->unsaved = to == ROLE_STANDBY && why != EVENT_FOREIGN && why != EVENT_RESUMED;
+        r->called_off = why == EVENT_CALLED_OFF;
 
         switch (to) {
         case ROLE_STANDBY:
@@ -443,6 +499,11 @@ static void enter(struct role *r, enum role_state to, enum role_event why, usec_
                 break;
         case ROLE_STARTING:
                 r->answers = 0;
+                if (why == EVENT_ADOPTED && r->held_at > 0) { /* as it was before */
+                        r->promoted_before = true;
+                        r->mode = r->held_from;
+                }
+                r->held_at = 0;
                 /* Whoever heard that the gateway was lost needs not hear that it does not run. */
                 if (why == EVENT_LOST)
                         r->said |= 1U << EVENT_START_FAILED;
@@ -466,7 +527,7 @@ static struct role_step apply(struct role *r, const struct rule *rule, const str
                 r->mode = rule->mode;
         if (rule->to != SAME)
                 enter(r, rule->to, rule->say, now);
-        note_action(r, rule->then, now);
+        note_action(r, rule->then, f);
         return (struct role_step){ .action = rule->then, .event = rule->say, .again = true, .look_at = now };
 }
 
@@ -477,6 +538,10 @@ static void keep_up(struct role *r, const struct look *l) {
         /* Begun before this daemon was: it gets its deadline from now on. */
         if (f->sync_running && r->sync_begun == 0)
                 r->sync_begun = f->now;
+        if (!f->sync_running)
+                r->sync_stop = 0;
+        if (f->now - r->held_at >= UPDATE_TAKES)
+                r->held_at = 0;
 
         switch (r->state) {
         case ROLE_STANDBY:
@@ -488,6 +553,8 @@ static void keep_up(struct role *r, const struct look *l) {
                         r->other = OTHER_UNKNOWN;
                 if (is_stopped(f))
                         r->said &= ~(1U << EVENT_FOREIGN);
+                if (f->primary != HEALTH_DOWN)
+                        r->said &= ~(1U << EVENT_KEPT_BACK);
                 break;
         case ROLE_STARTING:
                 if (!is_stopped(f) && r->other == OTHER_SILENT)
@@ -618,7 +685,7 @@ struct role_step role_resume(struct role *r, enum role_intent intent, const stru
         }
         /* A drill that is not under way is not begun again behind the person's back. */
         if (r->mode == MODE_DRILL && (state == ROLE_STANDBY || state == ROLE_DEMOTING))
-                r->mode = MODE_DRILL_OVER;
+                r->drill_done = true;
         return (struct role_step){
                 .event = foreign                ? EVENT_FOREIGN
                         : state != ROLE_STANDBY ? EVENT_RESUMED
@@ -665,11 +732,14 @@ const char *role_command(struct role *r, const struct facts *f, enum role_comman
                 if (!is_stopped(f))
                         return "The gateway here runs already, started by somebody else: stop it first.";
                 r->mode = MODE_DRILL;
+                r->drill_done = false;
                 break;
         default:
                 return "No such command.";
         }
         r->paused_until = 0;
+        if (command != COMMAND_RESUME)
+                r->held_at = 0;
         forget_back_off(r);
         return NULL;
 }
@@ -695,7 +765,6 @@ const char *role_mode_name(enum mode m) {
                 [MODE_PINNED] = "pinned",
                 [MODE_HELD] = "held",
                 [MODE_DRILL] = "drill",
-                [MODE_DRILL_OVER] = "drill-over",
         };
 
         return names[m];

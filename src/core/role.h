@@ -23,11 +23,10 @@ enum role_state {
 };
 
 enum mode {
-        MODE_AUTO,       /* the role follows the primary */
-        MODE_PINNED,     /* promoted by hand: stays, whatever the primary does */
-        MODE_HELD,       /* demoted by hand: stays on standby until the primary has been up */
-        MODE_DRILL,      /* promoted to see whether that works */
-        MODE_DRILL_OVER, /* on the way back from a drill */
+        MODE_AUTO,   /* the role follows the primary */
+        MODE_PINNED, /* promoted by hand: stays, whatever the primary does */
+        MODE_HELD,   /* demoted by hand: stays on standby until the primary has been up */
+        MODE_DRILL,  /* promoted to see whether that works, and then demoted */
         _MODE_MAX,
 };
 
@@ -37,8 +36,8 @@ struct facts {
         enum health_level primary;
         usec_t failing_since; /* the row of failed checks that goes on now; 0: there is none */
         enum unit_state gateway;
-        enum unit_job job; /* for the gateway's unit */
-        bool clean;        /* the gateway's last run ended with Result=success */
+        enum unit_job job;          /* for the gateway's unit */
+        enum stop_cause stopped_by; /* the gateway's last run; STOP_UNKNOWN while it runs */
         bool same_run; /* the gateway's run is ours: no other than the marker's, or systemd's restart of that. In
                                STARTING and PROMOTED a new run is ours at once and goes into the marker, in DEMOTING
                                not: then somebody else started it. A marker without a run (null) fits any */
@@ -61,6 +60,7 @@ struct role_rules {
 enum role_action {
         ACTION_NONE,
         ACTION_SYNC,
+        ACTION_STOP_SYNC,
         ACTION_START, /* reset-failed first if need be */
         ACTION_STOP,
         ACTION_KILL,
@@ -79,7 +79,9 @@ enum role_event {
         EVENT_ANSWERS,      /* it does again */
         EVENT_HUNG,         /* hang_timeout is over: it is stopped and started */
         EVENT_LOST,         /* the promoted gateway fell over and systemd gave up on it */
-        EVENT_HELD,         /* somebody stopped it */
+        EVENT_HELD,         /* a user stopped it */
+        EVENT_KEPT_BACK,    /* the primary is down, and this standby is paused */
+        EVENT_CALLED_OFF,   /* the primary is back before the gateway here has started */
         EVENT_DEMOTING,
         EVENT_DRAINING,    /* it takes long to stop */
         EVENT_STOP_FAILED, /* it could not be told to stop; tried again with back-off; said once */
@@ -96,37 +98,43 @@ enum role_event {
         _EVENT_MAX,
 };
 
+/* What is remembered, and the rules of role.c that need it. */
 struct role {
         enum role_state state;
-        usec_t since; /* of this state */
+        usec_t since; /* of this state: start_is_slow, drains_long */
 
         enum mode mode;
-        usec_t paused_until; /* 0: not paused; USEC_INFINITY: until resumed */
+        usec_t paused_until; /* pause_ends. 0: not paused; USEC_INFINITY: until resumed */
+        bool drill_done;     /* drill_is_over: in MODE_DRILL, on the way back */
+        usec_t held_at;      /* held_runs_again: when a user stopped the promoted gateway; 0: no user did */
+        enum mode held_from; /* the same: the mode before that */
 
-        usec_t sync_begun; /* the last one; 0: none since this daemon started */
-        usec_t early_sync; /* the last one that trouble called for, likewise */
-        bool synced;       /* since the gateway here may be needed: what is here is new enough, or will be */
-        bool unsaved;      /* the gateway ran here and what it wrote is not saved yet */
+        usec_t sync_begun; /* refresh_is_due, sync_is_late: the last one; 0: none since this daemon started */
+        usec_t sync_stop;  /* may_start: when the one that runs was asked to stop; 0: it was not */
+        usec_t early_sync; /* trouble_begins: the last one that trouble called for */
+        bool synced;       /* wanted_and_unsynced: since the gateway here may be needed, or that goes on */
+        bool unsaved;      /* work_is_unsaved: the gateway ran here and what it wrote is not saved yet */
 
-        unsigned starts;      /* tried since the gateway last worked for a while */
-        usec_t start_again;   /* not before this */
-        unsigned stops;       /* tried in this DEMOTING */
-        usec_t stop_again;    /* not before this */
-        usec_t kill_again;    /* not before this */
-        unsigned answers;     /* good answers in a row of one main process */
-        pid_t answers_pid;    /* that process */
-        usec_t answers_since; /* the first of them */
-        usec_t silent_since;  /* the promoted gateway's main process does not answer since; 0: it does */
-        usec_t silent_last;   /* when it last did not */
-        pid_t silent_pid;     /* that process */
+        unsigned starts;      /* start_failed: tried since the gateway last worked for a while */
+        usec_t start_again;   /* may_start: not before this */
+        unsigned stops;       /* stop_failed: tried in this DEMOTING */
+        usec_t stop_again;    /* stop_again: not before this */
+        usec_t kill_again;    /* kill_again: not before this */
+        unsigned answers;     /* answers: good ones in a row of one main process */
+        pid_t answers_pid;    /* the same: that process */
+        usec_t answers_since; /* the same: the first of them */
+        usec_t silent_since; /* is_silent, hangs: the promoted gateway's process is, since then; 0: it answers */
+        usec_t silent_last; /* hangs: when it last was */
+        pid_t silent_pid;   /* hangs, wanted_and_runs_on: that process */
         enum {
                 OTHER_UNKNOWN,
                 OTHER_SILENT,
                 OTHER_ANSWERS
-        } other; /* does another gateway answer at this one's address? Known before every start */
-        bool promoted_before; /* it has answered since this failover began */
-        bool restart;         /* in DEMOTING: it hung, and is stopped to be started again */
-        usec_t wanted_since;  /* in DEMOTING: when it was wanted again; 0: it is not */
+        } other;              /* answers, may_start: does another gateway answer at this one's address? */
+        bool promoted_before; /* starts_for_nothing: it has answered since this failover began */
+        bool called_off;      /* stopped: in DEMOTING: the start was not needed any more */
+        bool restart; /* wanted_and_runs_on: in DEMOTING: it hung, and is stopped to be started again */
+        usec_t wanted_since; /* patience_is_over: in DEMOTING: when it was wanted again; 0: it is not */
 
         unsigned said; /* a bit for each event that is said once per state */
 };

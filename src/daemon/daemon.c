@@ -85,7 +85,7 @@ static void gather(const struct daemon *d, struct facts *f) {
                 .failing_since = peers_failing_since(d->watch),
                 .gateway = g->state,
                 .job = g->job,
-                .clean = g->clean,
+                .stopped_by = g->end.cause,
                 .same_run = state_is_same_run(&d->memory, g->invocation, g->restarts),
                 .main_pid = g->main_pid,
                 .sync_running = sync_unit_view(d->syncer)->running,
@@ -108,11 +108,8 @@ static const char *trouble(const struct daemon *d, char *buf, size_t size) {
                 (void) snprintf(buf, size, "%s", d->answer.reason);
         else if (*g->trouble)
                 (void) snprintf(buf, size, "%s", g->trouble);
-        else if (ended_well(g))
-                (void) snprintf(buf, size, "somebody stopped it, or it ended by itself without an error");
         else
-                (void) snprintf(
-                        buf, size, "it is %s, systemd says \"%s\"", unit_state_name(g->state), g->result);
+                (void) unit_end_describe(&g->end, g->state, g->result, buf, size);
         return buf;
 }
 
@@ -193,8 +190,13 @@ static void begin_again(struct daemon *d, usec_t last_answered, const char *reas
 
 static void note(struct daemon *d, enum role_event event) {
         switch (event) {
-        case EVENT_PROMOTING:
         case EVENT_ADOPTED:
+                if (d->role.promoted_before)
+                        begin_again(d, d->episode.last_answered, "a user stopped the gateway here");
+                if (!d->episode.again)
+                        begin_episode(d);
+                break;
+        case EVENT_PROMOTING:
         case EVENT_DRILL_REAL:
                 if (!d->episode.again)
                         begin_episode(d);
@@ -229,6 +231,9 @@ static void carry_out(struct daemon *d, enum role_action action) {
         switch (action) {
         case ACTION_SYNC:
                 sync_unit_start(d->syncer, promoting);
+                break;
+        case ACTION_STOP_SYNC:
+                sync_unit_stop(d->syncer);
                 break;
         case ACTION_START:
                 timeline_started(&d->episode, now());

@@ -74,6 +74,7 @@ struct state {
         enum unit_job job;
         bool job_ours; /* the start under way was asked for by the daemon */
         bool ours;     /* the run was begun, or adopted, by the daemon */
+        bool by_user;  /* the last stop was a user's wish */
         bool syncing;
 };
 
@@ -138,6 +139,7 @@ static void take_start(struct state *s) {
 
 static void take_stop(struct state *s) {
         s->seen = JOB_STOP;
+        s->by_user = false;
         if (has_process(s)) {
                 s->unit = UNIT_STOPPING;
                 s->job = JOB_STOP;
@@ -224,7 +226,7 @@ static struct facts facts_of(const struct state *s) {
                 .job = !s->bus                 ? JOB_NONE
                         : s->call != CALL_NONE ? JOB_CALLING
                                                : s->seen,
-                .clean = s->unit != UNIT_FAILED,
+                .stopped_by = is_stopped(s) && s->by_user ? STOP_BY_USER : STOP_UNKNOWN,
                 .same_run = s->marked != RUN_OTHER,
                 .main_pid = has_process(s) ? THIS_PID : 0,
                 .sync_running = s->syncing,
@@ -345,14 +347,24 @@ static bool somebody_starts_it(struct act *a) {
         return true;
 }
 
-static bool somebody_stops_it(struct act *a) {
+/* A job of somebody else's. */
+static bool stop_job(struct act *a, bool by_user) {
         enum unit_job seen = a->s->seen;
 
         if (is_stopped(a->s) && a->s->job == JOB_NONE)
                 return false;
         take_stop(a->s);
+        a->s->by_user = by_user;
         a->s->seen = seen;
         return true;
+}
+
+static bool user_stops_it(struct act *a) {
+        return stop_job(a, true);
+}
+
+static bool dependency_stops_it(struct act *a) {
+        return stop_job(a, false);
 }
 
 static bool somebody_restarts_it(struct act *a) {
@@ -428,6 +440,14 @@ static bool sync_deadline(struct act *a) {
                 return false;
         s->role.sync_begun = NOW - SYNC_DEADLINE;
         return true;
+}
+
+static bool sync_does_not_stop(struct act *a) {
+        return passes(&a->s->role.sync_stop);
+}
+
+static bool time_after_a_users_stop(struct act *a) {
+        return passes(&a->s->role.held_at);
 }
 
 static bool time_for_another_early_sync(struct act *a) {
@@ -594,6 +614,8 @@ static const struct event {
         { hang_timeout, "hang_timeout is over", GOOD },
         { drain_patience, "drain_patience is over", GOOD },
         { sync_deadline, "the sync's deadline is over", GOOD },
+        { sync_does_not_stop, "the sync does not stop", GOOD },
+        { time_after_a_users_stop, "a user's stop is long ago", GOOD },
 
         { time_for_another_early_sync, "it is time for another early sync", MISHAP },
         { sync_gets_old, "the last sync gets old", MISHAP },
@@ -610,7 +632,8 @@ static const struct event {
         { gateway_stops_badly, "the gateway has stopped, badly", MISHAP },
         { gateway_is_cleaned_up_to_restart, "the gateway is cleaned up after, and restarted", MISHAP },
         { somebody_starts_it, "somebody starts the gateway", MISHAP },
-        { somebody_stops_it, "somebody stops the gateway", MISHAP },
+        { user_stops_it, "a user stops the gateway", MISHAP },
+        { dependency_stops_it, "a unit that the gateway depends on stops, and the gateway with it", MISHAP },
         { somebody_restarts_it, "somebody restarts the gateway", MISHAP },
         { person_promotes, "a person says promote", MISHAP },
         { person_demotes, "a person says demote", MISHAP },
@@ -638,14 +661,16 @@ static const char *judge_start(
         bool begins = enters(before, &s->role, ROLE_STARTING) && before->state != ROLE_PROMOTED &&
                 !before->restart;
 
-        if (begins && s->judge.level != HEALTH_DOWN && !told_to_run(before))
+        if (begins && s->judge.level != HEALTH_DOWN && !told_to_run(before) && before->held_at == 0)
                 return "never promoted before the threshold, unless told to";
         if (begins && before->mode == MODE_DRILL && is_running(s) && !s->ours)
                 return "somebody else's gateway is no drill's";
         if (step->action == ACTION_START && before->paused_until > 0 && s->role.paused_until > 0 &&
                 !before->restart)
                 return "never started while paused";
-        if (step->action == ACTION_START && (before->mode == MODE_HELD || before->mode == MODE_DRILL_OVER))
+        if (step->action == ACTION_START &&
+                (before->mode == MODE_HELD || (before->mode == MODE_DRILL && before->drill_done)) &&
+                before->held_at == 0)
                 return "never started while held, or after a drill";
         return NULL;
 }
@@ -670,16 +695,16 @@ static const char *judge_stop(
 }
 
 static bool mode_may_become(const struct state *s, const struct role *before) {
+        if (before->held_at > 0 && s->role.state == ROLE_STARTING)
+                return s->role.mode == before->held_from;
         switch (s->role.mode) {
         case MODE_AUTO:
                 if (before->mode == MODE_HELD)
                         return s->judge.level == HEALTH_UP;
                 return s->judge.level == HEALTH_DOWN ||
-                        (before->mode == MODE_DRILL_OVER && before->state == ROLE_STANDBY);
-        case MODE_HELD: /* somebody stopped it, or it ended by itself as if somebody had */
-                return before->state == ROLE_PROMOTED && s->unit == UNIT_INACTIVE && s->job == JOB_NONE;
-        case MODE_DRILL_OVER:
-                return before->mode == MODE_DRILL;
+                        (before->mode == MODE_DRILL && before->drill_done && before->state == ROLE_STANDBY);
+        case MODE_HELD:
+                return before->state == ROLE_PROMOTED && is_stopped(s) && s->job == JOB_NONE && s->by_user;
         default:
                 return false;
         }
@@ -701,6 +726,9 @@ static void judge_request(struct act *a, enum role_action action) {
 
         if (action == ACTION_SYNC && s->syncing)
                 a->broken = "one sync at a time";
+        if (action == ACTION_START && is_stopped(s) && s->job == JOB_NONE && s->syncing &&
+                s->role.sync_stop != LONG_AGO)
+                a->broken = "no start while a sync may move the tree";
         if (action != ACTION_START && action != ACTION_STOP && action != ACTION_KILL)
                 return;
         if (s->call != CALL_NONE || !daemon_sees(s))
@@ -725,7 +753,8 @@ static void judge_rest(struct act *a) {
 /* What daemon.c does. */
 
 static void tell(const struct act *a, const struct role *before, const struct role_step *step) {
-        static const char *const actions[_ACTION_MAX] = { "", "sync", "start", "stop", "kill" };
+        static const char *const actions[_ACTION_MAX] = { "", "sync", "end of the sync", "start", "stop",
+                "kill" };
 
         if (!a->story)
                 return;
@@ -800,7 +829,7 @@ static bool carry_out(struct act *a, enum role_action action) {
                 return false;
         if (action == ACTION_SYNC)
                 s->syncing = true;
-        else
+        else if (action != ACTION_STOP_SYNC)
                 s->call = calls[action];
         return true;
 }
@@ -857,6 +886,15 @@ static void simplify_times(struct role *r, bool syncing) {
         if (r->answers == 0 || r->other != OTHER_ANSWERS)
                 r->answers_since = 0;
         r->start_again = starts ? whether_it_has_come(r->start_again) : 0;
+        if (r->mode != MODE_DRILL)
+                r->drill_done = false;
+        r->called_off = false; /* changes nothing but what is said */
+        if (!syncing)
+                r->sync_stop = 0;
+        if (r->held_at != NOW)
+                r->held_at = 0;
+        if (r->held_at == 0)
+                r->held_from = MODE_AUTO;
         r->stop_again = whether_it_has_come(r->stop_again);
         r->kill_again = whether_it_has_come(r->kill_again);
         r->paused_until = r->paused_until > 0 ? SOON : 0;
@@ -901,6 +939,9 @@ static void simplify(struct state *s) {
                 s->bus = true;
                 s->seen = JOB_NONE;
         }
+        /* Whose stop it was matters to a daemon that is promoted alone. */
+        if (!s->alive || s->role.state != ROLE_PROMOTED || is_running(s))
+                s->by_user = false;
         if (is_stopped(s)) {
                 s->ours = false;
                 if (s->marked == RUN_THIS) /* the next is another */
@@ -997,6 +1038,10 @@ static void pack_role(struct packer *p, struct role *r) {
         PACK(p, r->answers_pid, 2);
         PACK(p, r->silent_pid, 2);
         PACK(p, r->other, 2);
+        pack_time(p, &r->sync_stop);
+        pack_time(p, &r->held_at);
+        PACK(p, r->held_from, 2);
+        PACK(p, r->drill_done, 1);
         PACK(p, r->promoted_before, 1);
         PACK(p, r->restart, 1);
         PACK(p, killed, 1);
@@ -1024,7 +1069,8 @@ static void pack_world(struct packer *p, struct state *s) {
         PACK(p, s->call, 2);
         PACK(p, s->intent, 3);
         PACK(p, s->marked, 2);
-        PACK(p, s->mode, 3);
+        PACK(p, s->mode, 2);
+        PACK(p, s->by_user, 1);
         PACK(p, s->paused, 1);
         PACK(p, s->unit, 3);
         PACK(p, s->job, 2);

@@ -39,17 +39,13 @@ static struct bench bench(void) {
         return (struct bench){
                 .role = { .sync_begun = START - 10 * MINUTE },
                 .rules = usual,
-                .f = { .now = START,
-                        .primary = HEALTH_UP,
-                        .gateway = UNIT_INACTIVE,
-                        .clean = true,
-                        .same_run = true },
+                .f = { .now = START, .primary = HEALTH_UP, .gateway = UNIT_INACTIVE, .same_run = true },
                 .look_at = USEC_INFINITY,
         };
 }
 
 static const char *action_name(enum role_action a) {
-        static const char *const names[_ACTION_MAX] = { "", "sync", "start", "stop", "kill" };
+        static const char *const names[_ACTION_MAX] = { "", "sync", "end-sync", "start", "stop", "kill" };
 
         return names[a];
 }
@@ -64,7 +60,7 @@ static void carry_out(struct bench *b, enum role_action action) {
         note(b, action_name(action));
         if (action == ACTION_SYNC)
                 b->f.sync_running = true;
-        else
+        else if (action != ACTION_STOP_SYNC)
                 b->f.job = JOB_CALLING;
 }
 
@@ -115,10 +111,8 @@ static void gateway(struct bench *b, enum unit_state state) {
         b->f.gateway = state;
         b->f.job = JOB_NONE;
         b->f.main_pid = state == UNIT_ACTIVE || state == UNIT_STARTING || state == UNIT_STOPPING ? PID : 0;
-        if (state == UNIT_FAILED)
-                b->f.clean = false;
-        else if (state == UNIT_ACTIVE)
-                b->f.clean = true;
+        if (unit_state_runs(state))
+                b->f.stopped_by = STOP_UNKNOWN;
 }
 
 static void checked(struct bench *b, bool answers) {
@@ -208,6 +202,22 @@ static void test_a_promotion_waits_for_the_sync_no_longer_than_its_deadline(void
         checked(&b, false);
         expect(&b, "sync");
         wait_for(&b, 16 * S);
+        expect(&b, "end-sync");
+        b.f.now += S;
+        b.f.sync_running = false;
+        expect(&b, "promoting start");
+}
+
+/* It stands in a disk that hangs. */
+static void test_a_sync_that_does_not_stop(void **state _unused_) {
+        struct bench b = bench();
+
+        primary(&b, HEALTH_DOWN);
+        checked(&b, false);
+        expect(&b, "sync");
+        wait_for(&b, 16 * S);
+        expect(&b, "end-sync");
+        wait_for(&b, 5 * S);
         expect(&b, "promoting start");
 }
 
@@ -219,6 +229,8 @@ static void test_a_refresh_in_flight_counts(void **state _unused_) {
         b.f.now += 10 * MINUTE; /* a long one */
         primary(&b, HEALTH_DOWN);
         checked(&b, false);
+        expect(&b, "end-sync");
+        b.f.sync_running = false;
         expect(&b, "promoting start");
 
         /* One that was begun by an earlier daemon gets its deadline from now. */
@@ -229,6 +241,8 @@ static void test_a_refresh_in_flight_counts(void **state _unused_) {
         primary(&b, HEALTH_DOWN);
         checked(&b, false);
         wait_for(&b, 16 * S);
+        expect(&b, "end-sync");
+        b.f.sync_running = false;
         expect(&b, "promoting start");
 
         /* And when it ends long after, no second one is begun. */
@@ -321,6 +335,9 @@ static void test_no_sync_at_all(void **state _unused_) {
         checked(&b, false);
         expect(&b, "promoting start");
         gateway(&b, UNIT_ACTIVE);
+        checked(&b, true);
+        checked(&b, true);
+        expect(&b, "promoted");
         primary(&b, HEALTH_UP);
         expect(&b, "demoting stop");
         gateway(&b, UNIT_INACTIVE);
@@ -405,7 +422,7 @@ static void test_another_gateway_was_gone_between_two_checks(void **state _unuse
 
         b.f.now += 5 * MINUTE - 1;
         checked(&b, true);
-        expect(&b, "");
+        expect(&b, "start-slow");
         b.f.now++;
         expect(&b, "promoted");
 }
@@ -417,13 +434,13 @@ static void test_another_gateway_outlives_ours(void **state _unused_) {
         b.f.now += 5 * MINUTE - 1;
         gateway(&b, UNIT_RESTARTING);
         checked(&b, true);
-        expect(&b, "");
+        expect(&b, "start-slow");
         gateway(&b, UNIT_ACTIVE);
         b.f.main_pid = PID + 1;
         checked(&b, true);
         checked(&b, true);
         b.f.now++;
-        expect(&b, "start-slow");
+        expect(&b, "");
         gateway(&b, UNIT_FAILED);
         expect(&b, "start-failed start");
 }
@@ -548,8 +565,6 @@ static void test_systemd_tries_again_by_itself(void **state _unused_) {
         gateway(&b, UNIT_RESTARTING);
         expect(&b, "");
         assert_int_equal(role_watch(&b.role, &b.f), WATCH_EAGER);
-        b.f.now += 4 * MINUTE;
-        expect(&b, "");
         wait_for(&b, MINUTE);
         expect(&b, "start-slow");
         assert_true(b.look_at == USEC_INFINITY);
@@ -629,16 +644,21 @@ static void test_a_start_is_called_off(void **state _unused_) {
         primary(&b, HEALTH_UP);
         expect(&b, "");
         b.f.job = JOB_START;
-        expect(&b, "demoting stop");
+        expect(&b, "called-off stop");
+        b.f.job = JOB_STOP;
+        expect(&b, "");
+        gateway(&b, UNIT_INACTIVE);
+        expect(&b, "sync");
+        expect_state(&b, ROLE_STANDBY);
 
         /* Nor is anything left to retry. */
         b = starting();
         gateway(&b, UNIT_FAILED);
         expect(&b, "start-failed");
         primary(&b, HEALTH_UP);
-        expect(&b, "demoting stop");
+        expect(&b, "called-off stop");
         gateway(&b, UNIT_FAILED);
-        expect(&b, "demoted sync");
+        expect(&b, "sync");
         assert_int_equal(role_intent(&b.role), INTENT_NONE);
 }
 
@@ -671,9 +691,7 @@ static void test_a_manual_failback(void **state _unused_) {
         b = starting();
         b.rules.failback = ROLE_FAILBACK_MANUAL;
         primary(&b, HEALTH_UP);
-        expect(&b, "");
-        gateway(&b, UNIT_FAILED);
-        expect(&b, "demoting stop");
+        expect(&b, "called-off stop");
 }
 
 /* Promoted. */
@@ -840,34 +858,101 @@ static void test_who_is_not_hung(void **state _unused_) {
         expect(&b, "");
 }
 
-static void test_somebody_stops_it(void **state _unused_) {
+static void ended(struct bench *b, enum unit_state state, enum stop_cause cause) {
+        gateway(b, state);
+        b->f.stopped_by = cause;
+}
+
+static struct bench held(void) {
         struct bench b = promoted();
 
         gateway(&b, UNIT_STOPPING);
         expect(&b, "");
+        ended(&b, UNIT_INACTIVE, STOP_BY_USER);
+        expect(&b, "held sync");
+        expect_mode(&b, MODE_HELD);
+        b.f.sync_running = false;
+        b.f.same_run = false;
+        return b;
+}
+
+static void test_a_user_stops_it(void **state _unused_) {
+        struct bench b = promoted();
+
         b.f.gateway = UNIT_INACTIVE;
-        b.f.job = JOB_START; /* a restart: their job is not over */
+        b.f.job = JOB_START; /* a restart: the user's job is not over */
         expect(&b, "");
         gateway(&b, UNIT_ACTIVE);
         expect(&b, "");
-        gateway(&b, UNIT_INACTIVE);
-        expect(&b, "held sync");
-        expect_state(&b, ROLE_STANDBY);
-        expect_mode(&b, MODE_HELD);
-        b.f.now += USEC_PER_HOUR;
-        b.f.sync_running = false;
-        quietly(&b);
-        expect_state(&b, ROLE_STANDBY);
 
-        /* Until the primary has been up, or somebody says so. */
-        struct bench c = b;
+        b = held();
+        checked(&b, false);
+        expect(&b, "");
         primary(&b, HEALTH_UP);
         expect(&b, "hold-over");
+        primary(&b, HEALTH_DOWN);
+        checked(&b, false);
+        expect(&b, "promoting start");
+}
+
+/* Stopped, updated, started. */
+static void test_a_user_starts_it_again(void **state _unused_) {
+        struct bench b = held();
+
+        b.f.now += 10 * MINUTE - 1;
+        gateway(&b, UNIT_ACTIVE);
+        expect(&b, "adopted start");
         expect_mode(&b, MODE_AUTO);
-        command(&c, COMMAND_AUTO);
-        c.f.sync_running = false;
-        checked(&c, false);
-        expect(&c, "promoting start");
+        gateway(&b, UNIT_ACTIVE);
+        checked(&b, true);
+        checked(&b, true);
+        expect(&b, "promoted");
+        primary(&b, HEALTH_UP);
+        expect(&b, "demoting stop");
+
+        /* Ours, also when the primary has come back meanwhile. */
+        b = held();
+        primary(&b, HEALTH_UP);
+        expect(&b, "hold-over");
+        gateway(&b, UNIT_STARTING);
+        expect(&b, "adopted start");
+        gateway(&b, UNIT_ACTIVE);
+        expect(&b, "demoting stop");
+
+        /* A wish of its own. */
+        b = held();
+        b.f.now += 10 * MINUTE;
+        gateway(&b, UNIT_ACTIVE);
+        expect(&b, "foreign");
+        b = held();
+        command(&b, COMMAND_DEMOTE);
+        gateway(&b, UNIT_ACTIVE);
+        expect(&b, "foreign");
+
+        /* As it was before. */
+        b = promoted();
+        command(&b, COMMAND_PROMOTE);
+        ended(&b, UNIT_INACTIVE, STOP_BY_USER);
+        expect(&b, "held sync");
+        gateway(&b, UNIT_ACTIVE);
+        expect(&b, "adopted start");
+        expect_mode(&b, MODE_PINNED);
+}
+
+/* Only a user's own stop of this very unit is a wish that it be stopped. */
+static void test_what_stops_it_besides(void **state _unused_) {
+        for (enum stop_cause cause = 0; cause < _STOP_CAUSE_MAX; cause++) {
+                struct bench b = promoted();
+
+                if (cause == STOP_BY_USER)
+                        continue;
+                ended(&b, UNIT_INACTIVE, cause);
+                expect(&b, "lost");
+                expect_mode(&b, MODE_AUTO);
+                checked(&b, false);
+                wait_for(&b, 10 * S);
+                expect(&b, "start");
+        }
 }
 
 static void test_nothing_is_meant_by_a_shutdown(void **state _unused_) {
@@ -1116,7 +1201,7 @@ static void test_paused(void **state _unused_) {
         assert_null(role_command(&b.role, &b.f, COMMAND_PAUSE, USEC_INFINITY));
         primary(&b, HEALTH_DOWN);
         checked(&b, false);
-        expect(&b, "");
+        expect(&b, "kept-back");
         assert_int_equal(role_watch(&b.role, &b.f), WATCH_STEADY);
         b.rules.refresh = 0;
         expect(&b, "");
@@ -1146,7 +1231,7 @@ static void test_drill(void **state _unused_) {
         checked(&b, true);
         checked(&b, true);
         expect(&b, "promoted drill-answered demoting stop");
-        expect_mode(&b, MODE_DRILL_OVER);
+        assert_true(b.role.drill_done);
         gateway(&b, UNIT_INACTIVE);
         expect(&b, "demoted drill-over sync");
         expect_mode(&b, MODE_AUTO);
@@ -1305,16 +1390,11 @@ static void test_every_mode_at_every_level(void **state _unused_) {
                 { MODE_DRILL, false, false,
                         { "promoting start", "promoting start", "drill-real promoting start" },
                         { "drill-answered demoting stop", "drill-answered demoting stop", "drill-real" } },
-                { MODE_DRILL_OVER, false, false,
-                        { "drill-over", "drill-over", "drill-real promoting start" },
-                        { "demoting stop", "demoting stop", "drill-real" } },
-                { MODE_AUTO, true, false, { "", "", "" }, { "", "", "" } },
+                { MODE_AUTO, true, false, { "", "", "kept-back" }, { "", "", "" } },
                 { MODE_PINNED, true, false, { "", "", "" }, { "", "", "" } },
                 { MODE_HELD, true, false, { "", "hold-over", "" }, { "", "", "" } },
-                { MODE_DRILL, true, false, { "", "", "drill-real" },
+                { MODE_DRILL, true, false, { "", "", "drill-real kept-back" },
                         { "drill-answered", "drill-answered", "drill-real" } },
-                { MODE_DRILL_OVER, true, false, { "drill-over", "drill-over", "drill-real" },
-                        { "", "", "drill-real" } },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++)
@@ -1410,7 +1490,7 @@ static void test_carrying_on(void **state _unused_) {
 
         /* And ends when the primary turns out to be up. */
         primary(&b, HEALTH_UP);
-        expect(&b, "demoting stop");
+        expect(&b, "called-off stop");
 
         b = resumed(INTENT_PROMOTED, UNIT_ACTIVE, true);
         expect(&b, "");
@@ -1484,7 +1564,7 @@ static void test_modes_survive(void **state _unused_) {
         gateway(&b, UNIT_STOPPING);
         role_resume(&b.role, INTENT_STARTING, &b.f);
         expect(&b, "");
-        expect_mode(&b, MODE_DRILL_OVER);
+        assert_true(b.role.drill_done);
         b = bench();
         b.role.mode = MODE_DRILL;
         gateway(&b, UNIT_ACTIVE);
@@ -1522,7 +1602,7 @@ static bool situation(unsigned long n, struct bench *b) {
         b->role.mode = (enum mode) choose(&n, _MODE_MAX);
         b->role.paused_until = choose(&n, 2) ? b->f.now + S : 0;
         b->f.failing_since = choose(&n, 2) ? b->f.now - S : 0;
-        b->f.clean = choose(&n, 2);
+        b->f.stopped_by = choose(&n, 2) ? STOP_BY_USER : STOP_BY_UNIT;
         b->f.same_run = choose(&n, 2);
         b->f.sync_running = choose(&n, 2);
         b->rules.failback = choose(&n, 2) ? ROLE_FAILBACK_MANUAL : ROLE_FAILBACK_AUTO;
@@ -1553,14 +1633,18 @@ static void check_action(const struct bench *b, enum role_action action) {
                 assert_true(b->rules.sync && !f->sync_running && b->role.state == ROLE_STANDBY);
                 break;
         case ACTION_START:
-                assert_true(f->job == JOB_NONE && f->gateway != UNIT_STOPPING);
+                assert_true(f->job == JOB_START || (f->job == JOB_NONE && f->gateway != UNIT_STOPPING));
                 assert_true(b->role.paused_until == 0 || b->role.promoted_before);
                 break;
         case ACTION_STOP:
                 assert_true(f->job == JOB_NONE || f->job == JOB_START);
                 assert_true(b->role.paused_until == 0);
                 break;
+        case ACTION_STOP_SYNC:
+                assert_true(f->sync_running);
+                break;
         case ACTION_KILL:
+                assert_true(b->role.paused_until == 0);
                 assert_true(f->job != JOB_CALLING && f->gateway == UNIT_STOPPING);
                 break;
         default:
@@ -1622,7 +1706,7 @@ static void test_every_situation_in_which_nothing_can_be_done(void **state _unus
 static void test_names(void **state _unused_) {
         assert_string_equal(role_state_name(ROLE_STANDBY), "standby");
         assert_string_equal(role_state_name(ROLE_DEMOTING), "demoting");
-        assert_string_equal(role_mode_name(MODE_DRILL_OVER), "drill-over");
+        assert_string_equal(role_mode_name(MODE_DRILL), "drill");
         for (enum role_intent i = 0; i < _INTENT_MAX; i++)
                 assert_non_null(role_intent_name(i));
 }
@@ -1631,6 +1715,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_the_early_sync_is_over_at_the_threshold),
                 cmocka_unit_test(test_a_promotion_waits_for_the_sync_no_longer_than_its_deadline),
+                cmocka_unit_test(test_a_sync_that_does_not_stop),
                 cmocka_unit_test(test_a_refresh_in_flight_counts),
                 cmocka_unit_test(test_one_early_sync_per_third_of_refresh),
                 cmocka_unit_test(test_a_refresh_is_no_early_sync),
@@ -1659,7 +1744,9 @@ int main(void) {
                 cmocka_unit_test(test_a_hung_gateway),
                 cmocka_unit_test(test_a_hung_gateway_when_nobody_asks_for_a_change),
                 cmocka_unit_test(test_who_is_not_hung),
-                cmocka_unit_test(test_somebody_stops_it),
+                cmocka_unit_test(test_a_user_stops_it),
+                cmocka_unit_test(test_a_user_starts_it_again),
+                cmocka_unit_test(test_what_stops_it_besides),
                 cmocka_unit_test(test_nothing_is_meant_by_a_shutdown),
                 cmocka_unit_test(test_systemd_cannot_be_asked),
                 cmocka_unit_test(test_a_lost_gateway),
