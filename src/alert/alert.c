@@ -216,6 +216,10 @@ static const char *event_title(enum role_event event, const struct story *s) {
                 return "Standby's gateway failed and is started again";
         case EVENT_HELD:
                 return "A user stopped the standby's gateway";
+        case EVENT_KEPT_BACK:
+                return "Nobody can be reached: primary down, standby paused";
+        case EVENT_CALLED_OFF:
+                return "Primary is back before the standby's gateway started";
         case EVENT_STOP_FAILED:
                 return "Standby's gateway could not be stopped";
         case EVENT_DEMOTED:
@@ -311,7 +315,7 @@ void alert_event(struct alert *a, enum role_event event, const struct story *s, 
         (void) snprintf(title, sizeof title, "%s", event_title(event, s));
         ago = event == EVENT_DEMOTED ? s->promoted : s->by_hand ? USEC_INFINITY : s->down;
         m.since = ago != USEC_INFINITY && ago < now ? now - ago : 0;
-        if (event == EVENT_DEMOTED) {
+        if (event == EVENT_DEMOTED || event == EVENT_CALLED_OFF) {
                 /* Nobody has read of the promotion: then nobody needs to read of its end. */
                 if (alert_queue_withdraw(a->queue, now) == 0 && !a->quiet)
                         keep_demoted(a, &m, s);
