@@ -117,6 +117,10 @@ void look_alert(const struct checkup *c, struct finding *f) {
         long status = 0;
         CURLcode e;
 
+        if (!address && f->kind == FINDING_OFF && !c->config->heartbeat.url &&
+                !c->config->heartbeat.url_file)
+                finding_warn(
+                        f, "neither an alert nor a heartbeat is configured: nobody learns of a failover");
         if (!address)
                 return;
         if (alert_render(a->format, address, &message, &context, &request, &why) < 0) {

@@ -100,7 +100,7 @@ static void fix_host(const struct checkup *c, struct finding *f) {
 
 void look_primary(const struct checkup *c, struct finding *f) {
         const struct peer_config *p = &c->config->primary;
-        char span[SPAN_MAX];
+        char span[SPAN_MAX], limit[SPAN_MAX];
         struct check check;
         int r;
 
@@ -113,6 +113,10 @@ void look_primary(const struct checkup *c, struct finding *f) {
         r = check_peer(p, &check);
         if (r < 0)
                 finding_fail(f, "cannot be checked: %s", strerror(-r));
+        else if (check.verdict == VERDICT_UP && check.took > p->timeout / 2)
+                finding_warn(f,
+                        "%s port %u answers in %s, and a check may take %s: a busy moment looks like a death",
+                        p->host, p->port, format_span(span, check.took), format_span(limit, p->timeout));
         else if (check.verdict == VERDICT_UP)
                 finding_ok(f, "%s port %u answers%s, %s", p->host, p->port,
                         p->expect == EXPECT_OPENCLAW && p->scheme != SCHEME_TCP ? " as an OpenClaw gateway"

@@ -69,6 +69,24 @@ static void fix_host(const struct checkup *c, enum refusal_code code, struct fin
                 finding_fix(f, "sudo -u %s ssh -o BatchMode=yes %s true", user, login);
 }
 
+/* Whether the key that reads the secrets runs any program at their host. */
+static bool key_opens_a_shell(const struct secrets_config *s) {
+        _cleanup_free_ char *login = without_brackets(s->host), *output = NULL;
+        const char *const argv[] = { "ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=5", login, "true",
+                NULL };
+
+        return login && run_program(argv, &output) == 0;
+}
+
+static void warn_unrestricted(const struct secrets_config *s, struct finding *f) {
+        finding_warn(f,
+                "%s sends %s, but the key that reads it may run any program there: restrict it with rrsync",
+                s->host, s->source);
+        finding_fix(f,
+                "editor ~/.ssh/authorized_keys # at %s, before the key: restrict,command=\"/usr/bin/rrsync -ro %s\"",
+                s->host, s->source);
+}
+
 void look_secrets(const struct checkup *c, struct finding *f) {
         const struct secrets_config *s = &c->config->secrets;
         const struct secrets_task task = { .config = s, .dry_run = true };
@@ -82,7 +100,9 @@ void look_secrets(const struct checkup *c, struct finding *f) {
         checkup_take_agent(c);
         if (secrets_start(&task, &child, &r) == 0)
                 secrets_finish(&task, &child, &r);
-        if (r.secrets < SYNC_INCOMPLETE)
+        if (r.secrets < SYNC_INCOMPLETE && key_opens_a_shell(s))
+                warn_unrestricted(s, f);
+        else if (r.secrets < SYNC_INCOMPLETE)
                 finding_ok(f, "%s sends %s", s->host, s->source);
         else {
                 enum refusal_code code = r.secrets_why.code;

@@ -190,6 +190,21 @@ void look_sync_places(const struct checkup *c, struct finding *f) {
                 finding_ok(f, "the sync may write where the ini says");
 }
 
+/* A start that waits for the network is late in the very night it is needed. */
+static bool waits_for_network(const struct unit_facts *u, struct finding *f) {
+        _cleanup_free_ char *file = u->fragment ? shell_quote(u->fragment) : NULL;
+
+        if (!strv_contains(u->after, "network-online.target"))
+                return false;
+        finding_warn(
+                f, "%s starts after network-online.target, which may hang when the network does", u->name);
+        if (file)
+                finding_fix(f,
+                        "sudo sed -i 's/network-online\\.target//' %s && sudo systemctl daemon-reload",
+                        file);
+        return true;
+}
+
 void look_gateway_unit(const struct checkup *c, struct finding *f) {
         const struct unit_facts *u = &c->gateway;
         _cleanup_free_ char *config = shell_quote(c->names->config);
@@ -206,8 +221,10 @@ void look_gateway_unit(const struct checkup *c, struct finding *f) {
                 finding_fail(f, "%s is enabled: it starts at every boot, whether the primary is up or not",
                         u->name);
                 finding_fix(f, "sudo systemctl disable %s", u->name);
-        } else
-                finding_ok(f, "%s is there, to be started by the daemon only", u->name);
+        } else if (u->id && strcmp(u->id, u->name) != 0)
+                finding_warn(f, "%s is an alias of %s: the ini should name the unit itself", u->name, u->id);
+        else if (!waits_for_network(u, f))
+                finding_ok(f, "%s is there, and only the daemon starts it", u->name);
 }
 
 /* After a good end, systemd leaves it stopped, and the daemon takes that for a person's doing. */

@@ -280,14 +280,14 @@ void look_saved_work(const struct checkup *c, struct finding *f) {
                 if (git_reference_name_to_id(&theirs, repo.git, name) == 0)
                         saved_unmerged(&repo, host, &theirs, branch, &pushed);
                 if (*branch) {
-                        finding_fail(f, "the primary lacks what was learned here, in branch %s", branch);
+                        finding_warn(f, "the primary lacks work that was done here, in branch %s", branch);
                         finding_fix(f, "%s # on the primary, as user %s",
                                 workspace_merge_help(
                                         w, checkup_sync_user(c), branch, pushed, help, sizeof help),
                                 checkup_sync_user(c));
                         finding_fix(f, "sudo systemctl start %s", c->names->sync_unit);
                 } else
-                        finding_ok(f, "the primary has all that was learned here");
+                        finding_ok(f, "the primary has all the work that was done here");
         }
         repo_close(&repo);
 }

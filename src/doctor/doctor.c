@@ -52,7 +52,6 @@ static const struct row {
         { "key of the primary", look_primary_key, AS_CALLER, "tailscale" },
         { "address", look_primary_name, AS_DAEMON_OR_CALLER, "configuration" },
         { "primary", look_primary, AS_DAEMON_OR_CALLER, "configuration" },
-        { "large packets", look_large_packets, AS_CALLER, "configuration" },
         { "seniors", look_seniors, AS_DAEMON_OR_CALLER, "configuration" },
         { "witness", look_witness, AS_DAEMON_OR_CALLER, "configuration" },
         /* … has workspace and secrets synced … */
@@ -72,6 +71,7 @@ static const struct row {
         { "interpreter", look_interpreter, AS_GATEWAY, "gateway program" },
         { "gateway's port", look_own_gateway, AS_DAEMON_OR_CALLER, "configuration" },
         { "second gateway", look_user_service, AS_GATEWAY, "gateway unit" },
+        { "last drill", look_drill, AS_ROOT, "daemon" },
         { "gateway's powers", look_powers, AS_CALLER, "gateway unit" },
         /* … stops it again … */
         { "gateway's stop", look_gateway_stop, AS_CALLER, "gateway unit" },

@@ -44,6 +44,8 @@ look_t look_reload, look_daemon, look_mode, look_old_monitor, look_sync_unit, lo
         look_gateway_unit, look_gateway_stop, look_user_service;
 /* check_program.c */
 look_t look_program, look_interpreter;
+/* check_drill.c */
+look_t look_drill;
 /* check_polkit.c */
 look_t look_polkit;
 /* check_system.c */
@@ -52,8 +54,6 @@ look_t look_clock, look_journal, look_powers, look_programs;
 look_t look_tailscale, look_own_key, look_primary_key;
 /* check_primary.c */
 look_t look_primary_name, look_primary, look_seniors, look_witness, look_own_gateway;
-/* check_mtu.c */
-look_t look_large_packets;
 /* check_workspace.c */
 look_t look_workspace, look_workspace_key, look_remote, look_saved_work;
 /* check_secrets.c */
@@ -92,9 +92,6 @@ struct tailscale_status {
 /* Reads the answer of /localapi/v0/status; the primary is the peer that HOST names, by address or by name. 0, or
  * -EINVAL if it is none. */
 int parse_tailscale_status(const char *json, const char *host, struct tailscale_status *ret);
-
-/* An MTU below MTU for an interface that loses packets, which leaves it the IPv6 that it has; 0: there is none. */
-unsigned narrower_mtu(unsigned mtu, bool ipv6);
 
 /* What `sudo -l -U USER` says: may USER run anything without a password? The first such line goes to BUF. */
 bool sudo_without_password(const char *output, char *buf, size_t size);

@@ -16,8 +16,8 @@
 #define CALL_TIMEOUT (5 * USEC_PER_SEC)
 
 void unit_facts_clear(struct unit_facts *u) {
-        char *strings[] = { u->name, u->load_state, u->active_state, u->result, u->restart, u->file_state,
-                u->fragment, u->user, u->program };
+        char *strings[] = { u->name, u->id, u->load_state, u->active_state, u->result, u->restart,
+                u->file_state, u->fragment, u->user, u->program };
         char **lists[] = { u->before, u->after, u->environment, u->search_path, u->argv, u->credentials,
                 u->writable };
 
@@ -160,6 +160,8 @@ int unit_facts_ask(sd_bus *bus, const char *name, struct unit_facts *u) {
         r = sd_bus_message_read(reply, "o", &path);
         if (r >= 0)
                 r = get_string(bus, path, UNIT_INTERFACE, "LoadState", &u->load_state);
+        if (r >= 0)
+                r = get_string(bus, path, UNIT_INTERFACE, "Id", &u->id);
         if (r >= 0)
                 r = get_string(bus, path, UNIT_INTERFACE, "ActiveState", &u->active_state);
         if (r >= 0)

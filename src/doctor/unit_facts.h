@@ -9,6 +9,7 @@
  * where it says nothing. */
 struct unit_facts {
         char *name;
+        char *id; /* the unit's own name, where .name is an alias */
         char *load_state;
         char *active_state;
         char *result;

@@ -47,8 +47,8 @@ class Report:
         return f"exit status {self.status}\n{self.text}"
 
 
-# What doctor warns of on every host of the lab: it has no alert, and never had a drill.
-USUAL = {"alert", "last drill"}
+# What doctor warns of on every host of the lab: no alert, no drill yet, and a key that is not restricted.
+USUAL = {"alert", "last drill", "secrets"}
 
 
 def is_well(report):
@@ -346,19 +346,6 @@ def primary_vanished(pair, later):
     pair.primary.drop()
 
 
-@finds("large packets", "MTU")
-def large_packets_lost(pair, later):
-    for host in (pair.primary, pair.standby):
-        # What the kernel hands to the link in one piece is to be one packet, as on a real one.
-        namespace = ["nsenter", f"--net=/run/netns/{host.name}"]
-        pair.lab.outside.run([*namespace, *"ip link set dev tailscale0 gso_max_segs 1 gso_max_size 1500".split()])
-        later.callback(pair.lab.outside.run, [*namespace, *(
-            "ip link set dev tailscale0 mtu 1500 gso_max_segs 65535 gso_max_size 65536".split())])
-    pair.lab.outside.run(["nsenter", f"--net=/run/netns/{pair.primary.name}", "nft",
-                          "table inet fault { chain narrow { type filter hook input priority -300; }; }; "
-                          'add rule inet fault narrow iifname "tailscale0" meta length > 1300 drop'])
-
-
 @finds("seniors", "second, 100.64.0.9", mend=lambda pair, line: pair.configure())
 def senior_unreachable(pair, later):
     pair.configure(**{"senior second": {"host": "100.64.0.9"}})
@@ -521,7 +508,7 @@ def prepare_merge(pair):
     pair.standby.put(f"{HOME}/.ssh/authorized_keys", pair.primary.get(f"{HOME}/.ssh/id_ed25519.pub"), user=USER)
 
 
-@finds("saved work", "the primary lacks what was learned here, in branch failover/standby/")
+@finds("saved work", "the primary lacks work that was done here, in branch failover/standby/")
 def saved_work_not_merged(pair, later):
     prepare_merge(pair)
     pair.standby.put(f"{Pair.WORKSPACE}/memory/new.md", "learned here\n", user=USER)
@@ -863,7 +850,8 @@ def in_docker_group(pair, later):
     pair.standby.run(f"groupadd docker; gpasswd -a {USER} docker")
 
 
-@finds("gateway's powers", "asks user openclaw for no password: (root) NOPASSWD: /usr/bin/systemctl")
+@finds("gateway's powers", "asks user openclaw for no password: (root) NOPASSWD: /usr/bin/systemctl",
+       mend=lambda pair, line: pair.standby.remove("/etc/sudoers.d/openclaw"))
 def sudo_without_password(pair, later):
     pair.standby.put("/etc/sudoers.d/openclaw", f"{USER} ALL=(root) NOPASSWD: /usr/bin/systemctl\n", mode=0o440)
 

@@ -63,16 +63,6 @@ static void test_rfc3339(void **state _unused_) {
         assert_int_equal(parse_rfc3339("", &t), -EINVAL);
 }
 
-/* Below 1280, Linux takes IPv6 off an interface. */
-static void test_mtu(void **state _unused_) {
-        assert_int_equal(narrower_mtu(1500, true), 1280);
-        assert_int_equal(narrower_mtu(1500, false), 1280);
-        assert_int_equal(narrower_mtu(1281, true), 1280);
-        assert_int_equal(narrower_mtu(1280, true), 0);
-        assert_int_equal(narrower_mtu(1280, false), 1200);
-        assert_int_equal(narrower_mtu(1200, false), 0);
-}
-
 static const char tailnet[] =
         "{\"Version\":\"1.80.0\",\"BackendState\":\"Running\",\"Self\":{\"HostName\":\"standby\\u001b[31m\","
         "\"KeyExpiry\":\"2026-03-04T05:06:07Z\"},\"Peer\":{"
@@ -368,7 +358,6 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_shebang),
                 cmocka_unit_test(test_rfc3339),
-                cmocka_unit_test(test_mtu),
                 cmocka_unit_test(test_tailscale_status),
                 cmocka_unit_test(test_tailscale_nonsense),
                 cmocka_unit_test(test_sudo),
