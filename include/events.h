@@ -10,24 +10,21 @@
 
 #define MESSAGE_MAX 1024
 
-/* What there is to tell. Texts that come from outside are made safe already. Spans are USEC_INFINITY where unknown. */
+/* What a message is made of. Texts that come from outside are made safe already. Spans are USEC_INFINITY where unknown. */
 struct story {
         enum role_state from, to;
         enum mode mode;
-        bool by_hand;        /* a person wanted it, or a drill: there is no outage to speak of */
-        bool paused;         /* nothing is done until the pause is over */
-        bool again;          /* the gateway here was promoted already, and is started anew */
-        const char *program; /* how a person addresses this instance (instance.h) */
+        bool by_hand;        /* a user wanted it, or a drill: there is no outage */
+        bool paused;         /* the daemon does nothing until the pause is over */
+        bool again;          /* the gateway here was promoted already, and is started again */
+        const char *program; /* what a user types for this instance (instance.h) */
         const char *primary; /* "100.64.0.1:18789" */
         const char *unit;
         const char *senior; /* the standby that goes first and is up, while the primary is not; "" if none */
         const char *reason; /* what the deciding check said */
         const char *trouble; /* what went wrong with the unit */
-        bool ended_well;     /* nothing, and yet it does not run */
+        bool ended_well;     /* nothing, and yet it is not running */
         bool other;          /* another gateway answers at this one's address */
-        const char *sync;    /* what the last sync did */
-        const char
-                *learned; /* the branch with what the standby learned and the primary has not; "" if none */
         usec_t outage;    /* at most: from the last good check to the first answer here */
         usec_t detecting; /* its parts: from the last good check to the decision … */
         usec_t syncing;   /* … to the start … */

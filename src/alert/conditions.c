@@ -173,7 +173,7 @@ static bool look_trouble(struct conditions *l, const struct status *s, usec_t no
         m->level = LOG_WARNING;
         m->text = l->text;
         m->since = since;
-        (void) snprintf(l->text, sizeof l->text, "Since %u day%s: %s. %s", days, days == 1 ? "" : "s",
+        (void) snprintf(l->text, sizeof l->text, "For %u day%s: %s. %s", days, days == 1 ? "" : "s",
                 status_sentence(s, sentence), status_next(s, now, next));
         return true;
 }

@@ -1,6 +1,6 @@
 /* The command `drill`; see drill.h.
  *
- * The daemon does the drill; this begins it, and tells what the daemon tells of it. */
+ * The daemon does the drill; this starts it, and prints what the daemon reports. */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -80,7 +80,7 @@ static void sum_up(struct drill *d) {
                 const char *see; /* a command of ours */
         } results[] = {
                 [OPEN] = { EXIT_DEGRADED,
-                        "The drill was ended before the gateway here answered: it proves nothing.", NULL },
+                        "The drill ended before the gateway here had started: it proves nothing.", NULL },
                 [PASSED] = { EXIT_WELL, "The drill has passed.", NULL },
                 [FAILED] = { EXIT_DEGRADED, "The drill has failed: a failover would fail.", "doctor" },
                 [REAL] = { EX_TEMPFAIL, "The primary went down: this is a failover now.", "status" },
@@ -101,12 +101,12 @@ static void on_event(const char *event, const char *message, void *userdata) {
                 const char *mark;
                 int result;
         } meanings[] = {
-                { EVENT_PROMOTING, "the gateway is started", OPEN },
-                { EVENT_PROMOTED, "the gateway answers", OPEN },
+                { EVENT_PROMOTING, "the daemon starts the gateway", OPEN },
+                { EVENT_PROMOTED, "the gateway has started", OPEN },
                 { EVENT_DRILL_ANSWERED, NULL, PASSED },
-                { EVENT_DRILL_FAILED, "the gateway does not start", FAILED },
+                { EVENT_DRILL_FAILED, "the gateway fails to start", FAILED },
                 { EVENT_DRILL_REAL, "the primary is down", REAL },
-                { EVENT_DEMOTING, "the gateway is stopped", OPEN },
+                { EVENT_DEMOTING, "the daemon stops the gateway", OPEN },
                 { EVENT_DEMOTED, "back on standby", OPEN },
         };
         struct drill *d = userdata;
@@ -140,7 +140,7 @@ static void on_changed(const struct status *s, void *userdata) {
         struct drill *d = userdata;
 
         if (d->gone)
-                tell(d, "The daemon is back.");
+                tell(d, "The daemon is running again.");
         d->gone = false;
         (void) sd_event_source_set_enabled(d->patience, SD_EVENT_OFF);
         if (in_drill(s))
@@ -158,7 +158,7 @@ static void on_gone(void *userdata) {
 
         if (d->gone)
                 return;
-        tell(d, "The daemon is gone. Waiting for it to come back.");
+        tell(d, "The daemon has stopped. Waiting for systemd to start it.");
         d->gone = true;
         (void) sd_event_source_set_time_relative(d->patience, PATIENCE);
         (void) sd_event_source_set_enabled(d->patience, SD_EVENT_ONESHOT);
@@ -178,7 +178,8 @@ static void on_failed(int error, void *userdata) {
                 end(d, client_other_version(d->names));
                 return;
         }
-        log_error("Lost the system bus. The drill goes on: see `journalctl -u %s`.", d->names->unit);
+        log_error("The connection to the system bus is lost. The drill goes on: see `journalctl -u %s`.",
+                d->names->unit);
         end(d, EXIT_NOT_RUNNING);
 }
 
@@ -186,8 +187,7 @@ static int on_signal(
         sd_event_source *source _unused_, const struct signalfd_siginfo *si _unused_, void *userdata) {
         struct drill *d = userdata;
 
-        printf("\nThe drill goes on without you, and ends by itself. To end it now: `%s auto`. To see how it goes: "
-               "`%s status --watch`.\n",
+        printf("\nThe drill goes on, and ends by itself. To end it now: `%s auto`. To follow it: `%s status --watch`.\n",
                 d->names->program, d->names->program);
         end(d, EXIT_INTERRUPTED);
         return 0;
@@ -221,10 +221,7 @@ static int run(struct drill *d) {
         if (r >= 0)
                 r = follow_new(d->event, d->names, &calls, d, &f);
         if (r < 0) {
-                log_error(
-                        "The system bus cannot be reached (%s), so no drill can be begun. See `systemctl status dbus`.",
-                        strerror(-r));
-                return EXIT_NOT_RUNNING;
+                return client_no_bus(r);
         }
         /* Followed before it begins, so that nothing of it is missed. */
         d->begun = now_usec(CLOCK_BOOTTIME);

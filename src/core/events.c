@@ -9,16 +9,10 @@
 
 typedef void (*say_t)(const struct story *s, char *buf);
 
-static void append_span(char *buf, usec_t span) {
-        char text[SPAN_MAX];
-
-        SAY("%s", format_span(text, span));
-}
-
-/* Whether the daemon's hands are tied: then nothing may be promised. */
+/* In a pause the daemon does nothing, and the message says so. */
 static bool say_paused(const struct story *s, char *buf) {
         if (s->paused)
-                SAY(" Nothing is done about it until the pause ends, or `%s resume`.", s->program);
+                SAY(" The daemon does nothing until the pause ends, or `%s resume`.", s->program);
         return s->paused;
 }
 
@@ -34,7 +28,7 @@ static void say_promoting(const struct story *s, char *buf) {
         else if (s->mode == MODE_DRILL)
                 SAY("A drill: starting %s. The primary is not touched.", s->unit);
         else if (s->mode == MODE_PINNED)
-                SAY("Promoting, as somebody asked: starting %s.", s->unit);
+                SAY("Promoting at a user's command: starting %s.", s->unit);
         else
                 SAY("The primary %s is down (%s). Promoting: starting %s.", s->primary, s->reason, s->unit);
         say_other(s, buf);
@@ -53,7 +47,7 @@ static void say_adopted(const struct story *s, char *buf) {
                         s->primary, s->reason, s->unit);
 }
 
-/* A part of the outage, if it is known: a daemon that was restarted meanwhile does not know them all. */
+/* A part of the outage, unless a restart of the daemon has lost it. */
 static void say_part(char *buf, const char **before, usec_t part, const char *what) {
         char span[SPAN_MAX];
 
@@ -64,36 +58,27 @@ static void say_part(char *buf, const char **before, usec_t part, const char *wh
 }
 
 static void say_promoted(const struct story *s, char *buf) {
-        const char *before = ": ";
+        const char *before = " (";
+        char span[SPAN_MAX];
 
-        if (s->outage == USEC_INFINITY) {
-                SAY("Promoted: the gateway here answers");
-                if (s->starting != USEC_INFINITY) {
-                        SAY(", ");
-                        append_span(buf, s->starting);
-                        SAY(" after it was started");
-                }
-                SAY(s->by_hand ? "."
-                                : s->again
-                                ? ". For how long nobody could be reached is not known: this daemon had not "
-                                  "seen it answer before."
-                                : ". For how long nobody could be reached is not known: no check of the primary had "
-                                  "been good since this daemon started.");
-                return;
-        }
-        SAY("Promoted: the gateway here answers after ");
-        append_span(buf, s->outage);
-        SAY(" at most, since the last good check");
-        say_part(buf, &before, s->detecting, s->again ? "until that was noticed" : "for counting failures");
-        say_part(buf, &before, s->syncing, s->again ? "until it was started again" : "for the sync");
-        say_part(buf, &before, s->starting, "for the gateway to start");
+        SAY("Promoted: the gateway here has started%s", s->again ? " again" : "");
+        if (s->outage == USEC_INFINITY && s->starting != USEC_INFINITY)
+                SAY(", within %s", format_span(span, s->starting));
         SAY(".");
+        if (s->outage != USEC_INFINITY) {
+                SAY(" Outage: %s at most", format_span(span, s->outage));
+                say_part(buf, &before, s->detecting, "detecting");
+                say_part(buf, &before, s->syncing, "syncing");
+                say_part(buf, &before, s->starting, "starting");
+                SAY("%s.", *before == ',' ? ")" : "");
+        } else if (!s->by_hand)
+                SAY(" The outage's length is unknown: the daemon has restarted since the last good check.");
 }
 
 static void say_start_failed(const struct story *s, char *buf) {
-        SAY("%s does not %s: %s. Nobody can be reached until it does. It is tried again, after 5 s at first and every 5 min "
-            "at last, for as long as the primary is down.",
-                s->unit, s->ended_well ? "run" : "start", s->trouble);
+        SAY("Nobody can be reached: %s %s (%s). The daemon retries, after 5 s at first and every 5 min in the end, while the "
+            "primary is down.",
+                s->unit, s->ended_well ? "has stopped" : "failed to start", s->trouble);
         if (s->ended_well)
                 SAY(" To keep it stopped: `%s demote`.", s->program);
         say_other(s, buf);
@@ -101,21 +86,21 @@ static void say_start_failed(const struct story *s, char *buf) {
 }
 
 static void say_start_slow(const struct story *s, char *buf) {
-        SAY("%s was started ", s->unit);
-        append_span(buf, MIN(s->start_timeout, USEC_PER_MINUTE));
-        SAY(" ago and has not answered yet: nobody can be reached. A gateway may take minutes to start, and the daemon "
-            "waits. See `journalctl -u %s`.",
-                s->unit);
+        char span[SPAN_MAX];
+
+        SAY("Nobody can be reached: %s has been starting for %s. A gateway may take minutes, and the daemon waits. See "
+            "`journalctl -u %s`.",
+                s->unit, format_span(span, MIN(s->start_timeout, USEC_PER_MINUTE)), s->unit);
         say_other(s, buf);
 }
 
 static void say_silent(const struct story *s, char *buf) {
+        char span[SPAN_MAX];
+
         SAY("The promoted gateway does not answer: %s.", s->trouble);
-        if (!say_paused(s, buf) && s->hang_timeout > 0) {
-                SAY(" If that goes on for ");
-                append_span(buf, s->hang_timeout);
-                SAY(", it is stopped and started.");
-        }
+        if (!say_paused(s, buf) && s->hang_timeout > 0)
+                SAY(" If it stays silent for %s, the daemon restarts it.",
+                        format_span(span, s->hang_timeout));
 }
 
 static void say_answers(const struct story *s _unused_, char *buf) {
@@ -123,14 +108,15 @@ static void say_answers(const struct story *s _unused_, char *buf) {
 }
 
 static void say_hung(const struct story *s, char *buf) {
-        SAY("The promoted gateway has not answered for ");
-        append_span(buf, s->hang_timeout);
-        SAY(": stopping and starting %s.", s->unit);
+        char span[SPAN_MAX];
+
+        SAY("The promoted gateway has not answered for %s: restarting %s.",
+                format_span(span, s->hang_timeout), s->unit);
 }
 
 static void say_lost(const struct story *s, char *buf) {
-        SAY("The promoted gateway is gone: %s, and systemd does not restart it. It is started again, after 5 s at first "
-            "and every 5 min at last. See `systemctl status %s`.",
+        SAY("The promoted gateway has failed (%s), and systemd does not restart it. The daemon does, after 5 s at first and "
+            "every 5 min in the end. See `systemctl status %s`.",
                 s->trouble, s->unit);
 }
 
@@ -155,7 +141,7 @@ static void say_demoting(const struct story *s, char *buf) {
         if (s->mode == MODE_DRILL)
                 SAY("The drill ends: stopping %s.", s->unit);
         else if (s->mode == MODE_HELD)
-                SAY("Demoting, as somebody asked: stopping %s.", s->unit);
+                SAY("Demoting at a user's command: stopping %s.", s->unit);
         else if (*s->senior)
                 SAY("The senior standby %s has taken over. Demoting: stopping %s.", s->senior, s->unit);
         else if (s->by_hand)
@@ -166,47 +152,47 @@ static void say_demoting(const struct story *s, char *buf) {
 }
 
 static void say_draining(const struct story *s, char *buf) {
-        SAY("%s is still stopping. A gateway finishes what it is doing first, which may take over five minutes.",
+        SAY("%s is still stopping. It no longer answers, and may take over five minutes to shut down.",
                 s->unit);
 }
 
 static void say_stop_failed(const struct story *s, char *buf) {
         SAY("%s could not be stopped: %s.", s->unit, s->trouble);
         if (!say_paused(s, buf))
-                SAY(" It is tried again, after 5 s at first and every 5 min at last.");
-        SAY(" By hand: `systemctl stop %s`.", s->unit);
+                SAY(" The daemon retries, after 5 s at first and every 5 min in the end.");
+        SAY(" To stop it by hand: `systemctl stop %s`.", s->unit);
 }
 
 static void say_killed(const struct story *s, char *buf) {
-        SAY("%s has not stopped within ", s->unit);
-        append_span(buf, s->drain_patience);
-        SAY(", and is needed: killing it, to start it anew.");
+        char span[SPAN_MAX];
+
+        SAY("%s has not stopped within %s and is needed again: killing it, to start it.", s->unit,
+                format_span(span, s->drain_patience));
 }
 
 static void say_demoted(const struct story *s, char *buf) {
+        char span[SPAN_MAX];
+
         SAY("Back on standby");
-        if (s->promoted != USEC_INFINITY) {
-                SAY(", after having been promoted for ");
-                append_span(buf, s->promoted);
-        }
-        SAY(". %s is stopped.", s->unit);
+        if (s->promoted != USEC_INFINITY)
+                SAY(" after %s", format_span(span, s->promoted));
+        SAY(": %s has stopped.", s->unit);
 }
 
 static void say_foreign(const struct story *s, char *buf) {
-        SAY("%s runs, but not by our hand: somebody else started it. It is left alone, and is taken over only ",
-                s->unit);
+        SAY("%s is running here, and the daemon did not start it. The daemon leaves it alone ", s->unit);
         if (s->mode == MODE_HELD)
-                SAY("after `%s auto`.", s->program);
+                SAY("until `%s auto`.", s->program);
         else
-                SAY("if the primary goes down.");
+                SAY("unless the primary goes down.");
 }
 
 static void say_resumed(const struct story *s, char *buf) {
-        SAY("Carrying on where this daemon stopped: %s.", role_state_name(s->to));
+        SAY("The daemon has restarted, and goes on: %s.", role_state_name(s->to));
 }
 
 static void say_hold_over(const struct story *s, char *buf) {
-        SAY("%s%s has been up: this standby no longer holds back (mode auto).",
+        SAY("%s%s has been up: this standby follows it again (mode auto).",
                 *s->senior ? "The senior standby " : "The primary", s->senior);
 }
 
@@ -215,17 +201,16 @@ static void say_pause_over(const struct story *s _unused_, char *buf) {
 }
 
 static void say_drill_answered(const struct story *s, char *buf) {
-        SAY("The drill has passed: the gateway here answered");
-        if (s->starting != USEC_INFINITY) {
-                SAY(" ");
-                append_span(buf, s->starting);
-                SAY(" after it was started");
-        }
+        char span[SPAN_MAX];
+
+        SAY("The drill has passed: the gateway here has started");
+        if (s->starting != USEC_INFINITY)
+                SAY(", within %s", format_span(span, s->starting));
         SAY(".");
 }
 
 static void say_drill_failed(const struct story *s, char *buf) {
-        SAY("The drill has failed: %s does not start (%s). A failover would fail the same way. See `systemctl status %s` "
+        SAY("The drill has failed: %s did not start (%s). A failover would fail the same way. See `systemctl status %s` "
             "and `%s doctor`.",
                 s->unit, s->trouble, s->unit, s->program);
         say_other(s, buf);

@@ -128,8 +128,6 @@ static void tell(struct daemon *d, enum role_event event, enum role_state from) 
                 .trouble = trouble(d, why, sizeof why),
                 .ended_well = ended_well(unit_info(d->gateway)),
                 .other = d->role.other == OTHER_ANSWERS,
-                .sync = sync_unit_view(d->syncer)->text,
-                .learned = sync_unit_view(d->syncer)->learned,
                 .start_timeout = d->config->gateway.start_timeout,
                 .hang_timeout = d->config->gateway.hang_timeout,
                 .drain_patience = d->config->gateway.drain_patience,

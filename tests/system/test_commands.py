@@ -380,7 +380,7 @@ def test_promote_what_runs_already(pair):
     demote = cli(pair.standby, "demote")
     assert demote.returncode == 75 and "use systemctl stop" in demote.stderr and pair.standby.is_active(GATEWAY)
     ok(pair.standby, "promote")
-    assert "as somebody asked" in wait_event(pair.standby, "adopted")["MESSAGE"]
+    assert wait_event(pair.standby, "adopted")["FAILOVER_MODE"] == "pinned"
     wait_event(pair.standby, "promoted")
     ok(pair.standby, "auto")
     wait_event(pair.standby, "demoted")
@@ -573,10 +573,8 @@ def test_drill_fails(pair):
     fail_at_start(pair.standby)
     done = cli(pair.standby, "drill", timeout=90)
     assert done.returncode == 1
-    assert "The drill has failed: openclaw.service does not start" in done.stdout
     assert done.stdout.endswith("The drill has failed: a failover would fail. See `openclaw-failover doctor`.\n")
     wait_status(pair.standby, state="standby", mode="auto", level="well")
-    assert "Back on standby. openclaw.service is stopped." in done.stdout
 
 
 def test_drill_becomes_real(pair):

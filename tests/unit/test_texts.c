@@ -7,7 +7,9 @@
 
 #include <cmocka.h>
 
+#include "alert/conditions.h"
 #include "cli/status_print.h"
+#include "events.h"
 #include "lib/file.h"
 #include "scenes.h"
 
@@ -34,6 +36,89 @@ static void put_block(FILE *f, const char *name) {
                 }
 }
 
+static struct story plain_story(void) {
+        return (struct story){
+                .mode = MODE_AUTO,
+                .program = "openclaw-failover",
+                .primary = "100.64.0.1:18789",
+                .unit = "openclaw.service",
+                .senior = "",
+                .reason = "connection refused",
+                .trouble = "exit-code",
+                .outage = 40 * S,
+                .detecting = 30 * S,
+                .syncing = 2 * S,
+                .starting = 8 * S,
+                .down = 40 * S,
+                .promoted = 3600 * S,
+                .start_timeout = 300 * S,
+                .hang_timeout = 300 * S,
+                .drain_patience = 20 * S,
+                .port = 18789,
+        };
+}
+
+static void put_event(FILE *f, enum role_event event, const char *variant, const struct story *s) {
+        char message[MESSAGE_MAX];
+
+        (void) fprintf(f, "%s%s:\n  %s\n", event_name(event), variant, event_message(event, s, message));
+}
+
+/* Each event as it is most of the time, and what else it may say. */
+static void put_events(FILE *f) {
+        struct story s = plain_story();
+
+        for (int e = EVENT_NONE + 1; e < _EVENT_MAX; e++)
+                put_event(f, (enum role_event) e, "", &s);
+        s.senior = "first";
+        put_event(f, EVENT_DEMOTING, ", a senior", &s);
+        put_event(f, EVENT_HOLD_OVER, ", a senior", &s);
+        s = plain_story();
+        s.again = true;
+        put_event(f, EVENT_PROMOTING, ", again", &s);
+        put_event(f, EVENT_PROMOTED, ", again", &s);
+        put_event(f, EVENT_ADOPTED, ", again", &s);
+        s = plain_story();
+        s.by_hand = true;
+        s.outage = USEC_INFINITY;
+        for (s.mode = 0; s.mode < _MODE_MAX; s.mode++) {
+                char variant[32];
+
+                (void) snprintf(variant, sizeof variant, ", %s", role_mode_name(s.mode));
+                put_event(f, EVENT_PROMOTING, variant, &s);
+                put_event(f, EVENT_DEMOTING, variant, &s);
+                put_event(f, EVENT_FOREIGN, variant, &s);
+        }
+        put_event(f, EVENT_PROMOTED, ", by hand", &s);
+        s.by_hand = false;
+        put_event(f, EVENT_PROMOTED, ", unknown", &s);
+        s = plain_story();
+        s.detecting = USEC_INFINITY;
+        put_event(f, EVENT_PROMOTED, ", partly known", &s);
+        s.syncing = s.starting = USEC_INFINITY;
+        put_event(f, EVENT_PROMOTED, ", no part known", &s);
+        s.ended_well = s.other = s.paused = true;
+        put_event(f, EVENT_START_FAILED, ", by a user", &s);
+        put_event(f, EVENT_SILENT, ", paused", &s);
+        put_event(f, EVENT_STOP_FAILED, ", paused", &s);
+        put_event(f, EVENT_DRILL_FAILED, ", another gateway", &s);
+}
+
+/* Whatever lasts for a day in each scene, and is over then. */
+static void put_conditions(FILE *f) {
+        for (size_t i = 0; i < ELEMENTSOF(scenes); i++) {
+                struct status s = scene_status(&scenes[i]), good = scene_status(&scenes[0]);
+                struct conditions c = {};
+                struct alert_message m;
+
+                (void) conditions_look(&c, &s, SCENE_NOW, S, &m);
+                while (conditions_look(&c, &s, SCENE_NOW + USEC_PER_DAY, USEC_PER_DAY + S, &m))
+                        (void) fprintf(f, "%s, %s:\n  %s\n  %s\n", m.event, scenes[i].name, m.title, m.text);
+                while (conditions_look(&c, &good, SCENE_NOW + 2 * USEC_PER_DAY, 2 * USEC_PER_DAY + S, &m))
+                        (void) fprintf(f, "%s, %s:\n  %s\n  %s\n", m.event, scenes[i].name, m.title, m.text);
+        }
+}
+
 static void compare(const char *now, const char *before) {
         while (*now && *before) {
                 size_t n = strcspn(now, "\n"), k = strcspn(before, "\n");
@@ -54,6 +139,8 @@ static void texts(void **state _unused_) {
 
         assert_non_null(f);
         put_status(f);
+        put_events(f);
+        put_conditions(f);
         put_block(f, "well");
         put_block(f, "promoted and alerts");
         put_block(f, "unmerged");
