@@ -19,10 +19,11 @@ struct unit;
 
 struct unit_info {
         enum unit_state state;
-        enum unit_job job;     /* ours or anybody's */
-        bool foreign_job;      /* .job is one that this daemon did not ask for */
-        bool clean;            /* Result=success */
-        struct unit_end end;   /* whose stop it was, and how its last job ended */
+        enum unit_job job;   /* ours or anybody's */
+        bool foreign_job;    /* .job is one that this daemon did not ask for */
+        bool clean;          /* Result=success */
+        struct unit_end end; /* whose stop it was, and how its last job ended */
+        char waits_for[128]; /* while a start job is not begun: the unit whose job goes first; "" if none */
         sd_id128_t invocation; /* of this run, or the last one; null if none is known */
         pid_t main_pid;        /* 0: none */
         unsigned restarts;     /* by systemd itself since somebody started it */

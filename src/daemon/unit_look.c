@@ -1,0 +1,256 @@
+/* What a unit is; see units.h. */
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "daemon/unit_internal.h"
+#include "daemon/unit_properties.h"
+#include "lib/log.h"
+#include "lib/text.h"
+
+#define ASK_AGAIN_AFTER USEC_PER_SEC
+
+static void copy(char *to, size_t size, const char *from) {
+        to[0] = '\0';
+        (void) appendf(to, size, "%s", from);
+}
+
+/* Somebody else has it run since a request of ours came to nothing: that is mended. */
+void unit_note_run(struct unit *u, sd_id128_t run) {
+        if (sd_id128_is_null(run) || sd_id128_equal(run, u->run))
+                return;
+        u->run = run;
+        if (!u->call)
+                u->info.trouble[0] = '\0';
+}
+
+void unit_report(struct unit *u) {
+        u->changed(u, &u->info, u->userdata);
+}
+
+static void ask_again_later(struct units *us) {
+        (void) sd_event_source_set_time_relative(us->ask_again, ASK_AGAIN_AFTER);
+        (void) sd_event_source_set_enabled(us->ask_again, SD_EVENT_ONESHOT);
+}
+
+/* A signal that is lost on the way out of such a state would leave us waiting for ever. */
+static bool will_not_last(const struct unit_info *i) {
+        return i->job != JOB_NONE || i->state == UNIT_STARTING || i->state == UNIT_RESTARTING ||
+                i->state == UNIT_STOPPING;
+}
+
+/* The end of each question: 1 if there is an answer to read; 0 if what it says is stale already, or if there is none. */
+static int end_look(struct unit *u, sd_bus_message *m) {
+        u->look = sd_bus_slot_unref(u->look);
+        if (u->look_again) {
+                unit_look(u);
+                return 0;
+        }
+        return !sd_bus_message_is_method_error(m, NULL);
+}
+
+static int ask(struct unit *u, sd_bus_message_handler_t done, const char *path, const char *interface,
+        const char *method, const char *types, ...) {
+        va_list ap;
+        int r;
+
+        va_start(ap, types);
+        r = sd_bus_call_method_asyncv(bus_connection_bus(u->units->connection), &u->look, SYSTEMD, path,
+                interface, method, done, u, types, ap);
+        va_end(ap);
+        return r;
+}
+
+static int on_system_state(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        struct unit *u = userdata;
+        const char *state;
+
+        if (end_look(u, m) > 0 && sd_bus_message_read(m, "v", "s", &state) >= 0)
+                u->units->shutting_down = strcmp(state, "stopping") == 0;
+        if (u->units->shutting_down && u->info.end.cause == STOP_BY_USER)
+                u->info.end.cause = STOP_BY_SHUTDOWN;
+        if (!u->look)
+                unit_report(u);
+        return 0;
+}
+
+/* Units stop when the system does, and no user means anything by it. */
+static void ask_system_state(struct unit *u) {
+        if (u->info.state == UNIT_ACTIVE ||
+                ask(u, on_system_state, SYSTEMD_PATH, PROPERTIES, "Get", "ss", MANAGER, "SystemState") < 0)
+                unit_report(u);
+}
+
+/* A unit that BindsTo= names has ended by itself: systemd then makes a stop job that looks as a user's does. */
+static int on_bound_units(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        struct unit *u = userdata;
+        const char *name, *active;
+        int r;
+
+        r = end_look(u, m);
+        if (r > 0)
+                r = sd_bus_message_enter_container(m, 'a', "(ssssssouso)");
+        while (r > 0 && (r = sd_bus_message_enter_container(m, 'r', "ssssssouso")) > 0) {
+                r = sd_bus_message_read(m, "ssss", &name, NULL, NULL, &active);
+                if (r > 0 && strcmp(active, "active") != 0) {
+                        u->info.end.cause = STOP_BY_UNIT;
+                        copy(u->info.end.unit, sizeof u->info.end.unit, name);
+                        break;
+                }
+                if (r > 0)
+                        r = sd_bus_message_skip(m, "ssouso");
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+        }
+        if (!u->look)
+                ask_system_state(u);
+        return 0;
+}
+
+static int ask_bound_units(struct unit *u, char **names) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        sd_bus *bus = bus_connection_bus(u->units->connection);
+        int r;
+
+        r = sd_bus_message_new_method_call(bus, &m, SYSTEMD, SYSTEMD_PATH, MANAGER, "ListUnitsByNames");
+        if (r >= 0)
+                r = sd_bus_message_append_strv(m, names);
+        return r < 0 ? r : sd_bus_call_async(bus, &u->look, m, on_bound_units, u, 0);
+}
+
+/* The first unit whose job is done before this one's is begun. */
+static int on_waits_for(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        struct unit *u = userdata;
+        const char *name;
+
+        if (end_look(u, m) > 0 && sd_bus_message_enter_container(m, 'a', "(usssoo)") > 0 &&
+                sd_bus_message_enter_container(m, 'r', "usssoo") > 0 &&
+                sd_bus_message_read(m, "us", NULL, &name) > 0)
+                copy(u->info.waits_for, sizeof u->info.waits_for, name);
+        if (!u->look)
+                ask_system_state(u);
+        return 0;
+}
+
+/* The type of a job that was over before systemd could be asked for it. */
+static enum job_type type_of_job(const struct unit *u) {
+        if (u->type != TYPE_UNKNOWN || u->pending)
+                return u->type;
+        return u->stops && sd_id128_equal(u->before, u->run) ? TYPE_STOP : TYPE_START;
+}
+
+static void read_job(struct unit *u, const struct unit_properties *p) {
+        bool waiting = p->job && strcmp(p->job, "/") != 0;
+
+        u->info.waits_for[0] = '\0';
+        if (u->call)
+                return;
+        u->info.foreign_job = waiting && u->job != u->own;
+        if (!waiting)
+                u->info.job = JOB_NONE;
+        else if (u->type == TYPE_STOP)
+                u->info.job = JOB_STOP;
+        else if (u->type != TYPE_UNKNOWN || u->info.job == JOB_NONE)
+                u->info.job = JOB_START;
+}
+
+/* Why a unit that does not run has stopped, or was not started. True if the units that it is bound to are to be asked. */
+static bool read_end(struct unit *u, const struct unit_properties *p) {
+        struct unit_end *end = &u->info.end;
+        enum job_type type = type_of_job(u);
+        const char *cause;
+
+        if (end->job == JOB_RESULT_DONE && type != TYPE_STOP && u->info.state == UNIT_INACTIVE && p->unmet &&
+                p->condition_checked > 0)
+                end->job = JOB_RESULT_CONDITION;
+        if (end->job == JOB_RESULT_CONDITION)
+                copy(end->condition, sizeof end->condition, p->condition);
+        if (end->job == JOB_RESULT_DEPENDENCY) {
+                end->cause = STOP_BY_UNIT;
+                copy(end->unit, sizeof end->unit, u->units->jobs.failed);
+                return false;
+        }
+        if (type != TYPE_STOP && type != TYPE_RESTART) {
+                end->cause = u->ran ? STOP_BY_ITSELF : STOP_UNKNOWN;
+                return false;
+        }
+        if (u->job == u->explained)
+                return false;
+        u->explained = u->job;
+        cause = unit_jobs_cause(&u->units->jobs, u->job, p);
+        copy(end->unit, sizeof end->unit, cause ? cause : "");
+        end->cause = u->job == u->own            ? STOP_BY_DAEMON
+                : cause && unit_is_target(cause) ? STOP_BY_SHUTDOWN
+                : cause                          ? STOP_BY_UNIT
+                : type == TYPE_RESTART           ? STOP_BY_RESTART
+                                                 : STOP_BY_USER;
+        return end->cause == STOP_BY_USER && p->bound_to && *p->bound_to;
+}
+
+static void read_unit(struct unit *u, const struct unit_properties *p) {
+        struct unit_info *i = &u->info;
+
+        i->state = unit_properties_state(p);
+        i->clean = p->result && strcmp(p->result, "success") == 0;
+        i->main_pid = (pid_t) p->main_pid;
+        i->restarts = p->restarts;
+        i->active_since = p->active_since;
+        copy(i->result, sizeof i->result, p->result ? p->result : "");
+        copy(i->user, sizeof i->user, p->user ? p->user : "");
+        i->invocation = p->invocation;
+        unit_note_run(u, i->invocation);
+        read_job(u, p);
+        if (p->id && strcmp(p->id, u->id) != 0)
+                unit_follow_id(u, p->id);
+}
+
+static int on_look(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        _cleanup_properties_ struct unit_properties p = {};
+        struct unit *u = userdata;
+        bool bound = false;
+        int r;
+
+        r = end_look(u, m);
+        if (r > 0)
+                r = unit_properties_read(m, &p) < 0 ? 0 : 1;
+        if (u->look)
+                return 0;
+        if (r == 0) {
+                u->info.state = UNIT_UNKNOWN;
+                ask_again_later(u->units);
+                unit_report(u);
+                return 0;
+        }
+        read_unit(u, &p);
+        if (will_not_last(&u->info))
+                ask_again_later(u->units);
+
+        if (u->info.state == UNIT_ACTIVE || u->info.state == UNIT_STARTING) {
+                u->ran = true;
+                u->info.end.cause = STOP_UNKNOWN;
+                u->info.end.unit[0] = u->info.end.condition[0] = '\0';
+        } else
+                bound = read_end(u, &p);
+
+        r = -1;
+        if (bound)
+                r = ask_bound_units(u, p.bound_to);
+        else if (u->info.job == JOB_START && !unit_state_runs(u->info.state))
+                r = ask(u, on_waits_for, p.job, SYSTEMD ".Job", "GetAfter", NULL);
+        if (r < 0)
+                ask_system_state(u);
+        return 0;
+}
+
+/* One question at a time; what changed meanwhile is asked for afterwards. */
+void unit_look(struct unit *u) {
+        int r;
+
+        u->look_again = u->look;
+        if (u->look || !bus_connection_bus(u->units->connection))
+                return;
+        /* "": the properties of all interfaces, Unit's and Service's, in one answer. */
+        r = ask(u, on_look, u->path, PROPERTIES, "GetAll", "s", "");
+        if (r < 0)
+                log_error("Cannot ask systemd about %s: %s.", u->name, strerror(-r));
+}

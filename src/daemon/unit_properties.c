@@ -1,0 +1,176 @@
+/* Reading a unit's properties; see unit_properties.h. */
+#include "daemon/unit_properties.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/text.h"
+
+void unit_properties_free(struct unit_properties *p) {
+        strv_free(p->stops_with);
+        strv_free(p->conflicts_with);
+        strv_free(p->bound_to);
+}
+
+enum unit_state unit_properties_state(const struct unit_properties *p) {
+        static const struct {
+                const char *active;
+                enum unit_state state;
+        } table[] = {
+                { "active", UNIT_ACTIVE },
+                { "reloading", UNIT_ACTIVE },
+                { "refreshing", UNIT_ACTIVE },
+                { "inactive", UNIT_INACTIVE },
+                { "maintenance", UNIT_INACTIVE },
+                { "failed", UNIT_FAILED },
+                { "activating", UNIT_STARTING },
+                { "deactivating", UNIT_STOPPING },
+        };
+
+        /* "auto-restart", "auto-restart-queued", "failed-before-auto-restart" */
+        if (p->sub && strstr(p->sub, "auto-restart"))
+                return UNIT_RESTARTING;
+        for (size_t i = 0; i < ELEMENTSOF(table); i++)
+                if (p->active && strcmp(p->active, table[i].active) == 0)
+                        return table[i].state;
+        return UNIT_UNKNOWN;
+}
+
+/* Adds the names of the "as" that is next in M to LIST. */
+static int read_units(sd_bus_message *m, char ***list) {
+        _cleanup_strv_ char **more = NULL;
+        size_t old = 0, n = 0;
+        char **both;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'v', "as");
+        if (r >= 0)
+                r = sd_bus_message_read_strv(m, &more);
+        if (r >= 0)
+                r = sd_bus_message_exit_container(m);
+        if (r < 0)
+                return r;
+        while (*list && (*list)[old])
+                old++;
+        while (more && more[n])
+                n++;
+        both = realloc(*list, (old + n + 1) * sizeof *both);
+        if (!both)
+                return -ENOMEM;
+        for (size_t i = 0; i <= n; i++)
+                both[old + i] = i < n ? more[i] : NULL;
+        free(TAKE(more));
+        *list = both;
+        return 0;
+}
+
+/* The first condition that is not met, as the unit file has it. Of those with '|', any may be met: one alone explains
+ * nothing, but there is none better. */
+static int read_conditions(sd_bus_message *m, struct unit_properties *p) {
+        const char *type, *parameter;
+        int trigger, negate, state, r;
+
+        r = sd_bus_message_enter_container(m, 'v', "a(sbbsi)");
+        if (r >= 0)
+                r = sd_bus_message_enter_container(m, 'a', "(sbbsi)");
+        while (r >= 0 &&
+                (r = sd_bus_message_read(m, "(sbbsi)", &type, &trigger, &negate, &parameter, &state)) > 0)
+                if (state < 0 && !*p->condition)
+                        appendf(p->condition, sizeof p->condition, "%s=%s%s%s", type, trigger ? "|" : "",
+                                negate ? "!" : "", parameter);
+        if (r >= 0)
+                r = sd_bus_message_exit_container(m);
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int read_flag(sd_bus_message *m, int *unmet) {
+        int met, r;
+
+        r = sd_bus_message_read(m, "v", "b", &met);
+        if (r >= 0 && !met)
+                *unmet = true;
+        return r;
+}
+
+static int read_invocation(sd_bus_message *m, struct unit_properties *p) {
+        const void *bytes;
+        size_t size;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'v', "ay");
+        if (r >= 0)
+                r = sd_bus_message_read_array(m, 'y', &bytes, &size);
+        if (r < 0)
+                return r;
+        if (size == sizeof p->invocation)
+                memcpy(&p->invocation, bytes, size);
+        return sd_bus_message_exit_container(m);
+}
+
+/* Properties with one value, by name and type. */
+static int read_value(sd_bus_message *m, const char *name, struct unit_properties *p) {
+        const struct {
+                const char *name, *type;
+                void *to;
+        } table[] = {
+                { "Id", "s", &p->id },
+                { "ActiveState", "s", &p->active },
+                { "SubState", "s", &p->sub },
+                { "Result", "s", &p->result },
+                { "User", "s", &p->user },
+                { "StatusText", "s", &p->status },
+                { "MainPID", "u", &p->main_pid },
+                { "NRestarts", "u", &p->restarts },
+                { "ActiveEnterTimestampMonotonic", "t", &p->active_since },
+                { "ConditionTimestampMonotonic", "t", &p->condition_checked },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++)
+                if (strcmp(name, table[i].name) == 0)
+                        return sd_bus_message_read(m, "v", table[i].type, table[i].to);
+        return sd_bus_message_skip(m, "v");
+}
+
+static int read_property(sd_bus_message *m, const char *name, struct unit_properties *p) {
+        const struct {
+                const char *name;
+                char ***to;
+        } lists[] = {
+                { "Requires", &p->stops_with },
+                { "Requisite", &p->stops_with },
+                { "PartOf", &p->stops_with },
+                { "StopPropagatedFrom", &p->stops_with },
+                { "BindsTo", &p->bound_to },
+                { "Conflicts", &p->conflicts_with },
+                { "ConflictedBy", &p->conflicts_with },
+        };
+        uint32_t job;
+
+        for (size_t i = 0; i < ELEMENTSOF(lists); i++)
+                if (strcmp(name, lists[i].name) == 0)
+                        return read_units(m, lists[i].to);
+        if (strcmp(name, "Job") == 0)
+                return sd_bus_message_read(m, "v", "(uo)", &job, &p->job);
+        if (strcmp(name, "InvocationID") == 0)
+                return read_invocation(m, p);
+        if (strcmp(name, "Conditions") == 0 || strcmp(name, "Asserts") == 0)
+                return read_conditions(m, p);
+        if (strcmp(name, "ConditionResult") == 0 || strcmp(name, "AssertResult") == 0)
+                return read_flag(m, &p->unmet);
+        return read_value(m, name, p);
+}
+
+int unit_properties_read(sd_bus_message *m, struct unit_properties *p) {
+        const char *name;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                r = sd_bus_message_read(m, "s", &name);
+                if (r >= 0)
+                        r = read_property(m, name, p);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+        }
+        return r;
+}

@@ -1,0 +1,32 @@
+/* What systemd says of a unit: the properties that matter here, of all that a message holds
+ * (org.freedesktop.systemd1(5), Unit and Service). */
+#pragma once
+
+#include <systemd/sd-bus.h>
+#include <systemd/sd-id128.h>
+
+#include "core/unit_state.h"
+#include "lib/strv.h"
+#include "lib/util.h"
+
+/* Texts are NULL where the message has none, and good as long as the message is. */
+struct unit_properties {
+        const char *id, *active, *sub, *result, *user, *status;
+        const char *job; /* its path; "/": none */
+        sd_id128_t invocation;
+        uint32_t main_pid, restarts;
+        uint64_t active_since, condition_checked;
+        int unmet; /* a condition or an assertion kept it from starting, when that was last checked */
+        char condition[sizeof((struct unit_end *) NULL)->condition]; /* the one that was not met */
+        char **stops_with;     /* units whose stop stops this one; owned */
+        char **conflicts_with; /* units whose start stops this one; owned */
+        char **bound_to;       /* units without which it cannot run; owned */
+};
+
+void unit_properties_free(struct unit_properties *p);
+#define _cleanup_properties_ _cleanup_(unit_properties_free)
+
+/* Reads the a{sv} that is next in M into P, which is {} at first. 0 or a negative errno; P is to be freed either way. */
+int unit_properties_read(sd_bus_message *m, struct unit_properties *p);
+
+enum unit_state unit_properties_state(const struct unit_properties *p);

@@ -1,0 +1,157 @@
+/* What is asked of systemd; see units.h. */
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "daemon/unit_internal.h"
+#include "lib/log.h"
+#include "lib/text.h"
+
+#define JOB_PATH SYSTEMD_PATH "/job/"
+
+/* systemd gives polkit 25 s (sd_bus_set_method_call_timeout(3), its default) and then refuses. Who hangs up before that
+ * would have a unit started or stopped behind his back as soon as polkit wakes up. */
+#define REQUEST_TIMEOUT USEC_PER_MINUTE
+#define REQUEST_IS_SLOW_AFTER (2 * USEC_PER_SEC)
+
+/* systemd's and D-Bus's errors in words; %s is the unit. */
+static const struct {
+        const char *error;
+        const char *words;
+        const char *command; /* with the unit's name behind it */
+} explanations[] = {
+        { SYSTEMD ".NoSuchUnit", "there is no such unit", "systemctl cat" },
+        { SYSTEMD ".UnitMasked", "the unit is masked", "systemctl unmask" },
+        { SYSTEMD ".BadUnitSetting", "its file is wrong", "systemd-analyze verify" },
+        { SYSTEMD ".LoadFailed", "its file cannot be read", "systemctl status" },
+        { SD_BUS_ERROR_ACCESS_DENIED, "polkit refused", "openclaw-failover doctor; its rule must name" },
+        { SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, "polkit refused",
+                "openclaw-failover doctor; its rule must name" },
+        { SD_BUS_ERROR_TIMEOUT, "polkit does not answer", "systemctl status polkit" },
+        { SD_BUS_ERROR_NO_REPLY, "polkit does not answer", "systemctl status polkit" },
+};
+
+static void explain(struct unit *u, const sd_bus_error *e) {
+        char *why = u->info.trouble;
+        size_t size = sizeof u->info.trouble;
+
+        (void) snprintf(why, size, "systemd did not %s %s: ", u->verb, u->name);
+        for (size_t i = 0; i < ELEMENTSOF(explanations); i++)
+                if (sd_bus_error_has_name(e, explanations[i].error)) {
+                        appendf(why, size, "%s (%s %s)", explanations[i].words, explanations[i].command,
+                                u->id);
+                        return;
+                }
+        appendf(why, size, "%s", e && e->message ? e->message : "no reason given");
+}
+
+void unit_hang_up(struct unit *u) {
+        u->call = sd_bus_slot_unref(u->call);
+        (void) sd_event_source_set_enabled(u->slow, SD_EVENT_OFF);
+}
+
+/* The request is answered, or came to nothing. Either way the unit is looked at before anybody is told: what was asked
+ * before the answer is stale. */
+static void answered(struct unit *u, const sd_bus_error *e) {
+        unit_hang_up(u);
+        u->info.trouble[0] = '\0';
+        if (e)
+                explain(u, e);
+        u->info.job = e ? JOB_NONE : u->wanted;
+        unit_look(u);
+}
+
+static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        struct unit *u = userdata;
+        const char *job;
+
+        if (sd_bus_message_read(m, "o", &job) > 0 && begins_with(job, JOB_PATH))
+                u->own = (uint32_t) strtoul(job + strlen(JOB_PATH), NULL, 10);
+        answered(u, sd_bus_message_get_error(m));
+        return 0;
+}
+
+int unit_on_slow(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata) {
+        struct unit *u = userdata;
+
+        (void) snprintf(u->info.trouble, sizeof u->info.trouble,
+                "systemd did not %s %s yet: no answer in 2 s, so polkit may hang (systemctl status polkit)",
+                u->verb, u->name);
+        log_warning("%s. Waiting for it.", u->info.trouble);
+        unit_report(u);
+        return 0;
+}
+
+/* Asks the manager. 0 or a negative errno; then DONE is not called. */
+static int call(struct unit *u, sd_bus_message_handler_t done, const char *method, const char *types, ...) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        sd_bus *bus = bus_connection_bus(u->units->connection);
+        va_list ap;
+        int r;
+
+        if (!bus)
+                return -ENOTCONN;
+        r = sd_bus_message_new_method_call(bus, &m, SYSTEMD, SYSTEMD_PATH, MANAGER, method);
+        if (r < 0)
+                return r;
+        va_start(ap, types);
+        r = sd_bus_message_appendv(m, types, ap);
+        va_end(ap);
+        return r < 0 ? r : sd_bus_call_async(bus, &u->call, m, done, u, REQUEST_TIMEOUT);
+}
+
+static void begin(struct unit *u, enum unit_job wanted, const char *verb) {
+        unit_hang_up(u);
+        u->wanted = wanted;
+        u->verb = verb;
+        u->info.job = JOB_CALLING;
+        u->info.trouble[0] = '\0';
+        (void) sd_event_source_set_time_relative(u->slow, REQUEST_IS_SLOW_AFTER);
+        (void) sd_event_source_set_enabled(u->slow, SD_EVENT_ONESHOT);
+}
+
+static void could_not_ask(struct unit *u, int r) {
+        _cleanup_(sd_bus_error_free) sd_bus_error e = SD_BUS_ERROR_NULL;
+
+        (void) sd_bus_error_set_errno(&e, r);
+        answered(u, &e);
+}
+
+static void request(struct unit *u, const char *method) {
+        int r = call(u, on_answer, method, "ss", u->name, "replace");
+
+        if (r < 0)
+                could_not_ask(u, r);
+}
+
+static int on_reset(sd_bus_message *m _unused_, void *userdata, sd_bus_error *error _unused_) {
+        struct unit *u = userdata;
+
+        /* If that was refused, so will be the start, which then says it. */
+        u->call = sd_bus_slot_unref(u->call);
+        request(u, "StartUnit");
+        return 0;
+}
+
+void unit_start(struct unit *u) {
+        begin(u, JOB_START, "start");
+        u->info.status[0] = '\0';
+        /* After a start limit was hit, StartUnit fails until the unit's failures are forgotten. */
+        if (u->info.state != UNIT_FAILED || call(u, on_reset, "ResetFailedUnit", "s", u->name) < 0)
+                request(u, "StartUnit");
+}
+
+void unit_stop(struct unit *u) {
+        begin(u, JOB_STOP, "stop");
+        request(u, "StopUnit");
+}
+
+void unit_kill(struct unit *u) {
+        int r;
+
+        begin(u, u->info.job, "kill");
+        r = call(u, on_answer, "KillUnit", "ssi", u->name, "all", SIGKILL);
+        if (r < 0)
+                could_not_ask(u, r);
+}
