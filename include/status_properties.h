@@ -27,7 +27,7 @@ struct property {
         const char *key;  /* in JSON; "a.b" is b within the object a */
         enum property_type type;
         size_t offset; /* in struct status */
-        bool ticks;    /* new with every check, also when nothing happens */
+        bool ticks;    /* new with every check, so it is not signalled */
 };
 
 #define PROPERTIES_MAX 48

@@ -118,6 +118,10 @@ struct follow *follow_free(struct follow *f) {
         return NULL;
 }
 
+void follow_refresh(struct follow *f) {
+        (void) ask(f);
+}
+
 sd_bus *follow_bus(struct follow *f) {
         return f->bus;
 }

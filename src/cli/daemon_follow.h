@@ -1,4 +1,4 @@
-/* The daemon as seen over D-Bus, followed: told whenever something changes, never by polling. */
+/* The daemon as seen over D-Bus, followed by its signals. */
 #pragma once
 
 #include <systemd/sd-bus.h>
@@ -25,5 +25,8 @@ int follow_new(sd_event *event, const struct instance *n, const struct follow_ca
         struct follow **ret);
 struct follow *follow_free(struct follow *f);
 DEFINE_CLEANUP(struct follow *, follow_free)
+
+/* Asks now: what every check changes is not signalled. .changed() comes. */
+void follow_refresh(struct follow *f);
 
 sd_bus *follow_bus(struct follow *f); /* borrowed */

@@ -1,7 +1,7 @@
 /* `status --watch`; see status_watch.h.
  *
- * The daemon signals what changes. On a terminal the lines are drawn over the old ones, once a second again for how long ago
- * things were. Elsewhere each change comes as lines, or one line of JSON. */
+ * The daemon signals what changes. On a terminal the lines are drawn over the old ones, and the daemon is asked once a
+ * second for the time of its last check. Elsewhere each change comes as lines, or one line of JSON. */
 #include "cli/status_watch.h"
 
 #include <errno.h>
@@ -147,6 +147,8 @@ static int on_tick(sd_event_source *source, uint64_t usec _unused_, void *userda
         struct screen *s = userdata;
 
         draw(s, NULL);
+        for (size_t i = 0; i < s->n; i++)
+                follow_refresh(s->watched[i].follow);
         return sd_event_source_set_time_relative(source, USEC_PER_SEC);
 }
 

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/audience.h"
 #include "daemon/polkit.h"
 #include "events.h"
 #include "lib/clock.h"
@@ -19,9 +18,9 @@
 struct bus_service {
         struct bus_connection *connection;
         const struct instance *names;
-        struct daemon *daemon;
+        bus_command_t command;
+        void *userdata;
         struct polkit *authority;
-        struct audience *audience;
         struct status shown; /* what the properties are; owns its texts */
         sd_bus_slot *object;
         sd_bus_slot *name;
@@ -98,7 +97,7 @@ static void carry_out(sd_bus_message *m, uid_t uid, const sd_bus_error *refusal,
                 return;
         }
         log_command(i, uid, pause);
-        why = daemon_command(b->daemon, commands[i].command, until);
+        why = b->command(commands[i].command, until, b->userdata);
         if (why)
                 log_notice("Refused: %s", why);
         if (why)
@@ -122,11 +121,10 @@ static int on_command(sd_bus_message *m, void *userdata, sd_bus_error *e) {
 
 /* Properties. */
 
-static int on_get(sd_bus *bus, const char *path _unused_, const char *interface _unused_, const char *name,
-        sd_bus_message *reply, void *userdata, sd_bus_error *e _unused_) {
+static int on_get(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
+        const char *name, sd_bus_message *reply, void *userdata, sd_bus_error *e _unused_) {
         const struct bus_service *b = userdata;
 
-        audience_note(b->audience, bus);
         return property_append(property_find(name), &b->shown, reply);
 }
 
@@ -153,7 +151,7 @@ static int on_get_version(sd_bus *bus _unused_, const char *path _unused_, const
 }
 
 /* UNPRIVILEGED: sd-bus lets everybody in, polkit.h decides. Summary and Next are for people who look with busctl; they
- * change with the time of day, so no signal tells of that. */
+ * change with the time of day, so they are not signalled. */
 static const sd_bus_vtable head[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD("Promote", NULL, NULL, on_command, SD_BUS_VTABLE_UNPRIVILEGED),
@@ -179,31 +177,29 @@ static void fill_vtable(struct bus_service *b) {
                 *row++ = head[i];
         for (size_t i = 0; i < n; i++)
                 *row++ = (sd_bus_vtable) SD_BUS_PROPERTY(p[i].name, property_signature(&p[i]), on_get, 0,
-                        SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE);
+                        p[i].ticks ? 0 : SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE);
         *row = (sd_bus_vtable) SD_BUS_VTABLE_END;
 }
 _Static_assert(ELEMENTSOF(head) + PROPERTIES_MAX + 1 <= ELEMENTSOF(((struct bus_service *) NULL)->vtable),
         "no room");
 
-/* What every check changes costs a fifth of the check to tell, and the bus as much again to pass on. */
-static bool is_worth_telling(const struct bus_service *b, const char *const *changed) {
+/* What every check changes is there to be read: a signal of it would cost a fifth of the check, and the bus as much again. */
+static void drop_ticking(const char **changed) {
+        const char **kept = changed;
+
         for (; *changed; changed++)
-                if (!property_find(*changed)->ticks || audience_is_there(b->audience))
-                        return true;
-        return false;
+                if (!property_find(*changed)->ticks)
+                        *kept++ = *changed;
+        *kept = NULL;
 }
 
-void bus_service_changed(struct bus_service *b) {
+void bus_service_changed(struct bus_service *b, const struct status *s) {
         const char *changed[PROPERTIES_MAX + 1];
-        struct status s;
-        sd_bus *bus;
+        sd_bus *bus = bus_connection_bus(b->connection);
 
-        if (!b)
-                return;
-        bus = bus_connection_bus(b->connection);
-        daemon_status(b->daemon, &s);
-        (void) status_update(&b->shown, &s, changed); /* what there was no memory for is new the next time */
-        if (bus && b->object && is_worth_telling(b, changed))
+        (void) status_update(&b->shown, s, changed); /* what there was no memory for is new the next time */
+        drop_ticking(changed);
+        if (bus && b->object && changed[0])
                 (void) sd_bus_emit_properties_changed_strv(bus, BUS_PATH, BUS_INTERFACE, (char **) changed);
 }
 
@@ -245,7 +241,6 @@ static void on_up(sd_bus *bus, void *userdata) {
         struct bus_service *b = userdata;
         int r;
 
-        bus_service_changed(b);
         r = sd_bus_add_object_vtable(bus, &b->object, BUS_PATH, BUS_INTERFACE, b->vtable, b);
         if (r >= 0)
                 r = sd_bus_request_name_async(
@@ -261,13 +256,12 @@ static void on_down(void *userdata) {
         struct bus_service *b = userdata;
 
         polkit_drop(b->authority);
-        audience_drop(b->audience);
         b->object = sd_bus_slot_unref(b->object);
         b->name = sd_bus_slot_unref(b->name);
 }
 
-int bus_service_new(
-        struct bus_connection *c, const struct instance *n, struct daemon *d, struct bus_service **ret) {
+int bus_service_new(struct bus_connection *c, const struct instance *n, bus_command_t command,
+        void *userdata, struct bus_service **ret) {
         _cleanup_(bus_service_freep) struct bus_service *b = NULL;
         int r;
 
@@ -277,11 +271,10 @@ int bus_service_new(
         b->connection = c;
         b->names = n;
         b->shown.program = n->program;
-        b->daemon = d;
+        b->command = command;
+        b->userdata = userdata;
         fill_vtable(b);
         r = polkit_new(POLKIT_ACTION, carry_out, b, &b->authority);
-        if (r >= 0)
-                r = audience_new(&b->audience);
         if (r < 0)
                 return r;
         r = bus_connection_add_user(
@@ -298,7 +291,6 @@ struct bus_service *bus_service_free(struct bus_service *b) {
         sd_bus_slot_unref(b->object);
         sd_bus_slot_unref(b->name);
         polkit_free(b->authority);
-        audience_free(b->audience);
         status_clear(&b->shown);
         free(b);
         return NULL;

@@ -1,13 +1,12 @@
-/* The D-Bus service of bus_interface.h.
- *
- * A check that goes as the one before changes LastCheckTimestamp, LastCheckUSec and NextCheckTimestamp; that is signalled only
- * to those who look: while somebody who has read a property is on the bus. */
+/* The D-Bus service of bus_interface.h: shows a struct status, and passes commands on. LastCheckTimestamp, LastCheckUSec and
+ * NextCheckTimestamp, which every check changes, are not signalled. */
 #pragma once
 
 #include "bus_interface.h"
 #include "config/instance.h"
+#include "core/role.h"
 #include "daemon/bus_connection.h"
-#include "daemon/daemon.h"
+#include "status.h"
 
 /* How long M, a call of Pause, wants to pause; USEC_INFINITY: until resumed. On a negative errno *RET is untouched, and E
  * has words if there are any. */
@@ -15,14 +14,18 @@ int bus_service_read_pause(sd_bus_message *m, usec_t *ret, sd_bus_error *e);
 
 struct bus_service;
 
-/* Adds itself as a user to C, which must not be open yet. C, N and D must outlive it. 0 or a negative errno. */
-int bus_service_new(
-        struct bus_connection *c, const struct instance *n, struct daemon *d, struct bus_service **ret);
+/* An authorized user's command. NULL, or why it is refused, in words; then nothing changed. UNTIL is for COMMAND_PAUSE: a
+ * CLOCK_REALTIME time, or USEC_INFINITY. */
+typedef const char *(*bus_command_t)(enum role_command command, usec_t until, void *userdata);
+
+/* Adds itself as a user to C, which must not be open yet. C and N must outlive it. 0 or a negative errno. */
+int bus_service_new(struct bus_connection *c, const struct instance *n, bus_command_t command,
+        void *userdata, struct bus_service **ret);
 struct bus_service *bus_service_free(struct bus_service *b);
 DEFINE_CLEANUP(struct bus_service *, bus_service_free)
 
-/* Something in daemon_status() may be new: after every event. */
-void bus_service_changed(struct bus_service *b);
+/* Shows S from now on. */
+void bus_service_changed(struct bus_service *b, const struct status *s);
 
 /* EVENT was reported with these words. */
 void bus_service_event(struct bus_service *b, enum role_event event, const char *message);

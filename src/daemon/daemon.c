@@ -124,7 +124,7 @@ static void tell(struct daemon *d, enum role_event event, enum role_state from) 
                 .program = d->names->program,
                 .primary = peers_primary_name(d->watch),
                 .senior = v.health->level != HEALTH_UP ? v.senior : "",
-                .unit = unit_name(d->gateway),
+                .unit = unit_id(d->gateway),
                 .trouble = trouble(d, why, sizeof why),
                 .ended_well = ended_well(unit_info(d->gateway)),
                 .other = d->role.other == OTHER_ANSWERS,
@@ -155,13 +155,80 @@ static void show_to_systemd(struct daemon *d, const struct status *s) {
         d->status_told = now();
 }
 
+static void set_last_failover(const struct timeline *e, struct status *ret) {
+        usec_t outage = timeline_outage(e);
+
+        ret->began_at =
+                outage == USEC_INFINITY ? 0 : to_realtime(e->promoted_at - MIN(outage, e->promoted_at));
+        ret->promoted_at = to_realtime(e->promoted_at);
+        ret->demoted_at = timeline_is_open(e) ? 0 : to_realtime(e->demoted_at);
+        ret->outage = outage;
+        ret->cause = e->cause;
+        ret->promotions = e->promotions;
+}
+
+/* When a gateway that is silent is restarted. */
+static usec_t hang_at(const struct daemon *d) {
+        usec_t silent_since = d->role.silent_since, timeout = d->config->gateway.hang_timeout;
+
+        return silent_since > 0 && timeout > 0 ? to_realtime(silent_since + timeout) : 0;
+}
+
+static void make_status(const struct daemon *d, struct status *ret) {
+        struct peers_view v = peers_view(d->watch);
+        const struct unit_info *g = unit_info(d->gateway);
+        const struct sync_view *sync = sync_unit_view(d->syncer);
+        usec_t wanted = d->role.wanted_since;
+
+        *ret = (struct status){
+                .program = d->names->program,
+                .state = d->role.state,
+                .since = to_realtime(d->role.since),
+                .mode = d->role.mode,
+                .paused_until = to_realtime(d->role.paused_until),
+                .primary = peers_primary_name(d->watch),
+                .health = d->level,
+                .health_since = to_realtime(d->level_since),
+                .verdict = v.health->last_check > 0 ? verdict_name(v.check->verdict) : "",
+                .reason = v.check->reason,
+                .took = v.check->took,
+                .checked = to_realtime(v.health->last_check),
+                .next_check = to_realtime(v.next),
+                .interval = d->config->primary.check_interval,
+                .failures = v.health->failures,
+                .fail_needed = v.fail_needed,
+                .goods = MIN(v.health->goods, v.recover_needed),
+                .recover_needed = v.recover_needed,
+                .senior = v.senior,
+                .waits_for = v.waits_for,
+                .waits_until = to_realtime(v.waits_until),
+                .unit = unit_name(d->gateway),
+                .unit_state = g->state,
+                .answers = d->answer.verdict == VERDICT_UP && d->episode.last_answered > 0,
+                .starts = d->role.starts,
+                .next_start = to_realtime(d->role.start_again),
+                .hang_at = hang_at(d),
+                .kill_at = wanted > 0 ? to_realtime(wanted + d->config->gateway.drain_patience) : 0,
+                .synced = to_realtime(sync->ended),
+                .sync_ok = sync->ok,
+                .sync = sync->text,
+                .unmerged = sync->learned,
+                .merge = d->sync_story.merge,
+                .sync_succeeded = to_realtime(sync->succeeded),
+                .failback = d->config->primary.failback == FAILBACK_AUTO,
+                .heartbeat_error = heartbeat_error(d->heartbeat),
+        };
+        ret->alert_error = alert_error(d->alert, &ret->undelivered);
+        set_last_failover(&d->episode, ret);
+}
+
 /* To everybody who looks at levels; each of them knows what is new to it. */
 static void show(struct daemon *d) {
         struct status s;
 
-        daemon_status(d, &s);
+        make_status(d, &s);
         show_to_systemd(d, &s);
-        bus_service_changed(d->bus);
+        bus_service_changed(d->bus, &s);
         alert_look(d->alert, &s);
         heartbeat_set(d->heartbeat, status_is_well(&s));
         metrics_write(d->metrics, &s);
@@ -470,76 +537,8 @@ static int on_terminate(
         return sd_event_exit(sd_event_source_get_event(s), 0);
 }
 
-/* For those who show it. */
-
-static void set_last_failover(const struct timeline *e, struct status *ret) {
-        usec_t outage = timeline_outage(e);
-
-        ret->began_at =
-                outage == USEC_INFINITY ? 0 : to_realtime(e->promoted_at - MIN(outage, e->promoted_at));
-        ret->promoted_at = to_realtime(e->promoted_at);
-        ret->demoted_at = timeline_is_open(e) ? 0 : to_realtime(e->demoted_at);
-        ret->outage = outage;
-        ret->cause = e->cause;
-        ret->promotions = e->promotions;
-}
-
-/* When a gateway that is silent is restarted. */
-static usec_t hang_at(const struct daemon *d) {
-        usec_t silent_since = d->role.silent_since, timeout = d->config->gateway.hang_timeout;
-
-        return silent_since > 0 && timeout > 0 ? to_realtime(silent_since + timeout) : 0;
-}
-
-void daemon_status(const struct daemon *d, struct status *ret) {
-        struct peers_view v = peers_view(d->watch);
-        const struct unit_info *g = unit_info(d->gateway);
-        const struct sync_view *sync = sync_unit_view(d->syncer);
-        usec_t wanted = d->role.wanted_since;
-
-        *ret = (struct status){
-                .program = d->names->program,
-                .state = d->role.state,
-                .since = to_realtime(d->role.since),
-                .mode = d->role.mode,
-                .paused_until = to_realtime(d->role.paused_until),
-                .primary = peers_primary_name(d->watch),
-                .health = d->level,
-                .health_since = to_realtime(d->level_since),
-                .verdict = v.health->last_check > 0 ? verdict_name(v.check->verdict) : "",
-                .reason = v.check->reason,
-                .took = v.check->took,
-                .checked = to_realtime(v.health->last_check),
-                .next_check = to_realtime(v.next),
-                .interval = d->config->primary.check_interval,
-                .failures = v.health->failures,
-                .fail_needed = v.fail_needed,
-                .goods = MIN(v.health->goods, v.recover_needed),
-                .recover_needed = v.recover_needed,
-                .senior = v.senior,
-                .waits_for = v.waits_for,
-                .waits_until = to_realtime(v.waits_until),
-                .unit = unit_name(d->gateway),
-                .unit_state = g->state,
-                .answers = d->answer.verdict == VERDICT_UP && d->episode.last_answered > 0,
-                .starts = d->role.starts,
-                .next_start = to_realtime(d->role.start_again),
-                .hang_at = hang_at(d),
-                .kill_at = wanted > 0 ? to_realtime(wanted + d->config->gateway.drain_patience) : 0,
-                .synced = to_realtime(sync->ended),
-                .sync_ok = sync->ok,
-                .sync = sync->text,
-                .unmerged = sync->learned,
-                .merge = d->sync_story.merge,
-                .sync_succeeded = to_realtime(sync->succeeded),
-                .failback = d->config->primary.failback == FAILBACK_AUTO,
-                .heartbeat_error = heartbeat_error(d->heartbeat),
-        };
-        ret->alert_error = alert_error(d->alert, &ret->undelivered);
-        set_last_failover(&d->episode, ret);
-}
-
-const char *daemon_command(struct daemon *d, enum role_command command, usec_t until) {
+static const char *on_command(enum role_command command, usec_t until, void *userdata) {
+        struct daemon *d = userdata;
         const char *refusal;
         struct facts f;
 
@@ -625,7 +624,7 @@ static int daemon_new(const struct instance *names, struct config *c, struct dae
         if (r >= 0)
                 r = sync_unit_new(d->units, names, on_sync, d, &d->syncer);
         if (r >= 0)
-                r = bus_service_new(d->connection, names, d, &d->bus);
+                r = bus_service_new(d->connection, names, on_command, d, &d->bus);
         if (r >= 0)
                 r = alert_new(d->http, names, c, &d->alert);
         if (r >= 0)
@@ -662,6 +661,7 @@ int cmd_run(const struct instance *names) {
         (void) TAKE(c);
 
         log_keep_order();
+        show(d); /* before anybody can look */
         bus_connection_open(d->connection);
         (void) sd_event_set_watchdog(d->event, true);
         log_info("Watching the primary %s.", peers_primary_name(d->watch));

@@ -191,6 +191,10 @@ static void on_down(void *userdata) {
                 drop_slots(u);
                 u->info.state = UNIT_UNKNOWN;
                 u->info.job = JOB_NONE;
+                /* Jobs may come and go unseen now. */
+                u->job = u->explained = 0;
+                u->type = TYPE_UNKNOWN;
+                u->ran = u->pending = false;
                 unit_report(u);
         }
 }

@@ -1,0 +1,139 @@
+"""Who stopped the gateway, and why it does not start: what systemd knows, the daemon reports."""
+
+import contextlib
+
+import pytest
+
+from story import GATEWAY, begin, events, fail_over, wait_event
+
+UNITS = "/etc/systemd/system"
+DROP_IN = f"{UNITS}/{GATEWAY}.d/test.conf"
+REAL_RULE = "/etc/polkit-1/rules.d/openclaw-failover.rules"
+ONESHOT = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart={}\n"
+
+
+def prepare(host, gateway, **units):
+    """A drop-in for the gateway's unit, and other units beside it: a="…" is a.service."""
+    host.put(DROP_IN, gateway)
+    for name, text in units.items():
+        host.put(f"{UNITS}/{name}.service", text)
+    host.systemctl("daemon-reload")
+
+
+@contextlib.contextmanager
+def not_held(pair, *words):
+    """What happens within stops the gateway, which then is started again; the report has WORDS."""
+    yield
+    lost = wait_event(pair.standby, "lost")
+    for word in words:
+        assert word in lost["MESSAGE"], lost["MESSAGE"]
+    wait_event(pair.standby, "promoted", count=2)
+    assert "held" not in events(pair.standby)
+
+
+def test_stopped_with_a_unit_that_it_requires(pair):
+    prepare(pair.standby, "[Unit]\nRequires=a.service\nAfter=a.service\n", a=ONESHOT.format("/bin/true"))
+    fail_over(pair)
+    with not_held(pair, "a.service"):
+        pair.standby.run("systemctl stop a.service; systemctl start a.service")
+
+
+@pytest.mark.parametrize("relation", ["PartOf", "Requisite", "Requires"])
+def test_stopped_at_second_hand(pair, relation):
+    """The unit that was stopped is not the one that the gateway names."""
+    prepare(pair.standby, f"[Unit]\n{relation}=b.service\nAfter=b.service\nWants=b.service\n",
+            a=ONESHOT.format("/bin/true"), b="[Unit]\nRequires=a.service\nAfter=a.service\n" + ONESHOT.format("/bin/true"))
+    pair.standby.systemctl("start", "b.service")
+    fail_over(pair)
+    with not_held(pair, "b.service"):
+        pair.standby.run("systemctl stop a.service; systemctl start b.service")
+
+
+def test_stopped_by_a_conflict(pair):
+    prepare(pair.standby, "[Unit]\nDescription=x\n",
+            a=f"[Unit]\nConflicts={GATEWAY}\n" + ONESHOT.format("/bin/true"))
+    fail_over(pair)
+    with not_held(pair, "a.service"):
+        pair.standby.systemctl("start", "a.service")
+
+
+def test_bound_unit_ends(pair):
+    prepare(pair.standby, "[Unit]\nBindsTo=a.service\nAfter=a.service\n", a="[Service]\nExecStart=/bin/sleep inf\n")
+    fail_over(pair)
+    with not_held(pair, "a.service"):
+        pair.standby.systemctl("kill", "--signal=KILL", "a.service")
+
+
+def test_isolated(pair):
+    pair.standby.put(f"{UNITS}/lonely.target", "[Unit]\nAllowIsolate=yes\nRequires=multi-user.target\n"
+                                               "Wants=openclaw-failover.service\nAfter=multi-user.target\n")
+    pair.standby.systemctl("daemon-reload")
+    fail_over(pair)
+    with not_held(pair, "lonely.target"):
+        pair.standby.systemctl("isolate", "--no-block", "lonely.target")
+
+
+@pytest.mark.parametrize("program, word", [("exit 0", "ended by itself"), ("exit 3", "exit-code"), ("kill -9 $$$$", "signal")])
+def test_ends_by_itself(pair, program, word):
+    prepare(pair.standby, "[Service]\nRestart=no\n")
+    fail_over(pair)
+    pair.standby.put(DROP_IN, f"[Service]\nRestart=no\nExecStartPost=\n")
+    with not_held(pair, word):
+        if program == "exit 0":
+            pair.standby.systemctl("kill", GATEWAY)
+        elif program == "exit 3":
+            pair.standby.gateway.mode("exit=3")
+        else:
+            pair.standby.systemctl("kill", "--signal=KILL", GATEWAY)
+
+
+def test_stopped_by_a_user(pair):
+    """Also one whose unit has relations."""
+    prepare(pair.standby, "[Unit]\nRequires=a.service\nBindsTo=b.service\nAfter=a.service b.service\n",
+            a=ONESHOT.format("/bin/true"), b=ONESHOT.format("/bin/true"))
+    fail_over(pair)
+    pair.standby.systemctl("stop", GATEWAY)
+    wait_event(pair.standby, "held")
+
+
+def test_restarted_by_a_user(pair):
+    fail_over(pair)
+    pid = pair.standby.gateway.pid
+    pair.standby.systemctl("restart", GATEWAY)
+    pair.standby.wait_for(pair.standby.gateway.answers)
+    assert pair.standby.gateway.pid != pid
+    assert not {"held", "lost"} & set(events(pair.standby))
+
+
+@pytest.mark.parametrize("unit, word", [
+    ("[Unit]\nConditionPathExists=!/etc/hostname\n", "ConditionPathExists=!/etc/hostname"),
+    ("[Unit]\nAssertPathExists=/nowhere\n", "AssertPathExists=/nowhere"),
+    ("[Unit]\nRequires=a.service\nAfter=a.service\n", "a.service"),
+    ("[Unit]\nRequires=b.service\nAfter=b.service\n", "a.service"),
+    ("[Unit]\nRequires=c.service\nAfter=c.service\nJobTimeoutSec=2\n", "timed out"),
+], ids=["condition", "assert", "dependency", "second-hand", "timeout"])
+def test_does_not_start(pair, unit, word):
+    prepare(pair.standby, unit, a=ONESHOT.format("/bin/false"),
+            b="[Unit]\nRequires=a.service\nAfter=a.service\n" + ONESHOT.format("/bin/true"),
+            c=ONESHOT.format("/bin/sleep 600"))
+    begin(pair)
+    pair.primary.gateway.kill()
+    failed = wait_event(pair.standby, "start-failed")
+    assert word in failed["MESSAGE"], failed["MESSAGE"]
+
+
+def test_alias(pair):
+    """polkit decides by the unit's own name, and so does what the daemon follows."""
+    host = pair.standby
+    host.run(f"mv /usr/lib/systemd/system/{GATEWAY} {UNITS}/real.service; ln -s {UNITS}/real.service {UNITS}/{GATEWAY}")
+    host.systemctl("daemon-reload")
+    begin(pair)
+    pair.primary.gateway.kill()
+    failed = wait_event(host, "start-failed")
+    assert "its rule must name real.service" in failed["MESSAGE"]
+    rules = host.out("ls /usr/share/polkit-1/rules.d/openclaw-failover.rules /etc/polkit-1/rules.d/openclaw-failover.rules "
+                     "2>/dev/null || true").split()[0]
+    host.run(f"sed -i 's/openclaw.service/real.service/' {rules}; systemctl restart polkit")
+    wait_event(host, "promoted", 40)
+    host.systemctl("stop", GATEWAY)
+    wait_event(host, "held")
