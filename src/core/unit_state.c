@@ -41,8 +41,8 @@ static const char *describe_job(const struct unit_end *e, char *buf, size_t size
                         (void) snprintf(buf, size, "a unit that it depends on did not start");
                 return buf;
         case JOB_RESULT_CONDITION:
-                (void) snprintf(buf, size, "its unit file asks for %s, which is not so",
-                        *e->condition ? e->condition : "a condition");
+                (void) snprintf(buf, size, "a condition of its unit file is not met (%s)",
+                        *e->condition ? e->condition : "systemctl cat");
                 return buf;
         case JOB_RESULT_TIMEOUT:
                 (void) snprintf(buf, size, "systemd's job for it has timed out");

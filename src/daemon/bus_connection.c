@@ -4,9 +4,18 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lib/clock.h"
 #include "lib/log.h"
 
 #define OPEN_AGAIN_AFTER (500 * USEC_PER_MSEC)
+
+#define BUS "org.freedesktop.DBus"
+#define BUS_LOCAL "org.freedesktop.DBus.Local" /* sd-bus's own signals */
+#define SYSTEMD "org.freedesktop.systemd1"
+
+/* Method calls that are answered a second, of one caller; there are no more callers at once than places for them. */
+#define CALLS_MAX 32
+#define CALLERS 64
 
 struct bus_connection {
         sd_event *event;
@@ -14,6 +23,12 @@ struct bus_connection {
         sd_bus *bus;
         bool usable; /* the users know of .bus */
         bool complained;
+        char *systemd; /* the unique name that owns SYSTEMD; NULL: not known, or none */
+        sd_bus_slot *ask_systemd;
+        struct {
+                usec_t since;
+                unsigned calls;
+        } callers[CALLERS]; /* by their unique names' hash */
         struct bus_connection_user users[CONNECTION_USERS_MAX];
         size_t n_users;
 };
@@ -29,6 +44,92 @@ static void tell_down(struct bus_connection *c) {
         c->usable = false;
         for (size_t i = 0; i < c->n_users; i++)
                 c->users[i].down(c->users[i].userdata);
+}
+
+/* Whom to believe. The bus itself writes the sender's unique name into each message, so that cannot be forged. */
+
+static void set_systemd(struct bus_connection *c, const char *owner) {
+        free(c->systemd);
+        c->systemd = owner && *owner ? strdup(owner) : NULL;
+}
+
+static int on_systemd(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        struct bus_connection *c = userdata;
+        const char *owner;
+
+        if (!sd_bus_message_is_method_error(m, NULL) && sd_bus_message_read(m, "s", &owner) >= 0)
+                set_systemd(c, owner);
+        return 0;
+}
+
+/* The owner of systemd's name changes when systemd connects again. */
+static void note_owner(struct bus_connection *c, sd_bus_message *m) {
+        const char *name, *owner;
+
+        if (sd_bus_message_is_signal(m, BUS, "NameOwnerChanged") > 0 &&
+                sd_bus_message_read(m, "sss", &name, NULL, &owner) > 0 && strcmp(name, SYSTEMD) == 0)
+                set_systemd(c, owner);
+        (void) sd_bus_message_rewind(m, true);
+}
+
+/* A signal can be sent to this daemon alone, and then no match rule at the bus holds it back. */
+static bool is_believed(const struct bus_connection *c, const char *sender) {
+        return strcmp(sender, BUS) == 0 || strcmp(sender, BUS_LOCAL) == 0 ||
+                (c->systemd && strcmp(sender, c->systemd) == 0);
+}
+
+static bool may_call(struct bus_connection *c, const char *sender) {
+        usec_t now = now_usec(CLOCK_MONOTONIC);
+        size_t hash = 0;
+
+        for (const char *s = sender; *s; s++)
+                hash = 31 * hash + (unsigned char) *s;
+        hash %= CALLERS;
+        if (now - c->callers[hash].since >= USEC_PER_SEC) {
+                c->callers[hash].since = now;
+                c->callers[hash].calls = 0;
+        }
+        return c->callers[hash].calls++ < CALLS_MAX;
+}
+
+/* The one place that every message passes before anything reads it; replies are for the calls of this daemon, of which the bus
+ * lets through none but the callee's. 1: it is dropped. */
+static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        struct bus_connection *c = userdata;
+        const char *sender = sd_bus_message_get_sender(m);
+
+        if (!sender)
+                return 1;
+        if (sd_bus_message_is_signal(m, NULL, NULL) > 0) {
+                if (!is_believed(c, sender))
+                        return 1;
+                if (strcmp(sender, BUS) == 0)
+                        note_owner(c, m);
+        } else if (sd_bus_message_is_method_call(m, NULL, NULL) > 0 && !may_call(c, sender)) {
+                if (sd_bus_message_get_expect_reply(m) > 0)
+                        (void) sd_bus_reply_method_errorf(
+                                m, SD_BUS_ERROR_LIMITS_EXCEEDED, "More than %d calls a second.", CALLS_MAX);
+                return 1;
+        }
+        return 0;
+}
+
+static int watch_systemd(struct bus_connection *c, sd_bus *bus) {
+        int r;
+
+        set_systemd(c, NULL);
+        c->ask_systemd = sd_bus_slot_unref(c->ask_systemd);
+        r = sd_bus_add_filter(bus, NULL, on_message, c);
+        if (r >= 0)
+                r = sd_bus_add_match_async(bus, NULL,
+                        "type='signal',sender='" BUS "',path='/org/freedesktop/DBus',interface='" BUS
+                        "',member='NameOwnerChanged',arg0='" SYSTEMD "'",
+                        NULL, NULL, NULL);
+        /* Its answer comes before any answer of systemd's, so no signal that counts is dropped until then. */
+        if (r >= 0)
+                r = sd_bus_call_method_async(bus, &c->ask_systemd, BUS, "/org/freedesktop/DBus", BUS,
+                        "GetNameOwner", on_systemd, c, "s", SYSTEMD);
+        return r;
 }
 
 /* The bus is freed from the timer, not from within its own dispatching. */
@@ -54,12 +155,14 @@ static int open_bus(struct bus_connection *c) {
         r = sd_bus_set_method_call_timeout(bus, CONNECTION_CALL_TIMEOUT);
         if (r < 0)
                 return r;
-        r = sd_bus_match_signal_async(bus, NULL, "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
-                "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, NULL, c);
+        r = sd_bus_match_signal_async(bus, NULL, BUS_LOCAL, "/org/freedesktop/DBus/Local", BUS_LOCAL,
+                "Disconnected", on_disconnected, NULL, c);
+        if (r >= 0)
+                r = watch_systemd(c, bus);
         if (r < 0)
                 return r;
-        /* Before the gateway's answers: what its unit is must be known when they are judged. */
-        r = sd_bus_attach_event(bus, c->event, SD_EVENT_PRIORITY_IMPORTANT);
+        /* One message, then what else is there: who floods the bus delays no check. */
+        r = sd_bus_attach_event(bus, c->event, SD_EVENT_PRIORITY_NORMAL);
         if (r < 0)
                 return r;
         /* Or the end of the loop would flush it, and wait for a bus that says nothing. */
@@ -73,6 +176,7 @@ static int open_bus(struct bus_connection *c) {
 void bus_connection_open(struct bus_connection *c) {
         int r;
 
+        c->ask_systemd = sd_bus_slot_unref(c->ask_systemd);
         c->bus = sd_bus_close_unref(c->bus);
         r = open_bus(c);
         if (r < 0) {
@@ -118,7 +222,9 @@ struct bus_connection *bus_connection_free(struct bus_connection *c) {
         if (!c)
                 return NULL;
         sd_event_source_disable_unref(c->timer);
+        sd_bus_slot_unref(c->ask_systemd);
         sd_bus_close_unref(c->bus);
+        free(c->systemd);
         sd_event_unref(c->event);
         free(c);
         return NULL;

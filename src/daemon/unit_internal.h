@@ -35,6 +35,7 @@ struct unit {
         enum job_type type;
         bool pending; /* it is not over, as far as the signals say */
         bool stops; /* what it is if systemd has forgotten its type before it was asked: by what the unit was */
+        bool unmet;            /* a condition or an assertion was not, since it was created */
         sd_id128_t before;     /* the unit's run when it was created */
         sd_bus_slot *ask_type; /* a question under way */
         uint32_t own;          /* the last job that this daemon asked for */

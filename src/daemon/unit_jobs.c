@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* The announcements of one transaction, unless this process had to wait for the processor. */
+/* The announcements of one transaction come nearer to each other than this. */
 #define SAME_TRANSACTION (200 * USEC_PER_MSEC)
 
 void unit_jobs_add(struct unit_jobs *j, uint32_t id, const char *unit, usec_t now) {
@@ -11,10 +11,12 @@ void unit_jobs_add(struct unit_jobs *j, uint32_t id, const char *unit, usec_t no
 
         j->recent[i].id = id;
         j->recent[i].announced = now;
+        j->recent[i].began = ++j->n_signals;
+        j->recent[i].ended = 0;
         (void) snprintf(j->recent[i].unit, sizeof j->recent[i].unit, "%s", unit);
 }
 
-enum job_result unit_jobs_remove(struct unit_jobs *j, const char *unit, const char *result) {
+enum job_result unit_jobs_remove(struct unit_jobs *j, uint32_t id, const char *unit, const char *result) {
         static const struct {
                 const char *word;
                 enum job_result result;
@@ -31,6 +33,10 @@ enum job_result unit_jobs_remove(struct unit_jobs *j, const char *unit, const ch
         for (size_t i = 0; i < ELEMENTSOF(table); i++)
                 if (strcmp(result, table[i].word) == 0)
                         r = table[i].result;
+        j->n_signals++;
+        for (size_t i = 0; i < ELEMENTSOF(j->recent); i++)
+                if (j->recent[i].id == id)
+                        j->recent[i].ended = j->n_signals;
         /* What failed first is announced first; the units that depend on it follow. */
         if (r != JOB_RESULT_DONE && r != JOB_RESULT_CANCELED && r != JOB_RESULT_DEPENDENCY)
                 (void) snprintf(j->failed, sizeof j->failed, "%s", unit);
@@ -48,20 +54,27 @@ static bool can_stop(const struct unit_properties *p, const char *unit) {
                 strv_contains(p->conflicts_with, unit) || unit_is_target(unit);
 }
 
+/* The jobs at places A and B are of one transaction, as far as can be seen. */
+static bool same_transaction(const struct unit_jobs *j, size_t a, size_t b) {
+        usec_t at = j->recent[a].announced, bt = j->recent[b].announced;
+
+        if (j->recent[a].ended > 0 && j->recent[a].ended < j->recent[b].began)
+                return false;
+        return (at > bt ? at - bt : bt - at) <= SAME_TRANSACTION;
+}
+
 const char *unit_jobs_cause(const struct unit_jobs *j, uint32_t id, const struct unit_properties *p) {
-        size_t first = SIZE_MAX;
-        usec_t announced = 0;
+        const size_t n = ELEMENTSOF(j->recent);
+        size_t self = 0, cause = n;
 
-        for (size_t i = 0; i < ELEMENTSOF(j->recent); i++)
-                if (j->recent[i].id == id)
-                        announced = j->recent[i].announced;
-        for (size_t i = 0; i < ELEMENTSOF(j->recent); i++) {
-                usec_t at = j->recent[i].announced, apart = at > announced ? at - announced : announced - at;
+        while (self < n && j->recent[self].id != id)
+                self++;
+        for (size_t i = 0; self < n && i < n; i++) {
+                uint32_t other = j->recent[i].id;
 
-                if (j->recent[i].id > 0 && j->recent[i].id < id && apart <= SAME_TRANSACTION &&
-                        can_stop(p, j->recent[i].unit) &&
-                        (first == SIZE_MAX || j->recent[i].id < j->recent[first].id))
-                        first = i;
+                if (other > 0 && other < id && same_transaction(j, i, self) &&
+                        can_stop(p, j->recent[i].unit) && (cause == n || other < j->recent[cause].id))
+                        cause = i;
         }
-        return first == SIZE_MAX ? NULL : j->recent[first].unit;
+        return cause == n ? NULL : j->recent[cause].unit;
 }

@@ -160,8 +160,7 @@ static bool read_end(struct unit *u, const struct unit_properties *p) {
         enum job_type type = type_of_job(u);
         const char *cause;
 
-        if (end->job == JOB_RESULT_DONE && type != TYPE_STOP && u->info.state == UNIT_INACTIVE && p->unmet &&
-                p->condition_checked > 0)
+        if (end->job == JOB_RESULT_DONE && type != TYPE_STOP && u->unmet)
                 end->job = JOB_RESULT_CONDITION;
         if (end->job == JOB_RESULT_CONDITION)
                 copy(end->condition, sizeof end->condition, p->condition);

@@ -64,8 +64,7 @@ static int read_units(sd_bus_message *m, char ***list) {
         return 0;
 }
 
-/* The first condition that is not met, as the unit file has it. Of those with '|', any may be met: one alone explains
- * nothing, but there is none better. */
+/* As the unit file has them. systemd forgets a unit that is not active, and with it which of them failed. */
 static int read_conditions(sd_bus_message *m, struct unit_properties *p) {
         const char *type, *parameter;
         int trigger, negate, state, r;
@@ -75,20 +74,20 @@ static int read_conditions(sd_bus_message *m, struct unit_properties *p) {
                 r = sd_bus_message_enter_container(m, 'a', "(sbbsi)");
         while (r >= 0 &&
                 (r = sd_bus_message_read(m, "(sbbsi)", &type, &trigger, &negate, &parameter, &state)) > 0)
-                if (state < 0 && !*p->condition)
-                        appendf(p->condition, sizeof p->condition, "%s=%s%s%s", type, trigger ? "|" : "",
-                                negate ? "!" : "", parameter);
+                if (state <= 0)
+                        appendf(p->condition, sizeof p->condition, "%s%s=%s%s%s", *p->condition ? ", " : "",
+                                type, trigger ? "|" : "", negate ? "!" : "", parameter);
         if (r >= 0)
                 r = sd_bus_message_exit_container(m);
         return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
-static int read_flag(sd_bus_message *m, int *unmet) {
+static int read_met(sd_bus_message *m, struct unit_properties *p) {
         int met, r;
 
         r = sd_bus_message_read(m, "v", "b", &met);
-        if (r >= 0 && !met)
-                *unmet = true;
+        if (r >= 0 && p->conditions != UNMET)
+                p->conditions = met ? MET : UNMET;
         return r;
 }
 
@@ -156,7 +155,7 @@ static int read_property(sd_bus_message *m, const char *name, struct unit_proper
         if (strcmp(name, "Conditions") == 0 || strcmp(name, "Asserts") == 0)
                 return read_conditions(m, p);
         if (strcmp(name, "ConditionResult") == 0 || strcmp(name, "AssertResult") == 0)
-                return read_flag(m, &p->unmet);
+                return read_met(m, p);
         return read_value(m, name, p);
 }
 

@@ -16,8 +16,10 @@ struct unit_properties {
         sd_id128_t invocation;
         uint32_t main_pid, restarts;
         uint64_t active_since, condition_checked;
-        int unmet; /* a condition or an assertion kept it from starting, when that was last checked */
-        char condition[sizeof((struct unit_end *) NULL)->condition]; /* the one that was not met */
+        /* Whether its conditions and assertions were met when they were last checked; 0: not in the message */
+        enum { MET = 1, UNMET } conditions;
+        /* Those that were not met, or all where systemd does not know any more. */
+        char condition[sizeof((struct unit_end *) NULL)->condition];
         char **stops_with;     /* units whose stop stops this one; owned */
         char **conflicts_with; /* units whose start stops this one; owned */
         char **bound_to;       /* units without which it cannot run; owned */

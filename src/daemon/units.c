@@ -15,9 +15,11 @@ static int on_properties_changed(sd_bus_message *m, void *userdata, sd_bus_error
         const char *interface;
 
         /* A unit that ran once is forgotten by systemd as soon as it is over, and with it what it said: the signal is
-         * the only place to learn that. It is empty from the start of a run until that run says something. */
+         * the only place to learn that, and whether its conditions were met. It is empty from the start of a run until that run says something. */
         if (sd_bus_message_read(m, "s", &interface) >= 0 && unit_properties_read(m, &p) >= 0) {
                 unit_note_run(u, p.invocation);
+                if (p.conditions > 0 && p.condition_checked > 0)
+                        u->unmet = p.conditions == UNMET;
                 if (p.status)
                         (void) snprintf(u->info.status, sizeof u->info.status, "%s", p.status);
         }
@@ -76,6 +78,7 @@ static int on_job_new(sd_bus_message *m, void *userdata, sd_bus_error *error _un
         u->job = id;
         u->type = TYPE_UNKNOWN;
         u->pending = true;
+        u->unmet = false;
         u->stops = unit_state_runs(u->info.state) || u->info.state == UNIT_STOPPING;
         u->before = u->run;
         u->info.end.job = JOB_RESULT_NONE;
@@ -94,7 +97,7 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error
 
         if (sd_bus_message_read(m, "uoss", &id, &job, &name, &word) < 0)
                 return 0;
-        result = unit_jobs_remove(&us->jobs, name, word);
+        result = unit_jobs_remove(&us->jobs, id, name, word);
         u = find(us, name);
         if (!u)
                 return 0;
