@@ -97,7 +97,7 @@ static void gather(const struct daemon *d, struct facts *f) {
 
 /* It does not run, and systemd knows of nothing that went wrong. */
 static bool ended_well(const struct unit_info *g) {
-        return g->state == UNIT_INACTIVE && g->clean && !*g->trouble;
+        return g->state == UNIT_INACTIVE && g->clean && !*g->trouble && g->end.job <= JOB_RESULT_DONE;
 }
 
 /* Why the gateway is not what it should be: what systemd refused, or how its last run ended. */

@@ -120,7 +120,6 @@ static int read_value(sd_bus_message *m, const char *name, struct unit_propertie
                 { "StatusText", "s", &p->status },
                 { "MainPID", "u", &p->main_pid },
                 { "NRestarts", "u", &p->restarts },
-                { "ActiveEnterTimestampMonotonic", "t", &p->active_since },
                 { "ConditionTimestampMonotonic", "t", &p->condition_checked },
         };
 

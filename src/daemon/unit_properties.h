@@ -15,7 +15,7 @@ struct unit_properties {
         const char *job; /* its path; "/": none */
         sd_id128_t invocation;
         uint32_t main_pid, restarts;
-        uint64_t active_since, condition_checked;
+        uint64_t condition_checked;
         /* Whether its conditions and assertions were met when they were last checked; 0: not in the message */
         enum { MET = 1, UNMET } conditions;
         /* Those that were not met, or all where systemd does not know any more. */

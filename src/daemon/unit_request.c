@@ -1,10 +1,11 @@
-/* What is asked of systemd; see units.h. */
+/* Requests to systemd; see unit_request.h. */
+#include "daemon/unit_request.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 
-#include "daemon/unit_internal.h"
 #include "lib/log.h"
 #include "lib/text.h"
 
@@ -46,15 +47,15 @@ static void explain(struct unit *u, const sd_bus_error *e) {
         appendf(why, size, "%s", e && e->message ? e->message : "no reason given");
 }
 
-void unit_hang_up(struct unit *u) {
+static void hang_up(struct unit *u) {
         u->call = sd_bus_slot_unref(u->call);
-        (void) sd_event_source_set_enabled(u->slow, SD_EVENT_OFF);
+        u->slow = sd_event_source_disable_unref(u->slow);
 }
 
 /* The request is answered, or came to nothing. Either way the unit is looked at before anybody is told: what was asked
  * before the answer is stale. */
 static void answered(struct unit *u, const sd_bus_error *e) {
-        unit_hang_up(u);
+        hang_up(u);
         u->info.trouble[0] = '\0';
         if (e)
                 explain(u, e);
@@ -72,7 +73,7 @@ static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error _unu
         return 0;
 }
 
-int unit_on_slow(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata) {
+static int on_slow(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata) {
         struct unit *u = userdata;
 
         (void) snprintf(u->info.trouble, sizeof u->info.trouble,
@@ -102,13 +103,13 @@ static int call(struct unit *u, sd_bus_message_handler_t done, const char *metho
 }
 
 static void begin(struct unit *u, enum unit_job wanted, const char *verb) {
-        unit_hang_up(u);
+        hang_up(u);
         u->wanted = wanted;
         u->verb = verb;
         u->info.job = JOB_CALLING;
         u->info.trouble[0] = '\0';
-        (void) sd_event_source_set_time_relative(u->slow, REQUEST_IS_SLOW_AFTER);
-        (void) sd_event_source_set_enabled(u->slow, SD_EVENT_ONESHOT);
+        (void) sd_event_add_time_relative(bus_connection_event(u->units->connection), &u->slow,
+                CLOCK_MONOTONIC, REQUEST_IS_SLOW_AFTER, 0, on_slow, u);
 }
 
 static void could_not_ask(struct unit *u, int r) {

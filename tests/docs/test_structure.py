@@ -58,7 +58,6 @@ src/daemon/sync_unit.c: calls workspace_merge_help() of src/sync/workspace.c
 src/doctor/check_alert.c: calls curl_easy_cleanup()
 src/doctor/check_tailscale.c: calls curl_easy_cleanup()
 src/doctor/check_workspace.c: calls git_commit_free()
-circle: daemon/bus_service daemon/daemon
 src/core/role.c: lines
 src/daemon/daemon.c: lines
 src/daemon/peers.c: lines

@@ -1,9 +1,10 @@
-/* What a unit is; see units.h. */
+/* What a unit is; see unit.h. */
+#include "daemon/unit.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 
-#include "daemon/unit_internal.h"
 #include "daemon/unit_properties.h"
 #include "lib/log.h"
 #include "lib/text.h"
@@ -16,7 +17,7 @@ static void copy(char *to, size_t size, const char *from) {
 }
 
 /* Somebody else has it run since a request of ours came to nothing: that is mended. */
-void unit_note_run(struct unit *u, sd_id128_t run) {
+static void note_run(struct unit *u, sd_id128_t run) {
         if (sd_id128_is_null(run) || sd_id128_equal(run, u->run))
                 return;
         u->run = run;
@@ -186,6 +187,60 @@ static bool read_end(struct unit *u, const struct unit_properties *p) {
         return end->cause == STOP_BY_USER && p->bound_to && *p->bound_to;
 }
 
+static int on_properties_changed(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        _cleanup_properties_ struct unit_properties p = {};
+        struct unit *u = userdata;
+        const char *interface;
+
+        /* A unit that ran once is forgotten by systemd as soon as it is over, and with it what it said: the signal is
+         * the only place to learn that, and whether its conditions were met. The status is empty from the start of a run
+         * until that run says something. */
+        if (sd_bus_message_read(m, "s", &interface) >= 0 && unit_properties_read(m, &p) >= 0) {
+                note_run(u, p.invocation);
+                if (p.conditions > 0 && p.condition_checked > 0)
+                        u->unmet = p.conditions == UNMET;
+                if (p.status)
+                        (void) snprintf(u->info.status, sizeof u->info.status, "%s", p.status);
+        }
+        unit_look(u);
+        return 0;
+}
+
+int unit_follow_signals(struct unit *u) {
+        sd_bus *bus = bus_connection_bus(u->units->connection);
+
+        if (!bus)
+                return 0;
+        return sd_bus_match_signal_async(bus, &u->signals, SYSTEMD, u->path, PROPERTIES, "PropertiesChanged",
+                on_properties_changed, NULL, u);
+}
+
+static int set_id(struct unit *u, const char *id) {
+        _cleanup_free_ char *copied = strdup(id), *path = NULL;
+        int r;
+
+        r = copied ? sd_bus_path_encode(SYSTEMD_PATH "/unit", id, &path) : -ENOMEM;
+        if (r < 0)
+                return r;
+        free(u->id);
+        free(u->path);
+        u->id = TAKE(copied);
+        u->path = TAKE(path);
+        return 0;
+}
+
+/* It is an alias: signals bear the unit's own name. */
+static void follow_id(struct unit *u, const char *id) {
+        int r;
+
+        r = set_id(u, id);
+        u->signals = sd_bus_slot_unref(u->signals);
+        if (r >= 0)
+                r = unit_follow_signals(u);
+        if (r < 0)
+                log_error("Cannot follow %s: %s.", id, strerror(-r));
+}
+
 static void read_unit(struct unit *u, const struct unit_properties *p) {
         struct unit_info *i = &u->info;
 
@@ -193,14 +248,13 @@ static void read_unit(struct unit *u, const struct unit_properties *p) {
         i->clean = p->result && strcmp(p->result, "success") == 0;
         i->main_pid = (pid_t) p->main_pid;
         i->restarts = p->restarts;
-        i->active_since = p->active_since;
         copy(i->result, sizeof i->result, p->result ? p->result : "");
         copy(i->user, sizeof i->user, p->user ? p->user : "");
         i->invocation = p->invocation;
-        unit_note_run(u, i->invocation);
+        note_run(u, i->invocation);
         read_job(u, p);
         if (p->id && strcmp(p->id, u->id) != 0)
-                unit_follow_id(u, p->id);
+                follow_id(u, p->id);
 }
 
 static int on_look(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
@@ -252,4 +306,99 @@ void unit_look(struct unit *u) {
         r = ask(u, on_look, u->path, PROPERTIES, "GetAll", "s", "");
         if (r < 0)
                 log_error("Cannot ask systemd about %s: %s.", u->name, strerror(-r));
+}
+
+/* Its jobs. */
+
+static int on_job_type(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        struct unit *u = userdata;
+        const char *type;
+
+        u->ask_type = sd_bus_slot_unref(u->ask_type);
+        if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_read(m, "v", "s", &type) < 0)
+                return 0;
+        u->type = strcmp(type, "stop") == 0       ? TYPE_STOP
+                : strstr(type, "restart") != NULL ? TYPE_RESTART
+                                                  : TYPE_START;
+        unit_look(u);
+        return 0;
+}
+
+void unit_job_begins(struct unit *u, uint32_t id, const char *path) {
+        u->job = id;
+        u->type = TYPE_UNKNOWN;
+        u->pending = true;
+        u->unmet = false;
+        u->stops = unit_state_runs(u->info.state) || u->info.state == UNIT_STOPPING;
+        u->before = u->run;
+        u->info.end.job = JOB_RESULT_NONE;
+        u->ask_type = sd_bus_slot_unref(u->ask_type);
+        (void) sd_bus_call_method_async(bus_connection_bus(u->units->connection), &u->ask_type, SYSTEMD,
+                path, PROPERTIES, "Get", on_job_type, u, "ss", SYSTEMD ".Job", "JobType");
+}
+
+void unit_job_ends(struct unit *u, uint32_t id, enum job_result result) {
+        if (u->job == id) {
+                u->pending = false;
+                u->info.end.job = result;
+        }
+        unit_look(u);
+}
+
+static void drop_slots(struct unit *u) {
+        u->signals = sd_bus_slot_unref(u->signals);
+        u->call = sd_bus_slot_unref(u->call);
+        u->look = sd_bus_slot_unref(u->look);
+        u->ask_type = sd_bus_slot_unref(u->ask_type);
+        u->slow = sd_event_source_disable_unref(u->slow);
+}
+
+void unit_forget(struct unit *u) {
+        drop_slots(u);
+        u->look_again = u->ran = u->pending = false;
+        u->job = u->explained = 0;
+        u->type = TYPE_UNKNOWN;
+        u->info.state = UNIT_UNKNOWN;
+        u->info.job = JOB_NONE;
+        unit_report(u);
+}
+
+struct unit *unit_free(struct unit *u) {
+        if (!u)
+                return NULL;
+        drop_slots(u);
+        free(u->name);
+        free(u->id);
+        free(u->path);
+        free(u);
+        return NULL;
+}
+
+int unit_new(struct units *us, const char *name, unit_changed_t changed, void *userdata, struct unit **ret) {
+        _cleanup_(unit_freep) struct unit *u = NULL;
+        int r;
+
+        u = calloc(1, sizeof *u);
+        if (!u)
+                return -ENOMEM;
+        *u = (struct unit){ .units = us, .changed = changed, .userdata = userdata, .name = strdup(name) };
+        r = u->name ? set_id(u, name) : -ENOMEM;
+        if (r >= 0)
+                r = unit_follow_signals(u);
+        if (r < 0)
+                return r;
+        *ret = TAKE(u);
+        return 0;
+}
+
+const struct unit_info *unit_info(const struct unit *u) {
+        return &u->info;
+}
+
+const char *unit_name(const struct unit *u) {
+        return u->name;
+}
+
+const char *unit_id(const struct unit *u) {
+        return u->id;
 }
