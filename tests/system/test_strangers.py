@@ -49,20 +49,20 @@ def fail_over_and_back(pair):
     wait_event(pair.standby, "demoted")
     story = [(e["FAILOVER_EVENT"], re.sub(r"[\d.]+ (ms|s)\b", "N", e["MESSAGE"])) for e in pair.standby.journal(DAEMON)
              if "FAILOVER_EVENT" in e]
-    return story, int(promoted["FAILOVER_BLACKOUT_USEC"])
+    return story, int(promoted["FAILOVER_OUTAGE_USEC"])
 
 
 @pytest.mark.parametrize("policy", [True, False], ids=["policy", "no-policy"])
 def test_flood_during_a_failover(pair, figure, policy):
     begin(pair, **ALONE)
     with contextlib.nullcontext() if policy else no_policy(pair.standby):
-        story, blackout = fail_over_and_back(pair)
+        story, outage = fail_over_and_back(pair)
         for kinds in (["unit", "owner", "job", "status"], ["calls"]):
             with flooded(pair, figure, *kinds):
                 again, longer = fail_over_and_back(pair)
-            figure(f"policy {policy}, {', '.join(kinds)}: {(longer - blackout) / 1e6:+.2f} s")
+            figure(f"policy {policy}, {', '.join(kinds)}: {(longer - outage) / 1e6:+.2f} s")
             assert again == story
-            assert longer - blackout < 500_000
+            assert longer - outage < 500_000
     assert "stood still" not in "\n".join(pair.standby.messages(DAEMON))
 
 
@@ -74,7 +74,7 @@ def test_forged_result_of_a_sync(pair, figure, policy):
         """What the next sync did, and when it ended."""
         def ended():
             now = json.loads(host.out("openclaw-failover status --json"))
-            return now["synced"] != before and (now["sync"], now["synced"])
+            return now["synced_at"] != before and (now["sync"], now["synced_at"])
         return host.wait_for(ended, what="a sync")
 
     begin(pair, workspace={"refresh": "2s"})
