@@ -47,8 +47,9 @@ enum refusal_code {
         REFUSAL_NO_REMOTE,
         REFUSAL_ADDRESS,
         REFUSAL_NO_BRANCH,
-        REFUSAL_SSH,   /* ssh failed */
-        REFUSAL_LOGIN, /* the token */
+        REFUSAL_REMOTE, /* git or libgit2 failed, in its own words */
+        REFUSAL_SSH,    /* ssh failed */
+        REFUSAL_LOGIN,  /* the token */
         REFUSAL_TIMEOUT,
         REFUSAL_TOO_LARGE,
         REFUSAL_CONTENT,  /* what no honest one sends, or what cannot be checked out */
@@ -71,13 +72,19 @@ struct refusal {
         char command[256]; /* that helps; "": none is known. Never cut */
 };
 
+#define SYNC_UNMERGED_MAX 4
+struct sync_branch {
+        char name[100];
+        bool pushed; /* it is at the remote too, under the same name */
+};
+
 struct sync_result {
         enum sync_part workspace;
         char from[41], to[41]; /* commits before and after; "" where unknown */
         unsigned commits;      /* how many came in */
         char saved[128];       /* the branch that this run saved the standby's own work to; "" if none */
-        char unmerged[128];    /* the newest saved branch that the remote's branch lacks; "" if none */
-        bool pushed;           /* .unmerged is at the remote too, under the same name */
+        struct sync_branch unmerged[SYNC_UNMERGED_MAX]; /* whose work the remote lacks, the newest first */
+        unsigned n_unmerged;                            /* how many there are, more perhaps than are named */
         struct refusal workspace_why; /* with the other parts, a remark ("not pushed: …") */
         enum sync_part secrets;
         unsigned files; /* how many secrets files were transferred */
@@ -91,6 +98,11 @@ int sync_result_format(const struct sync_result *r, char buf[static SYNC_RESULT_
 int sync_result_parse(const char *line, struct sync_result *ret);
 /* For a person: "workspace a1b2c3d..e4f5a6b (5 commits), secrets synced (3 files)". Returns BUF. */
 char *sync_result_say(const struct sync_result *r, char *buf, size_t size);
+
+/* Whether a branch of this name may be printed: a shell, a terminal and git all read it the same way. */
+bool sync_branch_is_valid(const char *name);
+/* "a, b and 3 more". Returns BUF. */
+char *sync_result_say_unmerged(const struct sync_result *r, char *buf, size_t size);
 
 /* As the line has it: "under-way". */
 const char *refusal_code_name(enum refusal_code code);

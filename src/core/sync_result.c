@@ -43,6 +43,7 @@ static const char *const code_names[_REFUSAL_MAX] = {
         [REFUSAL_NO_REMOTE] = "no-remote",
         [REFUSAL_ADDRESS] = "address",
         [REFUSAL_NO_BRANCH] = "no-branch",
+        [REFUSAL_REMOTE] = "remote",
         [REFUSAL_SSH] = "ssh",
         [REFUSAL_LOGIN] = "login",
         [REFUSAL_TIMEOUT] = "timeout",
@@ -67,11 +68,20 @@ static bool commit_is_valid(const char *s) {
         return *s == '\0' || (strlen(s) == 40 && strspn(s, "0123456789abcdef") == 40);
 }
 
-/* The names that workspace_save.c makes, and nothing that a shell, a terminal or git would read differently. */
-static bool branch_is_valid(const char *s) {
-        static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_/";
+bool sync_branch_is_valid(const char *name) {
+        static const char allowed[] =
+                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_/.+=,@";
+        size_t n = strlen(name);
 
-        return *s == '\0' || (strncmp(s, "failover/", 9) == 0 && s[strspn(s, allowed)] == '\0');
+        return n > 0 && n < sizeof((struct sync_branch *) 0)->name && *name != '-' &&
+                name[strspn(name, allowed)] == '\0';
+}
+
+static bool branches_are_valid(const struct sync_result *r) {
+        for (size_t i = 0; i < MIN(r->n_unmerged, (unsigned) SYNC_UNMERGED_MAX); i++)
+                if (r->unmerged[i].name[0] && !sync_branch_is_valid(r->unmerged[i].name))
+                        return false;
+        return !*r->saved || (strncmp(r->saved, "failover/", 9) == 0 && sync_branch_is_valid(r->saved));
 }
 
 static bool result_is_valid(const struct sync_result *r) {
@@ -79,7 +89,7 @@ static bool result_is_valid(const struct sync_result *r) {
                 r->secrets < _SYNC_PART_MAX && r->workspace_why.code >= 0 &&
                 r->workspace_why.code < _REFUSAL_MAX && r->secrets_why.code >= 0 &&
                 r->secrets_why.code < _REFUSAL_MAX && commit_is_valid(r->from) && commit_is_valid(r->to) &&
-                branch_is_valid(r->saved) && branch_is_valid(r->unmerged);
+                branches_are_valid(r);
 }
 
 /* The text made safe and cut to MAX bytes, its NUL included. A command that is longer, or not safe, is left out. */
@@ -93,16 +103,30 @@ static json_t *format_refusal(const struct refusal *f, size_t max) {
         return json_pack("{ss ss ss}", "code", code_names[f->code], "text", text, "command", command);
 }
 
-/* The line with each reason cut to MAX bytes; -ENOBUFS if that is still too long. */
-static int format_cut(const struct sync_result *r, size_t max, char buf[static SYNC_RESULT_MAX]) {
+static json_t *format_branches(const struct sync_result *r, size_t named) {
+        json_t *array = json_array();
+
+        for (size_t i = 0; array && i < MIN(named, (size_t) r->n_unmerged) && r->unmerged[i].name[0]; i++)
+                if (json_array_append_new(array,
+                            json_pack("{ss sb}", "name", r->unmerged[i].name, "pushed",
+                                    (int) r->unmerged[i].pushed)) < 0) {
+                        json_decref(array);
+                        return NULL;
+                }
+        return array;
+}
+
+/* The line with each reason cut to MAX bytes, and NAMED branches; -ENOBUFS if that is still too long. */
+static int format_cut(
+        const struct sync_result *r, size_t max, size_t named, char buf[static SYNC_RESULT_MAX]) {
         json_t *object;
         size_t n;
 
-        object = json_pack("{ss ss ss sI ss ss sb so ss sI so}", "workspace", part_names[r->workspace],
+        object = json_pack("{ss ss ss sI ss so sI so ss sI so}", "workspace", part_names[r->workspace],
                 "from", r->from, "to", r->to, "commits", (json_int_t) r->commits, "saved", r->saved,
-                "unmerged", r->unmerged, "pushed", (int) r->pushed, "workspace_why",
-                format_refusal(&r->workspace_why, max), "secrets", part_names[r->secrets], "files",
-                (json_int_t) r->files, "secrets_why", format_refusal(&r->secrets_why, max));
+                "unmerged", format_branches(r, named), "n_unmerged", (json_int_t) r->n_unmerged,
+                "workspace_why", format_refusal(&r->workspace_why, max), "secrets", part_names[r->secrets],
+                "files", (json_int_t) r->files, "secrets_why", format_refusal(&r->secrets_why, max));
         if (!object)
                 return -ENOMEM;
         n = json_dumpb(object, buf, SYNC_RESULT_MAX, JSON_COMPACT);
@@ -120,8 +144,9 @@ int sync_result_format(const struct sync_result *r, char buf[static SYNC_RESULT_
 
         if (!result_is_valid(r))
                 return -EINVAL;
-        for (size_t max = sizeof r->workspace_why.text; k == -ENOBUFS && max >= 16; max -= max / 4)
-                k = format_cut(r, max, buf);
+        for (size_t named = SYNC_UNMERGED_MAX; k == -ENOBUFS && named > 0; named--)
+                for (size_t max = sizeof r->workspace_why.text; k == -ENOBUFS && max >= 64; max -= max / 4)
+                        k = format_cut(r, max, named, buf);
         return k;
 }
 
@@ -166,23 +191,45 @@ static int parse_refusal(json_t *object, struct refusal *ret) {
         return -EINVAL;
 }
 
-static int parse_object(json_t *object, struct sync_result *ret) {
-        const char *workspace, *from, *to, *saved, *unmerged, *secrets;
-        json_t *workspace_why, *secrets_why;
-        json_int_t commits, files;
+static int parse_branches(json_t *array, struct sync_result *ret) {
+        const char *name;
+        json_t *branch;
+        size_t i;
         int pushed;
 
-        if (json_unpack_ex(object, NULL, JSON_STRICT, "{s:s s:s s:s s:I s:s s:s s:b s:o s:s s:I s:o}",
-                    "workspace", &workspace, "from", &from, "to", &to, "commits", &commits, "saved", &saved,
-                    "unmerged", &unmerged, "pushed", &pushed, "workspace_why", &workspace_why, "secrets",
-                    &secrets, "files", &files, "secrets_why", &secrets_why) < 0)
+        if (!json_is_array(array) ||
+                json_array_size(array) > MIN(ret->n_unmerged, (unsigned) SYNC_UNMERGED_MAX))
                 return -EINVAL;
-        ret->pushed = pushed;
+        json_array_foreach (array, i, branch) {
+                struct sync_branch *b = &ret->unmerged[i];
+
+                if (json_unpack_ex(
+                            branch, NULL, JSON_STRICT, "{s:s s:b}", "name", &name, "pushed", &pushed) < 0 ||
+                        parse_text(name, b->name, sizeof b->name) < 0)
+                        return -EINVAL;
+                b->pushed = pushed;
+        }
+        /* Named are as many as the line had room for: the others are only counted. */
+        for (i = json_array_size(array); i < SYNC_UNMERGED_MAX; i++)
+                ret->unmerged[i].name[0] = '\0';
+        return 0;
+}
+
+static int parse_object(json_t *object, struct sync_result *ret) {
+        const char *workspace, *from, *to, *saved, *secrets;
+        json_t *workspace_why, *secrets_why, *unmerged;
+        json_int_t commits, files, n_unmerged;
+
+        if (json_unpack_ex(object, NULL, JSON_STRICT, "{s:s s:s s:s s:I s:s s:o s:I s:o s:s s:I s:o}",
+                    "workspace", &workspace, "from", &from, "to", &to, "commits", &commits, "saved", &saved,
+                    "unmerged", &unmerged, "n_unmerged", &n_unmerged, "workspace_why", &workspace_why,
+                    "secrets", &secrets, "files", &files, "secrets_why", &secrets_why) < 0)
+                return -EINVAL;
         if (parse_part(workspace, &ret->workspace) < 0 || parse_part(secrets, &ret->secrets) < 0 ||
                 parse_text(from, ret->from, sizeof ret->from) < 0 ||
                 parse_text(to, ret->to, sizeof ret->to) < 0 || parse_count(commits, &ret->commits) < 0 ||
                 parse_text(saved, ret->saved, sizeof ret->saved) < 0 ||
-                parse_text(unmerged, ret->unmerged, sizeof ret->unmerged) < 0 ||
+                parse_count(n_unmerged, &ret->n_unmerged) < 0 || parse_branches(unmerged, ret) < 0 ||
                 parse_refusal(workspace_why, &ret->workspace_why) < 0 ||
                 parse_count(files, &ret->files) < 0 || parse_refusal(secrets_why, &ret->secrets_why) < 0)
                 return -EINVAL;
@@ -216,6 +263,18 @@ char *refusal_say(const struct refusal *f, char *buf, size_t size) {
         if (size > 0)
                 buf[0] = '\0';
         return appendf(buf, size, "%s%s%s", f->text, *f->command ? ": " : "", f->command);
+}
+
+char *sync_result_say_unmerged(const struct sync_result *r, char *buf, size_t size) {
+        unsigned n = 0;
+
+        if (size > 0)
+                buf[0] = '\0';
+        for (; n < MIN(r->n_unmerged, (unsigned) SYNC_UNMERGED_MAX) && r->unmerged[n].name[0]; n++)
+                appendf(buf, size, "%s%s", n > 0 ? ", " : "", r->unmerged[n].name);
+        if (r->n_unmerged > n)
+                appendf(buf, size, "%s%u more", n > 0 ? " and " : "", r->n_unmerged - n);
+        return buf;
 }
 
 static void say_why(const struct refusal *f, char *buf, size_t size) {

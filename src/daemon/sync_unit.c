@@ -35,8 +35,8 @@ static void learn(struct sync_unit *s, const struct unit_info *info) {
                         s->names->sync_unit);
         else {
                 sync_result_say(&result, v->text, sizeof v->text);
-                safe_text(v->learned, sizeof v->learned, result.unmerged);
-                v->pushed = result.pushed;
+                (void) sync_result_say_unmerged(&result, v->learned, sizeof v->learned);
+                v->result = result;
                 (void) strcpy(v->user, info->user);
                 v->ok = info->clean && info->state != UNIT_FAILED;
         }
@@ -124,11 +124,11 @@ static void tell_learned(struct sync_story *s, const struct sync_view *v) {
                 return;
         if (*v->learned)
                 log_notice(
-                        "What the agent here wrote and the primary does not have is on branch %s. To merge it, on the "
+                        "What the agent here wrote and the primary does not have is on %s. To merge it, on the "
                         "primary, as its workspace's user: %s",
                         v->learned, s->merge);
         else
-                log_notice("What the agent here wrote is merged: branch %s.", s->learned);
+                log_notice("What the agent here wrote is merged: %s.", s->learned);
         memcpy(s->learned, v->learned, sizeof s->learned);
 }
 
@@ -138,7 +138,7 @@ void sync_story_tell(struct sync_story *s, const struct sync_view *v, const stru
         s->merge[0] = '\0';
         if (*v->learned)
                 workspace_merge_help(
-                        w, *v->user ? v->user : NULL, v->learned, v->pushed, s->merge, sizeof s->merge);
+                        w, *v->user ? v->user : NULL, &v->result, s->merge, sizeof s->merge);
         if (standby)
                 tell_learned(s, v);
 }

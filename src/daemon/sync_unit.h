@@ -5,6 +5,7 @@
 #include "config/instance.h"
 #include "daemon/units.h"
 #include "lib/util.h"
+#include "sync_result.h"
 
 struct sync_unit;
 
@@ -16,10 +17,10 @@ struct sync_view {
         usec_t ended;
         usec_t succeeded; /* when one last was ok */
         char text[512];   /* what it did, or what went wrong, safe to print */
-        /* The branch with what the standby learned and the primary does not have; "" if none. It is the worker's word, but
+        /* The branches with what the standby learned and the primary does not have; "" if none. It is the worker's word, but
          * of harmless characters only (sync_result.h). */
-        char learned[128];
-        bool pushed;   /* it is at the remote too */
+        char learned[512];
+        struct sync_result result; /* as the worker wrote it */
         char user[64]; /* whom the workspace belongs to, as the unit says; "" if it does not */
 };
 
@@ -41,10 +42,10 @@ const struct sync_view *sync_unit_view(const struct sync_unit *s);
 
 struct sync_story {
         bool trouble; /* the last one did not do all there was to do */
-        /* The branch with the standby's own work that a person was told of last, and the command that merges what there is
+        /* The branches with the standby's own work that were reported last, and the command that merges what there is
          * now, for the primary; "": none. */
-        char learned[128];
-        char merge[768];
+        char learned[512];
+        char merge[2048];
 };
 
 /* A sync has ended as V says. FAILOVER: it is part of a failover's story; STANDBY: that is over, so what the agent wrote here

@@ -39,8 +39,12 @@ static bool open_workspace(const struct checkup *c, struct repo *repo, struct fi
         if (k == 0) {
                 (void) flock(
                         repo->dir_fd, LOCK_UN); /* nothing here needs it, and a sync would wait for it */
+                repo_find_head(repo);
+                repo_find_filters(repo, NULL);
                 k = repo_check(repo, &r);
         }
+        if (k == 0)
+                k = repo_check_writable(repo, &r);
         if (k == 0) {
                 saved_host(host);
                 k = saved_check_name(repo, host, &r);
@@ -205,8 +209,7 @@ void look_workspace_key(const struct checkup *c, struct finding *f) {
 }
 
 /* What the worker would find out next, after the fetch. */
-static int judge_fetched(
-        const struct repo *repo, const struct fetch_answer *fetched, struct sync_result *r) {
+static int judge_fetched(struct repo *repo, const struct fetch_answer *fetched, struct sync_result *r) {
         _cleanup_(git_commit_freep) git_commit *target = NULL;
         struct incoming incoming = { 0 };
         int k;
@@ -251,7 +254,7 @@ void look_remote(const struct checkup *c, struct finding *f) {
         int k;
 
         if (open_workspace(c, &repo, f)) {
-                k = remote_fetch_start(&repo, 0, 0, &child, &r);
+                k = remote_fetch_start(&repo, 0, &child, &r);
                 if (k == 0)
                         k = remote_fetch_finish(&repo, &child, &fetched, &r);
                 if (k == 0)
@@ -269,21 +272,17 @@ void look_remote(const struct checkup *c, struct finding *f) {
 /* The newest of the remote's that is known here is enough: each sync brings it up to date. */
 void look_saved_work(const struct checkup *c, struct finding *f) {
         const struct workspace_config *w = &c->config->workspace;
+        struct sync_result r = { 0 };
         struct repo repo = REPO_NONE;
-        char host[64], branch[128] = "", help[1024], name[REPO_BRANCH_MAX + 200];
-        bool pushed = false;
-        git_oid theirs;
+        char branches[512], help[2048];
 
         if (open_workspace(c, &repo, f)) {
-                saved_host(host);
-                (void) snprintf(name, sizeof name, "refs/remotes/%s/%s", w->remote, repo.branch);
-                if (git_reference_name_to_id(&theirs, repo.git, name) == 0)
-                        saved_unmerged(&repo, host, &theirs, branch, &pushed);
-                if (*branch) {
-                        finding_warn(f, "the primary lacks work that was done here, in branch %s", branch);
+                saved_unmerged(&repo, &r);
+                if (r.n_unmerged > 0) {
+                        finding_warn(f, "the primary lacks work that was done here, in branch %s",
+                                sync_result_say_unmerged(&r, branches, sizeof branches));
                         finding_fix(f, "%s # on the primary, as user %s",
-                                workspace_merge_help(
-                                        w, checkup_sync_user(c), branch, pushed, help, sizeof help),
+                                workspace_merge_help(w, checkup_sync_user(c), &r, help, sizeof help),
                                 checkup_sync_user(c));
                         finding_fix(f, "sudo systemctl start %s", c->names->sync_unit);
                 } else

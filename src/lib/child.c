@@ -10,6 +10,11 @@
 
 #include "lib/clock.h"
 
+volatile sig_atomic_t child_stop;
+
+/* How soon a signal is seen that came just before poll(2). */
+#define SLICE ((usec_t) 100 * USEC_PER_MSEC)
+
 static void child_main(int fd, pid_t parent, child_function_t function, const void *task, void *answer,
         size_t answer_size) {
         sigset_t none;
@@ -62,12 +67,12 @@ static int wait_for_answer(const struct child *c) {
                 usec_t now = now_usec(CLOCK_BOOTTIME), left = now < c->deadline ? c->deadline - now : 0;
                 int n;
 
-                n = poll(&p, 1, (int) MIN((left + USEC_PER_MSEC - 1) / USEC_PER_MSEC, (usec_t) INT32_MAX));
+                n = poll(&p, 1, (int) ((MIN(left, SLICE) + USEC_PER_MSEC - 1) / USEC_PER_MSEC));
                 if (n > 0)
                         return 0;
                 if (n < 0 && errno != EINTR)
                         return -errno;
-                if (n == 0 && left == 0)
+                if (child_stop || (n == 0 && left == 0))
                         return -ETIMEDOUT;
         }
 }

@@ -5,9 +5,13 @@
  * what it started goes with it. */
 #pragma once
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include "lib/util.h"
+
+/* Set by a signal handler: nobody waits any longer, as if each deadline were over. */
+extern volatile sig_atomic_t child_stop;
 
 struct child {
         pid_t pid;

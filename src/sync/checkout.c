@@ -93,15 +93,19 @@ static int check_writable(const struct repo *repo, const char *path, struct sync
 
 int checkout_check(
         const struct repo *repo, const struct paths *paths, uint64_t bytes, struct sync_result *r) {
-        uint64_t room;
-        struct statvfs fs;
-
         for (size_t i = 0; i < paths->n; i++) {
                 int k = check_writable(repo, paths->items[i], r);
 
                 if (k < 0)
                         return k;
         }
+        return checkout_check_room(repo, paths->n, bytes, r);
+}
+
+int checkout_check_room(const struct repo *repo, size_t files, uint64_t bytes, struct sync_result *r) {
+        uint64_t room;
+        struct statvfs fs;
+
         if (statvfs(repo->config->path, &fs) < 0)
                 return sync_fail(r, REFUSAL_ERROR, "%s: %s", repo->config->path, strerror(errno));
         room = (uint64_t) fs.f_bavail * fs.f_frsize;
@@ -109,7 +113,7 @@ int checkout_check(
                 return sync_refuse(r, REFUSAL_DISK,
                         "the disk of %s is full: %" PRIu64 " MiB are free, %" PRIu64 " needed",
                         repo->config->path, room >> 20, (bytes + ROOM_LEFT) >> 20);
-        if (fs.f_files > 0 && fs.f_favail < paths->n + INODES_LEFT) /* btrfs has no such number */
+        if (fs.f_files > 0 && fs.f_favail < files + INODES_LEFT) /* btrfs has no such number */
                 return sync_refuse(
                         r, REFUSAL_DISK, "the file system of %s has no inodes left", repo->config->path);
         return 0;
@@ -270,9 +274,11 @@ static int put(const struct move *m, bool back, struct sync_result *r) {
                 (void) git_index_remove_directory(baseline, path, 0);
         }
         options.checkout_strategy = GIT_CHECKOUT_SAFE | GIT_CHECKOUT_RECREATE_MISSING |
-                GIT_CHECKOUT_DONT_OVERWRITE_IGNORED | (back ? GIT_CHECKOUT_ALLOW_CONFLICTS : 0);
+                GIT_CHECKOUT_DONT_OVERWRITE_IGNORED | GIT_CHECKOUT_DISABLE_PATHSPEC_MATCH |
+                (back ? GIT_CHECKOUT_ALLOW_CONFLICTS : 0);
         options.baseline_index = baseline;
-        if (git_checkout_tree(m->repo->git, (const git_object *) then, &options) < 0)
+        options.paths = (git_strarray){ m->paths->items, m->paths->n };
+        if (m->paths->n > 0 && git_checkout_tree(m->repo->git, (const git_object *) then, &options) < 0)
                 return sync_fail_git(r, "checking out");
         return 0;
 }

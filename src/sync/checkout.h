@@ -20,6 +20,9 @@ int checkout_unfinished(const struct repo *repo, struct intent *ret);
 int checkout_check(
         const struct repo *repo, const struct paths *paths, uint64_t bytes, struct sync_result *r);
 
+/* The same for the disk alone, and FILES new files of BYTES. */
+int checkout_check_room(const struct repo *repo, size_t files, uint64_t bytes, struct sync_result *r);
+
 /* Puts TARGET into the tree, whose PATHS (sorted) may be anything now, and moves the branch there. FULL: the tree as it
  * was, all of it saved; LOOKED: when that was seen. What has changed since is nowhere else: it stays, and fails the move.
  * If that fails, FULL is put back. 0 or -ECANCELED with the reason in R. */

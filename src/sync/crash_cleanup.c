@@ -8,6 +8,9 @@
 
 #include "lib/file.h"
 #include "lib/log.h"
+#include "lib/text.h"
+
+#define LOCK_SECONDS (60 * 60)
 
 static bool is_same(const struct stat *a, const struct stat *b) {
         return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
@@ -165,41 +168,79 @@ void cleanup_index(const struct repo *repo) {
         log_info("%s: made its index anew: a power cut had left nothing of it", repo->config->path);
 }
 
-static bool count_lock(int fd _unused_, const char *name, const void *userdata _unused_) {
-        return is_lock(name);
+#define BUSY "failover-busy"
+
+/* What a lock is judged by. */
+struct locks {
+        time_t now;
+        struct timespec seen;   /* when no git program was there */
+        struct timespec killed; /* when a sync was begun that did not end; zero: none was */
+        bool is_git;            /* one is at work */
+        char name[100];         /* of one that stays */
+};
+
+static bool is_before(const struct timespec *a, const struct timespec *b) {
+        return a->tv_sec < b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
 }
 
-/* One that is older than the struct timespec. */
+/* A lock goes if its owner is gone: it is over an hour old, or of a sync of ours that was killed. Whether another user's git
+ * lives nobody here can see. */
 static bool remove_lock(int fd, const char *name, const void *userdata) {
-        const struct timespec *than = userdata;
+        struct locks *l = (struct locks *) userdata;
         struct stat st;
+        bool stale;
 
-        return is_lock(name) && fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-                (st.st_ctim.tv_sec < than->tv_sec ||
-                        (st.st_ctim.tv_sec == than->tv_sec && st.st_ctim.tv_nsec < than->tv_nsec)) &&
-                unlinkat(fd, name, 0) == 0;
+        if (!is_lock(name) || fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return false;
+        stale = st.st_mtim.tv_sec + LOCK_SECONDS < l->now ||
+                (l->killed.tv_sec && st.st_uid == geteuid() && !is_before(&st.st_ctim, &l->killed) &&
+                        is_before(&st.st_ctim, &l->seen));
+        if (stale && !l->is_git && unlinkat(fd, name, 0) == 0)
+                return true;
+        safe_text(l->name, sizeof l->name, name);
+        return false;
 }
 
-static unsigned each_lock(const struct repo *repo, visit_t visit, const struct timespec *than) {
-        return each_file(repo, ".", false, visit, than) + each_file(repo, "refs", true, visit, than);
+static unsigned each_lock(const struct repo *repo, visit_t visit, const void *userdata) {
+        return each_file(repo, ".", false, visit, userdata) + each_file(repo, "refs", true, visit, userdata);
+}
+
+void cleanup_begin(const struct repo *repo, struct git_seen *git) {
+        struct stat st;
+        int fd;
+
+        if (fstatat(repo->dir_fd, BUSY, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+                git->killed = st.st_ctim;
+                return;
+        }
+        fd = openat(repo->dir_fd, BUSY, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd >= 0)
+                (void) close(fd);
+}
+
+void cleanup_end(const struct repo *repo) {
+        (void) unlinkat(repo->dir_fd, BUSY, 0);
 }
 
 int cleanup_locks(const struct repo *repo, const struct git_seen *git, struct sync_result *r) {
+        struct locks l = {
+                .now = time(NULL), .seen = git->at, .killed = git->killed, .is_git = git->pid > 0
+        };
         unsigned n;
 
-        if (each_lock(repo, count_lock, NULL) == 0)
-                return 0;
-        if (git->pid > 0)
-                return sync_refuse(r, REFUSAL_LOCKED,
-                        "a git command (process %d) is at work, and %s is locked", (int) git->pid,
-                        repo->config->path);
-        /* Whoever made one before the look, and lives, would have been seen. */
-        n = each_lock(repo, remove_lock, &git->at);
+        n = each_lock(repo, remove_lock, &l);
         if (n > 0)
                 log_info("%s: removed %u lock%s that a killed git left behind", repo->config->path, n,
                         n == 1 ? "" : "s");
-        if (each_lock(repo, count_lock, NULL) > 0)
-                return sync_refuse(r, REFUSAL_LOCKED, "%s was locked just now: is a git command at work?",
-                        repo->config->path);
-        return 0;
+        while (l.name[0] && !repo_is_over(repo)) {
+                (void) usleep(100000);
+                l.name[0] = '\0';
+                (void) each_lock(repo, remove_lock, &l);
+        }
+        if (!l.name[0])
+                return 0;
+        return sync_refuse(r, REFUSAL_LOCKED,
+                       "git is at work in %s, or was killed there: %s is younger than an hour",
+                       repo->config->path, l.name),
+               sync_command(r, "ps -C git -o user,pid,lstart,args");
 }

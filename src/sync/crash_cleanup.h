@@ -5,8 +5,9 @@
 
 /* Whether a git program of ours works in the workspace. */
 struct git_seen {
-        struct timespec at; /* when it was looked for */
-        pid_t pid;          /* 0: there was none */
+        struct timespec at;     /* when it was looked for */
+        pid_t pid;              /* 0: there was none */
+        struct timespec killed; /* when a sync was begun that did not end; zero: none was */
 };
 
 /* Looks for one. A process that has confined itself is shown no other than its own (landlock(7), and proc(5): hidepid), so
@@ -22,6 +23,11 @@ void cleanup_leftovers(const struct repo *repo);
  * while the gateway is not running, and locked. If it can't, repo_check() says so. */
 void cleanup_index(const struct repo *repo);
 
-/* Removes stale *.lock files: those that are older than a look that found no git program. Only while the gateway is not
- * running; refused if there are others. 0 or -ECANCELED. */
+/* From here on, until cleanup_end(), locks may be ours: a later run learns so from GIT. */
+void cleanup_begin(const struct repo *repo, struct git_seen *git);
+
+/* Removes stale *.lock files: of a sync that was killed, or over an hour old. Others are waited for until the deadline, then
+ * refused. Only while the gateway is not running. 0 or -ECANCELED. */
 int cleanup_locks(const struct repo *repo, const struct git_seen *git, struct sync_result *r);
+/* The sync has come to its end: a lock from now on is not ours. */
+void cleanup_end(const struct repo *repo);

@@ -4,24 +4,30 @@
  * be killed at any instant. What is asked of the remote is one branch, whatever refspecs the repository configures. */
 #pragma once
 
+#include <limits.h>
+
 #include "lib/child.h"
 #include "sync/repo.h"
 
 struct fetch_answer {
         struct sync_result result; /* .workspace is SYNC_NONE if all is well, else why not */
         char branch[REPO_BRANCH_MAX];
-        git_oid commit; /* the branch's newest, whose objects are here */
+        git_oid commit;    /* the branch's newest, whose objects are here */
+        char gone[8][100]; /* branches of ours that are no longer there as they were pushed; "" for none */
 };
+_Static_assert(sizeof(struct fetch_answer) <= PIPE_BUF, "an answer goes through a pipe in one piece");
 
-/* LATE of the timeout is over already; more than MAX bytes are refused (0: than a GiB). 0 or -ECANCELED with the reason in
- * R. The answer is struct fetch_answer. */
-int remote_fetch_start(
-        const struct repo *repo, usec_t late, size_t max, struct child *c, struct sync_result *r);
+/* More than MAX bytes are refused (0: than a GiB). The time is REPO's. 0 or -ECANCELED with the reason in R. The answer is
+ * struct fetch_answer. */
+int remote_fetch_start(const struct repo *repo, size_t max, struct child *c, struct sync_result *r);
 /* Waits for it, at most until the deadline. 0 or -ECANCELED with the reason in R. */
 int remote_fetch_finish(
         const struct repo *repo, struct child *c, struct fetch_answer *ret, struct sync_result *r);
 
-#define PUSH_MAX 20
-/* Pushes N branches (short names, at most PUSH_MAX) to the remote under the same names; waits for it, at most as long
- * as a fetch. 0 or -ECANCELED with the reason in R, whose .workspace is then meaningless. */
-int remote_push(const struct repo *repo, char *const *branches, size_t n, struct sync_result *r);
+struct push_answer {
+        struct sync_result result; /* .workspace_why: why the last that failed did */
+        uint32_t pushed;           /* a bit for each branch that is at the remote now */
+};
+/* Pushes N branches (short names, at most 32), each by itself, to the remote under the same names; waits for it, at most as
+ * long as a fetch usually takes. */
+void remote_push(const struct repo *repo, char *const *branches, size_t n, struct push_answer *ret);

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "lib/child.h"
+#include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/text.h"
 
@@ -189,6 +191,22 @@ static int check_config(const struct repo *repo, struct sync_result *r) {
         return 0;
 }
 
+/* The remote's HEAD as the clone saw it, if the ini names no branch. */
+static void find_follow(struct repo *repo) {
+        const struct workspace_config *c = repo->config;
+        _cleanup_(git_reference_freep) git_reference *ref = NULL;
+        char name[REPO_BRANCH_MAX], prefix[REPO_BRANCH_MAX];
+        const char *branch = c->branch;
+
+        (void) snprintf(name, sizeof name, "refs/remotes/%s/HEAD", c->remote);
+        (void) snprintf(prefix, sizeof prefix, "refs/remotes/%s/", c->remote);
+        if (!branch && git_reference_lookup(&ref, repo->git, name) == 0) {
+                branch = git_reference_symbolic_target(ref);
+                branch = branch && begins_with(branch, prefix) ? branch + strlen(prefix) : NULL;
+        }
+        (void) snprintf(repo->follow, sizeof repo->follow, "%s", branch ? branch : "main");
+}
+
 int repo_open(struct repo *repo, const struct workspace_config *c, struct sync_result *r) {
         _cleanup_free_ char *path = without_slash(c->path);
         int k;
@@ -211,6 +229,7 @@ int repo_open(struct repo *repo, const struct workspace_config *c, struct sync_r
         if (k < 0)
                 return sync_fail_git(r, c->path);
 
+        find_follow(repo);
         repo->dir_fd = open(repo->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (repo->dir_fd < 0)
                 return sync_fail(r, REFUSAL_ERROR, "%s: %s", repo->dir, strerror(errno));
@@ -283,27 +302,11 @@ static int check_state(const struct repo *repo, struct sync_result *r) {
         return 0;
 }
 
-char *repo_usual_branch(const struct repo *repo) {
-        const struct workspace_config *c = repo->config;
-        _cleanup_(git_reference_freep) git_reference *ref = NULL;
-        char name[REPO_BRANCH_MAX], prefix[REPO_BRANCH_MAX];
-        const char *branch = NULL;
-
-        (void) snprintf(name, sizeof name, "refs/remotes/%s/HEAD", c->remote);
-        (void) snprintf(prefix, sizeof prefix, "refs/remotes/%s/", c->remote);
-        if (c->branch)
-                branch = c->branch;
-        else if (git_reference_lookup(&ref, repo->git, name) == 0 &&
-                (branch = git_reference_symbolic_target(ref)) && begins_with(branch, prefix))
-                branch += strlen(prefix);
-        return strdup(branch ? branch : "main");
-}
-
 /* Nothing of the tree is touched. */
 static int refuse_unborn(const struct repo *repo, struct sync_result *r) {
-        _cleanup_free_ char *branch = repo_usual_branch(repo), *tracking = NULL, *word = NULL;
+        _cleanup_free_ char *tracking = NULL, *word = NULL;
 
-        if (!branch || asprintf(&tracking, "%s/%s", repo->config->remote, branch) < 0 ||
+        if (asprintf(&tracking, "%s/%s", repo->config->remote, repo->follow) < 0 ||
                 !(word = shell_quote(tracking)))
                 return sync_fail(r, REFUSAL_ERROR, "out of memory");
         return sync_refuse(r, REFUSAL_UNBORN, "%s has no commit", repo->config->path),
@@ -312,7 +315,7 @@ static int refuse_unborn(const struct repo *repo, struct sync_result *r) {
 }
 
 static int refuse_detached(const struct repo *repo, struct sync_result *r) {
-        _cleanup_free_ char *branch = repo_usual_branch(repo), *word = branch ? shell_quote(branch) : NULL;
+        _cleanup_free_ char *word = shell_quote(repo->follow);
 
         if (!word)
                 return sync_fail(r, REFUSAL_ERROR, "out of memory");
@@ -321,24 +324,107 @@ static int refuse_detached(const struct repo *repo, struct sync_result *r) {
                sync_command(r, "sudo -u %s git -C %s switch %s", repo->user, repo->word, word);
 }
 
-static int check_head(struct repo *repo, struct sync_result *r) {
-        _cleanup_(git_reference_freep) git_reference *head = NULL;
-        const char *name;
-        int k;
-
-        if (git_repository_head_detached(repo->git) == 1)
-                return refuse_detached(repo, r);
-        k = git_repository_head(&head, repo->git);
-        if (k == GIT_EUNBORNBRANCH)
+static int check_head(const struct repo *repo, struct sync_result *r) {
+        if (git_repository_head_unborn(repo->git) == 1)
                 return refuse_unborn(repo, r);
-        if (k < 0)
+        if (git_oid_is_zero(&repo->head))
                 return sync_fail_git(r, "HEAD");
-        name = git_reference_shorthand(head);
-        if (!git_reference_is_branch(head) || strlen(name) >= sizeof repo->branch)
-                return refuse_detached(repo, r);
-        (void) strcpy(repo->branch, name);
+        return repo->branch[0] ? 0 : refuse_detached(repo, r);
+}
+
+void repo_find_head(struct repo *repo) {
+        _cleanup_(git_reference_freep) git_reference *head = NULL;
+
+        repo->branch[0] = '\0';
+        repo->head = (git_oid){ 0 };
+        if (git_repository_head(&head, repo->git) < 0)
+                return;
         git_oid_cpy(&repo->head, git_reference_target(head));
-        return 0;
+        if (git_reference_is_branch(head) && git_repository_head_detached(repo->git) == 0 &&
+                strlen(git_reference_shorthand(head)) < sizeof repo->branch)
+                (void) strcpy(repo->branch, git_reference_shorthand(head));
+}
+
+int repo_find_parent(const struct repo *repo, git_oid *ret) {
+        *ret = repo->head;
+        return git_oid_is_zero(ret) ? repo_find_theirs(repo, ret) : 0;
+}
+
+static bool names_filter(const char *text, size_t n) {
+        return memmem(text, n, "filter=", 7) || memmem(text, n, "working-tree-encoding=", 22);
+}
+
+static bool file_names_filter(const char *path) {
+        _cleanup_free_ char *text = NULL;
+
+        return path && read_file(path, 1 << 20, &text) == 0 && names_filter(text, strlen(text));
+}
+
+static bool tree_names_filter(const struct repo *repo, git_index *files) {
+        for (size_t i = 0; files && i < git_index_entrycount(files); i++) {
+                const git_index_entry *e = git_index_get_byindex(files, i);
+                const char *slash = strrchr(e->path, '/');
+                _cleanup_(git_blob_freep) git_blob *blob = NULL;
+
+                if (strcmp(slash ? slash + 1 : e->path, ".gitattributes") == 0 &&
+                        git_blob_lookup(&blob, repo->git, &e->id) == 0 &&
+                        names_filter(git_blob_rawcontent(blob), (size_t) git_blob_rawsize(blob)))
+                        return true;
+        }
+        return false;
+}
+
+void repo_find_filters(struct repo *repo, const git_oid *target) {
+        _cleanup_(git_config_freep) git_config *all = NULL;
+        _cleanup_(git_index_freep) git_index *index = NULL, *theirs = NULL;
+        _cleanup_free_ char *info = NULL, *here = NULL, *usual = NULL;
+        const char *home = getenv("HOME");
+        git_buf global = GIT_BUF_INIT;
+
+        repo->target = target ? *target : (git_oid){ 0 };
+        if (asprintf(&info, "%s/info/attributes", repo->dir) < 0 ||
+                asprintf(&here, "%s/.gitattributes", repo->config->path) < 0 ||
+                asprintf(&usual, "%s/.config/git/attributes", home ? home : "") < 0)
+                return;
+        if (git_repository_config(&all, repo->git) == 0)
+                (void) git_config_get_path(&global, all, "core.attributesfile");
+        (void) git_repository_index(&index, repo->git);
+        if (target)
+                (void) commit_files(repo->git, target, &theirs);
+        repo->filters = file_names_filter(info) || file_names_filter(here) || file_names_filter(usual) ||
+                file_names_filter(global.ptr) || file_names_filter("/etc/gitattributes") ||
+                tree_names_filter(repo, index) || tree_names_filter(repo, theirs);
+        git_buf_dispose(&global);
+}
+
+bool repo_is_filtered(const struct repo *repo, const char *path) {
+        static const char *const attributes[] = { "filter", "working-tree-encoding" };
+        git_attr_options options = GIT_ATTR_OPTIONS_INIT;
+        const char *value;
+
+        if (!repo->filters)
+                return false;
+        options.flags = GIT_ATTR_CHECK_FILE_THEN_INDEX;
+        if (!git_oid_is_zero(&repo->target)) {
+                options.flags |= GIT_ATTR_CHECK_INCLUDE_COMMIT;
+                git_oid_cpy(&options.attr_commit_id, &repo->target);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(attributes); i++)
+                if (git_attr_get_ext(&value, repo->git, &options, path, attributes[i]) < 0 ||
+                        git_attr_value(value) == GIT_ATTR_VALUE_STRING)
+                        return true;
+        return false;
+}
+
+bool repo_is_over(const struct repo *repo) {
+        return child_stop || (repo->until && now_usec(CLOCK_BOOTTIME) >= repo->until);
+}
+
+int repo_find_theirs(const struct repo *repo, git_oid *ret) {
+        char name[REPO_BRANCH_MAX + 200];
+
+        (void) snprintf(name, sizeof name, "refs/remotes/%s/%s", repo->config->remote, repo->follow);
+        return git_reference_name_to_id(ret, repo->git, name) < 0 ? -ENOENT : 0;
 }
 
 static int refuse_hidden(
@@ -438,7 +524,7 @@ int repo_refuse_unwritable(
                sync_command(r, "sudo chown -hR %s: %s", repo->user, repo->word);
 }
 
-static int check_writable(const struct repo *repo, struct sync_result *r) {
+int repo_check_writable(const struct repo *repo, struct sync_result *r) {
         static const char *const places[] = { "", "objects", "objects/pack", "refs", "refs/heads", "index" };
 
         for (size_t i = 0; i < ELEMENTSOF(places); i++) {
@@ -496,7 +582,5 @@ int repo_check(struct repo *repo, struct sync_result *r) {
                 k = check_head(repo, r);
         if (k == 0)
                 k = check_index(repo, r);
-        if (k == 0)
-                k = check_writable(repo, r);
         return k;
 }

@@ -36,9 +36,16 @@ struct repo {
         char user[64]; /* who we are, for the mending commands */
         char *word;    /* the workspace's path as a word of a shell, for the same */
 
-        /* From repo_check(): */
-        char branch[REPO_BRANCH_MAX]; /* the branch that is checked out, "main" */
-        git_oid head;                 /* and its commit */
+        const char *state; /* a directory of ours that outlives a run; NULL: none */
+        usec_t until;      /* of CLOCK_BOOTTIME: what is looked for, or saved, gives up then; 0: never */
+        char follow[REPO_BRANCH_MAX]; /* the remote's branch to follow, as far as it is known */
+
+        /* From repo_find_head(): */
+        char branch[REPO_BRANCH_MAX]; /* the branch that is checked out, "main"; "": none */
+        git_oid head;                 /* and its commit; zero: there is none yet */
+        /* From repo_find_filters(): */
+        bool filters;   /* some attributes name one */
+        git_oid target; /* whose attributes count, too; or zero */
 };
 
 #define REPO_NONE                                                                                           \
@@ -51,12 +58,26 @@ int repo_open(struct repo *repo, const struct workspace_config *c, struct sync_r
 int repo_lock(const struct repo *repo, usec_t until, struct sync_result *r);
 void repo_close(struct repo *repo);
 
-/* Refuses merges under way, a detached HEAD and so on; learns the branch and its commit. 0 or -ECANCELED. */
+/* Finds out what is checked out, in whatever state that is. */
+void repo_find_head(struct repo *repo);
+/* The commit that what is here goes on from: HEAD or, where nothing is committed yet, what the remote was seen to have.
+ * 0 or -ENOENT. */
+int repo_find_parent(const struct repo *repo, git_oid *ret);
+/* Finds out whether any attributes file here or of the commit TARGET (NULL: none) names a filter or an encoding, which
+ * libgit2 would not apply. */
+void repo_find_filters(struct repo *repo, const git_oid *target);
+/* Whether PATH has one. */
+bool repo_is_filtered(const struct repo *repo, const char *path);
+/* Whether the time is over, or a signal said so. */
+bool repo_is_over(const struct repo *repo);
+/* The remote's branch to follow, as it was last seen. 0 or -ENOENT. */
+int repo_find_theirs(const struct repo *repo, git_oid *ret);
+
+/* Refuses merges under way, a detached HEAD and so on. 0 or -ECANCELED. */
 int repo_check(struct repo *repo, struct sync_result *r);
 
-/* The branch to follow, as far as it is known without asking the remote. For the caller to free; NULL without memory. */
-char *repo_usual_branch(const struct repo *repo);
-
+/* Refuses a .git that cannot be written. 0 or -ECANCELED. */
+int repo_check_writable(const struct repo *repo, struct sync_result *r);
 /* Refuses since WHAT, a path in the workspace ("" for .git), cannot be written, for the reason ERROR (errno). OWNER: of the
  * directory that is closed. -ECANCELED. */
 int repo_refuse_unwritable(

@@ -2,6 +2,7 @@
 #include "sync/saved_branches.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <string.h>
 
 #include "lib/log.h"
@@ -9,6 +10,10 @@
 #include "lib/text.h"
 
 #define STAMP_LENGTH 16 /* 20260711T041502Z */
+/* Of a pushed branch, here. */
+#define KEPT_SECONDS (30 * 24 * 60 * 60)
+/* How far back the remote's history is searched for work that came in by another way than a merge. */
+#define HISTORY_MAX 2000
 
 void saved_host(char host[static 64]) {
         char name[64] = "";
@@ -19,11 +24,6 @@ void saved_host(char host[static 64]) {
                 if (!isalnum((unsigned char) *c) && *c != '-')
                         *c = '-';
         (void) snprintf(host, 64, "%s", *name ? name : "standby");
-}
-
-/* The length of "failover/HOST/TIME". */
-static size_t stamped(const char *host) {
-        return strlen("failover/") + strlen(host) + 1 + STAMP_LENGTH;
 }
 
 /* "20260711T041502Z" */
@@ -49,50 +49,71 @@ static time_t parse_stamp(const char *text) {
         return strncmp(stamp, text, STAMP_LENGTH) == 0 ? t : -1;
 }
 
-/* Every saved branch of this host, "failover/HOST/TIME" and its "-private" after it, oldest first. */
-static void list(const struct repo *repo, const char *host, struct paths *ret) {
+/* Whether BRANCH is one of ours, of any host: the machine may have been renamed or cloned. Then where its TIME begins. */
+static const char *find_stamp(const char *branch, bool *private) {
+        const char *slash = strrchr(branch, '/'), *end;
+
+        if (!begins_with(branch, "failover/") || !slash || slash <= branch + strlen("failover/") ||
+                parse_stamp(slash + 1) < 0)
+                return NULL;
+        end = slash + 1 + STAMP_LENGTH;
+        *private = strcmp(end, SAVED_PRIVATE) == 0;
+        return *private || !*end ? slash + 1 : NULL;
+}
+
+/* Every branch here whose name matches GLOB, sorted: of one host the oldest first, and each "-private" after its other half. */
+static void list(const struct repo *repo, const char *glob, struct paths *ret) {
         _cleanup_(git_reference_iterator_freep) git_reference_iterator *i = NULL;
-        size_t heads = strlen("refs/heads/"), n = stamped(host);
-        char glob[160];
         const char *name;
 
-        (void) snprintf(glob, sizeof glob, "refs/heads/failover/%s/*", host);
         if (git_reference_iterator_glob_new(&i, repo->git, glob) < 0)
                 return;
-        while (git_reference_next_name(&name, i) == 0) {
-                const char *branch = name + heads;
-
-                if (strlen(branch) >= n && parse_stamp(branch + n - STAMP_LENGTH) >= 0 &&
-                        (!branch[n] || strcmp(branch + n, SAVED_PRIVATE) == 0))
-                        (void) paths_add(ret, branch);
-        }
+        while (git_reference_next_name(&name, i) == 0)
+                (void) paths_add(ret, name + strlen("refs/heads/"));
         paths_sort(ret);
+}
+
+static void list_of(const struct repo *repo, const char *host, struct paths *ret) {
+        char glob[160];
+
+        (void) snprintf(glob, sizeof glob, "refs/heads/failover/%s/*", host);
+        list(repo, glob, ret);
 }
 
 void saved_name(const struct repo *repo, const char *host, char branch[static 128]) {
         _cleanup_paths_ struct paths branches = { 0 };
-        time_t t = time(NULL), last = -1;
+        time_t t = time(NULL);
         char stamp[32];
 
-        list(repo, host, &branches);
-        if (branches.n > 0)
-                last = parse_stamp(branches.items[branches.n - 1] + stamped(host) - STAMP_LENGTH);
-        format_stamp(MAX(t, last + 1), stamp);
+        list_of(repo, host, &branches);
+        for (size_t i = 0; i < branches.n; i++) {
+                bool private;
+                const char *at = find_stamp(branches.items[i], &private);
+
+                if (at)
+                        t = MAX(t, parse_stamp(at) + 1);
+        }
+        format_stamp(t, stamp);
         (void) snprintf(branch, 128, "failover/%s/%s", host, stamp);
 }
 
 int saved_check_name(const struct repo *repo, const char *host, struct sync_result *r) {
-        char name[160];
+        char names[2][160];
         git_oid id;
 
-        (void) snprintf(name, sizeof name, "refs/heads/failover/%s", host);
-        if (git_reference_name_to_id(&id, repo->git, name) < 0)
-                return 0;
-        return sync_refuse(r, REFUSAL_BRANCH_NAME,
-                       "%s has a branch failover/%s, in the way of the standby's work", repo->config->path,
-                       host),
-               sync_command(r, "sudo -u %s git -C %s branch -m failover/%s failover-%s-old", repo->user,
-                       repo->word, host, host);
+        (void) strcpy(names[0], "refs/heads/failover");
+        (void) snprintf(names[1], sizeof names[1], "refs/heads/failover/%s", host);
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                const char *branch = names[i] + strlen("refs/heads/");
+
+                if (git_reference_name_to_id(&id, repo->git, names[i]) == 0)
+                        return sync_refuse(r, REFUSAL_BRANCH_NAME,
+                                       "%s has a branch %s, where the branches go that keep the standby's work",
+                                       repo->config->path, branch),
+                               sync_command(r, "sudo -u %s git -C %s branch -m %s failover-%sold",
+                                       repo->user, repo->word, branch, i == 0 ? "" : "of-");
+        }
+        return 0;
 }
 
 /* The commit of the branch, here or, with a REMOTE, as last seen there. */
@@ -132,10 +153,17 @@ static bool holds_all(
         return true;
 }
 
+/* Whether the two could be merged: HEAD may have got its first commit since. */
+static bool is_related(const struct repo *repo, const git_oid *tip) {
+        git_oid parent, base;
+
+        return repo_find_parent(repo, &parent) < 0 || git_merge_base(&base, repo->git, tip, &parent) == 0;
+}
+
 static bool holds_public(const struct repo *repo, const char *branch, const struct changes *work) {
         git_oid tip;
 
-        return tip_of(repo, NULL, branch, &tip) == 0 &&
+        return tip_of(repo, NULL, branch, &tip) == 0 && is_related(repo, &tip) &&
                 (!work->unpushed || git_graph_descendant_of(repo->git, &tip, &repo->head) == 1) &&
                 holds_all(repo, &tip, work, 1u << WORK_PUBLIC | 1u << WORK_GONE);
 }
@@ -145,71 +173,87 @@ static bool holds_private(const struct repo *repo, const char *branch, const str
         git_oid tip;
 
         return tip_of(repo, NULL, branch, &tip) == 0 && git_commit_lookup(&commit, repo->git, &tip) == 0 &&
-                git_commit_parentcount(commit) == 1 && holds_all(repo, &tip, work, 1u << WORK_PRIVATE) &&
+                git_commit_parentcount(commit) > 0 && holds_all(repo, &tip, work, 1u << WORK_PRIVATE) &&
                 holds_all(repo, git_commit_parent_id(commit, 0), work, 1u << WORK_STAGED);
 }
 
 bool saved_has(const struct repo *repo, const struct changes *work, const char *host) {
         bool public = changes_has_public(work), private = changes_has_private(work);
-        _cleanup_paths_ struct paths branches = { 0 };
-        char last[128], last_private[128 + sizeof SAVED_PRIVATE];
+        char last[128];
+        git_oid tip;
 
-        list(repo, host, &branches);
-        if (branches.n == 0)
-                return !public && !private;
-        (void) snprintf(last, sizeof last, "%.*s", (int) stamped(host), branches.items[branches.n - 1]);
-        (void) snprintf(last_private, sizeof last_private, "%s" SAVED_PRIVATE, last);
-        return (!public || holds_public(repo, last, work)) &&
-                (!private || holds_private(repo, last_private, work));
+        return (!public ||
+                       (saved_find_last(repo, host, false, last, &tip) == 0 &&
+                               holds_public(repo, last, work))) &&
+                (!private ||
+                        (saved_find_last(repo, host, true, last, &tip) == 0 &&
+                                holds_private(repo, last, work)));
 }
 
-void saved_prune(const struct repo *repo, const char *host) {
-        _cleanup_paths_ struct paths branches = { 0 };
-        unsigned stamps = 0;
+/* Whether the tree of COMMIT has every file that differs in DIFF as its new side has it. */
+static bool has_content(const struct repo *repo, const git_oid *commit, git_diff *diff) {
+        _cleanup_(git_tree_freep) git_tree *tree = NULL;
 
-        list(repo, host, &branches);
-        for (size_t i = branches.n; i-- > 0;) {
-                const char *branch = branches.items[i];
-                char name[400];
-
-                if (i + 1 == branches.n || strncmp(branch, branches.items[i + 1], stamped(host)) != 0)
-                        stamps++;
-                if (stamps <= SAVED_MAX)
-                        continue;
-                (void) snprintf(name, sizeof name, "refs/heads/%s", branch);
-                if (git_reference_remove(repo->git, name) == 0)
-                        log_info("%s: removed %s; the last %d are kept", repo->config->path, branch,
-                                SAVED_MAX);
-        }
-}
-
-/* Whether THEIRS has every file that differs from BASE to OURS as OURS has it: the work came in by another way than
- * a merge, as by a squash or a cherry-pick. */
-static bool has_content(const struct repo *repo, git_tree *base, git_tree *ours, git_tree *theirs) {
-        _cleanup_(git_index_freep) git_index *files = NULL;
-        _cleanup_(git_diff_freep) git_diff *diff = NULL;
-
-        if (tree_files(theirs, &files) < 0 || git_diff_tree_to_tree(&diff, repo->git, base, ours, NULL) < 0)
+        if (tree_of(repo, commit, &tree) < 0)
                 return false;
         for (size_t i = 0; i < git_diff_num_deltas(diff); i++) {
                 const git_diff_delta *d = git_diff_get_delta(diff, i);
-                const git_index_entry *e = find_file(files, d->new_file.path);
+                _cleanup_(git_tree_entry_freep) git_tree_entry *e = NULL;
+                bool there = git_tree_entry_bypath(&e, tree, d->new_file.path) == 0;
 
-                if (!e != (d->status == GIT_DELTA_DELETED) || (e && !git_oid_equal(&e->id, &d->new_file.id)))
+                if (there != (d->status != GIT_DELTA_DELETED) ||
+                        (there && !git_oid_equal(git_tree_entry_id(e), &d->new_file.id)))
                         return false;
         }
         return true;
 }
 
-static bool is_merged(const struct repo *repo, const git_oid *tip, const git_oid *theirs) {
-        _cleanup_(git_tree_freep) git_tree *base_tree = NULL, *tip_tree = NULL, *their_tree = NULL;
-        git_oid base;
+/* Whether some commit of the remote's since BASE had all that TIP changed: the work came in by another way than a merge, as by
+ * a squash or a cherry-pick, whatever was made of it since. */
+static bool had_content(
+        const struct repo *repo, const git_oid *base, const git_oid *tip, const git_oid *theirs) {
+        _cleanup_(git_revwalk_freep) git_revwalk *walk = NULL;
+        _cleanup_(git_tree_freep) git_tree *old = NULL, *new = NULL;
+        _cleanup_(git_diff_freep) git_diff *diff = NULL;
+        unsigned n = 0;
+        git_oid id;
 
-        if (git_oid_equal(tip, theirs) || git_graph_descendant_of(repo->git, theirs, tip) == 1)
+        if ((base && tree_of(repo, base, &old) < 0) || tree_of(repo, tip, &new) < 0 ||
+                git_diff_tree_to_tree(&diff, repo->git, old, new, NULL) < 0)
+                return false;
+        if (git_revwalk_new(&walk, repo->git) < 0 || git_revwalk_push(walk, theirs) < 0 ||
+                git_revwalk_hide(walk, tip) < 0)
+                return false;
+        while (git_revwalk_next(&id, walk) == 0 && n++ < HISTORY_MAX)
+                if (has_content(repo, &id, diff))
+                        return true;
+        return git_diff_num_deltas(diff) == 0;
+}
+
+static bool is_merged(const struct repo *repo, const git_oid *tip) {
+        git_oid base, theirs;
+        bool related;
+
+        if (repo_find_theirs(repo, &theirs) < 0)
+                return false;
+        if (git_oid_equal(tip, &theirs) || git_graph_descendant_of(repo->git, &theirs, tip) == 1)
                 return true;
-        return git_merge_base(&base, repo->git, tip, theirs) == 0 && tree_of(repo, &base, &base_tree) == 0 &&
-                tree_of(repo, tip, &tip_tree) == 0 && tree_of(repo, theirs, &their_tree) == 0 &&
-                has_content(repo, base_tree, tip_tree, their_tree);
+        related = git_merge_base(&base, repo->git, tip, &theirs) == 0;
+        return had_content(repo, related ? &base : NULL, tip, &theirs);
+}
+
+int saved_find_last(
+        const struct repo *repo, const char *host, bool private, char branch[static 128], git_oid *tip) {
+        _cleanup_paths_ struct paths branches = { 0 };
+        bool is_private;
+
+        list_of(repo, host, &branches);
+        for (size_t i = branches.n; i-- > 0;)
+                if (find_stamp(branches.items[i], &is_private) && is_private == private) {
+                        (void) snprintf(branch, 128, "%s", branches.items[i]);
+                        return tip_of(repo, NULL, branch, tip) == 0 && !is_merged(repo, tip) ? 0 : -ENOENT;
+                }
+        return -ENOENT;
 }
 
 static bool is_pushed(const struct repo *repo, const char *branch, const git_oid *tip) {
@@ -218,22 +262,100 @@ static bool is_pushed(const struct repo *repo, const char *branch, const git_oid
         return tip_of(repo, repo->config->remote, branch, &there) == 0 && git_oid_equal(&there, tip);
 }
 
-void saved_unmerged(const struct repo *repo, const char *host, const git_oid *commit,
-        char branch[static 128], bool *pushed) {
+static void remove_branch(const struct repo *repo, const char *branch, const char *why) {
+        char name[400];
+
+        (void) snprintf(name, sizeof name, "refs/heads/%s", branch);
+        if (git_reference_remove(repo->git, name) == 0)
+                log_info("%s: removed %s, %s", repo->config->path, branch, why);
+}
+
+static bool is_old(const struct repo *repo, const git_oid *tip) {
+        _cleanup_(git_commit_freep) git_commit *commit = NULL;
+
+        return git_commit_lookup(&commit, repo->git, tip) == 0 &&
+                git_commit_time(commit) + KEPT_SECONDS < time(NULL);
+}
+
+void saved_prune(const struct repo *repo) {
         _cleanup_paths_ struct paths branches = { 0 };
 
-        branch[0] = '\0';
-        *pushed = false;
-        list(repo, host, &branches);
-        for (size_t i = branches.n; i-- > 0;) {
+        list(repo, "refs/heads/failover/*", &branches);
+        for (size_t i = 0; i < branches.n; i++) {
+                const char *branch = branches.items[i];
+                bool private;
                 git_oid tip;
 
-                if (strlen(branches.items[i]) != stamped(host) || /* private: not meant to be merged */
-                        tip_of(repo, NULL, branches.items[i], &tip) < 0 || is_merged(repo, &tip, commit))
+                if (!find_stamp(branch, &private) || tip_of(repo, NULL, branch, &tip) < 0)
                         continue;
-                (void) snprintf(branch, 128, "%s", branches.items[i]);
-                *pushed = is_pushed(repo, branch, &tip);
-                return;
+                if (is_merged(repo, &tip))
+                        remove_branch(repo, branch, "which the remote has merged");
+                else if (is_pushed(repo, branch, &tip) && is_old(repo, &tip))
+                        remove_branch(repo, branch, "which the remote has had for 30 days");
+        }
+}
+
+/* Whether a branch of the agent's own is at the remote, under whatever name. */
+static bool is_at_remote(const struct repo *repo, const git_oid *tip) {
+        _cleanup_(git_revwalk_freep) git_revwalk *walk = NULL;
+        char tracking[256];
+        git_oid id;
+
+        (void) snprintf(tracking, sizeof tracking, "refs/remotes/%s/*", repo->config->remote);
+        return git_revwalk_new(&walk, repo->git) == 0 && git_revwalk_push(walk, tip) == 0 &&
+                git_revwalk_hide_glob(walk, tracking) == 0 && git_revwalk_next(&id, walk) == GIT_ITEROVER;
+}
+
+/* Whether BRANCH has work that the remote does not have. OURS: one of those above, but for the private ones. */
+static bool is_unmerged(const struct repo *repo, const char *branch, bool *ours, git_oid *tip) {
+        bool private = false;
+
+        *ours = find_stamp(branch, &private);
+        return !private && strcmp(branch, repo->follow) != 0 && tip_of(repo, NULL, branch, tip) == 0 &&
+                !is_merged(repo, tip) && (*ours || !is_at_remote(repo, tip));
+}
+
+void saved_unmerged(const struct repo *repo, struct sync_result *r) {
+        _cleanup_paths_ struct paths branches = { 0 };
+
+        r->n_unmerged = 0;
+        list(repo, "refs/heads/*", &branches);
+        for (int first = 1; first >= 0; first--) /* ours are the newest, most likely */
+                for (size_t i = branches.n; i-- > 0;) {
+                        struct sync_branch *b;
+                        bool ours;
+                        git_oid tip;
+
+                        if (!is_unmerged(repo, branches.items[i], &ours, &tip) || ours != first ||
+                                !sync_branch_is_valid(branches.items[i]))
+                                continue;
+                        if (r->n_unmerged++ >= SYNC_UNMERGED_MAX)
+                                continue;
+                        b = &r->unmerged[r->n_unmerged - 1];
+                        (void) snprintf(b->name, sizeof b->name, "%s", branches.items[i]);
+                        b->pushed = is_pushed(repo, b->name, &tip);
+                }
+}
+
+void saved_adopt(const struct repo *repo, const char *host) {
+        _cleanup_paths_ struct paths branches = { 0 };
+
+        list(repo, "refs/heads/*", &branches);
+        for (size_t i = 0; i < branches.n; i++) {
+                _cleanup_(git_reference_freep) git_reference *ref = NULL;
+                char branch[128], name[160], last[128];
+                git_oid tip, other;
+                bool ours;
+
+                if (sync_branch_is_valid(branches.items[i]) ||
+                        !is_unmerged(repo, branches.items[i], &ours, &tip) ||
+                        (saved_find_last(repo, host, false, last, &other) == 0 &&
+                                (git_oid_equal(&other, &tip) ||
+                                        git_graph_descendant_of(repo->git, &other, &tip) == 1)))
+                        continue;
+                saved_name(repo, host, branch);
+                (void) snprintf(name, sizeof name, "refs/heads/%s", branch);
+                (void) git_reference_create(&ref, repo->git, name, &tip, false, "failover: save");
         }
 }
 
@@ -260,7 +382,8 @@ static bool has_private_file(const struct repo *repo, const git_oid *id, char *f
                 if (git_diff_get_delta(diff, i)->status == GIT_DELTA_DELETED ||
                         f->mode == GIT_FILEMODE_COMMIT)
                         continue;
-                if (git_odb_read_header(&n, &type, odb, &f->id) < 0 || !changes_is_public(f->path, n)) {
+                if (git_odb_read_header(&n, &type, odb, &f->id) < 0 || !changes_is_public(f->path, n) ||
+                        repo_is_filtered(repo, f->path)) {
                         safe_text(file, size, f->path);
                         return true;
                 }
@@ -269,15 +392,14 @@ static bool has_private_file(const struct repo *repo, const git_oid *id, char *f
 }
 
 /* Whether no commit that a push of TIP would send holds a file that is never pushed. If one does: WHY. */
-static bool is_fit(
-        const struct repo *repo, const git_oid *tip, const git_oid *theirs, char why[static 128]) {
+static bool is_fit(const struct repo *repo, const git_oid *tip, char why[static 128]) {
         _cleanup_(git_revwalk_freep) git_revwalk *walk = NULL;
         char tracking[256], file[64] = "?", hex[8];
         git_oid id;
 
         (void) snprintf(tracking, sizeof tracking, "refs/remotes/%s/*", repo->config->remote);
         if (git_revwalk_new(&walk, repo->git) < 0 || git_revwalk_push(walk, tip) < 0 ||
-                git_revwalk_hide(walk, theirs) < 0 || git_revwalk_hide_glob(walk, tracking) < 0)
+                git_revwalk_hide_glob(walk, tracking) < 0)
                 return false;
         while (git_revwalk_next(&id, walk) == 0)
                 if (has_private_file(repo, &id, file, sizeof file)) {
@@ -288,21 +410,21 @@ static bool is_fit(
         return true;
 }
 
-int saved_to_push(const struct repo *repo, const char *host, const git_oid *commit,
-        char *branches[static SAVED_MAX], char why[static 128]) {
+int saved_to_push(const struct repo *repo, char *branches[static SAVED_PUSH_MAX], char why[static 128]) {
         _cleanup_paths_ struct paths all = { 0 };
         int n = 0;
 
         why[0] = '\0';
-        list(repo, host, &all);
-        for (size_t i = all.n; i-- > 0 && n < SAVED_MAX;) {
+        list(repo, "refs/heads/failover/*", &all);
+        for (size_t i = all.n; i-- > 0 && n < SAVED_PUSH_MAX;) {
                 char reason[128] = "";
                 git_oid tip;
+                bool ours;
 
-                if (strlen(all.items[i]) != stamped(host) || tip_of(repo, NULL, all.items[i], &tip) < 0 ||
-                        is_pushed(repo, all.items[i], &tip) || is_merged(repo, &tip, commit))
+                if (!is_unmerged(repo, all.items[i], &ours, &tip) || !ours ||
+                        is_pushed(repo, all.items[i], &tip))
                         continue;
-                if (is_fit(repo, &tip, commit, reason))
+                if (is_fit(repo, &tip, reason))
                         branches[n] = strdup(all.items[i]);
                 else {
                         if (!why[0])
@@ -315,12 +437,14 @@ int saved_to_push(const struct repo *repo, const char *host, const git_oid *comm
         return n;
 }
 
-void saved_mark_pushed(const struct repo *repo, const char *branch) {
+void saved_mark_pushed(const struct repo *repo, const char *branch, bool pushed) {
         _cleanup_(git_reference_freep) git_reference *ref = NULL;
         char name[400];
         git_oid tip;
 
         (void) snprintf(name, sizeof name, "refs/remotes/%s/%s", repo->config->remote, branch);
-        if (tip_of(repo, NULL, branch, &tip) == 0)
+        if (!pushed)
+                (void) git_reference_remove(repo->git, name);
+        else if (tip_of(repo, NULL, branch, &tip) == 0)
                 (void) git_reference_create(&ref, repo->git, name, &tip, true, "failover: push");
 }

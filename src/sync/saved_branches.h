@@ -1,15 +1,15 @@
 /* The branches that hold what the standby had: failover/HOST/TIME, and beside it failover/HOST/TIME-private for what is
  * never pushed. Made, listed, pruned, and asked whether the remote has their work by now.
  *
- * A saved branch continues the commit that was checked out, so merging it is all that it takes to have the work. */
+ * A saved branch continues the commit that was checked out, so merging it is all that it takes to have the work. None is
+ * removed before the remote has its work. */
 #pragma once
 
 #include "sync/changes.h"
 #include "sync/repo.h"
 
-/* How many are kept. */
-#define SAVED_MAX 20
 #define SAVED_PRIVATE "-private"
+#define SAVED_PUSH_MAX 20
 
 /* Commits WORK to new branches unless the last ones hold the very same. Neither the tree nor the index is touched.
  * HOST: this machine's name. BRANCH: where the new branch's name goes, "" if there was nothing new to save. FULL: the
@@ -19,23 +19,26 @@ int saved_add(const struct repo *repo, const struct changes *work, const char *h
 /* Whether the last branches hold all of WORK: the public one, the private one, or both, as needed. A crash may have come
  * between the two. What was saved once and stays in the tree, untracked, is not saved again. */
 bool saved_has(const struct repo *repo, const struct changes *work, const char *host);
+/* The last branch of HOST, private or not, that the remote has not merged. 0 or -ENOENT. */
+int saved_find_last(
+        const struct repo *repo, const char *host, bool private, char branch[static 128], git_oid *tip);
 /* The name that a new branch gets: it sorts after all that are there, since the last is the newest. Its TIME is now, or
  * later if the clock was ahead once. */
 void saved_name(const struct repo *repo, const char *host, char branch[static 128]);
-/* Removes the oldest until SAVED_MAX are left. */
-void saved_prune(const struct repo *repo, const char *host);
-/* The newest whose work COMMIT, the remote's, does not hold: "" if there is none. PUSHED: it is at the remote. */
-void saved_unmerged(const struct repo *repo, const char *host, const git_oid *commit,
-        char branch[static 128], bool *pushed);
+/* Gives a branch whose name cannot be printed a second one that can. */
+void saved_adopt(const struct repo *repo, const char *host);
+/* Removes those whose work the remote has, and those that it has had for 30 days as a branch of its own. */
+void saved_prune(const struct repo *repo);
+/* Fills R.unmerged: every branch, the agent's own too, whose work the remote does not have, the newest first. */
+void saved_unmerged(const struct repo *repo, struct sync_result *r);
 
-/* The branches that are to be pushed: not merged, not pushed yet, and fit to be. N at most SAVED_MAX; each is the
+/* The branches that are to be pushed: not merged, not pushed yet, and fit to be. N at most SAVED_PUSH_MAX; each is the
  * caller's to free. WHY, of 128 bytes: why the newest is not fit; "" if it is. */
-int saved_to_push(const struct repo *repo, const char *host, const git_oid *commit,
-        char *branches[static SAVED_MAX], char why[static 128]);
-/* Notes that BRANCH is at the remote, as git push does. */
-void saved_mark_pushed(const struct repo *repo, const char *branch);
+int saved_to_push(const struct repo *repo, char *branches[static SAVED_PUSH_MAX], char why[static 128]);
+/* Notes that BRANCH is at the remote, as git push does; or that it no longer is. */
+void saved_mark_pushed(const struct repo *repo, const char *branch, bool pushed);
 
-/* Refuses a branch failover/HOST, which leaves no room for those below it. 0 or -ECANCELED. */
+/* Refuses a branch failover or failover/HOST, which leaves no room for those below it. 0 or -ECANCELED. */
 int saved_check_name(const struct repo *repo, const char *host, struct sync_result *r);
 /* This machine's name as part of a branch's. */
 void saved_host(char host[static 64]);

@@ -2,12 +2,14 @@
 #include "sync/sync.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
 
+#include "lib/child.h"
 #include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/log.h"
@@ -96,11 +98,23 @@ static usec_t age(void) {
         return born < now ? now - born : 0;
 }
 
+/* While nobody waits, a large fetch may take up to half of the time until the next one; a failover's is short. */
+static usec_t refresh_timeout(const struct workspace_config *c) {
+        return MAX(c->timeout, c->refresh / 2);
+}
+
+/* systemd stops a sync with SIGTERM: what waits or looks gives up, and a move that is under way comes to its end. */
+static void on_signal(int number _unused_) {
+        child_stop = 1;
+}
+
 static void run_both(const struct context *c, struct sync_result *r) {
         usec_t late = MIN(age(), LATE_MAX);
         const struct secrets_task secrets = { .config = &c->config->secrets, .late = late };
         const struct workspace_job workspace = { .config = &c->config->workspace,
                 .late = late,
+                .timeout = nobody_waits((void *) c) ? refresh_timeout(&c->config->workspace) : 0,
+                .state = access(c->names->sync_state_dir, W_OK) == 0 ? c->names->sync_state_dir : NULL,
                 .may_move = gateway_is_stopped,
                 .may_push = nobody_waits,
                 .userdata = (void *) c,
@@ -150,6 +164,9 @@ int cmd_sync(const struct instance *names, const struct config *config) {
 
         if (geteuid() == 0)
                 return refuse_root(names);
+        (void) signal(SIGTERM, on_signal);
+        (void) signal(SIGINT, on_signal);
+        (void) signal(SIGHUP, on_signal);
         allow_many_files();
         cleanup_look_for_git(&config->workspace, &c.git);
         confine(&c);

@@ -2,7 +2,6 @@
 #include "sync/workspace.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 
 #include "lib/clock.h"
@@ -19,7 +18,7 @@ struct sync {
         struct sync_result *result;
         struct repo repo;
         const char *host;
-        usec_t late; /* so much of the timeout is over when the fetch begins */
+        struct git_seen git;
 };
 
 static bool may_move(const struct sync *s) {
@@ -33,19 +32,35 @@ static int save(struct sync *s, git_commit *target, const struct intent *unfinis
         char branch[sizeof r->saved] = "";
         int k;
 
+        repo_find_filters(&s->repo, target ? git_commit_id(target) : NULL);
         k = changes_find(&s->repo, target, unfinished, base, &in->paths, work, r);
-        if (k == 0)
-                k = checkout_check(&s->repo, &in->paths, in->bytes + work->bytes, r);
+        if (k == 0 && !saved_has(&s->repo, work, s->host))
+                k = checkout_check_room(&s->repo, work->n, work->bytes, r);
         if (k == 0)
                 k = saved_add(&s->repo, work, s->host, branch, full, r);
         if (k < 0 || !branch[0])
                 return k;
         (void) strcpy(r->saved, branch);
-        saved_prune(&s->repo, s->host);
         /* Nothing below may wait for it, but a power cut must not take it either. */
         return repo_settle(&s->repo) < 0
                 ? sync_fail(r, REFUSAL_ERROR, "%s: %s", s->repo.config->path, strerror(errno))
                 : 0;
+}
+
+/* Before anything is refused: the repository may be in any state. What cannot be saved is said by the next look again. */
+static int save_first(struct sync *s) {
+        _cleanup_(git_tree_freep) git_tree *full = NULL;
+        _cleanup_work_ struct changes work = { 0 };
+        struct incoming in = { 0 };
+        git_oid base;
+        int k = save(s, NULL, NULL, checkout_base(&s->repo, &base) == 0 ? &base : NULL, &in, &work, &full);
+
+        paths_free(&in.paths);
+        if (k == 0) {
+                saved_adopt(&s->repo, s->host);
+                s->result->workspace_why = (struct refusal){ 0 };
+        }
+        return k;
 }
 
 /* Only the branch whose move was cut short may move on: work that was committed to another one is no half checkout. */
@@ -159,22 +174,12 @@ static int follow(struct sync *s, git_commit *target) {
                 r->workspace = SYNC_UNCHANGED;
         }
         if (k == 0 && (!git_oid_equal(&s->repo.head, git_commit_id(target)) || work.tracked)) {
-                k = checkout_to(&s->repo, target, &in.paths, full, work.looked, r);
+                k = checkout_check(&s->repo, &in.paths, in.bytes, r);
+                if (k == 0)
+                        k = checkout_to(&s->repo, target, &in.paths, full, work.looked, r);
                 if (k == 0)
                         r->workspace = SYNC_UPDATED;
         }
-        paths_free(&in.paths);
-        return k;
-}
-
-/* The remote did not answer, so nothing moves; but what the standby wrote is saved all the same. */
-static int save_alone(struct sync *s) {
-        _cleanup_(git_tree_freep) git_tree *full = NULL;
-        _cleanup_work_ struct changes work = { 0 };
-        struct incoming in = { 0 };
-        git_oid base;
-        int k = save(s, NULL, NULL, checkout_base(&s->repo, &base) == 0 ? &base : NULL, &in, &work, &full);
-
         paths_free(&in.paths);
         return k;
 }
@@ -229,100 +234,58 @@ static int track(const struct sync *s, const struct fetch_answer *fetched, struc
 }
 
 /* What was saved and the remote does not have yet goes there. It is saved already, so a failure is only a remark. */
-static void push(struct sync *s, const git_oid *theirs) {
-        struct sync_result *r = s->result, pushed = { 0 };
-        char *branches[SAVED_MAX], why[128];
+static void push(struct sync *s) {
+        struct sync_result *r = s->result;
+        char *branches[SAVED_PUSH_MAX], why[128];
+        struct push_answer answer = { 0 };
         int n;
 
-        if (s->repo.config->save != SAVE_PUSH || !s->job->may_push(s->job->userdata))
+        if (s->repo.config->save != SAVE_PUSH || repo_is_over(&s->repo) ||
+                !s->job->may_push(s->job->userdata))
                 return;
-        n = saved_to_push(&s->repo, s->host, theirs, branches, why);
+        n = saved_to_push(&s->repo, branches, why);
         if (why[0])
                 sync_remark(r, REFUSAL_NOT_PUSHED, "not pushed: %s", why);
-        if (n > 0 && remote_push(&s->repo, branches, (size_t) n, &pushed) < 0)
-                sync_remark(r, REFUSAL_NOT_PUSHED, "not pushed: %s", pushed.workspace_why.text);
+        if (n > 0)
+                remote_push(&s->repo, branches, (size_t) n, &answer);
+        if (answer.result.workspace_why.code)
+                sync_remark(r, REFUSAL_NOT_PUSHED, "not pushed: %s", answer.result.workspace_why.text);
         for (int i = 0; i < n; i++) {
-                if (pushed.workspace == SYNC_NONE)
-                        saved_mark_pushed(&s->repo, branches[i]);
+                if (answer.pushed & 1u << i)
+                        saved_mark_pushed(&s->repo, branches[i], true);
                 free(branches[i]);
         }
 }
 
-/* Systemd stops a sync with SIGTERM: between intent and end that waits. A fetch's child unblocks it again. */
-static void hold_signals(sigset_t *old) {
-        sigset_t mask;
-
-        (void) sigemptyset(&mask);
-        (void) sigaddset(&mask, SIGTERM);
-        (void) sigaddset(&mask, SIGINT);
-        (void) sigaddset(&mask, SIGHUP);
-        (void) sigprocmask(SIG_BLOCK, &mask, old);
-}
-
-/* The part without network, after a fetch that gave FETCHED, or NULL if it failed. */
-static int local_part(struct sync *s, const struct fetch_answer *fetched) {
-        _cleanup_(git_commit_freep) git_commit *target = NULL;
-        sigset_t old;
-        int k;
-
-        if (!fetched) {
-                struct sync_result why = *s->result;
-
-                hold_signals(&old);
-                k = save_alone(s);
-                (void) sigprocmask(SIG_SETMASK, &old, NULL);
-                if (k == 0) /* the fetch's failure is what there is to tell */
-                        sync_take(s->result, &why);
-                return -ECANCELED;
-        }
-        k = workspace_check_branch(&s->repo, fetched->branch, s->result);
-        if (k < 0)
-                return k;
-        if (git_commit_lookup(&target, s->repo.git, &fetched->commit) < 0)
-                return sync_fail_git(s->result, "the remote's commit");
-        hold_signals(&old);
-        k = follow(s, target);
-        (void) sigprocmask(SIG_SETMASK, &old, NULL);
-        return k;
-}
-
-/* Before the fetch has come back: the repository as it is, and what a crash left. */
+/* What is saved, refused or finished before the fetch has come back. */
 static int prepare(struct sync *s) {
-        sigset_t old;
-        int k;
+        struct intent intent;
+        int k = repo_check_writable(&s->repo, s->result);
 
-        k = cleanup_locks(&s->repo, &s->job->git, s->result);
+        repo_find_head(&s->repo);
+        if (k == 0)
+                k = saved_check_name(&s->repo, s->host, s->result);
+        if (k == 0 &&
+                checkout_unfinished(&s->repo, &intent) < 0) /* else all was saved before it was begun */
+                k = save_first(s);
+        if (k == 0)
+                k = cleanup_locks(&s->repo, &s->git, s->result);
         if (k == 0) {
                 cleanup_index(&s->repo);
                 k = repo_check(&s->repo, s->result);
         }
-        if (k == 0)
-                k = saved_check_name(&s->repo, s->host, s->result);
-        if (k < 0)
-                return k;
-        hold_signals(&old);
-        k = finish_intent(s);
-        (void) sigprocmask(SIG_SETMASK, &old, NULL);
-        return k;
-}
-
-/* The newest of the remote's that is known here, if it did not answer just now. */
-static bool known_remote(const struct sync *s, git_oid *ret) {
-        char name[REPO_BRANCH_MAX + 200];
-
-        (void) snprintf(name, sizeof name, "refs/remotes/%s/%s", s->repo.config->remote, s->repo.branch);
-        return s->repo.branch[0] && git_reference_name_to_id(ret, s->repo.git, name) == 0;
+        return k == 0 ? finish_intent(s) : k;
 }
 
 /* Fetches; beside it, if the tree may be touched, prepares. Then FETCHED is what came, or .branch is "" and the result
- * says why. 0 if the local part may follow. */
+ * says why. 0 if the tree may follow. */
 static int fetch_and_prepare(struct sync *s, bool moving, struct fetch_answer *fetched) {
         struct sync_result failure = { 0 };
         struct child fetch;
         int k = 0, fetch_k;
 
         cleanup_leftovers(&s->repo);
-        if (remote_fetch_start(&s->repo, s->late, s->job->fetch_max, &fetch, s->result) < 0)
+        if (remote_fetch_start(&s->repo, s->job->fetch_max, &fetch, s->result) < 0)
                 return -ECANCELED;
         if (moving)
                 k = prepare(s);
@@ -333,50 +296,65 @@ static int fetch_and_prepare(struct sync *s, bool moving, struct fetch_answer *f
                 fetch_k = track(s, fetched, &failure);
         if (fetch_k < 0)
                 fetched->branch[0] = '\0';
+        for (size_t i = 0; fetch_k == 0 && i < ELEMENTSOF(fetched->gone); i++)
+                if (fetched->gone[i][0])
+                        saved_mark_pushed(&s->repo, fetched->gone[i], false);
         if (k < 0) /* refused: that is more to the point than whether the remote answers */
                 return k;
         sync_take(s->result, &failure);
-        return 0;
+        return fetch_k;
+}
+
+static int move(struct sync *s, const struct fetch_answer *fetched) {
+        _cleanup_(git_commit_freep) git_commit *target = NULL;
+        int k = workspace_check_branch(&s->repo, fetched->branch, s->result);
+
+        if (k < 0)
+                return k;
+        if (git_commit_lookup(&target, s->repo.git, &fetched->commit) < 0)
+                return sync_fail_git(s->result, "the remote's commit");
+        return follow(s, target);
 }
 
 static void sync_open(struct sync *s) {
         struct fetch_answer fetched = { 0 };
         struct sync_result *r = s->result;
         bool moving = may_move(s);
-        git_oid theirs;
-        int k = fetch_and_prepare(s, moving, &fetched);
-        bool known = fetched.branch[0] != '\0';
+        int k;
 
-        if (known)
-                git_oid_cpy(&theirs, &fetched.commit);
-        else
-                known = known_remote(s, &theirs);
+        cleanup_begin(&s->repo, &s->git);
+        k = fetch_and_prepare(s, moving, &fetched);
+
+        if (fetched.branch[0])
+                (void) strcpy(s->repo.follow, fetched.branch);
         if (k == 0 && moving && may_move(s)) {
                 (void) git_oid_tostr(r->from, sizeof r->from, &s->repo.head);
-                k = local_part(s, fetched.branch[0] ? &fetched : NULL);
+                k = move(s, &fetched);
                 (void) git_oid_tostr(r->to, sizeof r->to, &s->repo.head);
                 if (k == 0)
-                        push(s, &fetched.commit);
-        } else if (k == 0 && fetched.branch[0])
+                        push(s);
+        } else if (k == 0)
                 r->workspace = SYNC_SKIPPED;
-        if (known)
-                saved_unmerged(&s->repo, s->host, &theirs, r->unmerged, &r->pushed);
+        if (fetched.branch[0])
+                saved_prune(&s->repo);
+        saved_unmerged(&s->repo, r);
+        cleanup_end(&s->repo);
 }
 
 /* Another sync, by hand perhaps, is waited for within the timeout: a promotion that went on without us would start the gateway
  * while that one moves the tree. */
 static int open_and_lock(struct sync *s) {
-        usec_t timeout = s->job->config->timeout, begin = now_usec(CLOCK_BOOTTIME);
+        usec_t until = now_usec(CLOCK_BOOTTIME) +
+                (s->job->timeout ? s->job->timeout : s->job->config->timeout) - s->job->late;
         int k = repo_open(&s->repo, s->job->config, s->result);
 
-        if (k == 0)
-                k = repo_lock(&s->repo, begin + timeout - s->job->late, s->result);
-        s->late = MIN(s->job->late + now_usec(CLOCK_BOOTTIME) - begin, timeout);
-        return k;
+        s->repo.until = until;
+        s->repo.state = s->job->state;
+        return k == 0 ? repo_lock(&s->repo, until, s->result) : k;
 }
 
 void workspace_sync(const struct workspace_job *job, struct sync_result *r) {
-        struct sync s = { .job = job, .result = r, .repo = REPO_NONE, .host = job->host };
+        struct sync s = { .job = job, .result = r, .repo = REPO_NONE, .host = job->host, .git = job->git };
         char host[64];
 
         if (!s.host) {
@@ -393,17 +371,23 @@ void workspace_sync(const struct workspace_job *job, struct sync_result *r) {
         (void) git_libgit2_shutdown();
 }
 
-char *workspace_merge_help(const struct workspace_config *c, const char *user, const char *branch,
-        bool pushed, char *buf, size_t size) {
-        const char *host = strchr(branch, '/');
+char *workspace_merge_help(const struct workspace_config *c, const char *user, const struct sync_result *r,
+        char *buf, size_t size) {
+        unsigned n = MIN(r->n_unmerged, (unsigned) SYNC_UNMERGED_MAX);
+        char host[64];
 
+        saved_host(host);
         if (size > 0)
                 buf[0] = '\0';
-        if (pushed || !host)
-                return appendf(buf, size, "git -C '%s' pull --no-rebase --no-edit %s %s && git -C '%s' push",
-                        c->path, c->remote, branch, c->path);
-        host++;
-        return appendf(buf, size,
-                "git -C '%s' pull --no-rebase --no-edit '%s@%.*s:%s' %s && git -C '%s' push", c->path,
-                user ? user : "openclaw", (int) strcspn(host, "/"), host, c->path, branch, c->path);
+        for (unsigned i = 0; i < n && r->unmerged[i].name[0]; i++) {
+                const struct sync_branch *b = &r->unmerged[i];
+
+                if (b->pushed)
+                        appendf(buf, size, "git -C '%s' pull --no-rebase --no-edit %s %s && ", c->path,
+                                c->remote, b->name);
+                else
+                        appendf(buf, size, "git -C '%s' pull --no-rebase --no-edit '%s@%s:%s' %s && ",
+                                c->path, user ? user : "openclaw", host, c->path, b->name);
+        }
+        return n > 0 ? appendf(buf, size, "git -C '%s' push", c->path) : buf;
 }

@@ -1,8 +1,8 @@
 /* The workspace follows its remote, and nothing that the standby had is lost.
  *
- * In this order: an intent that a crash left is finished; the remote is fetched, in a child with a deadline; then, without
- * deadline or network, what the standby had is committed to a branch and the tree moves (checkout.h). What cannot be done
- * right is refused, and leaves the tree as it is. */
+ * In this order: the remote is fetched, in a child with a deadline; beside it, what the standby had is committed to a
+ * branch, in whatever state the repository is, and only then refused what cannot be done right; an intent that a crash
+ * left is finished; the tree moves (checkout.h). All but the last obeys the deadline, and SIGTERM. */
 #pragma once
 
 #include "config/config.h"
@@ -17,7 +17,9 @@ struct workspace_job {
         bool (*may_push)(
                 void *userdata); /* asked before pushing, with save = push: is nobody waiting for us? */
         void *userdata;
-        usec_t late; /* so much of the timeout is over already */
+        usec_t late;       /* so much of the timeout is over already */
+        usec_t timeout;    /* 0: as configured */
+        const char *state; /* a directory of ours that outlives the run; NULL: none */
         struct git_seen git;
         size_t fetch_max; /* bytes; 0: a GiB */
 };
@@ -31,7 +33,7 @@ int workspace_check_tracking(const struct repo *repo, const char *branch, struct
 /* Fills the workspace's half of R. */
 void workspace_sync(const struct workspace_job *job, struct sync_result *r);
 
-/* The command, to be run on the primary, that merges what BRANCH of R.unmerged holds. USER is the workspace's owner, or
+/* The command, to be run on the primary, that merges the branches that R names as unmerged. USER is the workspace's owner, or
  * NULL for the usual one. Returns BUF. */
-char *workspace_merge_help(const struct workspace_config *c, const char *user, const char *branch,
-        bool pushed, char *buf, size_t size);
+char *workspace_merge_help(const struct workspace_config *c, const char *user, const struct sync_result *r,
+        char *buf, size_t size);

@@ -285,14 +285,14 @@ def test_what_the_agent_wrote_while_promoted(pair):
     assert pair.git("show", f"{branch}:memory/night.md") == "what the standby learned"
     assert pair.git("show", f"{branch}:SOUL.md") == "I was the standby."
     assert pair.standby.get(f"{pair.WORKSPACE}/SOUL.md") == "I am the agent.\n"
-    assert sync(pair)["unmerged"] == branch
+    assert sync(pair)["unmerged"][0]["name"] == branch
     # Merged on the primary, it is no longer named.
     pair.standby.run("git -C .openclaw/workspace push -q origin "
                      f"{branch}:refs/heads/{branch}", user=USER)
     pair.primary.run(f"""set -e
         git clone -q workspace.git work; cd work; git pull -q --no-rebase --no-edit origin {branch}; git push -q origin main
         """, user=USER)
-    assert sync(pair)["unmerged"] == ""
+    assert sync(pair)["unmerged"] == []
     assert follows(pair)
     assert pair.standby.get(f"{pair.WORKSPACE}/memory/night.md") == "what the standby learned\n"
 
@@ -331,10 +331,10 @@ def test_pushed_only_when_nobody_waits(pair):
     pair.standby.mkdir("/run/openclaw-failover")
     pair.standby.put("/run/openclaw-failover/promoting", "")
     result = sync(pair)
-    assert result["saved"] and not result["pushed"]
+    assert result["saved"] and not result["unmerged"][0]["pushed"]
     pair.standby.remove("/run/openclaw-failover/promoting")
     result = sync(pair)
-    assert result["pushed"]
+    assert result["unmerged"][0]["pushed"]
     assert pair.primary.out(f"git -C workspace.git show {result['unmerged']}:learned.md", user=USER) == "learned"
 
 

@@ -107,3 +107,10 @@ static inline const char *words(const struct refusal *why) {
 
         return refusal_say(why, buf, sizeof buf);
 }
+
+static inline bool scratch_has(const char *dir, const char *name) {
+        char path[300];
+
+        (void) snprintf(path, sizeof path, "%s/%s", dir, name);
+        return access(path, F_OK) == 0;
+}

@@ -17,8 +17,8 @@ static const struct sync_result full = {
         .to = COMMIT_B,
         .commits = 5,
         .saved = "failover/standby/20260711T041502Z",
-        .unmerged = "failover/standby/20260711T041502Z-2",
-        .pushed = true,
+        .unmerged = { { "failover/standby/20260711T041502Z", true }, { "idea", false } },
+        .n_unmerged = 2,
         .workspace_why = { REFUSAL_NOT_PUSHED, "not pushed: \"HTTP 403\" … ask", "" },
         .secrets = SYNC_FAILED,
         .files = 3,
@@ -31,8 +31,11 @@ static void assert_same(const struct sync_result *a, const struct sync_result *b
         assert_string_equal(a->to, b->to);
         assert_int_equal(a->commits, b->commits);
         assert_string_equal(a->saved, b->saved);
-        assert_string_equal(a->unmerged, b->unmerged);
-        assert_int_equal(a->pushed, b->pushed);
+        assert_int_equal(a->n_unmerged, b->n_unmerged);
+        for (size_t i = 0; i < SYNC_UNMERGED_MAX; i++) {
+                assert_string_equal(a->unmerged[i].name, b->unmerged[i].name);
+                assert_int_equal(a->unmerged[i].pushed, b->unmerged[i].pushed);
+        }
         assert_int_equal(a->workspace_why.code, b->workspace_why.code);
         assert_string_equal(a->workspace_why.text, b->workspace_why.text);
         assert_string_equal(a->workspace_why.command, b->workspace_why.command);
@@ -66,11 +69,18 @@ static void test_long_reasons_are_cut(void **state) {
         (void) state;
         (void) memset(r.workspace_why.text, '"', sizeof r.workspace_why.text - 1);
         (void) memset(r.secrets_why.text, '\\', sizeof r.secrets_why.text - 1);
-        (void) memset(r.saved + 9, 'x', sizeof r.saved - 10);
-        (void) memset(r.unmerged + 9, 'y', sizeof r.unmerged - 10);
+        (void) memset(r.saved + 9, 'x', 80);
+        r.saved[89] = '\0';
+        r.n_unmerged = 7;
+        for (size_t i = 0; i < SYNC_UNMERGED_MAX; i++) {
+                (void) memset(r.unmerged[i].name, 'y', sizeof r.unmerged[i].name - 1);
+                r.unmerged[i].name[sizeof r.unmerged[i].name - 1] = '\0';
+        }
         assert_int_equal(sync_result_format(&r, line), 0);
         assert_int_equal(sync_result_parse(line, &back), 0);
         assert_string_equal(back.saved, r.saved);
+        assert_int_equal(back.n_unmerged, 7);
+        assert_string_equal(back.unmerged[0].name, r.unmerged[0].name);
         assert_non_null(strstr(back.workspace_why.text, "…"));
 }
 
@@ -80,6 +90,10 @@ static void test_bad_fields_are_not_written(void **state) {
 
         (void) state;
         r = full, (void) strcpy(r.saved, "main");
+        assert_int_equal(sync_result_format(&r, line), -EINVAL);
+        r = full, (void) strcpy(r.unmerged[1].name, "$(reboot)");
+        assert_int_equal(sync_result_format(&r, line), -EINVAL);
+        r = full, (void) strcpy(r.unmerged[1].name, "--upload-pack=x");
         assert_int_equal(sync_result_format(&r, line), -EINVAL);
         r = full, (void) strcpy(r.saved, "failover/$(reboot)");
         assert_int_equal(sync_result_format(&r, line), -EINVAL);
@@ -101,7 +115,8 @@ static void test_commands_are_whole_or_absent(void **state) {
         (void) sync_command(&r, "switch %0*d", (int) sizeof r.workspace_why.command - 8, 1);
         (void) memset(r.secrets_why.text, 'x', sizeof r.secrets_why.text - 1);
         (void) memset(r.secrets_why.command, 'y', sizeof r.secrets_why.command - 1);
-        (void) memset(r.saved + 9, 'x', sizeof r.saved - 10);
+        (void) memset(r.saved + 9, 'x', 80);
+        r.saved[89] = '\0';
         assert_int_equal(sync_result_format(&r, line), 0);
         assert_int_equal(sync_result_parse(line, &back), 0);
         assert_string_equal(back.workspace_why.command, "");
@@ -161,6 +176,7 @@ static void test_anything_else_is_refused(void **state) {
                 { "\"commits\":5,", "" },
                 { "\"commits\":5,", "\"commits\":5,\"commits\":5," },
                 { "\"commits\":5,", "\"commits\":5,\"more\":1," },
+                { "\"n_unmerged\":2", "\"n_unmerged\":1" },
                 { "\"pushed\":true", "\"pushed\":1" },
                 { "\"workspace\":\"updated\"", "\"workspace\":\"conquered\"" },
                 { "\"workspace\":\"updated\"", "\"workspace\":null" },
@@ -196,6 +212,20 @@ static void test_anything_else_is_refused(void **state) {
         assert_int_equal(untouched.files, 77);
 }
 
+static void test_say_unmerged(void **state) {
+        struct sync_result r = full;
+        char text[512];
+
+        (void) state;
+        assert_string_equal(
+                sync_result_say_unmerged(&r, text, sizeof text), "failover/standby/20260711T041502Z, idea");
+        r.n_unmerged = 5;
+        assert_string_equal(sync_result_say_unmerged(&r, text, sizeof text),
+                "failover/standby/20260711T041502Z, idea and 3 more");
+        r.n_unmerged = 0;
+        assert_string_equal(sync_result_say_unmerged(&r, text, sizeof text), "");
+}
+
 static void test_say(void **state) {
         struct sync_result r = { .workspace = SYNC_UPDATED,
                 .from = COMMIT_A,
@@ -229,6 +259,7 @@ int main(void) {
                 cmocka_unit_test(test_codes_have_names),
                 cmocka_unit_test(test_bad_reasons_are_mended),
                 cmocka_unit_test(test_anything_else_is_refused),
+                cmocka_unit_test(test_say_unmerged),
                 cmocka_unit_test(test_say),
         };
 

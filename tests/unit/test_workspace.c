@@ -24,6 +24,7 @@
 struct world {
         char dir[64];
         char path[100]; /* of the standby's workspace */
+        char state_dir[100];
         struct workspace_config config;
         bool gateway_runs;
         const char *gateway_runs_when; /* this file is there */
@@ -40,6 +41,8 @@ static int new_world(void **state) {
         assert_non_null(w);
         scratch_make(w->dir, "test_workspace");
         (void) snprintf(w->path, sizeof w->path, "%s/standby", w->dir);
+        (void) snprintf(w->state_dir, sizeof w->state_dir, "%s/state", w->dir);
+        assert_int_equal(mkdir(w->state_dir, 0700), 0);
         w->config = (struct workspace_config){ .path = w->path,
                 .remote = (char *) "origin",
                 .timeout = 2 * USEC_PER_MINUTE, /* with sanitizers, on a busy machine */
@@ -80,14 +83,20 @@ static bool may_push(void *userdata) {
 
 /* As the command does, for good. */
 static void confine(const struct world *w) {
-        const char *const paths[] = { w->path, "/dev/null" };
+        const char *const paths[] = { w->path, w->state_dir, "/dev/null" };
         int r = landlock_confine_writes(paths, ELEMENTSOF(paths));
 
         assert_true(r == 0 || r == -EOPNOTSUPP);
 }
 
 static enum sync_part do_sync(struct world *w) {
-        struct workspace_job job = { &w->config, "box", may_move, may_push, w, w->late };
+        struct workspace_job job = { .config = &w->config,
+                .host = "box",
+                .may_move = may_move,
+                .may_push = may_push,
+                .userdata = w,
+                .late = w->late,
+                .state = w->state_dir };
         char line[SYNC_RESULT_MAX];
 
         cleanup_look_for_git(&w->config, &job.git);
@@ -103,7 +112,8 @@ static enum sync_part do_sync(struct world *w) {
 
 static void assert_sync(struct world *w, enum sync_part expected) {
         if (do_sync(w) != expected)
-                fail_msg("%d instead of %d: %s", w->result.workspace, expected, words(&w->result.workspace_why));
+                fail_msg("%d instead of %d: %s", w->result.workspace, expected,
+                        words(&w->result.workspace_why));
 }
 
 static void assert_why(const struct world *w, const char *part) {
@@ -133,7 +143,7 @@ static void test_follows_the_remote(void **state) {
         assert_sync(w, SYNC_UPDATED);
         assert_int_equal(w->result.commits, 2);
         assert_string_equal(w->result.saved, "");
-        assert_string_equal(w->result.unmerged, "");
+        assert_int_equal(w->result.n_unmerged, 0);
         assert_follows(w);
         assert_sh(w, "cat standby/memory", "file");
         assert_sync(w, SYNC_UNCHANGED);
@@ -153,7 +163,7 @@ static void test_leaves_a_running_gateway_alone(void **state) {
         struct world *w = *state;
 
         commit(w, "echo two >>notes");
-        run(w, "echo mine >>standby/notes; touch standby/.git/index.lock");
+        run(w, "echo mine >>standby/notes; touch -d '2 hours ago' standby/.git/index.lock");
         w->gateway_runs = true;
         assert_sync(w, SYNC_SKIPPED);
         assert_sh(w, "cat standby/notes; ls standby/.git/index.lock", "one\nmine\nstandby/.git/index.lock");
@@ -196,8 +206,8 @@ static void test_saves_all_kinds_of_work(void **state) {
                 saved(w), saved(w), saved(w));
         assert_sh(w, "cd standby; cat untracked d/untracked other.log added in-the-way.log",
                 "new\ndeep\ni\nadded\ntheirs");
-        assert_string_equal(w->result.unmerged, w->result.saved);
-        assert_false(w->result.pushed);
+        assert_string_equal(w->result.unmerged[0].name, w->result.saved);
+        assert_false(w->result.unmerged[0].pushed);
 
         /* What stays untracked is not saved again and again, nor when the remote moves on. */
         assert_sync(w, SYNC_UNCHANGED);
@@ -269,7 +279,7 @@ static void test_saves_though_the_remote_is_gone(void **state) {
         assert_sync(w, SYNC_FAILED);
         assert_saved(w, "notes", "one\nmine");
         assert_sh(w, "cat standby/notes", "one\nmine"); /* a failed sync leaves the tree as it is */
-        assert_string_equal(w->result.unmerged, w->result.saved);
+        assert_string_equal(w->result.unmerged[0].name, w->result.saved);
         assert_sync(w, SYNC_FAILED);
         assert_string_equal(w->result.saved, "");
 }
@@ -290,7 +300,7 @@ static void test_secrets_and_big_files_stay(void **state) {
         run(w, "cd standby; for f in .env.local keys/id_ed25519 server.PEM big; do git cat-file -e %s-private:$f; done",
                 saved(w));
         /* And neither their branch nor their blobs are at the remote. */
-        assert_true(w->result.pushed);
+        assert_true(w->result.unmerged[0].pushed);
         run(w,
                 "cd origin; git branch --list 'failover/*' | wc -l | grep -x 1\n"
                 "not git cat-file -e $(git hash-object ../standby/.env.local); not git cat-file -e $(git hash-object ../standby/big)");
@@ -310,8 +320,8 @@ static void test_a_secret_in_a_commit_is_not_pushed(void **state) {
         assert_sync(w, SYNC_UPDATED);
         assert_why(w, "not pushed: its commit");
         assert_why(w, ".env");
-        assert_false(w->result.pushed);
-        assert_string_equal(w->result.unmerged, saved(w));
+        assert_false(w->result.unmerged[0].pushed);
+        assert_string_equal(w->result.unmerged[0].name, saved(w));
         assert_sh(w, "git -C origin branch --list 'failover/*'", "");
 }
 
@@ -322,14 +332,14 @@ static void test_pushes_what_was_saved(void **state) {
         w->promoting = true;
         run(w, "cd standby; echo mine >mine");
         assert_sync(w, SYNC_UNCHANGED);
-        assert_false(w->result.pushed); /* nobody has time for it now */
+        assert_false(w->result.unmerged[0].pushed); /* nobody has time for it now */
         assert_sh(w, "git -C origin branch --list 'failover/*'", "");
 
         w->promoting = false;
         run(w, "git -C standby remote set-url --push origin $PWD/nowhere");
         assert_sync(w, SYNC_UNCHANGED);
         assert_why(w, "not pushed: ");
-        assert_false(w->result.pushed);
+        assert_false(w->result.unmerged[0].pushed);
         for (int cut = 0; cut < 2; cut++) { /* of a reason with letters of two bytes, even and odd ones */
                 run(w,
                         "name=$PWD/%.*s$(printf 'é%%.0s' $(seq 120)); mkdir $name\n"
@@ -342,8 +352,8 @@ static void test_pushes_what_was_saved(void **state) {
         run(w, "git -C standby config --unset remote.origin.pushurl");
         assert_sync(w, SYNC_UNCHANGED);
         assert_string_equal(words(&w->result.workspace_why), "");
-        assert_true(w->result.pushed);
-        run(w, "git -C origin show %s:mine | grep -x mine", w->result.unmerged);
+        assert_true(w->result.unmerged[0].pushed);
+        run(w, "git -C origin show %s:mine | grep -x mine", w->result.unmerged[0].name);
 }
 
 static void test_unmerged_until_merged(void **state) {
@@ -355,49 +365,286 @@ static void test_unmerged_until_merged(void **state) {
         (void) strcpy(branch, saved(w));
         commit(w, "echo meanwhile >elsewhere");
         assert_sync(w, SYNC_UPDATED);
-        assert_string_equal(w->result.unmerged, branch);
+        assert_string_equal(w->result.unmerged[0].name, branch);
 
         /* The printed command, on the primary; only the host is another here. */
-        (void) workspace_merge_help(&w->config, NULL, branch, false, help, sizeof help);
-        run(w, "cat >help <<'EOT'\n%s\nEOT\nsed -i \"s,openclaw@box:,,;s,-C '[^']*',-C '$PWD/primary',g\" help; sh -e help",
+        (void) workspace_merge_help(&w->config, NULL, &w->result, help, sizeof help);
+        run(w, "cat >help <<'EOT'\n%s\nEOT\nsed -i \"s,openclaw@[^:]*:,,;s,-C '[^']*',-C '$PWD/primary',g\" help; sh -e help",
                 help);
         assert_sync(w, SYNC_UPDATED);
-        assert_string_equal(w->result.unmerged, "");
+        assert_int_equal(w->result.n_unmerged, 0);
         assert_follows(w);
         assert_sh(w, "cat standby/notes", "one\nlearned");
 
         /* By another way than a merge. */
         run(w, "cd standby; echo more >>memory/a");
         assert_sync(w, SYNC_UPDATED);
-        assert_string_equal(w->result.unmerged, saved(w));
+        assert_string_equal(w->result.unmerged[0].name, saved(w));
         commit(w, "echo more >>memory/a; echo x >>elsewhere");
         assert_sync(w, SYNC_UPDATED);
-        assert_string_equal(w->result.unmerged, "");
+        assert_int_equal(w->result.n_unmerged, 0);
 }
 
-static void test_merge_help_of_a_pushed_branch(void **state) {
+static void test_merge_help_names_each_branch(void **state) {
         struct workspace_config c = { .path = (char *) "/w", .remote = (char *) "origin" };
-        char help[256];
+        struct sync_result r = { .unmerged = { { "failover/box/20260711T041502Z", true }, { "idea", true } },
+                .n_unmerged = 2 };
+        char help[512];
 
         (void) state;
-        assert_string_equal(
-                workspace_merge_help(&c, NULL, "failover/box/20260711T041502Z", true, help, sizeof help),
-                "git -C '/w' pull --no-rebase --no-edit origin failover/box/20260711T041502Z && git -C '/w' push");
+        assert_string_equal(workspace_merge_help(&c, NULL, &r, help, sizeof help),
+                "git -C '/w' pull --no-rebase --no-edit origin failover/box/20260711T041502Z && "
+                "git -C '/w' pull --no-rebase --no-edit origin idea && git -C '/w' push");
 }
 
-static void test_keeps_the_last_twenty(void **state) {
+static void test_unmerged_work_is_never_pruned(void **state) {
+        struct world *w = *state;
+        char branch[128];
+
+        run(w, "cd standby; echo learned >>notes");
+        assert_sync(w, SYNC_UPDATED);
+        (void) strcpy(branch, saved(w));
+        for (int i = 0; i < 25; i++) {
+                run(w, "echo %d >>standby/counter", i);
+                assert_sync(w, SYNC_UNCHANGED);
+                assert_true(*saved(w));
+        }
+        /* One that is written again and again takes one branch more, which has each version. */
+        assert_int_equal(w->result.n_unmerged, 2);
+        run(w,
+                "cd standby; test $(git show %s:notes | tail -1) = learned\n"
+                "for i in $(seq 1 25); do git log -p --format= -m %s -- counter | grep -q \"^+$((i-1))$\"; done",
+                branch, w->result.unmerged[0].name);
+        /* Merged, it goes. */
+        run(w, "cd primary; git pull -q --no-rebase --no-edit ../standby %s; git push -q", branch);
+        assert_sync(w, SYNC_UPDATED);
+        assert_int_equal(w->result.n_unmerged, 1);
+        run(w, "not git -C standby rev-parse -q --verify %s", branch);
+}
+
+/* The agent's own branches, a detached HEAD's commits, those of a host of another name, and names that no message repeats. */
+static void test_every_branch_counts(void **state) {
         struct world *w = *state;
 
         run(w,
-                "cd standby; for i in $(seq 10 33); do git branch failover/box/20200101T0000${i}Z; done\n"
-                "git branch failover/box/20200101T000010Z-private; git branch failover/other/20200101T000010Z; git branch failover/box/mine\n"
-                "echo mine >mine");
+                "cd standby; git switch -qc idea; echo i >i; git add i; git commit -qm i; git switch -q main\n"
+                "git branch failover/other/20200101T000010Z idea; git branch same main; git branch failover/box/mine main");
         assert_sync(w, SYNC_UNCHANGED);
+        assert_int_equal(w->result.n_unmerged, 2);
+        assert_string_equal(w->result.unmerged[0].name, "failover/other/20200101T000010Z");
+        assert_string_equal(w->result.unmerged[1].name, "idea");
+        commit(w, "echo i >i"); /* squashed */
+        assert_sync(w, SYNC_UPDATED);
+        assert_int_equal(w->result.n_unmerged, 0);
+        commit(w, "echo else >i"); /* and gone on since */
+        assert_sync(w, SYNC_UPDATED);
+        assert_int_equal(w->result.n_unmerged, 0);
+        run(w, "cd standby; git rev-parse idea; not git rev-parse -q --verify failover/other/20200101T000010Z");
+
+        run(w, "cd standby; git checkout -q --detach; echo d >d; git add d; git commit -qm d");
+        assert_sync(w, SYNC_REFUSED);
+        assert_int_equal(w->result.n_unmerged, 1);
+        assert_saved(w, "d", "d");
+        run(w, "cd standby; git switch -q main");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_int_equal(w->result.n_unmerged, 1);
+
+        run(w, "cd standby; git switch -qc 'x;touch${IFS}ran' main; echo x >x; git add x; git commit -qm x; git switch -q main");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_int_equal(w->result.n_unmerged, 2);
+        run(w, "cd standby; git show %s:x", w->result.unmerged[0].name);
+}
+
+static void test_work_that_was_undone_is_work_again(void **state) {
+        struct world *w = *state;
+
+        run(w, "echo mine >>standby/notes");
+        assert_sync(w, SYNC_UPDATED);
+        run(w, "cd primary; git pull -q --no-rebase --no-edit ../standby %s; git push -q", saved(w));
+        assert_sync(w, SYNC_UPDATED);
+        run(w, "cd primary; git revert --no-edit HEAD; git push -q");
+        assert_sync(w, SYNC_UPDATED);
+        assert_int_equal(w->result.n_unmerged, 0);
+        assert_sh(w, "cat standby/notes", "one");
+        run(w, "echo mine >>standby/notes");
+        assert_sync(w, SYNC_UPDATED);
+        assert_saved(w, "notes", "one\nmine");
+        assert_int_equal(w->result.n_unmerged, 1);
+}
+
+/* As other tools write it; git takes it for 0100644. */
+static void test_a_mode_of_other_tools_is_no_work(void **state) {
+        struct world *w = *state;
+
         run(w,
-                "cd standby; git branch --list 'failover/box/2*' | wc -l | grep -x 20; git rev-parse %s\n"
-                "git rev-parse failover/box/20200101T000033Z failover/other/20200101T000010Z failover/box/mine\n"
-                "not git rev-parse -q --verify failover/box/20200101T000014Z",
+                "cd primary; t=$(git cat-file tree HEAD | LC_ALL=C sed 's/100644 notes/100664 notes/' | git hash-object -t tree -w --stdin --literally)\n"
+                "git push -q origin $(git commit-tree -p HEAD -m mode $t):main");
+        assert_sync(w, SYNC_UPDATED);
+        run(w, "cd standby; git cat-file tree HEAD | grep -a 100664");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_string_equal(w->result.saved, "");
+}
+
+/* What is refused is saved before, so that each command that is printed is safe. */
+static void test_saves_before_it_refuses(void **state) {
+        static const struct {
+                const char *script, *path, *content;
+        } cases[] = {
+                { "git switch -qc side; echo s >>notes", "notes", "one\ns" },
+                { "git checkout -q --detach; echo s >>notes", "notes", "one\ns" },
+                { "git switch -qc b; echo b >notes; git commit -qam b; git switch -q main; echo c >notes; git commit -qam c\n"
+                  "not git merge -q b; echo resolved >notes; echo s >new",
+                        "notes", "resolved" },
+                { "git switch -qc b; echo b >notes; git commit -qam b; git switch -q main; echo c >notes; git commit -qam c\n"
+                  "not git rebase -q b; echo resolved >notes",
+                        "notes", "resolved" },
+                { "git update-ref -d refs/heads/main; echo mine >>notes", "notes", "one\nmine" },
+                { "git update-index --split-index; echo s >>notes", "notes", "one\ns" },
+                { "git update-index --assume-unchanged notes; echo s >>notes", "notes", "one\ns" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                struct world *w = *state;
+
+                run(w, "cd standby; %s", cases[i].script);
+                assert_sync(w, SYNC_REFUSED);
+                assert_saved(w, cases[i].path, cases[i].content);
+                if (*w->result.workspace_why.command)
+                        run(w, "sudo() { shift 2; \"$@\"; }\n%s", w->result.workspace_why.command);
+                (void) do_sync(w);
+                assert_true(w->result.n_unmerged > 0);
+                assert_int_equal(end_world(state), 0);
+                assert_int_equal(new_world(state), 0);
+        }
+}
+
+/* A repository of its own that moved, a filter from any attributes file, what lies too deep: the rest follows. */
+static void test_what_cannot_be_followed_is_left_alone(void **state) {
+        static const struct {
+                const char *before, *script, *path;
+        } cases[] = {
+                { "git init -q sub; git -C sub commit -q --allow-empty -m s; git add sub; git commit -qm sub; git push -q; git -C ../standby pull -q",
+                        "git -C sub commit -q --allow-empty -m t", "sub" },
+                { ":", "echo '*.bin filter=lfs' >.gitattributes; echo x >a.bin", "a.bin" },
+                { "echo '*.bin filter=enc' >../standby/.git/info/attributes; echo x >a.bin; git add .; git commit -qm a; git push -q; git -C ../standby pull -q",
+                        "echo y >a.bin", "a.bin" },
+                { "mkdir -p ../.config/git; echo '*.bin filter=enc' >../.config/git/attributes",
+                        "echo x >a.bin", "a.bin" },
+                { ":", "echo '*.bin working-tree-encoding=UTF-16LE' >.gitattributes; printf 'a\\0b\\0' >a.bin",
+                        "a.bin" },
+                { ":", "mkdir -p $(seq 1 102 | tr '\\n' /); echo x >$(seq 1 102 | tr '\\n' /)x", "1/2/3" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                struct world *w = *state;
+
+                run(w, "cd primary; %s", cases[i].before);
+                commit(w, "echo two >>notes");
+                commit(w, cases[i].script);
+                run(w, "echo mine >standby/mine");
+                assert_sync(w, SYNC_UPDATED);
+                assert_int_equal(w->result.workspace_why.code, REFUSAL_LEFT_OUT);
+                assert_why(w, cases[i].path);
+                assert_saved(w, "mine", "mine");
+                assert_sh(w,
+                        "cat standby/notes; test $(git -C standby rev-parse HEAD) = $(git -C origin rev-parse main)",
+                        "one\ntwo");
+                assert_sync(w, SYNC_UNCHANGED); /* and it is no work then */
+                assert_string_equal(w->result.saved, "");
+                assert_int_equal(end_world(state), 0);
+                assert_int_equal(new_world(state), 0);
+        }
+}
+
+static void test_what_is_too_much_is_left_out(void **state) {
+        struct world *w = *state;
+
+        run(w, "cd standby; truncate -s 51M large; mkdir -p $(seq 1 102 | tr '\\n' /); echo x >$(seq 1 102 | tr '\\n' /)x; echo mine >mine");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_int_equal(w->result.workspace_why.code, REFUSAL_LEFT_OUT);
+        assert_why(w, "large is over 50 MB");
+        assert_why(w, "is too deep");
+        assert_saved(w, "mine", "mine");
+        run(w, "cd standby; not git cat-file -e %s:large; not git cat-file -e %s-private:large", saved(w),
                 saved(w));
+        /* In the way of what comes, it stays. */
+        run(w, "cd primary; echo theirs >large; git add -f large; git commit -qm large; git push -q");
+        assert_sync(w, SYNC_REFUSED);
+        assert_int_equal(w->result.workspace_why.code, REFUSAL_IN_THE_WAY);
+        assert_sh(w, "stat -c %s standby/large", "53477376");
+}
+
+/* Each pattern with a name that it is for, and names that people give to notes. */
+static void test_names_of_secrets(void **state) {
+        static const char *const secret[] = { ".env", ".env.local", "prod.env", "server.pem", "SERVER.PEM",
+                "server.key", "a.p12", "a.pfx", "a.jks", "a.keystore", "pass.kdbx", "a.ppk", "a.ovpn",
+                "id_rsa", "keys/id_ed25519", ".netrc", "_netrc", ".pgpass", ".my.cnf", ".npmrc",
+                "sub/.pypirc", ".htpasswd", ".git-credentials", ".s3cfg", ".boto", "credentials",
+                "credentials.json", "client_secret_1.json", "secrets.yaml", "a.tfstate",
+                "service-account-prod.json", "service_account.json", "token", "bot_token.txt", ".aws/config",
+                ".ssh/config", ".gnupg/x", ".azure/x", ".secrets/x", ".docker/config.json",
+                "home/.kube/config", "gcloud/x" };
+        static const char *const ordinary[] = { "notes.md", "MEMORY.md", "IDENTITY.md",
+                "memory/2026-07-11.md", "keys.md", "monkey.txt", "environment.md", "idea.md",
+                "docker/config.json", ".docker/readme", "secretary.md", "keyboard.key.md",
+                "skills/aws/SKILL.md", "pem.txt", "USER.md", ".gitignore", "service.json" };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTSOF(secret); i++)
+                if (changes_is_public(secret[i], 1))
+                        fail_msg("%s may be pushed", secret[i]);
+        for (size_t i = 0; i < ELEMENTSOF(ordinary); i++)
+                if (!changes_is_public(ordinary[i], 1))
+                        fail_msg("%s may not be pushed", ordinary[i]);
+        assert_false(changes_is_public("notes.md", 5000001));
+}
+
+static void test_what_a_filter_would_change_is_not_pushed(void **state) {
+        struct world *w = *state;
+
+        w->config.save = SAVE_PUSH;
+        run(w, "cd standby; echo '*.txt filter=enc' >.git/info/attributes; echo clear >a.txt; echo fine >fine");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_true(w->result.unmerged[0].pushed);
+        run(w, "cd standby; git cat-file -e %s-private:a.txt; cd ../origin; git show %s:fine; not git cat-file -e $(echo clear | git hash-object --stdin)",
+                saved(w), saved(w));
+        run(w, "cd standby; git add a.txt; git commit -qm a");
+        assert_sync(w, SYNC_UPDATED);
+        assert_false(w->result.unmerged[0].pushed);
+        run(w, "cd origin; not git cat-file -e $(echo clear | git hash-object --stdin)");
+}
+
+static void test_each_branch_is_pushed_by_itself(void **state) {
+        struct world *w = *state;
+
+        w->config.save = SAVE_PUSH;
+        run(w,
+                "cd standby; for i in 1 2 3; do git switch -qc failover/box/2020010${i}T000000Z main; echo $i >f$i; git add f$i; git commit -qm $i; done; git switch -q main\n"
+                "cd ../primary; git push -q origin $(git commit-tree -m other HEAD^{tree}):refs/heads/failover/box/20200102T000000Z");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_int_equal(w->result.workspace_why.code, REFUSAL_NOT_PUSHED);
+        assert_sh(w, "git -C origin branch --list 'failover/*' --format='%(refname:short)'",
+                "failover/box/20200101T000000Z\nfailover/box/20200102T000000Z\nfailover/box/20200103T000000Z");
+        assert_true(w->result.unmerged[0].pushed && w->result.unmerged[2].pushed &&
+                !w->result.unmerged[1].pushed);
+        /* Deleted at the forge, it is not pushed any more: it is pushed again. */
+        run(w, "git -C origin branch -D failover/box/20200101T000000Z");
+        w->promoting = true;
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_int_equal(w->result.n_unmerged, 3);
+        assert_false(w->result.unmerged[2].pushed);
+        w->promoting = false;
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_true(w->result.unmerged[2].pushed);
+}
+
+static void test_the_first_of_several_addresses(void **state) {
+        struct world *w = *state;
+
+        commit(w, "echo two >>notes");
+        run(w, "git -C standby config --add remote.origin.url $PWD/nowhere");
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
 }
 
 /* The clock was ahead once, and the agent has a branch whose name only looks like ours. */
@@ -411,13 +658,10 @@ static void test_names_that_sort_after_ours(void **state) {
         assert_sync(w, SYNC_UNCHANGED);
         assert_saved(w, "mine", "mine");
         (void) strcpy(branch, saved(w));
-        assert_string_equal(w->result.unmerged, branch);
+        assert_string_equal(w->result.unmerged[0].name, branch);
         assert_string_equal(branch, "failover/box/20300101T000001Z");
         assert_sync(w, SYNC_UNCHANGED);
         assert_string_equal(w->result.saved, "");
-        run(w, "cd standby; for i in $(seq 10 33); do git branch failover/box/20200101T0000${i}Z; done; echo more >>mine");
-        assert_sync(w, SYNC_UNCHANGED);
-        run(w, "git -C standby rev-parse %s %s failover/box/my.notes.of.2026", saved(w), branch);
 }
 
 /* Everything in the standby but what fetching changes. */
@@ -425,7 +669,7 @@ static char *fingerprint(const struct world *w) {
         return sh(w,
                 "cd standby; find . -path ./.git -prune -o -printf '%%p %%y %%l %%m\\n' | sort\n"
                 "find . -path ./.git -prune -o -type f -exec sha1sum {} + | sort\n"
-                "{ git for-each-ref refs/heads; cat .git/HEAD; git ls-files --stage; } 2>/dev/null || true");
+                "{ git for-each-ref refs/heads | grep -v failover/; cat .git/HEAD; git ls-files --stage; } 2>/dev/null || true");
 }
 
 static void test_refuses(void **state) {
@@ -462,7 +706,7 @@ static void test_refuses(void **state) {
                 { "cd standby; git config core.splitIndex true; git update-index --split-index",
                         "config core.splitIndex false" },
                 { "cd standby; git branch failover", "branch -m failover failover-old" },
-                { "cd standby; git branch failover/box", "branch -m failover/box failover-box-old" },
+                { "cd standby; git branch failover/box", "branch -m failover/box failover-of-old" },
                 { "mkdir standby/.git/rebase-merge", "rebase --quit" }, /* of a crash */
                 { "mkdir standby/.git/rebase-apply", "rebase --quit" },
                 { "cd standby; git update-ref -d refs/remotes/origin/main; git update-ref refs/remotes/origin/main/x HEAD",
@@ -482,13 +726,6 @@ static void test_refuses(void **state) {
                 { "cd standby; git remote rename origin upstream", "remote add" },
                 { "cd standby; git remote set-url origin 'ext::sh -c true'", "remote helper" },
                 { "cd standby; git remote set-url origin ftp://example.org/x", "neither ssh" },
-                { "cd primary; echo '*.bin filter=lfs' >.gitattributes; echo x >a.bin; git add .; git commit -qm lfs; git push -q",
-                        "filter=lfs" },
-                { "cd primary; echo '*.bin working-tree-encoding=UTF-16LE' >.gitattributes; printf 'a\\0b\\0' >a.bin; git add .; git commit -qm enc; git push -q",
-                        "working-tree-encoding" },
-                { "git init -q sub; git -C sub commit -q --allow-empty -m s; cd primary\n"
-                  "git -c protocol.file.allow=always submodule --quiet add ../sub sub; git commit -qm sub; git push -q",
-                        "submodule" },
                 { "cd primary; echo x >d; git add d; git commit -qm d; git push -q; cd ../standby; mkdir d; git init -q d/inner",
                         "of its own" },
                 { "cd primary; echo x >d; git add d; git commit -qm d; git push -q; mkfifo ../standby/d",
@@ -517,8 +754,7 @@ static void test_refuses(void **state) {
 /* The mending command of the last sync, as a shell reads it: "git" and "sudo" only say what they are given. */
 static char *mending_words(const struct world *w) {
         assert_true(*w->result.workspace_why.command);
-        return sh(w, "sudo() { printf '<%%s>' \"$@\"; }; cd standby\n%s",
-                w->result.workspace_why.command);
+        return sh(w, "sudo() { printf '<%%s>' \"$@\"; }; cd standby\n%s", w->result.workspace_why.command);
 }
 
 /* Gives the mending command of the last sync, as its user. */
@@ -532,10 +768,10 @@ static void test_a_branch_without_a_commit(void **state) {
 
         run(w, "cd standby; git update-ref -d refs/heads/main; echo mine >>notes");
         assert_sync(w, SYNC_REFUSED);
+        assert_saved(w, "notes", "one\nmine");
         mend(w);
         assert_sh(w, "cat standby/notes", "one\nmine");
         assert_sync(w, SYNC_UPDATED);
-        assert_saved(w, "notes", "one\nmine");
         assert_follows(w);
 
         run(w, "rm -rf standby; git init -q standby; cd standby; git remote add origin $PWD/../origin; echo mine >notes");
@@ -578,13 +814,6 @@ static void test_names_are_no_commands(void **state) {
         assert_sync(w, SYNC_REFUSED);
         branch = mending_words(w);
         assert_non_null(strstr(branch, "<switch><x;touch${IFS}ran>"));
-
-        run(w, "git -C origin symbolic-ref HEAD refs/heads/main");
-        commit(w, "f='sudo touch ran'; echo x >\"$f\"; echo '*ran filter=lfs' >.gitattributes");
-        assert_sync(w, SYNC_REFUSED);
-        assert_why(w, "sudo touch ran has the attribute");
-        assert_string_equal(w->result.workspace_why.command, "");
-        run(w, "not test -e standby/ran");
 }
 
 static void test_lfs_that_no_file_has_is_fine(void **state) {
@@ -626,18 +855,6 @@ static void test_submodule_that_stays_is_left_alone(void **state) {
         assert_sh(w, "cat standby/notes standby/sub/mine", "one\ntwo\nmine");
 }
 
-static void assert_locked_after_the_look(struct world *w) {
-        struct workspace_job job = { &w->config, "box", may_move, may_push, w, w->late };
-
-        cleanup_look_for_git(&w->config, &job.git);
-        run(w, "rm standby/.git/index.lock; sleep 0.02; touch standby/.git/index.lock");
-        w->result = (struct sync_result){ 0 };
-        workspace_sync(&job, &w->result);
-        assert_int_equal(w->result.workspace, SYNC_REFUSED);
-        assert_why(w, "was locked just now");
-        run(w, "ls standby/.git/index.lock; not ls standby/.git/HEAD.lock");
-}
-
 static void test_stale_locks(void **state) {
         struct world *w = *state;
         pid_t pid, confined;
@@ -645,7 +862,7 @@ static void test_stale_locks(void **state) {
 
         commit(w, "echo two >>notes");
         run(w,
-                "cd standby/.git; touch index.lock HEAD.lock refs/heads/main.lock refs/remotes/origin/main.lock packed-refs.lock\n"
+                "cd standby/.git; touch -d '2 hours ago' index.lock HEAD.lock refs/heads/main.lock packed-refs.lock\n"
                 "touch objects/pack/pack_git2_a1b2c3; cp $(command -v sleep) ../../git");
         pid = fork();
         if (pid == 0) { /* stands for a git program at work */
@@ -665,24 +882,33 @@ static void test_stale_locks(void **state) {
                 assert_non_null(fgets(name, sizeof name, f));
                 (void) fclose(f);
         }
+        w->config.timeout = 2 * USEC_PER_SEC;
         assert_sync(w, SYNC_REFUSED);
-        assert_why(w, "is at work");
+        assert_int_equal(w->result.workspace_why.code, REFUSAL_LOCKED);
         /* Nor is it overlooked by one that is confined, where the ini names the workspace by a link. */
         run(w, "ln -s standby link");
         confined = fork();
         if (confined == 0) {
                 w->confined = true;
                 (void) strcat(strcpy(w->path, w->dir), "/link");
-                _exit(do_sync(w) == SYNC_REFUSED && strstr(words(&w->result.workspace_why), "is at work") ? 0 : 1);
+                _exit(do_sync(w) == SYNC_REFUSED && w->result.workspace_why.code == REFUSAL_LOCKED ? 0 : 1);
         }
         assert_int_equal(waitpid(confined, &status, 0), confined);
         assert_int_equal(status, 0);
         assert_int_equal(kill(pid, SIGKILL), 0);
         assert_int_equal(waitpid(pid, NULL, 0), pid);
 
-        /* A lock that came after the look is somebody's. */
-        assert_locked_after_the_look(w);
+        /* A young lock may be of a git that nobody here sees, as root's; what is new is saved all the same. */
+        run(w, "touch standby/.git/index.lock; echo mine >standby/mine");
+        assert_sync(w, SYNC_REFUSED);
+        assert_int_equal(w->result.workspace_why.code, REFUSAL_LOCKED);
+        assert_saved(w, "mine", "mine");
+        run(w, "rm standby/.git/index.lock; not ls standby/.git/HEAD.lock");
+        w->config.timeout = 2 * USEC_PER_MINUTE;
+        /* One that a sync of ours left when it was killed is known to be. */
+        run(w, "touch standby/.git/failover-busy standby/.git/index.lock standby/.git/refs/remotes/origin/main.lock; sleep 0.02");
         assert_sync(w, SYNC_UPDATED);
+        run(w, "not ls standby/.git/failover-busy");
         assert_follows(w);
         assert_sh(w, "ls standby/.git/objects/pack | grep -c _git2_ || true", "0");
 }
@@ -821,9 +1047,12 @@ static void test_huge_blob(void **state) {
         struct world *w = *state;
 
         commit(w, "truncate -s 300M zeros");
-        assert_sync(w, SYNC_REFUSED);
-        assert_why(w, "MiB");
-        assert_sh(w, "ls standby", "link\nmemory\nnotes\ntool");
+        commit(w, "echo two >>notes");
+        assert_sync(w, SYNC_UPDATED); /* it is left alone, and the rest follows */
+        assert_int_equal(w->result.workspace_why.code, REFUSAL_LEFT_OUT);
+        assert_sh(w, "ls standby; cat standby/notes", "link\nmemory\nnotes\ntool\none\ntwo");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_string_equal(w->result.saved, "");
 }
 
 static void test_runs_nothing(void **state) {
@@ -886,7 +1115,7 @@ static void test_what_is_untracked_is_read_once(void **state) {
         if (before < 0)
                 skip(); /* not every kernel counts */
         assert_sync(w, SYNC_UNCHANGED);
-        assert_in_range(bytes_read() - before, 20 << 20, 30 << 20);
+        assert_in_range(bytes_read() - before, 0, 1 << 20);
 }
 
 /* What core.safecrlf does not let in is saved as it is. */
@@ -912,7 +1141,7 @@ static void test_what_cannot_be_saved(void **state) {
         commit(w, "echo two >>notes");
         run(w, "cd standby; echo mine >mine; mkdir d.log; echo x >'d.log/git~1'; echo x >'git~1'");
         assert_sync(w, SYNC_UPDATED);
-        assert_why(w, "git~1 is not saved: no git takes such a name");
+        assert_int_equal(w->result.workspace_why.code, REFUSAL_LEFT_OUT);
         assert_saved(w, "mine", "mine");
         assert_follows(w);
         commit(w, "echo theirs >d.log; git add -f d.log");
@@ -937,7 +1166,8 @@ static void test_what_cannot_be_saved(void **state) {
         w->result = child->result;
         (void) munmap(child, sizeof *child);
         assert_int_equal(w->result.workspace, SYNC_UPDATED);
-        assert_why(w, "closed is not saved, since it cannot be read: sudo chown -h nobody: /");
+        assert_int_equal(w->result.workspace_why.code, REFUSAL_UNREADABLE);
+        assert_why(w, "sudo chown -hR nobody: /");
         assert_true(*w->result.workspace_why.command);
         run(w, "chown -R root standby origin; cat standby/d.log | grep theirs; test \"$(git -C standby show %s:mine)\" = 2",
                 saved(w));
@@ -1035,7 +1265,8 @@ static void test_refuses_a_directory_that_stays(void **state) {
         if (pid == 0) {
                 if (geteuid() == 0 && setuid(65534) < 0)
                         _exit(2);
-                _exit(do_sync(w) != SYNC_REFUSED || !strstr(words(&w->result.workspace_why), "build.log/sub"));
+                _exit(do_sync(w) != SYNC_REFUSED ||
+                        !strstr(words(&w->result.workspace_why), "build.log/sub"));
         }
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_int_equal(status, 0);
@@ -1078,15 +1309,19 @@ static void test_what_is_closed_to_us(void **state) {
         assert_why(w, " chmod -R u+rwX /");
         mend(w);
         run(w, "test $(stat -c %%A standby/.git/objects | cut -c3) = w");
-        sync_as_nobody(w, "echo x >>notes; chmod 0 notes");
-        assert_int_equal(w->result.workspace, SYNC_REFUSED);
-        assert_why(w, "notes cannot be read: sudo -u ");
+        sync_as_nobody(w, "echo x >>notes; chmod 0 notes; echo new >new");
+        assert_int_equal(w->result.workspace, SYNC_UNCHANGED); /* it stays as it is, and the rest is saved */
+        assert_int_equal(w->result.workspace_why.code, REFUSAL_UNREADABLE);
+        assert_saved(w, "new", "new");
+        assert_why(w, "sudo -u ");
         mend(w);
+        commit(w, "echo two >>notes");
         if (geteuid() != 0)
                 skip(); /* only root gives files away */
         sync_as_nobody(w, "chown root notes; chmod 600 notes");
-        assert_int_equal(w->result.workspace, SYNC_REFUSED);
-        assert_why(w, "notes cannot be read: sudo chown -h nobody: /");
+        assert_int_equal(w->result.workspace, SYNC_REFUSED); /* it is in the way of what comes */
+        assert_int_equal(w->result.workspace_why.code, REFUSAL_UNREADABLE);
+        assert_why(w, "sudo chown -hR nobody: /");
         sync_as_nobody(w, "chown root .git/objects");
         assert_why(w, "sudo chown -hR nobody: /");
         sync_as_nobody(w, "true");
@@ -1109,6 +1344,7 @@ static int sync_around(struct world *w, const char *meanwhile, char **before) {
         w->result = (struct sync_result){ 0 };
         assert_true(git_libgit2_init() > 0);
         assert_int_equal(repo_open(&repo, &w->config, &w->result), 0);
+        repo_find_head(&repo);
         assert_int_equal(repo_check(&repo, &w->result), 0);
         assert_int_equal(git_reference_name_to_id(&id, repo.git, "refs/remotes/origin/main"), 0);
         assert_int_equal(git_commit_lookup(&target, repo.git, &id), 0);
@@ -1426,7 +1662,7 @@ static void test_an_intent_to_nowhere(void **state) {
         run(w, "mv gone origin");
         assert_sync(w, SYNC_UPDATED);
         assert_follows(w);
-        run(w, "cd standby; test \"$(git show %s:own)\" = own", w->result.unmerged);
+        run(w, "cd standby; test \"$(git show %s:own)\" = own", w->result.unmerged[0].name);
 }
 
 static void test_a_silent_remote(void **state) {
@@ -1547,8 +1783,18 @@ int main(void) {
                 TEST(test_a_secret_in_a_commit_is_not_pushed),
                 TEST(test_pushes_what_was_saved),
                 TEST(test_unmerged_until_merged),
-                TEST(test_merge_help_of_a_pushed_branch),
-                TEST(test_keeps_the_last_twenty),
+                TEST(test_merge_help_names_each_branch),
+                TEST(test_unmerged_work_is_never_pruned),
+                TEST(test_every_branch_counts),
+                TEST(test_work_that_was_undone_is_work_again),
+                TEST(test_a_mode_of_other_tools_is_no_work),
+                TEST(test_saves_before_it_refuses),
+                TEST(test_what_cannot_be_followed_is_left_alone),
+                TEST(test_what_is_too_much_is_left_out),
+                TEST(test_names_of_secrets),
+                TEST(test_what_a_filter_would_change_is_not_pushed),
+                TEST(test_each_branch_is_pushed_by_itself),
+                TEST(test_the_first_of_several_addresses),
                 TEST(test_names_that_sort_after_ours),
                 TEST(test_refuses),
                 TEST(test_a_branch_without_a_commit),
