@@ -56,6 +56,12 @@ struct status {
 
         bool failback; /* by itself, when the primary is back */
 
+        /* How long it takes at most to find out that … */
+        usec_t detect_refused;    /* … the gateway is dead */
+        usec_t detect_unanswered; /* … its machine is */
+        usec_t detect_silent;     /* … it hangs */
+        usec_t start_took;        /* the gateway here, the last time; 0: not known */
+
         unsigned undelivered;        /* alerts that wait, because the service does not take them */
         const char *alert_error;     /* why; "" if they are delivered */
         const char *heartbeat_error; /* likewise */
@@ -69,6 +75,13 @@ char *status_sentence(const struct status *s, char buf[static SENTENCE_MAX]);
 /* What happens next, and when: "After 2 more failed checks, in about 4 s, the daemon starts the gateway here." NOW is
  * CLOCK_REALTIME. Returns BUF. */
 char *status_next(const struct status *s, usec_t now, char buf[static SENTENCE_MAX]);
+
+/* Sets .detect_… from the keys of [primary]. */
+void status_set_detection(struct status *s, usec_t check_interval, usec_t retry_interval, usec_t timeout,
+        usec_t silent_timeout, unsigned fail_threshold);
+
+/* How long a failover takes here: "up to 9.0 s to detect a dead gateway, 14.0 s a dead machine …". Returns BUF. */
+char *status_expectation(const struct status *s, char buf[static SENTENCE_MAX]);
 
 /* On standby in mode auto, the primary is up, and the gateway here does not run. */
 bool status_is_well(const struct status *s);

@@ -30,7 +30,7 @@ struct property {
         bool ticks;    /* new with every check, so it is not signalled */
 };
 
-#define PROPERTIES_MAX 48
+#define PROPERTIES_MAX 64
 
 const struct property *properties(size_t *ret_n);
 /* NULL: there is none of that name. */

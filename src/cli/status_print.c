@@ -144,6 +144,7 @@ void show_status(
         (void) fprintf(out, "%s\n  last     ", end);
         show_last(out, s, now);
         (void) fprintf(out, "%s\n  next     %s%s\n", end, status_next(s, now, next), end);
+        (void) fprintf(out, "  expect   %s%s\n", status_expectation(s, next), end);
         show_trouble(out, s, end);
         show_unmerged(out, s, end);
 }

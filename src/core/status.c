@@ -250,3 +250,27 @@ char *status_next(const struct status *s, usec_t now, char buf[static SENTENCE_M
                 SAY("This machine is promoted when the gateway here has started.");
         return buf;
 }
+
+/* A SYN and two more: what a connect gets of the timeout. */
+#define CONNECT_MAX (3 * USEC_PER_SEC)
+
+void status_set_detection(struct status *s, usec_t check_interval, usec_t retry_interval, usec_t timeout,
+        usec_t silent_timeout, unsigned fail_threshold) {
+        usec_t connect = MIN(timeout, CONNECT_MAX), retries = fail_threshold - 1;
+
+        s->detect_refused = check_interval + retries * retry_interval;
+        s->detect_unanswered = check_interval + retries * MAX(retry_interval, connect) + connect;
+        s->detect_silent = check_interval + timeout + silent_timeout;
+}
+
+char *status_expectation(const struct status *s, char buf[static SENTENCE_MAX]) {
+        char refused[SPAN_MAX], unanswered[SPAN_MAX], silent[SPAN_MAX], start[SPAN_MAX];
+
+        buf[0] = '\0';
+        SAY("up to %s to detect a dead gateway, %s a dead machine, %s a hung gateway",
+                format_span(refused, s->detect_refused), format_span(unanswered, s->detect_unanswered),
+                format_span(silent, s->detect_silent));
+        if (s->start_took > 0)
+                SAY("; %s to start", format_span(start, s->start_took));
+        return buf;
+}

@@ -59,6 +59,11 @@ static const struct property table[] = {
         ROW("Failovers",                "failovers",            NUMBER,     promotions),
         ROW("AutomaticFailback",        "automatic_failback",   FLAG,       failback),
 
+        ROW("DetectDeadGatewayUSec",    "detection.dead_gateway_seconds", SPAN, detect_refused),
+        ROW("DetectDeadMachineUSec",    "detection.dead_machine_seconds", SPAN, detect_unanswered),
+        ROW("DetectHungGatewayUSec",    "detection.hung_gateway_seconds", SPAN, detect_silent),
+        ROW("LastStartUSec",            "last_start_seconds",   SPAN,       start_took),
+
         ROW("UndeliveredAlerts",        "undelivered_alerts",   COUNT,      undelivered),
         ROW("AlertError",               "alert_error",          TEXT,       alert_error),
         ROW("HeartbeatError",           "heartbeat_error",      TEXT,       heartbeat_error),

@@ -165,6 +165,7 @@ static void set_last_failover(const struct timeline *e, struct status *ret) {
         ret->outage = outage;
         ret->cause = e->cause;
         ret->promotions = e->promotions;
+        ret->start_took = e->started > 0 && e->answered > e->started ? e->answered - e->started : 0;
 }
 
 /* When a gateway that is silent is restarted. */
@@ -218,6 +219,9 @@ static void make_status(const struct daemon *d, struct status *ret) {
                 .failback = d->config->primary.failback == FAILBACK_AUTO,
                 .heartbeat_error = heartbeat_error(d->heartbeat),
         };
+        status_set_detection(ret, d->config->primary.check_interval, d->config->primary.retry_interval,
+                d->config->primary.timeout, d->config->primary.silent_timeout,
+                d->config->primary.fail_threshold);
         ret->alert_error = alert_error(d->alert, &ret->undelivered);
         set_last_failover(&d->episode, ret);
 }

@@ -71,7 +71,7 @@ static const struct row {
         { "interpreter", look_interpreter, AS_GATEWAY, "gateway program" },
         { "gateway's port", look_own_gateway, AS_DAEMON_OR_CALLER, "configuration" },
         { "second gateway", look_user_service, AS_GATEWAY, "gateway unit" },
-        { "last drill", look_drill, AS_ROOT, "daemon" },
+        { "failover time", look_drill, AS_ROOT, "configuration" },
         { "gateway's powers", look_powers, AS_CALLER, "gateway unit" },
         /* … stops it again … */
         { "gateway's stop", look_gateway_stop, AS_CALLER, "gateway unit" },

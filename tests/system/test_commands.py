@@ -26,9 +26,10 @@ STATUS_KEYS = {
     "check_interval_seconds", "failed_checks", "failed_checks_needed", "good_checks", "good_checks_needed", "senior",
     "waiting_for", "waiting_until", "gateway_unit", "gateway_state", "gateway_answers", "gateway_starts", "next_start_at",
     "hang_at", "kill_at", "synced_at", "sync_ok", "sync", "sync_succeeded_at", "unmerged_branches", "merge_commands",
-    "last_failover", "failovers", "automatic_failback", "undelivered_alerts", "alert_error", "heartbeat_error",
+    "last_failover", "failovers", "automatic_failback", "detection", "last_start_seconds", "undelivered_alerts", "alert_error", "heartbeat_error",
 }
 LAST_FAILOVER_KEYS = {"began", "reason", "started", "ended", "outage_seconds"}
+DETECTION_KEYS = {"dead_gateway_seconds", "dead_machine_seconds", "hung_gateway_seconds"}
 FAILOVER_KEYS = {
     "kind", "began", "started", "ended", "end", "reason", "promoted_seconds", "outage_seconds", "detecting_seconds",
     "syncing_seconds", "starting_seconds", "trouble",
@@ -171,7 +172,7 @@ def test_status(pair):
     done = cli(pair.standby, "status")
     assert done.returncode == 0 and "\033" not in done.stdout
     lines = done.stdout.splitlines()
-    assert [line.split()[0] for line in lines[1:]] == ["primary", "sync", "last", "next"]
+    assert [line.split()[0] for line in lines[1:]] == ["primary", "sync", "last", "next", "expect"]
 
 
 def test_status_as_json(pair):
@@ -299,7 +300,7 @@ def test_introspection(pair):
         assert re.search(r"^\.Event +signal +ss", lines, re.M)
         found = re.findall(r"^\.(\w+) +property .*?(emits-change|const|-)$", lines, re.M)
         assert {name for name, flag in found if flag != "emits-change"} == {"Version", "Summary", "Next"} | TICKS
-        assert len(found) == len(STATUS_KEYS | LAST_FAILOVER_KEYS) - 4  # all but version, instance, running, level, last_failover; and Version
+        assert len(found) == len(STATUS_KEYS | LAST_FAILOVER_KEYS | DETECTION_KEYS) - 5  # all but version, instance, running, level, and the objects; and Version
 
 
 def test_properties_tell_what_changes(pair):

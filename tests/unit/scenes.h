@@ -37,6 +37,9 @@ static inline void scene_well(struct status *s) {
                 .outage = USEC_INFINITY,
                 .cause = "",
                 .failback = true,
+                .detect_refused = 9 * S,
+                .detect_unanswered = 14 * S,
+                .detect_silent = 100 * S,
                 .alert_error = "",
                 .heartbeat_error = "",
         };

@@ -29,10 +29,21 @@ static void sentences_fit(void **state _unused_) {
         }
 }
 
+/* With the default settings. */
+static void detection(void **state _unused_) {
+        struct status s = {};
+
+        status_set_detection(&s, 5 * S, 2 * S, 5 * S, 90 * S, 3);
+        assert_true(s.detect_refused == 9 * S && s.detect_unanswered == 14 * S && s.detect_silent == 100 * S);
+        status_set_detection(&s, 5 * S, 2 * S, 1 * S, 0, 1);
+        assert_true(s.detect_refused == 5 * S && s.detect_unanswered == 6 * S && s.detect_silent == 6 * S);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(levels),
                 cmocka_unit_test(sentences_fit),
+                cmocka_unit_test(detection),
         };
 
         (void) setenv("TZ", "UTC", 1);
