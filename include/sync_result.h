@@ -104,6 +104,11 @@ bool sync_branch_is_valid(const char *name);
 /* "a, b and 3 more". Returns BUF. */
 char *sync_result_say_unmerged(const struct sync_result *r, char *buf, size_t size);
 
+/* The commands, one a line, to be typed on the primary, that merge those branches. PATH is the workspace there and here, which
+ * USER owns on HOST, this machine. Returns BUF. */
+char *sync_result_merge_commands(const struct sync_result *r, const char *path, const char *remote,
+        const char *user, const char *host, char *buf, size_t size);
+
 /* As the line has it: "under-way". */
 const char *refusal_code_name(enum refusal_code code);
 /* Sets code and text, made safe and cut, and no command. -ECANCELED, for "return refusal_set(…)". */

@@ -405,3 +405,20 @@ void sync_take(struct sync_result *r, const struct sync_result *from) {
         r->workspace = from->workspace;
         r->workspace_why = from->workspace_why;
 }
+
+char *sync_result_merge_commands(const struct sync_result *r, const char *path, const char *remote,
+        const char *user, const char *host, char *buf, size_t size) {
+        unsigned n = MIN(r->n_unmerged, (unsigned) SYNC_UNMERGED_MAX);
+
+        buf[0] = '\0';
+        for (unsigned i = 0; i < n && r->unmerged[i].name[0]; i++) {
+                const struct sync_branch *b = &r->unmerged[i];
+
+                appendf(buf, size, "git -C '%s' pull --no-rebase --no-edit ", path);
+                if (b->pushed)
+                        appendf(buf, size, "%s %s\n", remote, b->name);
+                else
+                        appendf(buf, size, "'%s@%s:%s' %s\n", user, host, path, b->name);
+        }
+        return n > 0 ? appendf(buf, size, "git -C '%s' push", path) : buf;
+}

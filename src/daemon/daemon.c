@@ -213,7 +213,7 @@ static void make_status(const struct daemon *d, struct status *ret) {
                 .synced = to_realtime(sync->ended),
                 .sync_ok = sync->ok,
                 .sync = sync->text,
-                .unmerged = sync->learned,
+                .unmerged = sync->unmerged,
                 .merge = d->sync_story.merge,
                 .sync_succeeded = to_realtime(sync->succeeded),
                 .failback = d->config->primary.failback == FAILBACK_AUTO,

@@ -8,7 +8,6 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/text.h"
-#include "sync/workspace.h"
 #include "sync_result.h"
 
 struct sync_unit {
@@ -19,6 +18,13 @@ struct sync_unit {
         void *userdata;
         struct sync_view view;
 };
+
+/* The branches, one a line. */
+static void list_unmerged(const struct sync_result *r, char *buf, size_t size) {
+        buf[0] = '\0';
+        for (unsigned i = 0; i < MIN(r->n_unmerged, (unsigned) SYNC_UNMERGED_MAX); i++)
+                (void) appendf(buf, size, "%s%s", i > 0 ? "\n" : "", r->unmerged[i].name);
+}
 
 /* What the worker says is for people only: whether it did well is systemd's word. */
 static void learn(struct sync_unit *s, const struct unit_info *info) {
@@ -35,7 +41,7 @@ static void learn(struct sync_unit *s, const struct unit_info *info) {
                         s->names->sync_unit);
         else {
                 sync_result_say(&result, v->text, sizeof v->text);
-                (void) sync_result_say_unmerged(&result, v->learned, sizeof v->learned);
+                list_unmerged(&result, v->unmerged, sizeof v->unmerged);
                 v->result = result;
                 (void) strcpy(v->user, info->user);
                 v->ok = info->clean && info->state != UNIT_FAILED;
@@ -119,26 +125,30 @@ static void tell_result(struct sync_story *s, const struct sync_view *v, bool fa
 }
 
 /* Once, when it is known. */
-static void tell_learned(struct sync_story *s, const struct sync_view *v) {
-        if (strcmp(v->learned, s->learned) == 0)
+static void report_unmerged(struct sync_story *s, const struct sync_view *v) {
+        const char *branches = v->unmerged;
+
+        if (strcmp(branches, s->reported) == 0)
                 return;
-        if (*v->learned)
-                log_notice(
-                        "What the agent here wrote and the primary does not have is on %s. To merge it, on the "
-                        "primary, as its workspace's user: %s",
-                        v->learned, s->merge);
+        if (!*branches)
+                log_notice("The primary has all the work that was done here.");
         else
-                log_notice("What the agent here wrote is merged: %s.", s->learned);
-        memcpy(s->learned, v->learned, sizeof s->learned);
+                log_notice(
+                        "The primary lacks work that was done here. To merge it, type there, as its user:");
+        for (const char *c = *branches ? s->merge : ""; *c; c += strcspn(c, "\n"), c += *c == '\n')
+                log_notice("    %.*s", (int) strcspn(c, "\n"), c);
+        memcpy(s->reported, branches, sizeof s->reported);
 }
 
 void sync_story_tell(struct sync_story *s, const struct sync_view *v, const struct workspace_config *w,
         bool failover, bool standby) {
+        char host[65] = "";
+
+        (void) gethostname(host, sizeof host - 1);
+        host[strcspn(host, ".")] = '\0';
         tell_result(s, v, failover);
-        s->merge[0] = '\0';
-        if (*v->learned)
-                workspace_merge_help(
-                        w, *v->user ? v->user : NULL, &v->result, s->merge, sizeof s->merge);
+        (void) sync_result_merge_commands(&v->result, w->path, w->remote, *v->user ? v->user : "openclaw",
+                host, s->merge, sizeof s->merge);
         if (standby)
-                tell_learned(s, v);
+                report_unmerged(s, v);
 }

@@ -17,9 +17,9 @@ struct sync_view {
         usec_t ended;
         usec_t succeeded; /* when one last was ok */
         char text[512];   /* what it did, or what went wrong, safe to print */
-        /* The branches with what the standby learned and the primary does not have; "" if none. It is the worker's word, but
-         * of harmless characters only (sync_result.h). */
-        char learned[512];
+        /* The branches with work that the primary lacks, one a line; "" if none. It is the worker's word, but of harmless
+         * characters only (sync_result.h). */
+        char unmerged[512];
         struct sync_result result; /* as the worker wrote it */
         char user[64]; /* whom the workspace belongs to, as the unit says; "" if it does not */
 };
@@ -42,10 +42,8 @@ const struct sync_view *sync_unit_view(const struct sync_unit *s);
 
 struct sync_story {
         bool trouble; /* the last one did not do all there was to do */
-        /* The branches with the standby's own work that were reported last, and the command that merges what there is
-         * now, for the primary; "": none. */
-        char learned[512];
-        char merge[2048];
+        char reported[512]; /* the unmerged branches that were reported last, as in sync_view */
+        char merge[2048];   /* the commands that merge what there is now, one a line */
 };
 
 /* A sync has ended as V says. FAILOVER: it is part of a failover's story; STANDBY: that is over, so what the agent wrote here

@@ -272,21 +272,24 @@ void look_remote(const struct checkup *c, struct finding *f) {
 /* The newest of the remote's that is known here is enough: each sync brings it up to date. */
 void look_saved_work(const struct checkup *c, struct finding *f) {
         const struct workspace_config *w = &c->config->workspace;
+        char branches[512], commands[2048], host[64], *save = NULL;
         struct sync_result r = { 0 };
         struct repo repo = REPO_NONE;
-        char branches[512], help[2048];
 
         if (open_workspace(c, &repo, f)) {
                 saved_unmerged(&repo, &r);
-                if (r.n_unmerged > 0) {
+                saved_host(host);
+                (void) sync_result_merge_commands(
+                        &r, w->path, w->remote, checkup_sync_user(c), host, commands, sizeof commands);
+                if (r.n_unmerged > 0)
                         finding_warn(f, "the primary lacks work that was done here, in branch %s",
                                 sync_result_say_unmerged(&r, branches, sizeof branches));
-                        finding_fix(f, "%s # on the primary, as user %s",
-                                workspace_merge_help(w, checkup_sync_user(c), &r, help, sizeof help),
-                                checkup_sync_user(c));
-                        finding_fix(f, "sudo systemctl start %s", c->names->sync_unit);
-                } else
+                else
                         finding_ok(f, "the primary has all the work that was done here");
+                for (char *line = strtok_r(commands, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+                        finding_fix(f, "%s # on the primary, as user %s", line, checkup_sync_user(c));
+                if (r.n_unmerged > 0)
+                        finding_fix(f, "sudo systemctl start %s", c->names->sync_unit);
         }
         repo_close(&repo);
 }

@@ -370,24 +370,3 @@ void workspace_sync(const struct workspace_job *job, struct sync_result *r) {
         repo_close(&s.repo);
         (void) git_libgit2_shutdown();
 }
-
-char *workspace_merge_help(const struct workspace_config *c, const char *user, const struct sync_result *r,
-        char *buf, size_t size) {
-        unsigned n = MIN(r->n_unmerged, (unsigned) SYNC_UNMERGED_MAX);
-        char host[64];
-
-        saved_host(host);
-        if (size > 0)
-                buf[0] = '\0';
-        for (unsigned i = 0; i < n && r->unmerged[i].name[0]; i++) {
-                const struct sync_branch *b = &r->unmerged[i];
-
-                if (b->pushed)
-                        appendf(buf, size, "git -C '%s' pull --no-rebase --no-edit %s %s && ", c->path,
-                                c->remote, b->name);
-                else
-                        appendf(buf, size, "git -C '%s' pull --no-rebase --no-edit '%s@%s:%s' %s && ",
-                                c->path, user ? user : "openclaw", host, c->path, b->name);
-        }
-        return n > 0 ? appendf(buf, size, "git -C '%s' push", c->path) : buf;
-}

@@ -32,8 +32,3 @@ int workspace_check_tracking(const struct repo *repo, const char *branch, struct
 
 /* Fills the workspace's half of R. */
 void workspace_sync(const struct workspace_job *job, struct sync_result *r);
-
-/* The command, to be run on the primary, that merges the branches that R names as unmerged. USER is the workspace's owner, or
- * NULL for the usual one. Returns BUF. */
-char *workspace_merge_help(const struct workspace_config *c, const char *user, const struct sync_result *r,
-        char *buf, size_t size);

@@ -50,11 +50,9 @@ TODAY = set("""
 include/events.h: includes src/core/role.h
 include/status.h: includes src/core/role.h
 src/alert/webhook.c: includes src/probe/judge.h
-src/daemon/sync_unit.c: includes src/sync/workspace.h
 src/doctor/check_alert.c: includes <curl/curl.h> of curl
 src/doctor/check_tailscale.c: includes <curl/curl.h> of curl
 src/alert/webhook.c: calls judge() of src/probe/judge.c
-src/daemon/sync_unit.c: calls workspace_merge_help() of src/sync/workspace.c
 src/doctor/check_alert.c: calls curl_easy_cleanup()
 src/doctor/check_tailscale.c: calls curl_easy_cleanup()
 src/doctor/check_workspace.c: calls git_commit_free()

@@ -315,13 +315,14 @@ def test_merged_by_the_command_that_is_told(pair):
     standby.put("/home/alice/.ssh/authorized_keys", f'command="git upload-pack {path}",restrict {key}', user="alice")
     standby.put(f"{path}/memory/night.md", "what the standby learned\n", user="alice")
     begin(pair, workspace={"path": path, "refresh": "1s"}, secrets=None)
-    command = standby.wait_journal("To merge it, on the primary, ")["MESSAGE"].partition("'s user: ")[2]
-    assert "'alice@standby:" in command
-    assert json.loads(standby.out("openclaw-failover status --json"))["merge_command"] == command
+    commands = standby.wait_for(lambda: json.loads(standby.out("openclaw-failover status --json"))["merge_commands"])
+    assert "'alice@standby:" in commands[0]
+    assert all(standby.wait_journal(command) for command in commands)
     assert primary.run(f"git -C {path} push alice@standby:{path} HEAD:refs/heads/mine", user=USER, check=False).returncode
     assert primary.run("ssh -n alice@standby cat /etc/hostname", user=USER, check=False).stdout != "standby\n"
-    primary.run(command, user=USER)
-    standby.wait_journal("What the agent here wrote is merged")
+    for command in commands:
+        primary.run(command, user=USER)
+    standby.wait_for(lambda: not json.loads(standby.out("openclaw-failover status --json"))["unmerged_branches"])
     assert primary.out("git -C workspace.git show main:memory/night.md", user=USER) == "what the standby learned"
 
 

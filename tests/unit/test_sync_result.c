@@ -250,8 +250,26 @@ static void test_say(void **state) {
         assert_int_equal(strlen(sync_result_say(&full, tiny, sizeof tiny)), sizeof tiny - 1);
 }
 
+static void test_merge_commands(void **state _unused_) {
+        struct sync_result r = {
+                .unmerged = { { "failover/box/20260711T041502Z", true }, { "idea", false } }, .n_unmerged = 2
+        };
+        char commands[512];
+
+        assert_string_equal(
+                sync_result_merge_commands(&r, "/w", "origin", "openclaw", "box", commands, sizeof commands),
+                "git -C '/w' pull --no-rebase --no-edit origin failover/box/20260711T041502Z\n"
+                "git -C '/w' pull --no-rebase --no-edit 'openclaw@box:/w' idea\n"
+                "git -C '/w' push");
+        r.n_unmerged = 0;
+        assert_string_equal(
+                sync_result_merge_commands(&r, "/w", "origin", "openclaw", "box", commands, sizeof commands),
+                "");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_merge_commands),
                 cmocka_unit_test(test_round_trip),
                 cmocka_unit_test(test_long_reasons_are_cut),
                 cmocka_unit_test(test_bad_fields_are_not_written),

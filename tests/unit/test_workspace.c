@@ -368,7 +368,8 @@ static void test_unmerged_until_merged(void **state) {
         assert_string_equal(w->result.unmerged[0].name, branch);
 
         /* The printed command, on the primary; only the host is another here. */
-        (void) workspace_merge_help(&w->config, NULL, &w->result, help, sizeof help);
+        (void) sync_result_merge_commands(
+                &w->result, w->config.path, w->config.remote, "openclaw", "standby", help, sizeof help);
         run(w, "cat >help <<'EOT'\n%s\nEOT\nsed -i \"s,openclaw@[^:]*:,,;s,-C '[^']*',-C '$PWD/primary',g\" help; sh -e help",
                 help);
         assert_sync(w, SYNC_UPDATED);
@@ -383,18 +384,6 @@ static void test_unmerged_until_merged(void **state) {
         commit(w, "echo more >>memory/a; echo x >>elsewhere");
         assert_sync(w, SYNC_UPDATED);
         assert_int_equal(w->result.n_unmerged, 0);
-}
-
-static void test_merge_help_names_each_branch(void **state) {
-        struct workspace_config c = { .path = (char *) "/w", .remote = (char *) "origin" };
-        struct sync_result r = { .unmerged = { { "failover/box/20260711T041502Z", true }, { "idea", true } },
-                .n_unmerged = 2 };
-        char help[512];
-
-        (void) state;
-        assert_string_equal(workspace_merge_help(&c, NULL, &r, help, sizeof help),
-                "git -C '/w' pull --no-rebase --no-edit origin failover/box/20260711T041502Z && "
-                "git -C '/w' pull --no-rebase --no-edit origin idea && git -C '/w' push");
 }
 
 static void test_unmerged_work_is_never_pruned(void **state) {
@@ -1783,7 +1772,6 @@ int main(void) {
                 TEST(test_a_secret_in_a_commit_is_not_pushed),
                 TEST(test_pushes_what_was_saved),
                 TEST(test_unmerged_until_merged),
-                TEST(test_merge_help_names_each_branch),
                 TEST(test_unmerged_work_is_never_pruned),
                 TEST(test_every_branch_counts),
                 TEST(test_work_that_was_undone_is_work_again),
