@@ -25,13 +25,13 @@ struct story {
         const char *trouble; /* what went wrong with the unit */
         bool ended_well;     /* nothing, and yet it is not running */
         bool other;          /* another gateway answers at this one's address */
-        usec_t outage;    /* at most: from the last good check to the first answer here */
-        usec_t detecting; /* its parts: from the last good check to the decision … */
-        usec_t syncing;   /* … to the start … */
-        usec_t starting;  /* … to the answer */
-        usec_t down;      /* from the last good check until now */
-        usec_t promoted;  /* how long the standby was promoted */
-        usec_t start_timeout, hang_timeout, drain_patience;
+        usec_t outage;       /* at most: from the last good check to the first answer here */
+        usec_t detecting;    /* its parts: from the last good check to the decision … */
+        usec_t syncing;      /* … to the start … */
+        usec_t starting;     /* … to the answer */
+        usec_t down;         /* from the last good check until now */
+        usec_t promoted;     /* how long the standby was promoted */
+        usec_t start_timeout, hang_timeout, drain_timeout;
         unsigned port;
 };
 

@@ -39,7 +39,7 @@ struct gateway_config {
         char *url; /* NULL: loopback, then this node's tailnet address */
         usec_t start_timeout;
         usec_t hang_timeout; /* 0: never */
-        usec_t drain_patience;
+        usec_t drain_timeout;
 };
 
 struct workspace_config {

@@ -85,9 +85,9 @@ const struct config_key config_keys[] = {
         { "gateway", "hang_timeout", "5m", "0 (never), or 1s to 24h",
                 "a promoted gateway that is silent for this long is stopped and started",
                 SPAN(USEC_PER_SEC, USEC_PER_DAY), .or_none = true, AT(gateway_config, hang_timeout) },
-        { "gateway", "drain_patience", "20s", "0 to 1h",
+        { "gateway", "drain_timeout", "20s", "0 to 1h",
                 "a draining gateway is waited for this long when the primary is down again",
-                SPAN(0, USEC_PER_HOUR), AT(gateway_config, drain_patience) },
+                SPAN(0, USEC_PER_HOUR), AT(gateway_config, drain_timeout) },
 
         { "workspace", "path", "/home/openclaw/.openclaw/workspace",
                 PATH_ALLOWED ", or empty (no workspace sync)", "the git clone to keep current",

@@ -167,7 +167,7 @@ static void say_killed(const struct story *s, char *buf) {
         char span[SPAN_MAX];
 
         SAY("%s has not stopped within %s and is needed again: killing it, to start it.", s->unit,
-                format_span(span, s->drain_patience));
+                format_span(span, s->drain_timeout));
 }
 
 static void say_demoted(const struct story *s, char *buf) {

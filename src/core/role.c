@@ -310,7 +310,7 @@ static bool may_kill(const struct look *l) {
 }
 
 static bool patience_is_over(struct look *l) {
-        return may_kill(l) && due(l, l->r->wanted_since + l->rules->drain_patience);
+        return may_kill(l) && due(l, l->r->wanted_since + l->rules->drain_timeout);
 }
 
 static bool kill_again(struct look *l) {

@@ -53,7 +53,7 @@ struct role_rules {
         usec_t refresh;       /* sync this often on standby; 0: only at failover */
         usec_t start_timeout;
         usec_t hang_timeout; /* 0: never */
-        usec_t drain_patience;
+        usec_t drain_timeout;
 };
 
 /* What the daemon is to do now. Its outcome comes back as facts. */
@@ -85,7 +85,7 @@ enum role_event {
         EVENT_DEMOTING,
         EVENT_DRAINING,    /* it takes long to stop */
         EVENT_STOP_FAILED, /* it could not be told to stop; tried again with back-off; said once */
-        EVENT_KILLED,      /* it took longer than drain_patience while it is needed again */
+        EVENT_KILLED,      /* it took longer than drain_timeout while it is needed again */
         EVENT_DEMOTED,     /* back on standby */
         EVENT_FOREIGN,     /* the gateway runs, but not by our hand: left alone until it is needed */
         EVENT_RESUMED,     /* after a restart: carries on where it was */

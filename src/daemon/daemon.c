@@ -130,7 +130,7 @@ static void tell(struct daemon *d, enum role_event event, enum role_state from) 
                 .other = d->role.other == OTHER_ANSWERS,
                 .start_timeout = d->config->gateway.start_timeout,
                 .hang_timeout = d->config->gateway.hang_timeout,
-                .drain_patience = d->config->gateway.drain_patience,
+                .drain_timeout = d->config->gateway.drain_timeout,
                 .port = local_gateway_port(d->selfcheck),
         };
 
@@ -209,7 +209,7 @@ static void make_status(const struct daemon *d, struct status *ret) {
                 .starts = d->role.starts,
                 .next_start = to_realtime(d->role.start_again),
                 .hang_at = hang_at(d),
-                .kill_at = wanted > 0 ? to_realtime(wanted + d->config->gateway.drain_patience) : 0,
+                .kill_at = wanted > 0 ? to_realtime(wanted + d->config->gateway.drain_timeout) : 0,
                 .synced = to_realtime(sync->ended),
                 .sync_ok = sync->ok,
                 .sync = sync->text,
@@ -446,7 +446,7 @@ static void set_rules(struct daemon *d) {
                 .refresh = c->workspace.refresh,
                 .start_timeout = c->gateway.start_timeout,
                 .hang_timeout = c->gateway.hang_timeout,
-                .drain_patience = c->gateway.drain_patience,
+                .drain_timeout = c->gateway.drain_timeout,
         };
 }
 

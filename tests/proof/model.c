@@ -29,7 +29,7 @@
         {                                                                                                   \
                 .failback = (back), .sync = true, .sync_deadline = SYNC_DEADLINE, .refresh = REFRESH,       \
                 .start_timeout = USEC_PER_HOUR, .hang_timeout = USEC_PER_HOUR,                              \
-                .drain_patience = USEC_PER_HOUR,                                                            \
+                .drain_timeout = USEC_PER_HOUR,                                                             \
         }
 #define HEALTH_RULES                                                                                        \
         {                                                                                                   \
@@ -429,7 +429,7 @@ static bool hang_timeout(struct act *a) {
         return passes(&a->s->role.silent_since);
 }
 
-static bool drain_patience(struct act *a) {
+static bool drain_timeout(struct act *a) {
         return passes(&a->s->role.wanted_since);
 }
 
@@ -612,7 +612,7 @@ static const struct event {
         { start_timeout, "start_timeout is over", GOOD },
         { start_timeout_where_another_answered, "it answers for start_timeout where another did", GOOD },
         { hang_timeout, "hang_timeout is over", GOOD },
-        { drain_patience, "drain_patience is over", GOOD },
+        { drain_timeout, "drain_timeout is over", GOOD },
         { sync_deadline, "the sync's deadline is over", GOOD },
         { sync_does_not_stop, "the sync does not stop", GOOD },
         { time_after_a_users_stop, "a user's stop is long ago", GOOD },

@@ -4,7 +4,7 @@ import re
 
 from story import DAEMON, GATEWAY, begin, events, fail_over, frozen, starts, wait_event
 
-SHORT = {"start_timeout": "3s", "hang_timeout": "3s", "drain_patience": "2s"}
+SHORT = {"start_timeout": "3s", "hang_timeout": "3s", "drain_timeout": "2s"}
 DROP_IN = "/etc/systemd/system/openclaw.service.d/test.conf"
 
 
@@ -166,7 +166,7 @@ def test_primary_returns_while_starting(pair):
 
 
 def test_slow_drain_while_the_primary_fails_again(pair, fault):
-    """Waited for drain_patience, then killed and started."""
+    """Waited for drain_timeout, then killed and started."""
     pair.standby.gateway.mode("drain=60")
     fail_over(pair, gateway=SHORT)
     pair.primary.gateway.start()
@@ -174,7 +174,7 @@ def test_slow_drain_while_the_primary_fails_again(pair, fault):
     pair.standby.wait_state(GATEWAY, "deactivating")
     pair.primary.gateway.kill()
     wait_event(pair.standby, "killed")
-    fault("the primary fails again while the gateway here drains (drain_patience = 2s)",
+    fault("the primary fails again while the gateway here drains (drain_timeout = 2s)",
           wait_event(pair.standby, "promoted", count=2))
     wait_event(pair.standby, "promoted", count=2)
     assert pair.standby.gateway.answers()

@@ -84,7 +84,7 @@ static void defaults(void **state _unused_) {
         assert_null(c->gateway.url);
         assert_int_equal(c->gateway.start_timeout, 5 * USEC_PER_MINUTE);
         assert_int_equal(c->gateway.hang_timeout, 5 * USEC_PER_MINUTE);
-        assert_int_equal(c->gateway.drain_patience, 20 * USEC_PER_SEC);
+        assert_int_equal(c->gateway.drain_timeout, 20 * USEC_PER_SEC);
         assert_string_equal(c->workspace.path, "/home/openclaw/.openclaw/workspace");
         assert_string_equal(c->workspace.remote, "origin");
         assert_null(c->workspace.branch);
@@ -136,7 +136,7 @@ static const char everything[] = "[primary]\n"
                                  "url = http://127.0.0.1:1/\n"
                                  "start_timeout = 1s\n"
                                  "hang_timeout = 0\n"
-                                 "drain_patience = 0\n"
+                                 "drain_timeout = 0\n"
                                  "[workspace]\n"
                                  "path =\n"
                                  "remote = upstream\n"
@@ -399,7 +399,7 @@ static void errors(void **state _unused_) {
                         { "5: unknown key 'failback' in [senior]: it belongs in [primary]" } },
                 { HOST "[gateway]\nzebra = 1\n",
                         { "4: unknown key 'zebra' in [gateway]; allowed: unit, url, "
-                          "start_timeout, hang_timeout, drain_patience" } },
+                          "start_timeout, hang_timeout, drain_timeout" } },
                 { HOST "= 1\n", { "3: unknown key ''" } },
                 { HOST "port\n", { "3: not understood" } },
                 { HOST "port ; = 1\n", { "3: not understood" } },

@@ -22,7 +22,7 @@ static const struct role_rules usual = {
         .refresh = 15 * MINUTE,
         .start_timeout = 5 * MINUTE,
         .hang_timeout = 5 * MINUTE,
-        .drain_patience = 20 * S,
+        .drain_timeout = 20 * S,
 };
 
 /* A machine, what it knows, and what it has done and said since somebody last asked. */

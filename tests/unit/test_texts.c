@@ -53,7 +53,7 @@ static struct story plain_story(void) {
                 .promoted = 3600 * S,
                 .start_timeout = 300 * S,
                 .hang_timeout = 300 * S,
-                .drain_patience = 20 * S,
+                .drain_timeout = 20 * S,
                 .port = 18789,
         };
 }
