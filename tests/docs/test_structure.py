@@ -59,7 +59,6 @@ src/doctor/check_workspace.c: calls git_commit_free()
 src/core/role.c: lines
 src/daemon/daemon.c: lines
 src/daemon/peers.c: lines
-src/daemon/units.c: lines
 src/doctor/check_polkit.c: look_polkit() has lines
 src/sync/changes.c: lines
 src/sync/repo.c: lines
