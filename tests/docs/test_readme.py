@@ -1,8 +1,9 @@
 """The README, and its translation."""
 
 import re
+import subprocess
 
-from test_manual import SOURCE
+from test_manual import PROGRAM, SOURCE, help_commands, page
 
 README = (SOURCE / "README.md").read_text()
 CHINESE = (SOURCE / "src/man/README.zh-CN.md").read_text()
@@ -34,3 +35,22 @@ def test_every_link_leads_to_a_file():
     for text, where in ((README, SOURCE), (CHINESE, SOURCE / "src/man")):
         for link in re.findall(r"\]\((?!https?://)([^)#]+)[^)]*\)", text):
             assert (where / link).exists(), link
+
+
+def test_every_command_is_one_of_the_program():
+    """In the code of README and guide."""
+    guide = "\n".join(re.findall(r"^\.Bd.*?\n(.*?)^\.Ed", page("openclaw-failover-guide.7"), re.M | re.S))
+    for text in ("\n".join(sum(blocks(README), [])), guide):
+        commands = set(re.findall(r"(?<![\w/@-])openclaw-failover (?:-i \w+ )?([a-z]+(?:-[a-z]+)*)\b", text))
+        commands -= {"daemon", "failover"}
+        assert commands and commands <= set(help_commands()), commands - set(help_commands())
+
+
+def test_every_key_is_one_of_the_ini():
+    """`[section] key` in the README, and its default."""
+    lines = subprocess.run([PROGRAM, "config", "--keys"], check=True, capture_output=True, text=True).stdout.splitlines()
+    keys = {tuple(line.split("\t")[:2]): line.split("\t")[2] for line in lines}
+    rows = re.findall(r"^\| `\[(\w+)\] (\w+)` \| `?([^`|]+)`? \|", README, re.M)
+    assert len(rows) == 6
+    for section, key, default in rows:
+        assert keys[section, key] == default.strip(), key
