@@ -58,6 +58,7 @@ struct secrets_config {
         char *source;
         char *target;
         usec_t timeout;
+        unsigned delete; /* also remove here what is gone there */
 };
 
 struct alert_config {

@@ -12,6 +12,7 @@
 static const char *const scheme_words[] = { "http", "https", "tcp", NULL };
 static const char *const expect_words[] = { "openclaw", "2xx", NULL };
 static const char *const failback_words[] = { "auto", "manual", NULL };
+static const char *const no_yes_words[] = { "no", "yes", NULL };
 static const char *const save_words[] = { "local", "push", NULL };
 static const char *const alert_format_words[] = { "json", "discord", "slack", "telegram", "ntfy", NULL };
 
@@ -118,6 +119,8 @@ const struct config_key config_keys[] = {
                 AT(secrets_config, source) },
         { "secrets", "target", "/home/openclaw/.secrets/", PATH_ALLOWED " outside the workspace",
                 "where to copy it to", TEXT(validate_path), AT(secrets_config, target) },
+        { "secrets", "delete", "no", "no or yes", "also remove here what is gone there", WORD(no_yes_words),
+                AT(secrets_config, delete) },
         { "secrets", "timeout", "15s", "1s to 10m", "of the copy", SPAN(USEC_PER_SEC, 10 * USEC_PER_MINUTE),
                 AT(secrets_config, timeout) },
 

@@ -56,6 +56,7 @@ static const char *const code_names[_REFUSAL_MAX] = {
         [REFUSAL_NO_RSYNC] = "no-rsync",
         [REFUSAL_RESTRICTED] = "restricted",
         [REFUSAL_UNRESTRICTED] = "unrestricted",
+        [REFUSAL_NOISY] = "noisy",
         [REFUSAL_NO_SOURCE] = "no-source",
         [REFUSAL_INCOMPLETE] = "incomplete",
 };

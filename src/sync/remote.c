@@ -73,8 +73,10 @@ static int set_ssh_command(const struct line *line) {
 
         if (ssh_address_parse(line->login.url, &a) < 0 || !(login = shell_quote(a.login)))
                 return -ECANCELED;
-        return sync_command(line->result, "sudo -u %s ssh %s%s%s%s%s%s true", line->user, key ? "-i " : "",
-                key ? key : "", a.port[0] ? " -p " : "", a.port, key || a.port[0] ? " " : "", login);
+        return sync_command(line->result,
+                "sudo -u %s ssh -o StrictHostKeyChecking=accept-new %s%s%s%s%s%s true", line->user,
+                key ? "-i " : "", key ? key : "", a.port[0] ? " -p " : "", a.port,
+                key || a.port[0] ? " " : "", login);
 }
 
 /* The reason for what went wrong on LINE: ssh's words, or git's from the other end, or libgit2's. */

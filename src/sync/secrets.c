@@ -21,31 +21,48 @@
 #include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/text.h"
+#include "sync/secrets_listing.h"
+#include "sync/ssh_transport.h"
 
-/* No ControlPath: a shared connection would outlive the deadline, or be a dead one. */
-#define SSH                                                                                                 \
-        "ssh -oBatchMode=yes -oStrictHostKeyChecking=yes -oConnectTimeout=5 -oServerAliveInterval=3 "       \
-        "-oServerAliveCountMax=3 -oControlPath=none -oClearAllForwardings=yes -oForwardAgent=no -oPermitLocalCommand=no -oUpdateHostKeys=no"
 /* Where rsync writes before it renames; on the same file system, and ours to empty. */
 #define TEMPORARY ".openclaw-failover"
-/* A secret of this size is none. rsync cannot fill the disk with one file, whatever its sender says. */
-#define FILE_SIZE_MAX ((rlim_t) 64 << 20)
+/* Many secrets, and more here than there, are no secrets any more. */
+#define TOTAL_MAX ((uint64_t) 256 << 20)
+/* rsync cannot fill the disk with one file, whatever its sender says. */
+#define FILE_SIZE_MAX ((rlim_t) LISTING_FILE_MAX)
 #define GRACE (500 * USEC_PER_MSEC)
 /* How much longer the child lives than rsync may run. */
 #define CHILD_GRACE (2 * USEC_PER_SEC)
 
+/* rsync's exit codes that a person can do something about (rsync(1), EXIT VALUES). */
+enum {
+        RSYNC_PROTOCOL = 2,    /* the other end does not speak it: a shell that prints, most likely */
+        RSYNC_UNSUPPORTED = 4, /* it sends what nobody asked for */
+        RSYNC_STREAM = 12,     /* the other end went away */
+        RSYNC_PARTIAL = 23,    /* some files could not be read there, or written here */
+        RSYNC_VANISHED = 24,
+        RSYNC_TIMEOUT = 30,
+        RSYNC_CONNECT_TIMEOUT = 35,
+        RSYNC_ABSENT = 127,      /* the shell there has no such program */
+        RSYNC_ABSENT_HERE = 200, /* ours */
+        RSYNC_SSH = 255,         /* ssh itself failed */
+};
+
 struct run {
         const struct secrets_config *config;
         const char *ssh;
-        bool dry_run;
+        const char *source; /* the configured one, or "./" to find out what the key may read */
+        bool copies;        /* else it lists */
         struct sync_result *result;
         int target; /* directory, locked */
         pid_t pid;
         int out, err;
         usec_t deadline;
-        bool line_begins; /* on OUT; so one byte of each line says what it is */
+        char line[4200]; /* of OUT */
+        size_t line_n;
+        struct listing listing;
         unsigned files;
-        char words[4096]; /* of ssh and rsync: to be judged, never to be printed, since they name files */
+        char words[4096]; /* of ssh and rsync */
         size_t words_n;
 };
 
@@ -98,10 +115,10 @@ static int refuse_owner(const struct run *run) {
 
 /* The target: a directory of ours, made if it is missing, and locked against another sync, for which we have as long as for
  * rsync. */
-static int open_target(struct run *run) {
+static int open_target(struct run *run, bool dry_run) {
         const char *target = run->config->target;
         struct stat st;
-        int r = run->dry_run ? 0 : make_target(run);
+        int r = dry_run ? 0 : make_target(run);
 
         if (r < 0)
                 return r;
@@ -109,6 +126,8 @@ static int open_target(struct run *run) {
         if (run->target < 0 && errno == ENOTDIR)
                 return say(run->result, SYNC_REFUSED, REFUSAL_TARGET,
                         "%s is a file; it must be a directory: move it away", target);
+        if (run->target < 0 && errno == ENOENT && dry_run)
+                return 0; /* it will be made */
         if (run->target < 0 || fstat(run->target, &st) < 0)
                 return say(run->result, SYNC_REFUSED, REFUSAL_UNWRITABLE, "%s: %s", target, strerror(errno));
         if (st.st_uid != geteuid())
@@ -119,7 +138,7 @@ static int open_target(struct run *run) {
                         errno == EROFS
                                 ? ". Let the unit: systemctl edit openclaw-failover-sync, ReadWritePaths="
                                 : "");
-        if (!run->dry_run && lock_until(run->target, run->deadline) < 0)
+        if (!dry_run && lock_until(run->target, run->deadline) < 0)
                 return say(run->result, SYNC_FAILED, REFUSAL_BUSY, "another sync is at work in %s", target);
         return 0;
 }
@@ -162,19 +181,32 @@ static const char *env(const char *name, const char *fallback) {
         return value && *value ? value : fallback;
 }
 
-/* rsync is not to see RSYNC_RSH and the like, nor to speak another language than we read. */
+/* rsync is not to see RSYNC_RSH and the like, nor to speak another language than we read. A listing is a plain one: sizes in
+ * bytes, names as they are. */
 static void exec_rsync(const struct run *run) {
-        static const char temporary[] = "--temp-dir=" TEMPORARY;
+        static const char *const listing[] = { "--list-only", "--no-human-readable", NULL };
+        static const char *const copying[] = { "-tp", "--chmod=D0700,Fgo=,Fu+rw", "--checksum", "--force",
+                "--safe-links", "--no-devices", "--no-specials", "--delay-updates", "--fsync",
+                "--temp-dir=" TEMPORARY, "--filter=P " TEMPORARY, "--out-format=%i", "--max-size=64m",
+                NULL };
         char timeout[40], source[600], target[400], home[300], user[100], agent[300], path[300];
-        const char *const argv[] = { "rsync", "-rtp", "--chmod=D0700,F0600", "--no-links", "--no-devices",
-                "--no-specials", "--delay-updates", "--fsync", run->dry_run ? "--dry-run" : temporary,
-                timeout, "--out-format=%i", "-e", run->ssh, "--", source, target, NULL };
+        const char *argv[40] = { "rsync", "-rl", timeout, "-e", run->ssh };
         const char *const envp[] = { "LC_ALL=C", home, user, path, agent, NULL };
         const struct rlimit size = { FILE_SIZE_MAX, FILE_SIZE_MAX };
+        size_t n = 5;
 
+        for (const char *const *o = run->copies ? copying : listing; *o; o++)
+                argv[n++] = *o;
+        if (run->copies && run->config->delete)
+                argv[n++] = "--delete";
+        argv[n++] = "--";
+        argv[n++] = source;
+        if (run->copies)
+                argv[n++] = target;
+        argv[n] = NULL;
         (void) snprintf(timeout, sizeof timeout, "--timeout=%" PRIu64,
                 (run->config->timeout + USEC_PER_SEC - 1) / USEC_PER_SEC);
-        (void) snprintf(source, sizeof source, "%s:%s", run->config->host, run->config->source);
+        (void) snprintf(source, sizeof source, "%s:%s", run->config->host, run->source);
         (void) snprintf(target, sizeof target, "%s/", run->config->target);
         (void) snprintf(home, sizeof home, "HOME=%s", env("HOME", "/"));
         (void) snprintf(user, sizeof user, "USER=%s", own_name());
@@ -185,8 +217,7 @@ static void exec_rsync(const struct run *run) {
         (void) setrlimit(RLIMIT_FSIZE, &size);
         (void) signal(SIGXFSZ, SIG_IGN); /* then write(2) fails, and rsync says so */
         (void) execvpe(argv[0], (char *const *) argv, (char *const *) envp);
-        (void) fprintf(stderr, "exec: %s\n", strerror(errno));
-        _exit(127);
+        _exit(RSYNC_ABSENT_HERE);
 }
 
 static int start_rsync(struct run *run) {
@@ -218,16 +249,19 @@ static int start_rsync(struct run *run) {
         return 0;
 }
 
-/* Counts the lines of --out-format=%i that begin with '>': a file was received (rsync(1), --itemize-changes). */
-static void count_lines(struct run *run, const char *text, size_t n) {
-        for (size_t i = 0; i < n; i++) {
-                if (run->line_begins && text[i] == '>')
-                        run->files++;
-                run->line_begins = text[i] == '\n';
-        }
+/* A line of a listing, or of --out-format=%i, where '>' begins a file that was received and "cL" a link that was made
+ * (rsync(1), --itemize-changes). False: enough was seen. */
+static bool take_line(struct run *run) {
+        run->line[run->line_n] = '\0';
+        run->line_n = 0;
+        if (!run->copies)
+                return listing_add(&run->listing, run->line) == 0 &&
+                        !(strcmp(run->source, "./") == 0 && run->listing.is_home);
+        run->files += run->line[0] == '>' || begins_with(run->line, "cL");
+        return true;
 }
 
-/* False at the end of the pipe. */
+/* False at the end of the pipe, or when enough was read. */
 static bool read_pipe(struct run *run, int fd) {
         char buf[4096];
         ssize_t n = read(fd, buf, sizeof buf);
@@ -236,14 +270,20 @@ static bool read_pipe(struct run *run, int fd) {
                 return true;
         if (n <= 0)
                 return false;
-        if (fd == run->out)
-                count_lines(run, buf, (size_t) n);
-        else { /* the first words say why; what a hostile host adds is dropped */
+        if (fd == run->err) { /* the first words say why; what a hostile host adds is dropped */
                 size_t take = MIN((size_t) n, sizeof run->words - 1 - run->words_n);
 
                 (void) memcpy(run->words + run->words_n, buf, take);
                 run->words_n += take;
+                return true;
         }
+        for (ssize_t i = 0; i < n; i++)
+                if (buf[i] != '\n' && run->line_n < sizeof run->line - 1)
+                        run->line[run->line_n++] = buf[i];
+                else if (buf[i] == '\n' && !take_line(run)) {
+                        (void) kill(-run->pid, SIGKILL);
+                        return false;
+                }
         return true;
 }
 
@@ -290,140 +330,190 @@ static void end_rsync(const struct run *run, int followed, int *status) {
                         *status = s;
 }
 
-/* What ssh says, and what it means. */
-static int judge_ssh(const struct run *run) {
-        static const struct {
-                const char *said, *means;
-        } words[] = {
-                { "Permission denied (",
-                        "takes no key of ours: put our public key into its ~/.ssh/authorized_keys" },
-                { "Connection refused", "refuses the connection: is sshd running there?" },
-                { "timed out", "does not answer" },
-                { "Timeout", "stopped answering" },
-                { "No route to host", "cannot be reached: no route" },
-                { "Network is unreachable", "cannot be reached: no network" },
-                { "Could not resolve hostname", "is a name that does not resolve" },
-                { "Too many authentication failures",
-                        "was offered too many keys: name one in ~/.ssh/config" },
-                { "UNPROTECTED PRIVATE KEY FILE",
-                        "is not tried: our private key is readable by others: chmod 600" },
-                { "command not found", "has no rsync: install it there" },
-        };
-        const char *host = run->config->host;
-        _cleanup_free_ char *login = without_brackets(host);
+/* One run of rsync, listing or copying: its exit code, 0 for a listing that was stopped since it had said enough, -ETIMEDOUT or
+ * another negative errno. */
+static int run_rsync(struct run *run, const char *source, bool copies) {
+        int status = 0, followed;
 
-        if (!login)
-                return say(run->result, SYNC_FAILED, REFUSAL_ERROR, "out of memory");
-        if (strstr(run->words, "Host key verification failed") || strstr(run->words, "host key is known"))
-                return say(run->result, SYNC_REFUSED, REFUSAL_SSH,
-                               "the host key of %s is unknown, or has changed: check it", host),
-                       refusal_set_command(
-                               &run->result->secrets_why, "sudo -u %s ssh %s", own_name(), login);
-        for (size_t i = 0; i < ELEMENTSOF(words); i++)
-                if (strstr(run->words, words[i].said))
-                        return say(run->result, SYNC_FAILED, REFUSAL_SSH, "%s %s", host, words[i].means);
+        run->source = source;
+        run->copies = copies;
+        run->words_n = run->line_n = 0;
+        if (!copies)
+                listing_free(&run->listing);
+        if (start_rsync(run) < 0)
+                return -EIO;
+        followed = follow_rsync(run);
+        end_rsync(run, followed, &status);
+        (void) close(run->out);
+        (void) close(run->err);
+        run->words[run->words_n] = '\0';
+        if (followed < 0)
+                return followed;
+        if (!copies && ((strcmp(source, "./") == 0 && run->listing.is_home) || run->listing.is_too_long))
+                return 0;
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -EIO;
+}
+
+/* Whether a key that does not read the source reads one directory only, as rrsync(1) has it: then "./" is something, and
+ * not a home. */
+static bool is_restricted(struct run *run) {
+        return strcmp(run->config->source, "./") != 0 && run_rsync(run, "./", false) == 0 &&
+                !run->listing.is_home;
+}
+
+/* What ssh does without rsync: its exit code, and in *RET whether the login shell there prints something of itself, which spoils
+ * every protocol. rsync itself may end before it knows that ssh failed. */
+static int probe_ssh(const struct run *run, bool *ret) {
+        _cleanup_free_ char *login = without_brackets(run->config->host),
+                            *word = login ? shell_quote(login) : NULL, *command = NULL;
+        FILE *f;
+        int status;
+
+        *ret = false;
+        if (!word || asprintf(&command, "%s %s true 2>/dev/null </dev/null", run->ssh, word) < 0)
+                return -ENOMEM;
+        f = popen(command, "re");
+        if (!f)
+                return -errno;
+        *ret = fgetc(f) != EOF;
+        status = pclose(f);
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -EIO;
+}
+
+static int judge_ssh(const struct run *run, const char *words) {
+        _cleanup_free_ char *login = without_brackets(run->config->host);
+
+        (void) say(run->result, SYNC_FAILED, REFUSAL_SSH, "ssh to %s failed: %s", run->config->host, words);
+        return login
+                ? refusal_set_command(&run->result->secrets_why,
+                          "sudo -u %s ssh -o StrictHostKeyChecking=accept-new %s true", own_name(), login)
+                : -ECANCELED;
+}
+
+/* The other end runs, and does not do what it is asked. */
+static int judge_protocol(struct run *run, int code, const char *words) {
+        const char *host = run->config->host, *source = run->config->source;
+        bool noisy = false;
+        int status = code == RSYNC_PARTIAL ? 0 : probe_ssh(run, &noisy);
+
+        if (status == RSYNC_SSH)
+                return judge_ssh(run, words);
+        if (noisy)
+                return say(run->result, SYNC_FAILED, REFUSAL_NOISY,
+                        "the login shell of %s prints something before any command, and rsync cannot work over it",
+                        host);
+        if (code != RSYNC_PROTOCOL && is_restricted(run))
+                return say(run->result, SYNC_FAILED, REFUSAL_RESTRICTED,
+                        "%s lets the key read one directory only (rrsync), without %s: set source = ./",
+                        host, source);
+        if (code == RSYNC_PARTIAL)
+                return say(run->result, SYNC_FAILED, REFUSAL_NO_SOURCE, "%s has no %s that can be read",
+                        host, source);
+        return say(run->result, SYNC_FAILED, REFUSAL_NO_RSYNC, "%s does not speak rsync (exit code %d)%s%s",
+                host, code, *words ? ": " : "", words);
+}
+
+static int judge_failure(struct run *run, int code) {
+        const char *host = run->config->host;
+        char words[200], span[SPAN_MAX];
+
+        (void) ssh_last_words(run->words, words, sizeof words);
+        switch (code) {
+        case -ETIMEDOUT:
+                return say(run->result, SYNC_FAILED, REFUSAL_TIMEOUT, "%s did not finish in %s", host,
+                        format_span(span, run->config->timeout));
+        case RSYNC_TIMEOUT:
+        case RSYNC_CONNECT_TIMEOUT:
+                return say(run->result, SYNC_FAILED, REFUSAL_TIMEOUT, "%s stopped answering", host);
+        case RSYNC_SSH:
+                return judge_ssh(run, words);
+        case RSYNC_ABSENT_HERE:
+                return say(run->result, SYNC_REFUSED, REFUSAL_NO_RSYNC_HERE, "rsync is not installed here");
+        case RSYNC_UNSUPPORTED:
+                return say(run->result, SYNC_REFUSED, REFUSAL_CONTENT,
+                        "%s sends names that it was not asked for, and nothing was copied", host);
+        case RSYNC_ABSENT:
+                return say(run->result, SYNC_FAILED, REFUSAL_NO_RSYNC, "%s has no rsync", host);
+        case RSYNC_PROTOCOL:
+        case RSYNC_STREAM:
+        case RSYNC_PARTIAL:
+                return judge_protocol(run, code, words);
+        default:
+                return say(run->result, SYNC_FAILED, REFUSAL_ERROR, "rsync from %s failed (exit code %d)",
+                        host, code);
+        }
+}
+
+/* Refuses to copy what is no set of secrets. */
+static int check_listing(struct run *run) {
+        const struct secrets_config *c = run->config;
+        uint64_t others =
+                !c->delete &&run->target >= 0 ? listing_size_of_others(&run->listing, run->target) : 0;
+
+        if (strcmp(c->source, "./") == 0 && run->listing.is_home)
+                return say(run->result, SYNC_REFUSED, REFUSAL_UNRESTRICTED,
+                        "the key may read the whole home directory of %s, and source = ./ would copy it: restrict the key (rrsync)",
+                        c->host);
+        if (run->listing.is_too_long || run->listing.bytes + others > TOTAL_MAX)
+                return say(run->result, SYNC_REFUSED, REFUSAL_TOO_LARGE,
+                        "the secrets of %s would take more than %" PRIu64 " MiB or %d files here", c->host,
+                        TOTAL_MAX >> 20, LISTING_MAX);
         return 0;
 }
 
-/* rrsync(1) takes every path for one below its directory, and nobody expands a "~" then. Some say that the path is not
- * there themselves, others leave it to rsync. */
-static bool is_restricted(const struct run *run) {
-        return !begins_with(run->config->source, "./") &&
-                (strstr(run->words, "rrsync error") || strstr(run->words, "/~/"));
-}
-
-/* rsync's exit codes that a person can do something about (rsync(1), EXIT VALUES). */
-static int judge_rsync(const struct run *run, int code) {
-        const char *host = run->config->host, *source = run->config->source;
-
-        if (code == 127)
-                return say(run->result, SYNC_REFUSED, REFUSAL_NO_RSYNC_HERE,
-                        "rsync cannot be run here: apt install rsync");
-        if (strstr(run->words, "File too large"))
-                return say(run->result, SYNC_FAILED, REFUSAL_TOO_LARGE,
-                        "%s sends a file over 64 MiB, which is no secret", host);
-        if (strstr(run->words, "unsafe pathname from sender") ||
-                strstr(run->words, "unrequested file-list name"))
-                return say(run->result, SYNC_REFUSED, REFUSAL_CONTENT,
-                        "%s sends names that it was not asked for, and nothing was taken: who is that?",
-                        host);
-        if (strstr(run->words, "No space left on device"))
-                return say(run->result, SYNC_FAILED, REFUSAL_DISK, "the disk of %s is full",
-                        run->config->target);
-        if (is_restricted(run))
-                return say(run->result, SYNC_FAILED, REFUSAL_RESTRICTED,
-                        "%s lets our key read one directory only (rrsync), without %s: set source = ./",
-                        host, source);
-        if (code == 23 && strstr(run->words, "link_stat") && strstr(run->words, "No such file"))
-                return say(run->result, SYNC_FAILED, REFUSAL_NO_SOURCE, "%s has no %s", host, source);
-        if (code == 23 && strstr(run->words, "change_dir") && strstr(run->words, "No such file"))
-                return say(run->result, SYNC_FAILED, REFUSAL_NO_SOURCE, "%s has no %s", host, source);
-        if (code == 23)
-                return say(run->result, SYNC_FAILED, REFUSAL_INCOMPLETE,
-                        "%s could not send all of %s: are some files not readable there?", host, source);
-        if (code == 30 || code == 35)
-                return say(run->result, SYNC_FAILED, REFUSAL_TIMEOUT, "%s stopped answering", host);
-        if (code == 12 || code == 2)
-                return say(run->result, SYNC_FAILED, REFUSAL_NO_RSYNC,
-                        "%s speaks no rsync: is it installed there, and the key allowed to run it?", host);
-        return say(run->result, SYNC_FAILED, REFUSAL_ERROR,
-                "rsync from %s failed with exit code %d (man rsync, EXIT VALUES)", host, code);
-}
-
-static void judge(const struct run *run, int followed, int status) {
-        char span[SPAN_MAX];
+/* What did not come costs itself alone, and is named. */
+static void judge_copy(struct run *run, int code) {
+        char names[160];
+        unsigned n;
 
         run->result->files = run->files;
-        if (followed == -ETIMEDOUT) {
-                if (judge_ssh(run) == 0)
-                        (void) say(run->result, SYNC_FAILED, REFUSAL_TIMEOUT, "%s was not done in %s",
-                                run->config->host, format_span(span, run->config->timeout));
+        if (code != 0 && code != RSYNC_PARTIAL && code != RSYNC_VANISHED) {
+                (void) judge_failure(run, code);
                 return;
         }
-        /* 24: a file vanished while it was read; what is there now was copied. */
-        if (WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 24)) {
-                run->result->secrets = run->files > 0 ? SYNC_UPDATED : SYNC_UNCHANGED;
-                return;
-        }
-        if (judge_ssh(run) < 0)
-                return;
-        if (WIFEXITED(status))
-                (void) judge_rsync(run, WEXITSTATUS(status));
+        n = listing_name_missing(&run->listing, run->target, names, sizeof names);
+        if (n > 0 || code == RSYNC_PARTIAL)
+                (void) say(run->result, SYNC_INCOMPLETE, REFUSAL_INCOMPLETE,
+                        "some files of %s were not copied%s%s", run->config->host, n > 0 ? ": " : "", names);
         else
-                (void) say(run->result, SYNC_FAILED, REFUSAL_ERROR, "rsync was killed (signal %d)",
-                        WTERMSIG(status));
+                run->result->secrets = run->files > 0 ? SYNC_UPDATED : SYNC_UNCHANGED;
+}
+
+static void copy(struct run *run) {
+        remove_leftovers(run);
+        if (mkdirat(run->target, TEMPORARY, 0700) < 0)
+                (void) say(run->result, SYNC_FAILED, REFUSAL_ERROR, "%s: %s", run->config->target,
+                        strerror(errno));
+        else
+                judge_copy(run, run_rsync(run, run->config->source, true));
+        remove_leftovers(run);
 }
 
 static void secrets_child(const void *userdata, void *ret) {
         const struct secrets_task *task = userdata;
         struct run run = { .config = task->config,
-                .ssh = task->ssh ? task->ssh : SSH,
-                .dry_run = task->dry_run,
+                .ssh = task->ssh ? task->ssh : ssh_command,
                 .result = ret,
                 .target = -1,
-                .line_begins = true,
                 .deadline = now_usec(CLOCK_BOOTTIME) + task->config->timeout - task->late };
-        int status = 0, followed;
+        int code;
 
         (void) umask(077);
         (void) prctl(PR_SET_CHILD_SUBREAPER, 1); /* for those that rsync leaves behind */
-        if (open_target(&run) < 0)
+        if (open_target(&run, task->dry_run) < 0)
                 return;
-        if (!run.dry_run) {
-                remove_leftovers(&run);
-                if (mkdirat(run.target, TEMPORARY, 0700) < 0) {
-                        (void) say(run.result, SYNC_FAILED, REFUSAL_ERROR, "%s: %s", task->config->target,
-                                strerror(errno));
-                        return;
-                }
+        code = run_rsync(&run, task->config->source, false);
+        if (code == RSYNC_PARTIAL && run.listing.n > 1)
+                code = 0; /* something below is closed there */
+        if (code != 0 && code != RSYNC_VANISHED)
+                (void) judge_failure(&run, code);
+        else if (check_listing(&run) == 0) {
+                if (task->dry_run)
+                        run.result->secrets = SYNC_UNCHANGED;
+                else
+                        copy(&run);
         }
-        if (start_rsync(&run) < 0)
-                return;
-        followed = follow_rsync(&run);
-        end_rsync(&run, followed, &status);
-        if (!run.dry_run)
-                remove_leftovers(&run);
-        judge(&run, followed, status);
+        listing_free(&run.listing);
 }
 
 int secrets_start(const struct secrets_task *task, struct child *c, struct sync_result *r) {

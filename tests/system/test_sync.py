@@ -204,9 +204,8 @@ def test_dead_git_and_secrets_host(pair):
 def test_unknown_host_key(pair):
     pair.standby.remove("/home/openclaw/.ssh/known_hosts")
     result = sync(pair, ok=False)
-    assert result["workspace"] == result["secrets"] == "refused"
-    command = result["workspace_why"]["command"]
-    pair.standby.run(command.replace("sudo -u openclaw ", ""), user=USER)
+    assert result["workspace_why"]["code"] == result["secrets_why"]["code"] == "ssh"
+    pair.standby.run(result["workspace_why"]["command"].replace("sudo -u openclaw ", ""), user=USER)
     assert sync(pair)["secrets"] == "updated"
 
 
