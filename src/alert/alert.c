@@ -316,7 +316,7 @@ void alert_event(struct alert *a, enum role_event event, const struct story *s, 
         ago = event == EVENT_DEMOTED ? s->promoted : s->by_hand ? USEC_INFINITY : s->down;
         m.since = ago != USEC_INFINITY && ago < now ? now - ago : 0;
         if (event == EVENT_DEMOTED || event == EVENT_CALLED_OFF) {
-                /* Nobody has read of the promotion: then nobody needs to read of its end. */
+                /* Without an alert about the promotion there is none about its end. */
                 if (alert_queue_withdraw(a->queue, now) == 0 && !a->quiet)
                         keep_demoted(a, &m, s);
                 return;

@@ -13,7 +13,7 @@
 #include "config/config.h"
 #include "lib/util.h"
 
-/* What there is to tell. Texts are borrowed; "" or NULL where there is nothing to say. */
+/* One alert. Texts are borrowed; "" or NULL: none. */
 struct alert_message {
         const char *event; /* "promoted": event_name(), or one of our own (conditions.h, alert_command.c) */
         int level;         /* syslog's */

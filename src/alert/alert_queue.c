@@ -10,7 +10,7 @@
 #include "lib/text.h"
 
 #define FILE_MAX ((size_t) 512 * 1024)
-#define MODE_PRIVATE 0600 /* alerts tell more of the primary than everybody needs to know */
+#define MODE_PRIVATE 0600 /* not every user needs to know that much of the primary */
 
 struct entry {
         uint64_t id;
@@ -26,7 +26,7 @@ struct alert_queue {
         uint64_t last_id;
         unsigned dropped;
         bool dirty;
-        bool unwritable; /* and that was told */
+        bool unwritable; /* and the journal has that */
 };
 
 static struct entry *entry_new(const struct alert_message *m) {
@@ -59,7 +59,7 @@ int alert_queue_push(struct alert_queue *q, const struct alert_message *m) {
                 return -ENOMEM;
         if (q->n == ALERTS_MAX) {
                 log_error(
-                        "%d alerts wait to be delivered, which is as many as are kept: dropping the oldest, \"%s\".",
+                        "%d alerts wait to be delivered, as many as the daemon keeps: the oldest, \"%s\", is lost.",
                         ALERTS_MAX, q->entries[0]->event);
                 remove_at(q, 0);
                 q->dropped++;

@@ -121,17 +121,17 @@ usec_t condition_after(enum condition_kind kind) {
 static bool look_kind(struct conditions *l, enum condition_kind kind, const struct status *s,
         usec_t boottime, struct alert_message *m) {
         usec_t since = l->of[kind].since, lasted = boottime - since;
-        bool is_so = kinds[kind].is_so(s), told = l->of[kind].told;
+        bool is_so = kinds[kind].is_so(s), alerted = l->of[kind].alerted;
         char span[SPAN_MAX];
 
         if (is_so && since == 0)
                 l->of[kind].since = boottime;
         else if (!is_so)
                 l->of[kind].since = 0;
-        if (is_so ? since == 0 || told || lasted < kinds[kind].after : !told)
+        if (is_so ? since == 0 || alerted || lasted < kinds[kind].after : !alerted)
                 return false;
 
-        l->of[kind].told = is_so;
+        l->of[kind].alerted = is_so;
         format_span(span, lasted);
         if (is_so)
                 kinds[kind].say(s, span, l->text);

@@ -23,7 +23,7 @@ usec_t condition_after(enum condition_kind kind);
 struct conditions {
         struct {
                 usec_t since; /* CLOCK_BOOTTIME; 0: it is not so */
-                bool told;
+                bool alerted;
         } of[_CONDITION_MAX];
         usec_t trouble_since; /* promoted, or the primary down; 0: neither */
         unsigned days_told;   /* whole days of it */

@@ -11,7 +11,7 @@
 #define ADDRESS_HEARTBEAT "heartbeat-url"
 
 /* The address in URL, or else in FILE, or, if that cannot be read, in the credential of that name; the caller frees *RET. URL and FILE may be
- * NULL. 0, -ENOENT if neither is configured, -ENOMEM, or another negative errno. WHY is then what is wrong and how to mend
+ * NULL. 0, -ENOENT if neither is configured, -ENOMEM, or another negative errno. WHY is then what is wrong and how to fix
  * it, in words that do not repeat the address. */
 int endpoint_load(
         const char *url, const char *file, const char *credential, char **ret, char *why, size_t size);
@@ -20,5 +20,5 @@ int endpoint_load(
 /* What may be shown of it: "https://discord.com". Returns BUF. */
 char *endpoint_show(const char *url, char buf[static ADDRESS_SHOWN_MAX]);
 
-/* Whether TEXT, which somebody else wrote, repeats a part of URL that may be secret. */
+/* Whether TEXT, which a service wrote, repeats a part of URL that may be secret. */
 bool endpoint_leaks(const char *url, const char *text);

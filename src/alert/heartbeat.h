@@ -1,5 +1,5 @@
 /* Dead man's switch: an address (healthchecks.io, Uptime Kuma …) that is asked for as long as all is well, and raises an
- * alarm when it is not: so somebody watches the monitor. */
+ * alarm when it is not: so something checks the daemon. */
 #pragma once
 
 #include "config/config.h"

@@ -1,16 +1,18 @@
 /* One request to a service out there; see webhook.h. */
 #include "alert/webhook.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <jansson.h>
 #include <string.h>
 
 #include "alert/endpoint.h"
 #include "lib/text.h"
-#include "probe/judge.h"
 
 /* What is kept of an answer: services explain a refusal in a line. */
 #define KEPT_MAX 1024
+/* What is read of it at most. */
+#define ANSWER_MAX ((size_t) 64 * 1024)
 
 /* Seconds. Alerts are kept for a day: they are to be tried again within it. */
 #define RETRY_AFTER_MAX ((curl_off_t) 6 * 3600)
@@ -77,23 +79,25 @@ static void say_status(struct webhook *c, struct webhook_answer *a) {
                 (void) appendf(a->words, sizeof a->words, ", %s", own);
 }
 
-/* No status: judge() has words for what went wrong. */
+/* No status: libcurl's word for what went wrong, or the system's. */
 static void say_failed(CURL *easy, CURLcode code, struct webhook_answer *a) {
-        struct answer answer = { .code = code, .addressed = true, .waited = WEBHOOK_TIMEOUT };
-        curl_off_t connect = 0, resolved = 0, first_byte = 0;
-        struct check check = {};
         long error = 0;
+        char words[128];
 
         (void) curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &error);
-        (void) curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved);
-        (void) curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connect);
-        (void) curl_easy_getinfo(easy, CURLINFO_STARTTRANSFER_TIME_T, &first_byte);
-        answer.error = (int) error;
-        answer.addressed = resolved > 0;
-        answer.connected = connect > 0;
-        answer.began = first_byte > 0;
-        judge(&answer, SCHEME_HTTP, EXPECT_2XX, &check);
-        (void) appendf(a->words, sizeof a->words, "%s", check.reason);
+        if (code == CURLE_COULDNT_RESOLVE_HOST)
+                (void) strcpy(words, "the name does not resolve");
+        else if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY)
+                (void) strcpy(words, "answered, but not in HTTP");
+        else if (code == CURLE_OPERATION_TIMEDOUT)
+                (void) snprintf(
+                        words, sizeof words, "silent for %" PRIu64 " s", WEBHOOK_TIMEOUT / USEC_PER_SEC);
+        else
+                (void) snprintf(words, sizeof words, "%s",
+                        code == CURLE_COULDNT_CONNECT && error ? strerror((int) error)
+                                                               : curl_easy_strerror(code));
+        words[0] = (char) tolower((unsigned char) words[0]);
+        (void) appendf(a->words, sizeof a->words, "%s", words);
 }
 
 static void on_done(struct http_request *r, CURLcode code, void *userdata) {

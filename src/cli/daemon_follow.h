@@ -14,9 +14,9 @@ struct follow_calls {
         void (*changed)(const struct status *s, void *userdata);
         /* A journal entry of events.h, in its order among the changes. */
         void (*event)(const char *event, const char *message, void *userdata);
-        /* Nobody is there, or no longer. It is waited for: .changed() comes when it is back. */
+        /* The daemon is not there, or no longer. This waits for it: .changed() comes when it is back. */
         void (*gone)(void *userdata);
-        /* Nothing more will be told: -ECONNRESET if the bus is gone, -EBADMSG if the daemon is of another version. */
+        /* Nothing more comes: -ECONNRESET if the bus is gone, -EBADMSG if the daemon is of another version. */
         void (*failed)(int error, void *userdata);
 };
 

@@ -44,7 +44,7 @@ static usec_t elapsed(const struct drill *d) {
         return now_usec(CLOCK_BOOTTIME) - d->begun;
 }
 
-static void tell(const struct drill *d, const char *what) {
+static void print_line(const struct drill *d, const char *what) {
         printf("%7.1f s  %s\n", (double) elapsed(d) / USEC_PER_SEC, what);
         (void) fflush(stdout);
 }
@@ -111,7 +111,7 @@ static void on_event(const char *event, const char *message, void *userdata) {
         };
         struct drill *d = userdata;
 
-        tell(d, message);
+        print_line(d, message);
         for (size_t i = 0; i < ELEMENTSOF(meanings); i++)
                 if (strcmp(event, event_name(meanings[i].event)) == 0) {
                         if (meanings[i].mark)
@@ -131,7 +131,7 @@ static void look_at_sync(struct drill *d, const struct status *s) {
 
         if (d->known && s->synced != d->synced && s->state == ROLE_STANDBY) {
                 (void) snprintf(text, sizeof text, "Synced: %s.", s->sync);
-                tell(d, text);
+                print_line(d, text);
                 mark(d, s->sync_ok ? "workspace and secrets are synced" : "the sync has failed");
         }
 }
@@ -140,7 +140,7 @@ static void on_changed(const struct status *s, void *userdata) {
         struct drill *d = userdata;
 
         if (d->gone)
-                tell(d, "The daemon is running again.");
+                print_line(d, "The daemon is running again.");
         d->gone = false;
         (void) sd_event_source_set_enabled(d->patience, SD_EVENT_OFF);
         if (in_drill(s))
@@ -158,7 +158,7 @@ static void on_gone(void *userdata) {
 
         if (d->gone)
                 return;
-        tell(d, "The daemon has stopped. Waiting for systemd to start it.");
+        print_line(d, "The daemon has stopped. Waiting for systemd to start it.");
         d->gone = true;
         (void) sd_event_source_set_time_relative(d->patience, PATIENCE);
         (void) sd_event_source_set_enabled(d->patience, SD_EVENT_ONESHOT);

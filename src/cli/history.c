@@ -124,7 +124,7 @@ static void on_other(struct failover *f, const struct record *r) {
         case EVENT_HELD:
                 end(f, END_STOPPED, r->time);
                 break;
-        case EVENT_FOREIGN: /* told in standby alone, so ours is over, even if nothing else said so */
+        case EVENT_FOREIGN: /* comes in standby alone, so this one is over, even without another entry */
                 end(f, END_FOREIGN, r->time);
                 break;
         default:

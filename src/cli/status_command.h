@@ -17,6 +17,6 @@ int cmd_command(const struct instance *n, enum role_command command);
 /* `pause [TIME]`: as in the ini ("30m"), "infinity" until resumed, NULL for an hour. */
 int cmd_pause(const struct instance *n, const char *time);
 
-/* `drill`: begins one, tells how it goes, and stays until it is over. EX_TEMPFAIL if it is refused, or became a real
+/* `drill`: starts one, prints how it goes, and stays until it is over. EX_TEMPFAIL if it is refused, or became a real
  * failover; 130 if interrupted, which leaves the drill running. */
 int cmd_drill(const struct instance *n);

@@ -6,7 +6,7 @@
 
 #include "lib/json.h"
 
-/* The daemon makes times from CLOCK_BOOTTIME anew whenever it is asked, so they wobble, and creep with the clock's
+/* The daemon makes times from CLOCK_BOOTTIME again for each look, so they wobble, and creep with the clock's
  * adjustment: nearer than this is the same time. */
 #define SAME_TIME (100 * USEC_PER_MSEC)
 

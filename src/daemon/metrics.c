@@ -28,7 +28,7 @@ struct metrics {
         usec_t took;                              /* all of them together */
 
         usec_t written;  /* CLOCK_BOOTTIME; 0: not yet */
-        bool unwritable; /* and that was told */
+        bool unwritable; /* and the journal has that */
         enum role_state state;
         enum health_level health;
         enum mode mode;

@@ -27,7 +27,7 @@ static const char *shared(const struct config *a, const struct config *b, const 
 }
 
 /* Who has no name was there first: the other one is to be changed. */
-static void mend(const struct instance *this, const struct instance *other, struct finding *f) {
+static void add_fix(const struct instance *this, const struct instance *other, struct finding *f) {
         const struct instance *n = *this->instance ? this : other;
 
         finding_fix(f,
@@ -54,7 +54,7 @@ void look_instances(const struct checkup *c, struct finding *f) {
                 words = shared(c->config, other, &what);
                 if (words) {
                         finding_fail(f, "%s %s %s, as this one does", n->unit, words, what);
-                        mend(c->names, n, f);
+                        add_fix(c->names, n, f);
                         return;
                 }
         }

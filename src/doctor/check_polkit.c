@@ -65,7 +65,7 @@ static int ask(sd_bus *bus, pid_t pid, uid_t uid, const char *unit, const char *
         return r < 0 ? r : allowed;
 }
 
-static void mend(const struct checkup *c, struct finding *f) {
+static void add_fix(const struct checkup *c, struct finding *f) {
         _cleanup_free_ char *path = NULL, *rule = NULL;
 
         if (asprintf(&path, "/etc/polkit-1/rules.d/10-%s.rules", c->names->bus_name) < 0)
@@ -122,7 +122,7 @@ void look_polkit(const struct checkup *c, struct finding *f) {
                 if (r == 0) {
                         finding_fail(f, "polkit does not let user %s do “%s” to %s", user->pw_name,
                                 questions[i].verb, questions[i].unit);
-                        mend(c, f);
+                        add_fix(c, f);
                         break;
                 }
         }

@@ -170,9 +170,8 @@ void look_primary_name(const struct checkup *c, struct finding *f) {
         } else if (!network_is_tailnet(address))
                 finding_ok(f, "%s resolves to %s", host, address);
         else {
-                finding_fail(f,
-                        "%s is a name of the tailnet's: when DNS fails nobody can tell whether it is up",
-                        host);
+                finding_fail(
+                        f, "%s is a name of the tailnet's: when DNS fails, no check can reach it", host);
                 finding_fix(f, "sudo sed -i '/^\\[primary\\]/,/^\\[/s/^host *=.*/host = %s/' %s", address,
                         config ? config : c->names->config);
                 finding_fix(f, "sudo systemctl try-reload-or-restart %s", c->names->unit);

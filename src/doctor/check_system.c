@@ -12,7 +12,7 @@
 #include "lib/text.h"
 
 /* Above this estimated error, in microseconds, the kernel calls its clock unsynchronised (NTP_PHASE_LIMIT in
- * linux/timex.h). STA_UNSYNC alone is no evidence: it also tells the kernel to leave the hardware clock alone. */
+ * linux/timex.h). STA_UNSYNC alone is no evidence: it also keeps the kernel from setting the hardware clock. */
 #define MAXERROR_SYNCHRONISED 16000000
 
 void look_clock(const struct checkup *c, struct finding *f) {
@@ -138,7 +138,7 @@ void look_powers(const struct checkup *c, struct finding *f) {
         char rule[160];
 
         if (!pw) {
-                finding_fail(f, "user %s, as whom %s is to run, does not exist", user, c->gateway.name);
+                finding_fail(f, "user %s of %s does not exist", user, c->gateway.name);
                 finding_fix(f, "sudo useradd --create-home --shell /bin/bash %s", user);
                 return;
         }

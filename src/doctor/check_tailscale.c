@@ -129,7 +129,7 @@ static int ask_tailscaled(const char *host, struct tailscale_status *ret, char *
                 (void) snprintf(
                         why, size, "tailscaled does not answer at " SOCKET ": %s", curl_easy_strerror(e));
         else if (code != 200)
-                (void) snprintf(why, size, "tailscaled refuses to tell its state: HTTP %ld", code);
+                (void) snprintf(why, size, "tailscaled refuses to give its state: HTTP %ld", code);
         else {
                 r = parse_tailscale_status(answer.text ? answer.text : "", host, ret);
                 if (r < 0)

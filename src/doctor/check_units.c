@@ -71,14 +71,14 @@ void look_daemon(const struct checkup *c, struct finding *f) {
         if (no_systemd(c, f) || is_missing(u, f))
                 return;
         if (!is(u->file_state, "enabled")) {
-                finding_fail(f, "%s is not enabled: after a reboot nobody watches the primary", u->name);
+                finding_fail(f, "%s is not enabled: after a reboot nothing checks the primary", u->name);
                 finding_fix(f, "sudo systemctl enable --now %s", u->name);
         } else if (is(u->active_state, "active") || is(u->active_state, "reloading"))
                 finding_ok(f, "%s is enabled and running", u->name);
         else {
                 bool refused = u->exec_status == EX_CONFIG;
 
-                finding_fail(f, "%s is not running (%s%s): nobody watches the primary", u->name,
+                finding_fail(f, "%s is not running (%s%s): nothing checks the primary", u->name,
                         u->active_state ? u->active_state : "no state",
                         refused ? ", it refused its configuration" : "");
                 finding_fix(f, "sudo systemctl restart %s", u->name);
@@ -238,8 +238,8 @@ void look_gateway_stop(const struct checkup *c, struct finding *f) {
 
         if (ends_like_a_stop(u)) {
                 finding_fail(f,
-                        "Restart of %s is %s: a gateway that ends by itself without an error counts as stopped by somebody, "
-                        "and is not started again",
+                        "Restart of %s is %s: systemd leaves a gateway that ends without an error stopped, "
+                        "and a user's stop looks the same",
                         u->name, u->restart);
                 finding_fix_drop_in(f, u->name, "restart", "Service", "Restart=always");
         } else if (u->timeout_stop == USEC_INFINITY)

@@ -141,7 +141,7 @@ static void say_key(const struct checkup *c, enum key key, const char *path, str
                                 user, quoted);
                 break;
         case KEY_LOCKED:
-                finding_fail(f, "the key %s has a passphrase, and at night nobody types it", path);
+                finding_fail(f, "the key %s has a passphrase, which a sync cannot type", path);
                 finding_fix(f, "sudo -u %s ssh-keygen -p -N '' -f %s", user, quoted);
                 break;
         }

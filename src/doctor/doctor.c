@@ -1,8 +1,8 @@
 /* `openclaw-failover doctor`; see doctor.h.
  *
  * The table below is the whole of it: one row for each line that is printed. A row's look (look.h) runs in a child
- * process that becomes the user whom the thing concerns and has a deadline, so that neither a hanging server nor a
- * directory that only its owner may enter stands between a person and the truth. */
+ * process that becomes the user concerned and has a deadline, so that neither a hanging server nor a
+ * directory that only its owner may enter hides what is wrong. */
 #include "doctor/doctor.h"
 
 #include <errno.h>
@@ -75,7 +75,7 @@ static const struct row {
         { "gateway's powers", look_powers, AS_CALLER, "gateway unit" },
         /* … stops it again … */
         { "gateway's stop", look_gateway_stop, AS_CALLER, "gateway unit" },
-        /* … and tells. */
+        /* … and sends alerts. */
         { "alert", look_alert, AS_ROOT, "configuration" },
         { "heartbeat", look_heartbeat, AS_ROOT, "configuration" },
         { "metrics", look_metrics, AS_DAEMON, "configuration" },

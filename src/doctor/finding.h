@@ -40,7 +40,7 @@ void finding_say(struct finding *f, enum finding_kind kind, const char *format, 
 void finding_fix(struct finding *f, const char *format, ...) _printf_(2, 3);
 
 /* Whether PATH is reached by a symbolic link (util.h), which the text then says, too. A command of root's that changed PATH
- * would change what somebody else may have chosen by it. */
+ * would change what another user may have chosen by it. */
 bool finding_by_link(struct finding *f, const char *path);
 
 /* Adds the commands that set LINES ("Key=value", separated by newlines) in SECTION of a UNIT's drop-in called NAME. It

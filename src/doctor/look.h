@@ -31,7 +31,7 @@ const char *checkup_gateway_user(const struct checkup *c);
 const char *checkup_sync_user(const struct checkup *c);
 const char *checkup_daemon_user(const struct checkup *c);
 
-/* Makes this process's ssh agent the sync unit's, which has none unless somebody gave it one: the caller's own, forwarded
+/* Makes this process's ssh agent the sync unit's, which has none unless a drop-in gave it one: the caller's own, forwarded
  * perhaps, is not there at night. */
 void checkup_take_agent(const struct checkup *c);
 

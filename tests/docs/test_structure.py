@@ -49,10 +49,8 @@ IMPURE = re.compile(r"(clock_\w+|time|gettimeofday|\w*sleep|f?open\w*|creat|read
 TODAY = set("""
 include/events.h: includes src/core/role.h
 include/status.h: includes src/core/role.h
-src/alert/webhook.c: includes src/probe/judge.h
 src/doctor/check_alert.c: includes <curl/curl.h> of curl
 src/doctor/check_tailscale.c: includes <curl/curl.h> of curl
-src/alert/webhook.c: calls judge() of src/probe/judge.c
 src/doctor/check_alert.c: calls curl_easy_cleanup()
 src/doctor/check_tailscale.c: calls curl_easy_cleanup()
 src/doctor/check_workspace.c: calls git_commit_free()

@@ -316,7 +316,7 @@ def test_merged_by_the_command_that_is_told(pair):
     begin(pair, workspace={"path": path, "refresh": "1s"}, secrets=None)
     commands = standby.wait_for(lambda: json.loads(standby.out("openclaw-failover status --json"))["merge_commands"])
     assert "'alice@standby:" in commands[0]
-    assert all(standby.wait_journal(command) for command in commands)
+    assert all(standby.wait_journal(re.escape(command)) for command in commands)
     assert primary.run(f"git -C {path} push alice@standby:{path} HEAD:refs/heads/mine", user=USER, check=False).returncode
     assert primary.run("ssh -n alice@standby cat /etc/hostname", user=USER, check=False).stdout != "standby\n"
     for command in commands:
