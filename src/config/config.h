@@ -21,6 +21,7 @@ struct peer_config {
         char *host; /* an address (IPv6 without [ ]) or a name */
         unsigned port;
         enum scheme scheme;
+        enum { TLS_VERIFY_NO, TLS_VERIFY_YES } tls_verify;
         char *path; /* begins with '/' */
         enum expect expect;
         usec_t check_interval; /* [primary] only */
@@ -37,6 +38,7 @@ struct peer_config {
 struct gateway_config {
         char *unit;
         char *url; /* NULL: loopback, then this node's tailnet address */
+        unsigned tls_verify;
         usec_t start_timeout;
         usec_t hang_timeout; /* 0: never */
         usec_t drain_timeout;

@@ -10,6 +10,7 @@
 #include "lib/text.h"
 
 static const char *const scheme_words[] = { "http", "https", "tcp", NULL };
+static const char *const no_yes_words[] = { "no", "yes", NULL };
 static const char *const expect_words[] = { "openclaw", "2xx", NULL };
 static const char *const failback_words[] = { "auto", "manual", NULL };
 static const char *const no_yes_words[] = { "no", "yes", NULL };
@@ -38,6 +39,9 @@ const struct config_key config_keys[] = {
         PEER("port", "18789", "1 to 65535", "the gateway's port", COUNT(1, 65535), AT(peer_config, port)),
         PEER("scheme", "http", "http, https or tcp", "how to ask; tcp: a connect is enough",
                 WORD(scheme_words), AT(peer_config, scheme)),
+        PEER("tls_verify", "yes", "no or yes",
+                "no: accept any certificate, such as the one that OpenClaw signs itself", WORD(no_yes_words),
+                AT(peer_config, tls_verify)),
         PEER("path", "/health", "a URL's path, which begins with /", "what to GET", TEXT(validate_url_path),
                 AT(peer_config, path)),
         PEER("expect", "openclaw", "openclaw or 2xx",
@@ -81,6 +85,9 @@ const struct config_key config_keys[] = {
         { "gateway", "url", "", URL_ALLOWED,
                 "where the standby's own gateway answers; none: on loopback, then on the tailnet address",
                 TEXT(validate_url), AT(gateway_config, url) },
+        { "gateway", "tls_verify", "yes", "no or yes",
+                "no: accept any certificate, such as the one that OpenClaw signs itself", WORD(no_yes_words),
+                AT(gateway_config, tls_verify) },
         { "gateway", "start_timeout", "5m", "1s to 1h", "say so if the gateway has not answered by then",
                 SPAN(USEC_PER_SEC, USEC_PER_HOUR), AT(gateway_config, start_timeout) },
         { "gateway", "hang_timeout", "5m", "0 (never), or 1s to 24h",

@@ -326,6 +326,7 @@ static int set_peer(struct peers *w, struct peer *p, const struct peer_config *p
                         .scheme = pc->scheme,
                         .expect = pc->expect,
                         .timeout = pc->timeout,
+                        .any_certificate = pc->tls_verify == TLS_VERIFY_NO,
                 },
                 &probe);
         if (r < 0)

@@ -41,6 +41,10 @@ int http_request_start(struct http_request *r);
 /* The callback is not called any more. Harmless when nothing is under way. */
 void http_request_cancel(struct http_request *r);
 
+/* Makes libcurl go on with R though nothing has happened: when an address has had its time, 7.88 waits for no socket and
+ * no timer before it tries the next one. */
+void http_request_nudge(struct http_request *r);
+
 /* The socket that libcurl waits for just now on behalf of R, for a look at it: -1: none. */
 int http_request_socket(const struct http_request *r);
 

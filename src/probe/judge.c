@@ -92,6 +92,62 @@ static void say_timed_out(const struct answer *a, struct check *c) {
                 say(c, VERDICT_DOWN, "began to answer, but did not finish in %g s", s);
 }
 
+/* OpenSSL's reasons (openssl/sslerr.h); an alert's is its number and 1000. */
+#define WRONG_VERSION_NUMBER 267
+#define PACKET_LENGTH_TOO_LONG 198
+#define ALERTS 1000
+
+/* The reason in OpenSSL's code (ERR_GET_REASON(3)), which libcurl's words hold; 0: there is none. */
+static unsigned long tls_reason(const char *detail) {
+        unsigned long n = 0;
+
+        for (const char *s = detail; s && (s = strstr(s, "error:")); s++)
+                if (sscanf(s, "error:%8lx:", &n) != 1)
+                        n = 0;
+        return n & 0x7fffff;
+}
+
+static void say_tls_failed(const struct answer *a, struct check *c) {
+        unsigned long reason = tls_reason(a->detail);
+        const char *words = reason > 0 ? strrchr(a->detail, ':') + 1 : "";
+
+        c->connected = true;
+        if (reason == WRONG_VERSION_NUMBER || reason == PACKET_LENGTH_TOO_LONG)
+                say(c, VERDICT_DOWN, "accepted the connection, but does not speak TLS");
+        else if (reason > ALERTS)
+                say(c, VERDICT_DOWN, "refused the TLS handshake: %s", words);
+        else if (reason > 0)
+                say(c, VERDICT_DOWN, "the TLS handshake failed: %s", words);
+        else
+                say(c, VERDICT_DOWN, "closed the connection during the TLS handshake");
+}
+
+/* X509_V_ERR_… (openssl/x509_vfy.h). */
+static void say_not_trusted(const struct answer *a, struct check *c) {
+        c->connected = true;
+        switch (a->certificate) {
+        case 0:
+                say(c, VERDICT_DOWN, "its TLS certificate is for another name");
+                break;
+        case 9:
+                say(c, VERDICT_DOWN, "its TLS certificate is not valid yet, by the clock here");
+                break;
+        case 10:
+                say(c, VERDICT_DOWN, "its TLS certificate has expired");
+                break;
+        case 18:
+        case 19:
+                say(c, VERDICT_DOWN, "its TLS certificate is self-signed (tls_verify = no accepts it)");
+                break;
+        case 20:
+        case 21:
+                say(c, VERDICT_DOWN, "no CA that this machine trusts has signed its TLS certificate");
+                break;
+        default:
+                say(c, VERDICT_DOWN, "its TLS certificate is not trusted (error %ld)", a->certificate);
+        }
+}
+
 /* Neither a status nor a whole body: what libcurl says in its codes (libcurl-errors(3)). */
 static void say_failed(const struct answer *a, struct check *c) {
         switch (a->code) {
@@ -119,17 +175,15 @@ static void say_failed(const struct answer *a, struct check *c) {
         case CURLE_WEIRD_SERVER_REPLY:
                 say(c, VERDICT_DOWN, "answered, but not in HTTP");
                 break;
-        case CURLE_SSL_CONNECT_ERROR: /* as the next one, it proves that somebody is there */
-                c->connected = true;
-                say(c, VERDICT_DOWN, "accepted the connection, but does not speak TLS");
+        case CURLE_SSL_CONNECT_ERROR:
+                say_tls_failed(a, c);
                 break;
         case CURLE_SSL_CACERT_BADFILE:
                 say(c, VERDICT_SILENT,
                         "this machine cannot ask: it has no CA certificates (install ca-certificates)");
                 break;
         case CURLE_PEER_FAILED_VERIFICATION:
-                c->connected = true;
-                say(c, VERDICT_DOWN, "its TLS certificate cannot be trusted");
+                say_not_trusted(a, c);
                 break;
         default:
                 if (a->too_long)

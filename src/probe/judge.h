@@ -24,6 +24,8 @@ struct answer {
         const char *body;         /* all of it if .code is CURLE_OK and judge_needs_body(); without a NUL */
         size_t length;
         usec_t waited;       /* how long the check may take; 0: nothing could be asked */
+        long certificate;    /* why it was not accepted: OpenSSL's X509_V_ERR_…; 0: another reason */
+        const char *detail;  /* libcurl's words for .code, which hold OpenSSL's error code; NULL: none */
         const char *instead; /* the address asked because the name did not resolve; NULL: none */
 };
 

@@ -67,6 +67,7 @@ static int start(struct local_gateway *s, const char *url) {
                         .url = url,
                         .scheme = SCHEME_HTTP,
                         .expect = s->config->primary.expect,
+                        .any_certificate = s->config->gateway.tls_verify == TLS_VERIFY_NO,
                         .timeout = MIN(s->config->primary.timeout, TIMEOUT_MAX),
                 },
                 &probe);

@@ -12,18 +12,18 @@
 #include <sys/socket.h>
 
 #include "lib/clock.h"
+#include "lib/url.h"
 #include "probe/judge.h"
-
-DEFINE_CLEANUP(CURLU *, curl_url_cleanup)
 
 struct probe {
         CURLU *url, *startup_url; /* parsed once: that is a seventh of what libcurl has to do for a check */
         enum scheme scheme;
         enum expect expect;
         usec_t timeout;
+        bool any_certificate, is_tls;
         struct http_request *request;
         bool is_name;           /* the URL's host: no address */
-        sd_event_source *timer; /* goes off at half the time, for a name, and at its end */
+        sd_event_source *timer; /* goes off at the end of its time, and for a name now and then before */
 
         char good[INET6_ADDRSTRLEN];    /* the address that last answered as it should; "": none yet */
         struct curl_slist *good_option; /* the same for CURLOPT_CONNECT_TO */
@@ -39,7 +39,8 @@ struct probe {
 
         /* The request under way. */
         struct answer answer;
-        size_t received;               /* headers and body */
+        char detail[CURL_ERROR_SIZE]; /* libcurl's, of a failure */
+        size_t received;              /* headers and body */
         char *body;
 };
 
@@ -55,12 +56,17 @@ static usec_t time_left(const struct probe *p) {
         return passed < p->timeout ? p->timeout - passed : 0;
 }
 
+static usec_t connect_time(const struct probe *p) {
+        return MIN(p->timeout, CONNECT_MAX);
+}
+
 /* Begins the request that is due. */
 static int ask(struct probe *p) {
         CURL *easy = http_request_easy(p->request);
 
         forget_answer(p);
         p->answer.waited = p->timeout;
+        p->detail[0] = '\0';
         (void) curl_easy_setopt(easy, CURLOPT_CURLU, p->asks_startup ? p->startup_url : p->url);
         (void) curl_easy_setopt(easy, CURLOPT_CONNECT_TO, p->asks_good ? p->good_option : NULL);
         return http_request_start(p->request);
@@ -157,6 +163,10 @@ static void on_done(_unused_ struct http_request *r, CURLcode code, void *userda
         if (p->answer.error == 0)
                 p->answer.error = (int) error;
         p->answer.content_type = type;
+        if (code == CURLE_OPERATION_TIMEDOUT) /* libcurl's: of the connect */
+                p->answer.waited = connect_time(p);
+        (void) curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &p->answer.certificate);
+        p->answer.detail = p->detail;
         conclude(p, code);
 }
 
@@ -171,6 +181,10 @@ static void look_at_socket(struct probe *p) {
         if (fd < 0 || !p->answer.addressed) /* none, or one of libcurl's own resolver */
                 return;
         p->answer.connected = getpeername(fd, (struct sockaddr *) &a, &size) == 0;
+        if (p->is_tls) { /* what came may all be TLS, which is no answer */
+                p->answer.began = p->received > 0;
+                return;
+        }
         p->answer.began = getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &info_size) == 0 &&
                 info.tcpi_bytes_received > 0;
 }
@@ -181,13 +195,20 @@ static int set_timer(struct probe *p, usec_t span) {
         return r < 0 ? r : sd_event_source_set_enabled(p->timer, SD_EVENT_ONESHOT);
 }
 
+/* How often a check of a name is looked at: another address may be due, or the last good one. */
+static usec_t tick(const struct probe *p) {
+        return p->is_name ? connect_time(p) / 8 : p->timeout;
+}
+
 static int on_time(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *userdata) {
         struct probe *p = userdata;
         usec_t left = time_left(p);
 
-        if (left > 0 && !p->is_stuck && set_timer(p, left) >= 0) {
-                if (!p->answer.addressed && can_ask_good(p))
+        if (left > 0 && !p->is_stuck && set_timer(p, MIN(left, tick(p))) >= 0) {
+                if (left <= p->timeout / 2 && !p->answer.addressed && can_ask_good(p))
                         ask_good(p);
+                else
+                        http_request_nudge(p->request);
                 return 0;
         }
         look_at_socket(p);
@@ -259,7 +280,7 @@ int probe_start(struct probe *p, probe_done_t done, void *userdata) {
         p->asks_startup = p->startup_url && !p->startup_absent;
         p->asks_good = no_resolver && p->good_option;
         p->is_stuck = no_resolver && !p->good_option;
-        r = set_timer(p, p->is_stuck ? 0 : p->is_name ? p->timeout / 2 : p->timeout);
+        r = set_timer(p, p->is_stuck ? 0 : tick(p));
         if (r >= 0 && !p->is_stuck)
                 r = ask(p);
         if (r < 0)
@@ -318,8 +339,14 @@ static int prepare(struct probe *p, struct http *h) {
         (void) curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
         (void) curl_easy_setopt(easy, CURLOPT_WRITEDATA, p);
 
-        /* The probe keeps the time itself; libcurl's own limit of 300 s must not come first. */
-        (void) curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) (2 * p->timeout / USEC_PER_MSEC));
+        (void) curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, p->detail);
+        if (p->any_certificate) {
+                (void) curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+                (void) curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+        }
+
+        /* libcurl gives each of several addresses half of what is left. */
+        (void) curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) (connect_time(p) / USEC_PER_MSEC));
         r = sd_event_add_time_relative(
                 http_event(h), &p->timer, CLOCK_BOOTTIME, 0, USEC_PER_MSEC, on_time, p);
         return r < 0 ? r : sd_event_source_set_enabled(p->timer, SD_EVENT_OFF);
@@ -328,6 +355,7 @@ static int prepare(struct probe *p, struct http *h) {
 int probe_new(struct http *h, const struct probe_target *target, struct probe **ret) {
         _cleanup_(probe_freep) struct probe *p = calloc(1, sizeof *p);
         _cleanup_free_ char *host = NULL;
+        _cleanup_part_ char *scheme = NULL;
         int r;
 
         if (!p)
@@ -335,6 +363,7 @@ int probe_new(struct http *h, const struct probe_target *target, struct probe **
         p->scheme = target->scheme;
         p->expect = target->expect;
         p->timeout = target->timeout;
+        p->any_certificate = target->any_certificate;
         r = parse_url(target->url, &p->url);
         if (r >= 0 && target->startup_url)
                 r = parse_url(target->startup_url, &p->startup_url);
@@ -344,6 +373,8 @@ int probe_new(struct http *h, const struct probe_target *target, struct probe **
         if (!host)
                 return -ENOMEM;
         p->is_name = !is_address(host);
+        scheme = url_part(p->url, CURLUPART_SCHEME);
+        p->is_tls = scheme && strcmp(scheme, "https") == 0;
         r = prepare(p, h);
         if (r < 0)
                 return r;

@@ -8,13 +8,16 @@
 #include "core/verdict.h"
 #include "lib/http.h"
 
+#define CONNECT_MAX (3 * USEC_PER_SEC) /* a SYN and two more */
+
 struct probe_target {
         const char *url; /* complete: see probe_url() */
         const char
                 *startup_url; /* where the gateway says that it is starting or draining; NULL: not asked */
         enum scheme scheme;
         enum expect expect;
-        usec_t timeout; /* of the whole check: name, connect, answers */
+        usec_t timeout;       /* of the whole check: name, connect (CONNECT_MAX at most), answers */
+        bool any_certificate; /* also one that is not trusted, or for another name */
 };
 
 struct probe;

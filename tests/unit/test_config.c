@@ -398,7 +398,7 @@ static void errors(void **state _unused_) {
                 { HOST "[senior x]\nhost = x\nfailback = auto\n",
                         { "5: unknown key 'failback' in [senior]: it belongs in [primary]" } },
                 { HOST "[gateway]\nzebra = 1\n",
-                        { "4: unknown key 'zebra' in [gateway]; allowed: unit, url, "
+                        { "4: unknown key 'zebra' in [gateway]; allowed: unit, url, tls_verify, "
                           "start_timeout, hang_timeout, drain_timeout" } },
                 { HOST "= 1\n", { "3: unknown key ''" } },
                 { HOST "port\n", { "3: not understood" } },

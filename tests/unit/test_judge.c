@@ -25,6 +25,8 @@
         { .code = CURLE_OPERATION_TIMEDOUT, .waited = 5 * USEC_PER_SEC, __VA_ARGS__ }
 #define CONNECTED_THEN(code_)                                                                               \
         { .code = (code_), .addressed = true, .connected = true }
+#define TLS(code_, ...)                                                                                     \
+        { .code = (code_), .addressed = true, .connected = true, __VA_ARGS__ }
 #define TOO_LONG(status_)                                                                                   \
         {                                                                                                   \
                 .code = CURLE_WRITE_ERROR, .connected = true, .began = true, .too_long = true,              \
@@ -115,10 +117,32 @@ static const struct {
                 "closed the connection without an answer" },
         { "reset", CONNECTED_THEN(CURLE_RECV_ERROR), VERDICT_DOWN, "connection reset" },
         { "reset while asked", CONNECTED_THEN(CURLE_SEND_ERROR), VERDICT_DOWN, "connection reset" },
-        { "TLS not trusted", CONNECTED_THEN(CURLE_PEER_FAILED_VERIFICATION), VERDICT_DOWN,
-                "its TLS certificate cannot be trusted", EXPECT_OPENCLAW, SCHEME_HTTPS },
-        { "TLS broken", CONNECTED_THEN(CURLE_SSL_CONNECT_ERROR), VERDICT_DOWN,
+        { "TLS, for another name", TLS(CURLE_PEER_FAILED_VERIFICATION, .certificate = 0), VERDICT_DOWN,
+                "its TLS certificate is for another name", EXPECT_OPENCLAW, SCHEME_HTTPS },
+        { "TLS, too early", TLS(CURLE_PEER_FAILED_VERIFICATION, .certificate = 9), VERDICT_DOWN,
+                "its TLS certificate is not valid yet, by the clock here", EXPECT_OPENCLAW, SCHEME_HTTPS },
+        { "TLS, expired", TLS(CURLE_PEER_FAILED_VERIFICATION, .certificate = 10), VERDICT_DOWN,
+                "its TLS certificate has expired", EXPECT_OPENCLAW, SCHEME_HTTPS },
+        { "TLS, self-signed", TLS(CURLE_PEER_FAILED_VERIFICATION, .certificate = 18), VERDICT_DOWN,
+                "its TLS certificate is self-signed (tls_verify = no accepts it)", EXPECT_OPENCLAW, SCHEME_HTTPS },
+        { "TLS, not trusted", TLS(CURLE_PEER_FAILED_VERIFICATION, .certificate = 20), VERDICT_DOWN,
+                "no CA that this machine trusts has signed its TLS certificate", EXPECT_OPENCLAW, SCHEME_HTTPS },
+        { "TLS, revoked", TLS(CURLE_PEER_FAILED_VERIFICATION, .certificate = 23), VERDICT_DOWN,
+                "its TLS certificate is not trusted (error 23)", EXPECT_OPENCLAW, SCHEME_HTTPS },
+        { "TLS, no TLS", TLS(CURLE_SSL_CONNECT_ERROR, .detail = "OpenSSL/3.0.19: error:0A00010B:SSL routines::wrong version number"), VERDICT_DOWN,
                 "accepted the connection, but does not speak TLS", EXPECT_OPENCLAW, SCHEME_HTTPS },
+        { "TLS, no TLS, newer words", TLS(CURLE_SSL_CONNECT_ERROR, .detail = "TLS connect error: error:0A0000C6:SSL routines::packet length too long"), VERDICT_DOWN,
+                "accepted the connection, but does not speak TLS", EXPECT_OPENCLAW, SCHEME_HTTPS },
+        { "TLS, an alert", TLS(CURLE_SSL_CONNECT_ERROR, .detail = "error:0A000438:SSL routines::tlsv1 alert internal error"), VERDICT_DOWN,
+                "refused the TLS handshake: tlsv1 alert internal error", EXPECT_OPENCLAW, SCHEME_HTTPS },
+        { "TLS, no cipher", TLS(CURLE_SSL_CONNECT_ERROR, .detail = "error:0A0000C1:SSL routines::no shared cipher"), VERDICT_DOWN,
+                "the TLS handshake failed: no shared cipher", EXPECT_OPENCLAW, SCHEME_HTTPS },
+        { "TLS, closed", TLS(CURLE_SSL_CONNECT_ERROR, .detail = "OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to 192.0.2.1:443"), VERDICT_DOWN,
+                "closed the connection during the TLS handshake", EXPECT_OPENCLAW, SCHEME_HTTPS },
+        { "TLS, no words", TLS(CURLE_SSL_CONNECT_ERROR, .detail = NULL), VERDICT_DOWN,
+                "closed the connection during the TLS handshake", EXPECT_OPENCLAW, SCHEME_HTTPS },
+        { "TLS, half a code", TLS(CURLE_SSL_CONNECT_ERROR, .detail = "error:zzz"), VERDICT_DOWN,
+                "closed the connection during the TLS handshake", EXPECT_OPENCLAW, SCHEME_HTTPS },
         { "silent", TIMED_OUT(.addressed = true, .connected = true), VERDICT_SILENT,
                 "accepted the connection, then silent for 5 s" },
 

@@ -136,6 +136,8 @@ static _Noreturn void serve_all(const struct peer *peer, int listener, int reque
 }
 
 /* On *PORT, or if that is 0 on any, which is then told. */
+static unsigned loopback = INADDR_LOOPBACK; /* where the next one listens */
+
 static int listen_on(int family, int backlog, unsigned *port) {
         union {
                 struct sockaddr sa;
@@ -151,7 +153,7 @@ static int listen_on(int family, int backlog, unsigned *port) {
                 a.in6.sin6_addr = in6addr_loopback;
                 a.in6.sin6_port = htons((uint16_t) *port);
         } else {
-                a.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+                a.in.sin_addr.s_addr = htonl(loopback);
                 a.in.sin_port = htons((uint16_t) *port);
         }
         assert_int_equal(bind(fd, &a.sa, size), 0);
@@ -492,18 +494,41 @@ static void refused(void **state) {
         }
 }
 
+static void write_file(const char *path, const char *text) {
+        FILE *file = fopen(path, "we");
+
+        assert_non_null(file);
+        assert_true(fputs(text, file) >= 0);
+        assert_int_equal(fclose(file), 0);
+}
+
 /* A full backlog drops the SYN, as a dead host does. */
+struct dead {
+        int listener, fillers[8];
+};
+
+static void dead_start(struct dead *d, unsigned *port) {
+        struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(loopback) };
+
+        d->listener = listen_on(AF_INET, 0, port);
+        a.sin_port = htons((uint16_t) *port);
+        for (size_t i = 0; i < ELEMENTSOF(d->fillers); i++) {
+                d->fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+                (void) connect(d->fillers[i], (struct sockaddr *) &a, sizeof a);
+        }
+}
+
+static void dead_stop(struct dead *d) {
+        for (size_t i = 0; i < ELEMENTSOF(d->fillers); i++)
+                (void) close(d->fillers[i]);
+        (void) close(d->listener);
+}
+
 static void no_answer_to_the_connect(void **state) {
         unsigned port = 0;
-        int listener = listen_on(AF_INET, 0, &port), fillers[8];
-        struct sockaddr_in a = { .sin_family = AF_INET,
-                .sin_port = htons((uint16_t) port),
-                .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        struct dead d;
 
-        for (size_t i = 0; i < ELEMENTSOF(fillers); i++) {
-                fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-                (void) connect(fillers[i], (struct sockaddr *) &a, sizeof a);
-        }
+        dead_start(&d, &port);
         for (unsigned i = 0; i < 3; i++) {
                 struct probe_target t =
                         target(i == 2 ? "localhost" : "127.0.0.1", port, i ? SCHEME_TCP : SCHEME_HTTP);
@@ -513,18 +538,36 @@ static void no_answer_to_the_connect(void **state) {
                 const struct check *c = check_once(*state, &t);
                 assert_check(c, VERDICT_DOWN, "no answer to the connect in 0.4 s");
                 assert_false(c->connected);
+                assert_true(c->unanswered);
         }
-        for (size_t i = 0; i < ELEMENTSOF(fillers); i++)
-                (void) close(fillers[i]);
-        (void) close(listener);
+        dead_stop(&d);
 }
 
-static void write_file(const char *path, const char *text) {
-        FILE *file = fopen(path, "we");
+/* The kernel and the resolver sort them, so each of the two is tried as the dead one. */
+static void one_of_two_addresses_is_dead(void **state) {
+        struct fixture *f = *state;
 
-        assert_non_null(file);
-        assert_true(fputs(text, file) >= 0);
-        assert_int_equal(fclose(file), 0);
+        if (!f->is_private)
+                skip();
+        write_file("/etc/hosts", "127.0.0.1 gateway.test\n127.0.0.2 gateway.test\n");
+        for (unsigned i = 0; i < 2; i++) {
+                struct peer live = { answers, UP };
+                struct dead d;
+
+                loopback = INADDR_LOOPBACK + i;
+                peer_start(&live, AF_INET);
+                loopback = INADDR_LOOPBACK + !i;
+                dead_start(&d, &live.port);
+                loopback = INADDR_LOOPBACK;
+                struct probe_target t = target("gateway.test", live.port, SCHEME_HTTP);
+                _cleanup_free_ char *url = (char *) t.url;
+
+                t.timeout = 4 * USEC_PER_SEC;
+                assert_check(check_once(f, &t), VERDICT_UP, "200");
+                dead_stop(&d);
+                peer_stop(&live);
+        }
+        write_file("/etc/hosts", "");
 }
 
 /* --- The life of a probe. --- */
@@ -953,6 +996,7 @@ int main(void) {
                 cmocka_unit_test(no_proxy_no_netrc),
                 cmocka_unit_test(refused),
                 cmocka_unit_test(no_answer_to_the_connect),
+                cmocka_unit_test(one_of_two_addresses_is_dead),
                 cmocka_unit_test(ends_in_flight),
                 cmocka_unit_test(cancelled_when_it_has_ended),
                 cmocka_unit_test(restarted_and_freed_in_its_callback),
