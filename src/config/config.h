@@ -77,7 +77,7 @@ struct heartbeat_config {
 };
 
 struct witness_config {
-        char *url;           /* NULL: no witness */
+        char *url;           /* or one of these words: */
         usec_t cut_off_wait; /* USEC_INFINITY: for ever */
 };
 

@@ -73,9 +73,9 @@ const struct config_key config_keys[] = {
                 "how long this senior has, after the primary is down, before this node promotes too",
                 SPAN(0, USEC_PER_DAY), AT(peer_config, head_start) },
 
-        { "witness", "url", "", URL_ALLOWED,
-                "an address outside the tailnet: if it fails too, this node is cut off", TEXT(validate_url),
-                AT(witness_config, url) },
+        { "witness", "url", WITNESS_TAILSCALE, "tailscale, none, or " URL_ALLOWED,
+                "what is asked too if nothing comes back: if it fails, this node is cut off",
+                TEXT(validate_witness), AT(witness_config, url) },
         { "witness", "cut_off_wait", "5m", "0 to 24h, or never",
                 "how long a node that is cut off waits before it promotes anyway", SPAN(0, USEC_PER_DAY),
                 .or_never = true, AT(witness_config, cut_off_wait) },

@@ -196,6 +196,12 @@ const char *validate_url(const char *text) {
         return url ? check_url_parts(url, text) : "cannot be looked at: out of memory";
 }
 
+const char *validate_witness(const char *text) {
+        bool word = strcmp(text, WITNESS_TAILSCALE) == 0 || strcmp(text, WITNESS_NONE) == 0;
+
+        return word ? NULL : validate_url(text);
+}
+
 static bool is_loopback(const char *host) {
         return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
                 (begins_with(host, "127.") && is_ipv4(host));

@@ -22,6 +22,10 @@ const char *validate_prom_path(const char *text);
 const char *validate_url_path(const char *text);
 /* An http or https URL without user and password. */
 const char *validate_url(const char *text);
+/* A URL, or a word. */
+#define WITNESS_TAILSCALE "tailscale" /* this node's home relay, where there is a tailnet */
+#define WITNESS_NONE "none"
+const char *validate_witness(const char *text);
 /* The same, and none of those that are themselves a secret: whoever knows a webhook may post to it. */
 const char *validate_public_url(const char *text);
 /* The name of a service that can be started (systemd.unit(5)). */

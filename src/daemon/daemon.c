@@ -478,7 +478,7 @@ static int use_config(struct daemon *d, struct config *c) {
         struct unit *gateway = NULL;
         int r;
 
-        r = peers_new(d->http, c, d->watch, on_watch, d, &watch);
+        r = peers_new(d->http, d->names, c, d->watch, on_watch, d, &watch);
         if (r < 0)
                 return r;
         r = local_gateway_new(d->http, c, on_gateway_checked, d, &selfcheck);

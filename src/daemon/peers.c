@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "config/validate.h"
+#include "daemon/check_report.h"
+#include "daemon/tailnet.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/network.h"
@@ -44,9 +47,12 @@ struct peers {
         struct peer seniors[SENIORS_MAX];
         size_t n_seniors;
         usec_t asking_since; /* the seniors */
-        struct probe *witness;
+        struct tailnet *tailnet;
+        struct probe *own_witness; /* of [witness] url; NULL: none */
+        struct probe *witness;     /* the one that was asked last */
         enum witness testimony;
-        bool waiting;        /* the primary's check is over, and its witness is not */
+        bool looking;        /* tailscaled is asked about a check that failed */
+        bool waiting;        /* the primary's check is over, and its witness or tailscaled is not */
         unsigned unanswered; /* the last checks of the primary, in a row */
         char name[300];      /* host:port */
         uint64_t checks[_VERDICT_MAX];
@@ -54,63 +60,6 @@ struct peers {
 
 static usec_t now(void) {
         return now_usec(CLOCK_BOOTTIME);
-}
-
-/* Reports of a row of failures while nothing is decided; who acts on a decision reports that. */
-
-static bool is_reported(unsigned failures) {
-        return failures <= 3 || failures % 10 == 0;
-}
-
-static void report_waiting(const struct peer *p, enum verdict why) {
-        char span[SPAN_MAX];
-
-        if (why == VERDICT_STARTING)
-                log_notice(
-                        "Failed check %u: %s. Waiting: the gateway said that it restarts, and has %s for that.",
-                        p->health.failures, p->last.reason, format_span(span, p->rules.restart_grace));
-        else if (why == VERDICT_SILENT)
-                log_notice("Failed check %u: %s. Silence proves no death, so it may last for %s.",
-                        p->health.failures, p->last.reason, format_span(span, p->rules.silent_timeout));
-        else
-                log_notice(
-                        "Failed check %u: %s. Waiting for at most %s: that says nothing about the primary.",
-                        p->health.failures, p->last.reason,
-                        p->rules.cut_off_wait == USEC_INFINITY ? "ever"
-                                                               : format_span(span, p->rules.cut_off_wait));
-}
-
-static void report_failure(const struct peer *p, enum health_level before) {
-        const struct health *h = &p->health;
-        enum verdict why;
-
-        if (before == HEALTH_DOWN)
-                return;
-        if (h->level == HEALTH_DOWN && h->clear == p->rules.fail_threshold)
-                log_notice("Failed check %u of %u: %s. The primary counts as down.", h->clear,
-                        p->rules.fail_threshold, p->last.reason);
-        else if (h->level == HEALTH_DOWN)
-                log_notice("Failed check %u: %s. The primary counts as down.", h->failures, p->last.reason);
-        else if (p->last.verdict == VERDICT_DOWN && h->clear < p->rules.fail_threshold)
-                log_notice("Failed check %u of %u: %s.", h->clear, p->rules.fail_threshold, p->last.reason);
-        else if (is_reported(h->failures)) {
-                (void) health_waits_until(h, &p->rules, &why);
-                report_waiting(p, why);
-        }
-}
-
-static void report_success(const struct peers *w, const struct peer *p, const struct health *before) {
-        unsigned needed = health_recover_needed(&p->health, &p->rules, p->health.last_good);
-
-        if (before->level == HEALTH_UNKNOWN && p->health.level == HEALTH_UP)
-                log_info("The primary %s is up.", w->name);
-        else if (before->level == HEALTH_UP && before->failures > 0)
-                log_notice("The primary answers again after %u failed check%s.", before->failures,
-                        before->failures == 1 ? "" : "s");
-        else if (before->level == HEALTH_DOWN && p->health.level == HEALTH_UP)
-                log_notice("Good check %u of %u: the primary counts as up.", p->health.goods, needed);
-        else if (before->level == HEALTH_DOWN)
-                log_notice("Good check %u of %u: the primary answers again.", p->health.goods, needed);
 }
 
 /* Who goes first. */
@@ -183,9 +132,9 @@ static void count(struct peer *p) {
                                 format_span(span, change.gap));
                 }
                 if (p->last.verdict == VERDICT_UP)
-                        report_success(w, p, &before);
+                        report_good_check(&before, &p->health, &p->rules, w->name);
                 else
-                        report_failure(p, before.level);
+                        report_failed_check(before.level, &p->health, &p->rules, &p->last);
                 decide(w);
                 schedule(w);
         } else if (p->health.level == HEALTH_UP) {
@@ -202,7 +151,12 @@ static void count(struct peer *p) {
 static void count_primary(struct peers *w) {
         struct check *c = &w->primary.last;
 
-        if (w->testimony == WITNESS_FAILED) {
+        if (w->looking || w->testimony == WITNESS_ASKED)
+                return;
+        w->waiting = false;
+        if (c->verdict != VERDICT_UP && tailnet_is_blind(w->tailnet, c->reason, sizeof c->reason))
+                c->verdict = VERDICT_CUT_OFF;
+        else if (w->testimony == WITNESS_FAILED && c->verdict != VERDICT_CUT_OFF) {
                 char reason[61];
 
                 (void) safe_text(reason, sizeof reason, c->reason);
@@ -217,24 +171,37 @@ static void on_witness(struct probe *probe _unused_, const struct check *check, 
         struct peers *w = userdata;
 
         w->testimony = check->verdict == VERDICT_UP || check->connected ? WITNESS_ANSWERED : WITNESS_FAILED;
-        if (w->waiting) {
-                w->waiting = false;
+        if (w->waiting)
                 count_primary(w);
-        }
 }
 
 static void ask_witness(struct peers *w) {
-        bool needed = w->witness && w->primary.health.level != HEALTH_DOWN;
+        bool needed = w->primary.health.level != HEALTH_DOWN;
 
-        w->testimony =
-                needed && probe_start(w->witness, on_witness, w) >= 0 ? WITNESS_ASKED : WITNESS_NOT_ASKED;
+        w->witness = w->own_witness;
+        if (!w->witness && strcmp(w->config->witness.url, WITNESS_TAILSCALE) == 0)
+                w->witness = tailnet_witness(w->tailnet);
+        w->testimony = needed && w->witness && probe_start(w->witness, on_witness, w) >= 0
+                ? WITNESS_ASKED
+                : WITNESS_NOT_ASKED;
 }
 
 static void drop_witness(struct peers *w) {
         if (w->witness)
                 probe_cancel(w->witness);
         w->testimony = WITNESS_NOT_ASKED;
-        w->waiting = false;
+}
+
+static void on_looked(void *userdata) {
+        struct peers *w = userdata;
+
+        w->looking = false;
+        count_primary(w);
+}
+
+/* What a check of the primary connects to; "": not known. */
+static const char *primary_address(const struct peers *w) {
+        return probe_address(w->primary.probe);
 }
 
 static void on_primary(struct probe *probe _unused_, const struct check *check, void *userdata) {
@@ -250,9 +217,12 @@ static void on_primary(struct probe *probe _unused_, const struct check *check, 
                 p->last.verdict = VERDICT_CUT_OFF;
         } else if (w->testimony == WITNESS_NOT_ASKED && p->rules.fail_threshold == 1)
                 ask_witness(w); /* the first one could decide */
-        w->waiting = w->testimony == WITNESS_ASKED;
-        if (!w->waiting)
-                count_primary(w);
+        w->waiting = true;
+        if (p->last.verdict == VERDICT_UP)
+                tailnet_refresh(w->tailnet, primary_address(w));
+        else if (p->last.verdict != VERDICT_CUT_OFF && p->health.level != HEALTH_DOWN)
+                w->looking = tailnet_look(w->tailnet, primary_address(w), on_looked, w) >= 0;
+        count_primary(w);
 }
 
 /* What keeps this machine from the primary keeps it from its seniors. */
@@ -292,17 +262,40 @@ static void start_seniors(struct peers *w) {
         }
 }
 
-static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
-        struct peers *w = userdata;
-
-        w->begun = now();
-        w->next = w->begun + w->config->primary.check_interval;
+static void begin(struct peers *w) {
         drop_witness(w);
         if (w->unanswered > 0)
                 ask_witness(w);
         if (start(&w->primary, on_primary) < 0)
                 schedule(w);
         start_seniors(w);
+}
+
+/* tailscaled was asked in place of a check, which would leave by another interface, in clear, to whoever has the address
+ * there. */
+static void on_looked_first(void *userdata) {
+        struct peers *w = userdata;
+        struct check *c = &w->primary.last;
+
+        if (!tailnet_is_blind(w->tailnet, c->reason, sizeof c->reason)) {
+                begin(w);
+                return;
+        }
+        c->verdict = VERDICT_CUT_OFF;
+        c->connected = c->unanswered = false;
+        c->took = now() - w->begun;
+        w->unanswered = 0;
+        count(&w->primary);
+}
+
+static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
+        struct peers *w = userdata;
+
+        w->begun = now();
+        w->next = w->begun + w->config->primary.check_interval;
+        if (!tailnet_is_blind(w->tailnet, NULL, 0) ||
+                tailnet_look(w->tailnet, primary_address(w), on_looked_first, w) < 0)
+                begin(w);
         return 0;
 }
 
@@ -348,7 +341,7 @@ static int set_peer(struct peers *w, struct peer *p, const struct peer_config *p
 }
 
 static int set_witness(struct peers *w, const struct config *c) {
-        if (!c->witness.url)
+        if (strcmp(c->witness.url, WITNESS_TAILSCALE) == 0 || strcmp(c->witness.url, WITNESS_NONE) == 0)
                 return 0;
         return probe_new(w->http,
                 &(struct probe_target){
@@ -357,7 +350,7 @@ static int set_witness(struct peers *w, const struct config *c) {
                         .expect = EXPECT_2XX,
                         .timeout = MIN(c->primary.timeout, WITNESS_TIMEOUT),
                 },
-                &w->witness);
+                &w->own_witness);
 }
 
 /* What was counted of P before a reload goes on: the next check judges it by the new rules. How long ago the last check was
@@ -378,6 +371,7 @@ static void carry_all_over(struct peers *w, const struct peers *before) {
         if (!is_same_peer(w->primary.config, before->primary.config))
                 return;
         carry_over(&w->primary, &before->primary);
+        tailnet_carry_over(w->tailnet, before->tailnet);
         w->unanswered = before->unanswered;
         w->started = before->started;
         w->decided = before->decided;
@@ -389,8 +383,8 @@ static void carry_all_over(struct peers *w, const struct peers *before) {
                                 carry_over(&w->seniors[i], &before->seniors[j]);
 }
 
-int peers_new(struct http *h, const struct config *c, const struct peers *before, peers_changed_t changed,
-        void *userdata, struct peers **ret) {
+int peers_new(struct http *h, const struct instance *names, const struct config *c,
+        const struct peers *before, peers_changed_t changed, void *userdata, struct peers **ret) {
         _cleanup_(peers_freep) struct peers *w = NULL;
         int r;
 
@@ -410,6 +404,8 @@ int peers_new(struct http *h, const struct config *c, const struct peers *before
                 r = set_peer(w, &w->seniors[w->n_seniors], &c->seniors[w->n_seniors], c);
         if (r >= 0)
                 r = set_witness(w, c);
+        if (r >= 0)
+                r = tailnet_new(h, names, c->primary.host, &w->tailnet);
         if (r < 0)
                 return r;
         if (before)
@@ -429,7 +425,8 @@ struct peers *peers_free(struct peers *w) {
         probe_free(w->primary.probe);
         for (size_t i = 0; i < ELEMENTSOF(w->seniors); i++)
                 probe_free(w->seniors[i].probe);
-        probe_free(w->witness);
+        probe_free(w->own_witness);
+        tailnet_free(w->tailnet);
         free(w);
         return NULL;
 }
@@ -461,12 +458,13 @@ enum health_level peers_level(const struct peers *w) {
 }
 
 void peers_set_started(struct peers *w, bool started) {
-        bool under_way = probe_is_running(w->primary.probe) || w->waiting;
+        int on = SD_EVENT_OFF;
 
         if (started == w->started)
                 return;
         w->started = started;
-        if (w->begun > 0 && !under_way)
+        (void) sd_event_source_get_enabled(w->timer, &on);
+        if (w->begun > 0 && on != SD_EVENT_OFF)
                 schedule(w);
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "config/config.h"
+#include "config/instance.h"
 #include "core/health.h"
 #include "lib/http.h"
 
@@ -13,10 +14,10 @@ struct peers;
 /* A check ended; or the level changed. */
 typedef void (*peers_changed_t)(struct peers *w, void *userdata);
 
-/* Begins to check at once. C must outlive the watch. BEFORE is the watch that this one replaces, or NULL: its level is
+/* Begins to check at once. C and NAMES must outlive the watch. BEFORE is the watch that this one replaces, or NULL: its level is
  * kept if it is the same primary. 0 or a negative errno. */
-int peers_new(struct http *h, const struct config *c, const struct peers *before, peers_changed_t changed,
-        void *userdata, struct peers **ret);
+int peers_new(struct http *h, const struct instance *names, const struct config *c,
+        const struct peers *before, peers_changed_t changed, void *userdata, struct peers **ret);
 struct peers *peers_free(struct peers *w);
 DEFINE_CLEANUP(struct peers *, peers_free)
 
@@ -40,11 +41,11 @@ struct peers_view {
         const struct health *health; /* the primary's; .why says what made it down */
         const struct check *check;   /* the last one; .reason is "" before the first */
         const char *down_reason;     /* the words of the last check that was not good; "" before the first */
-        usec_t last_good;            /* the last good check of the primary, or of a senior that served since; 0: never */
-        unsigned fail_needed;        /* clear failures that make it down */
-        unsigned recover_needed;     /* good checks in a row that make it up */
-        usec_t next;                 /* when the next check begins */
-        const char *senior;          /* the name of a senior that is up; "": none */
+        usec_t last_good; /* the last good check of the primary, or of a senior that served since; 0: never */
+        unsigned fail_needed;    /* clear failures that make it down */
+        unsigned recover_needed; /* good checks in a row that make it up */
+        usec_t next;             /* when the next check begins */
+        const char *senior;      /* the name of a senior that is up; "": none */
         /* What keeps the level from becoming down, however many checks fail, in words, and until when; "" and 0: nothing. */
         const char *waits_for;
         usec_t waits_until;

@@ -204,7 +204,7 @@ void look_witness(const struct checkup *c, struct finding *f) {
         struct check check;
         int r;
 
-        if (!c->config->witness.url) {
+        if (!begins_with(c->config->witness.url, "http")) {
                 finding_off(f, "none is configured");
                 return;
         }

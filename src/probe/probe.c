@@ -15,6 +15,9 @@
 #include "lib/url.h"
 #include "probe/judge.h"
 
+/* By so much libcurl's time for a connect, which includes TLS, is longer than ours: we look at the socket first. */
+#define CONNECT_SPARE (50 * USEC_PER_MSEC)
+
 struct probe {
         CURLU *url, *startup_url; /* parsed once: that is a seventh of what libcurl has to do for a check */
         enum scheme scheme;
@@ -32,7 +35,7 @@ struct probe {
         /* The check under way. */
         probe_done_t done; /* NULL: there is none */
         void *userdata;
-        usec_t started;
+        usec_t started, asked; /* the check, and its last request */
         bool asks_startup;
         bool asks_good; /* the last good address, not the name */
         bool is_stuck;  /* nobody can be asked: there is neither a resolver nor a good address */
@@ -65,6 +68,7 @@ static int ask(struct probe *p) {
         CURL *easy = http_request_easy(p->request);
 
         forget_answer(p);
+        p->asked = now_usec(CLOCK_BOOTTIME);
         p->answer.waited = p->timeout;
         p->detail[0] = '\0';
         (void) curl_easy_setopt(easy, CURLOPT_CURLU, p->asks_startup ? p->startup_url : p->url);
@@ -158,7 +162,7 @@ static void on_done(_unused_ struct http_request *r, CURLcode code, void *userda
         (void) curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connect);
         (void) curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &error);
         (void) curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type);
-        p->answer.connected = connect > 0;
+        p->answer.connected |= connect > 0;
         p->answer.began = p->received > 0;
         if (p->answer.error == 0)
                 p->answer.error = (int) error;
@@ -196,22 +200,28 @@ static int set_timer(struct probe *p, usec_t span) {
 }
 
 /* How often a check of a name is looked at: another address may be due, or the last good one. */
-static usec_t tick(const struct probe *p) {
-        return p->is_name ? connect_time(p) / 8 : p->timeout;
+static usec_t tick(const struct probe *p, usec_t passed) {
+        return p->is_name                  ? connect_time(p) / 8
+                : passed < connect_time(p) ? connect_time(p) - passed
+                                           : p->timeout;
 }
 
 static int on_time(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *userdata) {
         struct probe *p = userdata;
-        usec_t left = time_left(p);
+        usec_t left = time_left(p), passed = now_usec(CLOCK_BOOTTIME) - p->asked;
 
-        if (left > 0 && !p->is_stuck && set_timer(p, MIN(left, tick(p))) >= 0) {
+        if (passed >= connect_time(p) || left == 0)
+                look_at_socket(p);
+        if (left > 0 && !p->is_stuck && (passed < connect_time(p) || p->answer.connected) &&
+                set_timer(p, MIN(left, tick(p, passed))) >= 0) {
                 if (left <= p->timeout / 2 && !p->answer.addressed && can_ask_good(p))
                         ask_good(p);
                 else
                         http_request_nudge(p->request);
                 return 0;
         }
-        look_at_socket(p);
+        if (!p->answer.connected)
+                p->answer.waited = MIN(p->answer.waited, connect_time(p));
         http_request_cancel(p->request);
         conclude(p, CURLE_OPERATION_TIMEDOUT);
         return 0;
@@ -280,12 +290,16 @@ int probe_start(struct probe *p, probe_done_t done, void *userdata) {
         p->asks_startup = p->startup_url && !p->startup_absent;
         p->asks_good = no_resolver && p->good_option;
         p->is_stuck = no_resolver && !p->good_option;
-        r = set_timer(p, p->is_stuck ? 0 : tick(p));
+        r = set_timer(p, p->is_stuck ? 0 : tick(p, 0));
         if (r >= 0 && !p->is_stuck)
                 r = ask(p);
         if (r < 0)
                 probe_cancel(p);
         return r;
+}
+
+const char *probe_address(const struct probe *p) {
+        return p->good;
 }
 
 bool probe_is_running(const struct probe *p) {
@@ -346,7 +360,8 @@ static int prepare(struct probe *p, struct http *h) {
         }
 
         /* libcurl gives each of several addresses half of what is left. */
-        (void) curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) (connect_time(p) / USEC_PER_MSEC));
+        (void) curl_easy_setopt(
+                easy, CURLOPT_CONNECTTIMEOUT_MS, (long) ((connect_time(p) + CONNECT_SPARE) / USEC_PER_MSEC));
         r = sd_event_add_time_relative(
                 http_event(h), &p->timer, CLOCK_BOOTTIME, 0, USEC_PER_MSEC, on_time, p);
         return r < 0 ? r : sd_event_source_set_enabled(p->timer, SD_EVENT_OFF);
@@ -373,6 +388,8 @@ int probe_new(struct http *h, const struct probe_target *target, struct probe **
         if (!host)
                 return -ENOMEM;
         p->is_name = !is_address(host);
+        if (!p->is_name)
+                (void) snprintf(p->good, sizeof p->good, "%s", host);
         scheme = url_part(p->url, CURLUPART_SCHEME);
         p->is_tls = scheme && strcmp(scheme, "https") == 0;
         r = prepare(p, h);

@@ -35,6 +35,8 @@ DEFINE_CLEANUP(struct probe *, probe_free)
 int probe_start(struct probe *p, probe_done_t done, void *userdata);
 /* The callback is not called any more. Harmless when nothing is under way. */
 void probe_cancel(struct probe *p);
+/* The address that a check connects to: the host, or what its name led to when it last answered; "": not known. */
+const char *probe_address(const struct probe *p);
 bool probe_is_running(const struct probe *p);
 
 /* "http://[fd7a:115c:a1e0::1]:18789/health", for the caller to free; NULL without memory. SCHEME_TCP makes

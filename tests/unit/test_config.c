@@ -78,7 +78,7 @@ static void defaults(void **state _unused_) {
         assert_int_equal(c->primary.failback, FAILBACK_AUTO);
         assert_int_equal(c->primary.restart_grace, USEC_PER_MINUTE);
         assert_int_equal(c->n_seniors, 0);
-        assert_null(c->witness.url);
+        assert_string_equal(c->witness.url, "tailscale");
         assert_int_equal(c->witness.cut_off_wait, 5 * USEC_PER_MINUTE);
         assert_string_equal(c->gateway.unit, "openclaw.service");
         assert_null(c->gateway.url);

@@ -1,0 +1,71 @@
+/* Checks in the journal; see check_report.h. */
+#include "daemon/check_report.h"
+
+#include "lib/log.h"
+#include "lib/text.h"
+
+/* Each of a long row would hide what else happens. */
+static bool is_reported(unsigned failures) {
+        return failures <= 3 || failures % 10 == 0;
+}
+
+static void report_wait(
+        const struct health *h, const struct health_rules *rules, const struct check *check) {
+        char span[SPAN_MAX];
+        const char *because;
+        enum verdict why;
+        usec_t wait;
+
+        (void) health_waits_until(h, rules, &why);
+        switch (why) {
+        case VERDICT_STARTING:
+                wait = rules->restart_grace;
+                because = "the gateway said that it restarts";
+                break;
+        case VERDICT_SILENT:
+                wait = rules->silent_timeout;
+                because = "silence proves no death";
+                break;
+        case VERDICT_CUT_OFF:
+                wait = rules->cut_off_wait;
+                because = "that says nothing about the primary";
+                break;
+        default:
+                log_notice("Failed check %u: %s.", h->failures, check->reason);
+                return;
+        }
+        log_notice("Failed check %u: %s. Waiting for at most %s: %s.", h->failures, check->reason,
+                wait == USEC_INFINITY ? "ever" : format_span(span, wait), because);
+}
+
+void report_failed_check(enum health_level before, const struct health *h, const struct health_rules *rules,
+        const struct check *check) {
+        unsigned needed = rules->fail_threshold;
+
+        if (before == HEALTH_DOWN)
+                return;
+        if (h->level == HEALTH_DOWN && h->clear == needed)
+                log_notice("Failed check %u of %u: %s. The primary counts as down.", needed, needed,
+                        check->reason);
+        else if (h->level == HEALTH_DOWN)
+                log_notice("Failed check %u: %s. The primary counts as down.", h->failures, check->reason);
+        else if (check->verdict == VERDICT_DOWN && h->clear < needed)
+                log_notice("Failed check %u of %u: %s.", h->clear, needed, check->reason);
+        else if (is_reported(h->failures))
+                report_wait(h, rules, check);
+}
+
+void report_good_check(const struct health *before, const struct health *h, const struct health_rules *rules,
+        const char *name) {
+        unsigned needed = health_recover_needed(h, rules, h->last_good);
+
+        if (before->level == HEALTH_UNKNOWN && h->level == HEALTH_UP)
+                log_info("The primary %s is up.", name);
+        else if (before->level == HEALTH_UP && before->failures > 0)
+                log_notice("The primary answers again after %u failed check%s.", before->failures,
+                        before->failures == 1 ? "" : "s");
+        else if (before->level == HEALTH_DOWN && h->level == HEALTH_UP)
+                log_notice("Good check %u of %u: the primary counts as up.", h->goods, needed);
+        else if (before->level == HEALTH_DOWN)
+                log_notice("Good check %u of %u: the primary answers again.", h->goods, needed);
+}

@@ -1,0 +1,290 @@
+/* The way to the primary through Tailscale; see tailnet.h. */
+#include "daemon/tailnet.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/file.h"
+#include "lib/log.h"
+#include "lib/network.h"
+#include "lib/text.h"
+
+#define REFRESH (20 * USEC_PER_MINUTE)
+/* A relay that has answered this long ago still is one. */
+#define RELAY_GOOD USEC_PER_HOUR
+#define RELAY_TIMEOUT (3 * USEC_PER_SEC)
+
+struct tailnet {
+        struct http *http;
+        struct tailscale *tailscale;
+        char *path; /* where what is known is kept */
+        char host[256];
+        bool in;    /* the primary is in the tailnet … */
+        bool known; /* … and tailscaled has said so, or not */
+        struct tailscale_self self;
+        struct tailscale_peer peer;
+
+        usec_t refreshed; /* 0: never */
+        struct tailscale_relay relay;
+        usec_t relay_answered; /* 0: never */
+        struct probe *witness; /* of .relay; NULL: none */
+
+        /* The look under way. */
+        char address[46];
+        bool all; /* it is a refresh */
+        tailnet_done_t done;
+        void *userdata;
+};
+
+static usec_t now(void) {
+        return now_usec(CLOCK_BOOTTIME);
+}
+
+/* What is known, over restarts. */
+
+static void load(struct tailnet *t) {
+        _cleanup_free_ char *text = NULL;
+        json_t *j = NULL;
+        const char *host;
+        int in;
+
+        if (read_file(t->path, 4096, &text) >= 0)
+                j = json_loads(text, 0, NULL);
+        if (j && json_unpack(j, "{s:s, s:b !}", "host", &host, "in", &in) == 0 &&
+                strcmp(host, t->host) == 0) {
+                t->known = true;
+                t->in = in;
+        }
+        json_decref(j);
+}
+
+static void save(const struct tailnet *t) {
+        json_t *j = json_pack("{s:s, s:b}", "host", t->host, "in", t->in);
+        _cleanup_free_ char *text = j ? json_dumps(j, 0) : NULL;
+        int r = text ? write_file_quick(t->path, text, 0644) : -ENOMEM;
+
+        json_decref(j);
+        if (r < 0)
+                log_warning("%s cannot be written: %s.", t->path, strerror(-r));
+}
+
+static bool is_installed(void) {
+        static const char *const paths[] = { TAILSCALE_SOCKET, "/etc/systemd/system/tailscaled.service",
+                "/usr/lib/systemd/system/tailscaled.service", "/run/systemd/system/tailscaled.service" };
+
+        for (size_t i = 0; i < ELEMENTSOF(paths); i++)
+                if (access(paths[i], F_OK) >= 0)
+                        return true;
+        return false;
+}
+
+static bool ends_with(const char *text, const char *end) {
+        size_t n = strlen(text), m = strlen(end);
+
+        return n >= m && strcasecmp(text + n - m, end) == 0;
+}
+
+/* Before tailscaled has ever said so. */
+static bool looks_in(const char *host) {
+        return network_is_tailnet(host) || ends_with(host, ".ts.net") || ends_with(host, ".ts.net.");
+}
+
+static void learn(struct tailnet *t, const struct tailscale_answer *a) {
+        struct tailscale_peer p;
+        bool in;
+
+        tailscale_parse_peer(a, &p);
+        if (p.in == TAILSCALE_PEER_UNKNOWN)
+                return;
+        in = p.in == TAILSCALE_PEER_IN;
+        if (t->known && t->in && !in)
+                log_warning("No node of the tailnet has the address %s any more.", t->address);
+        if (t->known && t->in == in && in == (t->peer.in == TAILSCALE_PEER_IN)) {
+                t->peer = p;
+                return;
+        }
+        t->peer = p;
+        t->known = true;
+        t->in = in;
+        save(t);
+}
+
+/* The relay. */
+
+static bool is_of_primary(const struct tailnet *t) {
+        for (size_t i = 0; i < t->peer.n_endpoints; i++)
+                if (strcmp(t->peer.endpoints[i], t->relay.address) == 0)
+                        return true;
+        return false;
+}
+
+static void on_relay(struct probe *p _unused_, const struct check *check, void *userdata) {
+        struct tailnet *t = userdata;
+
+        if (check->verdict == VERDICT_UP)
+                t->relay_answered = now();
+}
+
+static void use_relay(struct tailnet *t, const struct tailscale_relay *relay) {
+        _cleanup_free_ char *url = NULL;
+
+        if (!t->witness || strcmp(relay->address, t->relay.address) != 0 || relay->port != t->relay.port) {
+                t->relay = *relay;
+                t->relay_answered = 0;
+                t->witness = probe_free(t->witness);
+                url = probe_url(SCHEME_TCP, relay->address, relay->port, "");
+                if (!url ||
+                        probe_new(t->http,
+                                &(struct probe_target){
+                                        .url = url,
+                                        .scheme = SCHEME_TCP,
+                                        .timeout = RELAY_TIMEOUT,
+                                },
+                                &t->witness) < 0)
+                        return;
+        }
+        (void) probe_start(t->witness, on_relay, t);
+}
+
+struct probe *tailnet_witness(struct tailnet *t) {
+        bool fresh = t->relay_answered > 0 && now() - t->relay_answered < RELAY_GOOD;
+
+        return t->in && fresh && !t->self.has_exit_node && !is_of_primary(t) ? t->witness : NULL;
+}
+
+/* A look. */
+
+static void end_look(struct tailnet *t) {
+        tailnet_done_t done = TAKE(t->done);
+
+        if (done)
+                done(t->userdata);
+}
+
+static void on_answer(const struct tailscale_answer *a, void *userdata) {
+        struct tailnet *t = userdata;
+        struct tailscale_relay relay;
+        int r = -ENOENT;
+
+        switch (a->question) {
+        case TAILSCALE_STATUS:
+                tailscale_parse_self(a, &t->self);
+                /* A node that is logged out would say of everybody that it does not know him. */
+                if (t->self.state == TAILSCALE_STATE_RUNNING && *t->address && (t->all || !t->known))
+                        r = tailscale_ask(t->tailscale, TAILSCALE_WHOIS, t->address, on_answer, t);
+                break;
+        case TAILSCALE_WHOIS:
+                learn(t, a);
+                if (t->all && t->in && *t->self.relay)
+                        r = tailscale_ask(t->tailscale, TAILSCALE_DERPMAP, NULL, on_answer, t);
+                break;
+        case TAILSCALE_DERPMAP:
+                if (tailscale_parse_relay(a, t->self.relay, &relay) >= 0)
+                        use_relay(t, &relay);
+                break;
+        default:
+                break;
+        }
+        if (r < 0)
+                end_look(t);
+}
+
+static int begin_look(struct tailnet *t, const char *address) {
+        tailscale_cancel(t->tailscale);
+        (void) snprintf(t->address, sizeof t->address, "%s", address);
+        return tailscale_ask(t->tailscale, TAILSCALE_STATUS, NULL, on_answer, t);
+}
+
+int tailnet_look(struct tailnet *t, const char *address, tailnet_done_t done, void *userdata) {
+        int r;
+
+        if (!is_installed()) {
+                t->in = t->known = false;
+                return -ENOENT;
+        }
+        if (!t->known)
+                t->in = looks_in(t->host);
+        if (t->known && !t->in)
+                return -ENOENT;
+        t->all = !t->known;
+        r = begin_look(t, address);
+        if (r >= 0) {
+                t->done = done;
+                t->userdata = userdata;
+        }
+        return r;
+}
+
+void tailnet_refresh(struct tailnet *t, const char *address) {
+        if (t->done || (t->refreshed > 0 && now() - t->refreshed < REFRESH))
+                return;
+        t->refreshed = now();
+        if (!is_installed())
+                return;
+        t->all = true;
+        (void) begin_look(t, address);
+}
+
+bool tailnet_is_blind(const struct tailnet *t, char *why, size_t size) {
+        static const char *const words[] = {
+                [TAILSCALE_STATE_UNKNOWN] = NULL,
+                [TAILSCALE_STATE_RUNNING] = NULL,
+                [TAILSCALE_STATE_STOPPED] = "Tailscale is stopped here (tailscale up)",
+                [TAILSCALE_STATE_NEEDS_LOGIN] = "this node is logged out of Tailscale (tailscale up)",
+                [TAILSCALE_STATE_NEEDS_MACHINE_AUTH] = "this node waits to be approved in the tailnet",
+                [TAILSCALE_STATE_STARTING] = "Tailscale is starting here",
+                [TAILSCALE_STATE_GONE] = "tailscaled is not running here (systemctl start tailscaled)",
+                [TAILSCALE_STATE_SILENT] = "tailscaled does not answer here (systemctl restart tailscaled)",
+        };
+        const char *word = words[t->self.state];
+
+        if (!t->in || !word)
+                return false;
+        if (why)
+                (void) snprintf(why, size, "this machine is cut off: %s", word);
+        return true;
+}
+
+const struct tailscale_self *tailnet_self(const struct tailnet *t) {
+        return &t->self;
+}
+
+const struct tailscale_peer *tailnet_peer(const struct tailnet *t) {
+        return &t->peer;
+}
+
+void tailnet_carry_over(struct tailnet *t, const struct tailnet *before) {
+        t->in = before->in;
+        t->known = before->known;
+        t->self = before->self;
+        t->peer = before->peer;
+}
+
+int tailnet_new(struct http *h, const struct instance *names, const char *host, struct tailnet **ret) {
+        _cleanup_(tailnet_freep) struct tailnet *t = calloc(1, sizeof *t);
+        int r;
+
+        if (!t || asprintf(&t->path, "%s/tailnet.json", names->state_dir) < 0)
+                return -ENOMEM;
+        t->http = h;
+        (void) snprintf(t->host, sizeof t->host, "%s", host);
+        r = tailscale_new(h, &t->tailscale);
+        if (r < 0)
+                return r;
+        load(t);
+        *ret = TAKE(t);
+        return 0;
+}
+
+struct tailnet *tailnet_free(struct tailnet *t) {
+        if (!t)
+                return NULL;
+        tailscale_free(t->tailscale);
+        probe_free(t->witness);
+        free(t->path);
+        free(t);
+        return NULL;
+}

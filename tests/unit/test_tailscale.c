@@ -1,0 +1,183 @@
+/* tailscale.c: what a real tailscaled answered, and what none would. The answers are the fuzzer's seeds as well: a digit
+ * for the question, one for what became of it, and the body. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/file.h"
+#include "probe/tailscale.h"
+
+#define SEEDS "tests/fuzz/corpus/tailscale/"
+
+static char *text;
+
+static struct tailscale_answer recorded(const char *name) {
+        char path[128];
+
+        (void) snprintf(path, sizeof path, SEEDS "%s", name);
+        free(text);
+        assert_int_equal(read_file(path, TAILSCALE_MAX, &text), 0);
+        return (struct tailscale_answer){
+                .question = (enum tailscale_question)(text[0] - '0'),
+                .how = text[1] == '2' ? TAILSCALE_SILENT : TAILSCALE_ANSWERED,
+                .http = text[1] == '0' ? 200 : 404,
+                .body = text + 2,
+                .length = strlen(text + 2),
+        };
+}
+
+static struct tailscale_answer invented(const char *body) {
+        return (struct tailscale_answer){
+                .how = TAILSCALE_ANSWERED, .http = 200, .body = body, .length = strlen(body)
+        };
+}
+
+#define EXPIRY (1796836824 * USEC_PER_SEC) /* 2026-12-09T17:20:24Z */
+
+static void self(void **state _unused_) {
+        static const struct {
+                const char *name;
+                struct tailscale_self self;
+        } rows[] = {
+                { "running",
+                        { TAILSCALE_STATE_RUNNING, .online = true, .relay = "test",
+                                .name = "standby.tail1234.ts.net" } },
+                { "running-expiring",
+                        { TAILSCALE_STATE_RUNNING, .online = true, .expires = EXPIRY, .relay = "test",
+                                .name = "standby.tail1234.ts.net" } },
+                { "stopped",
+                        { TAILSCALE_STATE_STOPPED, .expires = EXPIRY, .relay = "test",
+                                .name = "standby.tail1234.ts.net", .health = "Tailscale is stopped." } },
+                { "expired-here",
+                        { TAILSCALE_STATE_NEEDS_LOGIN,
+                                .login_url = "http://192.0.2.1:9911/auth/3c273e264b38650d4623" } },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                struct tailscale_answer a = recorded(rows[i].name);
+                const struct tailscale_self *want = &rows[i].self;
+                struct tailscale_self s;
+
+                tailscale_parse_self(&a, &s);
+                assert_int_equal(s.state, want->state);
+                assert_int_equal(s.online, want->online);
+                assert_true(s.expires == want->expires);
+                assert_string_equal(s.relay, want->relay);
+                assert_string_equal(s.name, want->name);
+                assert_string_equal(s.login_url, want->login_url);
+                assert_string_equal(s.health, want->health);
+                assert_false(s.has_exit_node);
+        }
+}
+
+static void self_without_an_answer(void **state _unused_) {
+        struct tailscale_answer a = { .how = TAILSCALE_GONE };
+        struct tailscale_self s;
+
+        tailscale_parse_self(&a, &s);
+        assert_int_equal(s.state, TAILSCALE_STATE_GONE);
+        a.how = TAILSCALE_SILENT;
+        tailscale_parse_self(&a, &s);
+        assert_int_equal(s.state, TAILSCALE_STATE_SILENT);
+        a = invented("{\"BackendState\":\"Dreaming\",\"Self\":[],\"Health\":7}");
+        tailscale_parse_self(&a, &s);
+        assert_int_equal(s.state, TAILSCALE_STATE_UNKNOWN);
+        a = invented("{\"BackendState\":\"NoState\",\"ExitNodeStatus\":{\"Online\":true}}");
+        tailscale_parse_self(&a, &s);
+        assert_int_equal(s.state, TAILSCALE_STATE_STARTING);
+        assert_true(s.has_exit_node);
+        a.http = 403;
+        tailscale_parse_self(&a, &s);
+        assert_int_equal(s.state, TAILSCALE_STATE_UNKNOWN);
+}
+
+static void peer(void **state _unused_) {
+        struct tailscale_answer a = recorded("whois");
+        struct tailscale_peer p;
+
+        tailscale_parse_peer(&a, &p);
+        assert_int_equal(p.in, TAILSCALE_PEER_IN);
+        assert_string_equal(p.name, "primary.tail1234.ts.net");
+        assert_true(p.expires == 0 && !p.knows_online);
+        assert_int_equal(p.n_endpoints, 1);
+        assert_string_equal(p.endpoints[0], "192.0.2.10");
+
+        a = recorded("whois-expiring");
+        tailscale_parse_peer(&a, &p);
+        assert_true(p.expires == EXPIRY);
+
+        a = recorded("whois-unknown");
+        tailscale_parse_peer(&a, &p);
+        assert_int_equal(p.in, TAILSCALE_PEER_OUT);
+
+        a = invented("{\"Node\":{\"Online\":false,\"LastSeen\":\"2026-12-09T17:20:24Z\","
+                     "\"Endpoints\":[\"[2001:db8::1]:1\",\"nobody:1\",\"[\",\"\",7]}}");
+        tailscale_parse_peer(&a, &p);
+        assert_true(p.in == TAILSCALE_PEER_IN && p.knows_online && !p.online && p.last_seen == EXPIRY);
+        assert_int_equal(p.n_endpoints, 1);
+        assert_string_equal(p.endpoints[0], "2001:db8::1");
+
+        a.how = TAILSCALE_GONE;
+        tailscale_parse_peer(&a, &p);
+        assert_int_equal(p.in, TAILSCALE_PEER_UNKNOWN);
+}
+
+static void relay(void **state _unused_) {
+        struct tailscale_answer a = recorded("derpmap");
+        struct tailscale_relay r;
+
+        assert_int_equal(tailscale_parse_relay(&a, "test", &r), 0);
+        assert_string_equal(r.address, "192.0.2.1");
+        assert_int_equal(r.port, 34681);
+        assert_int_equal(tailscale_parse_relay(&a, "fra", &r), -ENOENT);
+        a = invented(
+                "{\"Regions\":{\"9\":{\"RegionCode\":\"fra\",\"Nodes\":[{\"STUNOnly\":true,\"IPv4\":\"192.0.2.9\"},"
+                "{\"IPv4\":\"none\",\"IPv6\":\"none\"},{\"IPv4\":\"none\",\"IPv6\":\"2001:db8::9\"}]}}}");
+        assert_int_equal(tailscale_parse_relay(&a, "fra", &r), 0);
+        assert_string_equal(r.address, "2001:db8::9");
+        assert_int_equal(r.port, 443);
+}
+
+static void ping(void **state _unused_) {
+        static const struct {
+                const char *name;
+                enum tailscale_ping ping;
+        } rows[] = {
+                { "ping-direct", TAILSCALE_PING_DIRECT },
+                { "ping-relay", TAILSCALE_PING_RELAYED },
+                { "ping-silent", TAILSCALE_PING_SILENT },
+                { "ping-unknown", TAILSCALE_PING_UNKNOWN },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                struct tailscale_answer a = recorded(rows[i].name);
+
+                assert_int_equal(tailscale_parse_ping(&a), rows[i].ping);
+        }
+}
+
+static void times(void **state _unused_) {
+        assert_true(tailscale_parse_time("2026-12-09T17:20:24.037082078Z") == EXPIRY);
+        assert_true(tailscale_parse_time("2026-12-09T18:20:24+01:00") == EXPIRY);
+        assert_true(tailscale_parse_time("0001-01-01T00:00:00Z") == 0);
+        assert_true(tailscale_parse_time("tomorrow") == 0);
+        assert_true(tailscale_parse_time(NULL) == 0);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(self),
+                cmocka_unit_test(self_without_an_answer),
+                cmocka_unit_test(peer),
+                cmocka_unit_test(relay),
+                cmocka_unit_test(ping),
+                cmocka_unit_test(times),
+        };
+        int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+        free(text);
+        return failed;
+}
