@@ -20,7 +20,8 @@ struct status {
         usec_t health_since;
         const char *verdict; /* of the last check; "" before the first */
         const char *reason;  /* its words */
-        usec_t took;         /* a span */
+        bool channels_fail; /* the primary has said so for longer than it may, and that is no reason to promote */
+        usec_t took;        /* a span */
         usec_t checked;
         usec_t next_check;
         usec_t interval; /* a span, from the start of one check to that of the next */

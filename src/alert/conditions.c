@@ -28,6 +28,10 @@ static bool is_foreign(const struct status *s) {
         return s->state == ROLE_STANDBY && s->unit_state == UNIT_ACTIVE;
 }
 
+static bool is_not_ready(const struct status *s) {
+        return s->channels_fail;
+}
+
 static bool is_unsynced(const struct status *s) {
         return s->synced > 0 && !s->sync_ok;
 }
@@ -90,6 +94,16 @@ static void say_synced(const struct status *s, const char *span, char *buf) {
         SAY("The sync of workspace and secrets works again, after %s: %s.", span, s->sync);
 }
 
+static void say_not_ready(const struct status *s, const char *span _unused_, char *buf) {
+        SAY("The primary %s answers, but its channels are not ready: see `openclaw channels status` there. Nothing is "
+            "started here, as not_ready = alert says.",
+                s->primary);
+}
+
+static void say_ready(const struct status *s, const char *span, char *buf) {
+        SAY("The channels of the primary %s are ready again, after %s.", s->primary, span);
+}
+
 static const struct {
         bool (*is_so)(const struct status *s);
         usec_t after;
@@ -112,6 +126,9 @@ static const struct {
                 say_foreign, say_foreign_is_over },
         [CONDITION_SYNC] = { is_unsynced, USEC_PER_HOUR, "sync-failing", "sync-fixed",
                 "Sync to the standby fails", "Sync to the standby works again", say_unsynced, say_synced },
+        [CONDITION_NOT_READY] = { is_not_ready, 0, "not-ready", "ready-again",
+                "The primary's channels are not ready", "The primary's channels are ready again",
+                say_not_ready, say_ready },
 };
 
 usec_t condition_after(enum condition_kind kind) {

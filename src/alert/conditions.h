@@ -11,9 +11,10 @@
 enum condition_kind {
         CONDITION_CUT_OFF,
         CONDITION_NO_SYSTEMD, /* it cannot be asked to start the gateway */
-        CONDITION_SILENT,  /* promoted, and the gateway does not answer, however often systemd starts it */
-        CONDITION_FOREIGN, /* the gateway runs here though this machine is on standby */
-        CONDITION_SYNC,    /* it fails */
+        CONDITION_SILENT,    /* promoted, and the gateway does not answer, however often systemd starts it */
+        CONDITION_FOREIGN,   /* the gateway runs here though this machine is on standby */
+        CONDITION_SYNC,      /* it fails */
+        CONDITION_NOT_READY, /* the primary lives and its channels do not, and not_ready = alert */
         _CONDITION_MAX,
 };
 

@@ -10,7 +10,8 @@
 #include "lib/util.h"
 
 enum scheme { SCHEME_HTTP, SCHEME_HTTPS, SCHEME_TCP };
-enum expect { EXPECT_OPENCLAW, EXPECT_2XX };
+enum expect { EXPECT_OPENCLAW, EXPECT_2XX, EXPECT_READY /* not in the ini: of /readyz */ };
+enum not_ready { NOT_READY_PROMOTE, NOT_READY_ALERT, NOT_READY_IGNORE };
 enum failback { FAILBACK_AUTO, FAILBACK_MANUAL };
 enum save { SAVE_LOCAL, SAVE_PUSH };
 enum alert_format { ALERT_JSON, ALERT_DISCORD, ALERT_SLACK, ALERT_TELEGRAM, ALERT_NTFY };
@@ -30,9 +31,11 @@ struct peer_config {
         unsigned fail_threshold;
         usec_t silent_timeout;
         unsigned recover_threshold;
-        enum failback failback; /* [primary] only */
-        usec_t restart_grace;   /* [primary] only; 0: none */
-        usec_t head_start;      /* [senior] only */
+        enum failback failback;   /* [primary] only */
+        usec_t restart_grace;     /* [primary] only; 0: none */
+        enum not_ready not_ready; /* [primary] only, as is: */
+        usec_t ready_timeout;
+        usec_t head_start; /* [senior] only */
 };
 
 struct gateway_config {

@@ -10,10 +10,10 @@
 #include "lib/text.h"
 
 static const char *const scheme_words[] = { "http", "https", "tcp", NULL };
+static const char *const not_ready_words[] = { "promote", "alert", "ignore", NULL };
 static const char *const no_yes_words[] = { "no", "yes", NULL };
 static const char *const expect_words[] = { "openclaw", "2xx", NULL };
 static const char *const failback_words[] = { "auto", "manual", NULL };
-static const char *const no_yes_words[] = { "no", "yes", NULL };
 static const char *const save_words[] = { "local", "push", NULL };
 static const char *const alert_format_words[] = { "json", "discord", "slack", "telegram", "ntfy", NULL };
 
@@ -69,6 +69,11 @@ const struct config_key config_keys[] = {
         { "primary", "restart_grace", "1m", "0 to 1h",
                 "wait this much longer for a primary that said it is restarting", SPAN(0, USEC_PER_HOUR),
                 AT(peer_config, restart_grace) },
+        { "primary", "not_ready", "promote", "promote, alert or ignore",
+                "what to do when the primary answers and says that its channels are not ready",
+                WORD(not_ready_words), AT(peer_config, not_ready) },
+        { "primary", "ready_timeout", "5m", "0 to 24h", "how long it must say so", SPAN(0, USEC_PER_DAY),
+                AT(peer_config, ready_timeout) },
         { "senior", "head_start", "5m", "0 to 24h",
                 "how long this senior has, after the primary is down, before this node promotes too",
                 SPAN(0, USEC_PER_DAY), AT(peer_config, head_start) },

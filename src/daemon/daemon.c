@@ -175,6 +175,13 @@ static usec_t hang_at(const struct daemon *d) {
         return silent_since > 0 && timeout > 0 ? to_realtime(silent_since + timeout) : 0;
 }
 
+static bool channels_fail(const struct daemon *d, const struct health *h) {
+        const struct peer_config *p = &d->config->primary;
+
+        return p->not_ready == NOT_READY_ALERT && h->not_ready_since > 0 &&
+                now() - h->not_ready_since >= p->ready_timeout;
+}
+
 static void make_status(const struct daemon *d, struct status *ret) {
         struct peers_view v = peers_view(d->watch);
         const struct unit_info *g = unit_info(d->gateway);
@@ -192,6 +199,7 @@ static void make_status(const struct daemon *d, struct status *ret) {
                 .health_since = to_realtime(d->level_since),
                 .verdict = v.health->last_check > 0 ? verdict_name(v.check->verdict) : "",
                 .reason = v.check->reason,
+                .channels_fail = channels_fail(d, v.health),
                 .took = v.check->took,
                 .checked = to_realtime(v.health->last_check),
                 .next_check = to_realtime(v.next),

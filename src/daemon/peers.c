@@ -4,17 +4,16 @@
 #include <errno.h>
 #include <string.h>
 
-#include "config/validate.h"
 #include "daemon/check_report.h"
+#include "daemon/readiness.h"
 #include "daemon/tailnet.h"
+#include "daemon/witness.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/network.h"
 #include "lib/text.h"
 #include "probe/probe.h"
 
-/* The witness has this long, or as long as a check. */
-#define WITNESS_TIMEOUT (3 * USEC_PER_SEC)
 /* A machine that has been cut off for this long is in no hurry. */
 #define CUT_OFF_HURRY USEC_PER_MINUTE
 
@@ -29,9 +28,6 @@ struct peer {
         struct check failed; /* the last one that was not good */
         usec_t served;       /* of a senior: when it was last found up */
 };
-
-/* What the witness says of the check of the primary that is under way. */
-enum witness { WITNESS_NOT_ASKED, WITNESS_ASKED, WITNESS_ANSWERED, WITNESS_FAILED };
 
 struct peers {
         struct http *http;
@@ -48,10 +44,9 @@ struct peers {
         size_t n_seniors;
         usec_t asking_since; /* the seniors */
         struct tailnet *tailnet;
-        struct probe *own_witness; /* of [witness] url; NULL: none */
-        struct probe *witness;     /* the one that was asked last */
-        enum witness testimony;
-        bool looking;        /* tailscaled is asked about a check that failed */
+        struct readiness *readiness; /* NULL: does not matter */
+        struct witness *witness;
+        bool looking;        /* tailscaled is asked about a check that failed, or /readyz about a good one */
         bool waiting;        /* the primary's check is over, and its witness or tailscaled is not */
         unsigned unanswered; /* the last checks of the primary, in a row */
         char name[300];      /* host:port */
@@ -135,6 +130,8 @@ static void count(struct peer *p) {
                         report_good_check(&before, &p->health, &p->rules, w->name);
                 else
                         report_failed_check(before.level, &p->health, &p->rules, &p->last);
+                if (change.level && p->health.level == HEALTH_DOWN && p->health.why != VERDICT_NOT_READY)
+                        readiness_forget(w->readiness);
                 decide(w);
                 schedule(w);
         } else if (p->health.level == HEALTH_UP) {
@@ -151,12 +148,16 @@ static void count(struct peer *p) {
 static void count_primary(struct peers *w) {
         struct check *c = &w->primary.last;
 
-        if (w->looking || w->testimony == WITNESS_ASKED)
+        if (w->looking || witness_testimony(w->witness) == WITNESS_ASKED)
                 return;
         w->waiting = false;
-        if (c->verdict != VERDICT_UP && tailnet_is_blind(w->tailnet, c->reason, sizeof c->reason))
+        if (c->verdict == VERDICT_UP)
+                readiness_judge(w->readiness, c);
+        if (c->verdict == VERDICT_NOT_READY)
+                ; /* it lives, and was reached */
+        else if (c->verdict != VERDICT_UP && tailnet_is_blind(w->tailnet, c->reason, sizeof c->reason))
                 c->verdict = VERDICT_CUT_OFF;
-        else if (w->testimony == WITNESS_FAILED && c->verdict != VERDICT_CUT_OFF) {
+        else if (witness_testimony(w->witness) == WITNESS_FAILED && c->verdict != VERDICT_CUT_OFF) {
                 char reason[61];
 
                 (void) safe_text(reason, sizeof reason, c->reason);
@@ -167,29 +168,11 @@ static void count_primary(struct peers *w) {
         count(&w->primary);
 }
 
-static void on_witness(struct probe *probe _unused_, const struct check *check, void *userdata) {
+static void on_witness(void *userdata) {
         struct peers *w = userdata;
 
-        w->testimony = check->verdict == VERDICT_UP || check->connected ? WITNESS_ANSWERED : WITNESS_FAILED;
         if (w->waiting)
                 count_primary(w);
-}
-
-static void ask_witness(struct peers *w) {
-        bool needed = w->primary.health.level != HEALTH_DOWN;
-
-        w->witness = w->own_witness;
-        if (!w->witness && strcmp(w->config->witness.url, WITNESS_TAILSCALE) == 0)
-                w->witness = tailnet_witness(w->tailnet);
-        w->testimony = needed && w->witness && probe_start(w->witness, on_witness, w) >= 0
-                ? WITNESS_ASKED
-                : WITNESS_NOT_ASKED;
-}
-
-static void drop_witness(struct peers *w) {
-        if (w->witness)
-                probe_cancel(w->witness);
-        w->testimony = WITNESS_NOT_ASKED;
 }
 
 static void on_looked(void *userdata) {
@@ -211,16 +194,19 @@ static void on_primary(struct probe *probe _unused_, const struct check *check, 
         p->last = *check;
         w->unanswered = check->unanswered ? w->unanswered + 1 : 0;
         if (!check->unanswered)
-                drop_witness(w);
+                witness_drop(w->witness);
         else if (network_is_cut_off(p->last.reason, sizeof p->last.reason)) {
-                drop_witness(w);
+                witness_drop(w->witness);
                 p->last.verdict = VERDICT_CUT_OFF;
-        } else if (w->testimony == WITNESS_NOT_ASKED && p->rules.fail_threshold == 1)
-                ask_witness(w); /* the first one could decide */
+        } else if (w->unanswered == 1 && p->rules.fail_threshold == 1 && p->health.level != HEALTH_DOWN)
+                witness_ask(w->witness); /* the first one could decide */
         w->waiting = true;
-        if (p->last.verdict == VERDICT_UP)
+        if (p->last.verdict == VERDICT_UP) {
+                bool back = p->health.level == HEALTH_DOWN && p->health.why == VERDICT_NOT_READY;
+
                 tailnet_refresh(w->tailnet, primary_address(w));
-        else if (p->last.verdict != VERDICT_CUT_OFF && p->health.level != HEALTH_DOWN)
+                w->looking = readiness_ask(w->readiness, back, on_looked, w);
+        } else if (p->last.verdict != VERDICT_CUT_OFF && p->health.level != HEALTH_DOWN)
                 w->looking = tailnet_look(w->tailnet, primary_address(w), on_looked, w) >= 0;
         count_primary(w);
 }
@@ -263,9 +249,9 @@ static void start_seniors(struct peers *w) {
 }
 
 static void begin(struct peers *w) {
-        drop_witness(w);
-        if (w->unanswered > 0)
-                ask_witness(w);
+        witness_drop(w->witness);
+        if (w->unanswered > 0 && w->primary.health.level != HEALTH_DOWN)
+                witness_ask(w->witness);
         if (start(&w->primary, on_primary) < 0)
                 schedule(w);
         start_seniors(w);
@@ -334,23 +320,10 @@ static int set_peer(struct peers *w, struct peer *p, const struct peer_config *p
                 .recover_threshold = pc->recover_threshold,
                 .restart_grace = pc->restart_grace,
                 .cut_off_wait = c->witness.cut_off_wait,
-                .ready_timeout = USEC_INFINITY,
+                .ready_timeout = pc->not_ready == NOT_READY_PROMOTE ? pc->ready_timeout : USEC_INFINITY,
         };
         p->probe = TAKE(probe);
         return 0;
-}
-
-static int set_witness(struct peers *w, const struct config *c) {
-        if (strcmp(c->witness.url, WITNESS_TAILSCALE) == 0 || strcmp(c->witness.url, WITNESS_NONE) == 0)
-                return 0;
-        return probe_new(w->http,
-                &(struct probe_target){
-                        .url = c->witness.url,
-                        .scheme = SCHEME_HTTP,
-                        .expect = EXPECT_2XX,
-                        .timeout = MIN(c->primary.timeout, WITNESS_TIMEOUT),
-                },
-                &w->own_witness);
 }
 
 /* What was counted of P before a reload goes on: the next check judges it by the new rules. How long ago the last check was
@@ -403,9 +376,11 @@ int peers_new(struct http *h, const struct instance *names, const struct config 
         for (; r >= 0 && w->n_seniors < c->n_seniors; w->n_seniors++)
                 r = set_peer(w, &w->seniors[w->n_seniors], &c->seniors[w->n_seniors], c);
         if (r >= 0)
-                r = set_witness(w, c);
-        if (r >= 0)
                 r = tailnet_new(h, names, c->primary.host, &w->tailnet);
+        if (r >= 0)
+                r = witness_new(h, c, w->tailnet, on_witness, w, &w->witness);
+        if (r >= 0)
+                r = readiness_new(h, names, &c->primary, w->name, &w->readiness);
         if (r < 0)
                 return r;
         if (before)
@@ -425,8 +400,9 @@ struct peers *peers_free(struct peers *w) {
         probe_free(w->primary.probe);
         for (size_t i = 0; i < ELEMENTSOF(w->seniors); i++)
                 probe_free(w->seniors[i].probe);
-        probe_free(w->own_witness);
+        witness_free(w->witness);
         tailnet_free(w->tailnet);
+        readiness_free(w->readiness);
         free(w);
         return NULL;
 }
@@ -469,7 +445,11 @@ void peers_set_started(struct peers *w, bool started) {
 }
 
 usec_t peers_failing_since(const struct peers *w) {
-        return w->primary.health.failing_since;
+        const struct health *h = &w->primary.health;
+
+        return h->level == HEALTH_DOWN && h->not_ready_since > 0 && h->failing_since == 0
+                ? h->not_ready_since
+                : h->failing_since;
 }
 
 void peers_failback(struct peers *w) {

@@ -228,6 +228,20 @@ static void say_body(const struct answer *a, struct check *c) {
         json_decref(root);
 }
 
+/* From afar it says {"ready":false} and no more. A page in HTML, or a 404, is an older gateway's. */
+static void say_ready(const struct answer *a, struct check *c) {
+        json_t *root = a->too_long ? NULL : json_loadb(a->body ?: "", a->length, 0, NULL);
+        json_t *ready = json_object_get(root, "ready");
+
+        if (json_is_false(ready))
+                say(c, VERDICT_NOT_READY, "it answers, but its channels are not ready");
+        else if (json_is_true(ready))
+                say(c, VERDICT_UP, "its channels are ready");
+        else
+                say(c, VERDICT_DOWN, "it does not say whether it is ready");
+        json_decref(root);
+}
+
 static bool is_2xx(unsigned status) {
         return status >= 200 && status < 300;
 }
@@ -267,7 +281,7 @@ static void say_where(const struct answer *a, struct check *c) {
 }
 
 bool judge_needs_body(unsigned status, enum expect expect) {
-        return expect == EXPECT_OPENCLAW && is_2xx(status);
+        return expect == EXPECT_READY || (expect == EXPECT_OPENCLAW && is_2xx(status));
 }
 
 void judge(const struct answer *a, enum scheme scheme, enum expect expect, struct check *c) {
@@ -279,6 +293,8 @@ void judge(const struct answer *a, enum scheme scheme, enum expect expect, struc
                 say_failed(a, c);
         else if (!judge_needs_body(a->status, expect))
                 say_status(a, c);
+        else if (expect == EXPECT_READY && (a->too_long || a->code == CURLE_OK))
+                say_ready(a, c);
         else if (a->too_long || a->code == CURLE_OK)
                 say_body(a, c);
         else

@@ -5,7 +5,8 @@
  * What it is to do is a few words, taken from the command line first and then from the control file, which is
  * looked at again whenever it changes: `echo hang > /run/gateway.mode` acts on the next connection. Words:
  *
- *   normal         the gateway as it is: /health, /healthz, /startupz, HTML for everything else (default)
+ *   normal         the gateway as it is: /health, /healthz, /startupz, /readyz, HTML for everything else (default)
+ *   not-ready      the same, but /readyz says that a channel fails
  *   starting, draining   the same, but /startupz says 503 and that
  *   old            an older OpenClaw: /startupz is the control UI's HTML as well
  *   hang           accepts and stays silent        refuse       closes the listening socket
@@ -211,11 +212,17 @@ static void answer_startup(int fd, const char *state) {
 
 static void answer_normally(const struct bus_connection *c, const char *request) {
         const char *mode = c->settings.mode;
+        bool not_ready = !strcmp(mode, "not-ready"), ready = !strcmp(mode, "normal");
 
         if (is_path(request, "/health") || is_path(request, "/healthz"))
                 answer_json(c->fd, 200, "{\"ok\":true,\"status\":\"live\"}");
         else if (is_path(request, "/startupz") && strcmp(mode, "old"))
-                answer_startup(c->fd, c->draining ? "draining" : strcmp(mode, "normal") ? mode : "started");
+                answer_startup(c->fd,
+                        c->draining                                    ? "draining"
+                                : strcmp(mode, "normal") && !not_ready ? mode
+                                                                       : "started");
+        else if (is_path(request, "/readyz") && strcmp(mode, "old"))
+                answer_json(c->fd, ready ? 200 : 503, ready ? "{\"ready\":true}" : "{\"ready\":false}");
         else
                 answer(c->fd, 200, "text/html; charset=utf-8", page);
 }

@@ -1,6 +1,7 @@
 """What the system tests ask again and again of a standby's story."""
 
 import contextlib
+import json
 import re
 
 DAEMON = "openclaw-failover.service"
@@ -42,6 +43,11 @@ def fail_over(pair, **sections):
     begin(pair, **sections)
     pair.primary.gateway.kill()
     return wait_event(pair.standby, "promoted")
+
+
+def verdict(host):
+    """Of the last check of the primary."""
+    return json.loads(host.run("openclaw-failover status --json", check=False).stdout)["check_verdict"]
 
 
 def failed_checks(host):

@@ -93,6 +93,22 @@ static void test_short_cut_off(_unused_ void **state) {
         }
 }
 
+static void test_not_ready(_unused_ void **state) {
+        struct status s = well();
+        struct conditions l = {};
+        struct alert_message m;
+
+        assert_false(looks(&l, &s, T0, &m));
+        s.channels_fail = true;
+        assert_false(looks(&l, &s, T0, &m)); /* seen for the first time */
+        assert_true(looks(&l, &s, T0 + USEC_PER_MINUTE, &m));
+        assert_string_equal(m.event, "not-ready");
+        assert_false(looks(&l, &s, T0 + USEC_PER_HOUR, &m));
+        s.channels_fail = false;
+        assert_true(looks(&l, &s, T0 + USEC_PER_HOUR, &m));
+        assert_string_equal(m.event, "ready-again");
+}
+
 static void test_sync(_unused_ void **state) {
         struct status s = well();
         struct conditions l = {};
@@ -250,6 +266,7 @@ int main(void) {
                 cmocka_unit_test(test_cut_off),
                 cmocka_unit_test(test_short_cut_off),
                 cmocka_unit_test(test_clock_steps),
+                cmocka_unit_test(test_not_ready),
                 cmocka_unit_test(test_sync),
                 cmocka_unit_test(test_no_systemd),
                 cmocka_unit_test(test_silent),

@@ -231,6 +231,31 @@ static void verdicts(_unused_ void **state) {
         }
 }
 
+static void ready(_unused_ void **state) {
+        static const struct {
+                struct answer answer;
+                enum verdict verdict;
+        } table[] = {
+                { ANSWERED(CURLE_OK, 200, "application/json", "{\"ready\":true}"), VERDICT_UP },
+                { ANSWERED(CURLE_OK, 503, "application/json", "{\"ready\":false}"), VERDICT_NOT_READY },
+                { ANSWERED(CURLE_OK, 200, NULL, "{\"ready\":false,\"failing\":[\"discord\"]}"),
+                        VERDICT_NOT_READY },
+                { ANSWERED(CURLE_OK, 503, NULL, "{\"ready\":0}"), VERDICT_DOWN },
+                { ANSWERED(CURLE_OK, 200, "text/html", HTML), VERDICT_DOWN },
+                { ANSWERED(CURLE_OK, 404, NULL, "{}"), VERDICT_DOWN },
+                { ANSWERED(CURLE_OPERATION_TIMEDOUT, 503, NULL, "{\"ready\":false}"), VERDICT_DOWN },
+                { TIMED_OUT(.addressed = true, .connected = true), VERDICT_SILENT },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                struct check c = { .verdict = _VERDICT_MAX };
+
+                judge(&table[i].answer, SCHEME_HTTP, EXPECT_READY, &c);
+                assert_int_equal(c.verdict, table[i].verdict);
+                assert_true(*c.reason);
+        }
+}
+
 /* Whether something came back: a witness is asked only if nothing did. */
 static void unanswered(_unused_ void **state) {
         static const struct {
@@ -313,6 +338,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(verdicts),
                 cmocka_unit_test(unanswered),
+                cmocka_unit_test(ready),
                 cmocka_unit_test(startup),
                 cmocka_unit_test(every_code_has_words),
                 cmocka_unit_test(deep_json),

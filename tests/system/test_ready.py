@@ -1,0 +1,44 @@
+"""A primary that lives, and whose channels do not: /readyz."""
+
+from story import begin, events, verdict, wait_event
+
+SOON = {"ready_timeout": "3s"}
+
+
+def restart_checks(pair):
+    """It is asked once a minute, and at the daemon's start."""
+    pair.standby.run("systemctl restart openclaw-failover")
+
+
+def begin_ready(pair, **primary):
+    begin(pair, primary=primary)
+    pair.standby.wait_for(lambda: pair.standby.exists("/var/lib/openclaw-failover/ready"))
+    pair.primary.gateway.mode("not-ready")
+    restart_checks(pair)
+
+
+def test_promotes_and_needs_it_ready_again(pair, fault):
+    begin_ready(pair, **SOON)
+    promoted = wait_event(pair.standby, "promoted")
+    assert "channels" in promoted["FAILOVER_REASON"]
+    fault("it answers, and its channels are not ready (ready_timeout = 3s)", promoted)
+    assert verdict(pair.standby) == "not-ready"
+    pair.primary.gateway.mode("normal")
+    wait_event(pair.standby, "demoted")
+
+
+def test_ignored(pair):
+    begin(pair, primary=SOON)
+    pair.standby.wait_for(lambda: pair.standby.exists("/var/lib/openclaw-failover/ready"))
+    pair.configure(primary={**SOON, "not_ready": "ignore"})
+    pair.primary.gateway.mode("not-ready")
+    restart_checks(pair)
+    pair.standby.wait_for(lambda: verdict(pair.standby) == "up")
+    assert events(pair.standby) == []
+
+
+def test_one_that_was_never_ready_does_not_count(pair):
+    pair.primary.gateway.mode("not-ready")
+    begin(pair, primary={"ready_timeout": 0})
+    pair.standby.wait_for(lambda: verdict(pair.standby) == "up")
+    assert events(pair.standby) == []
