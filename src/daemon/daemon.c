@@ -182,11 +182,18 @@ static bool channels_fail(const struct daemon *d, const struct health *h) {
                 now() - h->not_ready_since >= p->ready_timeout;
 }
 
+/* When a gateway that drains, and is wanted again, is killed. */
+static usec_t kill_at(const struct daemon *d) {
+        usec_t wanted = d->role.wanted_since;
+
+        return wanted > 0 ? to_realtime(wanted + d->config->gateway.drain_timeout) : 0;
+}
+
 static void make_status(const struct daemon *d, struct status *ret) {
         struct peers_view v = peers_view(d->watch);
         const struct unit_info *g = unit_info(d->gateway);
         const struct sync_view *sync = sync_unit_view(d->syncer);
-        usec_t wanted = d->role.wanted_since;
+        const struct peer_config *primary = &d->config->primary;
 
         *ret = (struct status){
                 .program = d->names->program,
@@ -203,7 +210,7 @@ static void make_status(const struct daemon *d, struct status *ret) {
                 .took = v.check->took,
                 .checked = to_realtime(v.health->last_check),
                 .next_check = to_realtime(v.next),
-                .interval = d->config->primary.check_interval,
+                .interval = primary->check_interval,
                 .failures = v.health->failures,
                 .fail_needed = v.fail_needed,
                 .goods = MIN(v.health->goods, v.recover_needed),
@@ -217,19 +224,18 @@ static void make_status(const struct daemon *d, struct status *ret) {
                 .starts = d->role.starts,
                 .next_start = to_realtime(d->role.start_again),
                 .hang_at = hang_at(d),
-                .kill_at = wanted > 0 ? to_realtime(wanted + d->config->gateway.drain_timeout) : 0,
+                .kill_at = kill_at(d),
                 .synced = to_realtime(sync->ended),
                 .sync_ok = sync->ok,
                 .sync = sync->text,
                 .unmerged = sync->unmerged,
                 .merge = d->sync_story.merge,
                 .sync_succeeded = to_realtime(sync->succeeded),
-                .failback = d->config->primary.failback == FAILBACK_AUTO,
+                .failback = primary->failback == FAILBACK_AUTO,
                 .heartbeat_error = heartbeat_error(d->heartbeat),
         };
-        status_set_detection(ret, d->config->primary.check_interval, d->config->primary.retry_interval,
-                d->config->primary.timeout, d->config->primary.silent_timeout,
-                d->config->primary.fail_threshold);
+        status_set_detection(ret, primary->check_interval, primary->retry_interval, primary->timeout,
+                primary->silent_timeout, primary->fail_threshold);
         ret->alert_error = alert_error(d->alert, &ret->undelivered);
         set_last_failover(&d->episode, ret);
 }
