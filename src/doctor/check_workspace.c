@@ -93,121 +93,6 @@ void look_workspace(const struct checkup *c, struct finding *f) {
         repo_close(&repo);
 }
 
-/* A private key in OpenSSH's format names its cipher right after the magic bytes (PROTOCOL.key): in Base64, these are the
- * magic bytes and "none". The older formats say it in words. */
-bool key_has_passphrase(const char *text) {
-        static const char magic[] = "b3BlbnNzaC1rZXktdjE", open[] = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAA";
-        const char *body = strstr(text, magic);
-
-        if (body)
-                return strncmp(body, open, strlen(open)) != 0;
-        return strstr(text, "ENCRYPTED") != NULL;
-}
-
-enum key { KEY_GOOD, KEY_ABSENT, KEY_CLOSED, KEY_LOCKED };
-
-static enum key judge_key(const char *path) {
-        _cleanup_free_ char *text = NULL;
-        int r = read_file(path, 64 * 1024, &text);
-        enum key key = r == -ENOENT        ? KEY_ABSENT
-                : r < 0                    ? KEY_CLOSED
-                : key_has_passphrase(text) ? KEY_LOCKED
-                                           : KEY_GOOD;
-
-        if (text)
-                explicit_bzero(text, strlen(text));
-        return key;
-}
-
-static void say_key(const struct checkup *c, enum key key, const char *path, struct finding *f) {
-        const char *user = checkup_sync_user(c);
-        _cleanup_free_ char *quoted = shell_quote(path);
-
-        if (!quoted)
-                return;
-        switch (key) {
-        case KEY_GOOD:
-                finding_ok(f, "%s can be read, and needs no passphrase", path);
-                break;
-        case KEY_ABSENT:
-                finding_fail(f, "user %s has no key %s", user, path);
-                finding_fix(f, "sudo -u %s ssh-keygen -t ed25519 -N '' -f %s", user, quoted);
-                finding_fix(f, "sudo cat %s.pub # to be allowed to read at the remote (deploy key)", quoted);
-                break;
-        case KEY_CLOSED:
-                finding_fail(f, "user %s cannot read the key %s", user, path);
-                if (!finding_by_link(f, path))
-                        finding_fix(f, "sudo chown -h %s: %s && sudo -u %s chmod 0600 %s", user, quoted,
-                                user, quoted);
-                break;
-        case KEY_LOCKED:
-                finding_fail(f, "the key %s has a passphrase, which a sync cannot type", path);
-                finding_fix(f, "sudo -u %s ssh-keygen -p -N '' -f %s", user, quoted);
-                break;
-        }
-}
-
-/* The configured key, or the best of the usual ones. */
-static void find_key(const struct checkup *c, struct finding *f) {
-        static const char *const usual[] = { "id_ed25519", "id_ecdsa", "id_rsa" };
-        _cleanup_free_ char *best_path = NULL;
-        enum key best = KEY_ABSENT;
-
-        if (c->config->workspace.ssh_key) {
-                say_key(c, judge_key(c->config->workspace.ssh_key), c->config->workspace.ssh_key, f);
-                return;
-        }
-        for (size_t i = 0; i < ELEMENTSOF(usual); i++) {
-                char *path = NULL;
-                enum key key;
-
-                if (asprintf(&path, "%s/.ssh/%s", getenv("HOME"), usual[i]) < 0)
-                        return;
-                key = judge_key(path);
-                if (!best_path || key == KEY_GOOD || (best == KEY_ABSENT && key != KEY_ABSENT)) {
-                        free(best_path);
-                        best_path = TAKE(path);
-                        best = key;
-                }
-                free(path);
-                if (best == KEY_GOOD)
-                        break;
-        }
-        say_key(c, best, best_path, f);
-}
-
-static bool is_ssh(const char *url) {
-        const char *scheme = strstr(url, "://");
-
-        return scheme ? strncmp(url, "ssh", 3) == 0 || strncmp(url, "git+ssh", 7) == 0
-                      : *url != '/' && strchr(url, ':');
-}
-
-void look_workspace_key(const struct checkup *c, struct finding *f) {
-        const struct workspace_config *w = &c->config->workspace;
-        _cleanup_(git_remote_freep) git_remote *remote = NULL;
-        struct repo repo = REPO_NONE;
-
-        if (open_workspace(c, &repo, f)) {
-                const char *url =
-                        git_remote_lookup(&remote, repo.git, w->remote) == 0 ? git_remote_url(remote) : NULL;
-
-                if (!url)
-                        finding_ok(f, "none is needed: there is no remote %s", w->remote);
-                else if (is_ssh(url) && getenv("SSH_AUTH_SOCK"))
-                        finding_ok(f, "an ssh agent holds it (%s)", getenv("SSH_AUTH_SOCK"));
-                else if (is_ssh(url))
-                        find_key(c, f);
-                else if (!w->token_file)
-                        finding_ok(f, "no ssh key is needed for %s, and no token is configured", w->remote);
-                else if (access(w->token_file, R_OK) >= 0)
-                        finding_ok(f, "%s can be read", w->token_file);
-                else
-                        say_key(c, KEY_CLOSED, w->token_file, f);
-        }
-        repo_close(&repo);
-}
-
 /* What the worker would find out next, after the fetch. */
 static int judge_fetched(struct repo *repo, const struct fetch_answer *fetched, struct sync_result *r) {
         _cleanup_(git_commit_freep) git_commit *target = NULL;
@@ -226,20 +111,15 @@ static int judge_fetched(struct repo *repo, const struct fetch_answer *fetched, 
         return k;
 }
 
-/* Where the worker's words end without a command. */
+/* Where the refusal has no command. */
 static void fix_remote(
         const struct checkup *c, const struct repo *repo, enum refusal_code code, struct finding *f) {
         const struct workspace_config *w = &c->config->workspace;
-        _cleanup_free_ char *config = shell_quote(c->names->config), *path = shell_quote(w->path),
-                            *usual = NULL, *key = NULL;
+        _cleanup_free_ char *config = shell_quote(c->names->config), *path = shell_quote(w->path);
 
-        if (asprintf(&usual, "%s/.ssh/id_ed25519", getenv("HOME")) >= 0)
-                key = shell_quote(w->ssh_key ? w->ssh_key : usual);
-        if (*f->fix || !config || !path || !key)
+        if (*f->fix || !config || !path)
                 return;
-        if (code == REFUSAL_SSH)
-                finding_fix(f, "sudo cat %s.pub # to be allowed to read at the remote (deploy key)", key);
-        else if (code == REFUSAL_LOGIN || code == REFUSAL_NO_BRANCH)
+        if (code == REFUSAL_LOGIN || code == REFUSAL_NO_BRANCH)
                 finding_fix(f, "sudo ${EDITOR:-vi} %s && sudo systemctl try-reload-or-restart %s", config,
                         c->names->unit);
         else

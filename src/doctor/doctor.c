@@ -60,8 +60,7 @@ static const struct row {
         { "sync's places", look_sync_places, AS_CALLER, "sync unit" },
         { "programs", look_programs, AS_CALLER, "sync's places" },
         { "workspace", look_workspace, AS_SYNC, "sync unit" },
-        { "key for git", look_workspace_key, AS_SYNC, "workspace" },
-        { "remote", look_remote, AS_SYNC, "key for git" },
+        { "remote", look_remote, AS_SYNC, "workspace" },
         { "saved work", look_saved_work, AS_SYNC, "workspace" },
         { "secrets", look_secrets, AS_SYNC, "programs" },
         /* … starts the gateway … */

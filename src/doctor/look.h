@@ -55,7 +55,7 @@ look_t look_tailscale, look_own_key, look_primary_key;
 /* check_primary.c */
 look_t look_primary_name, look_primary, look_seniors, look_witness, look_own_gateway;
 /* check_workspace.c */
-look_t look_workspace, look_workspace_key, look_remote, look_saved_work;
+look_t look_workspace, look_remote, look_saved_work;
 /* check_secrets.c */
 look_t look_secrets;
 /* check_alert.c */
@@ -95,6 +95,3 @@ int parse_tailscale_status(const char *json, const char *host, struct tailscale_
 
 /* What `sudo -l -U USER` says: may USER run anything without a password? The first such line goes to BUF. */
 bool sudo_without_password(const char *output, char *buf, size_t size);
-
-/* Whether TEXT, a private key's file, can be opened with a passphrase only. */
-bool key_has_passphrase(const char *text);

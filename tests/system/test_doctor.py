@@ -515,41 +515,6 @@ def saved_work_not_merged(pair, later):
     pair.standby.systemctl("start", Pair.SYNC)
 
 
-@finds("key for git", "cannot read the key")
-def key_of_root(pair, later):
-    pair.standby.run(f"chown root: {HOME}/.ssh/id_ed25519 && chmod 600 {HOME}/.ssh/id_ed25519")
-
-
-@finds("key for git", "cannot read the key")
-def configured_key_of_root(pair, later):
-    pair.standby.run(f"install -m 600 {HOME}/.ssh/id_ed25519 {HOME}/deploy.key")
-    pair.configure(workspace={"ssh_key": f"{HOME}/deploy.key"})
-
-
-def with_passphrase(pair, line):
-    """ssh-keygen asks for the old passphrase."""
-    if line.title == "key for git":
-        pair.standby.run(line.commands[0] + " -P secret")
-
-
-@finds("key for git", "has a passphrase", mend=with_passphrase)
-def key_with_passphrase(pair, later):
-    pair.standby.run(f"ssh-keygen -q -p -P '' -N secret -f {HOME}/.ssh/id_ed25519", user=USER)
-
-
-def with_authorization(pair, line):
-    """What it prints goes to the remote's list of keys."""
-    if line.title in ("key for git", "remote"):
-        for command in line.commands:
-            printed = pair.standby.run(command.partition(" # ")[0]).stdout
-        pair.primary.put(f"{HOME}/.ssh/authorized_keys", printed, user=USER)
-
-
-@finds("key for git", "has no key", mend=with_authorization)
-def key_missing(pair, later):
-    pair.standby.run("rm ~/.ssh/id_ed25519*", user=USER)
-
-
 @finds("remote", "ssh to 100.64.0.1 failed")
 def git_host_unknown(pair, later):
     pair.standby.put(f"{HOME}/.ssh/known_hosts", "", user=USER)
@@ -655,14 +620,6 @@ def https_asks(pair, later):
     pair.standby.put("/root/editor", f"#!/bin/sh\nprintf '[workspace]\ntoken_file = {HOME}/token\n' >> $1\n", mode=0o755)
     ini = pair.standby.get("/etc/openclaw-failover.ini").replace("[workspace]\ntimeout = 5s\n", "")
     pair.standby.put("/etc/openclaw-failover.ini", ini)
-
-
-@finds("key for git", "cannot read the key /home/openclaw/token")
-def token_of_root(pair, later):
-    git_over_https(pair)
-    trust(pair)
-    pair.standby.put(f"{HOME}/token", "TOKEN\n", mode=0o600)
-    pair.configure(workspace={"token_file": f"{HOME}/token"})
 
 
 @finds("remote", "has the branch mine checked out, not main")

@@ -218,41 +218,6 @@ static void test_unit_environment(void **state _unused_) {
         assert_null(unit_environment(&none, "PATH"));
 }
 
-static void test_key_has_passphrase(void **state _unused_) {
-        static const struct {
-                const char *words; /* of ssh-keygen(1) */
-                bool locked;
-        } cases[] = {
-                { "-t ed25519 -N ''", false },
-                { "-t ed25519 -N secret", true },
-                { "-t ecdsa -N ''", false },
-                { "-t ecdsa -N secret", true },
-                { "-t rsa -b 1024 -m PEM -N ''", false },
-                { "-t rsa -b 1024 -m PEM -N secret", true },
-                { "-t rsa -b 1024 -m PKCS8 -N ''", false },
-                { "-t rsa -b 1024 -m PKCS8 -N secret", true },
-        };
-        char dir[] = "/tmp/test_doctor.XXXXXX";
-        _cleanup_free_ char *path = NULL, *public = NULL;
-
-        assert_non_null(mkdtemp(dir));
-        assert_true(asprintf(&path, "%s/key", dir) > 0 && asprintf(&public, "%s/key.pub", dir) > 0);
-        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                _cleanup_free_ char *command = NULL, *output = NULL, *text = NULL;
-                const char *argv[] = { "sh", "-c", NULL, NULL };
-
-                assert_true(asprintf(&command, "ssh-keygen -q %s -f %s", cases[i].words, path) > 0);
-                argv[2] = command;
-                assert_int_equal(run_program(argv, &output), 0);
-                assert_int_equal(read_file(path, 65536, &text), 0);
-                if (key_has_passphrase(text) != cases[i].locked)
-                        fail_msg("ssh-keygen %s", cases[i].words);
-                (void) unlink(path);
-                (void) unlink(public);
-        }
-        (void) rmdir(dir);
-}
-
 static void test_refuse(void **state _unused_) {
         struct finding f = { 0 };
         struct refusal why;
@@ -318,42 +283,6 @@ static void test_closed_directory(void **state _unused_) {
         scratch_remove(dir);
 }
 
-static void test_keys_by_a_link(void **state _unused_) {
-        struct config config = { .workspace = { .remote = (char *) "origin", .timeout = USEC_PER_SEC } };
-        const struct checkup c = { .config = &config };
-        char dir[64], path[100], token[100];
-        struct finding f;
-
-        scratch_make(dir, "test_doctor");
-        (void) snprintf(path, sizeof path, "%s/w", dir);
-        (void) snprintf(token, sizeof token, "%s/token", dir);
-        config.workspace.path = path;
-        free(scratch_sh(dir,
-                "git init -q w; cd w; git -c user.name=T -c user.email=t@example.org commit -q --allow-empty -m x\n"
-                "git remote add origin git@example.org:x; mkdir ../.ssh; echo key >../.ssh/id_ed25519; chmod 0 ../.ssh/id_ed25519"));
-        f = look_as_agent(dir, look_workspace_key, &c);
-        assert_non_null(strstr(f.fix, "sudo chown -h openclaw: /"));
-        assert_non_null(strstr(f.fix, " && sudo -u openclaw chmod 0600 /"));
-        /* Nor does an agent count that only the caller has, and the unit not. */
-        assert_int_equal(setenv("SSH_AUTH_SOCK", "/nowhere", 1), 0);
-        f = look_as_agent(dir, look_workspace_key, &c);
-        assert_int_equal(unsetenv("SSH_AUTH_SOCK"), 0);
-        assert_int_equal(f.kind, FINDING_FAIL);
-
-        free(scratch_sh(dir, "ln -sf /etc/shadow .ssh/id_ed25519; ln -s /etc/shadow token"));
-        f = look_as_agent(dir, look_workspace_key, &c);
-        assert_int_equal(f.kind, FINDING_FAIL);
-        assert_non_null(strstr(f.text, "id_ed25519 is a symbolic link to /etc/shadow"));
-        assert_string_equal(f.fix, "");
-
-        config.workspace.token_file = token;
-        free(scratch_sh(dir, "git config --file w/.git/config remote.origin.url https://example.org/x"));
-        f = look_as_agent(dir, look_workspace_key, &c);
-        assert_non_null(strstr(f.text, "token is a symbolic link to /etc/shadow"));
-        assert_string_equal(f.fix, "");
-        scratch_remove(dir);
-}
-
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_shebang),
@@ -366,10 +295,8 @@ int main(void) {
                 cmocka_unit_test(test_mend_is_whole_or_not_there),
                 cmocka_unit_test(test_drop_in),
                 cmocka_unit_test(test_unit_environment),
-                cmocka_unit_test(test_key_has_passphrase),
                 cmocka_unit_test(test_refuse),
                 cmocka_unit_test(test_closed_directory),
-                cmocka_unit_test(test_keys_by_a_link),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
