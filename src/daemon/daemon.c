@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sysexits.h>
+#include <syslog.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
@@ -410,6 +411,26 @@ static int on_look_timer(sd_event_source *s _unused_, uint64_t usec _unused_, vo
         return 0;
 }
 
+static void report_notice(struct daemon *d) {
+        char text[320];
+        struct alert_message m = {
+                .event = "key-expires",
+                .level = LOG_WARNING,
+                .title = "A Tailscale key of the failover pair expires",
+                .text = text,
+                .primary = peers_primary_name(d->watch),
+                .reason = "",
+                .time = now_usec(CLOCK_REALTIME),
+                .outage = USEC_INFINITY,
+                .lasted = USEC_INFINITY,
+        };
+
+        if (!peers_take_notice(d->watch, text, sizeof text))
+                return;
+        log_warning("%s", text);
+        alert_post(d->alert, &m);
+}
+
 static void on_watch(struct peers *w, void *userdata) {
         struct daemon *d = userdata;
         struct peers_view v = peers_view(w);
@@ -417,6 +438,7 @@ static void on_watch(struct peers *w, void *userdata) {
         if (v.health->last_check != d->last_check)
                 metrics_check(d->metrics, v.check);
         d->last_check = v.health->last_check;
+        report_notice(d);
         look(d);
 }
 

@@ -14,6 +14,8 @@
 #include "lib/text.h"
 #include "probe/probe.h"
 
+/* With this one of unanswered checks in a row Tailscale is asked whether the machine there lives. */
+#define PING_AFTER 3
 /* A machine that has been cut off for this long is in no hurry. */
 #define CUT_OFF_HURRY USEC_PER_MINUTE
 
@@ -165,6 +167,8 @@ static void count_primary(struct peers *w) {
                         "%s, and the witness fails too: this machine is cut off", reason);
                 c->verdict = VERDICT_CUT_OFF;
         }
+        if (w->unanswered >= PING_AFTER && c->verdict != VERDICT_CUT_OFF && *tailnet_remark(w->tailnet))
+                (void) appendf(c->reason, sizeof c->reason, "; %s", tailnet_remark(w->tailnet));
         count(&w->primary);
 }
 
@@ -252,6 +256,8 @@ static void begin(struct peers *w) {
         witness_drop(w->witness);
         if (w->unanswered > 0 && w->primary.health.level != HEALTH_DOWN)
                 witness_ask(w->witness);
+        if (w->unanswered + 1 == PING_AFTER && w->primary.health.level != HEALTH_DOWN)
+                tailnet_ping(w->tailnet, primary_address(w));
         if (start(&w->primary, on_primary) < 0)
                 schedule(w);
         start_seniors(w);
@@ -458,6 +464,10 @@ void peers_failback(struct peers *w) {
                         health_failback(&w->seniors[i].health, now());
         if (w->primary.health.level == HEALTH_UP)
                 health_failback(&w->primary.health, now());
+}
+
+bool peers_take_notice(struct peers *w, char *buf, size_t size) {
+        return tailnet_take_notice(w->tailnet, buf, size);
 }
 
 struct peers_view peers_view(const struct peers *w) {

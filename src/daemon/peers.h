@@ -36,6 +36,9 @@ usec_t peers_failing_since(const struct peers *w);
 /* A failback begins: whoever is up, primary or senior, has to prove itself for longer from now on. */
 void peers_failback(struct peers *w);
 
+/* What a user should know, once, of the way to the primary: true, and it is in BUF. */
+bool peers_take_notice(struct peers *w, char *buf, size_t size);
+
 /* For reports. Pointers are good until the next check ends. */
 struct peers_view {
         const struct health *health; /* the primary's; .why says what made it down */

@@ -17,15 +17,27 @@
 #define RELAY_GOOD USEC_PER_HOUR
 #define RELAY_TIMEOUT (3 * USEC_PER_SEC)
 
+/* Before a key expires, a user is warned this many days ahead; 0: when it has. */
+static const unsigned warn_days[] = { 14, 7, 3, 1, 0 };
+
+struct key {
+        usec_t expires; /* CLOCK_REALTIME; 0: never */
+        unsigned told;  /* how many of the warnings are over */
+};
+
 struct tailnet {
         struct http *http;
-        struct tailscale *tailscale;
-        char *path; /* where what is known is kept */
+        struct tailscale *tailscale, *pinger;
+        enum tailscale_ping ping; /* what came of the last one */
+        char *path;               /* where what is known is kept */
         char host[256];
         bool in;    /* the primary is in the tailnet … */
         bool known; /* … and tailscaled has said so, or not */
         struct tailscale_self self;
         struct tailscale_peer peer;
+
+        struct key here, there; /* this node's and the primary's */
+        char notice[320];       /* for a user; "": none */
 
         usec_t refreshed; /* 0: never */
         struct tailscale_relay relay;
@@ -45,30 +57,97 @@ static usec_t now(void) {
 
 /* What is known, over restarts. */
 
+static json_t *pack_key(const struct key *k) {
+        return json_pack("{s:I, s:i}", "expires", (json_int_t) k->expires, "told", (int) k->told);
+}
+
+static void unpack_key(json_t *j, struct key *ret) {
+        json_int_t expires;
+        int told;
+
+        if (json_unpack(j, "{s:I, s:i !}", "expires", &expires, "told", &told) == 0 && expires >= 0 &&
+                told >= 0 && told <= (int) ELEMENTSOF(warn_days))
+                *ret = (struct key){ .expires = (usec_t) expires, .told = (unsigned) told };
+}
+
 static void load(struct tailnet *t) {
         _cleanup_free_ char *text = NULL;
-        json_t *j = NULL;
+        json_t *j = NULL, *here, *there;
         const char *host;
         int in;
 
         if (read_file(t->path, 4096, &text) >= 0)
                 j = json_loads(text, 0, NULL);
-        if (j && json_unpack(j, "{s:s, s:b !}", "host", &host, "in", &in) == 0 &&
+        if (j &&
+                json_unpack(j, "{s:s, s:b, s:o, s:o !}", "host", &host, "in", &in, "here", &here, "there",
+                        &there) == 0 &&
                 strcmp(host, t->host) == 0) {
                 t->known = true;
                 t->in = in;
+                unpack_key(here, &t->here);
+                unpack_key(there, &t->there);
         }
         json_decref(j);
 }
 
 static void save(const struct tailnet *t) {
-        json_t *j = json_pack("{s:s, s:b}", "host", t->host, "in", t->in);
+        json_t *j = json_pack("{s:s, s:b, s:o, s:o}", "host", t->host, "in", t->in, "here",
+                pack_key(&t->here), "there", pack_key(&t->there));
         _cleanup_free_ char *text = j ? json_dumps(j, 0) : NULL;
         int r = text ? write_file_quick(t->path, text, 0644) : -ENOMEM;
 
         json_decref(j);
         if (r < 0)
                 log_warning("%s cannot be written: %s.", t->path, strerror(-r));
+}
+
+/* Keys. */
+
+/* How many of the days in warn_days have begun, EXPIRES being what is to come. */
+static unsigned warnings_due(usec_t expires, usec_t at) {
+        usec_t left = expires > at ? expires - at : 0;
+        unsigned due = 0;
+
+        while (due < ELEMENTSOF(warn_days) && left <= warn_days[due] * USEC_PER_DAY)
+                due++;
+        return due;
+}
+
+/* Of the warnings that are due the last one alone, once. */
+static void look_at_key(struct tailnet *t, struct key *k, usec_t expires, const char *whose) {
+        usec_t at = now_usec(CLOCK_REALTIME);
+        char span[SPAN_MAX];
+        unsigned due = expires > 0 ? warnings_due(expires, at) : 0;
+
+        if (*t->notice || (k->expires == expires && k->told >= due))
+                return; /* the next look reports another one */
+        if (due > 0 && expires > at)
+                (void) snprintf(t->notice, sizeof t->notice,
+                        "The Tailscale key of %s expires in %s. Then the standby cannot reach the primary. To renew it "
+                        "there: tailscale up --force-reauth",
+                        whose, format_span(span, expires - at));
+        else if (due > 0)
+                (void) snprintf(t->notice, sizeof t->notice,
+                        "The Tailscale key of %s has expired. The gateway of the primary may well be alive. To renew the key "
+                        "there: tailscale up --force-reauth",
+                        whose);
+        *k = (struct key){ .expires = expires, .told = due };
+        save(t);
+}
+
+static void look_at_keys(struct tailnet *t) {
+        if (t->in && t->self.state == TAILSCALE_STATE_RUNNING)
+                look_at_key(t, &t->here, t->self.expires, "this standby");
+        if (t->peer.in == TAILSCALE_PEER_IN)
+                look_at_key(t, &t->there, t->peer.expires, "the primary");
+}
+
+bool tailnet_take_notice(struct tailnet *t, char *buf, size_t size) {
+        bool there = *t->notice;
+
+        (void) snprintf(buf, size, "%s", t->notice);
+        t->notice[0] = '\0';
+        return there;
 }
 
 static bool is_installed(void) {
@@ -178,6 +257,7 @@ static void on_answer(const struct tailscale_answer *a, void *userdata) {
                 break;
         case TAILSCALE_WHOIS:
                 learn(t, a);
+                look_at_keys(t);
                 if (t->all && t->in && *t->self.relay)
                         r = tailscale_ask(t->tailscale, TAILSCALE_DERPMAP, NULL, on_answer, t);
                 break;
@@ -228,6 +308,33 @@ void tailnet_refresh(struct tailnet *t, const char *address) {
         (void) begin_look(t, address);
 }
 
+static void on_ping(const struct tailscale_answer *a, void *userdata) {
+        struct tailnet *t = userdata;
+
+        t->ping = tailscale_parse_ping(a);
+}
+
+void tailnet_ping(struct tailnet *t, const char *address) {
+        tailscale_cancel(t->pinger);
+        t->ping = TAILSCALE_PING_UNKNOWN;
+        if (t->in && t->self.state == TAILSCALE_STATE_RUNNING && *address)
+                (void) tailscale_ask(t->pinger, TAILSCALE_PING, address, on_ping, t);
+}
+
+const char *tailnet_remark(const struct tailnet *t) {
+        static const char *const words[] = {
+                [TAILSCALE_PING_UNKNOWN] = "",
+                [TAILSCALE_PING_DIRECT] = "its machine answers a Tailscale ping, directly",
+                [TAILSCALE_PING_RELAYED] = "its machine answers a Tailscale ping, by a relay",
+                [TAILSCALE_PING_SILENT] = "its machine answers no Tailscale ping either",
+        };
+        usec_t expires = t->peer.expires;
+
+        if (t->in && expires > 0 && expires <= now_usec(CLOCK_REALTIME))
+                return "its Tailscale key has expired, so it may well be alive";
+        return words[t->ping];
+}
+
 bool tailnet_is_blind(const struct tailnet *t, char *why, size_t size) {
         static const char *const words[] = {
                 [TAILSCALE_STATE_UNKNOWN] = NULL,
@@ -260,6 +367,8 @@ void tailnet_carry_over(struct tailnet *t, const struct tailnet *before) {
         t->in = before->in;
         t->known = before->known;
         t->self = before->self;
+        t->here = before->here;
+        t->there = before->there;
         t->peer = before->peer;
 }
 
@@ -272,6 +381,8 @@ int tailnet_new(struct http *h, const struct instance *names, const char *host, 
         t->http = h;
         (void) snprintf(t->host, sizeof t->host, "%s", host);
         r = tailscale_new(h, &t->tailscale);
+        if (r >= 0)
+                r = tailscale_new(h, &t->pinger);
         if (r < 0)
                 return r;
         load(t);
@@ -283,6 +394,7 @@ struct tailnet *tailnet_free(struct tailnet *t) {
         if (!t)
                 return NULL;
         tailscale_free(t->tailscale);
+        tailscale_free(t->pinger);
         probe_free(t->witness);
         free(t->path);
         free(t);

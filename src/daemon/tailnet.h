@@ -33,6 +33,12 @@ bool tailnet_is_blind(const struct tailnet *t, char *why, size_t size);
 /* The home relay, if it may bear witness now: it answered within the last hour, is not on the primary's machine, and no exit
  * node is in use. NULL: it may not. */
 struct probe *tailnet_witness(struct tailnet *t);
+/* What a user should know of keys that expire, once: true, and it is in BUF. */
+bool tailnet_take_notice(struct tailnet *t, char *buf, size_t size);
+/* Pings the primary's tailscaled while a check of the primary is under way. What came of it is in the remark. */
+void tailnet_ping(struct tailnet *t, const char *address);
+/* What Tailscale knows of a primary that does not answer, to be read after what a check found: "its machine answers …"; "". */
+const char *tailnet_remark(const struct tailnet *t);
 /* For reports: what tailscaled said last of this node and of the primary. */
 const struct tailscale_self *tailnet_self(const struct tailnet *t);
 const struct tailscale_peer *tailnet_peer(const struct tailnet *t);
