@@ -3,6 +3,7 @@
 
 /* A flapping primary has to prove itself for longer, but never for more than this. */
 #define RECOVER_MAX (10 * USEC_PER_MINUTE)
+#define CALL_OFF_AGAIN_AFTER (10 * USEC_PER_MINUTE)
 
 /* A check may end up to half an interval late and the loop may be busy; a machine that was suspended or frozen is
  * away for far longer than either. */
@@ -24,9 +25,17 @@ void health_failback(struct health *h, usec_t now) {
         h->failbacks[h->next_failback++ % FAILBACKS_MAX] = now;
 }
 
+/* A gateway that comes and goes has to prove itself. */
+static bool may_be_early(const struct health *h, usec_t now) {
+        return h->early && h->level == HEALTH_DOWN && h->why != VERDICT_NOT_READY &&
+                (h->called_off == 0 || now - h->called_off >= CALL_OFF_AGAIN_AFTER);
+}
+
 unsigned health_recover_needed(const struct health *h, const struct health_rules *rules, usec_t now) {
         unsigned needed = rules->recover_threshold;
 
+        if (may_be_early(h, now))
+                return 1;
         for (size_t i = 0; i < FAILBACKS_MAX; i++)
                 if (h->failbacks[i] > 0 && now - h->failbacks[i] < USEC_PER_HOUR &&
                         2 * needed * rules->interval <= RECOVER_MAX)
@@ -124,9 +133,11 @@ static void set_level(struct health *h, const struct health_rules *rules, enum v
         bool lives = verdict == VERDICT_UP || (verdict == VERDICT_NOT_READY && h->level == HEALTH_UNKNOWN);
         enum verdict why;
 
-        if (lives && h->goods >= health_recover_needed(h, rules, now))
+        if (lives && h->goods >= health_recover_needed(h, rules, now)) {
+                if (may_be_early(h, now))
+                        h->called_off = now;
                 h->level = HEALTH_UP;
-        else if (verdict != VERDICT_UP && h->level != HEALTH_DOWN && is_down(h, rules, now, &why)) {
+        } else if (verdict != VERDICT_UP && h->level != HEALTH_DOWN && is_down(h, rules, now, &why)) {
                 h->level = HEALTH_DOWN;
                 h->why = why;
                 h->goods = 0;

@@ -55,6 +55,8 @@ struct health {
         usec_t not_ready_since;  /* when it first said so since it was ready; 0: it did not */
         usec_t failbacks[FAILBACKS_MAX]; /* when the last ones began, a ring; 0: unused */
         unsigned next_failback;
+        bool early; /* set from outside: nothing here runs in its place yet, so one good check makes it up again */
+        usec_t called_off; /* when that last happened; 0: never */
 };
 
 /* What one check changed. */
@@ -74,7 +76,8 @@ struct health_change health_check(
 usec_t health_waits_until(const struct health *h, const struct health_rules *rules, enum verdict *why);
 
 /* Good checks in a row that are needed at NOW to be up again: recover_threshold, doubled for every failback within the
- * last hour, as long as that takes no more than ten minutes. */
+ * last hour, as long as that takes no more than ten minutes. One, if it is EARLY, was not down
+ * for being not ready, and did not come back this way within ten minutes. */
 unsigned health_recover_needed(const struct health *h, const struct health_rules *rules, usec_t now);
 
 /* A failback begins at NOW. */

@@ -616,6 +616,10 @@ void role_gateway_checked(
                 r->other = OTHER_ANSWERS;
 }
 
+bool role_is_early(const struct role *r) {
+        return r->mode == MODE_AUTO && !paused(r) && (r->state == ROLE_STANDBY || has_not_started(r));
+}
+
 static bool start_waits_for_check(const struct role *r, const struct facts *f) {
         return (calls_for_run(r, f) || r->restart) && is_stopped(f) && r->other == OTHER_UNKNOWN;
 }

@@ -155,6 +155,9 @@ struct role_step role_step(struct role *r, const struct role_rules *rules, const
 void role_gateway_checked(
         struct role *r, const struct role_rules *rules, const struct facts *f, bool answers);
 
+/* Nobody can have been reached here in this failover. */
+bool role_is_early(const struct role *r);
+
 /* The gateway's own address needs to be checked now, and how urgently. */
 enum role_watch {
         WATCH_NOT,    /* nobody needs to know */

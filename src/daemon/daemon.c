@@ -397,6 +397,7 @@ static void look(struct daemon *d) {
         gather(d, &f);
         local_gateway_pace(d->selfcheck, pace(role_watch(&d->role, &f)));
         peers_set_started(d->watch, d->role.state == ROLE_PROMOTED);
+        peers_set_early(d->watch, role_is_early(&d->role));
         if (d->reload_on_standby && d->role.state == ROLE_STANDBY) {
                 d->reload_on_standby = false;
                 reload(d);

@@ -450,6 +450,10 @@ void peers_set_started(struct peers *w, bool started) {
                 schedule(w);
 }
 
+void peers_set_early(struct peers *w, bool early) {
+        w->primary.health.early = early;
+}
+
 usec_t peers_failing_since(const struct peers *w) {
         const struct health *h = &w->primary.health;
 

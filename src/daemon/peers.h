@@ -29,6 +29,8 @@ enum health_level peers_level(const struct peers *w);
 /* The gateway here has STARTED, or has not: while it has, the primary is checked every check_interval, else every
  * retry_interval as long as it is in trouble. */
 void peers_set_started(struct peers *w, bool started);
+/* EARLY: nobody could be reached here yet, so one good check of the primary ends the outage (health.h). */
+void peers_set_early(struct peers *w, bool early);
 
 /* When the row of checks began that were not good and go on now; 0: the last check was good. */
 usec_t peers_failing_since(const struct peers *w);

@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <limits.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "lib/clock.h"
 #include "lib/file.h"
@@ -66,26 +69,29 @@ static const char *mode_name(int i) {
 
 void marker_load(const struct instance *n, struct marker *ret) {
         json_auto_t *j = load(n->runtime_dir, MARKER);
-        const char *intent, *unit = "", *invocation, *reason;
+        const char *intent, *unit = "", *invocation = NULL, *reason = "";
+        json_int_t since = 0, last_good = 0;
         struct marker m = {};
-        json_int_t since, last_good;
 
         *ret = m;
         if (!j)
                 return;
-        if (json_unpack(j, "{s:s, s?s, s:s, s:I, s:I, s:s !}", "intent", &intent, "unit", &unit,
-                    "invocation", &invocation, "since", &since, "last_good", &last_good, "reason",
-                    &reason) < 0 ||
-                sd_id128_from_string(invocation, &m.invocation) < 0 || since < 0 || last_good < 0 ||
-                number_of(intent, intent_name, _INTENT_MAX) == _INTENT_MAX) {
-                log_warning("%s/" MARKER " is not what this version writes. Going on without it.",
-                        n->runtime_dir);
+        if (json_unpack(j, "{s:s, s?s, s?s, s?I, s?I, s?s}", "intent", &intent, "unit", &unit, "invocation",
+                    &invocation, "since", &since, "last_good", &last_good, "reason", &reason) < 0) {
+                log_warning("%s/" MARKER " is no marker. Going on without it.", n->runtime_dir);
                 return;
         }
         m.intent = (enum role_intent) number_of(intent, intent_name, _INTENT_MAX);
+        if (m.intent ==
+                _INTENT_MAX) { /* a newer version's: whatever it was about to do, the gateway is ours */
+                log_warning("%s/" MARKER " is a newer version's. Going on as promoted.", n->runtime_dir);
+                m.intent = INTENT_PROMOTED;
+        }
+        if (invocation)
+                (void) sd_id128_from_string(invocation, &m.invocation);
         safe_text(m.unit, sizeof m.unit, unit);
-        m.since = (usec_t) since;
-        m.last_good = (usec_t) last_good;
+        m.since = (usec_t) MAX(since, 0);
+        m.last_good = (usec_t) MAX(last_good, 0);
         safe_text(m.reason, sizeof m.reason, reason);
         *ret = m;
 }
@@ -111,28 +117,37 @@ int marker_save(const struct instance *n, const struct marker *m) {
 }
 
 /* JSON's integers end at 2^63: "until resumed" is -1. */
-void mode_load(const struct instance *n, struct remembered_mode *ret) {
-        json_auto_t *j = load(n->state_dir, MODE);
-        json_int_t paused_until;
+static bool mode_read(const char *dir, struct remembered_mode *ret) {
+        json_auto_t *j = load(dir, MODE);
+        json_int_t paused_until, pause = 0;
         const char *mode;
 
         *ret = (struct remembered_mode){};
         if (!j)
-                return;
-        if (json_unpack(j, "{s:s, s:I !}", "mode", &mode, "paused_until", &paused_until) < 0 ||
-                paused_until < -1 || number_of(mode, mode_name, _MODE_MAX) == _MODE_MAX) {
-                log_warning(
-                        "%s/" MODE " is not what this version writes. Going on in mode auto.", n->state_dir);
-                return;
+                return false;
+        if (json_unpack(j, "{s:s, s:I, s?I}", "mode", &mode, "paused_until", &paused_until, "pause",
+                    &pause) < 0 ||
+                paused_until < -1 || pause < 0 || number_of(mode, mode_name, _MODE_MAX) == _MODE_MAX) {
+                log_warning("%s/" MODE " is not what this version writes. Going on in mode auto.", dir);
+                return false;
         }
         ret->mode = (enum mode) number_of(mode, mode_name, _MODE_MAX);
         ret->paused_until = paused_until == -1 ? USEC_INFINITY : (usec_t) paused_until;
+        ret->pause = (usec_t) pause;
+        return true;
 }
 
-int mode_save(const struct instance *n, const struct remembered_mode *m) {
-        return save(n->state_dir, MODE,
-                json_pack("{s:s, s:I}", "mode", role_mode_name(m->mode), "paused_until",
-                        m->paused_until == USEC_INFINITY ? (json_int_t) -1 : (json_int_t) m->paused_until));
+/* The file in /run is the newer one: the other waits for a disk. */
+void mode_load(const struct instance *n, struct remembered_mode *ret) {
+        if (!mode_read(n->runtime_dir, ret))
+                (void) mode_read(n->state_dir, ret);
+}
+
+static int mode_write(const char *dir, const struct remembered_mode *m) {
+        return save(dir, MODE,
+                json_pack("{s:s, s:I, s:I}", "mode", role_mode_name(m->mode), "paused_until",
+                        m->paused_until == USEC_INFINITY ? (json_int_t) -1 : (json_int_t) m->paused_until,
+                        "pause", (json_int_t) m->pause));
 }
 
 int promotion_hint(const struct instance *n, bool promoting) {
@@ -191,21 +206,60 @@ static void keep_marker(struct state_file *m, const struct role *r, const struct
         m->marker_unwritten = k < 0;
 }
 
-static void keep_mode(struct state_file *m, const struct role *r) {
-        struct remembered_mode mode = { .mode = r->mode, .paused_until = to_realtime(r->paused_until) };
-        int k;
-
-        if (r->mode == m->mode && r->paused_until == m->paused_until && !m->mode_unwritten)
-                return;
-        k = mode_save(m->names, &mode);
-        if (k < 0 && !m->mode_unwritten)
+static void mode_not_written(struct state_file *m, const char *dir) {
+        if (!m->mode_failed)
                 log_error(
-                        "Cannot write the mode in %s: %s. Should this daemon be restarted before that is mended, it will not "
-                        "remember it.",
-                        m->names->state_dir, strerror(-k));
-        m->mode = r->mode;
-        m->paused_until = r->paused_until;
-        m->mode_unwritten = k < 0;
+                        "Cannot write the mode in %s. A daemon that is restarted before that is fixed forgets it.",
+                        dir);
+        m->mode_failed = m->mode_unwritten = true;
+}
+
+/* Whether the child has ended. */
+static bool writer_is_done(struct state_file *m) {
+        int status;
+
+        if (m->writer <= 0)
+                return true;
+        if (waitpid(m->writer, &status, WNOHANG) == 0)
+                return false;
+        m->writer = 0;
+        if (status == 0)
+                m->mode_failed = false;
+        else
+                mode_not_written(m, m->names->state_dir);
+        return true;
+}
+
+/* A disk may hang: a child waits for it. What changes meanwhile is written after that. */
+static void keep_mode(struct state_file *m, const struct role *r) {
+        usec_t now = now_usec(CLOCK_BOOTTIME);
+        struct remembered_mode mode;
+
+        if (r->mode != m->mode || r->paused_until != m->paused_until) {
+                m->mode = r->mode;
+                m->paused_until = r->paused_until;
+                m->pause = r->paused_until > now && r->paused_until != USEC_INFINITY ? r->paused_until - now
+                                                                                     : 0;
+                m->mode_unwritten = true;
+        }
+        mode = (struct remembered_mode){ m->mode, to_realtime(m->paused_until), m->pause };
+        if (m->mode_unwritten && mode_write(m->names->runtime_dir, &mode) < 0)
+                mode_not_written(m, m->names->runtime_dir);
+        if (!writer_is_done(m) || !m->mode_unwritten)
+                return;
+        m->writer = fork();
+        if (m->writer == 0) {
+                (void) close_range(3, UINT_MAX, 0); /* or, while it hangs, it keeps our name on the bus */
+                _exit(mode_write(m->names->state_dir, &mode) < 0);
+        }
+        m->mode_unwritten = m->writer < 0;
+}
+
+/* The clock may have been set since, or may not have been yet: no pause becomes longer by that. */
+static usec_t paused_until(const struct remembered_mode *mode) {
+        usec_t until = to_boottime(mode->paused_until), longest = now_usec(CLOCK_BOOTTIME) + mode->pause;
+
+        return mode->pause > 0 && until != USEC_INFINITY ? MIN(until, longest) : until;
 }
 
 void state_keep(struct state_file *m, const struct role *r, const struct timeline *e, const char *unit,
@@ -235,7 +289,8 @@ void state_recall(struct state_file *m, const struct instance *n, const char *un
         m->names = n;
         mode_load(n, &mode);
         r->mode = m->mode = mode.mode;
-        r->paused_until = m->paused_until = to_boottime(mode.paused_until);
+        r->paused_until = m->paused_until = paused_until(&mode);
+        m->pause = mode.pause;
 
         marker_load(n, &m->marker);
         forget_other_unit(m, unit);

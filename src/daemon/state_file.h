@@ -30,10 +30,10 @@ int marker_save(const struct instance *n, const struct marker *m);
 struct remembered_mode {
         enum mode mode;
         usec_t paused_until; /* CLOCK_REALTIME, since it outlives a boot; 0: not paused; USEC_INFINITY: until resumed */
+        usec_t pause; /* how long it was to last; 0: not known, or until resumed */
 };
 
 void mode_load(const struct instance *n, struct remembered_mode *ret);
-int mode_save(const struct instance *n, const struct remembered_mode *m);
 
 /* Tells the sync worker, which runs as another user, whether it works for a promotion: then it must not spend time on a
  * push. A file PROMOTION_HINT in the runtime directory, there or not. 0 or a negative errno. */
@@ -45,7 +45,9 @@ struct state_file {
         struct marker marker; /* as it was kept last */
         enum mode mode;       /* likewise */
         usec_t paused_until;  /* likewise, CLOCK_BOOTTIME */
-        bool marker_unwritten, mode_unwritten;
+        usec_t pause;
+        pid_t writer; /* of the mode in /var/lib; 0: none is at work */
+        bool marker_unwritten, mode_unwritten, mode_failed;
 };
 
 /* Reads what an earlier daemon left, and puts R and E where it was; UNIT is the gateway's now. N must outlive M. The

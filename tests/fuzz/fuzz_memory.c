@@ -45,7 +45,7 @@ static void try_marker(const char *text) {
 }
 
 static void try_mode(const char *text) {
-        const struct instance names = { .state_dir = directory };
+        const struct instance names = { .runtime_dir = directory, .state_dir = directory };
         _cleanup_free_ char *path = write_file("mode.json", text);
         struct remembered_mode m;
 

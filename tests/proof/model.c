@@ -171,10 +171,13 @@ static void check_primary(struct act *a, enum verdict verdict, bool too_long) {
 
         if (too_long)
                 rules.silent_timeout = 0;
+        bool early = role_is_early(&a->s->role) && j->level == HEALTH_DOWN && a->s->health.called_off == 0;
+
+        a->s->health.early = role_is_early(&a->s->role);
         health_check(&a->s->health, &rules, verdict, NOW);
         if (verdict == VERDICT_UP) {
                 j->failures = 0;
-                if (++j->goods >= a->model->health_rules.recover_threshold)
+                if (++j->goods >= (early ? 1 : a->model->health_rules.recover_threshold))
                         j->level = HEALTH_UP;
         } else {
                 j->goods = 0;
@@ -209,6 +212,14 @@ static bool primary_stays_silent(struct act *a) {
         if (a->s->alive)
                 check_primary(a, VERDICT_SILENT, true);
         return a->s->alive;
+}
+
+static bool time_after_a_start_was_called_off(struct act *a) {
+        usec_t *at = &a->s->health.called_off;
+        bool waits = a->s->alive && *at > 0;
+
+        *at = 0;
+        return waits;
 }
 
 static bool machine_slept(struct act *a) {
@@ -616,6 +627,7 @@ static const struct event {
         { sync_deadline, "the sync's deadline is over", GOOD },
         { sync_does_not_stop, "the sync does not stop", GOOD },
         { time_after_a_users_stop, "a user's stop is long ago", GOOD },
+        { time_after_a_start_was_called_off, "the last start that was called off is long ago", GOOD },
 
         { time_for_another_early_sync, "it is time for another early sync", MISHAP },
         { sync_gets_old, "the last sync gets old", MISHAP },
@@ -926,6 +938,7 @@ static void simplify_health(struct health *h, struct judge *j) {
                 .failing_since = h->failing_since > 0 ? NOW : 0,
                 .silent_since = h->failing_since > 0 ? NOW : 0,
                 .last_check = NOW,
+                .called_off = h->called_off,
         };
         j->failures = j->level == HEALTH_DOWN ? 0 : MIN(j->failures, 3U);
         j->goods = j->level == HEALTH_UP ? 0 : MIN(j->goods, 2U);
@@ -1059,6 +1072,7 @@ static void pack_health(struct packer *p, struct health *h, struct judge *j) {
         PACK(p, j->level, 2);
         PACK(p, j->failures, 2);
         PACK(p, j->goods, 2);
+        pack_time(p, &h->called_off);
         h->last_check = NOW;
 }
 

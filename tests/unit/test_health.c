@@ -404,8 +404,34 @@ static void test_names(void **state _unused_) {
         assert_string_equal(health_level_name(HEALTH_DOWN), "down");
 }
 
+/* Nothing runs in its place yet: one good check is enough, once in ten minutes, and not for channels that are not ready. */
+static void test_early(void **state _unused_) {
+        struct health h = { .level = HEALTH_UP, .early = true };
+        usec_t now = START;
+
+        for (unsigned round = 0; round < 3; round++) {
+                for (unsigned i = 0; i < 3; i++)
+                        health_check(&h, &usual, VERDICT_DOWN, now += INTERVAL);
+                assert_int_equal(h.level, HEALTH_DOWN);
+                assert_int_equal(health_recover_needed(&h, &usual, now), round == 1 ? 3 : 1);
+                health_check(&h, &usual, VERDICT_UP, now += INTERVAL);
+                assert_int_equal(h.level, round == 1 ? HEALTH_DOWN : HEALTH_UP);
+                if (round == 1)
+                        for (unsigned i = 0; i < 60; i++)
+                                health_check(&h, &usual, VERDICT_UP, now += INTERVAL);
+        }
+
+        h = (struct health){ .level = HEALTH_DOWN, .why = VERDICT_NOT_READY, .early = true };
+        health_check(&h, &usual, VERDICT_UP, now);
+        assert_int_equal(h.level, HEALTH_DOWN);
+        h = (struct health){ .level = HEALTH_DOWN };
+        health_check(&h, &usual, VERDICT_UP, now);
+        assert_int_equal(h.level, HEALTH_DOWN);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_early),
                 cmocka_unit_test(test_rows),
                 cmocka_unit_test(test_what_is_remembered),
                 cmocka_unit_test(test_why_it_is_down),
