@@ -583,14 +583,13 @@ struct role_step role_step(struct role *r, const struct role_rules *role_rules, 
         return (struct role_step){ .look_at = l.look_at };
 }
 
-static void count_answer(struct role *r, const struct facts *f) {
+static void count_answer(struct role *r, const struct facts *f, enum gateway_answer answer) {
         if (r->answers == 0 || r->answers_pid != f->main_pid) {
                 r->answers = 0;
                 r->answers_pid = f->main_pid;
                 r->answers_since = f->now;
         }
-        if (r->answers < ANSWERS_NEEDED)
-                r->answers++;
+        r->answers = answer == ANSWER_STARTED ? ANSWERS_NEEDED : MIN(r->answers + 1, ANSWERS_NEEDED);
         r->silent_since = 0;
 }
 
@@ -606,12 +605,12 @@ static void count_silence(struct role *r, const struct role_rules *role_rules, c
         r->silent_last = f->now;
 }
 
-void role_gateway_checked(
-        struct role *r, const struct role_rules *role_rules, const struct facts *f, bool answers) {
-        if (!answers)
+void role_gateway_checked(struct role *r, const struct role_rules *role_rules, const struct facts *f,
+        enum gateway_answer answer) {
+        if (answer == ANSWER_NONE)
                 count_silence(r, role_rules, f);
         else if (f->gateway == UNIT_ACTIVE)
-                count_answer(r, f);
+                count_answer(r, f, answer);
         else if (is_stopped(f))
                 r->other = OTHER_ANSWERS;
 }

@@ -150,10 +150,15 @@ struct role_step {
  * before the next call, so that its first effects (.job, .sync_running) are in FACTS. */
 struct role_step role_step(struct role *r, const struct role_rules *rules, const struct facts *f);
 
-/* The gateway's own address was checked: ANSWERS says whether a gateway answered. FACTS are those of now, when the check
- * is over; the gateway may have stopped while it ran, so that no single answer decides anything. */
+/* The gateway's own address was checked. FACTS are those of now, when the check is over; the gateway may have stopped while it
+ * ran, so that a single answer decides nothing, unless it comes from a gateway that says that it has started. */
+enum gateway_answer {
+        ANSWER_NONE,
+        ANSWER_HEALTHY, /* an older gateway does not say more */
+        ANSWER_STARTED,
+};
 void role_gateway_checked(
-        struct role *r, const struct role_rules *rules, const struct facts *f, bool answers);
+        struct role *r, const struct role_rules *rules, const struct facts *f, enum gateway_answer answer);
 
 /* Nobody can have been reached here in this failover. */
 bool role_is_early(const struct role *r);

@@ -16,8 +16,9 @@ enum verdict {
 
 struct check {
         enum verdict verdict;
-        bool connected;   /* the connection was accepted, whatever came of it */
-        bool unanswered;  /* nothing came back: only a witness can say whether the network here works */
+        bool connected;  /* the connection was accepted, whatever came of it */
+        bool unanswered; /* nothing came back: only a witness can say whether the network here works */
+        bool started; /* the gateway itself says that it has started; false: it says nothing, or not that */
         char reason[128]; /* for a person, in lower case, safe to print: "connection refused". Never empty */
         usec_t took;
 };

@@ -455,7 +455,10 @@ static void on_gateway_checked(struct local_gateway *s _unused_, const struct ch
         if (check->verdict == VERDICT_UP)
                 d->episode.last_answered = now();
         gather(d, &f);
-        role_gateway_checked(&d->role, &d->rules, &f, check->verdict == VERDICT_UP);
+        role_gateway_checked(&d->role, &d->rules, &f,
+                check->started                         ? ANSWER_STARTED
+                        : check->verdict == VERDICT_UP ? ANSWER_HEALTHY
+                                                       : ANSWER_NONE);
         look(d);
 }
 

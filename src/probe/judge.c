@@ -322,7 +322,9 @@ enum startup judge_startup(const struct answer *a, struct check *c) {
                         status);
                 say_where(a, c);
                 result = STARTUP_DECIDES;
-        } else if (strcmp(status, "started") != 0 && (is_2xx(a->status) || a->status == 404))
+        } else if (strcmp(status, "started") == 0)
+                c->started = true;
+        else if (is_2xx(a->status) || a->status == 404)
                 result = STARTUP_ABSENT;
         json_decref(root);
         return result;

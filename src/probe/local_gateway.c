@@ -4,14 +4,19 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/network.h"
 #include "probe/probe.h"
 
 #define DEFAULT_PORT 18789
 #define DEFAULT_PATH "/health"
+#define STARTUP_PATH "/startupz"
 /* A refused connection costs a tenth of a millisecond, so this costs next to nothing and adds as little to an outage. */
 #define EAGER_INTERVAL (40 * USEC_PER_MSEC)
+/* A real gateway takes longer than that, and its processor time is better spent on starting. */
+#define EAGER_FOR (10 * USEC_PER_SEC)
+#define LATER_INTERVAL USEC_PER_SEC
 /* A single answer is not believed, so after it the next question follows at once. */
 #define CONFIRM_INTERVAL (5 * USEC_PER_MSEC)
 /* Nobody is far away here: who is silent for this long does not answer. */
@@ -24,6 +29,7 @@ struct local_gateway {
         void *userdata;
         sd_event_source *timer;
         enum local_gateway_pace pace;
+        usec_t eager_since;
         struct probe *probe; /* of the address under way */
         bool on_tailnet;     /* it is the second one */
         bool answered;       /* the last check was good */
@@ -44,10 +50,15 @@ static usec_t steady_interval(const struct local_gateway *s) {
 }
 
 static void schedule(struct local_gateway *s, bool answers) {
+        bool late = now_usec(CLOCK_BOOTTIME) - s->eager_since > EAGER_FOR;
+
         if (s->pace == LOCAL_GATEWAY_STEADY)
                 next_in(s, steady_interval(s));
         else if (s->pace == LOCAL_GATEWAY_EAGER)
-                next_in(s, answers && !s->answered ? CONFIRM_INTERVAL : EAGER_INTERVAL);
+                next_in(s,
+                        answers && !s->answered ? CONFIRM_INTERVAL
+                                : late          ? LATER_INTERVAL
+                                                : EAGER_INTERVAL);
         s->answered = answers;
 }
 
@@ -58,13 +69,25 @@ static void finish(struct local_gateway *s, const struct check *check) {
 
 static void on_checked(struct probe *p, const struct check *check, void *userdata);
 
+/* Beside the health path of URL; NULL: the gateway has another one, or there is no memory. */
+static char *startup_url(const char *url) {
+        size_t n = strlen(url), k = strlen(DEFAULT_PATH);
+        char *made;
+
+        if (n < k || strcmp(url + n - k, DEFAULT_PATH) != 0)
+                return NULL;
+        return asprintf(&made, "%.*s" STARTUP_PATH, (int) (n - k), url) < 0 ? NULL : made;
+}
+
 static int start(struct local_gateway *s, const char *url) {
         _cleanup_(probe_freep) struct probe *probe = NULL;
+        _cleanup_free_ char *startup = startup_url(url);
         int r;
 
         r = probe_new(s->http,
                 &(struct probe_target){
                         .url = url,
+                        .startup_url = startup,
                         .scheme = SCHEME_HTTP,
                         .expect = s->config->primary.expect,
                         .any_certificate = s->config->gateway.tls_verify == TLS_VERIFY_NO,
@@ -129,6 +152,8 @@ void local_gateway_pace(struct local_gateway *s, enum local_gateway_pace pace) {
         enum local_gateway_pace before = s->pace;
 
         s->pace = pace;
+        if (pace == LOCAL_GATEWAY_EAGER && before != LOCAL_GATEWAY_EAGER)
+                s->eager_since = now_usec(CLOCK_BOOTTIME);
         if (pace == LOCAL_GATEWAY_OFF) {
                 s->probe = probe_free(s->probe);
                 (void) sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);

@@ -37,8 +37,9 @@ struct probe {
         void *userdata;
         usec_t started, asked; /* the check, and its last request */
         bool asks_startup;
-        bool asks_good; /* the last good address, not the name */
-        bool is_stuck;  /* nobody can be asked: there is neither a resolver nor a good address */
+        bool has_started; /* the gateway said so */
+        bool asks_good;   /* the last good address, not the name */
+        bool is_stuck;    /* nobody can be asked: there is neither a resolver nor a good address */
 
         /* The request under way. */
         struct answer answer;
@@ -106,6 +107,7 @@ static void finish(struct probe *p, struct check *c) {
         void *userdata = p->userdata;
 
         c->took = now_usec(CLOCK_BOOTTIME) - p->started;
+        c->started = p->has_started && c->verdict == VERDICT_UP;
         if (failed)
                 p->startup_absent = false;
         else if (p->is_name && !p->asks_good)
@@ -126,6 +128,7 @@ static void conclude(struct probe *p, CURLcode code) {
 
                 if (s != STARTUP_DECIDES) {
                         p->startup_absent = s == STARTUP_ABSENT;
+                        p->has_started = c.started;
                         p->asks_startup = false;
                         if (ask(p) >= 0)
                                 return;
@@ -287,6 +290,7 @@ int probe_start(struct probe *p, probe_done_t done, void *userdata) {
         p->done = done;
         p->userdata = userdata;
         p->started = now_usec(CLOCK_BOOTTIME);
+        p->has_started = false;
         p->asks_startup = p->startup_url && !p->startup_absent;
         p->asks_good = no_resolver && p->good_option;
         p->is_stuck = no_resolver && !p->good_option;

@@ -244,22 +244,26 @@ static struct facts facts_of(const struct state *s) {
         };
 }
 
-static bool check_gateway(struct act *a, bool answers) {
+static bool check_gateway(struct act *a, enum gateway_answer answer) {
         struct facts f = facts_of(a->s);
 
         if (!daemon_sees(a->s))
                 return false;
-        role_gateway_checked(&a->s->role, &a->model->role_rules, &f, answers);
+        role_gateway_checked(&a->s->role, &a->model->role_rules, &f, answer);
         return true;
 }
 
 /* At any time, also when no gateway runs: by somebody else's process, or by a check that began before the end. */
 static bool gateway_answers(struct act *a) {
-        return check_gateway(a, true);
+        return check_gateway(a, ANSWER_HEALTHY);
+}
+
+static bool gateway_says_started(struct act *a) {
+        return a->s->unit == UNIT_ACTIVE && check_gateway(a, ANSWER_STARTED);
 }
 
 static bool gateway_is_silent(struct act *a) {
-        return check_gateway(a, false);
+        return check_gateway(a, ANSWER_NONE);
 }
 
 static bool request_is_taken(struct act *a) {
@@ -614,6 +618,7 @@ static const struct event {
         { sync_ends, "the sync ends", GOOD },
         { gateway_answers, "the gateway's address answers", GOOD_IF_ACTIVE },
         { gateway_is_silent, "the gateway's address does not answer", GOOD_IF_NOT },
+        { gateway_says_started, "the gateway says that it has started", MISHAP },
         { primary_answers, "the primary answers", GOOD_IF_UP },
         { primary_fails, "a check of the primary fails", GOOD_IF_DOWN },
         { time_to_start_again, "it is time to start again", GOOD },

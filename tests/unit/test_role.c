@@ -116,7 +116,7 @@ static void gateway(struct bench *b, enum unit_state state) {
 }
 
 static void checked(struct bench *b, bool answers) {
-        role_gateway_checked(&b->role, &b->rules, &b->f, answers);
+        role_gateway_checked(&b->role, &b->rules, &b->f, answers ? ANSWER_HEALTHY : ANSWER_NONE);
 }
 
 static void primary(struct bench *b, enum health_level level) {
@@ -556,6 +556,13 @@ static void test_two_answers_of_one_process(void **state _unused_) {
         b.f.main_pid = PID + 1;
         expect(&b, "");
         b.f.main_pid = PID;
+        expect(&b, "promoted");
+}
+
+static void test_it_says_that_it_has_started(void **state _unused_) {
+        struct bench b = starting();
+
+        role_gateway_checked(&b.role, &b.rules, &b.f, ANSWER_STARTED);
         expect(&b, "promoted");
 }
 
@@ -1733,6 +1740,7 @@ int main(void) {
                 cmocka_unit_test(test_a_gateway_of_somebody_else),
                 cmocka_unit_test(test_wanted_while_somebody_stops_it),
                 cmocka_unit_test(test_two_answers_of_one_process),
+                cmocka_unit_test(test_it_says_that_it_has_started),
                 cmocka_unit_test(test_systemd_tries_again_by_itself),
                 cmocka_unit_test(test_a_start_that_fails_is_tried_again_with_back_off),
                 cmocka_unit_test(test_back_off),
