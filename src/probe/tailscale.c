@@ -27,15 +27,25 @@ static void forget_answer(struct tailscale *t) {
         t->answer = (struct tailscale_answer){ 0 };
 }
 
+static unsigned how_it_ended(CURLcode code) {
+        switch (code) {
+        case CURLE_OK:
+        case CURLE_WRITE_ERROR: /* with more than is read */
+                return TAILSCALE_ANSWERED;
+        case CURLE_OPERATION_TIMEDOUT:
+                return TAILSCALE_SILENT;
+        default: /* there is no socket, or tailscaled has just ended */
+                return TAILSCALE_GONE;
+        }
+}
+
 static void on_done(struct http_request *r, CURLcode code, void *userdata) {
         struct tailscale *t = userdata;
         tailscale_done_t done = TAKE(t->done);
         long http = 0;
 
         (void) curl_easy_getinfo(http_request_easy(r), CURLINFO_RESPONSE_CODE, &http);
-        t->answer.how = code == CURLE_OK        ? TAILSCALE_ANSWERED
-                : code == CURLE_COULDNT_CONNECT ? TAILSCALE_GONE
-                                                : TAILSCALE_SILENT;
+        t->answer.how = how_it_ended(code);
         t->answer.http = (unsigned) http;
         t->answer.body = t->body;
         done(&t->answer, t->userdata);

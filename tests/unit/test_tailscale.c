@@ -1,9 +1,17 @@
 /* tailscale.c: what a real tailscaled answered, and what none would. The answers are the fuzzer's seeds as well: a digit
  * for the question, one for what became of it, and the body. */
 #include <errno.h>
+#include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -167,6 +175,119 @@ static void times(void **state _unused_) {
         assert_true(tailscale_parse_time(NULL) == 0);
 }
 
+/* Asking, over a socket of our own: this needs root, for a /run of our own. */
+
+static bool has_own_run(void) {
+        return unshare(CLONE_NEWNS) >= 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) >= 0 &&
+                mount("tmpfs", "/run", "tmpfs", 0, NULL) >= 0 && mkdir("/run/tailscale", 0755) >= 0;
+}
+
+/* Answers each request with TEXT, and as often as MORE says with a kilobyte; or not at all. */
+static pid_t serve(const char *answer, unsigned more) {
+        struct sockaddr_un a = { .sun_family = AF_UNIX, .sun_path = TAILSCALE_SOCKET };
+        int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        char block[1024];
+        pid_t pid;
+
+        (void) memset(block, ' ', sizeof block);
+        (void) unlink(TAILSCALE_SOCKET);
+        assert_int_equal(bind(listener, (struct sockaddr *) &a, sizeof a), 0);
+        assert_int_equal(listen(listener, 8), 0);
+        pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+                (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+                (void) signal(SIGPIPE, SIG_IGN);
+                for (;;) {
+                        int fd = accept(listener, NULL, NULL);
+                        char request[2048];
+
+                        if (read(fd, request, sizeof request) <= 0 || !answer)
+                                continue;
+                        (void) !write(fd, answer, strlen(answer));
+                        for (unsigned i = 0; i < more; i++)
+                                (void) !write(fd, block, sizeof block);
+                        (void) close(fd);
+                }
+        }
+        (void) close(listener);
+        return pid;
+}
+
+struct asked {
+        sd_event *event;
+        struct tailscale_self self;
+        enum tailscale_ping ping;
+        unsigned n;
+};
+
+static void on_answer(const struct tailscale_answer *a, void *userdata) {
+        struct asked *asked = userdata;
+
+        if (a->question == TAILSCALE_PING)
+                asked->ping = tailscale_parse_ping(a);
+        else
+                tailscale_parse_self(a, &asked->self);
+        asked->n++;
+        (void) sd_event_exit(asked->event, 0);
+}
+
+#define HEAD "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
+
+static void ask(struct asked *asked, enum tailscale_question question) {
+        struct http *http;
+        struct tailscale *t;
+
+        *asked = (struct asked){ 0 };
+        assert_int_equal(sd_event_new(&asked->event), 0);
+        assert_int_equal(http_new(asked->event, &http), 0);
+        assert_int_equal(tailscale_new(http, &t), 0);
+        assert_int_equal(tailscale_ask(t, question, "100.64.0.1", on_answer, asked), 0);
+        assert_int_equal(tailscale_ask(t, question, NULL, on_answer, asked), -EBUSY);
+        assert_int_equal(asked->n, 0);
+        assert_int_equal(sd_event_loop(asked->event), 0);
+        assert_int_equal(asked->n, 1);
+        tailscale_free(t);
+        http_free(http);
+        sd_event_unref(asked->event);
+}
+
+static void asking(void **state _unused_) {
+        static const struct {
+                const char *answer;
+                unsigned more;
+                enum tailscale_state state;
+        } rows[] = {
+                { HEAD "{\"BackendState\":\"Running\"}", 0, TAILSCALE_STATE_RUNNING },
+                { HEAD "{\"BackendState\":\"Stopped\"}", 0, TAILSCALE_STATE_STOPPED },
+                { "HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\nno", 0, TAILSCALE_STATE_UNKNOWN },
+                { HEAD "{\"BackendState\":\"Running\"", 300,
+                        TAILSCALE_STATE_UNKNOWN }, /* more than is read */
+                { NULL, 0, TAILSCALE_STATE_SILENT },
+        };
+        struct asked asked;
+        pid_t pid;
+
+        if (geteuid() != 0 || !has_own_run())
+                skip();
+        ask(&asked, TAILSCALE_STATUS);
+        assert_int_equal(asked.self.state, TAILSCALE_STATE_GONE);
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                pid = serve(rows[i].answer, rows[i].more);
+                ask(&asked, TAILSCALE_STATUS);
+                assert_int_equal(asked.self.state, rows[i].state);
+                (void) kill(pid, SIGKILL);
+                (void) waitpid(pid, NULL, 0);
+        }
+        pid = serve(HEAD "{\"Err\":\"\",\"Endpoint\":\"192.0.2.1:41641\"}", 0);
+        ask(&asked, TAILSCALE_PING);
+        assert_int_equal(asked.ping, TAILSCALE_PING_DIRECT);
+        (void) kill(pid, SIGKILL);
+        (void) waitpid(pid, NULL, 0);
+        ask(&asked, TAILSCALE_STATUS); /* the socket is there, and nobody listens */
+        assert_int_equal(asked.self.state, TAILSCALE_STATE_GONE);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(self),
@@ -175,6 +296,7 @@ int main(void) {
                 cmocka_unit_test(relay),
                 cmocka_unit_test(ping),
                 cmocka_unit_test(times),
+                cmocka_unit_test(asking),
         };
         int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
