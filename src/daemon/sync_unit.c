@@ -58,8 +58,6 @@ static void on_unit(struct unit *u _unused_, const struct unit_info *info, void 
                 return;
         s->view.running = info->job != JOB_NONE || info->state == UNIT_STARTING ||
                 info->state == UNIT_ACTIVE || info->state == UNIT_STOPPING;
-        if (!s->view.running)
-                s->view.stop_asked = 0;
         if (was_running && !s->view.running)
                 learn(s, info);
         s->changed(s, was_running && !s->view.running, s->userdata);
@@ -100,16 +98,12 @@ void sync_unit_start(struct sync_unit *s, bool promoting) {
         if (r < 0)
                 log_warning("Cannot write to %s: %s.", s->names->runtime_dir, strerror(-r));
         s->view.running = true;
-        s->view.stop_asked = 0;
         unit_start(s->unit);
 }
 
 void sync_unit_stop(struct sync_unit *s) {
-        if (!s->view.running)
-                return;
-        if (s->view.stop_asked == 0)
-                s->view.stop_asked = now_usec(CLOCK_BOOTTIME);
-        unit_stop(s->unit);
+        if (s->view.running)
+                unit_stop(s->unit);
 }
 
 const struct sync_view *sync_unit_view(const struct sync_unit *s) {

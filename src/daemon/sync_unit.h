@@ -12,8 +12,7 @@ struct sync_unit;
 /* What the last sync did. Times are CLOCK_BOOTTIME; 0: never. */
 struct sync_view {
         bool running;
-        usec_t stop_asked; /* CLOCK_BOOTTIME, while it runs: sync_unit_stop() was called then; 0: it was not */
-        bool ok;           /* it did all there was to do */
+        bool ok; /* it did all there was to do */
         usec_t ended;
         usec_t succeeded; /* when one last was ok */
         char text[512];   /* what it did, or what went wrong, safe to print */
@@ -35,8 +34,7 @@ DEFINE_CLEANUP(struct sync_unit *, sync_unit_free)
 
 /* Begins one, PROMOTING if somebody waits for it. How that went follows through the callback. */
 void sync_unit_start(struct sync_unit *s, bool promoting);
-/* Nobody waits for it any longer: what it has under way in the work tree it brings to an end, no more. systemd starts the
- * gateway only after that. */
+/* The gateway is about to start: the sync finishes a checkout that has begun, no more. */
 void sync_unit_stop(struct sync_unit *s);
 const struct sync_view *sync_unit_view(const struct sync_unit *s);
 

@@ -144,18 +144,14 @@ void look_sync_unit(const struct checkup *c, struct finding *f) {
                 finding_skip(f, "not looked at while %s runs as root", gateway->name);
                 return;
         }
-        if (strcmp(checkup_sync_user(c), user) != 0)
-                finding_fail(f, "%s runs as user %s, but %s as %s: the workspace belongs to one of them",
-                        u->name, checkup_sync_user(c), gateway->name, user);
-        else if (!strv_contains(u->before, gateway->name) && !strv_contains(gateway->after, u->name))
-                finding_fail(f, "%s is not ordered before %s: the tree could move under a running gateway",
-                        u->name, gateway->name);
-        else {
-                finding_ok(f, "%s runs as user %s, before %s", u->name, user, gateway->name);
+        if (strcmp(checkup_sync_user(c), user) == 0) {
+                finding_ok(f, "%s runs as user %s, as %s does", u->name, user, gateway->name);
                 return;
         }
+        finding_fail(f, "%s runs as user %s, but %s as %s: the workspace belongs to one of them", u->name,
+                checkup_sync_user(c), gateway->name, user);
         if (asprintf(&path, "/etc/systemd/system/%s.d/zz-gateway.conf", u->name) < 0 ||
-                asprintf(&lines, "[Unit]\nBefore=%s\n[Service]\nUser=%s", gateway->name, user) < 0)
+                asprintf(&lines, "[Service]\nUser=%s", user) < 0)
                 return;
         finding_fix_file(f, path, "0644", lines);
         finding_fix(f, "sudo systemctl daemon-reload");

@@ -18,8 +18,7 @@
 void unit_facts_clear(struct unit_facts *u) {
         char *strings[] = { u->name, u->id, u->load_state, u->active_state, u->result, u->restart,
                 u->file_state, u->fragment, u->user, u->program };
-        char **lists[] = { u->before, u->after, u->environment, u->search_path, u->argv, u->credentials,
-                u->writable };
+        char **lists[] = { u->after, u->environment, u->search_path, u->argv, u->credentials, u->writable };
 
         for (size_t i = 0; i < ELEMENTSOF(strings); i++)
                 free(strings[i]);
@@ -168,8 +167,6 @@ int unit_facts_ask(sd_bus *bus, const char *name, struct unit_facts *u) {
                 r = get_string(bus, path, UNIT_INTERFACE, "UnitFileState", &u->file_state);
         if (r >= 0)
                 r = get_string(bus, path, UNIT_INTERFACE, "FragmentPath", &u->fragment);
-        if (r >= 0)
-                r = sd_bus_get_property_strv(bus, SYSTEMD, path, UNIT_INTERFACE, "Before", NULL, &u->before);
         if (r >= 0)
                 r = sd_bus_get_property_strv(bus, SYSTEMD, path, UNIT_INTERFACE, "After", NULL, &u->after);
         if (r >= 0)

@@ -19,9 +19,8 @@ struct unit_facts {
         char *user; /* NULL: root */
         bool need_reload;
         usec_t changed; /* StateChangeTimestamp: a start or a reload, also one that failed, is the last one */
-        int exec_status; /* ExecMainStatus */
-        char **before;   /* NULL-terminated, as all these lists */
-        char **after;
+        int exec_status;    /* ExecMainStatus */
+        char **after;       /* NULL-terminated, as all these lists */
         char **environment; /* "NAME=VALUE" */
         char **search_path; /* ExecSearchPath */
         char **argv;        /* of the first ExecStart */

@@ -166,16 +166,14 @@ def test_dbus_gone_leaves_the_tree_alone(pair):
     assert "cannot be asked" in " ".join(pair.standby.messages(SYNC))
 
 
-def test_gateway_waits_for_a_sync_under_way(pair):
-    """The unit is ordered before the gateway: what is started now begins when the tree is whole."""
-    pair.configure(workspace={"timeout": "3s"}, secrets=None)
+def test_gateway_waits_for_no_sync(pair):
+    """Whoever starts it while a sync is on the way: a disk that hangs would hold up the failover."""
+    pair.configure(workspace={"timeout": "60s"}, secrets=None)
     pair.primary.drop()
     pair.standby.systemctl("start", "--no-block", SYNC)
     pair.standby.wait_state(SYNC, "activating")
     pair.standby.systemctl("start", GATEWAY)
-    assert pair.standby.state(SYNC) == "failed"
-    unit = pair.standby.unit
-    assert int(unit(SYNC)["ExecMainExitTimestampMonotonic"]) <= int(unit(GATEWAY)["ExecMainStartTimestampMonotonic"])
+    assert pair.standby.state(SYNC) == "activating"
 
 
 def test_outlives_its_deadline(pair):
