@@ -23,14 +23,16 @@ struct story {
         const char *senior; /* the standby that goes first and is up, while the primary is not; "" if none */
         const char *reason; /* what the deciding check said */
         const char *trouble; /* what went wrong with the unit */
-        bool ended_well;     /* nothing, and yet it is not running */
-        bool other;          /* another gateway answers at this one's address */
-        usec_t outage;       /* at most: from the last good check to the first answer here */
-        usec_t detecting;    /* its parts: from the last good check to the decision … */
-        usec_t syncing;      /* … to the start … */
-        usec_t starting;     /* … to the answer */
-        usec_t down;         /* from the last good check until now */
-        usec_t promoted;     /* how long the standby was promoted */
+        const char *
+                unit_waits_for; /* the unit that systemd finishes before it starts .unit; NULL or "": none */
+        bool ended_well;        /* nothing, and yet it is not running */
+        bool other;             /* another gateway answers at this one's address */
+        usec_t outage;          /* at most: from the last good check to the first answer here */
+        usec_t detecting;       /* its parts: from the last good check to the decision … */
+        usec_t syncing;         /* … to the start … */
+        usec_t starting;        /* … to the answer */
+        usec_t down;            /* from the last good check until now */
+        usec_t promoted;        /* how long the standby was promoted */
         usec_t start_timeout, hang_timeout, drain_timeout;
         unsigned port;
 };

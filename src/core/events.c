@@ -88,6 +88,11 @@ static void say_start_failed(const struct story *s, char *buf) {
 static void say_start_slow(const struct story *s, char *buf) {
         char span[SPAN_MAX];
 
+        if (s->unit_waits_for && *s->unit_waits_for) {
+                SAY("Nobody can be reached: systemd waits for %s before it starts %s. See `systemctl list-jobs`.",
+                        s->unit_waits_for, s->unit);
+                return;
+        }
         SAY("Nobody can be reached: %s has been starting for %s. A gateway may take minutes, and the daemon waits. See "
             "`journalctl -u %s`.",
                 s->unit, format_span(span, MIN(s->start_timeout, USEC_PER_MINUTE)), s->unit);

@@ -35,7 +35,6 @@ enum job_result {
         JOB_RESULT_DEPENDENCY, /* another unit failed to start: .unit */
         JOB_RESULT_CONDITION,  /* a Condition…= or Assert…= of the unit's file is not met: .condition */
         JOB_RESULT_OTHER,      /* invalid, unsupported, skipped … */
-        _JOB_RESULT_MAX,
 };
 
 /* Who stopped a unit. Only STOP_BY_USER is somebody's wish that this unit be stopped. */
@@ -46,8 +45,6 @@ enum stop_cause {
         STOP_BY_USER,   /* somebody else's stop job for this very unit */
         STOP_BY_UNIT,   /* a dependency stopped or failed, or a unit started that conflicts with it: .unit */
         STOP_BY_SHUTDOWN, /* the system stops or isolates a target: .unit, if known */
-        STOP_BY_RESTART,  /* a restart of it, by systemd or a user, whose start has not followed */
-        _STOP_CAUSE_MAX,
 };
 
 /* Why a unit does not run. */
@@ -59,8 +56,6 @@ struct unit_end {
 };
 
 const char *unit_state_name(enum unit_state s);
-const char *stop_cause_name(enum stop_cause c);
-const char *job_result_name(enum job_result r);
 
 /* Why, in words: "a.service stopped, which it depends on". RESULT is systemd's word for how the run ended ("exit-code"). Returns
  * BUF. */

@@ -20,7 +20,7 @@ struct sync_view {
          * characters only (sync_result.h). */
         char unmerged[512];
         struct sync_result result; /* as the worker wrote it */
-        char user[64]; /* whom the workspace belongs to, as the unit says; "" if it does not */
+        char user[64];             /* whom the workspace belongs to, as the unit says; "" if it does not */
 };
 
 /* The unit is something else than before; ENDED if a sync is over, with the view as it is then. */
@@ -39,7 +39,7 @@ void sync_unit_stop(struct sync_unit *s);
 const struct sync_view *sync_unit_view(const struct sync_unit *s);
 
 struct sync_story {
-        bool trouble; /* the last one did not do all there was to do */
+        bool trouble;       /* the last one did not do all there was to do */
         char reported[512]; /* the unmerged branches that were reported last, as in sync_view */
         char merge[2048];   /* the commands that merge what there is now, one a line */
 };

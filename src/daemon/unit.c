@@ -86,23 +86,16 @@ static void ask_system_state(struct unit *u) {
 static int on_bound_units(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
         struct unit *u = userdata;
         const char *name, *active;
-        int r;
 
-        r = end_look(u, m);
-        if (r > 0)
-                r = sd_bus_message_enter_container(m, 'a', "(ssssssouso)");
-        while (r > 0 && (r = sd_bus_message_enter_container(m, 'r', "ssssssouso")) > 0) {
-                r = sd_bus_message_read(m, "ssss", &name, NULL, NULL, &active);
-                if (r > 0 && strcmp(active, "active") != 0) {
-                        u->info.end.cause = STOP_BY_UNIT;
-                        copy(u->info.end.unit, sizeof u->info.end.unit, name);
-                        break;
-                }
-                if (r > 0)
-                        r = sd_bus_message_skip(m, "ssouso");
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
-        }
+        u->explained = u->job;
+        if (sd_bus_message_enter_container(m, 'a', "(ssssssouso)") > 0)
+                while (sd_bus_message_read(m, "(ssssssouso)", &name, NULL, NULL, &active, NULL, NULL, NULL,
+                               NULL, NULL, NULL) > 0)
+                        if (strcmp(active, "active") != 0) {
+                                u->info.end.cause = STOP_BY_UNIT;
+                                copy(u->info.end.unit, sizeof u->info.end.unit, name);
+                        }
+        (void) end_look(u, m);
         if (!u->look)
                 ask_system_state(u);
         return 0;
@@ -146,7 +139,6 @@ static void read_job(struct unit *u, const struct unit_properties *p) {
         u->info.waits_for[0] = '\0';
         if (u->call)
                 return;
-        u->info.foreign_job = waiting && u->job != u->own;
         if (!waiting)
                 u->info.job = JOB_NONE;
         else if (u->type == TYPE_STOP)
@@ -170,21 +162,22 @@ static bool read_end(struct unit *u, const struct unit_properties *p) {
                 copy(end->unit, sizeof end->unit, u->units->jobs.failed);
                 return false;
         }
-        if (type != TYPE_STOP && type != TYPE_RESTART) {
+        if (type != TYPE_STOP) {
                 end->cause = u->ran ? STOP_BY_ITSELF : STOP_UNKNOWN;
                 return false;
         }
         if (u->job == u->explained)
                 return false;
-        u->explained = u->job;
         cause = unit_jobs_cause(&u->units->jobs, u->job, p);
         copy(end->unit, sizeof end->unit, cause ? cause : "");
         end->cause = u->job == u->own            ? STOP_BY_DAEMON
                 : cause && unit_is_target(cause) ? STOP_BY_SHUTDOWN
                 : cause                          ? STOP_BY_UNIT
-                : type == TYPE_RESTART           ? STOP_BY_RESTART
                                                  : STOP_BY_USER;
-        return end->cause == STOP_BY_USER && p->bound_to && *p->bound_to;
+        if (end->cause == STOP_BY_USER && p->bound_to && *p->bound_to)
+                return true;
+        u->explained = u->job;
+        return false;
 }
 
 static int on_properties_changed(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
@@ -317,9 +310,7 @@ static int on_job_type(sd_bus_message *m, void *userdata, sd_bus_error *error _u
         u->ask_type = sd_bus_slot_unref(u->ask_type);
         if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_read(m, "v", "s", &type) < 0)
                 return 0;
-        u->type = strcmp(type, "stop") == 0       ? TYPE_STOP
-                : strstr(type, "restart") != NULL ? TYPE_RESTART
-                                                  : TYPE_START;
+        u->type = strcmp(type, "stop") == 0 ? TYPE_STOP : TYPE_START;
         unit_look(u);
         return 0;
 }

@@ -25,8 +25,7 @@ struct unit;
 
 struct unit_info {
         enum unit_state state;
-        enum unit_job job;   /* ours or anybody's */
-        bool foreign_job;    /* .job is one that this daemon did not ask for */
+        enum unit_job job;   /* whoever asked for it */
         bool clean;          /* Result=success */
         struct unit_end end; /* whose stop it was, and how its last job ended */
         char waits_for[128]; /* while a start job is not begun: the unit whose job goes first; "" if none */
@@ -45,7 +44,7 @@ struct unit_info {
 /* Something in INFO is new. */
 typedef void (*unit_changed_t)(struct unit *u, const struct unit_info *info, void *userdata);
 
-enum job_type { TYPE_UNKNOWN, TYPE_START, TYPE_STOP, TYPE_RESTART };
+enum job_type { TYPE_UNKNOWN, TYPE_START, TYPE_STOP }; /* a restart, a reload are no stop */
 
 struct unit {
         struct units *units;

@@ -388,7 +388,7 @@ def sync_unit_missing(pair, later):
     later.callback(with_installation, pair, None)
 
 
-@finds("polkit", "to assistant.service")
+@finds("permission", "to assistant.service")
 def gateway_of_another_name(pair, later):
     pair.standby.run("sed 's/^ExecStart=.*/ExecStart=\\/usr\\/local\\/bin\\/openclaw gateway/' "
                      "/usr/lib/systemd/system/openclaw.service > /etc/systemd/system/assistant.service")

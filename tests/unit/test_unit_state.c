@@ -13,10 +13,6 @@
 static void test_names(void **state _unused_) {
         for (int i = 0; i < _UNIT_STATE_MAX; i++)
                 assert_non_null(unit_state_name(i));
-        for (int i = 0; i < _STOP_CAUSE_MAX; i++)
-                assert_non_null(stop_cause_name(i));
-        for (int i = 0; i < _JOB_RESULT_MAX; i++)
-                assert_non_null(job_result_name(i));
 }
 
 /* What a description must name, whatever its words. */
@@ -34,7 +30,6 @@ static void test_describe(void **state _unused_) {
                 { { STOP_BY_UNIT, JOB_RESULT_DONE, "", "" }, UNIT_INACTIVE, "success", "another unit" },
                 { { STOP_BY_USER, JOB_RESULT_DONE, "", "" }, UNIT_INACTIVE, "success", "user" },
                 { { STOP_BY_DAEMON, JOB_RESULT_DONE, "", "" }, UNIT_INACTIVE, "success", "daemon" },
-                { { STOP_BY_RESTART, JOB_RESULT_DONE, "", "" }, UNIT_INACTIVE, "success", "restart" },
                 { { STOP_BY_SHUTDOWN, JOB_RESULT_DONE, "rescue.target", "" }, UNIT_INACTIVE, "success",
                         "rescue.target" },
                 { { STOP_UNKNOWN, JOB_RESULT_DEPENDENCY, "b.service", "" }, UNIT_INACTIVE, "success",
