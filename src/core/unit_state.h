@@ -37,12 +37,12 @@ enum job_result {
         JOB_RESULT_OTHER,      /* invalid, unsupported, skipped … */
 };
 
-/* Who stopped a unit. Only STOP_BY_USER is somebody's wish that this unit be stopped. */
+/* Who stopped a unit. Only STOP_BY_USER means that a user wants this unit stopped. */
 enum stop_cause {
         STOP_UNKNOWN, /* it has not stopped since the daemon follows it */
         STOP_BY_ITSELF, /* its process ended or was killed, whoever sent the signal; .result in unit_info says how */
         STOP_BY_DAEMON, /* a stop job that this daemon asked for */
-        STOP_BY_USER,   /* somebody else's stop job for this very unit */
+        STOP_BY_USER,   /* another stop job for this very unit */
         STOP_BY_UNIT,   /* a dependency stopped or failed, or a unit started that conflicts with it: .unit */
         STOP_BY_SHUTDOWN, /* the system stops or isolates a target: .unit, if known */
 };

@@ -38,7 +38,7 @@ static void open_again_later(struct bus_connection *c) {
         (void) sd_event_source_set_enabled(c->timer, SD_EVENT_ONESHOT);
 }
 
-static void tell_down(struct bus_connection *c) {
+static void report_down(struct bus_connection *c) {
         if (!c->usable)
                 return;
         c->usable = false;
@@ -46,7 +46,7 @@ static void tell_down(struct bus_connection *c) {
                 c->users[i].down(c->users[i].userdata);
 }
 
-/* Whom to believe. The bus itself writes the sender's unique name into each message, so that cannot be forged. */
+/* Senders. The bus itself writes the sender's unique name into each message, so that cannot be forged. */
 
 static void set_systemd(struct bus_connection *c, const char *owner) {
         free(c->systemd);
@@ -140,7 +140,7 @@ static int on_disconnected(sd_bus_message *m _unused_, void *userdata, sd_bus_er
                 "Lost the system bus (dbus.service). Watching goes on; nothing can be started or stopped until it "
                 "is back.");
         c->complained = true;
-        tell_down(c);
+        report_down(c);
         open_again_later(c);
         return 0;
 }

@@ -9,7 +9,7 @@
 
 struct bus_connection;
 
-/* Somebody who uses the bus. */
+/* A part of the daemon that uses the bus. */
 struct bus_connection_user {
         /* A new connection: add matches and objects, send first calls, asynchronously. Slots belong to the user. */
         void (*up)(sd_bus *bus, void *userdata);
@@ -25,7 +25,7 @@ struct bus_connection_user {
 
 /* 0 or a negative errno. Nothing is opened before bus_connection_open(). */
 int bus_connection_new(sd_event *event, struct bus_connection **ret);
-/* Its users, who are not told, must have dropped their slots. */
+/* Its users, whose .down() is not called, must have dropped their slots. */
 struct bus_connection *bus_connection_free(struct bus_connection *c);
 DEFINE_CLEANUP(struct bus_connection *, bus_connection_free)
 

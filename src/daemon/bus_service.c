@@ -68,7 +68,7 @@ int bus_service_read_pause(sd_bus_message *m, usec_t *ret, sd_bus_error *e) {
         return 0;
 }
 
-/* For whoever reads the journal later: a pause, a hold or a pin is somebody's doing. */
+/* The journal has who paused, held or pinned. */
 static void log_command(size_t i, uid_t uid, usec_t pause) {
         char who[32] = "root", span[SPAN_MAX];
 
@@ -106,7 +106,7 @@ static void carry_out(sd_bus_message *m, uid_t uid, const sd_bus_error *refusal,
                 (void) sd_bus_reply_method_return(m, NULL);
 }
 
-/* Arguments are judged before the sender is, so that nobody enters a password in vain. */
+/* Arguments are checked before the sender is, so that no user enters a password in vain. */
 static int on_command(sd_bus_message *m, void *userdata, sd_bus_error *e) {
         struct bus_service *b = userdata;
         usec_t pause;

@@ -10,7 +10,7 @@
 /* polkit decides on its own within the time that every call has; a person may take longer to find the password. */
 #define PERSON_TIMEOUT (2 * USEC_PER_MINUTE)
 
-/* More questions than these to polkit at once are somebody's mischief. Root's never wait for polkit. */
+/* Questions that wait for polkit at once; more are an attack. Root's commands never wait for polkit. */
 #define POLKIT_MAX 16
 
 struct question {
@@ -55,8 +55,7 @@ static int ask_polkit(struct question *q, bool person);
 static void explain(struct question *q, const sd_bus_error *e) {
         if (q->stage == ASKS_PERSON &&
                 sd_bus_error_has_names(e, SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_TIMEOUT))
-                refuse(q, SD_BUS_ERROR_ACCESS_DENIED,
-                        "Nobody has entered a password in time. Root needs none.");
+                refuse(q, SD_BUS_ERROR_ACCESS_DENIED, "No password was entered in time. Root needs none.");
         else if (sd_bus_error_has_names(e, SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_TIMEOUT))
                 refuse(q, SD_BUS_ERROR_ACCESS_DENIED, /* a timeout would be the daemon's own */
                         "polkit does not answer, so only root may do that now. See `systemctl status polkit`.");
@@ -82,7 +81,7 @@ static int on_polkit(sd_bus_message *m, void *userdata, sd_bus_error *error _unu
                         "That takes a password, and this request does not allow asking for one. Root needs none.");
         else if (!challenge || q->stage == ASKS_PERSON)
                 refuse(q, SD_BUS_ERROR_ACCESS_DENIED,
-                        "Only root may do that, and whom polkit allows org.openclaw.failover1.control.");
+                        "Only root may do that, and users whom polkit allows org.openclaw.failover1.control.");
         else if (ask_polkit(q, true) < 0)
                 refuse(q, SD_BUS_ERROR_NO_MEMORY, "Out of memory.");
         return 0;

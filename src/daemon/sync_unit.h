@@ -20,7 +20,7 @@ struct sync_view {
          * characters only (sync_result.h). */
         char unmerged[512];
         struct sync_result result; /* as the worker wrote it */
-        char user[64];             /* whom the workspace belongs to, as the unit says; "" if it does not */
+        char user[64];             /* who owns the workspace: User= of the unit; "": root */
 };
 
 /* The unit is something else than before; ENDED if a sync is over, with the view as it is then. */
@@ -32,7 +32,7 @@ int sync_unit_new(struct units *us, const struct instance *n, sync_unit_changed_
 struct sync_unit *sync_unit_free(struct sync_unit *s);
 DEFINE_CLEANUP(struct sync_unit *, sync_unit_free)
 
-/* Begins one, PROMOTING if somebody waits for it. How that went follows through the callback. */
+/* Starts one, PROMOTING if a failover waits for it. The callback reports how it ended. */
 void sync_unit_start(struct sync_unit *s, bool promoting);
 /* The gateway is about to start: the sync finishes a checkout that has begun, no more. */
 void sync_unit_stop(struct sync_unit *s);

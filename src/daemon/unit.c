@@ -16,7 +16,7 @@ static void copy(char *to, size_t size, const char *from) {
         (void) appendf(to, size, "%s", from);
 }
 
-/* Somebody else has it run since a request of ours came to nothing: that is mended. */
+/* A new run fixes whatever made the last request fail. */
 static void note_run(struct unit *u, sd_id128_t run) {
         if (sd_id128_is_null(run) || sd_id128_equal(run, u->run))
                 return;
@@ -230,6 +230,7 @@ static void follow_id(struct unit *u, const char *id) {
         u->signals = sd_bus_slot_unref(u->signals);
         if (r >= 0)
                 r = unit_follow_signals(u);
+        ask_again_later(u->units); /* for what changed until now */
         if (r < 0)
                 log_error("Cannot follow %s: %s.", id, strerror(-r));
 }

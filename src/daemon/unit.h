@@ -34,7 +34,7 @@ struct unit_info {
         unsigned restarts;     /* by systemd itself since its last start by a job */
         /* systemd's word for how the last run ended: "success", "exit-code", "start-limit-hit" */
         char result[32];
-        char user[64]; /* whom it runs as; "" if it does not say */
+        char user[64]; /* User= of its file; "": root */
         /* The last STATUS= seen of this run, or the last one. Made by others: not safe. */
         char status[UNIT_STATUS_MAX];
         /* Why the last request came to nothing, for a person; "" if it did not, or if the unit has run again since. */

@@ -52,7 +52,7 @@ static void hang_up(struct unit *u) {
         u->slow = sd_event_source_disable_unref(u->slow);
 }
 
-/* The request is answered, or came to nothing. Either way the unit is looked at before anybody is told: what was asked
+/* The request is answered or has failed. Either way systemd is asked before .changed() is called: what was asked
  * before the answer is stale. */
 static void answered(struct unit *u, const sd_bus_error *e) {
         hang_up(u);
