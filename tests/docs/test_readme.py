@@ -54,3 +54,5 @@ def test_every_key_is_one_of_the_ini():
     assert len(rows) == 6
     for section, key, default in rows:
         assert keys[section, key] == default.strip(), key
+    for key in re.findall(r"\(`([a-z_]+)`\)", README):
+        assert any(key == name for _, name in keys), key
