@@ -85,6 +85,23 @@ static int refuse_owner(const struct repo *repo, struct sync_result *r, const ch
                sync_command(r, "sudo chown -hR %s: %s", repo->user, repo->word);
 }
 
+int repo_refuse_unwritable(
+        const struct repo *repo, const char *what, int error, uid_t owner, struct sync_result *r) {
+        const char *path = repo->config->path;
+
+        if (error == EROFS)
+                return sync_refuse(r, REFUSAL_READ_ONLY,
+                        "%s is read-only here. If only for the unit: systemctl edit openclaw-failover-sync, [Service] ReadWritePaths=%s",
+                        path, path);
+        if (owner == geteuid())
+                return sync_refuse(r, REFUSAL_UNWRITABLE, "%s in %s cannot be written: %s",
+                               *what ? what : ".git", path, strerror(error)),
+                       sync_command(r, "sudo -u %s chmod -R u+rwX %s", repo->user, repo->word);
+        return sync_refuse(r, REFUSAL_UNWRITABLE, "%s in %s cannot be written: %s", *what ? what : ".git",
+                       path, strerror(error)),
+               sync_command(r, "sudo chown -hR %s: %s", repo->user, repo->word);
+}
+
 /* The directory and its .git, before libgit2 looks: its own words for these would not help anybody. */
 static int check_directories(struct repo *repo, struct sync_result *r) {
         const char *path = repo->config->path;

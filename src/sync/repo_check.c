@@ -172,23 +172,6 @@ static int check_index(const struct repo *repo, struct sync_result *r) {
         return 0;
 }
 
-int repo_refuse_unwritable(
-        const struct repo *repo, const char *what, int error, uid_t owner, struct sync_result *r) {
-        const char *path = repo->config->path;
-
-        if (error == EROFS)
-                return sync_refuse(r, REFUSAL_READ_ONLY,
-                        "%s is read-only here. If only for the unit: systemctl edit openclaw-failover-sync, [Service] ReadWritePaths=%s",
-                        path, path);
-        if (owner == geteuid())
-                return sync_refuse(r, REFUSAL_UNWRITABLE, "%s in %s cannot be written: %s",
-                               *what ? what : ".git", path, strerror(error)),
-                       sync_command(r, "sudo -u %s chmod -R u+rwX %s", repo->user, repo->word);
-        return sync_refuse(r, REFUSAL_UNWRITABLE, "%s in %s cannot be written: %s", *what ? what : ".git",
-                       path, strerror(error)),
-               sync_command(r, "sudo chown -hR %s: %s", repo->user, repo->word);
-}
-
 int repo_check_writable(const struct repo *repo, struct sync_result *r) {
         static const char *const places[] = { "", "objects", "objects/pack", "refs", "refs/heads", "index" };
 

@@ -144,6 +144,7 @@ def test_running_gateway_is_left_alone(pair):
 
 def test_the_lock_of_a_git_at_work(pair):
     """Seen though the unit's /proc hides what a confined process may not look into."""
+    pair.configure(workspace={"timeout": "1s", "refresh": "2s"})
     pair.commit("SOUL.md", "I am another.\n")
     git = pair.standby.popen(["git", "-C", Pair.WORKSPACE, "cat-file", "--batch"], user=USER, stdin=subprocess.PIPE)
     pair.standby.wait_for(lambda: pair.standby.run("pgrep -x git", check=False).returncode == 0, what="git runs")
@@ -192,7 +193,7 @@ def test_dead_git_and_secrets_host(pair):
     pair.primary.drop()
     result = sync(pair, ok=False)
     assert result["workspace"] == result["secrets"] == "failed"
-    assert result["workspace_why"]["code"] == "timeout"
+    assert result["workspace_why"]["code"] in ("ssh", "timeout")
     assert "100.64.0.1" in result["secrets_why"]["text"]
     pair.primary.heal()
     pair.configure()  # the usual time, for a busy machine
@@ -333,11 +334,11 @@ def test_pushed_only_when_nobody_waits(pair):
     pair.standby.remove("/run/openclaw-failover/promoting")
     result = sync(pair)
     assert result["unmerged"][0]["pushed"]
-    assert pair.primary.out(f"git -C workspace.git show {result['unmerged']}:learned.md", user=USER) == "learned"
+    assert pair.primary.out(f"git -C workspace.git show {result['unmerged'][0]['name']}:learned.md", user=USER) == "learned"
 
 
 @pytest.mark.parametrize("state, words", [
-    ("git checkout -q HEAD~1", "switch BRANCH"),
+    ("git checkout -q HEAD~1", "switch main"),
     ("git switch -qc side", "switch main"),
     ("git switch -qc side; echo a > SOUL.md; git commit -qam a; git switch -q main; echo b > SOUL.md;"
      "git commit -qam b; git merge -q side || true", "merge --abort"),
