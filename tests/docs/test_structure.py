@@ -58,8 +58,6 @@ src/core/role.c: lines
 src/daemon/daemon.c: lines
 src/daemon/peers.c: lines
 src/doctor/check_polkit.c: look_polkit() has lines
-src/sync/changes.c: lines
-src/sync/repo.c: lines
 src: lines of C
 tests/proof/model.c: lines
 tests/system/test_commands.py: lines
