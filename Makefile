@@ -4,7 +4,7 @@
 #   make check      every test (as root: on real systemd hosts too)
 #   make third, cutoff, restart-grace, hardening   the tests of one subject: a third node; is it us that are cut off; planned
 #                   restarts of the primary; sandboxes, polkit and hostile hosts (root; parts of make check)
-#   make faults     the README's table of faults, as those tests see them now (root; make check tells the same)
+#   make faults     the table of faults in tests/FAULTS.md, as those tests see them now (root)
 #   make fuzz       the fuzzers, a minute each (with CI=true, five seconds)
 #   make soak       100,000 checks of a peer that misbehaves at random (root; with CI=true, 3000)
 #   make crash      the daemon and the worker killed at every step, the power cut at any moment (root)
@@ -60,7 +60,7 @@ quiet = @printf '%-4s %s\n' $(1) '$(patsubst $(BUILD)/%,%,$(if $(3),$(3),$@))'; 
 endif
 
 # What each object depends on, written so that it holds for every way to spell BUILD: otherwise an object that was made under
-# another spelling is not made anew when a header changes.
+# another spelling is not rebuilt when a header changes.
 DEPEND = -MMD -MP -MT '$$(BUILD)/$(patsubst $(BUILD)/%,%,$@)'
 
 $(BUILD)/openclaw-failover: $(BUILD)/src/main.o $(BUILD)/failover.a
@@ -75,7 +75,7 @@ $(BUILD)/src/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(call quiet,CC,$(CC) $(ALL_CFLAGS) $(DEPEND) -c -o $@ $<,$<)
 
-# The one file that SYSCONFDIR goes into is built anew when that changes.
+# The one file that SYSCONFDIR goes into is rebuilt when that changes.
 $(BUILD)/src/config/instance.o: $(BUILD)/sysconfdir
 $(BUILD)/sysconfdir: always
 	@mkdir -p $(@D)
@@ -169,7 +169,7 @@ FILES = $(foreach unit,$(UNITS),$(unit):$(UNITDIR)/$(notdir $(unit:.in=)) $(unit
 	src/cli/openclaw-failover.bash:$(PREFIX)/share/bash-completion/completions/openclaw-failover
 
 INI = $(SYSCONFDIR)/openclaw-failover.ini
-# Wherever systemd finds a gateway's unit that somebody already has (systemd.unit(5)), ours is not wanted.
+# Wherever systemd finds a gateway's unit that is there already (systemd.unit(5)), ours is not installed.
 UNIT_PATH = $(addprefix $(DESTDIR),/etc/systemd/system /run/systemd/system /usr/local/lib/systemd/system \
 	/usr/lib/systemd/system /lib/systemd/system)
 GATEWAY = $(firstword $(wildcard $(addsuffix /openclaw.service,$(UNIT_PATH))))

@@ -163,5 +163,5 @@ def pytest_terminal_summary(terminalreporter):
     terminalreporter.write_line(f"{len(found)} fault{'s' * (len(found) > 1)}")
     path = lab_module.BUILD / "faults.json"
     faults = json.loads(path.read_text()) if path.exists() else {}
-    faults.update((name, told) for name, *told in found)
+    faults.update((name, row) for name, *row in found)
     path.write_text(json.dumps(faults, indent=1) + "\n")

@@ -191,7 +191,7 @@ class Bench:
         return self.pair.lab.outside.run(["nsenter", f"--net=/run/netns/{self.primary.name}", "nft", *words]).stdout
 
     def count_checks(self):
-        """Anew in each round, since heal() forgets it."""
+        """Again in each round, since heal() flushes it."""
         self.primary_nft("table inet bench { counter checks { }; chain in { type filter hook input priority 0; "
                          f"tcp dport {{ {GATEWAY_PORT}, {TLS_PORT} }} tcp flags & (syn | ack) == syn counter name checks; }}; }}")
 

@@ -7,7 +7,7 @@ import tables
 
 
 def test_the_table_has_the_faults_of_the_tests():
-    """In their order; `make faults` makes it anew."""
+    """In their order; `make faults` makes it again."""
     rows = re.findall(r"^\| (.*?) \|", tables.split("faults")[1], re.M)
     assert rows[1:] == tables.faults()
 

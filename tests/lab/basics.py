@@ -46,7 +46,7 @@ def children(pid):
 
 class Entered(subprocess.Popen):
     """A program started by nsenter --pid, which waits for it: signals are for the program. Were nsenter killed, the
-    program would live on, and somebody else would have to wait for it."""
+    program would live on, and another process would have to wait for it."""
 
     def send_signal(self, number):
         if self.poll() is not None:

@@ -1,4 +1,4 @@
-/* The gateway of the tests: answers as OpenClaw's does, or misbehaves in any way it is told to, while it runs.
+/* The gateway of the tests: answers as OpenClaw's does, or misbehaves in any way that its control file says, while it runs.
  *
  *   gateway [WORD]...
  *
@@ -345,7 +345,7 @@ static bool misbehave(const struct bus_connection *c) {
         else if (!strcmp(mode, "redirect"))
                 answer_redirect(c);
         else if (atoi(mode) >= 100)
-                answer_json(fd, atoi(mode), "{\"error\":\"as told\"}");
+                answer_json(fd, atoi(mode), "{\"error\":\"as asked\"}");
         else
                 return false;
         return true;
@@ -474,7 +474,7 @@ static bool drained(int fd) {
         return read(fd, sink, sizeof sink) > 0;
 }
 
-/* Waits until something happens or UNTIL, and deals with it. True if told to terminate. */
+/* Waits until something happens or UNTIL, and handles it. True on SIGTERM. */
 static bool turn(struct gateway *g, int signals, int control, double until) {
         struct pollfd fds[BINDS_MAX + 2] = { { .fd = signals, .events = POLLIN },
                 { .fd = control, .events = POLLIN } };
@@ -517,7 +517,7 @@ static int run(struct gateway *g, int signals) {
 
         reread(g);
         if (g->now.fail) {
-                say("told to fail: exiting with status %d", g->now.fail);
+                say("fail=N: exiting with status %d", g->now.fail);
                 return g->now.fail;
         }
         if (!boot(g, signals))

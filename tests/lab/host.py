@@ -11,7 +11,7 @@ import subprocess
 
 from basics import (BUILD, GATEWAY_PORT, USER, Entered, LabError, argv_of, checked, children, run_entered, wait_for)
 
-# What vendors want at boot and nobody needs here.
+# What a Debian starts at boot and these hosts do not need.
 MASKED = """
 console-getty.service container-getty@.service getty.target systemd-ask-password-wall.path
 systemd-ask-password-console.path systemd-udevd.service systemd-udev-trigger.service systemd-udevd-control.socket
@@ -75,7 +75,7 @@ class Host:
         self._configure_links()
 
     def _configure_links(self):
-        """Also mends whatever a test did to addresses and routes."""
+        """Also undoes whatever a test did to addresses and routes."""
         self.lab.sh("""
             host=$1 v4=$2 v6=$3 inet=$4
             ip link set $5 up; ip link set $6 up
@@ -219,7 +219,7 @@ class Host:
         if self._nspawn and self._nspawn.poll() is None:
             raise LabError(f"{self.name} is on already")
         self._cgroup.mkdir(exist_ok=True)
-        # nspawn 252 forbids Landlock unless told otherwise; a real machine has it.
+        # nspawn 252 forbids Landlock by default; a real machine has it.
         landlock = "landlock_create_ruleset landlock_add_rule landlock_restrict_self"
         nspawn = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--console=pipe",
                   f"--system-call-filter={landlock}", f"--directory={self.root}", f"--machine={self.name}",
@@ -234,7 +234,7 @@ class Host:
     @staticmethod
     def _joining(cgroup):
         """Words that run the words after them in CGROUP. It is joined from outside, before any namespace is entered,
-        since a cgroup namespace with nsdelegate lets nobody in from within (cgroups(7))."""
+        since a cgroup namespace with nsdelegate cannot be entered from within (cgroups(7))."""
         return ["sh", "-c", 'echo 0 > "$0/cgroup.procs" && exec "$@"', str(cgroup)]
 
     def _await_init(self):
@@ -450,7 +450,7 @@ class Host:
         self._configure_links()
 
     def resolver(self, address):
-        """Names are asked of ADDRESS from now on, until reset(); None: of nobody. For a silent name server, name
+        """Names are asked of ADDRESS from now on, until reset(); None: of none. For a silent name server, name
         lab.outside.address and drop_outgoing(port=53)."""
         self.put("/etc/resolv.conf", f"nameserver {address}\n" if address else "")
 
@@ -504,7 +504,7 @@ class Gateway:
         self.host = host
 
     def mode(self, words="normal"):
-        """Tells it what to do (gateway.c), now and until the host reboots or is reset; see there for the words."""
+        """What it does (gateway.c), now and until the host reboots or is reset; see there for the words."""
         self.host.put("/run/gateway.mode", words + "\n")
 
     def start(self, wait=True):
@@ -516,7 +516,7 @@ class Gateway:
         self.host.systemctl("stop", self.unit, timeout=400)
 
     def kill(self):
-        """SIGKILL, and nobody starts it again."""
+        """SIGKILL, and systemd does not start it again."""
         self.host.systemctl("--no-block", "stop", self.unit)
         self.host.systemctl("kill", "--signal=KILL", self.unit, check=False)
         self.host.wait_state(self.unit, "inactive", "failed")

@@ -1,4 +1,4 @@
-"""A web service for the tests: writes down what it is sent, a line of JSON each, and answers as it is told.
+"""A web service for the tests: writes down what it is sent, a line of JSON each, and answers as its file says.
 
     python3 receiver.py ADDRESS PORT DIRECTORY
 

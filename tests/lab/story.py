@@ -14,12 +14,12 @@ def events(host):
 
 
 def wait_event(host, name, deadline=30, count=1):
-    """Waits until the event NAME was told COUNT times; returns the last such entry."""
-    def told():
+    """Waits until the event NAME was reported COUNT times; returns the last such entry."""
+    def reported():
         found = [e for e in host.journal(DAEMON) if e.get("FAILOVER_EVENT") == name]
         return found[count - 1] if len(found) >= count else None
     try:
-        return host.wait_for(told, deadline, every=0.1)
+        return host.wait_for(reported, deadline, every=0.1)
     except AssertionError:
         story = "\n".join(host.messages(DAEMON)[-30:])
         raise AssertionError(f"no event {name!r} ({count}) within {deadline} s; the story:\n{story}") from None
@@ -39,7 +39,7 @@ def begin(pair, **sections):
 
 
 def fail_over(pair, **sections):
-    """… whose gateway is then killed: returns the entry that tells the promotion."""
+    """… whose gateway is then killed: returns the entry of the promotion."""
     begin(pair, **sections)
     pair.primary.gateway.kill()
     return wait_event(pair.standby, "promoted")
@@ -51,7 +51,7 @@ def verdict(host):
 
 
 def failed_checks(host):
-    """The texts of the failed checks that were told, in order."""
+    """The texts of the failed checks that were reported, in order."""
     return [m for m in host.messages(DAEMON) if re.match(r"Failed check", m)]
 
 
@@ -66,7 +66,7 @@ def starts(host):
 
 @contextlib.contextmanager
 def frozen(host, unit):
-    """Meanwhile UNIT is there and answers nobody."""
+    """Meanwhile UNIT is there and answers no request."""
     host.systemctl("start", unit)
     host.systemctl("kill", "--signal=STOP", unit)
     try:

@@ -57,7 +57,7 @@ class Soak:
     def daemon(self):
         return int(self.host.unit(self.pair.UNIT)["MainPID"])
 
-    # A check connects once, and nobody else does, so the kernel counts them.
+    # A check connects once, and no other does, so the kernel counts them.
 
     def nft(self, *words):
         return self.pair.lab.outside.run(["nsenter", f"--net=/run/netns/{self.host.name}", "nft", *words]).stdout

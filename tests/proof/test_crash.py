@@ -96,7 +96,7 @@ class Crasher:
         return len(self.host.get("/run/crash/starts").split()) if self.host.exists("/run/crash/starts") else 0
 
 
-def tell(figure, what, crasher, total, points, missed, failures):
+def report(figure, what, crasher, total, points, missed, failures):
     """The figures, and the verdict."""
     calls = ", ".join(sorted(crasher.seen))
     figure(f"the {what} killed at {len(points) - len(missed)} of {total} points, before {calls}: "
@@ -173,7 +173,7 @@ def test_daemon(pair, figure):
             crasher.seen.add(came_to.split()[1])
         else:
             missed.append(point)
-    tell(figure, "daemon", crasher, total, points, missed, failures)
+    report(figure, "daemon", crasher, total, points, missed, failures)
 
 
 # The worker. What it is to do: follow a commit that changes most of 300 files, over work of all kinds.
@@ -289,7 +289,7 @@ class Work:
             cp -a {self.PRISTINE}/.secrets {SECRETS}; rm -f /var/lib/openclaw-failover-sync/*""")
 
     def check_between(self):
-        """After a crash, before anything is mended."""
+        """After a crash, before anything is repaired."""
         self.check_secrets()
         self.check_repository()
 
@@ -405,7 +405,7 @@ def test_worker(pair, figure):
             crasher.seen.add(came_to.split()[1])
         else:
             missed.append(point)
-    tell(figure, "worker", crasher, total, points, missed, failures)
+    report(figure, "worker", crasher, total, points, missed, failures)
 
 
 # The power.
