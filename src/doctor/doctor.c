@@ -77,7 +77,6 @@ static const struct row {
         /* … and sends alerts. */
         { "alert", look_alert, AS_ROOT, "configuration" },
         { "heartbeat", look_heartbeat, AS_ROOT, "configuration" },
-        { "metrics", look_metrics, AS_DAEMON, "configuration" },
 };
 
 static const char *row_user(const struct checkup *c, enum as as) {

@@ -60,8 +60,6 @@ look_t look_workspace, look_remote, look_saved_work;
 look_t look_secrets;
 /* check_alert.c */
 look_t look_alert, look_heartbeat;
-/* check_metrics.c */
-look_t look_metrics;
 /* check_instances.c */
 look_t look_instances;
 

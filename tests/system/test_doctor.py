@@ -889,26 +889,6 @@ def heartbeat_unreachable(pair, later):
     pair.configure(heartbeat={"url": "http://127.0.0.1:8080/ping"})
 
 
-@finds("metrics", "cannot write to /srv/metrics: No such file", rounds=2)
-def metrics_elsewhere(pair, later):
-    """The directory, and then the drop-in."""
-    pair.configure(metrics={"textfile": "/srv/metrics/openclaw.prom"})
-    later.callback(pair.standby.remove, "/srv/metrics")
-    later.callback(pair.standby.wait_for, lambda: pair.standby.exists("/srv/metrics/openclaw.prom"))
-
-
-@finds("metrics", "cannot write to /var/lib/node-exporter: Permission denied", rounds=2)
-def metrics_of_somebody_else(pair, later):
-    pair.standby.mkdir("/var/lib/node-exporter")
-    pair.configure(metrics={"textfile": "/var/lib/node-exporter/openclaw.prom"})
-    later.callback(pair.standby.remove, "/var/lib/node-exporter")
-
-
-@finds("metrics", "the daemon's sandbox hides", mend=lambda pair, line: pair.configure())
-def metrics_in_a_home(pair, later):
-    pair.configure(metrics={"textfile": f"{HOME}/openclaw.prom"})
-
-
 def test_secret_addresses_are_not_printed(well):
     """Whether it works or not."""
     well.standby.put(ADDRESS_FILE, ADDRESS + "\n", mode=0o600)
