@@ -40,7 +40,7 @@ INI = {
     "primary": {"host": "100.64.0.1"},
     "secrets": {"host": "openclaw@100.64.0.1", "source": f"{HOME}/.secrets/"},
 }
-FAIL_ONCE = "[Service]\nExecStartPre=/bin/sh -c 'test -e /run/failed || { mkdir /run/failed; exit 1; }'\n"
+FAIL_ONCE = "[Service]\nExecStartPre=+/bin/sh -c 'test -e /run/failed || { mkdir /run/failed; exit 1; }'\n"
 GATEWAY = "openclaw.service"
 
 
