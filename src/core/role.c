@@ -1,26 +1,19 @@
 /* The promote and demote machine; see role.h. The table rules[] below is the whole of it. */
 #include "core/role.h"
 
-#include "lib/backoff.h"
-
-#define BACK_OFF_MIN (5 * USEC_PER_SEC)
-#define BACK_OFF_MAX (5 * USEC_PER_MINUTE)
+#include "core/role_facts.h"
 /* A gateway that answered this long works: the next trouble starts counting anew. */
 #define WORKED_AFTER (5 * USEC_PER_MINUTE)
 #define SAY_DRAINING_AFTER (30 * USEC_PER_SEC)
 #define KILL_AGAIN_AFTER (5 * USEC_PER_SEC)
 /* With no refresh, of which the third part counts. */
 #define EARLY_SYNC_AGAIN_AFTER (5 * USEC_PER_MINUTE)
-/* What a check of the gateway here takes at most, with some slack. */
-#define ASKED_WITHIN (10 * USEC_PER_SEC)
 /* A sync that does not stop is in a disk that hangs. */
 #define SYNC_STOPS_WITHIN (5 * USEC_PER_SEC)
 /* Who stops the gateway to update it starts it again within this. */
 #define UPDATE_TAKES (10 * USEC_PER_MINUTE)
 /* When people are to know that the start takes long, if start_timeout is longer. */
 #define SAY_SLOW_AFTER USEC_PER_MINUTE
-/* One good answer may be the last of a process that is on its way out. */
-#define ANSWERS_NEEDED 2
 
 /* One look: what the conditions of the table are asked about. */
 struct look {
@@ -45,14 +38,6 @@ static bool said(const struct role *r, enum role_event event) {
 
 /* What the unit is. */
 
-static bool is_stopped(const struct facts *f) {
-        return f->job == JOB_NONE && (f->gateway == UNIT_INACTIVE || f->gateway == UNIT_FAILED);
-}
-
-static bool is_running(const struct facts *f) {
-        return unit_state_runs(f->gateway);
-}
-
 /* A start job may be replaced by a stop job, as systemd does; a request that systemd has not taken yet may not be
  * overtaken, for polkit may answer the two in either order. */
 static bool may_stop(const struct facts *f) {
@@ -62,22 +47,6 @@ static bool may_stop(const struct facts *f) {
 /* What the gateway here should be. */
 
 enum want { KEEP, RUN, STOP };
-
-static bool paused(const struct role *r) {
-        return r->paused_until > 0;
-}
-
-static bool calls_for_run(const struct role *r, const struct facts *f) {
-        if (paused(r))
-                return false;
-        return r->mode == MODE_PINNED || (r->mode == MODE_DRILL && !r->drill_done) ||
-                (r->mode == MODE_AUTO && f->primary == HEALTH_DOWN);
-}
-
-/* With failback = manual, too: there is nothing to stay promoted with. */
-static bool has_not_started(const struct role *r) {
-        return r->state == ROLE_STARTING && !r->promoted_before;
-}
 
 static bool calls_for_stop(const struct look *l) {
         const struct role *r = l->r;
@@ -107,11 +76,6 @@ static bool wanted(const struct look *l) {
 
 static bool unwanted(const struct look *l) {
         return want(l) == STOP;
-}
-
-/* The gateway here is needed, or may be soon. */
-static bool in_trouble(const struct role *r, const struct facts *f) {
-        return f->failing_since > 0 || f->primary == HEALTH_DOWN || calls_for_run(r, f);
 }
 
 /* The sync. */
@@ -270,12 +234,6 @@ static bool is_silent(struct look *l) {
 
 static bool answers_again(struct look *l) {
         return l->r->silent_since == 0 && said(l->r, EVENT_SILENT);
-}
-
-/* It is asked every third of hang_timeout at least, and has some seconds to answer (local_gateway.h). If it was not, this machine
- * stood still. */
-static bool silence_is_old(const struct role *r, const struct role_rules *rules, const struct facts *f) {
-        return f->now - r->silent_last > rules->hang_timeout / 3 + ASKED_WITHIN;
 }
 
 static bool hangs(struct look *l) {
@@ -477,7 +435,7 @@ static void note_event(struct role *r, enum role_event event, usec_t now) {
         }
 }
 
-static void enter(struct role *r, enum role_state to, enum role_event why, usec_t now) {
+void role_enter(struct role *r, enum role_state to, enum role_event why, usec_t now) {
         r->state = to;
         r->since = now;
         r->said = why == EVENT_FOREIGN ? 1U << why : 0;
@@ -526,7 +484,7 @@ static struct role_step apply(struct role *r, const struct rule *rule, const str
         if (rule->mode != AS_IT_IS)
                 r->mode = rule->mode;
         if (rule->to != SAME)
-                enter(r, rule->to, rule->say, now);
+                role_enter(r, rule->to, rule->say, now);
         note_action(r, rule->then, f);
         return (struct role_step){ .action = rule->then, .event = rule->say, .again = true, .look_at = now };
 }
@@ -581,206 +539,4 @@ struct role_step role_step(struct role *r, const struct role_rules *role_rules, 
                 if (applies(&rules[i], &l))
                         return apply(r, &rules[i], f);
         return (struct role_step){ .look_at = l.look_at };
-}
-
-static void count_answer(struct role *r, const struct facts *f, enum gateway_answer answer) {
-        if (r->answers == 0 || r->answers_pid != f->main_pid) {
-                r->answers = 0;
-                r->answers_pid = f->main_pid;
-                r->answers_since = f->now;
-        }
-        r->answers = answer == ANSWER_STARTED ? ANSWERS_NEEDED : MIN(r->answers + 1, ANSWERS_NEEDED);
-        r->silent_since = 0;
-}
-
-static void count_silence(struct role *r, const struct role_rules *role_rules, const struct facts *f) {
-        r->answers = 0;
-        r->other = OTHER_SILENT;
-        if (r->state != ROLE_PROMOTED)
-                return;
-        if (r->silent_since == 0 || r->silent_pid != f->main_pid || silence_is_old(r, role_rules, f)) {
-                r->silent_since = f->now;
-                r->silent_pid = f->main_pid;
-        }
-        r->silent_last = f->now;
-}
-
-void role_gateway_checked(struct role *r, const struct role_rules *role_rules, const struct facts *f,
-        enum gateway_answer answer) {
-        if (answer == ANSWER_NONE)
-                count_silence(r, role_rules, f);
-        else if (f->gateway == UNIT_ACTIVE)
-                count_answer(r, f, answer);
-        else if (is_stopped(f))
-                r->other = OTHER_ANSWERS;
-}
-
-bool role_is_early(const struct role *r) {
-        return r->mode == MODE_AUTO && !paused(r) && (r->state == ROLE_STANDBY || has_not_started(r));
-}
-
-static bool start_waits_for_check(const struct role *r, const struct facts *f) {
-        return (calls_for_run(r, f) || r->restart) && is_stopped(f) && r->other == OTHER_UNKNOWN;
-}
-
-enum role_watch role_watch(const struct role *r, const struct facts *f) {
-        switch (r->state) {
-        case ROLE_STARTING:
-                if (is_stopped(f))
-                        return r->other != OTHER_UNKNOWN ? WATCH_STEADY : WATCH_EAGER;
-                return r->other == OTHER_ANSWERS && f->gateway == UNIT_ACTIVE ? WATCH_STEADY : WATCH_EAGER;
-        case ROLE_PROMOTED:
-                return WATCH_STEADY;
-        case ROLE_STANDBY:
-                if (start_waits_for_check(r, f))
-                        return WATCH_EAGER;
-                return in_trouble(r, f) ? WATCH_STEADY : WATCH_NOT;
-        case ROLE_DEMOTING:
-                return start_waits_for_check(r, f) ? WATCH_EAGER : WATCH_NOT;
-        default:
-                return WATCH_NOT;
-        }
-}
-
-enum role_intent role_intent(const struct role *r) {
-        switch (r->state) {
-        case ROLE_STARTING:
-                return r->promoted_before ? INTENT_PROMOTED : INTENT_STARTING;
-        case ROLE_PROMOTED:
-                return INTENT_PROMOTED;
-        case ROLE_DEMOTING:
-                return r->restart ? INTENT_RESTARTING : INTENT_DEMOTING;
-        default:
-                return INTENT_NONE;
-        }
-}
-
-/* Where to carry on, by what was under way and what the unit is now. A marker is never believed against the unit:
- * what it says of a run that is not there is nothing. */
-static enum role_state resume_in(enum role_intent intent, const struct facts *f) {
-        static const struct {
-                enum role_state stopped, running; /* what the unit is */
-        } table[_INTENT_MAX] = {
-                [INTENT_NONE] = { ROLE_STANDBY, ROLE_STANDBY },
-                [INTENT_STARTING] = { ROLE_STARTING, ROLE_STARTING },
-                [INTENT_PROMOTED] = { ROLE_STARTING, ROLE_PROMOTED },
-                [INTENT_DEMOTING] = { ROLE_DEMOTING, ROLE_DEMOTING },
-                [INTENT_RESTARTING] = { ROLE_STARTING, ROLE_PROMOTED },
-        };
-
-        if (f->gateway == UNIT_STOPPING)
-                return intent == INTENT_NONE ? ROLE_STANDBY : ROLE_DEMOTING;
-        if (!is_running(f)) /* though it may be about to */
-                return table[intent].stopped;
-        return f->same_run ? table[intent].running : ROLE_STANDBY;
-}
-
-struct role_step role_resume(struct role *r, enum role_intent intent, const struct facts *f) {
-        enum role_state state = resume_in(intent, f);
-        bool foreign = state == ROLE_STANDBY && is_running(f);
-
-        enter(r, state, foreign ? EVENT_FOREIGN : EVENT_RESUMED, f->now);
-        r->promoted_before =
-                state != ROLE_STANDBY && (intent == INTENT_PROMOTED || intent == INTENT_RESTARTING);
-        if (intent == INTENT_RESTARTING && state == ROLE_DEMOTING) {
-                r->restart = true;
-                r->silent_pid = f->main_pid;
-        }
-        /* A drill that is not under way is not begun again behind the person's back. */
-        if (r->mode == MODE_DRILL && (state == ROLE_STANDBY || state == ROLE_DEMOTING))
-                r->drill_done = true;
-        return (struct role_step){
-                .event = foreign                ? EVENT_FOREIGN
-                        : state != ROLE_STANDBY ? EVENT_RESUMED
-                                                : EVENT_NONE,
-                .again = true,
-                .look_at = f->now,
-        };
-}
-
-/* Somebody has come, and may have mended what was wrong. */
-static void forget_back_off(struct role *r) {
-        r->starts = r->stops = 0;
-        r->start_again = r->stop_again = r->kill_again = 0;
-        r->said &= ~(1U << EVENT_START_FAILED | 1U << EVENT_STOP_FAILED);
-}
-
-const char *role_command(struct role *r, const struct facts *f, enum role_command command, usec_t until) {
-        switch (command) {
-        case COMMAND_PROMOTE:
-                r->mode = MODE_PINNED;
-                break;
-        case COMMAND_DEMOTE:
-                if (r->state == ROLE_STANDBY && is_running(f))
-                        return "The gateway here was started by somebody else, and is not this daemon's to stop: use systemctl stop.";
-                r->mode = MODE_HELD;
-                break;
-        case COMMAND_AUTO:
-                r->mode = MODE_AUTO;
-                break;
-        case COMMAND_PAUSE:
-                r->paused_until = until;
-                return NULL;
-        case COMMAND_RESUME:
-                break;
-        case COMMAND_DRILL:
-                if (r->state != ROLE_STANDBY || r->mode != MODE_AUTO || paused(r))
-                        return "A drill begins on standby, in mode auto and not paused.";
-                if (f->primary == HEALTH_UNKNOWN && f->failing_since == 0)
-                        return "The primary has not had its good checks yet: try again when `status` says that it is up.";
-                if (f->primary != HEALTH_UP || f->failing_since > 0)
-                        return "The primary does not answer well: this is no time for a drill.";
-                if (f->gateway == UNIT_UNKNOWN)
-                        return "systemd cannot be asked about the gateway here just now.";
-                if (!is_stopped(f))
-                        return "The gateway here runs already, started by somebody else: stop it first.";
-                r->mode = MODE_DRILL;
-                r->drill_done = false;
-                break;
-        default:
-                return "No such command.";
-        }
-        r->paused_until = 0;
-        if (command != COMMAND_RESUME)
-                r->held_at = 0;
-        forget_back_off(r);
-        return NULL;
-}
-
-usec_t role_back_off(unsigned attempts) {
-        return back_off(attempts, BACK_OFF_MIN, BACK_OFF_MAX);
-}
-
-const char *role_state_name(enum role_state s) {
-        static const char *const names[_ROLE_MAX] = {
-                [ROLE_STANDBY] = "standby",
-                [ROLE_STARTING] = "starting",
-                [ROLE_PROMOTED] = "promoted",
-                [ROLE_DEMOTING] = "demoting",
-        };
-
-        return names[s];
-}
-
-const char *role_mode_name(enum mode m) {
-        static const char *const names[_MODE_MAX] = {
-                [MODE_AUTO] = "auto",
-                [MODE_PINNED] = "pinned",
-                [MODE_HELD] = "held",
-                [MODE_DRILL] = "drill",
-        };
-
-        return names[m];
-}
-
-const char *role_intent_name(enum role_intent i) {
-        static const char *const names[_INTENT_MAX] = {
-                [INTENT_NONE] = "none",
-                [INTENT_STARTING] = "starting",
-                [INTENT_PROMOTED] = "promoted",
-                [INTENT_DEMOTING] = "demoting",
-                [INTENT_RESTARTING] = "restarting",
-        };
-
-        return names[i];
 }

@@ -1,0 +1,149 @@
+/* What a person's commands and the marker of an earlier daemon mean for the role, and its names; see role.h. */
+#include "core/role_facts.h"
+#include "lib/backoff.h"
+
+#define BACK_OFF_MIN (5 * USEC_PER_SEC)
+#define BACK_OFF_MAX (5 * USEC_PER_MINUTE)
+
+enum role_intent role_intent(const struct role *r) {
+        switch (r->state) {
+        case ROLE_STARTING:
+                return r->promoted_before ? INTENT_PROMOTED : INTENT_STARTING;
+        case ROLE_PROMOTED:
+                return INTENT_PROMOTED;
+        case ROLE_DEMOTING:
+                return r->restart ? INTENT_RESTARTING : INTENT_DEMOTING;
+        default:
+                return INTENT_NONE;
+        }
+}
+
+/* Where to carry on, by what was under way and what the unit is now. A marker is never believed against the unit:
+ * what it says of a run that is not there is nothing. */
+static enum role_state resume_in(enum role_intent intent, const struct facts *f) {
+        static const struct {
+                enum role_state stopped, running; /* what the unit is */
+        } table[_INTENT_MAX] = {
+                [INTENT_NONE] = { ROLE_STANDBY, ROLE_STANDBY },
+                [INTENT_STARTING] = { ROLE_STARTING, ROLE_STARTING },
+                [INTENT_PROMOTED] = { ROLE_STARTING, ROLE_PROMOTED },
+                [INTENT_DEMOTING] = { ROLE_DEMOTING, ROLE_DEMOTING },
+                [INTENT_RESTARTING] = { ROLE_STARTING, ROLE_PROMOTED },
+        };
+
+        if (f->gateway == UNIT_STOPPING)
+                return intent == INTENT_NONE ? ROLE_STANDBY : ROLE_DEMOTING;
+        if (!is_running(f)) /* though it may be about to */
+                return table[intent].stopped;
+        return f->same_run ? table[intent].running : ROLE_STANDBY;
+}
+
+struct role_step role_resume(struct role *r, enum role_intent intent, const struct facts *f) {
+        enum role_state state = resume_in(intent, f);
+        bool foreign = state == ROLE_STANDBY && is_running(f);
+
+        role_enter(r, state, foreign ? EVENT_FOREIGN : EVENT_RESUMED, f->now);
+        r->promoted_before =
+                state != ROLE_STANDBY && (intent == INTENT_PROMOTED || intent == INTENT_RESTARTING);
+        if (intent == INTENT_RESTARTING && state == ROLE_DEMOTING) {
+                r->restart = true;
+                r->silent_pid = f->main_pid;
+        }
+        /* A drill that is not under way is not begun again behind the person's back. */
+        if (r->mode == MODE_DRILL && (state == ROLE_STANDBY || state == ROLE_DEMOTING))
+                r->drill_done = true;
+        return (struct role_step){
+                .event = foreign                ? EVENT_FOREIGN
+                        : state != ROLE_STANDBY ? EVENT_RESUMED
+                                                : EVENT_NONE,
+                .again = true,
+                .look_at = f->now,
+        };
+}
+
+/* Somebody has come, and may have mended what was wrong. */
+static void forget_back_off(struct role *r) {
+        r->starts = r->stops = 0;
+        r->start_again = r->stop_again = r->kill_again = 0;
+        r->said &= ~(1U << EVENT_START_FAILED | 1U << EVENT_STOP_FAILED);
+}
+
+const char *role_command(struct role *r, const struct facts *f, enum role_command command, usec_t until) {
+        switch (command) {
+        case COMMAND_PROMOTE:
+                r->mode = MODE_PINNED;
+                break;
+        case COMMAND_DEMOTE:
+                if (r->state == ROLE_STANDBY && is_running(f))
+                        return "The gateway here was started by somebody else, and is not this daemon's to stop: use systemctl stop.";
+                r->mode = MODE_HELD;
+                break;
+        case COMMAND_AUTO:
+                r->mode = MODE_AUTO;
+                break;
+        case COMMAND_PAUSE:
+                r->paused_until = until;
+                return NULL;
+        case COMMAND_RESUME:
+                break;
+        case COMMAND_DRILL:
+                if (r->state != ROLE_STANDBY || r->mode != MODE_AUTO || paused(r))
+                        return "A drill begins on standby, in mode auto and not paused.";
+                if (f->primary == HEALTH_UNKNOWN && f->failing_since == 0)
+                        return "The primary has not had its good checks yet: try again when `status` says that it is up.";
+                if (f->primary != HEALTH_UP || f->failing_since > 0)
+                        return "The primary does not answer well: this is no time for a drill.";
+                if (f->gateway == UNIT_UNKNOWN)
+                        return "systemd cannot be asked about the gateway here just now.";
+                if (!is_stopped(f))
+                        return "The gateway here runs already, started by somebody else: stop it first.";
+                r->mode = MODE_DRILL;
+                r->drill_done = false;
+                break;
+        default:
+                return "No such command.";
+        }
+        r->paused_until = 0;
+        if (command != COMMAND_RESUME)
+                r->held_at = 0;
+        forget_back_off(r);
+        return NULL;
+}
+
+usec_t role_back_off(unsigned attempts) {
+        return back_off(attempts, BACK_OFF_MIN, BACK_OFF_MAX);
+}
+
+const char *role_state_name(enum role_state s) {
+        static const char *const names[_ROLE_MAX] = {
+                [ROLE_STANDBY] = "standby",
+                [ROLE_STARTING] = "starting",
+                [ROLE_PROMOTED] = "promoted",
+                [ROLE_DEMOTING] = "demoting",
+        };
+
+        return names[s];
+}
+
+const char *role_mode_name(enum mode m) {
+        static const char *const names[_MODE_MAX] = {
+                [MODE_AUTO] = "auto",
+                [MODE_PINNED] = "pinned",
+                [MODE_HELD] = "held",
+                [MODE_DRILL] = "drill",
+        };
+
+        return names[m];
+}
+
+const char *role_intent_name(enum role_intent i) {
+        static const char *const names[_INTENT_MAX] = {
+                [INTENT_NONE] = "none",
+                [INTENT_STARTING] = "starting",
+                [INTENT_PROMOTED] = "promoted",
+                [INTENT_DEMOTING] = "demoting",
+                [INTENT_RESTARTING] = "restarting",
+        };
+
+        return names[i];
+}

@@ -1,0 +1,61 @@
+/* What checks of the gateway here mean for the role, and when they are needed; see role.h. */
+#include "core/role_facts.h"
+
+static void count_answer(struct role *r, const struct facts *f, enum gateway_answer answer) {
+        if (r->answers == 0 || r->answers_pid != f->main_pid) {
+                r->answers = 0;
+                r->answers_pid = f->main_pid;
+                r->answers_since = f->now;
+        }
+        r->answers = answer == ANSWER_STARTED ? ANSWERS_NEEDED : MIN(r->answers + 1, ANSWERS_NEEDED);
+        r->silent_since = 0;
+}
+
+static void count_silence(struct role *r, const struct role_rules *role_rules, const struct facts *f) {
+        r->answers = 0;
+        r->other = OTHER_SILENT;
+        if (r->state != ROLE_PROMOTED)
+                return;
+        if (r->silent_since == 0 || r->silent_pid != f->main_pid || silence_is_old(r, role_rules, f)) {
+                r->silent_since = f->now;
+                r->silent_pid = f->main_pid;
+        }
+        r->silent_last = f->now;
+}
+
+void role_gateway_checked(struct role *r, const struct role_rules *role_rules, const struct facts *f,
+        enum gateway_answer answer) {
+        if (answer == ANSWER_NONE)
+                count_silence(r, role_rules, f);
+        else if (f->gateway == UNIT_ACTIVE)
+                count_answer(r, f, answer);
+        else if (is_stopped(f))
+                r->other = OTHER_ANSWERS;
+}
+
+bool role_is_early(const struct role *r) {
+        return r->mode == MODE_AUTO && !paused(r) && (r->state == ROLE_STANDBY || has_not_started(r));
+}
+
+static bool start_waits_for_check(const struct role *r, const struct facts *f) {
+        return (calls_for_run(r, f) || r->restart) && is_stopped(f) && r->other == OTHER_UNKNOWN;
+}
+
+enum role_watch role_watch(const struct role *r, const struct facts *f) {
+        switch (r->state) {
+        case ROLE_STARTING:
+                if (is_stopped(f))
+                        return r->other != OTHER_UNKNOWN ? WATCH_STEADY : WATCH_EAGER;
+                return r->other == OTHER_ANSWERS && f->gateway == UNIT_ACTIVE ? WATCH_STEADY : WATCH_EAGER;
+        case ROLE_PROMOTED:
+                return WATCH_STEADY;
+        case ROLE_STANDBY:
+                if (start_waits_for_check(r, f))
+                        return WATCH_EAGER;
+                return in_trouble(r, f) ? WATCH_STEADY : WATCH_NOT;
+        case ROLE_DEMOTING:
+                return start_waits_for_check(r, f) ? WATCH_EAGER : WATCH_NOT;
+        default:
+                return WATCH_NOT;
+        }
+}
