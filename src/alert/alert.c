@@ -122,14 +122,14 @@ static void send_first(struct alert *a) {
                 explicit_bzero(url, strlen(url));
 }
 
-/* For how long yet the first one is held; never longer than QUIET_FOR, whatever becomes of the clock. */
+/* For how long yet the first one is held. A hold that is further away than any can be means that the clock was set back. */
 static usec_t held_for(const struct alert *a) {
         usec_t now = now_usec(CLOCK_REALTIME);
         const struct alert_message *m;
         uint64_t id;
 
         m = alert_queue_first(a->queue, &id);
-        return m && m->hold > now ? MIN(m->hold - now, QUIET_FOR) : 0;
+        return m && m->hold > now && m->hold - now <= QUIET_FOR ? m->hold - now : 0;
 }
 
 static int on_timer(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *userdata) {

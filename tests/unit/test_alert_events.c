@@ -66,6 +66,22 @@ static void test_short_outage_is_quiet(void **state) {
         assert_int_equal(f->receiver.n, 0);
 }
 
+/* The clock was set back by a day: what is held is not held for that long. */
+static void test_hold_and_clock(void **state) {
+        struct fixture *f = *state;
+        struct alert_message m = { .event = "promoted",
+                .level = LOG_NOTICE,
+                .text = "It happened.",
+                .time = now_usec(CLOCK_REALTIME),
+                .hold = now_usec(CLOCK_REALTIME) + USEC_PER_DAY,
+                .outage = USEC_INFINITY,
+                .lasted = USEC_INFINITY };
+
+        begin(f);
+        alert_post(f->alert, &m);
+        TURN_UNTIL(f->event, f->receiver.n == 1);
+}
+
 /* A promotion by hand has no outage, and is no secret for 45 s. */
 static void test_by_hand_at_once(void **state) {
         struct fixture *f = *state;
@@ -127,6 +143,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 T(test_events),
                 T(test_short_outage_is_quiet),
+                T(test_hold_and_clock),
                 T(test_by_hand_at_once),
                 T(test_branches_to_merge),
         };
