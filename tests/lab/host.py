@@ -46,6 +46,9 @@ Subsystem sftp internal-sftp
 
 
 class Host:
+    links = {"tailscale0": "tn", "eth0": "in"}  # with what the bridge's end of each is named after
+    nspawn_words = []  # what a kind of host needs beside the usual
+
     def __init__(self, lab, name, number, lower):
         self.lab, self.name, self.number, self.lower = lab, name, number, lower
         self.address = f"100.64.0.{number}"
@@ -224,7 +227,7 @@ class Host:
         nspawn = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--console=pipe",
                   f"--system-call-filter={landlock}", f"--directory={self.root}", f"--machine={self.name}",
                   "--resolv-conf=off", "--timezone=off", "--link-journal=no",
-                  f"--network-namespace-path=/run/netns/{self.name}", "--boot"]
+                  f"--network-namespace-path=/run/netns/{self.name}", *self.nspawn_words, "--boot"]
         self._nspawn = subprocess.Popen(self._joining(self._cgroup) + self.lab.enter() + nspawn,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self._await_init()
@@ -407,7 +410,7 @@ class Host:
                               f"filter hook input priority -300; }}; }}; add rule inet fault in {rule}"])
 
     def _drop_out(self, match):
-        for dev in (f"tn{self.number}", f"in{self.number}"):
+        for dev in (f"{link}{self.number}" for link in self.links.values()):
             self.lab.outside.run(["nft", f"table netdev {self.name} {{ chain {dev} {{ type filter hook ingress device "
                                   f"{dev} priority 0; }}; }}; add rule netdev {self.name} {dev} {match} drop"])
 
@@ -435,9 +438,9 @@ class Host:
     def link_down(self, dev=None, admin=False):
         """No carrier on tailscale0 or eth0 (default: both); with admin=True the interface itself is set down, which
         takes its routes as well."""
-        for name, far in (("tailscale0", f"tn{self.number}"), ("eth0", f"in{self.number}")):
+        for name, far in self.links.items():
             if dev in (None, name):
-                self.lab.sh(f"ip -n {self.name} link set {name} down" if admin else f"ip link set {far} down")
+                self.lab.sh(f"ip -n {self.name} link set {name} down" if admin else f"ip link set {far}{self.number} down")
 
     def tailnet_down(self):
         """tailscaled has stopped: its interface is there, its addresses are not."""
@@ -445,7 +448,7 @@ class Host:
 
     def heal(self):
         """Undoes every network fault."""
-        self.lab.sh("""nsenter --net=/run/netns/$1 nft flush ruleset
+        self.lab.sh("""nsenter --net=/run/netns/$1 nft "table inet fault; delete table inet fault"
             nft "table netdev $1; delete table netdev $1" """, self.name)
         self._configure_links()
 

@@ -92,9 +92,9 @@ class Lab:
         done = run_entered(argv, timeout)
         return checked(done, ["sh", "-ec", script]) if check else done
 
-    def host(self, name, number, lower=LOWER):
+    def host(self, name, number, lower=LOWER, kind=Host):
         """A new host, not yet booted: 100.64.0.NUMBER, on the file system LOWER."""
-        return self.hosts.setdefault(name, Host(self, name, number, lower))
+        return self.hosts.setdefault(name, kind(self, name, number, lower))
 
     def close(self):
         if self._keeper.poll() is None:

@@ -51,12 +51,13 @@ class Pair:
     WORKSPACE = "/home/openclaw/.openclaw/workspace"
     UNIT = "openclaw-failover.service"
     SYNC = "openclaw-failover-sync.service"
+    host_kind = Host
 
     def __init__(self, lab, lower=LOWER):
         """The standby's file system is LOWER."""
         self.lab = lab
-        self.primary = lab.host("primary", 1)
-        self.standby = lab.host("standby", 2, lower)
+        self.primary = lab.host("primary", 1, kind=self.host_kind)
+        self.standby = lab.host("standby", 2, lower, self.host_kind)
         self._share_keys()
         self._make_repository()
         self._make_primary()
@@ -171,7 +172,7 @@ class Pair:
     def reset(self):
         """Both hosts as on the first day: daemon stopped, primary's gateway answering, ini written."""
         with concurrent.futures.ThreadPoolExecutor() as pool:
-            list(pool.map(Host.reset, (self.primary, self.standby)))
+            list(pool.map(lambda host: host.reset(), (self.primary, self.standby)))
         self.primary.gateway.start()
         self.configure()
 
