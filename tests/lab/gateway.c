@@ -29,11 +29,14 @@
  *   ignore-term    takes no notice of SIGTERM
  *   log            one line on standard output for each request, with the time of CLOCK_MONOTONIC
  *   bind=ADDRESS   IPv4 address to listen on, may be given more than once (default: all); port=N (default 18789)
+ *                  tailnet is the tailnet address there is at the start, else loopback: it is not looked for again
+ *   role=PATH      its channels are on while that file holds "enabled":true, as one finds out by GET /channels
  *   control=PATH   the control file (default /run/gateway.mode)
  *
  * A thread for each connection: each may hang, drip or flood for as long as its peer bears it. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <ifaddrs.h>
 #include <libgen.h>
 #include <poll.h>
 #include <pthread.h>
@@ -62,7 +65,7 @@ struct settings {
         char binds[BINDS_MAX][64];
         size_t n_binds;
         unsigned port;
-        char control[256];
+        char control[256], role[256];
 };
 
 struct gateway {
@@ -130,6 +133,8 @@ static void apply_pair(struct settings *s, const char *key, const char *value) {
                 copy_text(s->redirect_to, sizeof s->redirect_to, value);
         else if (!strcmp(key, "control"))
                 copy_text(s->control, sizeof s->control, value);
+        else if (!strcmp(key, "role"))
+                copy_text(s->role, sizeof s->role, value);
         else if (!strcmp(key, "bind") && s->n_binds < BINDS_MAX)
                 copy_text(s->binds[s->n_binds++], sizeof s->binds[0], value);
         else
@@ -210,12 +215,25 @@ static void answer_startup(int fd, const char *state) {
         answer_json(fd, strcmp(state, "started") ? 503 : 200, body);
 }
 
+static void answer_channels(int fd, const char *role) {
+        char text[4096] = "";
+        FILE *f = fopen(role, "re");
+
+        if (f) {
+                text[fread(text, 1, sizeof text - 1, f)] = 0;
+                fclose(f);
+        }
+        answer_json(fd, 200, strstr(text, "\"enabled\":true") ? "{\"on\":true}" : "{\"on\":false}");
+}
+
 static void answer_normally(const struct bus_connection *c, const char *request) {
         const char *mode = c->settings.mode;
         bool not_ready = !strcmp(mode, "not-ready"), ready = !strcmp(mode, "normal");
 
         if (is_path(request, "/health") || is_path(request, "/healthz"))
                 answer_json(c->fd, 200, "{\"ok\":true,\"status\":\"live\"}");
+        else if (*c->settings.role && is_path(request, "/channels"))
+                answer_channels(c->fd, c->settings.role);
         else if (is_path(request, "/startupz") && strcmp(mode, "old"))
                 answer_startup(c->fd,
                         c->draining                                    ? "draining"
@@ -408,13 +426,30 @@ static int listen_on(const char *address, unsigned port) {
         return fd;
 }
 
+/* BUF gets this machine's address in 100.64.0.0/10, or loopback's if it has none. */
+static const char *tailnet_address(char buf[INET_ADDRSTRLEN]) {
+        struct ifaddrs *all = NULL;
+
+        copy_text(buf, INET_ADDRSTRLEN, "127.0.0.1");
+        (void) getifaddrs(&all);
+        for (struct ifaddrs *i = all; i; i = i->ifa_next) {
+                const struct sockaddr_in *sa = (const void *) i->ifa_addr;
+
+                if (sa && sa->sin_family == AF_INET && ntohl(sa->sin_addr.s_addr) >> 22 == 0x64400000u >> 22)
+                        inet_ntop(AF_INET, &sa->sin_addr, buf, INET_ADDRSTRLEN);
+        }
+        freeifaddrs(all);
+        return buf;
+}
+
 static bool open_listeners(struct gateway *g) {
         const struct settings *s = &g->now;
         size_t n = s->n_binds ? s->n_binds : 1;
+        char buf[INET_ADDRSTRLEN];
 
         for (size_t i = 0; i < n; i++) {
                 const char *address = s->n_binds ? s->binds[i] : "0.0.0.0";
-                int fd = listen_on(address, s->port);
+                int fd = listen_on(strcmp(address, "tailnet") ? address : tailnet_address(buf), s->port);
 
                 if (fd < 0) {
                         say("gateway: cannot listen on %s:%u: %s", address, s->port, strerror(errno));
