@@ -15,3 +15,4 @@ s|\(@SYSCONFDIR@/openclaw-failover/\)\([a-z]*-url\)|\1%i.\2|
 s/openclaw gateway --port 18789/openclaw --profile %i gateway/
 s|\.openclaw/workspace|&-%i|g
 s|/\.secrets|&-%i|g
+s|\.openclaw/failover|.openclaw-%i/failover|g
