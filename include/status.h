@@ -34,6 +34,7 @@ struct status {
 
         const char *unit;
         enum unit_state unit_state;
+        bool warm;         /* the gateway runs here all the time, and the unit switches its channels */
         bool answers;      /* the gateway here did, when it was last asked */
         unsigned starts;   /* tried since it last worked */
         usec_t next_start; /* when it is tried again */

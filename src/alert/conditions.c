@@ -24,6 +24,10 @@ static bool is_silent(const struct status *s) {
         return s->state == ROLE_PROMOTED && !s->answers;
 }
 
+static bool is_cold(const struct status *s) {
+        return s->warm && s->state == ROLE_STANDBY && !s->answers;
+}
+
 static bool is_foreign(const struct status *s) {
         return s->state == ROLE_STANDBY && s->unit_state == UNIT_ACTIVE;
 }
@@ -74,6 +78,15 @@ static void say_answers(const struct status *s _unused_, const char *span, char 
         SAY("The promoted gateway answers again, after %s.", span);
 }
 
+static void say_cold(const struct status *s, const char *span, char *buf) {
+        SAY("The warm gateway here has not answered for %s. A failover would start it first. See `%s doctor`.",
+                span, program(s));
+}
+
+static void say_warm_again(const struct status *s _unused_, const char *span, char *buf) {
+        SAY("The warm gateway here answers again, after %s.", span);
+}
+
 static void say_foreign(const struct status *s, const char *span, char *buf) {
         SAY("A user started %s on this standby %s ago. While it runs, the workspace is not synced. To stop it: `systemctl "
             "stop %s`; to keep it: `%s promote`.",
@@ -121,6 +134,9 @@ static const struct {
         [CONDITION_SILENT] = { is_silent, 10 * USEC_PER_MINUTE, "unreachable", "unreachable-over",
                 "Nobody can be reached: standby's gateway is silent", "Standby's gateway answers again",
                 say_silent, say_answers },
+        [CONDITION_COLD] = { is_cold, 5 * USEC_PER_MINUTE, "cold", "warm-again",
+                "Standby's warm gateway does not answer", "Standby's warm gateway answers again", say_cold,
+                say_warm_again },
         [CONDITION_FOREIGN] = { is_foreign, USEC_PER_HOUR, "foreign-stays", "foreign-over",
                 "A user keeps the standby's gateway running", "Standby's gateway is stopped again",
                 say_foreign, say_foreign_is_over },

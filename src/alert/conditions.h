@@ -12,6 +12,7 @@ enum condition_kind {
         CONDITION_CUT_OFF,
         CONDITION_NO_SYSTEMD, /* it cannot be asked to start the gateway */
         CONDITION_SILENT,    /* promoted, and the gateway does not answer, however often systemd starts it */
+        CONDITION_COLD,      /* a warm gateway does not answer on standby */
         CONDITION_FOREIGN,   /* the gateway runs here though this machine is on standby */
         CONDITION_SYNC,      /* it fails */
         CONDITION_NOT_READY, /* the primary lives and its channels do not, and not_ready = alert */

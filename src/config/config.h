@@ -40,6 +40,7 @@ struct peer_config {
 
 struct gateway_config {
         char *unit;
+        enum { GATEWAY_COLD, GATEWAY_WARM } warm;
         char *url; /* NULL: loopback, then this node's tailnet address */
         unsigned tls_verify;
         usec_t start_timeout;

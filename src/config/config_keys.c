@@ -87,6 +87,9 @@ const struct config_key config_keys[] = {
 
         { "gateway", "unit", "openclaw.service", "a unit's name that ends in .service",
                 "what to start and stop", TEXT(validate_service), AT(gateway_config, unit) },
+        { "gateway", "warm", "no", "no or yes",
+                "the gateway runs here all the time, and unit switches its channels on and off",
+                WORD(no_yes_words), AT(gateway_config, warm) },
         { "gateway", "url", "", URL_ALLOWED,
                 "where the standby's own gateway answers; none: on loopback, then on the tailnet address",
                 TEXT(validate_url), AT(gateway_config, url) },

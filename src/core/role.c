@@ -106,11 +106,11 @@ static bool sync_is_late(struct look *l) {
 }
 
 /* The one condition of every start of a gateway that does not run. A check has said whether another one answers in its
- * place; and no sync moves the tree, unless it is one that does not stop. */
+ * place, where a warm one may; and no sync moves the tree, unless it is one that does not stop. */
 static bool may_start(struct look *l) {
         const struct role *r = l->r;
 
-        if (!starts_next(l) || r->other == OTHER_UNKNOWN || !due(l, r->start_again))
+        if (!starts_next(l) || (r->other == OTHER_UNKNOWN && !l->rules->warm) || !due(l, r->start_again))
                 return false;
         return !l->f->sync_running || (r->sync_stop > 0 && due(l, r->sync_stop + SYNC_STOPS_WITHIN));
 }

@@ -48,6 +48,7 @@ struct facts {
 
 struct role_rules {
         enum { ROLE_FAILBACK_AUTO, ROLE_FAILBACK_MANUAL } failback;
+        bool warm;            /* a gateway runs here all the time; the unit only switches its channels */
         bool sync;            /* there is a workspace or secrets to sync */
         usec_t sync_deadline; /* how long a sync may delay a promotion */
         usec_t refresh;       /* sync this often on standby; 0: only at failover */

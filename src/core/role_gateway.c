@@ -29,7 +29,7 @@ void role_gateway_checked(struct role *r, const struct role_rules *role_rules, c
                 count_silence(r, role_rules, f);
         else if (f->gateway == UNIT_ACTIVE)
                 count_answer(r, f, answer);
-        else if (is_stopped(f))
+        else if (is_stopped(f) && !role_rules->warm)
                 r->other = OTHER_ANSWERS;
 }
 

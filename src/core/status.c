@@ -32,8 +32,12 @@ static bool is_served(const struct status *s) {
         return s->health != HEALTH_DOWN || (s->state == ROLE_PROMOTED && s->answers);
 }
 
+static bool is_cold(const struct status *s) {
+        return s->warm && !s->answers;
+}
+
 bool status_is_well(const struct status *s) {
-        return s->state == ROLE_STANDBY && s->mode == MODE_AUTO && s->paused_until == 0 &&
+        return s->state == ROLE_STANDBY && !is_cold(s) && s->mode == MODE_AUTO && s->paused_until == 0 &&
                 s->health == HEALTH_UP && (s->unit_state == UNIT_INACTIVE || s->unit_state == UNIT_FAILED);
 }
 

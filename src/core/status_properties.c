@@ -38,6 +38,7 @@ static const struct property table[] = {
 
         ROW("GatewayUnit",              "gateway_unit",         TEXT,       unit),
         ROW("GatewayState",             "gateway_state",        UNIT_STATE, unit_state),
+        ROW("GatewayWarm",              "gateway_warm",         FLAG,       warm),
         ROW("GatewayAnswers",           "gateway_answers",      FLAG,       answers),
         ROW("GatewayStarts",            "gateway_starts",       COUNT,      starts),
         ROW("NextStartTimestamp",       "next_start_at",        TIME,       next_start),

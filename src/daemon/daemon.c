@@ -170,9 +170,14 @@ static void set_last_failover(const struct timeline *e, struct status *ret) {
         ret->start_took = e->started > 0 && e->answered > e->started ? e->answered - e->started : 0;
 }
 
+static void set_gateway(const struct daemon *d, struct status *ret) {
+        ret->warm = d->rules.warm;
+        ret->answers = d->answer.verdict == VERDICT_UP && (d->episode.last_answered > 0 || d->rules.warm);
+}
+
 /* When a gateway that is silent is restarted. */
 static usec_t hang_at(const struct daemon *d) {
-        usec_t silent_since = d->role.silent_since, timeout = d->config->gateway.hang_timeout;
+        usec_t silent_since = d->role.silent_since, timeout = d->rules.hang_timeout;
 
         return silent_since > 0 && timeout > 0 ? to_realtime(silent_since + timeout) : 0;
 }
@@ -222,7 +227,6 @@ static void make_status(const struct daemon *d, struct status *ret) {
                 .waits_until = to_realtime(v.waits_until),
                 .unit = unit_id(d->gateway),
                 .unit_state = g->state,
-                .answers = d->answer.verdict == VERDICT_UP && d->episode.last_answered > 0,
                 .starts = d->role.starts,
                 .next_start = to_realtime(d->role.start_again),
                 .hang_at = hang_at(d),
@@ -239,6 +243,7 @@ static void make_status(const struct daemon *d, struct status *ret) {
         status_set_detection(ret, primary->check_interval, primary->retry_interval, primary->timeout,
                 primary->silent_timeout, primary->fail_threshold);
         ret->alert_error = alert_error(d->alert, &ret->undelivered);
+        set_gateway(d, ret);
         set_last_failover(&d->episode, ret);
 }
 
@@ -336,10 +341,10 @@ static void carry_out(struct daemon *d, enum role_action action) {
         }
 }
 
-static enum local_gateway_pace pace(enum role_watch watch) {
-        return watch == WATCH_EAGER     ? LOCAL_GATEWAY_EAGER
-                : watch == WATCH_STEADY ? LOCAL_GATEWAY_STEADY
-                                        : LOCAL_GATEWAY_OFF;
+static enum local_gateway_pace pace(const struct daemon *d, enum role_watch watch) {
+        return watch == WATCH_EAGER                      ? LOCAL_GATEWAY_EAGER
+                : watch == WATCH_STEADY || d->rules.warm ? LOCAL_GATEWAY_STEADY
+                                                         : LOCAL_GATEWAY_OFF;
 }
 
 static void reload(struct daemon *d);
@@ -396,7 +401,7 @@ static void look(struct daemon *d) {
         (void) sd_event_source_set_enabled(
                 d->look_timer, s.look_at == USEC_INFINITY ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
         gather(d, &f);
-        local_gateway_pace(d->selfcheck, pace(role_watch(&d->role, &f)));
+        local_gateway_pace(d->selfcheck, pace(d, role_watch(&d->role, &f)));
         peers_set_started(d->watch, d->role.state == ROLE_PROMOTED);
         peers_set_early(d->watch, role_is_early(&d->role));
         if (d->reload_on_standby && d->role.state == ROLE_STANDBY) {
@@ -482,11 +487,13 @@ static void set_rules(struct daemon *d) {
 
         d->rules = (struct role_rules){
                 .failback = c->primary.failback == FAILBACK_AUTO ? ROLE_FAILBACK_AUTO : ROLE_FAILBACK_MANUAL,
+                .warm = c->gateway.warm,
                 .sync = *c->workspace.path || c->secrets.host,
                 .sync_deadline = MAX(c->workspace.timeout, c->secrets.timeout) + SYNC_LOCAL_WORK,
                 .refresh = c->workspace.refresh,
                 .start_timeout = c->gateway.start_timeout,
-                .hang_timeout = c->gateway.hang_timeout,
+                .hang_timeout =
+                        c->gateway.warm ? 0 : c->gateway.hang_timeout, /* the unit restarts no gateway */
                 .drain_timeout = c->gateway.drain_timeout,
         };
 }

@@ -16,6 +16,7 @@
 #include "core/health.h"
 #include "core/role.h"
 #include "events.h"
+#include "lib/text.h"
 
 /* It is always now; what is past is long ago. */
 #define NOW (1000000 * USEC_PER_SEC)
@@ -25,11 +26,11 @@
 #define SYNC_DEADLINE (10 * USEC_PER_SEC)
 #define REFRESH (90 * USEC_PER_SEC)
 
-#define RULES(back)                                                                                         \
+#define RULES(back, is_warm)                                                                                \
         {                                                                                                   \
-                .failback = (back), .sync = true, .sync_deadline = SYNC_DEADLINE, .refresh = REFRESH,       \
-                .start_timeout = USEC_PER_HOUR, .hang_timeout = USEC_PER_HOUR,                              \
-                .drain_timeout = USEC_PER_HOUR,                                                             \
+                .failback = (back), .warm = (is_warm), .sync = true, .sync_deadline = SYNC_DEADLINE,        \
+                .refresh = REFRESH, .start_timeout = USEC_PER_HOUR,                                         \
+                .hang_timeout = (is_warm) ? 0 : USEC_PER_HOUR, .drain_timeout = USEC_PER_HOUR,              \
         }
 #define HEALTH_RULES                                                                                        \
         {                                                                                                   \
@@ -1467,9 +1468,13 @@ static void begin(const struct model *m, struct result *ret) {
 
 int main(void) {
         static const struct model models[] = {
-                { "failback = auto", RULES(ROLE_FAILBACK_AUTO), HEALTH_RULES },
-                { "failback = manual", RULES(ROLE_FAILBACK_MANUAL), HEALTH_RULES },
+                { "failback = auto", RULES(ROLE_FAILBACK_AUTO, false), HEALTH_RULES },
+                { "failback = manual", RULES(ROLE_FAILBACK_MANUAL, false), HEALTH_RULES },
+                { "warm = yes", RULES(ROLE_FAILBACK_AUTO, true), HEALTH_RULES },
         };
+        char parts[256] = "";
+        uint32_t states = 0;
+        unsigned longest = 0;
         struct result *results = mmap(NULL, ELEMENTSOF(models) * sizeof *results, PROT_READ | PROT_WRITE,
                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
@@ -1479,11 +1484,15 @@ int main(void) {
                 begin(&models[i], &results[i]);
         while (wait(NULL) > 0)
                 ;
-        if (!results[0].good || !results[1].good)
-                return EXIT_FAILURE;
-        printf("%" PRIu32 " states explored, %" PRIu32 " with %s and %" PRIu32
-               " with %s; from each, its right end is at most %u events away\n",
-                results[0].states + results[1].states, results[0].states, models[0].name, results[1].states,
-                models[1].name, MAX(results[0].longest, results[1].longest));
+        for (size_t i = 0; i < ELEMENTSOF(models); i++) {
+                if (!results[i].good)
+                        return EXIT_FAILURE;
+                states += results[i].states;
+                longest = MAX(longest, results[i].longest);
+                appendf(parts, sizeof parts, "%s%" PRIu32 " with %s", i == 0 ? "" : ", ", results[i].states,
+                        models[i].name);
+        }
+        printf("%" PRIu32 " states explored (%s); from each, its right end is at most %u events away\n",
+                states, parts, longest);
         return EXIT_SUCCESS;
 }

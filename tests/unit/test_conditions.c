@@ -186,6 +186,13 @@ static void test_foreign(_unused_ void **state) {
         assert_told(&s, CONDITION_FOREIGN, "foreign-stays", "foreign-over");
 }
 
+static void test_cold(_unused_ void **state) {
+        struct status s = well();
+
+        s.warm = true;
+        assert_told(&s, CONDITION_COLD, "cold", "warm-again");
+}
+
 static void test_reminder(_unused_ void **state) {
         struct status s = well();
         struct conditions l = {};
@@ -271,6 +278,7 @@ int main(void) {
                 cmocka_unit_test(test_no_systemd),
                 cmocka_unit_test(test_silent),
                 cmocka_unit_test(test_foreign),
+                cmocka_unit_test(test_cold),
                 cmocka_unit_test(test_reminder),
                 cmocka_unit_test(test_reminder_after_restart),
                 cmocka_unit_test(test_reminder_while_down),

@@ -81,6 +81,7 @@ static void defaults(void **state _unused_) {
         assert_string_equal(c->witness.url, "tailscale");
         assert_int_equal(c->witness.cut_off_wait, 5 * USEC_PER_MINUTE);
         assert_string_equal(c->gateway.unit, "openclaw.service");
+        assert_int_equal(c->gateway.warm, GATEWAY_COLD);
         assert_null(c->gateway.url);
         assert_int_equal(c->gateway.start_timeout, 5 * USEC_PER_MINUTE);
         assert_int_equal(c->gateway.hang_timeout, 5 * USEC_PER_MINUTE);
@@ -398,7 +399,7 @@ static void errors(void **state _unused_) {
                 { HOST "[senior x]\nhost = x\nfailback = auto\n",
                         { "5: unknown key 'failback' in [senior]: it belongs in [primary]" } },
                 { HOST "[gateway]\nzebra = 1\n",
-                        { "4: unknown key 'zebra' in [gateway]; allowed: unit, url, tls_verify, "
+                        { "4: unknown key 'zebra' in [gateway]; allowed: unit, warm, url, tls_verify, "
                           "start_timeout, hang_timeout, drain_timeout" } },
                 { HOST "= 1\n", { "3: unknown key ''" } },
                 { HOST "port\n", { "3: not understood" } },

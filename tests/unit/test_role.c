@@ -388,6 +388,25 @@ static void test_the_address_is_checked_before_the_start(void **state _unused_) 
         expect(&b, "promoting start");
 }
 
+/* What answers here while the unit is stopped is the warm gateway itself: its address is never in the way. */
+static void test_a_warm_gateway_is_no_other_one(void **state _unused_) {
+        for (int answers = 0; answers <= 1; answers++) {
+                struct bench b = bench();
+
+                b.rules.warm = true;
+                b.rules.sync = false;
+                checked(&b, answers);
+                primary(&b, HEALTH_DOWN);
+                expect(&b, "promoting start");
+                b.f.gateway = UNIT_ACTIVE; /* a oneshot: it has no process */
+                b.f.job = JOB_NONE;
+                checked(&b, true);
+                expect(&b, "");
+                checked(&b, true);
+                expect(&b, "promoted");
+        }
+}
+
 /* Another gateway answers at the address: its answers are not ours. */
 static struct bench starting_beside_another(void) {
         struct bench b = bench();
@@ -1732,6 +1751,7 @@ int main(void) {
                 cmocka_unit_test(test_the_refresh),
                 cmocka_unit_test(test_no_refresh_on_the_way_to_a_promotion),
                 cmocka_unit_test(test_the_address_is_checked_before_the_start),
+                cmocka_unit_test(test_a_warm_gateway_is_no_other_one),
                 cmocka_unit_test(test_another_gateway_answers),
                 cmocka_unit_test(test_another_gateway_was_gone_between_two_checks),
                 cmocka_unit_test(test_another_gateway_outlives_ours),
