@@ -77,7 +77,7 @@ static void add_fix(const struct checkup *c, struct finding *f) {
                     "[\"start\", \"stop\", \"kill\", \"reset-failed\"].indexOf(action.lookup(\"verb\")) >= 0)\n"
                     "return polkit.Result.YES;\n"
                     "});",
-                    checkup_daemon_user(c), c->gateway.name, c->sync.name) < 0)
+                    checkup_daemon_user(c), c->config->gateway.unit, c->sync.name) < 0)
                 return;
         finding_fix_file(f, path, "0644", rule);
         /* It watches its directories, but was seen to miss a file that was replaced. */
@@ -88,10 +88,10 @@ void look_polkit(const struct checkup *c, struct finding *f) {
         const struct {
                 const char *unit, *verb;
         } questions[] = {
-                { c->gateway.name, "start" },
-                { c->gateway.name, "stop" },
-                { c->gateway.name, "kill" },
-                { c->gateway.name, "reset-failed" },
+                { c->config->gateway.unit, "start" },
+                { c->config->gateway.unit, "stop" },
+                { c->config->gateway.unit, "kill" },
+                { c->config->gateway.unit, "reset-failed" },
                 { c->sync.name, "start" },
                 { c->sync.name, "stop" },
                 { c->sync.name, "reset-failed" },
@@ -127,8 +127,8 @@ void look_polkit(const struct checkup *c, struct finding *f) {
                 }
         }
         if (r > 0)
-                finding_ok(f, "polkit lets user %s start and stop %s and %s", user->pw_name, c->gateway.name,
-                        c->sync.name);
+                finding_ok(f, "polkit lets user %s start and stop %s and %s", user->pw_name,
+                        c->config->gateway.unit, c->sync.name);
         else if (r < 0) {
                 finding_fail(f, "polkit cannot be asked: %s", strerror(-r));
                 finding_fix(f, "sudo apt-get install polkitd && sudo systemctl restart polkit");

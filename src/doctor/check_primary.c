@@ -233,7 +233,7 @@ void look_own_gateway(const struct checkup *c, struct finding *f) {
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(http_freep) struct http *http = NULL;
         _cleanup_(local_gateway_freep) struct local_gateway *selfcheck = NULL;
-        bool runs = checkup_gateway_runs(c);
+        bool warm = c->config->gateway.warm, runs = warm || checkup_gateway_runs(c);
         struct check check = { 0 };
         int r;
 
@@ -248,7 +248,7 @@ void look_own_gateway(const struct checkup *c, struct finding *f) {
         }
         if (r < 0)
                 finding_fail(f, "cannot be checked: %s", strerror(-r));
-        else if (runs != checkup_gateway_runs(c))
+        else if (!warm && runs != checkup_gateway_runs(c))
                 finding_off(f, "%s is being started or stopped just now", c->gateway.name);
         else if (!runs && (!check.connected || (c->config->gateway.url && check.verdict != VERDICT_UP)))
                 finding_ok(f, "free for the gateway: no other one answers at port %u here",

@@ -69,6 +69,7 @@ static const struct row {
         { "gateway program", look_program, AS_GATEWAY, "gateway unit" },
         { "interpreter", look_interpreter, AS_GATEWAY, "gateway program" },
         { "gateway's port", look_own_gateway, AS_DAEMON_OR_CALLER, "configuration" },
+        { "warm gateway", look_warm, AS_GATEWAY, "gateway unit" },
         { "second gateway", look_user_service, AS_GATEWAY, "gateway unit" },
         { "failover time", look_drill, AS_ROOT, "configuration" },
         { "gateway's powers", look_powers, AS_CALLER, "gateway unit" },

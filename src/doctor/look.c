@@ -11,14 +11,25 @@
 #define MANAGER_INTERFACE "org.freedesktop.systemd1.Manager"
 #define CALL_TIMEOUT (5 * USEC_PER_SEC)
 
+/* Where the gateway is warm, [gateway] unit only switches it: openclaw-active@x.service is that of openclaw@x.service. */
+static const char *gateway_unit(const struct config *c, char *buf, size_t size) {
+        const char *unit = c ? c->gateway.unit : "openclaw.service";
+
+        if (!c || !c->gateway.warm || strncmp(unit, "openclaw-active", strlen("openclaw-active")) != 0)
+                return unit;
+        (void) snprintf(buf, size, "openclaw%s", unit + strlen("openclaw-active"));
+        return buf;
+}
+
 int checkup_ask_systemd(struct checkup *c) {
+        char buf[256];
         const struct {
                 const char *name;
                 struct unit_facts *facts;
         } units[] = {
                 { c->names->unit, &c->daemon },
                 { c->names->sync_unit, &c->sync },
-                { c->config ? c->config->gateway.unit : "openclaw.service", &c->gateway },
+                { gateway_unit(c->config, buf, sizeof buf), &c->gateway },
                 { "tailscaled.service", &c->tailscaled },
                 { "openclaw-health-monitor.service", &c->old_monitor },
         };
@@ -39,7 +50,7 @@ int checkup_ask_systemd(struct checkup *c) {
 }
 
 bool checkup_gateway_runs(const struct checkup *c) {
-        return unit_is_stopped(c->gateway.name) == 0;
+        return unit_is_stopped(c->config->gateway.unit) == 0;
 }
 
 const char *checkup_gateway_user(const struct checkup *c) {

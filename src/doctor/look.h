@@ -42,6 +42,8 @@ look_t look_config, look_config_readable, look_config_in_force;
 /* check_units.c */
 look_t look_reload, look_daemon, look_mode, look_old_monitor, look_sync_unit, look_sync_places,
         look_gateway_unit, look_gateway_stop, look_user_service;
+/* check_warm.c */
+look_t look_warm;
 /* check_program.c */
 look_t look_program, look_interpreter;
 /* check_drill.c */
