@@ -46,7 +46,7 @@ OBJECTS = $(patsubst src/%.c,$(BUILD)/src/%.o,$(wildcard src/*/*.c))
 FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: always all unit fuzzers lab deps deps-build install uninstall check unit-check sanitize-check fuzz soak crash valgrind-check model mutants demo faults bench lint lint-format lint-clang lint-tidy lint-scripts
+.PHONY: always all unit fuzzers lab deps deps-build install uninstall check unit-check sanitize-check fuzz soak crash valgrind-check tailnet-check model mutants demo faults bench lint lint-format lint-clang lint-tidy lint-scripts
 all: $(BUILD)/openclaw-failover
 unit: $(UNIT_TESTS)
 fuzzers: $(FUZZERS)
@@ -355,6 +355,10 @@ hardening: subject = test_probe test_workspace test_secrets test_landlock tests/
 
 $(SUBJECTS): all lab
 	@BUILD=$(BUILD) tests/run $(subject)
+
+# Every case in a real tailnet; `make check` runs some. TAILNET names the folder with the programs (tests/lab/tailnet.py).
+tailnet-check: all lab
+	@TAILNET_ALL=1 BUILD=$(BUILD) tests/run $(wildcard tests/system/test_tailnet*.py)
 
 # The table of tests/FAULTS.md, as the tests see them now.
 faults: all lab
