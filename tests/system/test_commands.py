@@ -645,7 +645,7 @@ def test_drill_by_timer(pair):
 def test_a_daemon_that_cannot_start_tells_somebody(pair):
     pair.standby.put("/etc/openclaw-failover.ini", "[primary]\nhots = 100.64.0.1\n")
     pair.standby.systemctl("start", DAEMON, check=False)
-    pair.standby.wait_journal("openclaw-failover.service has failed", "openclaw-failover-alert.service")
+    pair.standby.wait_journal("openclaw-failover.service failed", "openclaw-failover-alert.service")
 
 
 # history.

@@ -109,7 +109,6 @@ def test_status_shows_all(hosts):
     assert [block.splitlines()[0] for block in blocks] == [daemon(name) for name in NAMES]
     assert all(block.splitlines()[1].startswith("Standby: the primary is up") for block in blocks)
     assert [entry["instance"] for entry in json.loads(command(standby, "status --json").stdout)] == NAMES
-    assert command(standby, "status --watch").returncode == 64
     assert command(standby, "status", "nobody").returncode == 3
     assert command(standby, "status", "no-body").returncode == 64
 

@@ -52,7 +52,7 @@ def test_stays_quiet_while_the_first_takes_over_slowly(pair, third, fault):
     watch(pair, third)
     pair.primary.gateway.kill()
     third.wait_journal("counts as down", DAEMON)
-    assert "Waits for the standbys that go first" in third.out("openclaw-failover status || true")
+    assert "waits for the standbys that go first" in third.out("openclaw-failover status || true")
     promoted = wait_event(pair.standby, "promoted")
     told = third.wait_journal("senior standby first has taken over", DAEMON)
     fault("three nodes: the first standby's gateway takes 5 s to boot (head_start = 10s)", promoted, told["MESSAGE"])
