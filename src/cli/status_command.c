@@ -158,7 +158,7 @@ int cmd_pause(const struct instance *n, const char *time) {
                 r = parse_span(time, &span);
         if (r < 0 || span == 0 || span > PAUSE_MAX) {
                 log_error(
-                        "'%s' is no time to pause for: a number with s, m or h behind it such as 30m, at most a year; or "
+                        "pause %s: that is not a time. Allowed: a number with s, m or h, such as 30m, at most a year; or "
                         "infinity, until `%s resume`.",
                         safe_text(safe, sizeof safe, time), n->program);
                 return EX_USAGE;
