@@ -55,7 +55,6 @@ src/doctor/check_alert.c: calls curl_easy_cleanup()
 src/doctor/check_tailscale.c: calls curl_easy_cleanup()
 src/doctor/check_workspace.c: calls git_commit_free()
 src/core/role.c: lines
-src/daemon/daemon.c: lines
 src/doctor/check_polkit.c: look_polkit() has lines
 src: lines of C
 tests/proof/model.c: lines

@@ -1,0 +1,71 @@
+/* What the daemon holds, for the files that it is made of: daemon.c has the loop and the configuration, daemon_steps.c
+ * decides and acts, daemon_status.c shows what is. */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "alert/alert.h"
+#include "alert/heartbeat.h"
+#include "config/config.h"
+#include "core/timeline.h"
+#include "daemon/bus_connection.h"
+#include "daemon/bus_service.h"
+#include "daemon/metrics.h"
+#include "daemon/peers.h"
+#include "daemon/state_file.h"
+#include "daemon/sync_unit.h"
+#include "daemon/units.h"
+#include "lib/clock.h"
+#include "lib/http.h"
+#include "probe/local_gateway.h"
+
+struct daemon {
+        const struct instance *instance;
+        struct config *config;
+        sd_event *event;
+        struct bus_connection *connection;
+        struct units *units;
+        struct unit *gateway;
+        struct sync_unit *sync_unit;
+        struct http *http;
+        struct peers *peers;
+        struct local_gateway *local_gateway;
+        struct bus_service *bus;
+        struct alert *alert;
+        struct heartbeat *heartbeat;
+        struct metrics *metrics;
+
+        struct role role;
+        struct role_rules rules;
+        bool resumed; /* the first look at the unit is done */
+        struct state_file state_file;
+
+        usec_t last_check;       /* of the primary */
+        enum health_level level; /* as it was seen last */
+        usec_t level_since;
+        usec_t kept_back; /* when a mode or a pause last kept the role from following it */
+        struct timeline timeline;
+        struct check answer; /* of the gateway here, the last time it was asked */
+        struct sync_story sync_story;
+
+        sd_event_source *look_timer;
+        usec_t status_sent;
+        bool status_steady; /* all was well then */
+        char status_text[SENTENCE_MAX];
+        bool reload_on_standby; /* the file says something that has to wait */
+};
+
+/* Puts all that is known now into F, for role.c. */
+void daemon_gather(const struct daemon *d, struct facts *f);
+
+/* Reads the primary's level again: it also changes by time alone, when a senior's head start is over. */
+void daemon_read_level(struct daemon *d);
+
+/* The one answer to every event: decides, acts and reports until there is nothing more to do, then shows the status. */
+void daemon_step(struct daemon *d);
+
+/* Shows the status to everybody who looks at levels: systemd, D-Bus, alerts, heartbeat, metrics. */
+void daemon_show(struct daemon *d);
+
+/* Reads the configuration again; one with errors is reported and not used. */
+void daemon_reload(struct daemon *d);

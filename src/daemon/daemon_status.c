@@ -1,0 +1,125 @@
+/* Makes struct status of all that the daemon knows, and shows it; see daemon_state.h. */
+#include "daemon/daemon_state.h"
+
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+/* STATUS= costs systemd more than a check costs us: in the steady state it is sent this often. */
+#define STATUS_INTERVAL USEC_PER_MINUTE
+
+static void show_to_systemd(struct daemon *d, const struct status *s) {
+        bool steady = status_is_well(s) && s->failures == 0;
+        char text[SENTENCE_MAX];
+
+        if (steady && d->status_steady && now_usec(CLOCK_BOOTTIME) - d->status_sent < STATUS_INTERVAL)
+                return;
+        status_sentence(s, text);
+        if (strcmp(text, d->status_text) == 0)
+                return;
+        (void) sd_notifyf(false, "STATUS=%s", text);
+        (void) snprintf(d->status_text, sizeof d->status_text, "%s", text);
+        d->status_steady = steady;
+        d->status_sent = now_usec(CLOCK_BOOTTIME);
+}
+
+static void set_last_failover(const struct timeline *e, struct status *ret) {
+        usec_t outage = timeline_outage(e);
+
+        ret->began_at =
+                outage == USEC_INFINITY ? 0 : to_realtime(e->promoted_at - MIN(outage, e->promoted_at));
+        ret->promoted_at = to_realtime(e->promoted_at);
+        ret->demoted_at = timeline_is_open(e) ? 0 : to_realtime(e->demoted_at);
+        ret->outage = outage;
+        ret->cause = e->cause;
+        ret->promotions = e->promotions;
+        ret->start_took = e->started > 0 && e->answered > e->started ? e->answered - e->started : 0;
+}
+
+static void set_gateway(const struct daemon *d, struct status *ret) {
+        ret->warm = d->rules.warm;
+        ret->answers = d->answer.verdict == VERDICT_UP && (d->timeline.last_answered > 0 || d->rules.warm);
+}
+
+/* When a gateway that is silent is restarted. */
+static usec_t hang_at(const struct daemon *d) {
+        usec_t silent_since = d->role.silent_since, timeout = d->rules.hang_timeout;
+
+        return silent_since > 0 && timeout > 0 ? to_realtime(silent_since + timeout) : 0;
+}
+
+static bool channels_fail(const struct daemon *d, const struct health *h) {
+        const struct peer_config *p = &d->config->primary;
+
+        return p->not_ready == NOT_READY_ALERT && h->not_ready_since > 0 &&
+                now_usec(CLOCK_BOOTTIME) - h->not_ready_since >= p->ready_timeout;
+}
+
+/* When a gateway that drains, and is wanted again, is killed. */
+static usec_t kill_at(const struct daemon *d) {
+        usec_t wanted = d->role.wanted_since;
+
+        return wanted > 0 ? to_realtime(wanted + d->config->gateway.drain_timeout) : 0;
+}
+
+static void make_status(const struct daemon *d, struct status *ret) {
+        struct peers_view v = peers_view(d->peers);
+        const struct unit_info *g = unit_info(d->gateway);
+        const struct sync_view *sync = sync_unit_view(d->sync_unit);
+        const struct peer_config *primary = &d->config->primary;
+
+        *ret = (struct status){
+                .program = d->instance->program,
+                .state = d->role.state,
+                .since = to_realtime(d->role.since),
+                .mode = d->role.mode,
+                .paused_until = to_realtime(d->role.paused_until),
+                .primary = peers_primary_name(d->peers),
+                .health = d->level,
+                .health_since = to_realtime(d->level_since),
+                .verdict = v.health->last_check > 0 ? verdict_name(v.check->verdict) : "",
+                .reason = v.check->reason,
+                .channels_fail = channels_fail(d, v.health),
+                .took = v.check->took,
+                .checked = to_realtime(v.health->last_check),
+                .next_check = to_realtime(v.next),
+                .interval = primary->check_interval,
+                .failures = v.health->failures,
+                .fail_needed = v.fail_needed,
+                .goods = MIN(v.health->goods, v.recover_needed),
+                .recover_needed = v.recover_needed,
+                .senior = v.senior,
+                .waits_for = v.waits_for,
+                .waits_until = to_realtime(v.waits_until),
+                .unit = unit_id(d->gateway),
+                .unit_state = g->state,
+                .starts = d->role.starts,
+                .next_start = to_realtime(d->role.start_again),
+                .hang_at = hang_at(d),
+                .kill_at = kill_at(d),
+                .synced = to_realtime(sync->ended),
+                .sync_ok = sync->ok,
+                .sync = sync->text,
+                .unmerged = sync->unmerged,
+                .merge = d->sync_story.merge,
+                .sync_succeeded = to_realtime(sync->succeeded),
+                .failback = primary->failback == FAILBACK_AUTO,
+                .heartbeat_error = heartbeat_error(d->heartbeat),
+        };
+        status_set_detection(ret, primary->check_interval, primary->retry_interval, primary->timeout,
+                primary->silent_timeout, primary->fail_threshold);
+        ret->alert_error = alert_error(d->alert, &ret->undelivered);
+        set_gateway(d, ret);
+        set_last_failover(&d->timeline, ret);
+}
+
+/* To everybody who looks at levels; each of them knows what is new to it. */
+void daemon_show(struct daemon *d) {
+        struct status s;
+
+        make_status(d, &s);
+        show_to_systemd(d, &s);
+        bus_service_changed(d->bus, &s);
+        alert_look(d->alert, &s);
+        heartbeat_set(d->heartbeat, status_is_well(&s));
+        metrics_write(d->metrics, &s);
+}

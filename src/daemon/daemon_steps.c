@@ -1,0 +1,221 @@
+/* Decides and acts; see daemon_state.h.
+ *
+ * Every event ends in daemon_step(): it gathers all that is known into facts, lets role.c decide, and carries out and reports
+ * what that says, until there is nothing more to do. */
+#include "daemon/daemon_state.h"
+
+#include <string.h>
+
+#include "daemon/journal.h"
+#include "events.h"
+
+void daemon_gather(const struct daemon *d, struct facts *f) {
+        const struct unit_info *g = unit_info(d->gateway);
+
+        *f = (struct facts){
+                .now = now_usec(CLOCK_BOOTTIME),
+                .primary = d->level,
+                .failing_since = peers_failing_since(d->peers),
+                .gateway = g->state,
+                .job = g->job,
+                .stopped_by = g->end.cause,
+                .same_run = state_is_same_run(&d->state_file, g->invocation, g->restarts),
+                .main_pid = g->main_pid,
+                .sync_running = sync_unit_view(d->sync_unit)->running,
+                .shutting_down = units_shutting_down(d->units),
+        };
+}
+
+/* It does not run, and systemd knows of nothing that went wrong. */
+static bool ended_well(const struct unit_info *g) {
+        return g->state == UNIT_INACTIVE && g->clean && !*g->trouble && g->end.job <= JOB_RESULT_DONE;
+}
+
+/* Why the gateway is not what it should be: what systemd refused, or how its last run ended. */
+static const char *trouble(const struct daemon *d, char *buf, size_t size) {
+        const struct unit_info *g = unit_info(d->gateway);
+
+        if (d->role.state == ROLE_PROMOTED && g->state == UNIT_ACTIVE)
+                (void) snprintf(buf, size, "%s", d->answer.reason);
+        else if (*g->trouble)
+                (void) snprintf(buf, size, "%s", g->trouble);
+        else
+                (void) unit_end_describe(&g->end, g->state, g->result, buf, size);
+        return buf;
+}
+
+static void report(struct daemon *d, enum role_event event, enum role_state from) {
+        char why[512], message[MESSAGE_MAX];
+        struct peers_view v = peers_view(d->peers);
+        struct story s = {
+                .from = from,
+                .to = d->role.state,
+                .mode = d->role.mode,
+                .paused = d->role.paused_until > 0,
+                .program = d->instance->program,
+                .primary = peers_primary_name(d->peers),
+                .senior = v.health->level != HEALTH_UP ? v.senior : "",
+                .unit = unit_id(d->gateway),
+                .trouble = trouble(d, why, sizeof why),
+                .unit_waits_for = unit_info(d->gateway)->waits_for,
+                .ended_well = ended_well(unit_info(d->gateway)),
+                .other = d->role.other == OTHER_ANSWERS,
+                .start_timeout = d->config->gateway.start_timeout,
+                .hang_timeout = d->config->gateway.hang_timeout,
+                .drain_timeout = d->config->gateway.drain_timeout,
+                .port = local_gateway_port(d->local_gateway),
+        };
+
+        timeline_tell(&d->timeline, now_usec(CLOCK_BOOTTIME), &s);
+        journal_send_event(d->instance, event, &s, event_message(event, &s, message));
+        alert_event(d->alert, event, &s, message);
+        bus_service_event(d->bus, event, message);
+}
+
+/* What an event means for the story that is told at the end. */
+
+static void begin_episode(struct daemon *d) {
+        struct peers_view v = peers_view(d->peers);
+        usec_t last_good = v.last_good;
+
+        if (d->role.mode != MODE_AUTO) {
+                timeline_begin(&d->timeline, last_good, 0, role_mode_name(d->role.mode));
+                return;
+        }
+        timeline_begin(&d->timeline, last_good, MAX(d->level_since, d->kept_back), v.down_reason);
+        d->timeline.kept_back = d->kept_back > d->level_since;
+}
+
+static void begin_again(struct daemon *d, usec_t last_answered, const char *reason) {
+        timeline_begin(&d->timeline, last_answered, now_usec(CLOCK_BOOTTIME), reason);
+        d->timeline.again = true;
+}
+
+static void keep_timeline(struct daemon *d, enum role_event event) {
+        switch (event) {
+        case EVENT_ADOPTED:
+                if (d->role.promoted_before)
+                        begin_again(d, d->timeline.last_answered, "a user stopped the gateway here");
+                if (!d->timeline.again)
+                        begin_episode(d);
+                break;
+        case EVENT_PROMOTING:
+        case EVENT_DRILL_REAL:
+                if (!d->timeline.again)
+                        begin_episode(d);
+                break;
+        case EVENT_LOST:
+        case EVENT_HUNG:
+                begin_again(d, d->timeline.last_answered,
+                        event == EVENT_HUNG ? d->answer.reason : "the gateway here was lost");
+                break;
+        case EVENT_RESUMED: /* and the gateway did not last as long as its daemon was away */
+                if (d->role.state == ROLE_STARTING && d->role.promoted_before && !d->timeline.again)
+                        begin_again(d, 0, "the gateway here was lost");
+                break;
+        case EVENT_PROMOTED:
+                timeline_promoted(&d->timeline, now_usec(CLOCK_BOOTTIME));
+                break;
+        case EVENT_DEMOTING:
+                if (d->role.mode == MODE_AUTO && d->timeline.decided > 0)
+                        peers_failback(d->peers);
+                d->timeline.again = false;
+                break;
+        default:
+                break;
+        }
+}
+
+static void carry_out(struct daemon *d, enum role_action action) {
+        bool promoting = peers_failing_since(d->peers) > 0 || d->role.mode == MODE_PINNED;
+
+        switch (action) {
+        case ACTION_SYNC:
+                sync_unit_start(d->sync_unit, promoting);
+                break;
+        case ACTION_STOP_SYNC:
+                sync_unit_stop(d->sync_unit);
+                break;
+        case ACTION_START:
+                timeline_started(&d->timeline, now_usec(CLOCK_BOOTTIME));
+                sync_unit_stop(d->sync_unit);
+                unit_start(d->gateway);
+                break;
+        case ACTION_STOP:
+                unit_stop(d->gateway);
+                break;
+        case ACTION_KILL:
+                unit_kill(d->gateway);
+                break;
+        default:
+                break;
+        }
+}
+
+static enum local_gateway_pace pace(const struct daemon *d, enum role_watch watch) {
+        return watch == WATCH_EAGER                      ? LOCAL_GATEWAY_EAGER
+                : watch == WATCH_STEADY || d->rules.warm ? LOCAL_GATEWAY_STEADY
+                                                         : LOCAL_GATEWAY_OFF;
+}
+
+/* The level also changes by time alone, when a senior's head start is over. */
+void daemon_read_level(struct daemon *d) {
+        enum health_level level = peers_level(d->peers);
+
+        if (d->role.mode != MODE_AUTO || d->role.paused_until > 0)
+                d->kept_back = now_usec(CLOCK_BOOTTIME);
+        if (level != d->level)
+                d->level_since = now_usec(CLOCK_BOOTTIME);
+        d->level = level;
+}
+
+/* One step: .again says whether there may be another. */
+static struct role_step step(struct daemon *d) {
+        enum role_state from = d->role.state;
+        struct role_step s;
+        struct facts f;
+
+        daemon_gather(d, &f);
+        if (d->resumed)
+                s = role_step(&d->role, &d->rules, &f);
+        else {
+                s = role_resume(&d->role, d->state_file.marker.intent, &f);
+                d->resumed = true;
+        }
+
+        keep_timeline(d, s.event);
+        state_keep(&d->state_file, &d->role, &d->timeline, unit_name(d->gateway), unit_info(d->gateway),
+                s.action);
+        if (s.event != EVENT_NONE)
+                report(d, s.event, from);
+        carry_out(d, s.action);
+        if (d->role.state == ROLE_STANDBY && (from != ROLE_STANDBY || timeline_is_open(&d->timeline)))
+                timeline_demoted(&d->timeline, now_usec(CLOCK_BOOTTIME));
+        return s;
+}
+
+void daemon_step(struct daemon *d) {
+        struct role_step s = { .again = true };
+        struct facts f;
+
+        daemon_read_level(d);
+        if (unit_info(d->gateway)->state == UNIT_UNKNOWN) {
+                daemon_show(d); /* that nothing can be done, to begin with */
+                return;
+        }
+        while (s.again)
+                s = step(d);
+
+        (void) sd_event_source_set_time(d->look_timer, s.look_at);
+        (void) sd_event_source_set_enabled(
+                d->look_timer, s.look_at == USEC_INFINITY ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+        daemon_gather(d, &f);
+        local_gateway_pace(d->local_gateway, pace(d, role_watch(&d->role, &f)));
+        peers_set_started(d->peers, d->role.state == ROLE_PROMOTED);
+        peers_set_early(d->peers, role_is_early(&d->role));
+        if (d->reload_on_standby && d->role.state == ROLE_STANDBY) {
+                d->reload_on_standby = false;
+                daemon_reload(d);
+        }
+        daemon_show(d);
+}
