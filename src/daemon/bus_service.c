@@ -128,30 +128,13 @@ static int on_get(sd_bus *bus _unused_, const char *path _unused_, const char *i
         return property_append(property_find(name), &b->shown, reply);
 }
 
-static int on_get_summary(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
-        const char *name _unused_, sd_bus_message *reply, void *userdata, sd_bus_error *e _unused_) {
-        const struct bus_service *b = userdata;
-        char text[SENTENCE_MAX];
-
-        return sd_bus_message_append(reply, "s", status_sentence(&b->shown, text));
-}
-
-static int on_get_next(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
-        const char *name _unused_, sd_bus_message *reply, void *userdata, sd_bus_error *e _unused_) {
-        const struct bus_service *b = userdata;
-        char text[SENTENCE_MAX];
-
-        return sd_bus_message_append(reply, "s", status_next(&b->shown, now_usec(CLOCK_REALTIME), text));
-}
-
 static int on_get_version(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
         const char *name _unused_, sd_bus_message *reply, void *userdata _unused_,
         sd_bus_error *e _unused_) {
         return sd_bus_message_append(reply, "s", VERSION);
 }
 
-/* UNPRIVILEGED: sd-bus lets everybody in, polkit.h decides. Summary and Next are for people who look with busctl; they
- * change with the time of day, so they are not signalled. */
+/* UNPRIVILEGED: sd-bus lets every user in, polkit.h decides. */
 static const sd_bus_vtable head[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD("Promote", NULL, NULL, on_command, SD_BUS_VTABLE_UNPRIVILEGED),
@@ -163,8 +146,6 @@ static const sd_bus_vtable head[] = {
         SD_BUS_METHOD("Drill", NULL, NULL, on_command, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_SIGNAL_WITH_ARGS("Event", SD_BUS_ARGS("s", event, "s", message), 0),
         SD_BUS_PROPERTY("Version", "s", on_get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("Summary", "s", on_get_summary, 0, 0),
-        SD_BUS_PROPERTY("Next", "s", on_get_next, 0, 0),
 };
 
 static void fill_vtable(struct bus_service *b) {

@@ -299,8 +299,8 @@ def test_introspection(pair):
             assert re.search(rf"^\.{method} +method +{signature} +-", lines, re.M), method
         assert re.search(r"^\.Event +signal +ss", lines, re.M)
         found = re.findall(r"^\.(\w+) +property .*?(emits-change|const|-)$", lines, re.M)
-        assert {name for name, flag in found if flag != "emits-change"} == {"Version", "Summary", "Next"} | TICKS
-        assert len(found) == len(STATUS_KEYS | LAST_FAILOVER_KEYS | DETECTION_KEYS) - 5  # all but version, instance, running, level, and the objects; and Version
+        assert {name for name, flag in found if flag != "emits-change"} == {"Version"} | TICKS
+        assert len(found) == len(STATUS_KEYS | LAST_FAILOVER_KEYS | DETECTION_KEYS) - 7  # all but version, instance, running, level, and the objects; and Version
 
 
 def test_properties_tell_what_changes(pair):
