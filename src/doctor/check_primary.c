@@ -158,24 +158,17 @@ static bool is_address(const char *host) {
 }
 
 void look_primary_name(const struct checkup *c, struct finding *f) {
-        _cleanup_free_ char *config = shell_quote(c->names->config);
         const char *host = c->config->primary.host;
         char address[NI_MAXHOST];
 
         if (is_address(host))
                 finding_ok(f, "%s is an address: no name server is needed to check it", host);
-        else if (resolve(host, address, sizeof address) < 0) {
+        else if (resolve(host, address, sizeof address) == 0)
+                finding_ok(f, "%s resolves to %s", host, address);
+        else {
                 finding_fail(f, "%s does not resolve; the primary's Tailscale address needs no name server",
                         host);
                 fix_host(c, f);
-        } else if (!network_is_tailnet(address))
-                finding_ok(f, "%s resolves to %s", host, address);
-        else {
-                finding_fail(
-                        f, "%s is a name of the tailnet's: when DNS fails, no check can reach it", host);
-                finding_fix(f, "sudo sed -i '/^\\[primary\\]/,/^\\[/s/^host *=.*/host = %s/' %s", address,
-                        config ? config : c->names->config);
-                finding_fix(f, "sudo systemctl try-reload-or-restart %s", c->names->unit);
         }
 }
 

@@ -291,11 +291,6 @@ def primary_not_in_tailnet(pair, later):
     tailnet(pair, later, peer="100.64.0.77")
 
 
-@finds("address", "is a name of the tailnet's")
-def host_is_a_name(pair, later):
-    pair.configure(primary={"host": "primary.example.ts.net"})
-
-
 def with_address(pair, line):
     """The command prints the address that the person then writes into the ini."""
     assert line.title != "address" or line.commands[0].startswith("tailscale ip -4 # on the primary")
