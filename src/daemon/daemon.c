@@ -16,10 +16,22 @@
 /* For how long after a demotion its sync is part of the story. */
 #define STORY_GOES_ON USEC_PER_MINUTE
 
+static void reload(struct daemon *d);
+
+/* The one answer to every event. */
+static void look(struct daemon *d) {
+        daemon_step(d);
+        if (d->reload_on_standby && d->role.state == ROLE_STANDBY) {
+                d->reload_on_standby = false;
+                reload(d);
+        }
+        daemon_show(d);
+}
+
 /* Events. */
 
 static int on_look_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata) {
-        daemon_step(userdata);
+        look(userdata);
         return 0;
 }
 
@@ -51,11 +63,11 @@ static void on_watch(struct peers *w, void *userdata) {
                 metrics_check(d->metrics, v.check);
         d->last_check = v.health->last_check;
         report_notice(d);
-        daemon_step(d);
+        look(d);
 }
 
 static void on_gateway(struct unit *u _unused_, const struct unit_info *info _unused_, void *userdata) {
-        daemon_step(userdata);
+        look(userdata);
 }
 
 static void on_gateway_checked(struct local_gateway *s _unused_, const struct check *check, void *userdata) {
@@ -70,7 +82,7 @@ static void on_gateway_checked(struct local_gateway *s _unused_, const struct ch
                 check->started                         ? ANSWER_STARTED
                         : check->verdict == VERDICT_UP ? ANSWER_HEALTHY
                                                        : ANSWER_NONE);
-        daemon_step(d);
+        look(d);
 }
 
 static void on_sync(struct sync_unit *s _unused_, bool ended, void *userdata) {
@@ -82,7 +94,7 @@ static void on_sync(struct sync_unit *s _unused_, bool ended, void *userdata) {
         if (ended)
                 sync_story_tell(&d->sync_story, sync_unit_view(d->sync_unit), &d->config->workspace,
                         failover, standby);
-        daemon_step(d);
+        look(d);
 }
 
 /* Configuration. */
@@ -158,7 +170,7 @@ static int use_config(struct daemon *d, struct config *c) {
         return 0;
 }
 
-void daemon_reload(struct daemon *d) {
+static void reload(struct daemon *d) {
         _cleanup_(config_freep) struct config *c = NULL;
         int r;
 
@@ -182,9 +194,9 @@ static int on_hangup(
         struct daemon *d = userdata;
 
         (void) sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, now_usec(CLOCK_MONOTONIC));
-        daemon_reload(d);
+        reload(d);
         (void) sd_notify(false, "READY=1");
-        daemon_step(d);
+        look(d);
         return 0;
 }
 
@@ -205,7 +217,7 @@ static const char *on_command(enum role_command command, usec_t until, void *use
         daemon_gather(d, &f);
         refusal = role_command(&d->role, &f, command, to_boottime(until));
         if (!refusal)
-                daemon_step(d);
+                look(d);
         return refusal;
 }
 

@@ -61,11 +61,8 @@ void daemon_gather(const struct daemon *d, struct facts *f);
 /* Reads the primary's level again: it also changes by time alone, when a senior's head start is over. */
 void daemon_read_level(struct daemon *d);
 
-/* The one answer to every event: decides, acts and reports until there is nothing more to do, then shows the status. */
+/* Decides, acts and reports, until there is nothing more to do. */
 void daemon_step(struct daemon *d);
 
 /* Shows the status to everybody who looks at levels: systemd, D-Bus, alerts, heartbeat, metrics. */
 void daemon_show(struct daemon *d);
-
-/* Reads the configuration again; one with errors is reported and not used. */
-void daemon_reload(struct daemon *d);

@@ -1,6 +1,6 @@
 /* Decides and acts; see daemon_state.h.
  *
- * Every event ends in daemon_step(): it gathers all that is known into facts, lets role.c decide, and carries out and reports
+ * Every event comes to daemon_step(): it gathers all that is known into facts, lets role.c decide, and carries out and reports
  * what that says, until there is nothing more to do. */
 #include "daemon/daemon_state.h"
 
@@ -199,10 +199,8 @@ void daemon_step(struct daemon *d) {
         struct facts f;
 
         daemon_read_level(d);
-        if (unit_info(d->gateway)->state == UNIT_UNKNOWN) {
-                daemon_show(d); /* that nothing can be done, to begin with */
-                return;
-        }
+        if (unit_info(d->gateway)->state == UNIT_UNKNOWN)
+                return; /* nothing can be done yet */
         while (s.again)
                 s = step(d);
 
@@ -213,9 +211,4 @@ void daemon_step(struct daemon *d) {
         local_gateway_pace(d->local_gateway, pace(d, role_watch(&d->role, &f)));
         peers_set_started(d->peers, d->role.state == ROLE_PROMOTED);
         peers_set_early(d->peers, role_is_early(&d->role));
-        if (d->reload_on_standby && d->role.state == ROLE_STANDBY) {
-                d->reload_on_standby = false;
-                daemon_reload(d);
-        }
-        daemon_show(d);
 }
