@@ -152,9 +152,11 @@ def test_gateway_behind_serve(pair, scheme):
     port = "8080" if scheme == "http" else "443"
     if scheme == "https":
         pair.primary.run(["bash", "-ec", CERTIFICATE, "bash", name])
-        bundle = "/etc/ssl/certs/ca-certificates.crt"
-        for host in (pair.primary, pair.standby):
-            host.put(bundle, host.get(bundle) + pair.primary.get("/run/ca.crt"))
+        bundle, authority = "/etc/ssl/certs/ca-certificates.crt", pair.primary.get("/run/ca.crt")
+        digest = pair.primary.out("openssl x509 -hash -noout -in /run/ca.crt")
+        for host in (pair.primary, pair.standby):  # as update-ca-certificates does
+            host.put(bundle, host.get(bundle) + authority)
+            host.put(f"/etc/ssl/certs/{digest}.0", authority)
         pair.primary.tailscaled("restart")  # it reads the bundle once
         pair.primary.wait_tailscale("Running")
     pair.primary.tailscale("serve", "--bg", f"--{scheme}={port}", "18789")
