@@ -24,6 +24,7 @@ static const struct property table[] = {
         ROW("HealthTimestamp",          "health_since",         TIME,       health_since),
         ROW("LastCheckVerdict",         "check_verdict",        TEXT,       verdict),
         ROW("LastCheckReason",          "check_reason",         TEXT,       reason),
+        ROW("PrimaryChannelsFail",      "primary_channels_fail", FLAG,      channels_fail),
         TICK("LastCheckUSec",           "check_seconds",        SPAN,       took),
         TICK("LastCheckTimestamp",      "checked_at",           TIME,       checked),
         TICK("NextCheckTimestamp",      "next_check_at",        TIME,       next_check),
