@@ -7,6 +7,7 @@
 #   make faults     the table of faults in tests/FAULTS.md, as those tests see them now (root)
 #   make fuzz       the fuzzers, a minute each (with CI=true, five seconds)
 #   make soak       100,000 checks of a peer that misbehaves at random (root; with CI=true, 3000)
+#   make week       300 rounds of failovers in each of four workspaces, at random: nothing is lost (WEEK_SEED=)
 #   make crash      the daemon and the worker killed at every step, the power cut at any moment (root)
 #   make sanitize-check   unit and system tests with sanitizers (with CI=true, fewer of the latter)
 #   make valgrind-check   the daemon through a failover and failback under valgrind (root)
@@ -46,7 +47,7 @@ OBJECTS = $(patsubst src/%.c,$(BUILD)/src/%.o,$(wildcard src/*/*.c))
 FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: always all unit fuzzers lab deps deps-build install uninstall check unit-check sanitize-check fuzz soak crash valgrind-check tailnet-check model mutants demo faults bench lint lint-format lint-clang lint-tidy lint-scripts
+.PHONY: week always all unit fuzzers lab deps deps-build install uninstall check unit-check sanitize-check fuzz soak crash valgrind-check tailnet-check model mutants demo faults bench lint lint-format lint-clang lint-tidy lint-scripts
 all: $(BUILD)/openclaw-failover
 unit: $(UNIT_TESTS)
 fuzzers: $(FUZZERS)
@@ -375,6 +376,9 @@ model: $(BUILD)/tests/model
 # The two pure modules broken on purpose, in many ways: each must be noticed. Takes a quarter of an hour.
 mutants: $(BUILD)/failover.a
 	@BUILD=$(BUILD) tests/proof/mutants
+
+week: $(BUILD)/tests/test_week
+	WEEK_ROUNDS=300 $(BUILD)/tests/test_week
 
 # The long form of tests/proof/test_crash.py: every point of the daemon, 200 of the worker's, 50 power cuts, side by side.
 # How many, and how well they went, is printed at the end of each.

@@ -158,6 +158,12 @@ static bool goes_on(const struct changes *work, const git_diff_delta *d, bool *s
         return false;
 }
 
+/* Whether what is saved now goes on from COMMIT: then it has the commits of before, too. */
+static bool continues(const struct saver *s, const git_oid *commit) {
+        return git_oid_equal(&s->parent, commit) ||
+                git_graph_descendant_of(s->repo->git, &s->parent, commit) == 1;
+}
+
 /* Finds the last branch of this kind, if the new one has all that it has: then its name goes. False if there is none, or if
  * the new one needs no parent for that; else its commit TIP becomes one. So a file that is written again and again takes one
  * branch, and each version is kept. */
@@ -170,8 +176,8 @@ static bool find_replaced(struct saver *s, bool private, git_oid *tip) {
 
         if (saved_find_last(s->repo, s->host, private, branch, tip) == 0 &&
                 git_commit_lookup(&commit, s->repo->git, tip) == 0 &&
-                git_commit_parent(&parent, commit, 0) == 0 && git_commit_tree(&new, commit) == 0 &&
-                git_commit_tree(&old, parent) == 0 &&
+                git_commit_parent(&parent, commit, 0) == 0 && continues(s, git_commit_id(parent)) &&
+                git_commit_tree(&new, commit) == 0 && git_commit_tree(&old, parent) == 0 &&
                 git_diff_tree_to_tree(&diff, s->repo->git, old, new, NULL) == 0) {
                 size_t n = git_diff_num_deltas(diff), i = 0;
 

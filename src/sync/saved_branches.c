@@ -242,6 +242,15 @@ static bool is_merged(const struct repo *repo, const git_oid *tip) {
         return had_content(repo, related ? &base : NULL, tip, &theirs);
 }
 
+/* Whether the remote has the branch. Of a private one, what was staged is in no tip: only its commits count. */
+static bool is_done(const struct repo *repo, const git_oid *tip, bool private) {
+        git_oid theirs;
+
+        return private ? repo_find_theirs(repo, &theirs) == 0 &&
+                        git_graph_descendant_of(repo->git, &theirs, tip) == 1
+                       : is_merged(repo, tip);
+}
+
 int saved_find_last(
         const struct repo *repo, const char *host, bool private, char branch[static 128], git_oid *tip) {
         _cleanup_paths_ struct paths branches = { 0 };
@@ -251,7 +260,9 @@ int saved_find_last(
         for (size_t i = branches.n; i-- > 0;)
                 if (find_stamp(branches.items[i], &is_private) && is_private == private) {
                         (void) snprintf(branch, 128, "%s", branches.items[i]);
-                        return tip_of(repo, NULL, branch, tip) == 0 && !is_merged(repo, tip) ? 0 : -ENOENT;
+                        return tip_of(repo, NULL, branch, tip) == 0 && !is_done(repo, tip, private)
+                                ? 0
+                                : -ENOENT;
                 }
         return -ENOENT;
 }
@@ -288,7 +299,7 @@ void saved_prune(const struct repo *repo) {
 
                 if (!find_stamp(branch, &private) || tip_of(repo, NULL, branch, &tip) < 0)
                         continue;
-                if (is_merged(repo, &tip))
+                if (is_done(repo, &tip, private))
                         remove_branch(repo, branch, "which the remote has merged");
                 else if (is_pushed(repo, branch, &tip) && is_old(repo, &tip))
                         remove_branch(repo, branch, "which the remote has had for 30 days");
