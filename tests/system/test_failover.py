@@ -184,7 +184,7 @@ def test_name_that_never_resolves(pair, fault):
     pair.standby.systemctl("start", DAEMON)
     promoted = wait_event(pair.standby, "promoted")
     assert "does not resolve" in promoted["FAILOVER_REASON"] or "name server" in promoted["FAILOVER_REASON"]
-    assert "not known" in promoted["MESSAGE"]
+    assert "unknown" in promoted["MESSAGE"]
     assert "FAILOVER_OUTAGE_USEC" not in promoted
     fault("its name never resolves", promoted)
 
