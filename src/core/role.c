@@ -2,6 +2,10 @@
 #include "core/role.h"
 
 #include "core/role_facts.h"
+#include "lib/backoff.h"
+
+#define BACK_OFF_MIN (5 * USEC_PER_SEC)
+#define BACK_OFF_MAX (5 * USEC_PER_MINUTE)
 /* A gateway that answered this long works: the next trouble starts counting anew. */
 #define WORKED_AFTER (5 * USEC_PER_MINUTE)
 #define SAY_DRAINING_AFTER (30 * USEC_PER_SEC)
@@ -362,6 +366,10 @@ static bool applies(const struct rule *rule, struct look *l) {
         if (rule->once && said(l->r, rule->say))
                 return false;
         return rule->when(l);
+}
+
+usec_t role_back_off(unsigned attempts) {
+        return back_off(attempts, BACK_OFF_MIN, BACK_OFF_MAX);
 }
 
 /* What is kept in mind beside the state, because of what just happened. */

@@ -1,9 +1,5 @@
 /* What a person's commands and the marker of an earlier daemon mean for the role, and its names; see role.h. */
 #include "core/role_facts.h"
-#include "lib/backoff.h"
-
-#define BACK_OFF_MIN (5 * USEC_PER_SEC)
-#define BACK_OFF_MAX (5 * USEC_PER_MINUTE)
 
 enum role_intent role_intent(const struct role *r) {
         switch (r->state) {
@@ -108,10 +104,6 @@ const char *role_command(struct role *r, const struct facts *f, enum role_comman
                 r->held_at = 0;
         forget_back_off(r);
         return NULL;
-}
-
-usec_t role_back_off(unsigned attempts) {
-        return back_off(attempts, BACK_OFF_MIN, BACK_OFF_MAX);
 }
 
 const char *role_state_name(enum role_state s) {
