@@ -179,8 +179,8 @@ static int remove_entry(
 }
 
 /* Empties the directory FD, which it closes. What is mounted in it stays, and fails the whole: nobody means that to go. It
- * is told by directories alone, since the files of an overlay have other device numbers than its directories (Linux,
- * Documentation/filesystems/overlayfs.rst): nftw(3) with FTW_MOUNT takes them all for somebody else's. */
+ * is recognised by directories alone, since the files of an overlay have other device numbers than its directories (Linux,
+ * Documentation/filesystems/overlayfs.rst): nftw(3) with FTW_MOUNT takes them all for another file system. */
 static int remove_inside(const struct clearing *c, int fd, dev_t device, const char *path) {
         DIR *d = fdopendir(fd);
         const struct dirent *e;
@@ -329,7 +329,7 @@ static int roll_back(const struct move *m, struct sync_result *r) {
                 return -ECANCELED;
         (void) strcpy(why, r->workspace_why.text);
         return sync_fail(
-                r, REFUSAL_HALF, "the tree is half old, half new until the next sync mends it: %s", why);
+                r, REFUSAL_HALF, "the tree is half old, half new until the next sync finishes it: %s", why);
 }
 
 int checkout_to(struct repo *repo, git_commit *target, const struct paths *paths, git_tree *full,

@@ -165,7 +165,7 @@ void cleanup_index(const struct repo *repo) {
                 git_index_write(index) < 0 ||
                 renameat(repo->dir_fd, "index-failover", repo->dir_fd, "index") < 0)
                 return;
-        log_info("%s: made its index anew: a power cut had left nothing of it", repo->config->path);
+        log_info("%s: rebuilt its index: a power cut had left nothing of it", repo->config->path);
 }
 
 #define BUSY "failover-busy"

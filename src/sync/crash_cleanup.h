@@ -19,7 +19,7 @@ void cleanup_look_for_git(const struct workspace_config *c, struct git_seen *ret
  * is not written again, and a ref that cannot be read not moved. */
 void cleanup_leftovers(const struct repo *repo);
 
-/* Makes the index anew, as of HEAD, if a power cut left nothing of it: git writes it without waiting for the disk. Only
+/* Rebuilds the index from HEAD, if a power cut left nothing of it: git writes it without waiting for the disk. Only
  * while the gateway is not running, and locked. If it can't, repo_check() says so. */
 void cleanup_index(const struct repo *repo);
 

@@ -102,7 +102,7 @@ char *credentials_host(const struct credentials *l, char *buf, size_t size) {
         return safe_text(buf, size, raw);
 }
 
-/* The token, once, and only to whom it belongs: over TLS, to the host in the remote's own address. */
+/* The token, once, and only for its host: over TLS, to the host in the remote's own address. */
 static int give_token(struct credentials *l, git_credential **ret, const char *url, const char *user) {
         _cleanup_free_ char *token = NULL;
         const char *host, *ours;

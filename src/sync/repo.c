@@ -240,7 +240,7 @@ int repo_open(struct repo *repo, const struct workspace_config *c, struct sync_r
 
         k = git_repository_open_ext(&repo->git, c->path, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL);
         if (k == GIT_EOWNER)
-                return sync_refuse(r, REFUSAL_OWNER, "%s belongs in part to somebody else", c->path),
+                return sync_refuse(r, REFUSAL_OWNER, "%s belongs in part to another user", c->path),
                        sync_command(r, "sudo chown -hR %s: %s", repo->user, repo->word);
         if (k < 0)
                 return sync_fail_git(r, c->path);

@@ -1,6 +1,6 @@
 /* The workspace's repository: opened, locked, and refused if it is in a state that a sync cannot do right.
  *
- * Whatever is refused is refused in words with the command that mends it. Nothing here touches the work tree. */
+ * Whatever is refused is refused with a code and, where there is one, the command that helps. Nothing here touches the work tree. */
 #pragma once
 
 #include <git2.h>
@@ -87,7 +87,7 @@ int repo_refuse_unwritable(
  * cut matters, instead of one for each of perhaps thousands of objects (GIT_OPT_ENABLE_FSYNC_GITDIR). */
 int repo_settle(const struct repo *repo);
 
-/* The files of TREE, all levels of it. libgit2 inflates a whole directory anew for each path that it looks up in a tree,
+/* The files of TREE, all levels of it. libgit2 inflates a whole directory again for each path that it looks up in a tree,
  * which takes minutes where a directory has thousands; in an index it is a binary search. 0 or libgit2's error. */
 int tree_files(git_tree *tree, git_index **ret);
 /* The same of a commit. */

@@ -33,7 +33,7 @@ static bool has_crashed_rebase(const struct repo *repo) {
 static int check_state(const struct repo *repo, struct sync_result *r) {
         static const struct {
                 int state;
-                const char *what, *mend;
+                const char *what, *fix;
         } states[] = {
                 { GIT_REPOSITORY_STATE_MERGE, "a merge", "merge --abort" },
                 { GIT_REPOSITORY_STATE_REVERT, "a revert", "revert --abort" },
@@ -59,7 +59,7 @@ static int check_state(const struct repo *repo, struct sync_result *r) {
                                        "%s is under way in %s: finish it, or stop it", states[i].what,
                                        repo->config->path),
                                sync_command(
-                                       r, "sudo -u %s git -C %s %s", repo->user, repo->word, states[i].mend);
+                                       r, "sudo -u %s git -C %s %s", repo->user, repo->word, states[i].fix);
         return 0;
 }
 
@@ -93,15 +93,14 @@ static int check_head(const struct repo *repo, struct sync_result *r) {
         return repo->branch[0] ? 0 : refuse_detached(repo, r);
 }
 
-static int refuse_hidden(
-        const struct repo *repo, const char *path, const char *mend, struct sync_result *r) {
+static int refuse_hidden(const struct repo *repo, const char *path, const char *fix, struct sync_result *r) {
         _cleanup_free_ char *word = shell_quote(path);
 
         if (!word)
                 return sync_fail(r, REFUSAL_ERROR, "out of memory");
         return sync_refuse(r, REFUSAL_INDEX, "changes of %s are hidden", path),
                sync_command(
-                       r, "sudo -u %s git -C %s update-index %s -- %s", repo->user, repo->word, mend, word);
+                       r, "sudo -u %s git -C %s update-index %s -- %s", repo->user, repo->word, fix, word);
 }
 
 /* Whether git left out the checksum at its end, which libgit2 insists on before 1.8 (git-config(1), index.skipHash). */
@@ -128,7 +127,7 @@ static bool is_split(const struct repo *repo) {
         return split;
 }
 
-/* An index in two files libgit2 does not read; while the setting is there, git splits it again. A broken one git makes anew of
+/* An index in two files libgit2 does not read; while the setting is there, git splits it again. A broken one git rebuilds from
  * what was committed. */
 static int refuse_index(const struct repo *repo, struct sync_result *r) {
         char words[sizeof r->workspace_why.text];

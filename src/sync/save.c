@@ -34,7 +34,7 @@ static void saver_free(struct saver *s) {
         git_tree_free(s->full);
 }
 
-/* Writes the blob of the file's own bytes. What libgit2 is told the path of in the tree, it filters. */
+/* Writes the blob of the file's own bytes. libgit2 filters a file whose path in the tree it knows. */
 static int write_raw(const struct saver *s, const char *path, git_oid *ret) {
         _cleanup_free_ char *full = NULL;
         _cleanup_close_ int fd = -1;
@@ -211,7 +211,7 @@ static int make_public(struct saver *s, git_oid *tip) {
                 find_replaced(s, false, &replaced) ? &replaced : NULL);
 }
 
-/* What stays here is told once, when it is saved. */
+/* What stays here is reported once, when it is saved. */
 static void tell_private(const struct saver *s, const char *branch) {
         size_t files = s->work->n_of[WORK_PRIVATE], staged = s->work->n_of[WORK_STAGED];
 

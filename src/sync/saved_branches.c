@@ -33,7 +33,7 @@ static void format_stamp(time_t t, char stamp[static 32]) {
         (void) strftime(stamp, 32, "%Y%m%dT%H%M%SZ", gmtime_r(&t, &tm));
 }
 
-/* The time that TEXT begins with, as we write it; -1: it is somebody else's name, whatever its length. */
+/* The time that TEXT begins with, as we write it; -1: it is another name, whatever its length. */
 static time_t parse_stamp(const char *text) {
         struct tm tm = { 0 };
         char stamp[32];

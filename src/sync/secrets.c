@@ -61,9 +61,9 @@ static int refuse_owner(const struct rsync_run *run) {
         if (!word)
                 return say(run->result, SYNC_FAILED, REFUSAL_ERROR, "out of memory");
         if (link)
-                return say(run->result, SYNC_REFUSED, REFUSAL_OWNER, "%s belongs to somebody else: %s", path,
+                return say(run->result, SYNC_REFUSED, REFUSAL_OWNER, "%s belongs to another user: %s", path,
                         link);
-        return say(run->result, SYNC_REFUSED, REFUSAL_OWNER, "%s belongs to somebody else", path),
+        return say(run->result, SYNC_REFUSED, REFUSAL_OWNER, "%s belongs to another user", path),
                refusal_set_command(&run->result->secrets_why, "sudo chown -hR %s: %s", rsync_user(), word);
 }
 

@@ -1,4 +1,4 @@
-/* The secrets, copied from another host by rsync over ssh: never deleted, never half-written, never named in a log. */
+/* The secrets, copied from another host by rsync over ssh: listed first, never half-written. */
 #pragma once
 
 #include "config/config.h"

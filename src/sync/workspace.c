@@ -78,7 +78,7 @@ static int check_intent(const struct sync *s, const struct intent *intent) {
                sync_command(s->result, "sudo -u %s git -C %s switch %s", repo->user, repo->word, word);
 }
 
-/* Whether the branch has gone on since, by somebody's hand, or its end was pruned: then what is checked out stays. */
+/* Whether the branch has gone on since, by a person or the agent, or its end was pruned: then what is checked out stays. */
 static bool is_overtaken(const struct repo *repo, const struct intent *intent) {
         _cleanup_(git_commit_freep) git_commit *to = NULL;
 

@@ -233,10 +233,10 @@ static void test_bad_targets(void **state) {
                 return; /* only root gives directories away */
         (void) snprintf(w->target, sizeof w->target, "%s/here", w->dir);
         run(w, "mkdir here; chown nobody here");
-        assert_sync(w, SYNC_REFUSED, "belongs to somebody else: sudo chown -hR root: /");
+        assert_sync(w, SYNC_REFUSED, "belongs to another user: sudo chown -hR root: /");
         assert_non_null(strstr(words(&w->result.secrets_why), w->target));
         (void) strcat(w->target, "/"); /* with which chown(1) would follow a link */
-        assert_sync(w, SYNC_REFUSED, "belongs to somebody else");
+        assert_sync(w, SYNC_REFUSED, "belongs to another user");
         assert_null(strstr(words(&w->result.secrets_why), "/here/"));
         run(w, "mv here there; ln -s there/here here");
         assert_sync(w, SYNC_REFUSED, "here is a symbolic link to there/here");
