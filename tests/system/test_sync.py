@@ -73,7 +73,7 @@ def test_by_hand_after_polkit_refused(pair):
     host = pair.standby
     host.put("/etc/polkit-1/rules.d/00-nobody.rules", POLKIT_LETS_NOBODY)
     host.systemctl("restart", "polkit")
-    begin(pair)
+    pair.start(up=False)
     wait_told(pair, "polkit refused")
     host.systemctl("start", SYNC)
     wait_told(pair, "workspace unchanged")
