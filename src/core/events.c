@@ -138,8 +138,12 @@ static void say_kept_back(const struct story *s, char *buf) {
 }
 
 static void say_called_off(const struct story *s, char *buf) {
-        SAY("The primary %s is back before %s had started: stopping it. This was no failover.", s->primary,
-                s->unit);
+        if (s->by_hand)
+                SAY("This standby follows the primary %s again, which is up: stopping %s, which had not started.",
+                        s->primary, s->unit);
+        else
+                SAY("The primary %s is back before %s had started: stopping it. This was no failover.",
+                        s->primary, s->unit);
 }
 
 static void say_demoting(const struct story *s, char *buf) {

@@ -160,8 +160,9 @@ def test_primary_returns_while_starting(pair):
     pair.primary.gateway.kill()
     wait_event(pair.standby, "promoting")
     pair.primary.gateway.start()
-    wait_event(pair.standby, "demoted")
-    assert pair.standby.state(GATEWAY) == "inactive"
+    wait_event(pair.standby, "called-off")
+    pair.standby.wait_state(GATEWAY, "inactive")
+    assert "promoted" not in events(pair.standby)
 
 
 def test_slow_drain_while_the_primary_fails_again(pair, fault):
