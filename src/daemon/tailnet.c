@@ -355,14 +355,6 @@ bool tailnet_is_blind(const struct tailnet *t, char *why, size_t size) {
         return true;
 }
 
-const struct tailscale_self *tailnet_self(const struct tailnet *t) {
-        return &t->self;
-}
-
-const struct tailscale_peer *tailnet_peer(const struct tailnet *t) {
-        return &t->peer;
-}
-
 void tailnet_carry_over(struct tailnet *t, const struct tailnet *before) {
         t->in = before->in;
         t->known = before->known;

@@ -39,6 +39,3 @@ bool tailnet_take_notice(struct tailnet *t, char *buf, size_t size);
 void tailnet_ping(struct tailnet *t, const char *address);
 /* What Tailscale knows of a primary that does not answer, to be read after what a check found: "its machine answers …"; "". */
 const char *tailnet_remark(const struct tailnet *t);
-/* For reports: what tailscaled said last of this node and of the primary. */
-const struct tailscale_self *tailnet_self(const struct tailnet *t);
-const struct tailscale_peer *tailnet_peer(const struct tailnet *t);
