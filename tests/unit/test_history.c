@@ -398,8 +398,35 @@ static void test_json(void **state _unused_) {
         history_done(&c);
 }
 
+static void test_a_start_that_is_called_off_is_no_failover(void **state _unused_) {
+        _cleanup_(history_done) struct history c = {};
+
+        add_failover(&c, 0, 40 * S);
+        add_plain(&c, 1000, EVENT_PROMOTING);
+        add(&c, with_from(record(1003, EVENT_CALLED_OFF), "starting"));
+        assert_int_equal(c.n, 1);
+        assert_int_not_equal(c.failovers[0].end, END_OPEN);
+}
+
+static void test_an_update_is_no_second_failover(void **state _unused_) {
+        _cleanup_(history_done) struct history c = {};
+
+        add_plain(&c, 0, EVENT_PROMOTING);
+        add(&c, promoted(5, USEC_INFINITY));
+        add_plain(&c, 50, EVENT_HELD);
+        add_plain(&c, 100, EVENT_ADOPTED);
+        assert_int_equal(c.n, 1);
+        assert_int_equal(c.failovers[0].end, END_OPEN);
+        add(&c, demoted(200, 195 * S));
+        assert_int_equal(c.failovers[0].end, END_FAILBACK);
+        add_plain(&c, 300, EVENT_ADOPTED);
+        assert_int_equal(c.n, 2);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_a_start_that_is_called_off_is_no_failover),
+                cmocka_unit_test(test_an_update_is_no_second_failover),
                 cmocka_unit_test(test_whole),
                 cmocka_unit_test(test_open),
                 cmocka_unit_test(test_begins_in_the_middle),
