@@ -34,8 +34,9 @@ static void report_wait(
                 log_notice("Failed check %u: %s.", h->failures, check->reason);
                 return;
         }
-        log_notice("Failed check %u: %s. Waiting for at most %s: %s.", h->failures, check->reason,
-                wait == USEC_INFINITY ? "ever" : format_span(span, wait), because);
+        log_notice("Failed check %u: %s. Waiting for %s%s: %s.", h->failures, check->reason,
+                wait == USEC_INFINITY ? "as long as that lasts" : "at most ",
+                wait == USEC_INFINITY ? "" : format_span(span, wait), because);
 }
 
 void report_failed_check(enum health_level before, const struct health *h, const struct health_rules *rules,
