@@ -54,7 +54,6 @@ src/doctor/check_tailscale.c: includes <curl/curl.h> of curl
 src/doctor/check_alert.c: calls curl_easy_cleanup()
 src/doctor/check_tailscale.c: calls curl_easy_cleanup()
 src/doctor/check_workspace.c: calls git_commit_free()
-circle: core/role core/role_command
 src/core/role.c: lines
 src/doctor/check_polkit.c: look_polkit() has lines
 src: lines of C
