@@ -39,7 +39,6 @@ static const char *const works[] = {
         "git checkout -q --detach || true; echo $L >>detached; git add detached; git commit -qm d || true",
         "echo $L >staged$R; git add staged$R || true; rm staged$R",
         "echo $L >>untracked; mv untracked memory/moved$R.md",
-        "rm -f memory/[0-9]*.md || true; echo $L >>untracked",
         "echo $L >>memory/day.md; git stash -q || true; git stash pop -q || true",
 };
 
