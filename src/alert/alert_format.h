@@ -15,10 +15,11 @@
 
 /* One alert. Texts are borrowed; "" or NULL: none. */
 struct alert_message {
-        const char *event; /* "promoted": event_name(), or one of our own (conditions.h, daemon.c, alert_command.c) */
-        int level;         /* syslog's */
-        const char *title; /* "Standby has taken over: primary down since 03:12" */
-        const char *text;  /* for a person: what happened, what it means, what to do */
+        const char *
+                event; /* "promoted": event_name(), or one of our own (conditions.h, daemon.c, alert_command.c) */
+        int level;            /* syslog's */
+        const char *title;    /* "Standby has taken over: primary down since 03:12" */
+        const char *text;     /* for a person: what happened, what it means, what to do */
         const char *commands; /* to be typed, one a line; "" or NULL: none */
         const char *primary;
         const char *reason; /* what the deciding check said */

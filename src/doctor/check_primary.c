@@ -57,10 +57,11 @@ static int check_peer(const struct peer_config *p, struct check *ret) {
 
         if (!url)
                 return -ENOMEM;
-        return validate_url(
-                &(struct probe_target){
-                        .url = url, .scheme = p->scheme, .expect = p->expect, .timeout = p->timeout,
-                        .any_certificate = p->tls_verify == TLS_VERIFY_NO },
+        return validate_url(&(struct probe_target){ .url = url,
+                                    .scheme = p->scheme,
+                                    .expect = p->expect,
+                                    .timeout = p->timeout,
+                                    .any_certificate = p->tls_verify == TLS_VERIFY_NO },
                 ret);
 }
 

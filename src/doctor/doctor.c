@@ -247,7 +247,8 @@ int cmd_doctor(const struct instance *names, bool quiet, bool json) {
         _cleanup_(checkup_done) struct checkup c = { .names = names, .root = geteuid() == 0 };
         struct finding findings[ELEMENTSOF(table)] = { 0 };
         /* Who came by sudo(8) pastes into a shell that is not root's. */
-        bool roots_shell = c.root && !getenv("SUDO_UID"), progress = isatty(STDERR_FILENO) && terminal_has_colour();
+        bool roots_shell = c.root && !getenv("SUDO_UID"),
+             progress = isatty(STDERR_FILENO) && terminal_has_colour();
 
         (void) config_load(names->config, count_config_error, &c, &c.config);
         (void) checkup_ask_systemd(&c);

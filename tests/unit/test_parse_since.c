@@ -61,10 +61,10 @@ static void test_ago(void **state _unused_) {
 }
 
 static void test_refused(void **state _unused_) {
-        static const char *const wrong[] = { "", " ", "-", "d", "7", "7x", "7dd", "7 d", "+7d",
-                "ago", " ago", "2026-11", "2026-11-31", "2026-02-29", "2026-13-01", "2026-11-01 25:00",
-                "2026-11-01 03", "2026-11-01T03:00", "2026-11-01 03:00:59x", 
-                "today ", "Today", "tomorrow", "03:60", "9999999999d", "1969-01-01" };
+        static const char *const wrong[] = { "", " ", "-", "d", "7", "7x", "7dd", "7 d", "+7d", "ago",
+                " ago", "2026-11", "2026-11-31", "2026-02-29", "2026-13-01", "2026-11-01 25:00",
+                "2026-11-01 03", "2026-11-01T03:00", "2026-11-01 03:00:59x", "today ", "Today", "tomorrow",
+                "03:60", "9999999999d", "1969-01-01" };
         usec_t t = 42;
 
         for (size_t i = 0; i < ELEMENTSOF(wrong); i++)

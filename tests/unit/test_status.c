@@ -34,7 +34,8 @@ static void detection(void **state _unused_) {
         struct status s = {};
 
         status_set_detection(&s, 5 * S, 2 * S, 5 * S, 90 * S, 3);
-        assert_true(s.detect_refused == 9 * S && s.detect_unanswered == 14 * S && s.detect_silent == 100 * S);
+        assert_true(
+                s.detect_refused == 9 * S && s.detect_unanswered == 14 * S && s.detect_silent == 100 * S);
         status_set_detection(&s, 5 * S, 2 * S, 1 * S, 0, 1);
         assert_true(s.detect_refused == 5 * S && s.detect_unanswered == 6 * S && s.detect_silent == 6 * S);
 }
