@@ -34,12 +34,11 @@ static const char *const works[] = {
         "mkdir -p new/$R; echo $L >>\"new/$R/odd name\"",
         "echo $L >>.env",
         "echo $L >>untracked",
-        "echo $L >>memory/day.md; git add -A; git commit -qm w || true",
+        "echo $L >>memory/day.md; git add memory; git commit -qm w || true",
         "git switch -qc idea$R || true; echo $L >>idea; git add idea; git commit -qm idea || true",
         "git checkout -q --detach || true; echo $L >>detached; git add detached; git commit -qm d || true",
         "echo $L >staged$R; git add staged$R || true; rm staged$R",
         "echo $L >>untracked; mv untracked memory/moved$R.md",
-        "echo $L >>memory/day.md; git stash -q || true; git stash pop -q || true",
 };
 
 static bool yes(void *userdata _unused_) {
