@@ -40,7 +40,7 @@ INSTANCES, INSTANCE_INTERVAL = 100, 5
 DAEMON_CGROUP = "system.slice/" + Pair.UNIT
 INSTANCES_CGROUP = r"system.slice/system-openclaw\x2dfailover.slice"
 TLS_PORT = GATEWAY_PORT + 1
-CA = "/etc/ssl/certs/ca-certificates.crt"
+CA = "/etc/ssl/certs/bench.pem"
 TLS_GATEWAY = (TESTS / "bench/tls_gateway.py").read_bytes()
 
 MANY = """
@@ -168,11 +168,11 @@ class Bench:
         self.f = Figures()
 
     def serve_tls(self):
-        """A gateway behind TLS on the primary, whose certificate the standby trusts as it trusts any."""
+        """A gateway behind TLS on the primary, whose certificate the standby trusts as it trusts any: by its hash."""
         self.primary.run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=primary "
                          "-addext subjectAltName=DNS:primary -keyout /etc/tls.key -out /etc/tls.crt 2>/dev/null")
-        known = self.standby.get(CA) if self.standby.exists(CA) else ""
-        self.standby.put(CA, known + self.primary.get("/etc/tls.crt"))
+        self.standby.put(CA, self.primary.get("/etc/tls.crt"))
+        self.standby.run(f"ln -s {CA} /etc/ssl/certs/$(openssl x509 -noout -hash -in {CA}).0")
         self.primary.put("/usr/local/bin/tls_gateway.py", TLS_GATEWAY)
         self.primary.popen(["/usr/bin/python3", "/usr/local/bin/tls_gateway.py", str(TLS_PORT)])
         self.primary.wait_for(lambda: self.primary.run(f"curl -sk https://127.0.0.1:{TLS_PORT}/health", check=False).stdout)

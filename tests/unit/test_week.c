@@ -19,8 +19,8 @@ static const char *const workspaces[] = {
         /* a repository of its own, without .gitmodules */
         "git init -q inner; git -C inner commit -q --allow-empty -m i; git add inner; mkdir memory; echo m >memory/day.md",
         /* a virtual environment and media */
-        "mkdir memory; echo m >memory/day.md; printf '.venv/\\n' >>.gitignore; mkdir -p .venv/lib; for i in $(seq 200); do echo $i >.venv/lib/$i.py; done\n"
-        "ln -s lib .venv/lib64; mkdir ../standby.media; for i in 1 2 3 4 5; do truncate -s 100M ../standby.media/$i.mp4; done",
+        ("mkdir memory; echo m >memory/day.md; printf '.venv/\\n' >>.gitignore; mkdir -p .venv/lib; for i in $(seq 200); do echo $i >.venv/lib/$i.py; done\n"
+         "ln -s lib .venv/lib64; mkdir ../standby.media; for i in 1 2 3 4 5; do truncate -s 100M ../standby.media/$i.mp4; done"),
         /* a database and odd names */
         "mkdir memory; echo m >memory/day.md; head -c 20000 /dev/urandom >state.sqlite; echo q >\"it's a \\\"name\\\"\"; echo u >'ünïcode ☃'; echo n >\"$(printf 'two\\nlines')\"",
         /* attributes */
