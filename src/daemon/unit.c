@@ -126,11 +126,14 @@ static int on_waits_for(sd_bus_message *m, void *userdata, sd_bus_error *error _
         return 0;
 }
 
-/* The type of a job that was over before systemd could be asked for it. */
+/* The type of a job that was over before systemd could be asked for it. A start that the start limit refuses begins no run
+ * either, but it fails; a stop that is over at once does not. */
 static enum job_type type_of_job(const struct unit *u) {
         if (u->type != TYPE_UNKNOWN || u->pending)
                 return u->type;
-        return u->stops && sd_id128_equal(u->before, u->run) ? TYPE_STOP : TYPE_START;
+        return u->stops && u->info.end.job == JOB_RESULT_DONE && sd_id128_equal(u->before, u->run)
+                ? TYPE_STOP
+                : TYPE_START;
 }
 
 static void read_job(struct unit *u, const struct unit_properties *p) {

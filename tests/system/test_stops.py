@@ -138,3 +138,17 @@ def test_alias(pair):
     wait_event(host, "promoted", 40)
     host.systemctl("stop", GATEWAY)
     wait_event(host, "held")
+
+
+@pytest.mark.parametrize("program", ["ExecStartPre=/bin/false", "ExecStart=\nExecStart=/bin/false"])
+def test_failing_at_once_is_nobodys_stop(pair, program):
+    """systemd starts it again by itself meanwhile, with jobs that are over at once."""
+    prepare(pair.standby, f"[Service]\n{program}\nRestartSec=100ms\n")
+    begin(pair)
+    pair.primary.gateway.kill()
+    failed = wait_event(pair.standby, "start-failed")
+    assert "user" not in failed["MESSAGE"].split("Retrying")[0], failed["MESSAGE"]
+    pair.standby.run(f"rm {DROP_IN}")
+    pair.standby.systemctl("daemon-reload")
+    wait_event(pair.standby, "promoted", deadline=60)
+    assert "held" not in events(pair.standby)
