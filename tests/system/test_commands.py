@@ -11,6 +11,7 @@ import threading
 import pytest
 from story import DAEMON, GATEWAY, begin, events, fail_over, frozen, wait_event
 
+INI = "/etc/openclaw-failover.ini"
 BUS = ["org.openclaw.Failover1", "/org/openclaw/Failover1", "org.openclaw.Failover1"]
 POLKIT_LETS_ALICE = """\
 polkit.addRule(function (action, subject) {
