@@ -2,14 +2,8 @@
 #include "core/role.h"
 
 #include "core/role_facts.h"
-#include "lib/backoff.h"
 
-#define BACK_OFF_MIN (5 * USEC_PER_SEC)
-#define BACK_OFF_MAX (5 * USEC_PER_MINUTE)
-/* A gateway that answered this long works: the next trouble starts counting anew. */
-#define WORKED_AFTER (5 * USEC_PER_MINUTE)
 #define SAY_DRAINING_AFTER (30 * USEC_PER_SEC)
-#define KILL_AGAIN_AFTER (5 * USEC_PER_SEC)
 /* With no refresh, of which the third part counts. */
 #define EARLY_SYNC_AGAIN_AFTER (5 * USEC_PER_MINUTE)
 /* A sync that does not stop is in a disk that hangs. */
@@ -368,132 +362,17 @@ static bool applies(const struct rule *rule, struct look *l) {
         return rule->when(l);
 }
 
-usec_t role_back_off(unsigned attempts) {
-        return back_off(attempts, BACK_OFF_MIN, BACK_OFF_MAX);
-}
-
-/* What is kept in mind beside the state, because of what just happened. */
-
-static void note_action(struct role *r, enum role_action action, const struct facts *f) {
-        usec_t now = f->now;
-
-        switch (action) {
-        case ACTION_SYNC:
-                r->sync_begun = now;
-                r->synced = true;
-                r->unsaved = false;
-                break;
-        case ACTION_STOP_SYNC:
-                r->sync_stop = now;
-                break;
-        case ACTION_START:
-                if (f->sync_running && r->sync_stop == 0)
-                        r->sync_stop = now;
-                r->start_again = now + role_back_off(++r->starts);
-                r->answers = 0;
-                break;
-        case ACTION_STOP:
-                r->stop_again = now + role_back_off(++r->stops);
-                break;
-        case ACTION_KILL:
-                r->kill_again = now + KILL_AGAIN_AFTER;
-                break;
-        default:
-                break;
-        }
-}
-
-static void note_event(struct role *r, enum role_event event, usec_t now) {
-        r->said |= 1U << event;
-
-        switch (event) {
-        case EVENT_LOST:
-        case EVENT_HUNG:
-                if (now - r->since >= WORKED_AFTER)
-                        r->starts = 0;
-                r->start_again = now + role_back_off(++r->starts);
-                break;
-        case EVENT_ANSWERS:
-                r->said &= ~(1U << EVENT_SILENT);
-                break;
-        case EVENT_DEMOTING:
-                r->starts = 0;
-                r->start_again = 0;
-                break;
-        case EVENT_PAUSE_OVER:
-                r->paused_until = 0;
-                break;
-        case EVENT_START_FAILED: /* which is worse than slow */
-                r->said |= 1U << EVENT_START_SLOW;
-                break;
-        case EVENT_HELD:
-                r->held_at = now;
-                r->held_from = r->mode;
-                break;
-        case EVENT_DRILL_ANSWERED:
-        case EVENT_DRILL_FAILED:
-                r->drill_done = true;
-                break;
-        case EVENT_DRILL_REAL:
-        case EVENT_DRILL_OVER:
-                r->drill_done = false;
-                break;
-        default:
-                break;
-        }
-}
-
-void role_enter(struct role *r, enum role_state to, enum role_event why, usec_t now) {
-        r->state = to;
-        r->since = now;
-        r->said = why == EVENT_FOREIGN ? 1U << why : 0;
-        r->stops = 0;
-        r->stop_again = r->kill_again = 0;
-        r->wanted_since = 0;
-        r->silent_since = 0;
-        r->restart = why == EVENT_HUNG;
-        r->synced = false;
-        r->unsaved = to == ROLE_STANDBY && why != EVENT_FOREIGN && why != EVENT_RESUMED;
-        r->called_off = why == EVENT_CALLED_OFF;
-
-        switch (to) {
-        case ROLE_STANDBY:
-                r->starts = 0;
-                r->start_again = 0;
-                r->promoted_before = false;
-                r->other = OTHER_UNKNOWN;
-                break;
-        case ROLE_STARTING:
-                r->answers = 0;
-                if (why == EVENT_ADOPTED && r->held_at > 0) { /* as it was before */
-                        r->promoted_before = true;
-                        r->mode = r->held_from;
-                }
-                r->held_at = 0;
-                /* Whoever heard that the gateway was lost needs not hear that it does not run. */
-                if (why == EVENT_LOST)
-                        r->said |= 1U << EVENT_START_FAILED;
-                break;
-        case ROLE_PROMOTED:
-                r->promoted_before = true;
-                r->other = OTHER_UNKNOWN;
-                break;
-        default:
-                break;
-        }
-}
-
 static struct role_step apply(struct role *r, const struct rule *rule, const struct facts *f) {
         usec_t now = f->now;
 
         if (rule->then == ACTION_SYNC && in_trouble(r, f))
                 r->early_sync = now;
-        note_event(r, rule->say, now);
+        role_note_event(r, rule->say, now);
         if (rule->mode != AS_IT_IS)
                 r->mode = rule->mode;
         if (rule->to != SAME)
                 role_enter(r, rule->to, rule->say, now);
-        note_action(r, rule->then, f);
+        role_note_action(r, rule->then, f);
         return (struct role_step){ .action = rule->then, .event = rule->say, .again = true, .look_at = now };
 }
 

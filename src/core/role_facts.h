@@ -1,4 +1,4 @@
-/* What the parts of the role ask of it and of the facts: for role.c, role_gateway.c and role_command.c alone. */
+/* What the parts of the role ask of it and of the facts: for role*.c alone. */
 #pragma once
 
 #include "core/role.h"
@@ -44,5 +44,8 @@ static inline bool silence_is_old(
         return f->now - r->silent_last > rules->hang_timeout / 3 + ASKED_WITHIN;
 }
 
-/* R goes to state TO because of WHY. In role.c. */
+/* What R remembers of an action that was decided and of an event that is reported. */
+void role_note_action(struct role *r, enum role_action action, const struct facts *f);
+void role_note_event(struct role *r, enum role_event event, usec_t now);
+/* R goes to state TO because of WHY. */
 void role_enter(struct role *r, enum role_state to, enum role_event why, usec_t now);

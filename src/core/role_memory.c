@@ -1,0 +1,122 @@
+/* What the role remembers beside its state, because of what just happened. */
+#include "core/role_facts.h"
+#include "lib/backoff.h"
+
+#define BACK_OFF_MIN (5 * USEC_PER_SEC)
+#define BACK_OFF_MAX (5 * USEC_PER_MINUTE)
+/* A gateway that answered this long works: the next trouble starts to count at one. */
+#define WORKED_AFTER (5 * USEC_PER_MINUTE)
+#define KILL_AGAIN_AFTER (5 * USEC_PER_SEC)
+
+usec_t role_back_off(unsigned attempts) {
+        return back_off(attempts, BACK_OFF_MIN, BACK_OFF_MAX);
+}
+
+void role_note_action(struct role *r, enum role_action action, const struct facts *f) {
+        usec_t now = f->now;
+
+        switch (action) {
+        case ACTION_SYNC:
+                r->sync_begun = now;
+                r->synced = true;
+                r->unsaved = false;
+                break;
+        case ACTION_STOP_SYNC:
+                r->sync_stop = now;
+                break;
+        case ACTION_START:
+                if (f->sync_running && r->sync_stop == 0)
+                        r->sync_stop = now;
+                r->start_again = now + role_back_off(++r->starts);
+                r->answers = 0;
+                break;
+        case ACTION_STOP:
+                r->stop_again = now + role_back_off(++r->stops);
+                break;
+        case ACTION_KILL:
+                r->kill_again = now + KILL_AGAIN_AFTER;
+                break;
+        default:
+                break;
+        }
+}
+
+void role_note_event(struct role *r, enum role_event event, usec_t now) {
+        r->said |= 1U << event;
+
+        switch (event) {
+        case EVENT_LOST:
+        case EVENT_HUNG:
+                if (now - r->since >= WORKED_AFTER)
+                        r->starts = 0;
+                r->start_again = now + role_back_off(++r->starts);
+                break;
+        case EVENT_ANSWERS:
+                r->said &= ~(1U << EVENT_SILENT);
+                break;
+        case EVENT_DEMOTING:
+                r->starts = 0;
+                r->start_again = 0;
+                break;
+        case EVENT_PAUSE_OVER:
+                r->paused_until = 0;
+                break;
+        case EVENT_START_FAILED: /* which is worse than slow */
+                r->said |= 1U << EVENT_START_SLOW;
+                break;
+        case EVENT_HELD:
+                r->held_at = now;
+                r->held_from = r->mode;
+                break;
+        case EVENT_DRILL_ANSWERED:
+        case EVENT_DRILL_FAILED:
+                r->drill_done = true;
+                break;
+        case EVENT_DRILL_REAL:
+        case EVENT_DRILL_OVER:
+                r->drill_done = false;
+                break;
+        default:
+                break;
+        }
+}
+
+void role_enter(struct role *r, enum role_state to, enum role_event why, usec_t now) {
+        r->state = to;
+        r->since = now;
+        r->said = why == EVENT_FOREIGN ? 1U << why : 0;
+        r->stops = 0;
+        r->stop_again = r->kill_again = 0;
+        r->wanted_since = 0;
+        r->silent_since = 0;
+        r->restart = why == EVENT_HUNG;
+        r->synced = false;
+        r->unsaved = to == ROLE_STANDBY && why != EVENT_FOREIGN && why != EVENT_RESUMED;
+        r->called_off = why == EVENT_CALLED_OFF;
+
+        switch (to) {
+        case ROLE_STANDBY:
+                r->starts = 0;
+                r->start_again = 0;
+                r->promoted_before = false;
+                r->other = OTHER_UNKNOWN;
+                break;
+        case ROLE_STARTING:
+                r->answers = 0;
+                if (why == EVENT_ADOPTED && r->held_at > 0) { /* as it was before */
+                        r->promoted_before = true;
+                        r->mode = r->held_from;
+                }
+                r->held_at = 0;
+                /* EVENT_LOST has reported that the gateway does not run. */
+                if (why == EVENT_LOST)
+                        r->said |= 1U << EVENT_START_FAILED;
+                break;
+        case ROLE_PROMOTED:
+                r->promoted_before = true;
+                r->other = OTHER_UNKNOWN;
+                break;
+        default:
+                break;
+        }
+}
