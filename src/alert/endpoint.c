@@ -1,6 +1,7 @@
 /* An address that may be a secret; see endpoint.h. */
 #include "alert/endpoint.h"
 
+#include <curl/curl.h>
 #include <errno.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "lib/url.h"
 
 #define ADDRESS_MAX ((size_t) 4096)
+#define TIMEOUT_MS 10000L
 
 /* What the unit's SetCredential= hands over in place of a file that is not there. */
 #define NO_ADDRESS "none"
@@ -135,4 +137,22 @@ bool endpoint_leaks(const char *url, const char *text) {
                 s += strspn(s, separators);
         }
         return false;
+}
+
+DEFINE_CLEANUP(CURL *, curl_easy_cleanup)
+
+const char *endpoint_ask(const char *url, long *status) {
+        _cleanup_(curl_easy_cleanupp) CURL *curl = curl_easy_init();
+        CURLcode e;
+
+        if (!curl)
+                return curl_easy_strerror(CURLE_OUT_OF_MEMORY);
+        (void) curl_easy_setopt(curl, CURLOPT_URL, url);
+        (void) curl_easy_setopt(curl, CURLOPT_PROXY, "");
+        (void) curl_easy_setopt(curl, status ? CURLOPT_NOBODY : CURLOPT_CONNECT_ONLY, 1L);
+        (void) curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
+        e = curl_easy_perform(curl);
+        if (status)
+                (void) curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status);
+        return e == CURLE_OK ? NULL : curl_easy_strerror(e);
 }

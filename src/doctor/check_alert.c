@@ -1,7 +1,6 @@
 /* Would an alert get through? Its service is asked for the headers at the address (HEAD), so nothing is posted; a
  * heartbeat's is only connected to, since asking it for anything would be a ping. Nothing here repeats an address that
  * may be a secret. */
-#include <curl/curl.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,10 +10,6 @@
 #include "doctor/look.h"
 #include "lib/strv.h"
 #include "lib/text.h"
-
-#define TIMEOUT_MS 10000L
-
-DEFINE_CLEANUP(CURL *, curl_easy_cleanup)
 
 /* FILE is to be root's alone: the ini, which names it, may be read by the agent. */
 static bool is_private(const char *file, struct finding *f) {
@@ -78,23 +73,12 @@ static char *find_address(const struct checkup *c, const char *url, const char *
 }
 
 /* From here on as the daemon's user: what the network sends is not for root to parse. */
-static CURLcode ask(const struct checkup *c, const char *url, CURLoption how, long *ret_status) {
+static const char *ask(const struct checkup *c, const char *url, long *ret_status) {
         const struct passwd *user = getpwnam(checkup_daemon_user(c));
-        _cleanup_(curl_easy_cleanupp) CURL *curl = NULL;
-        CURLcode e;
 
         if (!user || become(user) < 0)
-                return CURLE_FAILED_INIT;
-        curl = curl_easy_init();
-        if (!curl)
-                return CURLE_OUT_OF_MEMORY;
-        (void) curl_easy_setopt(curl, CURLOPT_URL, url);
-        (void) curl_easy_setopt(curl, CURLOPT_PROXY, "");
-        (void) curl_easy_setopt(curl, how, 1L);
-        (void) curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
-        e = curl_easy_perform(curl);
-        (void) curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, ret_status);
-        return e;
+                return "the daemon's user cannot be taken";
+        return endpoint_ask(url, ret_status);
 }
 
 /* Whether the service says by STATUS that it does not know this address or does not let us post to it. What it says to
@@ -115,7 +99,6 @@ void look_alert(const struct checkup *c, struct finding *f) {
         char shown[ADDRESS_SHOWN_MAX];
         const char *why = NULL;
         long status = 0;
-        CURLcode e;
 
         if (!address && f->kind == FINDING_OFF && !c->config->heartbeat.url &&
                 !c->config->heartbeat.url_file)
@@ -127,10 +110,10 @@ void look_alert(const struct checkup *c, struct finding *f) {
                 finding_fail(f, "the address does not work: %s", why ? why : "out of memory");
                 return;
         }
-        e = ask(c, request->url, CURLOPT_NOBODY, &status);
+        why = ask(c, request->url, &status);
         (void) endpoint_show(address, shown);
-        if (e != CURLE_OK)
-                finding_fail(f, "%s cannot be reached: %s", shown, curl_easy_strerror(e));
+        if (why)
+                finding_fail(f, "%s cannot be reached: %s", shown, why);
         else if (is_refusal(a->format, status))
                 finding_fail(f, "%s refuses the address: HTTP %ld", shown, status);
         else {
@@ -144,17 +127,16 @@ void look_heartbeat(const struct checkup *c, struct finding *f) {
         const struct heartbeat_config *h = &c->config->heartbeat;
         _cleanup_free_ char *address = find_address(c, h->url, h->url_file, ADDRESS_HEARTBEAT, f);
         char shown[ADDRESS_SHOWN_MAX];
-        long status;
-        CURLcode e;
+        const char *why;
 
         if (!address)
                 return;
-        e = ask(c, address, CURLOPT_CONNECT_ONLY, &status);
+        why = ask(c, address, NULL);
         (void) endpoint_show(address, shown);
-        if (e == CURLE_OK)
+        if (!why)
                 finding_ok(f, "%s can be reached", shown);
         else {
-                finding_fail(f, "%s cannot be reached: %s", shown, curl_easy_strerror(e));
+                finding_fail(f, "%s cannot be reached: %s", shown, why);
                 finding_fix(f, "curl -sSI %s", shown);
         }
 }

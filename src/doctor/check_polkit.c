@@ -84,7 +84,8 @@ static void add_fix(const struct checkup *c, struct finding *f) {
         finding_fix(f, "sudo systemctl restart polkit");
 }
 
-void look_polkit(const struct checkup *c, struct finding *f) {
+/* Asks for all that the daemon does, as USER, until polkit refuses. */
+static void ask_polkit(const struct checkup *c, const struct passwd *user, struct finding *f) {
         const struct {
                 const char *unit, *verb;
         } questions[] = {
@@ -97,26 +98,9 @@ void look_polkit(const struct checkup *c, struct finding *f) {
                 { c->sync.name, "reset-failed" },
         };
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-        const struct passwd *user = getpwnam(checkup_daemon_user(c));
-        pid_t pid;
-        int r;
+        pid_t pid = stand_in(user);
+        int r = pid < 0 ? pid : sd_bus_open_system(&bus);
 
-        if (c->bus_error) {
-                finding_skip(f, "%s", c->bus_error);
-                return;
-        }
-        if (!unit_is_loaded(&c->gateway)) {
-                finding_skip(f, "not looked at before there is a gateway unit");
-                return;
-        }
-        if (!user) {
-                finding_fail(
-                        f, "there is no user %s, as which the daemon is to run", checkup_daemon_user(c));
-                finding_fix(f, "sudo systemd-sysusers");
-                return;
-        }
-        pid = stand_in(user);
-        r = pid < 0 ? pid : sd_bus_open_system(&bus);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(questions); i++) {
                 r = ask(bus, pid, user->pw_uid, questions[i].unit, questions[i].verb);
                 if (r == 0) {
@@ -136,5 +120,21 @@ void look_polkit(const struct checkup *c, struct finding *f) {
         if (pid > 0) {
                 (void) kill(pid, SIGKILL);
                 (void) waitpid(pid, NULL, 0);
+        }
+}
+
+void look_polkit(const struct checkup *c, struct finding *f) {
+        const struct passwd *user = getpwnam(checkup_daemon_user(c));
+
+        if (c->bus_error)
+                finding_skip(f, "%s", c->bus_error);
+        else if (!unit_is_loaded(&c->gateway))
+                finding_skip(f, "not looked at before there is a gateway unit");
+        else if (user)
+                ask_polkit(c, user, f);
+        else {
+                finding_fail(
+                        f, "there is no user %s, as which the daemon is to run", checkup_daemon_user(c));
+                finding_fix(f, "sudo systemd-sysusers");
         }
 }

@@ -11,8 +11,6 @@
 #include "lib/text.h"
 #include "sync/changes.h"
 #include "sync/checkout.h"
-#include "sync/incoming.h"
-#include "sync/remote.h"
 #include "sync/repo.h"
 #include "sync/saved_branches.h"
 #include "sync/workspace.h"
@@ -30,10 +28,7 @@ static bool open_workspace(const struct checkup *c, struct repo *repo, struct fi
         int k;
 
         checkup_take_agent(c);
-        if (git_libgit2_init() < 0)
-                k = sync_fail_git(&r, "libgit2");
-        else
-                k = repo_open(repo, &c->config->workspace, &r);
+        k = repo_open(repo, &c->config->workspace, &r);
         if (k == 0) /* what a sync is about to finish is no trouble */
                 k = repo_lock(repo, now_usec(CLOCK_BOOTTIME) + c->config->workspace.timeout, &r);
         if (k == 0) {
@@ -93,24 +88,6 @@ void look_workspace(const struct checkup *c, struct finding *f) {
         repo_close(&repo);
 }
 
-/* What the worker would find out next, after the fetch. */
-static int judge_fetched(struct repo *repo, const struct fetch_answer *fetched, struct sync_result *r) {
-        _cleanup_(git_commit_freep) git_commit *target = NULL;
-        struct incoming incoming = { 0 };
-        int k;
-
-        k = workspace_check_tracking(repo, fetched->branch, r);
-        if (k == 0)
-                k = workspace_check_branch(repo, fetched->branch, r);
-        if (k < 0)
-                return k;
-        if (git_commit_lookup(&target, repo->git, &fetched->commit) < 0)
-                return sync_fail_git(r, "the remote's commit");
-        k = incoming_check(repo, target, &incoming, r);
-        paths_free(&incoming.paths);
-        return k;
-}
-
 /* Where the refusal has no command. */
 static void fix_remote(
         const struct checkup *c, const struct repo *repo, enum refusal_code code, struct finding *f) {
@@ -138,7 +115,7 @@ void look_remote(const struct checkup *c, struct finding *f) {
                 if (k == 0)
                         k = remote_fetch_finish(&repo, &child, &fetched, &r);
                 if (k == 0)
-                        k = judge_fetched(&repo, &fetched, &r);
+                        k = workspace_check_fetched(&repo, &fetched, &r);
                 if (k < 0) {
                         finding_refuse(f, &r.workspace_why);
                         fix_remote(c, &repo, r.workspace_why.code, f);

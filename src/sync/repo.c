@@ -230,6 +230,8 @@ int repo_open(struct repo *repo, const struct workspace_config *c, struct sync_r
         *repo = (struct repo){ .config = c, .dir_fd = -1, .word = path ? shell_quote(path) : NULL };
         if (!repo->word)
                 return sync_fail(r, REFUSAL_ERROR, "out of memory");
+        if (git_libgit2_init() < 0)
+                return sync_fail_git(r, "libgit2");
         own_name(repo->user, sizeof repo->user);
         k = check_directories(repo, r);
         if (k < 0)

@@ -141,7 +141,8 @@ static int finish_intent(struct sync *s) {
         return k;
 }
 
-int workspace_check_branch(const struct repo *repo, const char *branch, struct sync_result *r) {
+/* Refuses unless BRANCH, the one that the remote has us follow, is checked out. 0 or -ECANCELED. */
+static int check_branch(const struct repo *repo, const char *branch, struct sync_result *r) {
         _cleanup_free_ char *word = shell_quote(branch);
 
         if (!word)
@@ -194,7 +195,8 @@ static void note_base(const struct sync *s, const git_oid *old) {
                 checkout_note_base(&s->repo, &head);
 }
 
-int workspace_check_tracking(const struct repo *repo, const char *branch, struct sync_result *r) {
+/* Refuses if a branch that the remote no longer has leaves no room to note where BRANCH is. 0 or -ECANCELED. */
+static int check_tracking(const struct repo *repo, const char *branch, struct sync_result *r) {
         _cleanup_(git_reference_iterator_freep) git_reference_iterator *i = NULL;
         char glob[REPO_BRANCH_MAX + 200];
         const char *name;
@@ -214,7 +216,7 @@ static int track(const struct sync *s, const struct fetch_answer *fetched, struc
         _cleanup_(git_reference_freep) git_reference *ref = NULL;
         char name[REPO_BRANCH_MAX + 200];
         git_oid old;
-        int k = workspace_check_tracking(&s->repo, fetched->branch, r);
+        int k = check_tracking(&s->repo, fetched->branch, r);
 
         if (k < 0)
                 return k;
@@ -305,9 +307,25 @@ static int fetch_and_prepare(struct sync *s, bool moving, struct fetch_answer *f
         return fetch_k;
 }
 
+int workspace_check_fetched(struct repo *repo, const struct fetch_answer *fetched, struct sync_result *r) {
+        _cleanup_(git_commit_freep) git_commit *target = NULL;
+        struct incoming incoming = { 0 };
+        int k = check_tracking(repo, fetched->branch, r);
+
+        if (k == 0)
+                k = check_branch(repo, fetched->branch, r);
+        if (k < 0)
+                return k;
+        if (git_commit_lookup(&target, repo->git, &fetched->commit) < 0)
+                return sync_fail_git(r, "the remote's commit");
+        k = incoming_check(repo, target, &incoming, r);
+        paths_free(&incoming.paths);
+        return k;
+}
+
 static int move(struct sync *s, const struct fetch_answer *fetched) {
         _cleanup_(git_commit_freep) git_commit *target = NULL;
-        int k = workspace_check_branch(&s->repo, fetched->branch, s->result);
+        int k = check_branch(&s->repo, fetched->branch, s->result);
 
         if (k < 0)
                 return k;
@@ -360,10 +378,6 @@ void workspace_sync(const struct workspace_job *job, struct sync_result *r) {
         if (!s.host) {
                 saved_host(host);
                 s.host = host;
-        }
-        if (git_libgit2_init() < 0) {
-                (void) sync_fail_git(r, "libgit2");
-                return;
         }
         if (open_and_lock(&s) == 0)
                 sync_open(&s);

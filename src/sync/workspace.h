@@ -7,6 +7,7 @@
 
 #include "config/config.h"
 #include "sync/crash_cleanup.h"
+#include "sync/remote.h"
 #include "sync/repo.h"
 #include "sync_result.h"
 
@@ -24,11 +25,8 @@ struct workspace_job {
         size_t fetch_max; /* bytes; 0: a GiB */
 };
 
-/* Refuses unless BRANCH, the one that the remote has us follow, is checked out. 0 or -ECANCELED. */
-int workspace_check_branch(const struct repo *repo, const char *branch, struct sync_result *r);
-
-/* Refuses if a branch that the remote no longer has leaves no room to note where BRANCH is. 0 or -ECANCELED. */
-int workspace_check_tracking(const struct repo *repo, const char *branch, struct sync_result *r);
+/* What a sync would find out after FETCHED: refuses what it would refuse. Nothing moves. 0 or -ECANCELED. */
+int workspace_check_fetched(struct repo *repo, const struct fetch_answer *fetched, struct sync_result *r);
 
 /* Fills the workspace's half of R. */
 void workspace_sync(const struct workspace_job *job, struct sync_result *r);
