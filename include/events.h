@@ -6,7 +6,8 @@
  * FAILOVER_SYNCING_USEC and FAILOVER_STARTING_USEC; after a demotion FAILOVER_PROMOTED_USEC. */
 #pragma once
 
-#include "core/role.h"
+#include "lib/util.h"
+#include "roles.h"
 
 #define MESSAGE_MAX 1024
 

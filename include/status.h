@@ -4,8 +4,8 @@
  * turns. */
 #pragma once
 
-#include "core/role.h"
 #include "lib/util.h"
+#include "roles.h"
 
 struct status {
         const char *program; /* how a person addresses this instance (instance.h); NULL: the plain one */

@@ -18,13 +18,7 @@
 
 #include "core/verdict.h"
 #include "lib/util.h"
-
-enum health_level {
-        HEALTH_UNKNOWN,
-        HEALTH_UP,
-        HEALTH_DOWN,
-        _HEALTH_MAX,
-};
+#include "roles.h"
 
 /* From the configuration; thresholds are at least 1, and each time may be USEC_INFINITY: never. */
 struct health_rules {
@@ -85,5 +79,3 @@ void health_failback(struct health *h, usec_t now);
 
 /* The clock is not to be trusted: the level stays, counting starts again. */
 void health_restart_counting(struct health *h);
-
-const char *health_level_name(enum health_level level);

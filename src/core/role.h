@@ -13,22 +13,7 @@
 #include "core/health.h"
 #include "core/unit_state.h"
 #include "lib/util.h"
-
-enum role_state {
-        ROLE_STANDBY,  /* the gateway here is not ours to run; if it runs, somebody else started it */
-        ROLE_STARTING, /* it is to run, and has not answered yet */
-        ROLE_PROMOTED, /* it answers, or did */
-        ROLE_DEMOTING, /* it was told to stop */
-        _ROLE_MAX,
-};
-
-enum mode {
-        MODE_AUTO,   /* the role follows the primary */
-        MODE_PINNED, /* promoted by hand: stays, whatever the primary does */
-        MODE_HELD,   /* demoted by hand: stays on standby until the primary has been up */
-        MODE_DRILL,  /* promoted to see whether that works, and then demoted */
-        _MODE_MAX,
-};
+#include "roles.h"
 
 /* All that is known now. */
 struct facts {
@@ -66,37 +51,6 @@ enum role_action {
         ACTION_STOP,
         ACTION_KILL,
         _ACTION_MAX,
-};
-
-/* What a person is to be told. */
-enum role_event {
-        EVENT_NONE,
-        EVENT_PROMOTING,
-        EVENT_ADOPTED,      /* promoting, with the gateway that somebody had started */
-        EVENT_PROMOTED,     /* the gateway answers */
-        EVENT_START_FAILED, /* tried again with back-off; said once */
-        EVENT_START_SLOW,   /* start_timeout is over; it is waited for still */
-        EVENT_SILENT,       /* the promoted gateway does not answer */
-        EVENT_ANSWERS,      /* it does again */
-        EVENT_HUNG,         /* hang_timeout is over: it is stopped and started */
-        EVENT_LOST,         /* the promoted gateway fell over and systemd gave up on it */
-        EVENT_HELD,         /* a user stopped it */
-        EVENT_KEPT_BACK,    /* the primary is down, and this standby is paused */
-        EVENT_CALLED_OFF,   /* the primary is back before the gateway here has started */
-        EVENT_DEMOTING,
-        EVENT_DRAINING,    /* it takes long to stop */
-        EVENT_STOP_FAILED, /* it could not be told to stop; tried again with back-off; said once */
-        EVENT_KILLED,      /* it took longer than drain_timeout while it is needed again */
-        EVENT_DEMOTED,     /* back on standby */
-        EVENT_FOREIGN,     /* the gateway runs, but not by our hand: left alone until it is needed */
-        EVENT_RESUMED,     /* after a restart: carries on where it was */
-        EVENT_HOLD_OVER,   /* the primary has been up: held becomes auto */
-        EVENT_PAUSE_OVER,
-        EVENT_DRILL_ANSWERED,
-        EVENT_DRILL_FAILED,
-        EVENT_DRILL_REAL, /* the primary went down during a drill */
-        EVENT_DRILL_OVER,
-        _EVENT_MAX,
 };
 
 /* What is remembered, and the rules of role.c that need it. */
@@ -203,6 +157,4 @@ const char *role_command(struct role *r, const struct facts *f, enum role_comman
 /* Wait before attempt N + 1 when attempt N (from 1) did not work: 5 s, 10 s … 5 min. */
 usec_t role_back_off(unsigned attempts);
 
-const char *role_state_name(enum role_state s);
-const char *role_mode_name(enum mode m);
 const char *role_intent_name(enum role_intent i);

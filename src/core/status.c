@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/unit_state.h"
 #include "core/verdict.h"
 #include "lib/text.h"
 

@@ -4,17 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A unit as systemd sees it (org.freedesktop.systemd1(5): ActiveState, SubState), as far as it matters here. */
-enum unit_state {
-        UNIT_UNKNOWN, /* systemd cannot be asked just now */
-        UNIT_INACTIVE,
-        UNIT_FAILED,
-        UNIT_STARTING,   /* activating, reloading */
-        UNIT_RESTARTING, /* failed; systemd starts it again by itself (auto-restart) */
-        UNIT_ACTIVE,
-        UNIT_STOPPING,
-        _UNIT_STATE_MAX,
-};
+#include "roles.h"
 
 /* The job that systemd has for a unit and that is not over yet. */
 enum unit_job {
@@ -54,8 +44,6 @@ struct unit_end {
         char unit[128];        /* the unit that caused it; "" if none */
         char condition[192];   /* "ConditionPathExists=/etc/x"; "" if none */
 };
-
-const char *unit_state_name(enum unit_state s);
 
 /* Why, in words: "a.service stopped, which it depends on". RESULT is systemd's word for how the run ended ("exit-code"). Returns
  * BUF. */
