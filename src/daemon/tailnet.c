@@ -193,13 +193,6 @@ static void learn(struct tailnet *t, const struct tailscale_answer *a) {
 
 /* The relay. */
 
-static bool is_of_primary(const struct tailnet *t) {
-        for (size_t i = 0; i < t->peer.n_endpoints; i++)
-                if (strcmp(t->peer.endpoints[i], t->relay.address) == 0)
-                        return true;
-        return false;
-}
-
 static void on_relay(struct probe *p _unused_, const struct check *check, void *userdata) {
         struct tailnet *t = userdata;
 
@@ -231,7 +224,9 @@ static void use_relay(struct tailnet *t, const struct tailscale_relay *relay) {
 struct probe *tailnet_witness(struct tailnet *t) {
         bool fresh = t->relay_answered > 0 && now() - t->relay_answered < RELAY_GOOD;
 
-        return t->in && fresh && !t->self.has_exit_node && !is_of_primary(t) ? t->witness : NULL;
+        return t->in && fresh && !t->self.has_exit_node && !tailscale_is_at(&t->peer, t->relay.address)
+                ? t->witness
+                : NULL;
 }
 
 /* A look. */

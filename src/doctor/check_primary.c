@@ -96,13 +96,30 @@ static bool is_this_machine(const struct config *c) {
         return false;
 }
 
+static bool is_address(const char *host) {
+        unsigned char address[sizeof(struct in6_addr)];
+
+        return inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
+}
+
+/* `tailscale serve` knows requests for its MagicDNS name alone. */
+static bool answers_by_name(const struct peer_config *p, char *name, size_t size) {
+        struct peer_config by_name = *p;
+        struct check check;
+
+        if (!is_address(p->host) || tailnet_name(p->host, name, size) < 0)
+                return false;
+        by_name.host = name;
+        return check_peer(&by_name, &check) >= 0 && check.verdict == VERDICT_UP;
+}
+
 static void fix_host(const struct checkup *c, struct finding *f) {
         finding_fix(f, "tailscale ip -4 # on the primary: its address, for host in %s", c->names->config);
 }
 
 void look_primary(const struct checkup *c, struct finding *f) {
         const struct peer_config *p = &c->config->primary;
-        char span[SPAN_MAX], limit[SPAN_MAX];
+        char span[SPAN_MAX], limit[SPAN_MAX], name[256];
         struct check check;
         int r;
 
@@ -124,7 +141,11 @@ void look_primary(const struct checkup *c, struct finding *f) {
                         p->expect == EXPECT_OPENCLAW && p->scheme != SCHEME_TCP ? " as an OpenClaw gateway"
                                                                                 : "",
                         format_span(span, check.took));
-        else {
+        else if (check.connected && answers_by_name(p, name, sizeof name)) {
+                finding_fail(f, "%s port %u: %s. `tailscale serve` answers there, to the name %s only",
+                        p->host, p->port, check.reason, name);
+                finding_fix(f, "sudoedit %s # in [primary]: host = %s", c->names->config, name);
+        } else {
                 finding_fail(f, "%s port %u: %s%s", p->host, p->port, check.reason,
                         !check.connected && strstr(check.reason, "refused")
                                 ? ". The gateway there is stopped, or it listens on loopback only (its bind)"
@@ -133,38 +154,13 @@ void look_primary(const struct checkup *c, struct finding *f) {
         }
 }
 
-/* "100.64.0.7" for what NAME resolves to now; an address of the tailnet is preferred. 0, or -ENOENT. */
-static int resolve(const char *name, char *buf, size_t size) {
-        _cleanup_(freeaddrinfop) struct addrinfo *found = NULL;
-        const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
-        int r = -ENOENT;
-
-        if (getaddrinfo(name, NULL, &hints, &found) != 0)
-                return -ENOENT;
-        for (const struct addrinfo *a = found; a; a = a->ai_next) {
-                if (getnameinfo(a->ai_addr, a->ai_addrlen, buf, (socklen_t) size, NULL, 0, NI_NUMERICHOST) !=
-                        0)
-                        continue;
-                r = 0;
-                if (network_is_tailnet(buf))
-                        break;
-        }
-        return r;
-}
-
-static bool is_address(const char *host) {
-        unsigned char address[sizeof(struct in6_addr)];
-
-        return inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
-}
-
 void look_primary_name(const struct checkup *c, struct finding *f) {
         const char *host = c->config->primary.host;
         char address[NI_MAXHOST];
 
         if (is_address(host))
                 finding_ok(f, "%s is an address: no name server is needed to check it", host);
-        else if (resolve(host, address, sizeof address) == 0)
+        else if (resolve_name(host, address, sizeof address) == 0)
                 finding_ok(f, "%s resolves to %s", host, address);
         else {
                 finding_fail(f, "%s does not resolve; the primary's Tailscale address needs no name server",

@@ -50,6 +50,7 @@ static const struct row {
         { "tailscale", look_tailscale, AS_CALLER, "configuration" },
         { "key of this node", look_own_key, AS_CALLER, "tailscale" },
         { "key of the primary", look_primary_key, AS_CALLER, "tailscale" },
+        { "lost with primary", look_lost_with_primary, AS_CALLER, "tailscale" },
         { "address", look_primary_name, AS_DAEMON_OR_CALLER, "configuration" },
         { "primary", look_primary, AS_DAEMON_OR_CALLER, "configuration" },
         { "seniors", look_seniors, AS_DAEMON_OR_CALLER, "configuration" },

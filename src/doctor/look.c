@@ -1,9 +1,12 @@
 /* What each look is given; see look.h. */
 #include "doctor/look.h"
 
+#include <errno.h>
+#include <netdb.h>
 #include <string.h>
 #include <systemd/sd-bus.h>
 
+#include "lib/network.h"
 #include "lib/systemd.h"
 
 #define SYSTEMD "org.freedesktop.systemd1"
@@ -74,4 +77,24 @@ void checkup_take_agent(const struct checkup *c) {
                 (void) setenv("SSH_AUTH_SOCK", agent, 1);
         else
                 (void) unsetenv("SSH_AUTH_SOCK");
+}
+
+DEFINE_CLEANUP(struct addrinfo *, freeaddrinfo)
+
+int resolve_name(const char *name, char *buf, size_t size) {
+        _cleanup_(freeaddrinfop) struct addrinfo *found = NULL;
+        const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+        int r = -ENOENT;
+
+        if (getaddrinfo(name, NULL, &hints, &found) != 0)
+                return -ENOENT;
+        for (const struct addrinfo *a = found; a; a = a->ai_next) {
+                if (getnameinfo(a->ai_addr, a->ai_addrlen, buf, (socklen_t) size, NULL, 0, NI_NUMERICHOST) !=
+                        0)
+                        continue;
+                r = 0;
+                if (network_is_tailnet(buf))
+                        break;
+        }
+        return r;
 }

@@ -35,6 +35,9 @@ const char *checkup_daemon_user(const struct checkup *c);
  * perhaps, is not there at night. */
 void checkup_take_agent(const struct checkup *c);
 
+/* "100.64.0.7" for what NAME resolves to now; an address of the tailnet is preferred. 0, or -ENOENT. */
+int resolve_name(const char *name, char *buf, size_t size);
+
 typedef void look_t(const struct checkup *c, struct finding *f);
 
 /* check_config.c */
@@ -53,7 +56,9 @@ look_t look_polkit;
 /* check_system.c */
 look_t look_clock, look_journal, look_powers, look_programs;
 /* check_tailscale.c */
-look_t look_tailscale, look_own_key, look_primary_key;
+look_t look_tailscale, look_own_key, look_primary_key, look_lost_with_primary;
+/* The MagicDNS name of the node that has ADDRESS. 0, or -ENOENT. */
+int tailnet_name(const char *address, char *buf, size_t size);
 /* check_primary.c */
 look_t look_primary_name, look_primary, look_seniors, look_witness, look_own_gateway;
 /* check_workspace.c */
@@ -75,23 +80,10 @@ void finding_refuse(struct finding *f, const struct refusal *why);
  * is true. BUF receives it. 0, or -ENOENT if TEXT does not begin with such a line. */
 int parse_shebang(const char *text, char *buf, size_t size, bool *ret_env);
 
-/* An RFC 3339 time, as Go's encoding/json writes it, as seconds since 1970. 0, or -EINVAL. */
-int parse_rfc3339(const char *text, time_t *ret);
-
-/* What tailscaled's local API says, as far as it matters here. */
-struct tailscale_node {
-        bool known;     /* it is in this tailnet */
-        bool expired;   /* its key is */
-        time_t expires; /* 0: never */
-        char name[64];
-};
-struct tailscale_status {
-        char state[32]; /* "Running", "NeedsLogin", "Stopped" … */
-        struct tailscale_node self, primary;
-};
-/* Reads the answer of /localapi/v0/status; the primary is the peer that HOST names, by address or by name. 0, or
- * -EINVAL if it is none. */
-int parse_tailscale_status(const char *json, const char *host, struct tailscale_status *ret);
+/* Whether TEXT, a resolv.conf(5), has the name server ADDRESS. */
+bool names_server(const char *text, const char *address);
+/* Whether TEXT, a /proc/net/route, has a default route by the IPv4 ADDRESS. */
+bool routes_by(const char *text, const char *address);
 
 /* What `sudo -l -U USER` says: may USER run anything without a password? The first such line goes to BUF. */
 bool sudo_without_password(const char *output, char *buf, size_t size);

@@ -203,6 +203,7 @@ void tailscale_parse_self(const struct tailscale_answer *a, struct tailscale_sel
         };
         copy_text(self, "Relay", ret->relay, sizeof ret->relay);
         copy_text(self, "DNSName", ret->name, sizeof ret->name);
+        copy_text(json_object_get(root, "ExitNodeStatus"), "ID", ret->exit_node, sizeof ret->exit_node);
         copy_text(root, "AuthURL", ret->login_url, sizeof ret->login_url);
         json_array_foreach (json_object_get(root, "Health"), i, line) {
                 char text[128];
@@ -248,10 +249,18 @@ void tailscale_parse_peer(const struct tailscale_answer *a, struct tailscale_pee
                 .last_seen = get_time(node, "LastSeen"),
         };
         copy_text(node, "Name", ret->name, sizeof ret->name);
+        copy_text(node, "StableID", ret->id, sizeof ret->id);
         json_array_foreach (json_object_get(node, "Endpoints"), i, endpoint)
                 if (json_is_string(endpoint) && ret->n_endpoints < TAILSCALE_ENDPOINTS_MAX)
                         add_endpoint(ret, json_string_value(endpoint));
         json_decref(root);
+}
+
+bool tailscale_is_at(const struct tailscale_peer *p, const char *address) {
+        for (size_t i = 0; i < p->n_endpoints; i++)
+                if (strcmp(p->endpoints[i], address) == 0)
+                        return true;
+        return false;
 }
 
 /* A node of a region (tailcfg.DERPNode). */

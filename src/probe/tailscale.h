@@ -61,7 +61,8 @@ enum tailscale_state {
 struct tailscale_self {
         enum tailscale_state state;
         bool online;         /* the control server has it connected */
-        bool has_exit_node;  /* it uses one */
+        bool has_exit_node;  /* it uses one … */
+        char exit_node[64];  /* … whose id is this */
         usec_t expires;      /* its key, CLOCK_REALTIME; 0: never, or not known */
         char relay[32];      /* the code of its home relay's region; "": none */
         char name[256];      /* in MagicDNS, without the dot at the end; "": none */
@@ -77,6 +78,7 @@ struct tailscale_peer {
         enum { TAILSCALE_PEER_UNKNOWN, TAILSCALE_PEER_IN, TAILSCALE_PEER_OUT } in; /* the tailnet */
         usec_t expires;                                                            /* its key, as above */
         char name[256];                                                            /* in MagicDNS */
+        char id[64];
         bool knows_online; /* the control server says whether it is */
         bool online;
         usec_t last_seen;                            /* CLOCK_REALTIME; 0: not known */
@@ -84,6 +86,8 @@ struct tailscale_peer {
         size_t n_endpoints;
 };
 void tailscale_parse_peer(const struct tailscale_answer *a, struct tailscale_peer *ret);
+/* Whether ADDRESS is one of its endpoints. */
+bool tailscale_is_at(const struct tailscale_peer *p, const char *address);
 
 /* The relay of the region with CODE: the first node that has an address and relays. 0, or -ENOENT. */
 struct tailscale_relay {

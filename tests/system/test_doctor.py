@@ -7,6 +7,7 @@ person would do with it."""
 
 import contextlib
 import dataclasses
+import json
 import re
 import shlex
 import subprocess
@@ -210,16 +211,17 @@ def journal_volatile(pair, later):
 # It watches the primary.
 
 TAILSCALED = """
-import http.server, os, socketserver
+import http.server, json, os, socketserver
 class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     def get_request(self):
         return self.socket.accept()[0], ("local", 0)
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        good = self.path == "/localapi/v0/status" and self.headers["Host"] == "local-tailscaled.sock"
-        self.send_response(200 if good else 403)
+        answers = json.load(open("/root/tailnet.json"))
+        good = self.path in answers and self.headers["Host"] == "local-tailscaled.sock"
+        self.send_response(200 if good else 404)
         self.end_headers()
-        self.wfile.write(open("/root/tailnet.json", "rb").read() if good else b"")
+        self.wfile.write(json.dumps(answers[self.path]).encode() if good else b"")
 path = "/run/tailscale/tailscaled.sock"
 if os.path.exists(path): os.unlink(path)
 server = Server(path, Handler)
@@ -227,21 +229,29 @@ os.chmod(path, 0o666)
 server.serve_forever()
 """
 
-TAILNET = """{"BackendState": "%s", "Self": {"HostName": "standby", "KeyExpiry": "%s"}, "Peer": {"nodekey:1":
-{"HostName": "primary", "DNSName": "primary.example.ts.net.", "TailscaleIPs": ["%s"], "Expired": %s}}}"""
+LATER = "2099-01-01T00:00:00Z"
 
 
-def tailnet(pair, later, state="Running", expires="2099-01-01T00:00:00Z", peer="100.64.0.1", expired="false"):
+def answers(state="Running", expires=LATER, peer="100.64.0.1", peer_expires=LATER, **more):
+    api = "/localapi/v0/"
+    return json.dumps({
+        f"{api}status?peers=false": {"BackendState": state, "Self": {"Online": True, "Relay": "test", "KeyExpiry": expires}, **more},
+        f"{api}whois?addr={peer}": {"Node": {"Name": "primary.example.ts.net.", "StableID": "n7", "KeyExpiry": peer_expires,
+                                             "Endpoints": ["10.0.0.9:41641"]}},
+        f"{api}derpmap": {"Regions": {"1": {"RegionCode": "test", "Nodes": [{"IPv4": "10.0.0.1"}]}}},
+    })
+
+
+def tailnet(pair, later, **wrong):
     """A program with tailscaled's local API: the real one would need an account. `tailscale` puts right what it says."""
     host = pair.standby
-    host.put("/root/tailnet.json", TAILNET % (state, expires, peer, expired))
+    host.put("/root/tailnet.json", answers(**wrong))
     host.put("/root/tailscaled.py", TAILSCALED)
     host.put("/etc/systemd/system/tailscaled.service",
              "[Service]\nRuntimeDirectory=tailscale\nExecStart=/usr/bin/python3 /root/tailscaled.py\n"
              "[Install]\nWantedBy=multi-user.target\n")
-    good = shlex.quote(TAILNET % ("Running", "2099-01-01T00:00:00Z", "100.64.0.1", "false"))
     for where in (pair.standby, pair.primary):
-        where.put("/usr/local/sbin/tailscale", f"#!/bin/sh\nprintf %s {good} > /root/tailnet.json\n", mode=0o755)
+        where.put("/usr/local/sbin/tailscale", f"#!/bin/sh\nprintf %s {shlex.quote(answers())} > /root/tailnet.json\n", mode=0o755)
         later.callback(where.remove, "/usr/local/sbin/tailscale")
     host.systemctl("daemon-reload")
     host.systemctl("start", "tailscaled")
@@ -265,6 +275,16 @@ def tailscale_down(pair, later):
     tailnet(pair, later, state="Stopped")
 
 
+@finds("tailscale", "Log in at https://login.example")
+def tailscale_waits_for_a_login(pair, later):
+    tailnet(pair, later, state="NeedsLogin", AuthURL="https://login.example/a/1")
+
+
+@finds("lost with primary", "exit node")
+def primary_is_the_exit_node(pair, later):
+    tailnet(pair, later, ExitNodeStatus={"ID": "n7"})
+
+
 @finds("key of this node", "has expired on 2020-01-01")
 def own_key_expired(pair, later):
     tailnet(pair, later, expires="2020-01-01T00:00:00.5Z")
@@ -283,7 +303,7 @@ def on_primarys_console(pair, line):
 
 @finds("key of the primary", "has expired", mend=on_primarys_console)
 def primary_key_expired(pair, later):
-    tailnet(pair, later, expired="true")
+    tailnet(pair, later, peer_expires="2020-01-01T00:00:00Z")
 
 
 @finds("key of the primary", "no node of this tailnet")

@@ -1,4 +1,4 @@
-/* The pure parts of `doctor`: what it reads from files, tailscaled and sudo, and the commands that it prints. */
+/* The pure parts of `doctor`: what it reads from files and sudo, and the commands that it prints. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,74 +46,30 @@ static void test_shebang(void **state _unused_) {
         }
 }
 
-static void test_rfc3339(void **state _unused_) {
-        time_t t = 0;
+static void test_name_server(void **state _unused_) {
+        static const char text[] =
+                "# 100.64.0.3\nnameserver\t100.64.0.1\nnameserver 100.64.0.22 # dead\nsearch 100.64.0.4\n"
+                "nameserver 2001:db8::1";
 
-        assert_int_equal(parse_rfc3339("2026-03-04T05:06:07Z", &t), 0);
-        assert_int_equal(t, 1772600767);
-        assert_int_equal(parse_rfc3339("2026-03-04T05:06:07.123456789Z", &t), 0);
-        assert_int_equal(t, 1772600767);
-        assert_int_equal(parse_rfc3339("2026-03-04T07:06:07+02:00", &t), 0);
-        assert_int_equal(t, 1772600767);
-        assert_int_equal(parse_rfc3339("2026-03-03T23:36:07-05:30", &t), 0);
-        assert_int_equal(t, 1772600767);
-        assert_int_equal(parse_rfc3339("2026-03-04T05:06:07", &t), -EINVAL);
-        assert_int_equal(parse_rfc3339("2026-03-04T05:06:07X02:00", &t), -EINVAL);
-        assert_int_equal(parse_rfc3339("tomorrow", &t), -EINVAL);
-        assert_int_equal(parse_rfc3339("", &t), -EINVAL);
+        assert_true(names_server(text, "100.64.0.1"));
+        assert_true(names_server(text, "100.64.0.22"));
+        assert_true(names_server(text, "2001:db8::1"));
+        assert_false(names_server(text, "100.64.0.2"));
+        assert_false(names_server(text, "100.64.0.3"));
+        assert_false(names_server(text, "100.64.0.4"));
+        assert_false(names_server("", "100.64.0.1"));
 }
 
-static const char tailnet[] =
-        "{\"Version\":\"1.80.0\",\"BackendState\":\"Running\",\"Self\":{\"HostName\":\"standby\\u001b[31m\","
-        "\"KeyExpiry\":\"2026-03-04T05:06:07Z\"},\"Peer\":{"
-        "\"nodekey:1\":{\"HostName\":\"other\",\"DNSName\":\"vps2.tail1234.ts.net.\",\"TailscaleIPs\":[\"100.64.0.9\"]},"
-        "\"nodekey:2\":{\"HostName\":\"primary\",\"DNSName\":\"vps.tail1234.ts.net.\",\"Expired\":true,"
-        "\"KeyExpiry\":\"0001-01-01T00:00:00Z\",\"TailscaleIPs\":[\"100.64.0.1\",\"fd7a:115c:a1e0::1\"]}}}";
+static void test_default_route(void **state _unused_) {
+        static const char text[] =
+                "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
+                "eth0\t00000000\t0102000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
+                "eth0\t0000A8C0\t0902000A\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n";
 
-static void test_tailscale_status(void **state _unused_) {
-        static const char *const names[] = { "100.64.0.1", "fd7a:115c:a1e0::1", "FD7A:115C:A1E0::1", "vps",
-                "VPS", "vps.tail1234.ts.net", "vps.tail1234.ts.net." };
-        static const char *const strangers[] = { "100.64.0.2", "vps.tail1234", "vp", "vps.example.org", "",
-                "." };
-        struct tailscale_status s;
-
-        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
-                assert_int_equal(parse_tailscale_status(tailnet, names[i], &s), 0);
-                assert_string_equal(s.state, "Running");
-                assert_string_equal(s.self.name, "standby?[31m");
-                assert_false(s.self.expired);
-                assert_int_equal(s.self.expires, 1772600767);
-                assert_true(s.primary.known);
-                assert_string_equal(s.primary.name, "primary");
-                assert_true(s.primary.expired);
-                assert_int_equal(s.primary.expires, 0);
-        }
-        for (size_t i = 0; i < ELEMENTSOF(strangers); i++) {
-                assert_int_equal(parse_tailscale_status(tailnet, strangers[i], &s), 0);
-                assert_false(s.primary.known);
-        }
-        assert_int_equal(parse_tailscale_status(
-                                 "{\"BackendState\":\"NeedsLogin\",\"Self\":null,\"Peer\":null}", "vps", &s),
-                0);
-        assert_string_equal(s.state, "NeedsLogin");
-        assert_false(s.self.known);
-}
-
-static void test_tailscale_nonsense(void **state _unused_) {
-        static const char *const nonsense[] = { "", "[]", "{}", "null", "<html>", "{\"BackendState\":7}",
-                "{\"BackendState\":\"Running\"" };
-        struct tailscale_status s;
-
-        for (size_t i = 0; i < ELEMENTSOF(nonsense); i++)
-                assert_int_equal(parse_tailscale_status(nonsense[i], "vps", &s), -EINVAL);
-        /* Members of a wrong type are as good as none. */
-        assert_int_equal(
-                parse_tailscale_status(
-                        "{\"BackendState\":\"Running\",\"Self\":[],\"Peer\":{\"a\":7,\"b\":{\"TailscaleIPs\":"
-                        "[3,null],\"DNSName\":{}}}}",
-                        "vps", &s),
-                0);
-        assert_false(s.primary.known);
+        assert_true(routes_by(text, "10.0.2.1"));
+        assert_false(routes_by(text, "10.0.2.9")); /* the route of a subnet */
+        assert_false(routes_by(text, "2001:db8::1"));
+        assert_false(routes_by("", "10.0.2.1"));
 }
 
 static void test_sudo(void **state _unused_) {
@@ -286,9 +242,8 @@ static void test_closed_directory(void **state _unused_) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_shebang),
-                cmocka_unit_test(test_rfc3339),
-                cmocka_unit_test(test_tailscale_status),
-                cmocka_unit_test(test_tailscale_nonsense),
+                cmocka_unit_test(test_name_server),
+                cmocka_unit_test(test_default_route),
                 cmocka_unit_test(test_sudo),
                 cmocka_unit_test(test_quote),
                 cmocka_unit_test(test_print),

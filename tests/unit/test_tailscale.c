@@ -93,10 +93,11 @@ static void self_without_an_answer(void **state _unused_) {
         a = invented("{\"BackendState\":\"Dreaming\",\"Self\":[],\"Health\":7}");
         tailscale_parse_self(&a, &s);
         assert_int_equal(s.state, TAILSCALE_STATE_UNKNOWN);
-        a = invented("{\"BackendState\":\"NoState\",\"ExitNodeStatus\":{\"Online\":true}}");
+        a = invented("{\"BackendState\":\"NoState\",\"ExitNodeStatus\":{\"ID\":\"n7\",\"Online\":true}}");
         tailscale_parse_self(&a, &s);
         assert_int_equal(s.state, TAILSCALE_STATE_STARTING);
         assert_true(s.has_exit_node);
+        assert_string_equal(s.exit_node, "n7");
         a.http = 403;
         tailscale_parse_self(&a, &s);
         assert_int_equal(s.state, TAILSCALE_STATE_UNKNOWN);
@@ -121,12 +122,15 @@ static void peer(void **state _unused_) {
         tailscale_parse_peer(&a, &p);
         assert_int_equal(p.in, TAILSCALE_PEER_OUT);
 
-        a = invented("{\"Node\":{\"Online\":false,\"LastSeen\":\"2026-12-09T17:20:24Z\","
+        a = invented("{\"Node\":{\"StableID\":\"n7\",\"Online\":false,\"LastSeen\":\"2026-12-09T17:20:24Z\","
                      "\"Endpoints\":[\"[2001:db8::1]:1\",\"nobody:1\",\"[\",\"\",7]}}");
         tailscale_parse_peer(&a, &p);
         assert_true(p.in == TAILSCALE_PEER_IN && p.knows_online && !p.online && p.last_seen == EXPIRY);
         assert_int_equal(p.n_endpoints, 1);
         assert_string_equal(p.endpoints[0], "2001:db8::1");
+        assert_string_equal(p.id, "n7");
+        assert_true(tailscale_is_at(&p, "2001:db8::1"));
+        assert_false(tailscale_is_at(&p, "2001:db8::2"));
 
         a.how = TAILSCALE_GONE;
         tailscale_parse_peer(&a, &p);
