@@ -351,7 +351,8 @@ cutoff: subject = tests/system/test_cutoff.py
 restart-grace: subject = $(addprefix tests/system/test_cutoff.py::test_,$(RESTART_GRACE))
 RESTART_GRACE = planned_restart_does_not_promote restart_that_takes_too_long_promotes crash_is_not_a_planned_restart \
 	failback_waits_until_the_primary_has_started older_gateway_without_startupz
-hardening: subject = test_probe test_workspace test_secrets test_landlock tests/system/test_units.py \
+hardening: subject = $(basename $(notdir $(wildcard tests/unit/test_probe*.c tests/unit/test_workspace*.c))) \
+	test_secrets test_landlock tests/system/test_units.py \
 	tests/system/test_sync.py::test_writes_nowhere_else tests/system/test_failover.py::test_misbehaving_primary
 
 $(SUBJECTS): all lab

@@ -51,10 +51,6 @@ src: lines of C
 tests/proof/model.c: lines
 tests/system/test_commands.py: lines
 tests/system/test_doctor.py: lines
-tests/unit/test_config.c: lines
-tests/unit/test_probe.c: lines
-tests/unit/test_role.c: lines
-tests/unit/test_workspace.c: lines
 """.strip().splitlines())
 
 

@@ -1,4 +1,4 @@
-/* The manual says what the program's tables say: keys, properties, JSON keys and journal entries. (test_config.c checks the
+/* The manual says what the program's tables say: keys, properties, JSON keys and journal entries. (test_config_shipped.c checks the
  * shipped ini.) */
 #include <setjmp.h>
 #include <stdarg.h>

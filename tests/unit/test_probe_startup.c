@@ -1,0 +1,101 @@
+/* What a gateway says at /startupz, and what the probe makes of it. */
+#include "probe_fixture.h"
+
+#define STARTUP(status) JSON_OK "\r\n{\"status\":\"" status "\"}"
+
+/* A live gateway, whose answer at /startupz is the text. */
+static void starts(const struct peer *peer, int fd, const char *request) {
+        bool is_startup = strncmp(request, "GET /startupz ", 14) == 0;
+
+        put(fd, is_startup ? peer->text : UP, strlen(is_startup ? peer->text : UP));
+}
+
+/* --- /startupz --- */
+
+static void startup(void **state) {
+        struct peer peer = { starts, STARTUP("starting") };
+        char asked[65536];
+
+        peer_start(&peer, AF_INET);
+        struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
+        _cleanup_free_ char *url = (char *) t.url,
+                            *startup_url = probe_url(SCHEME_HTTP, "127.0.0.1", peer.port, "/startupz");
+
+        t.startup_url = startup_url;
+        assert_check(check_once(*state, &t), VERDICT_STARTING, "the gateway says it is starting");
+        assert_null(strstr(peer_requests(&peer, asked), "GET /health "));
+        peer_stop(&peer);
+}
+
+/* Started: the health path decides. */
+static void startup_is_over(void **state) {
+        struct peer peer = { starts, STARTUP("started") };
+        char asked[65536];
+
+        peer_start(&peer, AF_INET);
+        struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
+        _cleanup_free_ char *url = (char *) t.url,
+                            *startup_url = probe_url(SCHEME_HTTP, "127.0.0.1", peer.port, "/startupz");
+
+        t.startup_url = startup_url;
+        assert_check(check_once(*state, &t), VERDICT_UP, "answered HTTP 200");
+        (void) peer_requests(&peer, asked);
+        assert_int_equal(count_of(asked, "GET /startupz "), 1);
+        assert_int_equal(count_of(asked, "GET /health "), 1);
+        peer_stop(&peer);
+}
+
+/* Nor is a redirect followed here, where a body may matter whatever the status. */
+static void startup_redirects(void **state) {
+        struct peer peer = { starts, "HTTP/1.1 302 Go\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n" };
+        char asked[65536];
+
+        peer_start(&peer, AF_INET);
+        struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
+        _cleanup_free_ char *url = (char *) t.url,
+                            *startup_url = probe_url(SCHEME_HTTP, "127.0.0.1", peer.port, "/startupz");
+
+        t.startup_url = startup_url;
+        assert_check(check_once(*state, &t), VERDICT_UP, "answered HTTP 200");
+        assert_int_equal(count_of(peer_requests(&peer, asked), "GET "), 2);
+        peer_stop(&peer);
+}
+
+/* An older gateway is asked once, and once more after it was away. */
+static void startup_unknown(void **state) {
+        struct fixture *f = *state;
+        struct peer peer = { starts, HTML };
+        char asked[65536];
+        _cleanup_(probe_freep) struct probe *p = NULL;
+
+        peer_start(&peer, AF_INET);
+        struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
+        _cleanup_free_ char *url = (char *) t.url,
+                            *startup_url = probe_url(SCHEME_HTTP, "127.0.0.1", peer.port, "/startupz");
+
+        t.startup_url = startup_url;
+        assert_int_equal(probe_new(f->http, &t, &p), 0);
+        for (unsigned i = 0; i < 3; i++)
+                assert_check(check(f, p, t.timeout), VERDICT_UP, "answered HTTP 200");
+        (void) peer_requests(&peer, asked);
+        assert_int_equal(count_of(asked, "GET /startupz "), 1);
+        assert_int_equal(count_of(asked, "GET /health "), 3);
+
+        peer_stop(&peer);
+        assert_check(check(f, p, t.timeout), VERDICT_DOWN, "connection refused");
+        peer.text = STARTUP("draining"); /* it comes back as a newer one */
+        peer_start(&peer, AF_INET);
+        assert_check(check(f, p, t.timeout), VERDICT_DRAINING, "the gateway says it is draining");
+        peer_stop(&peer);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(startup),
+                cmocka_unit_test(startup_is_over),
+                cmocka_unit_test(startup_redirects),
+                cmocka_unit_test(startup_unknown),
+        };
+
+        return cmocka_run_group_tests(tests, set_up, tear_down);
+}

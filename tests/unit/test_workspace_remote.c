@@ -1,0 +1,115 @@
+/* A remote that is silent or hostile. */
+#include "workspace_fixture.h"
+
+static void test_a_silent_remote(void **state) {
+        struct world *w = *state;
+        _cleanup_free_ char *port = NULL;
+
+        /* Accepts, and says nothing; -k so that it lives until the test ends it. */
+        port = sh(w,
+                "python3 -c 'import socket,os,sys,time\n"
+                "s=socket.create_server((\"127.0.0.1\",0)); print(s.getsockname()[1],flush=True)\n"
+                "if os.fork(): os._exit(0)\n"
+                "d=os.open(os.devnull,2); os.dup2(d,1); os.dup2(d,2); open(\"pid\",\"w\").write(str(os.getpid()))\n"
+                "time.sleep(60)'; until test -s pid; do sleep 0.01; done");
+        run(w, "cd standby; git remote set-url origin git://127.0.0.1:%s/x; echo mine >>notes", port);
+        /* The test would outlast all patience if what is over of the timeout were not taken off. */
+        w->config.timeout = USEC_PER_HOUR;
+        w->late = USEC_PER_HOUR - 300 * USEC_PER_MSEC;
+        assert_sync(w, SYNC_FAILED);
+        run(w, "kill $(cat pid)");
+        assert_why(w, "no answer from the remote origin in 1 h");
+        assert_saved(w, "notes", "one\nmine");
+}
+
+/* A remote that says what it likes: PACK is Python that sends a pack by c.sendall(), object(TYPE, SIZE) being the head of one
+ * in it (gitformat-pack(5), gitprotocol-pack(5)). It ends when nobody listens any more. */
+static void hostile_remote(const struct world *w, const char *pack) {
+        _cleanup_free_ char *port = NULL;
+
+        run(w,
+                "cat >remote.py <<'EOT'\n"
+                "import hashlib, os, socket, struct, time, zlib\n"
+                "def line(text): return b'%%04x' %% (len(text) + 4) + text\n"
+                "def object(type, size):\n"
+                "    head = [type << 4 | size & 15]; size >>= 4\n"
+                "    while size: head[-1] |= 128; head.append(size & 127); size >>= 7\n"
+                "    return bytes(head)\n"
+                "s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True)\n"
+                "if os.fork(): os._exit(0)\n"
+                "null = os.open(os.devnull, os.O_RDWR); os.dup2(null, 1); os.dup2(null, 2)\n"
+                "c = s.accept()[0]; c.recv(4096); tip = b'1' * 40\n"
+                "c.sendall(line(tip + b' HEAD\\0ofs-delta symref=HEAD:refs/heads/main\\n') +\n"
+                "          line(tip + b' refs/heads/main\\n') + b'0000')\n"
+                "while b'done' not in c.recv(4096): pass\n"
+                "c.sendall(line(b'NAK\\n')); open('asked', 'w')\n"
+                "%s\nEOT\n",
+                pack);
+        port = sh(w, "python3 remote.py");
+        run(w, "cd standby; git remote set-url origin git://127.0.0.1:%s/x; echo mine >>notes", port);
+}
+
+#define ENDLESS_PACK                                                                                        \
+        "z = zlib.compressobj(0); c.sendall(b'PACK' + struct.pack('>II', 2, 1) + object(3, 1 << 40))\n"     \
+        "while True: c.sendall(z.compress(os.urandom(1 << 16)))"
+
+/* It was asked, and has left nothing: no file of a pack, and what the standby has is there, and saved. */
+static void assert_unharmed(const struct world *w) {
+        run(w, "test -e asked; test -z \"$(find standby/.git -name '*_git2_*')\"; test $(du -sm standby | cut -f1) -lt 2");
+        assert_sh(w,
+                "cat standby/notes; git -C standby fsck --strict 2>&1; git -C standby rev-list --count HEAD",
+                "one\nmine\n1");
+        assert_saved(w, "notes", "one\nmine");
+}
+
+static void test_an_endless_pack_against_the_deadline(void **state) {
+        struct world *w = *state;
+
+        hostile_remote(w, ENDLESS_PACK "; time.sleep(0.02)");
+        w->config.timeout = USEC_PER_HOUR;
+        w->late = USEC_PER_HOUR - USEC_PER_SEC;
+        assert_sync(w, SYNC_FAILED);
+        assert_why(w, "no answer from the remote origin in 1 h");
+        assert_unharmed(w);
+}
+
+static void test_an_endless_pack_against_the_bound(void **state) {
+        struct world *w = *state;
+
+        hostile_remote(w, ENDLESS_PACK);
+        w->fetch_max = 8 << 20;
+        assert_sync(w, SYNC_REFUSED);
+        assert_why(w, "the remote sent more than 8 MiB at once");
+        assert_unharmed(w);
+}
+
+/* Some kilobytes that say how to make one and a half gigabytes. */
+static void test_a_delta_against_the_bound_of_memory(void **state) {
+        struct world *w = *state;
+
+#ifdef __SANITIZE_ADDRESS__
+        skip(); /* no such bound */
+#endif
+        hostile_remote(w,
+                "def varint(n): return (bytes([n & 127 | 128]) + varint(n >> 7)) if n > 127 else bytes([n])\n"
+                "base = bytes(0xffffff); delta = varint(len(base)) + varint(96 * len(base)) + 96 * b'\\xf0\\xff\\xff\\xff'\n"
+                "base = object(3, len(base)) + zlib.compress(base); back = len(base)\n"
+                "offset = [back & 127]; back >>= 7\n"
+                "while back: back -= 1; offset.insert(0, back & 127 | 128); back >>= 7\n"
+                "pack = b'PACK' + struct.pack('>II', 2, 2) + base + object(6, len(delta)) + bytes(offset) + zlib.compress(delta)\n"
+                "c.sendall(pack + hashlib.sha1(pack).digest())");
+        assert_sync(w, SYNC_FAILED);
+        assert_why(w, "Out of memory");
+        assert_unharmed(w);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                TEST(test_a_silent_remote),
+                TEST(test_an_endless_pack_against_the_deadline),
+                TEST(test_an_endless_pack_against_the_bound),
+                TEST(test_a_delta_against_the_bound_of_memory),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,540 @@
+/* The workspace follows its remote, and saves what the standby had first. */
+#include "workspace_fixture.h"
+
+static void test_follows_the_remote(void **state) {
+        struct world *w = *state;
+
+        assert_sync(w, SYNC_UNCHANGED);
+        commit(w,
+                "echo two >>notes; rm memory/a; mkdir new; echo n >new/n; chmod -x tool; ln -sf memory/b link");
+        commit(w, "rm -r memory; echo file >memory");
+        assert_sync(w, SYNC_UPDATED);
+        assert_int_equal(w->result.commits, 2);
+        assert_string_equal(w->result.saved, "");
+        assert_int_equal(w->result.n_unmerged, 0);
+        assert_follows(w);
+        assert_sh(w, "cat standby/memory", "file");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_sh(w, "git -C standby branch --list 'failover/*'", "");
+}
+
+static void test_index_keeps_what_it_knows(void **state) {
+        struct world *w = *state;
+
+        commit(w, "echo two >>notes");
+        assert_sync(w, SYNC_UPDATED);
+        /* An index without times would make the next git status read every file. */
+        assert_sh(w, "cd standby; git ls-files --debug | grep -c 'mtime: 0:' || true", "0");
+}
+
+static void test_leaves_a_running_gateway_alone(void **state) {
+        struct world *w = *state;
+
+        commit(w, "echo two >>notes");
+        run(w, "echo mine >>standby/notes; touch -d '2 hours ago' standby/.git/index.lock");
+        w->gateway_runs = true;
+        assert_sync(w, SYNC_SKIPPED);
+        assert_sh(w, "cat standby/notes; ls standby/.git/index.lock", "one\nmine\nstandby/.git/index.lock");
+        run(w, "test $(git -C standby rev-parse origin/main) = $(git -C origin rev-parse main)");
+        w->gateway_runs = false;
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+}
+
+static void test_saves_all_kinds_of_work(void **state) {
+        struct world *w = *state;
+
+        commit(w, "echo two >>notes; echo theirs >in-the-way.log; git add -f in-the-way.log");
+        run(w,
+                "cd standby; echo changed >>memory/a; rm memory/b; echo staged >tool; git add tool\n"
+                "echo new >untracked; mkdir d; echo deep >d/untracked; echo ignored >in-the-way.log; echo i >other.log\n"
+                "echo added >added; git add added; chmod +x notes");
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+        assert_saved(w, "memory/a", "alpha\nchanged");
+        assert_saved(w, "tool", "staged");
+        assert_saved(w, "untracked", "new");
+        assert_saved(w, "d/untracked", "deep");
+        assert_saved(w, "in-the-way.log", "ignored");
+        assert_saved(w, "added", "added");
+        run(w, "cd standby; not git show %s:memory/b; not git show %s:other.log; git ls-tree %s notes | grep 100755",
+                saved(w), saved(w), saved(w));
+        assert_sh(w, "cd standby; cat untracked d/untracked other.log added in-the-way.log",
+                "new\ndeep\ni\nadded\ntheirs");
+        assert_string_equal(w->result.unmerged[0].name, w->result.saved);
+        assert_false(w->result.unmerged[0].pushed);
+
+        /* What stays untracked is not saved again and again, nor when the remote moves on. */
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_string_equal(w->result.saved, "");
+        commit(w, "echo three >>notes");
+        assert_sync(w, SYNC_UPDATED);
+        assert_string_equal(w->result.saved, "");
+        assert_sh(w, "git -C standby branch --list 'failover/*' | wc -l", "1");
+        run(w, "echo more >>standby/untracked");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_saved(w, "untracked", "new\nmore");
+}
+
+static void test_what_was_only_staged_is_saved(void **state) {
+        struct world *w = *state;
+
+        run(w, "cd standby; echo staged >>notes; git add notes; echo later >notes");
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+        assert_saved(w, "notes", "later");
+        assert_sh(w,
+                "cd standby; git show \"$(git branch --list 'failover/*-private' --format='%(refname)')^:notes\"",
+                "one\nstaged");
+}
+
+static void test_saves_unpushed_commits(void **state) {
+        struct world *w = *state;
+
+        run(w, "cd standby; echo mine >mine; git add mine; git commit -qm 'by the agent'");
+        assert_sync(w, SYNC_UPDATED); /* ahead */
+        assert_follows(w);
+        assert_saved(w, "mine", "mine");
+        assert_sh(w, "ls standby", "link\nmemory\nnotes\ntool");
+
+        commit(w, "echo two >>notes");
+        run(w, "cd standby; echo again >mine; git add mine; git commit -qm 'by the agent'; echo dirty >>mine");
+        assert_sync(w, SYNC_UPDATED); /* diverged */
+        assert_follows(w);
+        assert_saved(w, "mine", "again\ndirty");
+        run(w, "cd standby; git log --format=%%s %s | grep -x 'by the agent'", saved(w));
+}
+
+static void test_a_known_commit_is_no_work(void **state) {
+        struct world *w = *state;
+
+        /* The history is rewritten, twice; the second time while the gateway runs, so that only the fetch sees it. */
+        run(w, "cd primary; git commit -q --amend -m other; git push -qf origin main");
+        assert_sync(w, SYNC_UPDATED);
+        run(w, "cd primary; echo x >x; git add x; git commit -q --amend -m another; git push -qf origin main");
+        w->gateway_runs = true;
+        assert_sync(w, SYNC_SKIPPED);
+        w->gateway_runs = false;
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+        assert_sh(w, "git -C standby branch --list 'failover/*'", "");
+
+        /* But work on top of what was rewritten is saved. */
+        run(w, "cd standby; echo mine >mine; git add mine; git commit -qm mine");
+        run(w, "cd primary; git commit -q --amend -m third; git push -qf origin main");
+        assert_sync(w, SYNC_UPDATED);
+        assert_saved(w, "mine", "mine");
+        assert_follows(w);
+}
+
+static void test_saves_though_the_remote_is_gone(void **state) {
+        struct world *w = *state;
+
+        run(w, "mv origin gone; echo mine >>standby/notes");
+        assert_sync(w, SYNC_FAILED);
+        assert_saved(w, "notes", "one\nmine");
+        assert_sh(w, "cat standby/notes", "one\nmine"); /* a failed sync leaves the tree as it is */
+        assert_string_equal(w->result.unmerged[0].name, w->result.saved);
+        assert_sync(w, SYNC_FAILED);
+        assert_string_equal(w->result.saved, "");
+}
+
+static void test_secrets_and_big_files_stay(void **state) {
+        struct world *w = *state;
+
+        w->config.save = SAVE_PUSH;
+        run(w,
+                "cd standby; echo KEY=1 >.env.local; mkdir keys; echo k >keys/id_ed25519; echo p >server.PEM\n"
+                "truncate -s 6M big; echo fine >fine");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_saved(w, "fine", "fine");
+        run(w,
+                "cd standby; test \"$(git ls-tree -r --name-only %s | sort | tr '\\n' ' ')\" = "
+                "'.gitignore fine link memory/a memory/b notes tool '",
+                saved(w));
+        run(w, "cd standby; for f in .env.local keys/id_ed25519 server.PEM big; do git cat-file -e %s-private:$f; done",
+                saved(w));
+        /* And neither their branch nor their blobs are at the remote. */
+        assert_true(w->result.unmerged[0].pushed);
+        run(w,
+                "cd origin; git branch --list 'failover/*' | wc -l | grep -x 1\n"
+                "not git cat-file -e $(git hash-object ../standby/.env.local); not git cat-file -e $(git hash-object ../standby/big)");
+
+        run(w, "cd standby; rm fine .env.local keys/id_ed25519; truncate -s 7M big");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_non_null(strstr(saved(w), "-private"));
+}
+
+static void test_a_secret_in_a_commit_is_not_pushed(void **state) {
+        struct world *w = *state;
+
+        w->config.save = SAVE_PUSH;
+        run(w,
+                "cd standby; echo KEY=1 >.env; git add .env; git commit -qm oops; git rm -q .env\n"
+                "echo better >better; git add better; git commit -qm better");
+        assert_sync(w, SYNC_UPDATED);
+        assert_why(w, "not pushed: its commit");
+        assert_why(w, ".env");
+        assert_false(w->result.unmerged[0].pushed);
+        assert_string_equal(w->result.unmerged[0].name, saved(w));
+        assert_sh(w, "git -C origin branch --list 'failover/*'", "");
+}
+
+static void test_pushes_what_was_saved(void **state) {
+        struct world *w = *state;
+
+        w->config.save = SAVE_PUSH;
+        w->promoting = true;
+        run(w, "cd standby; echo mine >mine");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_false(w->result.unmerged[0].pushed); /* nobody has time for it now */
+        assert_sh(w, "git -C origin branch --list 'failover/*'", "");
+
+        w->promoting = false;
+        run(w, "git -C standby remote set-url --push origin $PWD/nowhere");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_why(w, "not pushed: ");
+        assert_false(w->result.unmerged[0].pushed);
+        for (int cut = 0; cut < 2; cut++) { /* of a reason with letters of two bytes, even and odd ones */
+                run(w,
+                        "name=$PWD/%.*s$(printf 'é%%.0s' $(seq 120)); mkdir $name\n"
+                        "git -C standby remote set-url --push origin $name",
+                        cut, "x");
+                assert_sync(w, SYNC_UNCHANGED);
+                assert_why(w, "é…");
+        }
+
+        run(w, "git -C standby config --unset remote.origin.pushurl");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_string_equal(words(&w->result.workspace_why), "");
+        assert_true(w->result.unmerged[0].pushed);
+        run(w, "git -C origin show %s:mine | grep -x mine", w->result.unmerged[0].name);
+}
+
+static void test_unmerged_until_merged(void **state) {
+        struct world *w = *state;
+        char branch[128], help[512];
+
+        run(w, "cd standby; echo learned >>notes");
+        assert_sync(w, SYNC_UPDATED);
+        (void) strcpy(branch, saved(w));
+        commit(w, "echo meanwhile >elsewhere");
+        assert_sync(w, SYNC_UPDATED);
+        assert_string_equal(w->result.unmerged[0].name, branch);
+
+        /* The printed command, on the primary; only the host is another here. */
+        (void) sync_result_merge_commands(
+                &w->result, w->config.path, w->config.remote, "openclaw", "standby", help, sizeof help);
+        run(w, "cat >help <<'EOT'\n%s\nEOT\nsed -i \"s,openclaw@[^:]*:,,;s,-C '[^']*',-C '$PWD/primary',g\" help; sh -e help",
+                help);
+        assert_sync(w, SYNC_UPDATED);
+        assert_int_equal(w->result.n_unmerged, 0);
+        assert_follows(w);
+        assert_sh(w, "cat standby/notes", "one\nlearned");
+
+        /* By another way than a merge. */
+        run(w, "cd standby; echo more >>memory/a");
+        assert_sync(w, SYNC_UPDATED);
+        assert_string_equal(w->result.unmerged[0].name, saved(w));
+        commit(w, "echo more >>memory/a; echo x >>elsewhere");
+        assert_sync(w, SYNC_UPDATED);
+        assert_int_equal(w->result.n_unmerged, 0);
+}
+
+static void test_unmerged_work_is_never_pruned(void **state) {
+        struct world *w = *state;
+        char branch[128];
+
+        run(w, "cd standby; echo learned >>notes");
+        assert_sync(w, SYNC_UPDATED);
+        (void) strcpy(branch, saved(w));
+        for (int i = 0; i < 25; i++) {
+                run(w, "echo %d >>standby/counter", i);
+                assert_sync(w, SYNC_UNCHANGED);
+                assert_true(*saved(w));
+        }
+        /* One that is written again and again takes one branch more, which has each version. */
+        assert_int_equal(w->result.n_unmerged, 2);
+        run(w,
+                "cd standby; test $(git show %s:notes | tail -1) = learned\n"
+                "for i in $(seq 1 25); do git log -p --format= -m %s -- counter | grep -q \"^+$((i-1))$\"; done",
+                branch, w->result.unmerged[0].name);
+        /* Merged, it goes. */
+        run(w, "cd primary; git pull -q --no-rebase --no-edit ../standby %s; git push -q", branch);
+        assert_sync(w, SYNC_UPDATED);
+        assert_int_equal(w->result.n_unmerged, 1);
+        run(w, "not git -C standby rev-parse -q --verify %s", branch);
+}
+
+/* The agent's own branches, a detached HEAD's commits, those of a host of another name, and names that no message repeats. */
+static void test_every_branch_counts(void **state) {
+        struct world *w = *state;
+
+        run(w,
+                "cd standby; git switch -qc idea; echo i >i; git add i; git commit -qm i; git switch -q main\n"
+                "git branch failover/other/20200101T000010Z idea; git branch same main; git branch failover/box/mine main");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_int_equal(w->result.n_unmerged, 2);
+        assert_string_equal(w->result.unmerged[0].name, "failover/other/20200101T000010Z");
+        assert_string_equal(w->result.unmerged[1].name, "idea");
+        commit(w, "echo i >i"); /* squashed */
+        assert_sync(w, SYNC_UPDATED);
+        assert_int_equal(w->result.n_unmerged, 0);
+        commit(w, "echo else >i"); /* and gone on since */
+        assert_sync(w, SYNC_UPDATED);
+        assert_int_equal(w->result.n_unmerged, 0);
+        run(w, "cd standby; git rev-parse idea; not git rev-parse -q --verify failover/other/20200101T000010Z");
+
+        run(w, "cd standby; git checkout -q --detach; echo d >d; git add d; git commit -qm d");
+        assert_sync(w, SYNC_REFUSED);
+        assert_int_equal(w->result.n_unmerged, 1);
+        assert_saved(w, "d", "d");
+        run(w, "cd standby; git switch -q main");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_int_equal(w->result.n_unmerged, 1);
+
+        run(w, "cd standby; git switch -qc 'x;touch${IFS}ran' main; echo x >x; git add x; git commit -qm x; git switch -q main");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_int_equal(w->result.n_unmerged, 2);
+        run(w, "cd standby; git show %s:x", w->result.unmerged[0].name);
+}
+
+static void test_work_that_was_undone_is_work_again(void **state) {
+        struct world *w = *state;
+
+        run(w, "echo mine >>standby/notes");
+        assert_sync(w, SYNC_UPDATED);
+        run(w, "cd primary; git pull -q --no-rebase --no-edit ../standby %s; git push -q", saved(w));
+        assert_sync(w, SYNC_UPDATED);
+        run(w, "cd primary; git revert --no-edit HEAD; git push -q");
+        assert_sync(w, SYNC_UPDATED);
+        assert_int_equal(w->result.n_unmerged, 0);
+        assert_sh(w, "cat standby/notes", "one");
+        run(w, "echo mine >>standby/notes");
+        assert_sync(w, SYNC_UPDATED);
+        assert_saved(w, "notes", "one\nmine");
+        assert_int_equal(w->result.n_unmerged, 1);
+}
+
+/* As other tools write it; git takes it for 0100644. */
+static void test_a_mode_of_other_tools_is_no_work(void **state) {
+        struct world *w = *state;
+
+        run(w,
+                "cd primary; t=$(git cat-file tree HEAD | LC_ALL=C sed 's/100644 notes/100664 notes/' | git hash-object -t tree -w --stdin --literally)\n"
+                "git push -q origin $(git commit-tree -p HEAD -m mode $t):main");
+        assert_sync(w, SYNC_UPDATED);
+        run(w, "cd standby; git cat-file tree HEAD | grep -a 100664");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_string_equal(w->result.saved, "");
+}
+
+/* What is refused is saved before, so that each command that is printed is safe. */
+static void test_saves_before_it_refuses(void **state) {
+        static const struct {
+                const char *script, *path, *content;
+        } cases[] = {
+                { "git switch -qc side; echo s >>notes", "notes", "one\ns" },
+                { "git checkout -q --detach; echo s >>notes", "notes", "one\ns" },
+                { "git switch -qc b; echo b >notes; git commit -qam b; git switch -q main; echo c >notes; git commit -qam c\n"
+                  "not git merge -q b; echo resolved >notes; echo s >new",
+                        "notes", "resolved" },
+                { "git switch -qc b; echo b >notes; git commit -qam b; git switch -q main; echo c >notes; git commit -qam c\n"
+                  "not git rebase -q b; echo resolved >notes",
+                        "notes", "resolved" },
+                { "git update-ref -d refs/heads/main; echo mine >>notes", "notes", "one\nmine" },
+                { "git update-index --split-index; echo s >>notes", "notes", "one\ns" },
+                { "git update-index --assume-unchanged notes; echo s >>notes", "notes", "one\ns" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                struct world *w = *state;
+
+                run(w, "cd standby; %s", cases[i].script);
+                assert_sync(w, SYNC_REFUSED);
+                assert_saved(w, cases[i].path, cases[i].content);
+                if (*w->result.workspace_why.command)
+                        run(w, "sudo() { shift 2; \"$@\"; }\n%s", w->result.workspace_why.command);
+                (void) do_sync(w);
+                assert_true(w->result.n_unmerged > 0);
+                assert_int_equal(end_world(state), 0);
+                assert_int_equal(new_world(state), 0);
+        }
+}
+
+/* A repository of its own that moved, a filter from any attributes file, what lies too deep: the rest follows. */
+static void test_what_cannot_be_followed_is_left_alone(void **state) {
+        static const struct {
+                const char *before, *script, *path;
+        } cases[] = {
+                { "git init -q sub; git -C sub commit -q --allow-empty -m s; git add sub; git commit -qm sub; git push -q; git -C ../standby pull -q",
+                        "git -C sub commit -q --allow-empty -m t", "sub" },
+                { ":", "echo '*.bin filter=lfs' >.gitattributes; echo x >a.bin", "a.bin" },
+                { "echo '*.bin filter=enc' >../standby/.git/info/attributes; echo x >a.bin; git add .; git commit -qm a; git push -q; git -C ../standby pull -q",
+                        "echo y >a.bin", "a.bin" },
+                { "mkdir -p ../.config/git; echo '*.bin filter=enc' >../.config/git/attributes",
+                        "echo x >a.bin", "a.bin" },
+                { ":", "echo '*.bin working-tree-encoding=UTF-16LE' >.gitattributes; printf 'a\\0b\\0' >a.bin",
+                        "a.bin" },
+                { ":", "mkdir -p $(seq 1 102 | tr '\\n' /); echo x >$(seq 1 102 | tr '\\n' /)x", "1/2/3" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                struct world *w = *state;
+
+                run(w, "cd primary; %s", cases[i].before);
+                commit(w, "echo two >>notes");
+                commit(w, cases[i].script);
+                run(w, "echo mine >standby/mine");
+                assert_sync(w, SYNC_UPDATED);
+                assert_int_equal(w->result.workspace_why.code, REFUSAL_LEFT_OUT);
+                assert_why(w, cases[i].path);
+                assert_saved(w, "mine", "mine");
+                assert_sh(w,
+                        "cat standby/notes; test $(git -C standby rev-parse HEAD) = $(git -C origin rev-parse main)",
+                        "one\ntwo");
+                assert_sync(w, SYNC_UNCHANGED); /* and it is no work then */
+                assert_string_equal(w->result.saved, "");
+                assert_int_equal(end_world(state), 0);
+                assert_int_equal(new_world(state), 0);
+        }
+}
+
+static void test_what_is_too_much_is_left_out(void **state) {
+        struct world *w = *state;
+
+        run(w, "cd standby; truncate -s 51M large; mkdir -p $(seq 1 102 | tr '\\n' /); echo x >$(seq 1 102 | tr '\\n' /)x; echo mine >mine");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_int_equal(w->result.workspace_why.code, REFUSAL_LEFT_OUT);
+        assert_why(w, "large is over 50 MB");
+        assert_why(w, "is too deep");
+        assert_saved(w, "mine", "mine");
+        run(w, "cd standby; not git cat-file -e %s:large; not git cat-file -e %s-private:large", saved(w),
+                saved(w));
+        /* In the way of what comes, it stays. */
+        run(w, "cd primary; echo theirs >large; git add -f large; git commit -qm large; git push -q");
+        assert_sync(w, SYNC_REFUSED);
+        assert_int_equal(w->result.workspace_why.code, REFUSAL_IN_THE_WAY);
+        assert_sh(w, "stat -c %s standby/large", "53477376");
+}
+
+/* Each pattern with a name that it is for, and names that people give to notes. */
+static void test_names_of_secrets(void **state) {
+        static const char *const secret[] = { ".env", ".env.local", "prod.env", "server.pem", "SERVER.PEM",
+                "server.key", "a.p12", "a.pfx", "a.jks", "a.keystore", "pass.kdbx", "a.ppk", "a.ovpn",
+                "id_rsa", "keys/id_ed25519", ".netrc", "_netrc", ".pgpass", ".my.cnf", ".npmrc",
+                "sub/.pypirc", ".htpasswd", ".git-credentials", ".s3cfg", ".boto", "credentials",
+                "credentials.json", "client_secret_1.json", "secrets.yaml", "a.tfstate",
+                "service-account-prod.json", "service_account.json", "token", "bot_token.txt", ".aws/config",
+                ".ssh/config", ".gnupg/x", ".azure/x", ".secrets/x", ".docker/config.json",
+                "home/.kube/config", "gcloud/x" };
+        static const char *const ordinary[] = { "notes.md", "MEMORY.md", "IDENTITY.md",
+                "memory/2026-07-11.md", "keys.md", "monkey.txt", "environment.md", "idea.md",
+                "docker/config.json", ".docker/readme", "secretary.md", "keyboard.key.md",
+                "skills/aws/SKILL.md", "pem.txt", "USER.md", ".gitignore", "service.json" };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTSOF(secret); i++)
+                if (changes_is_public(secret[i], 1))
+                        fail_msg("%s may be pushed", secret[i]);
+        for (size_t i = 0; i < ELEMENTSOF(ordinary); i++)
+                if (!changes_is_public(ordinary[i], 1))
+                        fail_msg("%s may not be pushed", ordinary[i]);
+        assert_false(changes_is_public("notes.md", 5000001));
+}
+
+static void test_what_a_filter_would_change_is_not_pushed(void **state) {
+        struct world *w = *state;
+
+        w->config.save = SAVE_PUSH;
+        run(w, "cd standby; echo '*.txt filter=enc' >.git/info/attributes; echo clear >a.txt; echo fine >fine");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_true(w->result.unmerged[0].pushed);
+        run(w, "cd standby; git cat-file -e %s-private:a.txt; cd ../origin; git show %s:fine; not git cat-file -e $(echo clear | git hash-object --stdin)",
+                saved(w), saved(w));
+        run(w, "cd standby; git add a.txt; git commit -qm a");
+        assert_sync(w, SYNC_UPDATED);
+        assert_false(w->result.unmerged[0].pushed);
+        run(w, "cd origin; not git cat-file -e $(echo clear | git hash-object --stdin)");
+}
+
+static void test_each_branch_is_pushed_by_itself(void **state) {
+        struct world *w = *state;
+
+        w->config.save = SAVE_PUSH;
+        run(w,
+                "cd standby; for i in 1 2 3; do git switch -qc failover/box/2020010${i}T000000Z main; echo $i >f$i; git add f$i; git commit -qm $i; done; git switch -q main\n"
+                "cd ../primary; git push -q origin $(git commit-tree -m other HEAD^{tree}):refs/heads/failover/box/20200102T000000Z");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_int_equal(w->result.workspace_why.code, REFUSAL_NOT_PUSHED);
+        assert_sh(w, "git -C origin branch --list 'failover/*' --format='%(refname:short)'",
+                "failover/box/20200101T000000Z\nfailover/box/20200102T000000Z\nfailover/box/20200103T000000Z");
+        assert_true(w->result.unmerged[0].pushed && w->result.unmerged[2].pushed &&
+                !w->result.unmerged[1].pushed);
+        /* Deleted at the forge, it is not pushed any more: it is pushed again. */
+        run(w, "git -C origin branch -D failover/box/20200101T000000Z");
+        w->promoting = true;
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_int_equal(w->result.n_unmerged, 3);
+        assert_false(w->result.unmerged[2].pushed);
+        w->promoting = false;
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_true(w->result.unmerged[2].pushed);
+}
+
+static void test_the_first_of_several_addresses(void **state) {
+        struct world *w = *state;
+
+        commit(w, "echo two >>notes");
+        run(w, "git -C standby config --add remote.origin.url $PWD/nowhere");
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+}
+
+/* The clock was ahead once, and the agent has a branch whose name only looks like ours. */
+static void test_names_that_sort_after_ours(void **state) {
+        struct world *w = *state;
+        char branch[128];
+
+        run(w,
+                "cd standby; for b in 20300101T000000Z 20309999T000000Z my.notes.of.2026; do\n"
+                "git switch -qc failover/box/$b main; git commit -q --allow-empty -m $b; done; git switch -q main; echo mine >mine");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_saved(w, "mine", "mine");
+        (void) strcpy(branch, saved(w));
+        assert_string_equal(w->result.unmerged[0].name, branch);
+        assert_string_equal(branch, "failover/box/20300101T000001Z");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_string_equal(w->result.saved, "");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                TEST(test_follows_the_remote),
+                TEST(test_index_keeps_what_it_knows),
+                TEST(test_leaves_a_running_gateway_alone),
+                TEST(test_saves_all_kinds_of_work),
+                TEST(test_what_was_only_staged_is_saved),
+                TEST(test_saves_unpushed_commits),
+                TEST(test_a_known_commit_is_no_work),
+                TEST(test_saves_though_the_remote_is_gone),
+                TEST(test_secrets_and_big_files_stay),
+                TEST(test_a_secret_in_a_commit_is_not_pushed),
+                TEST(test_pushes_what_was_saved),
+                TEST(test_unmerged_until_merged),
+                TEST(test_unmerged_work_is_never_pruned),
+                TEST(test_every_branch_counts),
+                TEST(test_work_that_was_undone_is_work_again),
+                TEST(test_a_mode_of_other_tools_is_no_work),
+                TEST(test_saves_before_it_refuses),
+                TEST(test_what_cannot_be_followed_is_left_alone),
+                TEST(test_what_is_too_much_is_left_out),
+                TEST(test_names_of_secrets),
+                TEST(test_what_a_filter_would_change_is_not_pushed),
+                TEST(test_each_branch_is_pushed_by_itself),
+                TEST(test_the_first_of_several_addresses),
+                TEST(test_names_that_sort_after_ours),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
