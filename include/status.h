@@ -64,6 +64,9 @@ struct status {
         usec_t detect_silent;     /* … it hangs */
         usec_t start_took;        /* the gateway here, the last time; 0: not known */
 
+        usec_t key_expires;         /* this machine's Tailscale key; 0: never, or not known */
+        usec_t primary_key_expires; /* the same of the primary */
+
         unsigned undelivered;        /* alerts that wait, because the service does not take them */
         const char *alert_error;     /* why; "" if they are delivered */
         const char *heartbeat_error; /* likewise */

@@ -99,6 +99,21 @@ static void show_last(FILE *out, const struct status *s, usec_t now) {
                 (void) fprintf(out, ": %s", s->cause);
 }
 
+/* The first alert of the daemon comes as early. */
+#define KEY_SOON (14 * USEC_PER_DAY)
+
+static void show_key(FILE *out, usec_t expires, const char *whose, usec_t now, const char *end) {
+        char when[WHEN_MAX], span[SPAN_MAX];
+
+        if (expires == 0 || expires >= now + KEY_SOON)
+                return;
+        (void) fprintf(out, "  key      the Tailscale key of %s %s %s", whose,
+                expires > now ? "expires" : "expired", show_when(when, expires, now));
+        if (expires > now)
+                (void) fprintf(out, ", in %s", format_span(span, expires - now));
+        (void) fprintf(out, ". To renew it there: tailscale up --force-reauth%s\n", end);
+}
+
 /* What is wrong beside the failover itself. */
 static void show_trouble(FILE *out, const struct status *s, const char *end) {
         if (*s->alert_error)
@@ -145,6 +160,8 @@ void show_status(
         show_last(out, s, now);
         (void) fprintf(out, "%s\n  next     %s%s\n", end, status_next(s, now, next), end);
         (void) fprintf(out, "  expect   %s%s\n", status_expectation(s, next), end);
+        show_key(out, s->key_expires, "this standby", now, end);
+        show_key(out, s->primary_key_expires, "the primary", now, end);
         show_trouble(out, s, end);
         show_unmerged(out, s, end);
 }

@@ -66,6 +66,9 @@ static const struct property table[] = {
         ROW("DetectHungGatewayUSec",    "detection.hung_gateway_seconds", SPAN, detect_silent),
         ROW("LastStartUSec",            "last_start_seconds",   SPAN,       start_took),
 
+        ROW("KeyExpiryTimestamp",       "key_expires_at",       TIME,       key_expires),
+        ROW("PrimaryKeyExpiryTimestamp", "primary_key_expires_at", TIME,    primary_key_expires),
+
         ROW("UndeliveredAlerts",        "undelivered_alerts",   COUNT,      undelivered),
         ROW("AlertError",               "alert_error",          TEXT,       alert_error),
         ROW("HeartbeatError",           "heartbeat_error",      TEXT,       heartbeat_error),

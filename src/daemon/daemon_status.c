@@ -35,6 +35,22 @@ static void set_last_failover(const struct timeline *e, struct status *ret) {
         ret->start_took = e->started > 0 && e->answered > e->started ? e->answered - e->started : 0;
 }
 
+static void set_sync(const struct daemon *d, struct status *ret) {
+        const struct sync_view *sync = sync_unit_view(d->sync_unit);
+
+        ret->synced = to_realtime(sync->ended);
+        ret->sync_ok = sync->ok;
+        ret->sync = sync->text;
+        ret->unmerged = sync->unmerged;
+        ret->merge = d->sync_story.merge;
+        ret->sync_succeeded = to_realtime(sync->succeeded);
+}
+
+static void set_alerts(const struct daemon *d, struct status *ret) {
+        ret->alert_error = alert_error(d->alert, &ret->undelivered);
+        ret->heartbeat_error = heartbeat_error(d->heartbeat);
+}
+
 static void set_gateway(const struct daemon *d, struct status *ret) {
         ret->warm = d->rules.warm;
         ret->answers = d->answer.verdict == VERDICT_UP && (d->timeline.last_answered > 0 || d->rules.warm);
@@ -64,7 +80,6 @@ static usec_t kill_at(const struct daemon *d) {
 static void make_status(const struct daemon *d, struct status *ret) {
         struct peers_view v = peers_view(d->peers);
         const struct unit_info *g = unit_info(d->gateway);
-        const struct sync_view *sync = sync_unit_view(d->sync_unit);
         const struct peer_config *primary = &d->config->primary;
 
         *ret = (struct status){
@@ -96,18 +111,14 @@ static void make_status(const struct daemon *d, struct status *ret) {
                 .next_start = to_realtime(d->role.start_again),
                 .hang_at = hang_at(d),
                 .kill_at = kill_at(d),
-                .synced = to_realtime(sync->ended),
-                .sync_ok = sync->ok,
-                .sync = sync->text,
-                .unmerged = sync->unmerged,
-                .merge = d->sync_story.merge,
-                .sync_succeeded = to_realtime(sync->succeeded),
                 .failback = primary->failback == FAILBACK_AUTO,
-                .heartbeat_error = heartbeat_error(d->heartbeat),
+                .key_expires = v.key_expires,
+                .primary_key_expires = v.primary_key_expires,
         };
         status_set_detection(ret, primary->check_interval, primary->retry_interval, primary->timeout,
                 primary->silent_timeout, primary->fail_threshold);
-        ret->alert_error = alert_error(d->alert, &ret->undelivered);
+        set_sync(d, ret);
+        set_alerts(d, ret);
         set_gateway(d, ret);
         set_last_failover(&d->timeline, ret);
 }

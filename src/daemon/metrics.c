@@ -116,6 +116,18 @@ static void put_role(FILE *f, const struct metrics *m, const struct status *s, u
                         SECONDS(s->sync_succeeded));
 }
 
+static void put_keys(FILE *f, const struct metrics *m, const struct status *s) {
+        static const char name[] = "tailscale_key_expiry_timestamp_seconds";
+
+        if (s->key_expires == 0 && s->primary_key_expires == 0)
+                return;
+        head(f, name, "gauge", "When a Tailscale key expires.");
+        if (s->key_expires > 0)
+                sample(f, m, name, "node", "standby", SECONDS(s->key_expires));
+        if (s->primary_key_expires > 0)
+                sample(f, m, name, "node", "primary", SECONDS(s->primary_key_expires));
+}
+
 static void put_checks(FILE *f, const struct metrics *m) {
         static const char histogram[] = "check_duration_seconds";
         uint64_t sum = 0;
@@ -154,6 +166,7 @@ static char *make_text(const struct metrics *m, const struct status *s, usec_t n
                 gauge(f, m, "primary_up", "Whether the primary, or a senior standby, is up.",
                         s->health == HEALTH_UP);
                 put_role(f, m, s, now);
+                put_keys(f, m, s);
         }
         put_checks(f, m);
         if (fclose(f) == EOF) {

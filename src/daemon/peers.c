@@ -488,6 +488,7 @@ struct peers_view peers_view(const struct peers *w) {
         };
 
         v.waits_until = waits_until(w, &v.waits_for);
+        tailnet_keys(w->tailnet, &v.key_expires, &v.primary_key_expires);
         for (size_t i = 0; i < w->n_seniors; i++)
                 v.last_good = MAX(v.last_good, w->seniors[i].served);
         memcpy(v.checks, w->checks, sizeof v.checks);

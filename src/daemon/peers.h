@@ -54,7 +54,8 @@ struct peers_view {
         /* What keeps the level from becoming down, however many checks fail, in words, and until when; "" and 0: nothing. */
         const char *waits_for;
         usec_t waits_until;
-        uint64_t checks[_VERDICT_MAX]; /* by verdict, since the start */
+        usec_t key_expires, primary_key_expires; /* of Tailscale, CLOCK_REALTIME; 0: never, or not known */
+        uint64_t checks[_VERDICT_MAX];           /* by verdict, since the start */
 };
 struct peers_view peers_view(const struct peers *w);
 

@@ -142,6 +142,11 @@ static void look_at_keys(struct tailnet *t) {
                 look_at_key(t, &t->there, t->peer.expires, "the primary");
 }
 
+void tailnet_keys(const struct tailnet *t, usec_t *ret_here, usec_t *ret_there) {
+        *ret_here = t->in ? t->here.expires : 0;
+        *ret_there = t->in ? t->there.expires : 0;
+}
+
 bool tailnet_take_notice(struct tailnet *t, char *buf, size_t size) {
         bool there = *t->notice;
 

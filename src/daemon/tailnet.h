@@ -33,6 +33,8 @@ bool tailnet_is_blind(const struct tailnet *t, char *why, size_t size);
 /* The home relay, if it may bear witness now: it answered within the last hour, is not on the primary's machine, and no exit
  * node is in use. NULL: it may not. */
 struct probe *tailnet_witness(struct tailnet *t);
+/* When the keys of this node and of the primary expire, CLOCK_REALTIME; 0: never, or not known. */
+void tailnet_keys(const struct tailnet *t, usec_t *ret_here, usec_t *ret_there);
 /* What a user should know of keys that expire, once: true, and it is in BUF. */
 bool tailnet_take_notice(struct tailnet *t, char *buf, size_t size);
 /* Pings the primary's tailscaled while a check of the primary is under way. What came of it is in the remark. */

@@ -27,7 +27,8 @@ STATUS_KEYS = {
     "check_interval_seconds", "failed_checks", "failed_checks_needed", "good_checks", "good_checks_needed", "senior",
     "waiting_for", "waiting_until", "gateway_unit", "gateway_state", "gateway_warm", "gateway_answers", "gateway_starts", "next_start_at",
     "hang_at", "kill_at", "synced_at", "sync_ok", "sync", "sync_succeeded_at", "unmerged_branches", "merge_commands",
-    "last_failover", "failovers", "automatic_failback", "detection", "last_start_seconds", "undelivered_alerts", "alert_error", "heartbeat_error",
+    "last_failover", "failovers", "automatic_failback", "detection", "last_start_seconds", "key_expires_at",
+    "primary_key_expires_at", "undelivered_alerts", "alert_error", "heartbeat_error",
 }
 LAST_FAILOVER_KEYS = {"began", "reason", "started", "ended", "outage_seconds"}
 DETECTION_KEYS = {"dead_gateway_seconds", "dead_machine_seconds", "hung_gateway_seconds"}

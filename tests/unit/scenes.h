@@ -107,6 +107,8 @@ static const struct scene scenes[] = {
         { "foreign", NULL, STATUS_DEGRADED, { .unit_state = UNIT_ACTIVE } },
         { "alerts", NULL, STATUS_DEGRADED, { .alert_error = "https://example.com: HTTP 500", .undelivered = 2 } },
         { "heartbeat", NULL, STATUS_DEGRADED, { .heartbeat_error = "https://example.com: HTTP 500" } },
+        { "keys", NULL, STATUS_WELL, { .key_expires = SCENE_NOW + 5 * USEC_PER_DAY, .primary_key_expires = SCENE_NOW - S } },
+        { "keys that last", NULL, STATUS_WELL, { .key_expires = SCENE_NOW + 14 * USEC_PER_DAY } },
         { "sync fails", NULL, STATUS_DEGRADED, { .sync = "workspace failed (no answer)" }, .unsynced = true },
         { "instance", NULL, STATUS_DEGRADED, { .program = "openclaw-failover -i web", .paused_until = USEC_INFINITY } },
         { "unmerged", NULL, STATUS_WELL, { .unmerged = "failover/vps2/1\nidea", .merge = "git pull standby failover/vps2/1\ngit pull standby idea" } },
@@ -161,6 +163,8 @@ static inline struct status scene_status(const struct scene *scene) {
         TAKE_OVER(alert_error);
         TAKE_OVER(undelivered);
         TAKE_OVER(heartbeat_error);
+        TAKE_OVER(key_expires);
+        TAKE_OVER(primary_key_expires);
         if (s.health == HEALTH_UP && scene->base)
                 s.failures = 0;
         if (scene->with.goods)

@@ -27,6 +27,8 @@ static struct status promoted(void) {
                 .promotions = 2,
                 .outage = 41200 * USEC_PER_MSEC,
                 .sync_succeeded = NOW - 500 * USEC_PER_MSEC,
+                .key_expires = NOW + USEC_PER_DAY,
+                .primary_key_expires = NOW + 2 * USEC_PER_DAY,
         };
 }
 
@@ -78,6 +80,10 @@ static void test_text(_unused_ void **state) {
         assert_line(text, "openclaw_failover_failovers_total 2");
         assert_line(text, "openclaw_failover_last_outage_seconds 41.2");
         assert_line(text, "openclaw_failover_last_sync_success_timestamp_seconds 1763694764.5");
+        assert_line(text,
+                "openclaw_failover_tailscale_key_expiry_timestamp_seconds{node=\"standby\"} 1763781165");
+        assert_line(text,
+                "openclaw_failover_tailscale_key_expiry_timestamp_seconds{node=\"primary\"} 1763867565");
         assert_line(text, "openclaw_failover_checks_total{verdict=\"up\"} 2");
         assert_line(text, "openclaw_failover_checks_total{verdict=\"down\"} 1");
         assert_line(text, "openclaw_failover_checks_total{verdict=\"silent\"} 1");

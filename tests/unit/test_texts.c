@@ -144,6 +144,8 @@ static void texts(void **state _unused_) {
         put_block(f, "well");
         put_block(f, "promoted and alerts");
         put_block(f, "unmerged");
+        put_block(f, "keys");
+        put_block(f, "keys that last");
         put_block(f, "sync fails");
         assert_int_equal(fclose(f), 0);
         if (getenv("TEXTS"))
