@@ -151,17 +151,34 @@ def test_restarted_by_systemd_is_ours(pair):
     wait_event(pair.standby, "demoted")
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"intent": "promoted"}', '{"intent": "flying", "invocation": "", "since": 0,'
-                                  ' "last_good": 0, "reason": ""}', "\\x00", "x" * 9000])
-def test_broken_marker(pair, text):
-    """It is told, and nothing is believed: a gateway that runs is somebody else's."""
+def fail_over_and_find(pair, text):
+    """Another daemon starts while promoted, and finds TEXT as the marker."""
     fail_over(pair)
     pair.standby.systemctl("stop", DAEMON)
     pair.standby.put("/run/openclaw-failover/marker.json", text)
     pair.standby.mark()
     pair.standby.systemctl("start", DAEMON)
+
+
+@pytest.mark.parametrize("text", ["", "{", "\\x00", '{"intent": 1}', "x" * 9000])
+def test_broken_marker(pair, text):
+    """The daemon reports it and believes nothing: a gateway that runs is somebody else's."""
+    fail_over_and_find(pair, text)
     wait_event(pair.standby, "foreign")
     pair.standby.wait_journal("marker.json", DAEMON)
+
+
+@pytest.mark.parametrize("text", ['{"intent": "promoted"}', '{"intent": "flying", "invocation": "", "since": 0,'
+                                  ' "last_good": 0, "reason": ""}'])
+def test_marker_of_another_version(pair, text):
+    """It has fewer fields, or an intent that this version does not know: the gateway is the daemon's, which stops it."""
+    fail_over_and_find(pair, text)
+    wait_event(pair.standby, "resumed")
+    if "flying" in text:
+        pair.standby.wait_journal("marker.json", DAEMON)
+    pair.primary.gateway.start()
+    wait_event(pair.standby, "demoted")
+    assert "foreign" not in events(pair.standby) and not pair.standby.is_active(GATEWAY)
 
 
 def test_standby_reboots_while_promoted(pair):

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from lab import install
-from story import DAEMON, events, wait_event
+from story import DAEMON, events, wait_event, wait_up
 
 
 def ini(head_start):
@@ -39,8 +39,12 @@ def third(pair, booted_third, sanitizers):
     return booted_third
 
 
-def watch(pair, third):
-    pair.start()
+def watch(pair, third, foreign=False):
+    """FOREIGN: a gateway runs on the first standby already."""
+    pair.start(up=not foreign)
+    if foreign:
+        wait_event(pair.standby, "foreign")
+        wait_up(pair.standby)
     third.systemctl("start", DAEMON)
     third.wait_journal("The primary .* is up", DAEMON)
 
@@ -94,7 +98,7 @@ def test_a_senior_that_answers_now_and_then(pair, third, fault):
     """It is neither up nor down for three checks in a row, and does not keep the third quiet for ever."""
     third.put("/etc/openclaw-failover.ini", ini("1s"))
     pair.standby.systemctl("start", "openclaw.service")
-    watch(pair, third)
+    watch(pair, third, foreign=True)
     pair.standby.systemctl("stop", DAEMON)
     stop = threading.Event()
     flapping = threading.Thread(target=flap, args=(pair.standby, stop))
@@ -112,7 +116,7 @@ def test_a_flapping_senior_has_to_prove_itself_for_longer(pair, third):
     """Four good checks in a row, and gone again: they are enough for the first failback, and not for the second."""
     third.put("/etc/openclaw-failover.ini", ini("1s"))
     pair.standby.systemctl("start", "openclaw.service")
-    watch(pair, third)
+    watch(pair, third, foreign=True)
     pair.standby.systemctl("stop", DAEMON)
     pair.standby.gateway.mode("503")
     pair.primary.gateway.kill()

@@ -37,7 +37,9 @@ def test_program_missing(pair, fault):
     assert "openclaw.service" in failed["MESSAGE"] and failed["PRIORITY"] == "3"
     fault("the gateway's program is missing here", None, failed["MESSAGE"].split(". ")[0])
     pair.primary.gateway.start()
-    wait_event(pair.standby, "demoted")
+    wait_event(pair.standby, "called-off")  # nothing ran, so nothing is demoted
+    pair.wait_status(r"^Standby: the primary is up")
+    assert not pair.standby.is_active(GATEWAY)
 
 
 def test_unit_missing(pair):
@@ -231,7 +233,7 @@ def test_journald_hangs(pair):
         pair.primary.gateway.kill()
         pair.standby.wait_for(pair.standby.gateway.answers)
         pair.standby.run("timeout 5 openclaw-failover status", check=False)
-        pair.standby.wait_for(lambda: pair.standby.unit(DAEMON)["StatusText"].startswith("promoted"))
+        pair.standby.wait_for(lambda: pair.standby.unit(DAEMON)["StatusText"].startswith("Promoted"))
     assert not any("stood still" in m for m in pair.standby.messages(DAEMON))
 
 
@@ -253,12 +255,15 @@ def test_polkit_refuses_then_mended(pair, fault):
     text = pair.standby.get(rule)
     pair.standby.put(rule, "// nothing is allowed\n")
     pair.standby.systemctl("restart", "polkit.service")
-    begin(pair)
-    pair.primary.gateway.kill()
-    failed = wait_event(pair.standby, "start-failed")
-    assert re.search("polkit", failed["MESSAGE"])
-    pair.standby.put(rule, text)
-    pair.standby.systemctl("restart", "polkit.service")
+    try:
+        pair.start(up=False)
+        pair.wait_status(r"^Standby, but the sync fails: the primary is up")
+        pair.primary.gateway.kill()
+        failed = wait_event(pair.standby, "start-failed")
+        assert re.search("polkit", failed["MESSAGE"])
+    finally:  # polkit runs on in the tests that follow
+        pair.standby.put(rule, text)
+        pair.standby.systemctl("restart", "polkit.service")
     fault("polkit refuses the start, and its rule is mended then", wait_event(pair.standby, "promoted", 40),
           failed["MESSAGE"].split(". ")[0])
 
@@ -291,8 +296,11 @@ def test_start_that_comes_late(pair):
         pair.standby.wait_journal("did not start openclaw.service yet", DAEMON)
         pair.primary.gateway.start()
         pair.standby.wait_journal("the primary counts as up", DAEMON)
-    wait_event(pair.standby, "demoted")
-    assert not pair.standby.is_active(GATEWAY)
+    wait_event(pair.standby, "called-off")
+    pair.standby.wait_for(lambda: starts(pair.standby) == 1, what="polkit has allowed the start")
+    pair.standby.wait_state(GATEWAY, "inactive")
+    pair.wait_status(r"^Standby: the primary is up")
+    assert not {"promoted", "foreign"} & set(events(pair.standby))
 
 
 def test_polkit_that_never_answers(pair, fault):
