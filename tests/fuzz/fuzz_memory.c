@@ -1,4 +1,4 @@
-/* Any JSON, or none, where the project reads it back: the marker, the mode, the alerts that wait, tailscaled's status.
+/* Any JSON, or none, where the project reads it back: the marker, the mode, the alerts that wait.
  *
  * The first byte says which; the rest is the file. */
 #include "fuzz.h"
@@ -9,7 +9,6 @@
 
 #include "alert/alert_queue.h"
 #include "daemon/state_file.h"
-#include "doctor/look.h"
 
 int LLVMFuzzerInitialize(const int *argc, const char *const *const *argv);
 
@@ -67,15 +66,8 @@ static void try_alerts(const char *text) {
         }
 }
 
-static void try_tailscale(const char *text) {
-        struct tailscale_status s;
-
-        if (parse_tailscale_status(text, "primary", &s) == 0)
-                demand(is_safe(s.state));
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-        static void (*const tries[])(const char *) = { try_marker, try_mode, try_alerts, try_tailscale };
+        static void (*const tries[])(const char *) = { try_marker, try_mode, try_alerts };
         struct input in = { data, size };
         uint8_t which = take_byte(&in);
         _cleanup_free_ char *text = take_text(&in, '\0');
