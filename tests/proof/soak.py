@@ -126,7 +126,7 @@ class Soak:
 
     def promotions(self):
         return int(self.host.out("busctl get-property org.openclaw.Failover1 /org/openclaw/Failover1 "
-                                 "org.openclaw.Failover1 Promotions").split()[1])
+                                 "org.openclaw.Failover1 Failovers").split()[1])
 
     def run(self):
         self.first()
