@@ -167,8 +167,8 @@ static void count_primary(struct peers *w) {
                         "%s, and the witness fails too: this machine is cut off", reason);
                 c->verdict = VERDICT_CUT_OFF;
         }
-        if (w->unanswered >= PING_AFTER && c->verdict != VERDICT_CUT_OFF && *tailnet_remark(w->tailnet))
-                (void) appendf(c->reason, sizeof c->reason, "; %s", tailnet_remark(w->tailnet));
+        if (w->unanswered >= PING_AFTER || w->primary.health.clear + 1 >= w->primary.rules.fail_threshold)
+                tailnet_remark(w->tailnet, c);
         count(&w->primary);
 }
 

@@ -181,7 +181,8 @@ static void learn(struct tailnet *t, const struct tailscale_answer *a) {
         bool in;
 
         tailscale_parse_peer(a, &p);
-        if (p.in == TAILSCALE_PEER_UNKNOWN)
+        /* That it has left the tailnet is no news for the middle of an outage. */
+        if (p.in == TAILSCALE_PEER_UNKNOWN || (p.in == TAILSCALE_PEER_OUT && t->known && !t->all))
                 return;
         in = p.in == TAILSCALE_PEER_IN;
         if (t->known && t->in && !in)
@@ -252,7 +253,7 @@ static void on_answer(const struct tailscale_answer *a, void *userdata) {
         case TAILSCALE_STATUS:
                 tailscale_parse_self(a, &t->self);
                 /* A node that is logged out would say of everybody that it does not know him. */
-                if (t->self.state == TAILSCALE_STATE_RUNNING && *t->address && (t->all || !t->known))
+                if (t->self.state == TAILSCALE_STATE_RUNNING && *t->address)
                         r = tailscale_ask(t->tailscale, TAILSCALE_WHOIS, t->address, on_answer, t);
                 break;
         case TAILSCALE_WHOIS:
@@ -299,6 +300,7 @@ int tailnet_look(struct tailnet *t, const char *address, tailnet_done_t done, vo
 }
 
 void tailnet_refresh(struct tailnet *t, const char *address) {
+        t->ping = TAILSCALE_PING_UNKNOWN;
         if (t->done || (t->refreshed > 0 && now() - t->refreshed < REFRESH))
                 return;
         t->refreshed = now();
@@ -321,18 +323,15 @@ void tailnet_ping(struct tailnet *t, const char *address) {
                 (void) tailscale_ask(t->pinger, TAILSCALE_PING, address, on_ping, t);
 }
 
-const char *tailnet_remark(const struct tailnet *t) {
-        static const char *const words[] = {
-                [TAILSCALE_PING_UNKNOWN] = "",
-                [TAILSCALE_PING_DIRECT] = "its machine answers a Tailscale ping, directly",
-                [TAILSCALE_PING_RELAYED] = "its machine answers a Tailscale ping, by a relay",
-                [TAILSCALE_PING_SILENT] = "its machine answers no Tailscale ping either",
-        };
-        usec_t expires = t->peer.expires;
+void tailnet_remark(const struct tailnet *t, struct check *c) {
+        bool refused = c->verdict == VERDICT_DOWN && !c->connected && !c->unanswered;
+        char remark[TAILSCALE_REMARK_MAX];
 
-        if (t->in && expires > 0 && expires <= now_usec(CLOCK_REALTIME))
-                return "its Tailscale key has expired, so it may well be alive";
-        return words[t->ping];
+        if (!t->in || c->verdict == VERDICT_CUT_OFF || (!refused && !c->unanswered))
+                return;
+        (void) tailscale_remark(&t->peer, t->ping, refused, now_usec(CLOCK_REALTIME), remark);
+        if (*remark)
+                (void) appendf(c->reason, sizeof c->reason, "; %s", remark);
 }
 
 bool tailnet_is_blind(const struct tailnet *t, char *why, size_t size) {

@@ -39,5 +39,5 @@ void tailnet_keys(const struct tailnet *t, usec_t *ret_here, usec_t *ret_there);
 bool tailnet_take_notice(struct tailnet *t, char *buf, size_t size);
 /* Pings the primary's tailscaled while a check of the primary is under way. What came of it is in the remark. */
 void tailnet_ping(struct tailnet *t, const char *address);
-/* What Tailscale knows of a primary that does not answer, to be read after what a check found: "its machine answers …"; "". */
-const char *tailnet_remark(const struct tailnet *t);
+/* Adds to the reason of C, a check that failed, what Tailscale knows of the primary's machine. */
+void tailnet_remark(const struct tailnet *t, struct check *c);

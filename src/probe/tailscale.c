@@ -313,3 +313,27 @@ enum tailscale_ping tailscale_parse_ping(const struct tailscale_answer *a) {
         json_decref(root);
         return ping;
 }
+
+char *tailscale_remark(const struct tailscale_peer *p, enum tailscale_ping ping, bool refused, usec_t now,
+        char buf[static TAILSCALE_REMARK_MAX]) {
+        static const char *const words[] = {
+                [TAILSCALE_PING_UNKNOWN] = "",
+                [TAILSCALE_PING_DIRECT] = "its machine answers a Tailscale ping, directly",
+                [TAILSCALE_PING_RELAYED] = "its machine answers a Tailscale ping, by a relay",
+                [TAILSCALE_PING_SILENT] = "its machine answers no Tailscale ping either",
+        };
+        char span[SPAN_MAX];
+
+        (void) snprintf(buf, TAILSCALE_REMARK_MAX, "%s",
+                p->expires > 0 && p->expires <= now
+                        ? "its Tailscale key has expired, so it may well be alive"
+                        : refused
+                        ? "its machine is up: the gateway is stopped, or it started before Tailscale and "
+                          "listens on loopback only"
+                        : words[ping]);
+        if (ping == TAILSCALE_PING_SILENT && !refused && p->knows_online && !p->online && p->last_seen > 0 &&
+                p->last_seen < now)
+                (void) appendf(buf, TAILSCALE_REMARK_MAX, ", last seen %s ago",
+                        format_span(span, now - p->last_seen));
+        return buf;
+}

@@ -104,5 +104,11 @@ enum tailscale_ping {
 };
 enum tailscale_ping tailscale_parse_ping(const struct tailscale_answer *a);
 
+/* What Tailscale knows at NOW of a primary that does not answer, to be read after what the check found: "its machine
+ * answers …"; "" if it is nothing. REFUSED: the check was, so the machine is up. Returns BUF. */
+#define TAILSCALE_REMARK_MAX 128
+char *tailscale_remark(const struct tailscale_peer *p, enum tailscale_ping ping, bool refused, usec_t now,
+        char buf[static TAILSCALE_REMARK_MAX]);
+
 /* "2026-12-09T17:20:24.037Z" as CLOCK_REALTIME; 0 if it is none, or Go's zero time. */
 usec_t tailscale_parse_time(const char *text);

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "core/verdict.h"
 #include "lib/file.h"
 #include "probe/tailscale.h"
 
@@ -171,6 +172,42 @@ static void ping(void **state _unused_) {
         }
 }
 
+static void remark(void **state _unused_) {
+        static const struct {
+                struct tailscale_peer peer;
+                enum tailscale_ping ping;
+                bool refused;
+                const char *word; /* in it; "": it is empty */
+                bool seen;        /* it says when the machine was last seen */
+        } rows[] = {
+                { .word = "" },
+                { .ping = TAILSCALE_PING_DIRECT, .word = "directly" },
+                { .ping = TAILSCALE_PING_RELAYED, .word = "by a relay" },
+                { .ping = TAILSCALE_PING_SILENT, .word = "no Tailscale ping" },
+                { { .knows_online = true, .last_seen = EXPIRY - USEC_PER_MINUTE }, TAILSCALE_PING_SILENT,
+                        .word = "no Tailscale ping", .seen = true },
+                { { .knows_online = true, .online = true, .last_seen = EXPIRY - USEC_PER_MINUTE },
+                        TAILSCALE_PING_SILENT, .word = "no Tailscale ping" },
+                { { .knows_online = true, .last_seen = EXPIRY + USEC_PER_MINUTE }, TAILSCALE_PING_SILENT,
+                        .word = "no Tailscale ping" },
+                { .refused = true, .word = "listens on loopback only" },
+                { { .knows_online = true, .last_seen = 1 }, TAILSCALE_PING_SILENT, true,
+                        "listens on loopback only" },
+                { { .expires = EXPIRY }, TAILSCALE_PING_SILENT, .word = "has expired" },
+                { { .expires = EXPIRY + 1 }, TAILSCALE_PING_SILENT, .word = "no Tailscale ping" },
+        };
+        char buf[TAILSCALE_REMARK_MAX], reason[sizeof((struct check *) 0)->reason];
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                (void) tailscale_remark(&rows[i].peer, rows[i].ping, rows[i].refused, EXPIRY, buf);
+                assert_int_equal(!*buf, !*rows[i].word);
+                assert_non_null(strstr(buf, rows[i].word));
+                assert_int_equal(strstr(buf, "last seen 1 min 0 s ago") != NULL, rows[i].seen);
+                assert_true((size_t) snprintf(reason, sizeof reason, "connection refused; %s", buf) <
+                        sizeof reason); /* with room for it all */
+        }
+}
+
 static void times(void **state _unused_) {
         assert_true(tailscale_parse_time("2026-12-09T17:20:24.037082078Z") == EXPIRY);
         assert_true(tailscale_parse_time("2026-12-09T18:20:24+01:00") == EXPIRY);
@@ -299,6 +336,7 @@ int main(void) {
                 cmocka_unit_test(peer),
                 cmocka_unit_test(relay),
                 cmocka_unit_test(ping),
+                cmocka_unit_test(remark),
                 cmocka_unit_test(times),
                 cmocka_unit_test(asking),
         };
