@@ -50,7 +50,8 @@ struct daemon {
 
         sd_event_source *look_timer;
         usec_t status_sent;
-        bool status_steady; /* all was well then */
+        bool status_steady; /* the primary was up, the gateway here stopped */
+        enum status_level status_level;
         char status_text[SENTENCE_MAX];
         bool reload_on_standby; /* the file says something that has to wait */
 };

@@ -4,14 +4,17 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
-/* STATUS= costs systemd more than a check costs us: in the steady state it is sent this often. */
+/* STATUS= costs systemd more than a check costs us: while the primary is up, and all is as well as before, it is sent
+ * this often. */
 #define STATUS_INTERVAL USEC_PER_MINUTE
 
 static void show_to_systemd(struct daemon *d, const struct status *s) {
         bool steady = status_is_well(s) && s->failures == 0;
+        enum status_level level = status_level(s);
         char text[SENTENCE_MAX];
 
-        if (steady && d->status_steady && now_usec(CLOCK_BOOTTIME) - d->status_sent < STATUS_INTERVAL)
+        if (steady && d->status_steady && level == d->status_level &&
+                now_usec(CLOCK_BOOTTIME) - d->status_sent < STATUS_INTERVAL)
                 return;
         status_sentence(s, text);
         if (strcmp(text, d->status_text) == 0)
@@ -19,6 +22,7 @@ static void show_to_systemd(struct daemon *d, const struct status *s) {
         (void) sd_notifyf(false, "STATUS=%s", text);
         (void) snprintf(d->status_text, sizeof d->status_text, "%s", text);
         d->status_steady = steady;
+        d->status_level = level;
         d->status_sent = now_usec(CLOCK_BOOTTIME);
 }
 

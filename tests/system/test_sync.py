@@ -351,7 +351,10 @@ def test_refused_and_promoted_all_the_same(pair, fault, state, words):
     pair.standby.run(f"cd ~/.openclaw/workspace && {state}", user=USER)
     pair.commit("SOUL.md", "I am another.\n")
     before = pair.standby.get(f"{pair.WORKSPACE}/SOUL.md")
-    promoted = fail_over(pair)
+    pair.start(up=False)
+    pair.wait_status(r"^Standby, but the sync fails: the primary is up")
+    pair.primary.gateway.kill()
+    promoted = wait_event(pair.standby, "promoted")
     assert pair.standby.get(f"{pair.WORKSPACE}/SOUL.md") == before
     told = [m for m in pair.standby.messages() if isinstance(m, str) and words in m]
     assert told
