@@ -230,6 +230,27 @@ static bool writer_is_done(struct state_file *m) {
         return true;
 }
 
+/* Starts the child, and waits until it has closed what it inherited. Otherwise a socket that libcurl closes meanwhile stays open
+ * in the child, and with it in the loop's epoll(7), whose event then names a source that is gone. */
+static pid_t fork_writer(const char *dir, const struct remembered_mode *mode) {
+        int fds[2];
+        pid_t pid;
+        char c;
+
+        if (pipe2(fds, O_CLOEXEC) < 0)
+                return -errno;
+        pid = fork();
+        if (pid == 0) {
+                (void) close_range(3, UINT_MAX, 0);
+                _exit(mode_write(dir, mode) < 0);
+        }
+        (void) close(fds[1]);
+        while (read(fds[0], &c, 1) < 0 && errno == EINTR)
+                ;
+        (void) close(fds[0]);
+        return pid;
+}
+
 /* A disk may hang: a child waits for it. What changes meanwhile is written after that. */
 static void keep_mode(struct state_file *m, const struct role *r) {
         usec_t now = now_usec(CLOCK_BOOTTIME);
@@ -247,11 +268,7 @@ static void keep_mode(struct state_file *m, const struct role *r) {
                 mode_not_written(m, m->names->runtime_dir);
         if (!writer_is_done(m) || !m->mode_unwritten)
                 return;
-        m->writer = fork();
-        if (m->writer == 0) {
-                (void) close_range(3, UINT_MAX, 0); /* or, while it hangs, it keeps our name on the bus */
-                _exit(mode_write(m->names->state_dir, &mode) < 0);
-        }
+        m->writer = fork_writer(m->names->state_dir, &mode);
         m->mode_unwritten = m->writer < 0;
 }
 
