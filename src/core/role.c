@@ -135,7 +135,7 @@ static bool drill_is_over(struct look *l) {
         return l->r->mode == MODE_DRILL && l->r->drill_done;
 }
 
-/* Somebody was quicker; a drill would end with the stop of a gateway that is not ours. */
+/* Another user was quicker; a drill would end with the stop of a gateway that is not ours. */
 static bool drill_finds_a_gateway(struct look *l) {
         return in_drill(l) &&
                 (l->f->gateway == UNIT_STOPPING || l->f->job == JOB_START ||
@@ -150,7 +150,7 @@ static bool wanted_and_running(struct look *l) {
         return wanted(l) && is_running(l->f) && l->f->job == JOB_NONE;
 }
 
-/* Somebody else's start is under way: a start of ours joins it. */
+/* Another user's start is under way: a start of ours joins it. */
 static bool wanted_and_run(struct look *l) {
         return wanted_and_running(l) || (wanted(l) && l->f->job == JOB_START);
 }

@@ -25,7 +25,7 @@ struct facts {
         enum stop_cause stopped_by; /* the gateway's last run; STOP_UNKNOWN while it runs */
         bool same_run; /* the gateway's run is ours: no other than the marker's, or systemd's restart of that. In
                                STARTING and PROMOTED a new run is ours at once and goes into the marker, in DEMOTING
-                               not: then somebody else started it. A marker without a run (null) fits any */
+                               not: then another user started it. A marker without a run (null) fits any */
         pid_t main_pid;     /* of the gateway; 0: none */
         bool sync_running;  /* its job is not over yet */
         bool shutting_down; /* the system is; units stop without meaning anything by it */

@@ -57,7 +57,7 @@ struct role_step role_resume(struct role *r, enum role_intent intent, const stru
         };
 }
 
-/* Somebody has come, and may have mended what was wrong. */
+/* A user is here, and may have fixed what was wrong. */
 static void forget_back_off(struct role *r) {
         r->starts = r->stops = 0;
         r->start_again = r->stop_again = r->kill_again = 0;

@@ -12,7 +12,7 @@ struct timeline {
         usec_t started;   /* the gateway, the first time */
         usec_t answered;  /* the gateway */
         bool kept_back;   /* .decided was not when counting ended, but when a person let it */
-        bool again;       /* the gateway here was lost and is started anew: the same failover goes on */
+        bool again;       /* the gateway here was lost and is started again: the same failover goes on */
         char reason[160]; /* what the deciding check said */
 
         /* The last promotion, which may be an earlier one: this one's gateway may not answer, ever. */

@@ -4,7 +4,7 @@
 #include "lib/util.h"
 
 /* The first symbolic link on the way to PATH, or PATH itself, in words: "/home/x is a symbolic link to /etc". A command of
- * root's must follow none that somebody else put there; on the way, those do not count that only root can have made, such as
+ * root's must follow none that another user put there; on the way, those do not count that only root can have made, such as
  * /bin. For the caller to free; NULL if there is none. */
 char *find_link(const char *path);
 
@@ -12,7 +12,7 @@ char *find_link(const char *path);
 char *without_slash(const char *path);
 
 /* Takes the lock of FD (flock(2)), for which it waits until UNTIL, of CLOCK_BOOTTIME. 0, or a negative errno: -EWOULDBLOCK
- * if somebody has it for longer. */
+ * if another process has it for longer. */
 int lock_until(int fd, usec_t until);
 
 /* Reads a whole regular file of at most MAX bytes as a string, which may hold no NUL; the caller frees *RET.

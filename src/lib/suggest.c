@@ -1,4 +1,4 @@
-/* What somebody probably meant; see suggest.h. */
+/* What a user probably meant; see suggest.h. */
 #include "lib/suggest.h"
 
 #include <ctype.h>

@@ -1,4 +1,4 @@
-/* What somebody probably meant who wrote a word that is not known. */
+/* What a user probably meant who wrote a word that is not known. */
 #pragma once
 
 #include <stddef.h>

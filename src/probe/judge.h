@@ -16,7 +16,7 @@ struct answer {
         CURLcode code;
         int error;                /* errno of the socket or the connect; 0: none */
         bool addressed;           /* the name, if there was one, led to an address that was tried */
-        bool connected;           /* somebody accepted the connection */
+        bool connected;           /* the connection was accepted */
         bool began;               /* at least one byte of an answer came */
         bool too_long;            /* given up at ANSWER_MAX */
         unsigned status;          /* of HTTP; 0 as long as the headers are not complete */

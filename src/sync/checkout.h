@@ -1,4 +1,4 @@
-/* Moves the tree and the branch from one commit to another, so that a crash at any instant is mended by the next run.
+/* Moves the tree and the branch from one commit to another, so that a crash at any instant is repaired by the next run.
  *
  *      write the intent (from, to, branch) ── clear what will be written ── check out ── move the branch ── remove the intent
  *

@@ -33,7 +33,7 @@ struct repo {
         git_repository *git;
         char *dir;     /* the .git directory */
         int dir_fd;    /* of the same; it holds the lock */
-        char user[64]; /* who we are, for the mending commands */
+        char user[64]; /* who we are, for the commands that fix */
         char *word;    /* the workspace's path as a word of a shell, for the same */
 
         const char *state; /* a directory of ours that outlives a run; NULL: none */

@@ -1,5 +1,5 @@
-/* A role on a bench: small stories, each a fact after the other and what the role makes of it. tests/proof/model.c
- * explores how they follow one another. */
+/* A role on a bench: small stories, each a fact after the other and what the role makes of it. tests/proof/model*.c
+ * explore how they follow one another. */
 #pragma once
 
 #include <setjmp.h>
