@@ -47,6 +47,7 @@ static const char *trouble(const struct daemon *d, char *buf, size_t size) {
 static void report(struct daemon *d, enum role_event event, enum role_state from) {
         char why[512], message[MESSAGE_MAX];
         struct peers_view v = peers_view(d->peers);
+        struct timeline t = d->timeline;
         struct story s = {
                 .from = from,
                 .to = d->role.state,
@@ -66,7 +67,10 @@ static void report(struct daemon *d, enum role_event event, enum role_state from
                 .port = local_gateway_port(d->local_gateway),
         };
 
-        timeline_tell(&d->timeline, now_usec(CLOCK_BOOTTIME), &s);
+        /* It begins no failover, and is not about the last one. */
+        if (event == EVENT_KEPT_BACK)
+                timeline_begin(&t, v.last_good, d->level_since, v.down_reason);
+        timeline_tell(&t, now_usec(CLOCK_BOOTTIME), &s);
         journal_send_event(d->instance, event, &s, event_message(event, &s, message));
         alert_event(d->alert, event, &s, message);
         bus_service_event(d->bus, event, message);

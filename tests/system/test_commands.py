@@ -463,7 +463,7 @@ def test_pauses_over_the_bus(pair):
 
 def test_promote_stays_until_auto(pair):
     begin(pair)
-    assert re.search(r"Now (standby|starting), pinned.*\n.*(sync has ended|gateway answers)", ok(pair.standby, "promote"))
+    assert re.match(r"(Standby|Promoting), by hand.*\n.*(sync has ended|gateway answers)", ok(pair.standby, "promote"))
     wait_status(pair.standby, state="promoted", mode="pinned", gateway_answers=True)
     wait_checks(pair.standby, 5)
     now = status(pair.standby)
@@ -500,8 +500,10 @@ def test_pause_freezes_and_ends_by_itself(pair):
     pair.primary.gateway.kill()
     wait_status(pair.standby, health="down")
     assert status(pair.standby)["state"] == "standby"
+    kept_back = wait_event(pair.standby, "kept-back")
+    assert (kept_back["FAILOVER_REASON"], kept_back["FAILOVER_TO"]) == ("connection refused", "standby")
     wait_event(pair.standby, "promoted")
-    assert events(pair.standby) == ["pause-over", "promoting", "promoted"]
+    assert events(pair.standby) == ["kept-back", "pause-over", "promoting", "promoted"]
 
 
 def test_resume_ends_a_pause(pair):
@@ -602,7 +604,7 @@ def test_drill_goes_on_when_interrupted(pair):
     wait_event(pair.standby, "promoting")
     interrupt(pair.standby, "drill")
     out = popen.communicate(timeout=10)[0]
-    assert popen.returncode == 128 + signal.SIGINT and "The drill goes on without you" in out
+    assert popen.returncode == 128 + signal.SIGINT and "The drill goes on, and ends by itself" in out
     assert status(pair.standby)["mode"] == "drill"
     wait_event(pair.standby, "drill-over")
     assert "drill-answered" in events(pair.standby)
@@ -626,7 +628,7 @@ def test_drill_carries_on_over_a_restart(pair):
     pair.standby.systemctl("kill", "--signal=KILL", DAEMON)
     out = popen.communicate(timeout=40)[0]
     assert popen.returncode == 0, out
-    assert "The daemon is gone" in out and "The daemon is back" in out
+    assert "The daemon has stopped" in out and "The daemon is running again" in out
 
 
 def test_drill_by_timer(pair):
@@ -758,4 +760,4 @@ def test_catalog(pair):
     assert listed.count(" openclaw-failover: ") == len(ids) == 6
     told = pair.standby.out(["journalctl", "-q", "-x", "-u", DAEMON, f"--after-cursor={pair.standby._cursor}"])
     assert "Subject: The drill has passed" in told
-    assert "openclaw.service is being started on this machine" in told and "@FAILOVER_" not in told
+    assert "The daemon starts openclaw.service on this machine" in told and "@FAILOVER_" not in told
