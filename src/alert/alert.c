@@ -40,7 +40,7 @@ struct alert {
         usec_t not_before;      /* CLOCK_BOOTTIME: the service asked to be left alone */
         uint64_t sending;       /* the one that is under way, or was tried last */
         unsigned telling;       /* lost ones that it mentions */
-        char error[256];        /* why they cannot be delivered, and the journal has that; "" if they can */
+        char error[512];        /* why they cannot be delivered, and the journal has that; "" if they can */
 };
 
 static bool is_on(const struct alert *a) {

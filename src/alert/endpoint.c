@@ -38,12 +38,9 @@ static int read_credential(const char *name, char **ret) {
 static void explain(int r, const char *file, const char *credential, char *why, size_t size) {
         if (r == -EACCES || r == -EPERM)
                 (void) snprintf(why, size,
-                        "%s cannot be read by this user, as it should be: it is root's. A command needs sudo. The daemon is "
-                        "given " DEFAULT_SYSCONFDIR
-                        "/openclaw-failover/%s (the instance NAME: NAME.%s) by systemd whenever it starts: keep the address "
-                        "there, or `systemctl edit openclaw-failover` and add the two lines [Service] and "
-                        "LoadCredential=%s:%s; then `systemctl restart openclaw-failover`",
-                        file, credential, credential, credential, file);
+                        "this user cannot read %s, which is root's. A command needs sudo. The daemon needs a drop-in "
+                        "(`systemctl edit openclaw-failover`) with [Service] and LoadCredential=%s:%s, and a restart",
+                        file, credential, file);
         else if (r == -EFBIG || r == -EINVAL)
                 (void) snprintf(why, size, "%s is not a file with one address in it", file);
         else

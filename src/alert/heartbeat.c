@@ -18,7 +18,7 @@ struct heartbeat {
         struct webhook *courier;
         sd_event_source *timer;
         bool well;
-        char error[256]; /* why it does not get through, and the journal has that; "" if it does */
+        char error[512]; /* why it does not get through, and the journal has that; "" if it does */
 };
 
 static bool is_on(const struct heartbeat *b) {

@@ -161,9 +161,11 @@ static int use_config(struct daemon *d, struct config *c) {
         d->peers = TAKE(watch);
         local_gateway_free(d->local_gateway);
         d->local_gateway = TAKE(selfcheck);
-        alert_configure(d->alert, c);
-        heartbeat_configure(d->heartbeat, c);
-        metrics_configure(d->metrics, c);
+        if (d->config) { /* at first they were made with it */
+                alert_configure(d->alert, c);
+                heartbeat_configure(d->heartbeat, c);
+                metrics_configure(d->metrics, c);
+        }
         config_free(d->config);
         d->config = c;
         set_rules(d);

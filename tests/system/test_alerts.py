@@ -115,7 +115,8 @@ def test_failover_and_failback_are_told(pair, receiver):
     pair.primary.gateway.start()
     demoted = receiver.wait_alerts("promoted", "demoted", deadline=70)[1]
     assert demoted["lasted_seconds"] > 0
-    assert len(demoted["commands"]) == 1 and "failover/standby/" in demoted["commands"][0]
+    pull, push = demoted["commands"]
+    assert " pull " in pull and "failover/standby/" in pull and push.endswith(" push")
     assert_secret_is_kept(pair.standby)
 
 
@@ -172,7 +173,8 @@ def test_failing_service_delays_nothing(pair, receiver, answer, words):
     promote(pair)
     pair.standby.run("openclaw-failover auto")
     wait_event(pair.standby, "demoted")
-    promoted = fail_over(pair)
+    pair.primary.gateway.kill()
+    promoted = wait_event(pair.standby, "promoted", count=2)
     # Two intervals of counting, with seconds to spare, where one alert alone would hang for ten.
     assert int(promoted["FAILOVER_DETECTING_USEC"]) < 8_000_000
     pair.standby.wait_journal(f"Alerts cannot be delivered: {receiver.url}: .*{words}", DAEMON)
@@ -218,9 +220,12 @@ def test_address_in_another_file(pair, receiver):
     standby, elsewhere = pair.standby, "/etc/openclaw-failover/elsewhere"
     standby.run(f"mv {URL_FILE} {elsewhere}")
     pair.configure(alert={"url_file": elsewhere})
-    begin(pair)
+    pair.start(up=False)
+    wait_up(standby)
     advice = standby.wait_journal(r"Alerts cannot be delivered: .*LoadCredential=", DAEMON)["MESSAGE"]
     assert f"LoadCredential=alert-url:{elsewhere}" in advice
+    assert sum("Alerts cannot be delivered" in m for m in standby.messages(DAEMON)) == 1
+    assert json.loads(standby.run("openclaw-failover status --json", check=False).stdout)["level"] == "degraded"
     standby.put(f"/etc/systemd/system/{DAEMON}.d/alert.conf", f"[Service]\nLoadCredential=alert-url:{elsewhere}\n")
     standby.systemctl("daemon-reload")
     standby.systemctl("restart", DAEMON)
