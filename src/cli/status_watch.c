@@ -146,7 +146,7 @@ static void on_failed(int error, void *userdata) {
 static int on_tick(sd_event_source *source, uint64_t usec _unused_, void *userdata) {
         struct screen *s = userdata;
 
-        draw(s, NULL);
+        draw(s, s->watched);
         for (size_t i = 0; i < s->n; i++)
                 follow_refresh(s->watched[i].follow);
         return sd_event_source_set_time_relative(source, USEC_PER_SEC);

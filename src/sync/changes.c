@@ -372,7 +372,7 @@ int changes_find(const struct repo *repo, git_commit *target, const struct inten
 
         ret->looked = begin_to_look();
         k = open_finder(&f, target, unfinished, &file);
-        if (k == 0)
+        if (f.visited) /* the last thing to open */
                 k = find_all(&f, target, base);
         if (f.left > 3)
                 sync_remark(r, REFUSAL_LEFT_OUT, "%u more are not saved", f.left - 3);

@@ -216,7 +216,7 @@ int finder_identify(struct finder *f, const char *path, const char *full, const 
                               *seen = find_file(f->seen, path);
         int k;
 
-        if (finder_same_stat(tracked, st) && st->st_mtim.tv_sec < f->index_time &&
+        if (tracked && finder_same_stat(tracked, st) && st->st_mtim.tv_sec < f->index_time &&
                 tracked->mode != GIT_FILEMODE_COMMIT && S_ISLNK(tracked->mode) == S_ISLNK(mode)) {
                 git_oid_cpy(ret, &tracked->id);
                 if (repo_is_filtered(f->repo, path))
