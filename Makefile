@@ -219,7 +219,7 @@ uninstall:
 	@if $(live); then \
 		systemctl -q stop $$(systemctl list-units --all --plain --no-legend 'openclaw-failover*' | cut -d ' ' -f 1); \
 		systemctl -q reset-failed 'openclaw-failover*'; \
-		rm -f /etc/systemd/system/*.wants/openclaw-failover*; \
+		rm -f /etc/systemd/system/*.wants/openclaw-failover* /etc/systemd/system/*.wants/openclaw-warm*; \
 	fi 2>/dev/null || true
 	rm -f $(DESTDIR)$(BINDIR)/openclaw-failover $(foreach pair,$(FILES),$(DESTDIR)$(lastword $(subst :, ,$(pair))))
 	@unit=$(DESTDIR)$(UNITDIR)/openclaw.service; \

@@ -1,4 +1,4 @@
-/* The command `drill`; see drill.h.
+/* The command `drill`; see status_command.h.
  *
  * The daemon does the drill; this starts it, and prints what the daemon reports. */
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* Commits what the standby had to branches of its own; see save.h.
+/* Commits what the standby had to branches of its own; see saved_branches.h.
  *
  *      HEAD ── work that may be pushed           failover/HOST/TIME
  *                 └─ what was staged ── the rest  failover/HOST/TIME-private

@@ -197,7 +197,7 @@ class TestFromInstallToPurge:
         host.run("mkdir -p /etc/systemd/system/openclaw.service.d; printf '[Service]\\nNice=5\\n' "
                  "> /etc/systemd/system/openclaw.service.d/mine.conf")
         said = host.out(f"{APT} remove openclaw-failover 2>&1", timeout=300)
-        assert "The gateway still runs here" in said
+        assert "systemctl stop 'openclaw.service'" in said
         assert host.run("pgrep -x openclaw-failov", check=False).stdout == ""
         assert host.out("pgrep -x openclaw") == str(pid) and host.gateway.answers()
         assert host.out("ls /etc/systemd/system/multi-user.target.wants") == "ssh.service"
