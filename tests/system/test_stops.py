@@ -50,6 +50,20 @@ def test_stopped_at_second_hand(pair, relation):
         pair.standby.run("systemctl stop a.service; systemctl start b.service")
 
 
+@pytest.mark.parametrize("program", ["ExecStartPre=/bin/false", "ExecStart=\nExecStart=/bin/false"])
+def test_failing_at_once_is_nobodys_stop(pair, program):
+    """systemd starts it again by itself meanwhile, with jobs that are over at once."""
+    prepare(pair.standby, f"[Service]\n{program}\nRestartSec=100ms\n")
+    begin(pair)
+    pair.primary.gateway.kill()
+    failed = wait_event(pair.standby, "start-failed")
+    assert "user" not in failed["MESSAGE"].split("Retrying")[0], failed["MESSAGE"]
+    pair.standby.run(f"rm {DROP_IN}")
+    pair.standby.systemctl("daemon-reload")
+    wait_event(pair.standby, "promoted", deadline=60)
+    assert "held" not in events(pair.standby)
+
+
 def test_stopped_by_a_conflict(pair):
     prepare(pair.standby, "[Unit]\nDescription=x\n",
             a=f"[Unit]\nConflicts={GATEWAY}\n" + ONESHOT.format("/bin/true"))
@@ -138,17 +152,3 @@ def test_alias(pair):
     wait_event(host, "promoted", 40)
     host.systemctl("stop", GATEWAY)
     wait_event(host, "held")
-
-
-@pytest.mark.parametrize("program", ["ExecStartPre=/bin/false", "ExecStart=\nExecStart=/bin/false"])
-def test_failing_at_once_is_nobodys_stop(pair, program):
-    """systemd starts it again by itself meanwhile, with jobs that are over at once."""
-    prepare(pair.standby, f"[Service]\n{program}\nRestartSec=100ms\n")
-    begin(pair)
-    pair.primary.gateway.kill()
-    failed = wait_event(pair.standby, "start-failed")
-    assert "user" not in failed["MESSAGE"].split("Retrying")[0], failed["MESSAGE"]
-    pair.standby.run(f"rm {DROP_IN}")
-    pair.standby.systemctl("daemon-reload")
-    wait_event(pair.standby, "promoted", deadline=60)
-    assert "held" not in events(pair.standby)
