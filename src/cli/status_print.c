@@ -23,7 +23,8 @@ char *show_when(char buf[static WHEN_MAX], usec_t realtime, usec_t now) {
         return buf;
 }
 
-char *show_ago(char buf[static WHEN_MAX], usec_t realtime, usec_t now) {
+/* "4 s ago", "3 min 5 s ago"; "never" for 0. Returns BUF. */
+static char *show_ago(char buf[static WHEN_MAX], usec_t realtime, usec_t now) {
         usec_t span = now > realtime ? now - realtime : 0;
         char text[SPAN_MAX];
 

@@ -8,8 +8,6 @@
 /* "03:12:07" if that is the day of NOW, else "2026-11-20 03:12:07", in local time; "never" for 0. Both are CLOCK_REALTIME.
  * Returns BUF. */
 char *show_when(char buf[static WHEN_MAX], usec_t realtime, usec_t now);
-/* "4 s ago", "3 min 5 s ago"; "never" for 0. Returns BUF. */
-char *show_ago(char buf[static WHEN_MAX], usec_t realtime, usec_t now);
 
 /* Prints the lines, each ended by END and a newline. S is NULL if the daemon is not running; WHY says then why. */
 void show_status(

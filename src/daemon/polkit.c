@@ -81,7 +81,7 @@ static int on_polkit(sd_bus_message *m, void *userdata, sd_bus_error *error _unu
                         "That takes a password, and this request does not allow asking for one. Root needs none.");
         else if (!challenge || q->stage == ASKS_PERSON)
                 refuse(q, SD_BUS_ERROR_ACCESS_DENIED,
-                        "Only root may do that, and users whom polkit allows org.openclaw.failover1.control.");
+                        "Only root may do that, and users that polkit allows org.openclaw.failover1.control.");
         else if (ask_polkit(q, true) < 0)
                 refuse(q, SD_BUS_ERROR_NO_MEMORY, "Out of memory.");
         return 0;

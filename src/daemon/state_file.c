@@ -199,7 +199,7 @@ static void keep_marker(struct state_file *m, const struct role *r, const struct
         k = marker_save(m->names, &marker);
         if (k < 0 && !m->marker_unwritten)
                 log_error(
-                        "Cannot write the marker in %s: %s. Should this daemon be restarted before that is mended, it will "
+                        "Cannot write the marker in %s: %s. Should this daemon be restarted before that is fixed, it will "
                         "not know what it was doing.",
                         m->names->runtime_dir, strerror(-k));
         m->marker = marker;
