@@ -229,6 +229,9 @@ int finder_identify(struct finder *f, const char *path, const char *full, const 
         }
         if (S_ISLNK(mode))
                 k = hash_link(full, st, ret);
+        else if (
+                !f->index) /* attributes cannot be read then, and libgit2 1.5 leaks the path when it fails */
+                k = -1;
         else
                 k = git_repository_hashfile(ret, f->repo->git, full, GIT_OBJECT_BLOB, path);
         if (k < 0) /* core.safecrlf may forbid the file as it is; then its bytes are what is saved */

@@ -64,9 +64,6 @@ static int check_delta(const struct repo *repo, git_odb *odb, const git_diff_del
         struct sync_result *r) {
         int k = 0;
 
-        if (d->status != GIT_DELTA_DELETED && !path_is_safe(d->new_file.path))
-                return sync_refuse(r, REFUSAL_CONTENT, "the remote holds a path that no git would write: %s",
-                        d->new_file.path);
         if (is_beyond(repo, d)) {
                 if (in->left++ < 3)
                         sync_remark(r, REFUSAL_LEFT_OUT, "%s is left as it is (%s): update it by hand",
@@ -84,6 +81,18 @@ static int check_delta(const struct repo *repo, git_odb *odb, const git_diff_del
         return k;
 }
 
+/* Before any other look at the new tree: git_index_read_tree() of libgit2 1.5 leaks where it meets such a path. */
+static int check_paths(git_diff *diff, struct sync_result *r) {
+        for (size_t i = 0; i < git_diff_num_deltas(diff); i++) {
+                const git_diff_delta *d = git_diff_get_delta(diff, i);
+
+                if (d->status != GIT_DELTA_DELETED && !path_is_safe(d->new_file.path))
+                        return sync_refuse(r, REFUSAL_CONTENT,
+                                "the remote holds a path that no git would write: %s", d->new_file.path);
+        }
+        return 0;
+}
+
 int incoming_check(struct repo *repo, git_commit *target, struct incoming *ret, struct sync_result *r) {
         git_diff_options options = GIT_DIFF_OPTIONS_INIT;
         _cleanup_(git_commit_freep) git_commit *head = NULL;
@@ -91,6 +100,7 @@ int incoming_check(struct repo *repo, git_commit *target, struct incoming *ret, 
         _cleanup_(git_diff_freep) git_diff *diff = NULL;
         _cleanup_(git_odb_freep) git_odb *odb = NULL;
         bool exceeded = false;
+        int k;
 
         options.flags = GIT_DIFF_INCLUDE_TYPECHANGE;
         options.notify_cb = too_many;
@@ -104,13 +114,14 @@ int incoming_check(struct repo *repo, git_commit *target, struct incoming *ret, 
                         ? sync_refuse(r, REFUSAL_CONTENT,
                                   "the remote changes more than %d files at once: pull by hand", PATHS_MAX)
                         : sync_fail_git(r, "the remote's tree");
+        k = check_paths(diff, r);
+        if (k < 0)
+                return k;
         repo_find_filters(repo, git_commit_id(target));
-        for (size_t i = 0; i < git_diff_num_deltas(diff); i++) {
-                int k = check_delta(repo, odb, git_diff_get_delta(diff, i), ret, r);
-
-                if (k < 0)
-                        return k;
-        }
+        for (size_t i = 0; i < git_diff_num_deltas(diff) && k == 0; i++)
+                k = check_delta(repo, odb, git_diff_get_delta(diff, i), ret, r);
+        if (k < 0)
+                return k;
         if (ret->left > 3)
                 sync_remark(r, REFUSAL_LEFT_OUT, "%u more are left as they are", ret->left - 3);
         paths_sort(&ret->paths);
