@@ -19,7 +19,7 @@
 
 /* What follows the command's word. */
 struct arguments {
-        const struct instance *names;
+        const struct instance *instance;
         bool named; /* the user said which instance */
         int n;
         char **words;
@@ -33,11 +33,11 @@ struct arguments {
 };
 
 static int run(const struct arguments *a) {
-        return cmd_run(a->names);
+        return cmd_run(a->instance);
 }
 
 static int config(const struct arguments *a) {
-        return cmd_config(a->names, a->check ? CONFIG_CHECK : a->keys ? CONFIG_KEYS : CONFIG_EFFECTIVE);
+        return cmd_config(a->instance, a->check ? CONFIG_CHECK : a->keys ? CONFIG_KEYS : CONFIG_EFFECTIVE);
 }
 
 /* The configuration's errors name the file and the line already. */
@@ -51,53 +51,54 @@ static void config_error(const char *path, unsigned line, const char *what, void
 static int sync_once(const struct arguments *a) {
         _cleanup_(config_freep) struct config *c = NULL;
 
-        return config_load(a->names->config, config_error, NULL, &c) < 0 ? EX_CONFIG : cmd_sync(a->names, c);
+        return config_load(a->instance->config, config_error, NULL, &c) < 0 ? EX_CONFIG
+                                                                            : cmd_sync(a->instance, c);
 }
 
 static int status(const struct arguments *a) {
-        return (a->named ? cmd_status : cmd_status_all)(a->names, a->json, a->watch);
+        return (a->named ? cmd_status : cmd_status_all)(a->instance, a->json, a->watch);
 }
 
 static int promote(const struct arguments *a) {
-        return cmd_command(a->names, COMMAND_PROMOTE);
+        return cmd_command(a->instance, COMMAND_PROMOTE);
 }
 
 static int demote(const struct arguments *a) {
-        return cmd_command(a->names, COMMAND_DEMOTE);
+        return cmd_command(a->instance, COMMAND_DEMOTE);
 }
 
 static int automatic(const struct arguments *a) {
-        return cmd_command(a->names, COMMAND_AUTO);
+        return cmd_command(a->instance, COMMAND_AUTO);
 }
 
 static int resume(const struct arguments *a) {
-        return cmd_command(a->names, COMMAND_RESUME);
+        return cmd_command(a->instance, COMMAND_RESUME);
 }
 
 static int pause_(const struct arguments *a) {
-        return cmd_pause(a->names, a->n > 0 ? a->words[0] : NULL);
+        return cmd_pause(a->instance, a->n > 0 ? a->words[0] : NULL);
 }
 
 static int drill(const struct arguments *a) {
-        return cmd_drill(a->names);
+        return cmd_drill(a->instance);
 }
 
 static int history(const struct arguments *a) {
-        return cmd_history(a->names, a->since, a->count, a->json);
+        return cmd_history(a->instance, a->since, a->count, a->json);
 }
 
 static int doctor(const struct arguments *a) {
-        return cmd_doctor(a->names, a->quiet, a->json);
+        return cmd_doctor(a->instance, a->quiet, a->json);
 }
 
 static int alert_test(const struct arguments *a) {
-        return cmd_alert_test(a->names);
+        return cmd_alert_test(a->instance);
 }
 
 static int alert_failed(const struct arguments *a) {
         const char *unit = getenv("MONITOR_UNIT"); /* systemd.exec(5) */
 
-        return cmd_alert_failed(a->names, unit ? unit : a->names->unit);
+        return cmd_alert_failed(a->instance, unit ? unit : a->instance->unit);
 }
 
 enum { OPT_CHECK = 0x100, OPT_KEYS, OPT_JSON, OPT_WATCH, OPT_SINCE };
@@ -238,22 +239,22 @@ static void take(struct arguments *a, int option) {
         }
 }
 
-static int call(const struct command *command, struct arguments *a, const char *instance) {
-        _cleanup_(instance_freep) struct instance *names = NULL;
+static int call(const struct command *command, struct arguments *a, const char *name) {
+        _cleanup_(instance_freep) struct instance *instance = NULL;
         char safe[64];
         int r;
 
-        r = instance_new(instance, &names);
+        r = instance_new(name, &instance);
         if (r == -EINVAL)
                 return usage(
                         "'%s' cannot be an instance. Allowed: 1 to 32 letters, digits and _, a letter first.",
-                        safe_text(safe, sizeof safe, instance));
+                        safe_text(safe, sizeof safe, name));
         if (r < 0) {
                 log_error("Cannot start: %s.", strerror(-r));
                 return EX_OSERR;
         }
-        a->names = names;
-        a->named = instance != NULL;
+        a->instance = instance;
+        a->named = name != NULL;
         return command->call(a);
 }
 

@@ -22,7 +22,7 @@
 #define QUIET_FOR (45 * USEC_PER_SEC)
 
 struct alert {
-        const struct instance *names;
+        const struct instance *instance;
         struct alert_config config;
         char host[65]; /* HOST_NAME_MAX + 1 */
         struct alert_queue *queue;
@@ -95,7 +95,7 @@ static void send_first(struct alert *a) {
         const struct alert_message *m = alert_queue_first(a->queue, &a->sending);
         struct alert_context x = {
                 .host = a->host,
-                .instance = a->names->instance,
+                .instance = a->instance->name,
                 .now = now_usec(CLOCK_REALTIME),
                 .dropped = alert_queue_dropped(a->queue),
         };
@@ -170,7 +170,7 @@ static void on_answer(_unused_ struct webhook *c, const struct webhook_answer *a
                 (void) safe_text(a->error, sizeof a->error, answer->words);
                 log_error(
                         "The service refused the alert \"%s\", which is lost: %s. To try again: `%s alert-test`.",
-                        m && id == a->sending ? m->event : "?", a->error, a->names->program);
+                        m && id == a->sending ? m->event : "?", a->error, a->instance->program);
                 drop(a, a->sending);
         }
         a->attempts = 0;
@@ -397,7 +397,7 @@ int alert_new(struct http *h, const struct instance *n, const struct config *c, 
 
         if (!a || asprintf(&path, "%s/%s", n->state_dir, QUEUE_FILE) < 0)
                 return -ENOMEM;
-        a->names = n;
+        a->instance = n;
         (void) gethostname(host, sizeof host - 1);
         (void) safe_text(a->host, sizeof a->host, host);
         r = alert_queue_new(path, &a->queue);

@@ -40,10 +40,10 @@ static int post_and_wait(const struct alert_request *request, struct webhook_ans
 }
 
 /* One attempt. Returns the outcome, or a negative errno; in both cases WORDS says what came of it. */
-static int deliver(const struct instance *names, const struct alert_config *a, const struct alert_message *m,
-        char *words, size_t size) {
+static int deliver(const struct instance *instance, const struct alert_config *a,
+        const struct alert_message *m, char *words, size_t size) {
         _cleanup_(alert_request_freep) struct alert_request *request = NULL;
-        struct alert_context x = { .instance = names->instance, .now = now_usec(CLOCK_REALTIME) };
+        struct alert_context x = { .instance = instance->name, .now = now_usec(CLOCK_REALTIME) };
         char raw[65] = "", host[65];
         struct webhook_answer answer = {};
         _cleanup_free_ char *url = NULL;
@@ -71,7 +71,7 @@ static bool is_on(const struct alert_config *a) {
 
 /* --- alert-test ------------------------------------------------------------------------------------------- */
 
-int cmd_alert_test(const struct instance *names) {
+int cmd_alert_test(const struct instance *instance) {
         _cleanup_(config_freep) struct config *c = NULL;
         struct alert_message m = {
                 .event = "test",
@@ -85,15 +85,16 @@ int cmd_alert_test(const struct instance *names) {
         char words[768];
         int r;
 
-        r = config_load(names->config, config_log_error, NULL, &c);
+        r = config_load(instance->config, config_log_error, NULL, &c);
         if (r < 0)
                 return EX_CONFIG;
         if (!is_on(&c->alert)) {
-                log_error("No alert is configured: set url_file or url under [alert] in %s.", names->config);
+                log_error("No alert is configured: set url_file or url under [alert] in %s.",
+                        instance->config);
                 return EX_CONFIG;
         }
         m.primary = c->primary.host;
-        r = deliver(names, &c->alert, &m, words, sizeof words);
+        r = deliver(instance, &c->alert, &m, words, sizeof words);
         if (r == WEBHOOK_TAKEN) {
                 (void) printf("Delivered: %s\n", words);
                 return EX_OK;
@@ -114,7 +115,7 @@ static const char *env(const char *name) {
 
 /* systemd passes on how the failed unit ended (systemd.exec(5), $MONITOR_SERVICE_RESULT; since 251, and only if a single unit
  * started this one). */
-static void say_failed(const struct instance *names, const char *unit, char *buf, size_t size) {
+static void say_failed(const struct instance *instance, const char *unit, char *buf, size_t size) {
         const char *result = env("MONITOR_SERVICE_RESULT"), *code = env("MONITOR_EXIT_CODE");
         const char *status = env("MONITOR_EXIT_STATUS");
         char failed[512] = "", safe[512];
@@ -122,14 +123,14 @@ static void say_failed(const struct instance *names, const char *unit, char *buf
         (void) appendf(failed, sizeof failed, "%s failed", unit);
         if (strcmp(code, "exited") == 0 && atoi(status) == EX_CONFIG)
                 (void) appendf(failed, sizeof failed,
-                        ": its configuration %s has an error, which `%s config` shows", names->config,
-                        names->program);
+                        ": its configuration %s has an error, which `%s config` shows", instance->config,
+                        instance->program);
         else if (*result && *code)
                 (void) appendf(failed, sizeof failed, ": %s (%s, %s)", result, code, status);
         else if (*result)
                 (void) appendf(failed, sizeof failed, ": %s", result);
         (void) appendf(buf, size, "%s. ", safe_text(safe, sizeof safe, failed));
-        if (strcmp(unit, names->unit) == 0)
+        if (strcmp(unit, instance->unit) == 0)
                 (void) appendf(buf, size,
                         "Nothing checks the primary now, and nothing takes over if it dies. Fix the error, then "
                         "`systemctl restart %s`. ",
@@ -138,12 +139,12 @@ static void say_failed(const struct instance *names, const char *unit, char *buf
 }
 
 static int tell_failed(
-        const struct instance *names, const struct alert_config *a, const struct alert_message *m) {
+        const struct instance *instance, const struct alert_config *a, const struct alert_message *m) {
         usec_t until = now_usec(CLOCK_BOOTTIME) + FAILED_TRIED_FOR;
         char words[768];
 
         for (unsigned attempt = 1;; attempt++) {
-                int r = deliver(names, a, m, words, sizeof words);
+                int r = deliver(instance, a, m, words, sizeof words);
                 usec_t wait = alert_back_off(attempt);
 
                 if (r == WEBHOOK_TAKEN)
@@ -158,7 +159,7 @@ static int tell_failed(
         return 1;
 }
 
-int cmd_alert_failed(const struct instance *names, const char *unit) {
+int cmd_alert_failed(const struct instance *instance, const char *unit) {
         struct alert_config a = {};
         char text[ALERT_TEXT_MAX] = "";
         struct alert_message m = {
@@ -172,13 +173,13 @@ int cmd_alert_failed(const struct instance *names, const char *unit) {
         };
         int r;
 
-        say_failed(names, unit, text, sizeof text);
-        r = config_load_alert(names->config, &a);
+        say_failed(instance, unit, text, sizeof text);
+        r = config_load_alert(instance->config, &a);
         if (r < 0)
-                log_error("No alert can be sent, since %s cannot be read: %s. It was: %s", names->config,
+                log_error("No alert can be sent, since %s cannot be read: %s. It was: %s", instance->config,
                         strerror(-r), text);
         else if (is_on(&a))
-                r = tell_failed(names, &a, &m);
+                r = tell_failed(instance, &a, &m);
         else
                 log_notice("No alert is configured, so none was sent: %s", text);
         free(a.url);

@@ -38,16 +38,16 @@ static int print_keys(void) {
         return fflush(stdout) == EOF || ferror(stdout) ? -EIO : 0;
 }
 
-int cmd_config(const struct instance *names, enum config_view view) {
+int cmd_config(const struct instance *instance, enum config_view view) {
         _cleanup_(config_freep) struct config *c = NULL;
         int r;
 
         if (view == CONFIG_KEYS)
                 r = print_keys();
         else {
-                r = config_load(names->config, print_error, NULL, &c);
+                r = config_load(instance->config, print_error, NULL, &c);
                 if (r == -ENOMEM)
-                        print_error(names->config, 0, "cannot be read: out of memory", NULL);
+                        print_error(instance->config, 0, "cannot be read: out of memory", NULL);
                 if (r < 0)
                         return EX_CONFIG;
                 r = view == CONFIG_CHECK ? 0 : config_print(c, stdout);

@@ -13,4 +13,4 @@ enum config_view {
 
 /* Prints VIEW to standard output, errors as "FILE:LINE: …" to standard error. Returns the exit code: EX_OK,
  * EX_CONFIG if the file cannot be read or is wrong, EX_IOERR if standard output cannot be written. */
-int cmd_config(const struct instance *names, enum config_view view);
+int cmd_config(const struct instance *instance, enum config_view view);

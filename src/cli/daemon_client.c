@@ -41,9 +41,9 @@ char *client_say_absence(const struct instance *n, char buf[static CLIENT_WHY_MA
         int r = unit_ask_outcome(n->unit, &o);
 
         buf[0] = '\0';
-        if (*n->instance && access(n->config, F_OK) < 0)
-                (void) appendf(buf, CLIENT_WHY_MAX, "There is no instance %s: %s does not exist.",
-                        n->instance, n->config);
+        if (*n->name && access(n->config, F_OK) < 0)
+                (void) appendf(buf, CLIENT_WHY_MAX, "There is no instance %s: %s does not exist.", n->name,
+                        n->config);
         else if (r < 0)
                 (void) appendf(buf, CLIENT_WHY_MAX,
                         "Whether %s is running is unknown: the system bus cannot be reached (%s). See `systemctl status dbus`.",

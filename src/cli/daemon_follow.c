@@ -11,7 +11,7 @@
 #define PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"
 
 struct follow {
-        const struct instance *names;
+        const struct instance *instance;
         const struct follow_calls *calls;
         void *userdata;
         sd_bus *bus;
@@ -40,8 +40,8 @@ static int ask(struct follow *f) {
         f->ask_again = f->ask;
         if (f->ask)
                 return 0;
-        return sd_bus_call_method_async(f->bus, &f->ask, f->names->bus_name, BUS_PATH, PROPERTIES_INTERFACE,
-                "GetAll", on_answer, f, "s", BUS_INTERFACE);
+        return sd_bus_call_method_async(f->bus, &f->ask, f->instance->bus_name, BUS_PATH,
+                PROPERTIES_INTERFACE, "GetAll", on_answer, f, "s", BUS_INTERFACE);
 }
 
 static int on_changed(sd_bus_message *m _unused_, void *userdata, sd_bus_error *error _unused_) {
@@ -68,11 +68,11 @@ static int add_matches(struct follow *f) {
         _cleanup_free_ char *owner = NULL;
         int r;
 
-        r = sd_bus_match_signal(f->bus, NULL, f->names->bus_name, BUS_PATH, PROPERTIES_INTERFACE,
+        r = sd_bus_match_signal(f->bus, NULL, f->instance->bus_name, BUS_PATH, PROPERTIES_INTERFACE,
                 "PropertiesChanged", on_changed, f);
         if (r >= 0)
                 r = sd_bus_match_signal(
-                        f->bus, NULL, f->names->bus_name, BUS_PATH, BUS_INTERFACE, "Event", on_event, f);
+                        f->bus, NULL, f->instance->bus_name, BUS_PATH, BUS_INTERFACE, "Event", on_event, f);
         if (r >= 0)
                 r = sd_bus_match_signal(f->bus, NULL, "org.freedesktop.DBus.Local",
                         "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local", "Disconnected",
@@ -82,7 +82,7 @@ static int add_matches(struct follow *f) {
         if (asprintf(&owner,
                     "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
                     "member='NameOwnerChanged',arg0='%s'",
-                    f->names->bus_name) < 0)
+                    f->instance->bus_name) < 0)
                 return -ENOMEM;
         return sd_bus_add_match(f->bus, NULL, owner, on_changed, f);
 }
@@ -95,7 +95,7 @@ int follow_new(sd_event *event, const struct instance *n, const struct follow_ca
         f = calloc(1, sizeof *f);
         if (!f)
                 return -ENOMEM;
-        *f = (struct follow){ .names = n, .calls = calls, .userdata = userdata };
+        *f = (struct follow){ .instance = n, .calls = calls, .userdata = userdata };
         r = sd_bus_open_system(&f->bus);
         if (r >= 0)
                 r = sd_bus_attach_event(f->bus, event, SD_EVENT_PRIORITY_NORMAL);

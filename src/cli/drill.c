@@ -26,7 +26,7 @@ struct mark {
 };
 
 struct drill {
-        const struct instance *names;
+        const struct instance *instance;
         sd_event *event;
         usec_t begun;              /* CLOCK_BOOTTIME */
         bool known;                /* the daemon was seen … */
@@ -89,7 +89,7 @@ static void sum_up(struct drill *d) {
         print_timeline(d);
         printf("\n%s", results[d->result].words);
         if (results[d->result].see)
-                printf(" See `%s %s`.", d->names->program, results[d->result].see);
+                printf(" See `%s %s`.", d->instance->program, results[d->result].see);
         printf("\n");
         end(d, results[d->result].exit);
 }
@@ -167,7 +167,7 @@ static void on_gone(void *userdata) {
 static int on_patience(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
         struct drill *d = userdata;
 
-        end(d, client_nobody(d->names));
+        end(d, client_nobody(d->instance));
         return 0;
 }
 
@@ -175,11 +175,11 @@ static void on_failed(int error, void *userdata) {
         struct drill *d = userdata;
 
         if (error == -EBADMSG) {
-                end(d, client_other_version(d->names));
+                end(d, client_other_version(d->instance));
                 return;
         }
         log_error("The connection to the system bus is lost. The drill goes on: see `journalctl -u %s`.",
-                d->names->unit);
+                d->instance->unit);
         end(d, EXIT_NOT_RUNNING);
 }
 
@@ -188,7 +188,7 @@ static int on_signal(
         struct drill *d = userdata;
 
         printf("\nThe drill goes on, and ends by itself. To end it now: `%s auto`. To follow it: `%s status --watch`.\n",
-                d->names->program, d->names->program);
+                d->instance->program, d->instance->program);
         end(d, EXIT_INTERRUPTED);
         return 0;
 }
@@ -219,13 +219,13 @@ static int run(struct drill *d) {
 
         r = sd_event_default(&d->event);
         if (r >= 0)
-                r = follow_new(d->event, d->names, &calls, d, &f);
+                r = follow_new(d->event, d->instance, &calls, d, &f);
         if (r < 0) {
                 return client_no_bus(r);
         }
         /* Followed before it begins, so that nothing of it is missed. */
         d->begun = now_usec(CLOCK_BOOTTIME);
-        r = client_command(follow_bus(f), d->names, COMMAND_DRILL, 0);
+        r = client_command(follow_bus(f), d->instance, COMMAND_DRILL, 0);
         if (r != 0)
                 return r;
         r = add_sources(d);
@@ -239,7 +239,7 @@ static int run(struct drill *d) {
 }
 
 int cmd_drill(const struct instance *n) {
-        struct drill d = { .names = n };
+        struct drill d = { .instance = n };
         int r = run(&d);
 
         sd_event_source_disable_unref(d.patience);

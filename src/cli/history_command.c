@@ -170,7 +170,7 @@ static int print(const struct instance *n, const struct history *c, usec_t since
         if (!json)
                 history_table(stdout, c, since, now);
         else {
-                text = history_json(c, n->instance, since, now);
+                text = history_json(c, n->name, since, now);
                 if (!text)
                         return EX_OSERR;
                 (void) puts(text);

@@ -61,7 +61,7 @@ static int print_one(sd_bus *bus, const struct instance *n, json_t *array) {
         return r == 0 ? status_exit(&s) : r;
 }
 
-static int print_all(sd_bus *bus, const struct instance *const *names, size_t n, bool json) {
+static int print_all(sd_bus *bus, const struct instance *const *instances, size_t n, bool json) {
         json_auto_t *array = json_array();
         int worst = EXIT_WELL, written;
 
@@ -71,9 +71,9 @@ static int print_all(sd_bus *bus, const struct instance *const *names, size_t n,
                 int r;
 
                 if (!json && n > 1)
-                        printf("%s%s\n", i > 0 ? "\n" : "", names[i]->unit);
+                        printf("%s%s\n", i > 0 ? "\n" : "", instances[i]->unit);
                 (void) fflush(stdout);
-                r = print_one(bus, names[i], json ? array : NULL);
+                r = print_one(bus, instances[i], json ? array : NULL);
                 worst = MAX(worst, r);
         }
         if (!json)
@@ -83,8 +83,8 @@ static int print_all(sd_bus *bus, const struct instance *const *names, size_t n,
         return written ? written : worst;
 }
 
-static int show(sd_bus *bus, const struct instance *const *names, size_t n, bool json, bool watch) {
-        return watch ? watch_status(names, n, json) : print_all(bus, names, n, json);
+static int show(sd_bus *bus, const struct instance *const *instances, size_t n, bool json, bool watch) {
+        return watch ? watch_status(instances, n, json) : print_all(bus, instances, n, json);
 }
 
 int cmd_status(const struct instance *n, bool json, bool watch) {
@@ -97,7 +97,7 @@ int cmd_status(const struct instance *n, bool json, bool watch) {
 int cmd_status_all(const struct instance *plain, bool json, bool watch) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         _cleanup_strv_ char **list = NULL;
-        struct instance **names;
+        struct instance **instances;
         int n, r;
 
         (void) sd_bus_open_system(&bus);
@@ -106,18 +106,18 @@ int cmd_status_all(const struct instance *plain, bool json, bool watch) {
                 return show(bus, &plain, 1, json, watch);
         if (n < 0 && n != -ENOMEM) /* the bus takes no question */
                 return show(NULL, &plain, 1, json, watch);
-        names = n > 0 ? calloc((size_t) n, sizeof *names) : NULL;
-        r = names ? 0 : -ENOMEM;
+        instances = n > 0 ? calloc((size_t) n, sizeof *instances) : NULL;
+        r = instances ? 0 : -ENOMEM;
         for (int i = 0; i < n && r >= 0; i++)
-                r = instance_new(list[i], &names[i]);
+                r = instance_new(list[i], &instances[i]);
         if (r < 0) {
                 log_error("Cannot find out which instances there are: %s.", strerror(-r));
                 r = EX_OSERR;
         } else
-                r = show(bus, (const struct instance *const *) names, (size_t) n, json, watch);
-        for (int i = 0; names && i < n; i++)
-                instance_free(names[i]);
-        free(names);
+                r = show(bus, (const struct instance *const *) instances, (size_t) n, json, watch);
+        for (int i = 0; instances && i < n; i++)
+                instance_free(instances[i]);
+        free(instances);
         return r;
 }
 

@@ -35,9 +35,9 @@ json_t *status_json(const struct status *s, const char *why, const struct instan
         json_auto_t *j = NULL;
         size_t n_properties;
 
-        j = json_pack("{s:i, s:s, s:b, s:s, s:s}", "version", STATUS_VERSION, "instance", n->instance,
-                "running", s != NULL, "level", s ? status_level_name(status_level(s)) : "not running",
-                "summary", s ? status_sentence(s, sentence) : why);
+        j = json_pack("{s:i, s:s, s:b, s:s, s:s}", "version", STATUS_VERSION, "instance", n->name, "running",
+                s != NULL, "level", s ? status_level_name(status_level(s)) : "not running", "summary",
+                s ? status_sentence(s, sentence) : why);
         if (j && s && set(j, "next", json_string(status_next(s, now, next))) < 0)
                 return NULL;
         p = properties(&n_properties);

@@ -28,7 +28,7 @@
 /* One instance. */
 struct watched {
         struct screen *screen;
-        const struct instance *names;
+        const struct instance *instance;
         struct follow *follow;
         struct status status; /* owns its texts */
         bool running;         /* .status is what is now … */
@@ -52,7 +52,7 @@ static void print_one(const struct screen *s, const struct watched *w, FILE *out
         const char *end = s->in_place ? ERASE_LINE : "";
 
         if (s->n > 1)
-                (void) fprintf(out, "%s%s%s\n", w > s->watched ? "\n" : "", w->names->unit, end);
+                (void) fprintf(out, "%s%s%s\n", w > s->watched ? "\n" : "", w->instance->unit, end);
         if (w->running || w->gone)
                 show_status(out, w->running ? &w->status : NULL, w->why, now_usec(CLOCK_REALTIME),
                         terminal_has_colour(), end);
@@ -60,7 +60,7 @@ static void print_one(const struct screen *s, const struct watched *w, FILE *out
 
 static void print_json_line(const struct watched *w) {
         json_auto_t *j =
-                status_json(w->running ? &w->status : NULL, w->why, w->names, now_usec(CLOCK_REALTIME));
+                status_json(w->running ? &w->status : NULL, w->why, w->instance, now_usec(CLOCK_REALTIME));
         _cleanup_free_ char *text = j ? json_dumps(j, JSON_COMPACT | JSON_DIGITS) : NULL;
 
         if (text)
@@ -126,7 +126,7 @@ static void on_gone(void *userdata) {
         w->running = false;
         w->gone = true;
         w->exit = EXIT_NOT_RUNNING;
-        (void) client_say_absence(w->names, w->why);
+        (void) client_say_absence(w->instance, w->why);
         if (!shown)
                 draw(w->screen, w);
 }
@@ -135,7 +135,7 @@ static void on_failed(int error, void *userdata) {
         struct watched *w = userdata;
 
         if (error == -EBADMSG)
-                w->screen->error = client_other_version(w->names);
+                w->screen->error = client_other_version(w->instance);
         else {
                 log_error("The connection to the system bus is lost.");
                 w->screen->error = EXIT_NOT_RUNNING;
@@ -182,14 +182,15 @@ static int follow_until_interrupted(struct screen *s) {
         if (r >= 0)
                 r = add_sources(s);
         for (size_t i = 0; r >= 0 && i < s->n; i++)
-                r = follow_new(s->event, s->watched[i].names, &calls, &s->watched[i], &s->watched[i].follow);
+                r = follow_new(
+                        s->event, s->watched[i].instance, &calls, &s->watched[i], &s->watched[i].follow);
         if (r < 0)
                 return client_no_bus(r);
         (void) sd_event_loop(s->event);
         return s->error;
 }
 
-int watch_status(const struct instance *const *names, size_t n, bool json) {
+int watch_status(const struct instance *const *instances, size_t n, bool json) {
         _cleanup_free_ struct watched *watched = calloc(n, sizeof *watched);
         struct screen s = {
                 .watched = watched, .n = n, .json = json, .in_place = !json && isatty(STDOUT_FILENO)
@@ -200,7 +201,7 @@ int watch_status(const struct instance *const *names, size_t n, bool json) {
                 return EX_OSERR;
         for (size_t i = 0; i < n; i++)
                 watched[i] = (struct watched){
-                        .screen = &s, .names = names[i], .status.program = names[i]->program
+                        .screen = &s, .instance = instances[i], .status.program = instances[i]->program
                 };
         r = follow_until_interrupted(&s);
         for (size_t i = 0; i < n; i++) {

@@ -21,36 +21,36 @@ bool instance_name_is_valid(const char *s) {
         return true;
 }
 
-/* BASE SUFFIX for the plain instance, BASE SEPARATOR INSTANCE SUFFIX for a named one. */
-static char *compose(const char *base, const char *separator, const char *instance, const char *suffix) {
+/* BASE SUFFIX for the plain instance, BASE SEPARATOR NAME SUFFIX for a named one. */
+static char *compose(const char *base, const char *separator, const char *name, const char *suffix) {
         char *s;
 
-        if (asprintf(&s, "%s%s%s%s", base, *instance ? separator : "", instance, suffix) < 0)
+        if (asprintf(&s, "%s%s%s%s", base, *name ? separator : "", name, suffix) < 0)
                 return NULL;
         return s;
 }
 
-int instance_new(const char *instance, struct instance **ret) {
+int instance_new(const char *name, struct instance **ret) {
         _cleanup_(instance_freep) struct instance *n = NULL;
 
-        if (!instance)
-                instance = "";
-        if (*instance && !instance_name_is_valid(instance))
+        if (!name)
+                name = "";
+        if (*name && !instance_name_is_valid(name))
                 return -EINVAL;
 
         n = calloc(1, sizeof *n);
         if (!n)
                 return -ENOMEM;
-        n->instance = strdup(instance);
-        n->program = compose("openclaw-failover", " -i ", instance, "");
-        n->config = compose(DEFAULT_SYSCONFDIR "/openclaw-failover", "/", instance, ".ini");
-        n->unit = compose("openclaw-failover", "@", instance, ".service");
-        n->sync_unit = compose("openclaw-failover-sync", "@", instance, ".service");
-        n->runtime_dir = compose("/run/openclaw-failover", "@", instance, "");
-        n->state_dir = compose("/var/lib/openclaw-failover", "@", instance, "");
-        n->sync_state_dir = compose("/var/lib/openclaw-failover-sync", "@", instance, "");
-        n->bus_name = compose("org.openclaw.Failover1", ".", instance, "");
-        if (!n->instance || !n->program || !n->config || !n->unit || !n->sync_unit || !n->runtime_dir ||
+        n->name = strdup(name);
+        n->program = compose("openclaw-failover", " -i ", name, "");
+        n->config = compose(DEFAULT_SYSCONFDIR "/openclaw-failover", "/", name, ".ini");
+        n->unit = compose("openclaw-failover", "@", name, ".service");
+        n->sync_unit = compose("openclaw-failover-sync", "@", name, ".service");
+        n->runtime_dir = compose("/run/openclaw-failover", "@", name, "");
+        n->state_dir = compose("/var/lib/openclaw-failover", "@", name, "");
+        n->sync_state_dir = compose("/var/lib/openclaw-failover-sync", "@", name, "");
+        n->bus_name = compose("org.openclaw.Failover1", ".", name, "");
+        if (!n->name || !n->program || !n->config || !n->unit || !n->sync_unit || !n->runtime_dir ||
                 !n->state_dir || !n->sync_state_dir || !n->bus_name)
                 return -ENOMEM;
 
@@ -61,7 +61,7 @@ int instance_new(const char *instance, struct instance **ret) {
 struct instance *instance_free(struct instance *n) {
         if (!n)
                 return NULL;
-        free(n->instance);
+        free(n->name);
         free(n->program);
         free(n->config);
         free(n->unit);

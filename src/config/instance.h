@@ -14,7 +14,7 @@
 #endif
 
 struct instance {
-        char *instance;    /* "" or NAME */
+        char *name;        /* "" or NAME */
         char *program;     /* what a person types: openclaw-failover, openclaw-failover -i NAME */
         char *config;      /* /etc/openclaw-failover.ini, /etc/openclaw-failover/NAME.ini */
         char *unit;        /* openclaw-failover.service, openclaw-failover@NAME.service */
@@ -32,7 +32,7 @@ bool instance_name_is_valid(const char *s);
  * name alike without escaping. "" and NULL mean the plain instance. $RUNTIME_DIRECTORY and $STATE_DIRECTORY, which
  * systemd sets from the unit, are not consulted: commands outside the unit need the same answer.
  * 0, -EINVAL on a bad name, -ENOMEM. */
-int instance_new(const char *instance, struct instance **ret);
+int instance_new(const char *name, struct instance **ret);
 struct instance *instance_free(struct instance *n);
 DEFINE_CLEANUP(struct instance *, instance_free)
 

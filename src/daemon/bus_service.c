@@ -17,7 +17,7 @@
 
 struct bus_service {
         struct bus_connection *connection;
-        const struct instance *names;
+        const struct instance *instance;
         bus_command_t command;
         void *userdata;
         struct polkit *authority;
@@ -204,17 +204,17 @@ static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
                         "The system bus does not let this daemon have the name %s: its policy file is not installed, or "
                         "this daemon does not run as its user. Failover works; status, promote and the other commands do "
                         "not.",
-                        b->names->bus_name);
+                        b->instance->bus_name);
         else if (e)
                 log_error(
                         "The system bus did not give this daemon the name %s: %s. Failover works; status, promote and "
                         "the other commands do not.",
-                        b->names->bus_name, e->message);
+                        b->instance->bus_name, e->message);
         else if (sd_bus_message_read(m, "u", &answer) >= 0 && answer == NAME_IN_QUEUE)
                 log_warning(
                         "Another daemon has the name %s on the system bus: two of them run. Commands reach the other one "
                         "until it ends.",
-                        b->names->bus_name);
+                        b->instance->bus_name);
         return 0;
 }
 
@@ -225,12 +225,12 @@ static void on_up(sd_bus *bus, void *userdata) {
         r = sd_bus_add_object_vtable(bus, &b->object, BUS_PATH, BUS_INTERFACE, b->vtable, b);
         if (r >= 0)
                 r = sd_bus_request_name_async(
-                        bus, &b->name, b->names->bus_name, SD_BUS_NAME_QUEUE, on_name, b);
+                        bus, &b->name, b->instance->bus_name, SD_BUS_NAME_QUEUE, on_name, b);
         if (r < 0)
                 log_error(
                         "Cannot offer %s on the system bus: %s. Failover works; status, promote and the other commands "
                         "do not.",
-                        b->names->bus_name, strerror(-r));
+                        b->instance->bus_name, strerror(-r));
 }
 
 static void on_down(void *userdata) {
@@ -250,7 +250,7 @@ int bus_service_new(struct bus_connection *c, const struct instance *n, bus_comm
         if (!b)
                 return -ENOMEM;
         b->connection = c;
-        b->names = n;
+        b->instance = n;
         b->shown.program = n->program;
         b->command = command;
         b->userdata = userdata;

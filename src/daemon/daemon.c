@@ -273,14 +273,14 @@ static int add_look_timer(struct daemon *d) {
 }
 
 /* Takes C over if it succeeds. */
-static int daemon_new(const struct instance *names, struct config *c, struct daemon **ret) {
+static int daemon_new(const struct instance *instance, struct config *c, struct daemon **ret) {
         _cleanup_(daemon_freep) struct daemon *d = NULL;
         int r;
 
         d = calloc(1, sizeof *d);
         if (!d)
                 return -ENOMEM;
-        d->instance = names;
+        d->instance = instance;
         r = sd_event_default(&d->event);
         if (r >= 0)
                 r = add_signals(d);
@@ -293,38 +293,38 @@ static int daemon_new(const struct instance *names, struct config *c, struct dae
         if (r >= 0)
                 r = units_new(d->connection, &d->units);
         if (r >= 0)
-                r = sync_unit_new(d->units, names, on_sync, d, &d->sync_unit);
+                r = sync_unit_new(d->units, instance, on_sync, d, &d->sync_unit);
         if (r >= 0)
-                r = bus_service_new(d->connection, names, on_command, d, &d->bus);
+                r = bus_service_new(d->connection, instance, on_command, d, &d->bus);
         if (r >= 0)
-                r = alert_new(d->http, names, c, &d->alert);
+                r = alert_new(d->http, instance, c, &d->alert);
         if (r >= 0)
                 r = heartbeat_new(d->http, c, &d->heartbeat);
         if (r >= 0)
-                r = metrics_new(names, c, &d->metrics);
+                r = metrics_new(instance, c, &d->metrics);
         if (r >= 0)
                 r = use_config(d, c);
         if (r < 0)
                 return r;
-        state_recall(&d->state_file, names, unit_name(d->gateway), &d->role, &d->timeline);
+        state_recall(&d->state_file, instance, unit_name(d->gateway), &d->role, &d->timeline);
         *ret = TAKE(d);
         return 0;
 }
 
-int cmd_run(const struct instance *names) {
+int cmd_run(const struct instance *instance) {
         _cleanup_(daemon_freep) struct daemon *d = NULL;
         _cleanup_(config_freep) struct config *c = NULL;
         int r;
 
         if (geteuid() == 0) {
-                log_error("run is for %s, whose user is not root: sudo systemctl start %s", names->unit,
-                        names->unit);
+                log_error("run is for %s, whose user is not root: sudo systemctl start %s", instance->unit,
+                        instance->unit);
                 return EX_NOPERM;
         }
-        r = config_load(names->config, config_log_error, NULL, &c);
+        r = config_load(instance->config, config_log_error, NULL, &c);
         if (r < 0)
                 return r == -ENOMEM ? EX_OSERR : EX_CONFIG;
-        r = daemon_new(names, c, &d);
+        r = daemon_new(instance, c, &d);
         if (r < 0) {
                 log_error("Cannot begin: %s.", strerror(-r));
                 return EX_OSERR;

@@ -4,4 +4,4 @@
 #include "config/instance.h"
 
 /* The `run` command. Returns an exit status of sysexits(3). */
-int cmd_run(const struct instance *names);
+int cmd_run(const struct instance *instance);

@@ -40,7 +40,7 @@ void journal_send_event(
         add(&e, "MESSAGE_ID=%s", event_message_id(event));
         add(&e, "PRIORITY=%d", event_level(event));
         add(&e, "SYSLOG_IDENTIFIER=openclaw-failover");
-        add(&e, "FAILOVER_INSTANCE=%s", n->instance);
+        add(&e, "FAILOVER_INSTANCE=%s", n->name);
         add(&e, "FAILOVER_EVENT=%s", event_name(event));
         add(&e, "FAILOVER_FROM=%s", role_state_name(s->from));
         add(&e, "FAILOVER_TO=%s", role_state_name(s->to));

@@ -21,7 +21,7 @@ static const usec_t bounds[] = { 1 * USEC_PER_MSEC, 2500, 5 * USEC_PER_MSEC, 10 
         500 * USEC_PER_MSEC, 1 * USEC_PER_SEC, 2500 * USEC_PER_MSEC, 5 * USEC_PER_SEC };
 
 struct metrics {
-        const struct instance *names;
+        const struct instance *instance;
         char *path;
         uint64_t checks[_VERDICT_MAX];
         uint64_t buckets[ELEMENTSOF(bounds) + 1]; /* not cumulated; the last one: longer */
@@ -59,7 +59,7 @@ static void head(FILE *f, const char *name, const char *type, const char *help) 
 /* Instances that share a machine differ by a label; the plain one has none. An instance name needs no escaping (instance.h). */
 static void sample(FILE *f, const struct metrics *m, const char *name, const char *label, const char *value,
         double number) {
-        const char *instance = m->names->instance;
+        const char *instance = m->instance->name;
 
         (void) fprintf(f, "openclaw_failover_%s", name);
         if (*instance || label)
@@ -188,7 +188,7 @@ static void explain(const struct metrics *m, int r) {
                         "Metrics cannot be written to %s: %s. The daemon's user must own the directory or be in its group, "
                         "and the unit must allow it: `systemctl edit %s`, add the two lines [Service] and "
                         "ReadWritePaths= with the directory, then restart it.",
-                        m->path, strerror(-r), m->names->unit);
+                        m->path, strerror(-r), m->instance->unit);
         else
                 log_error("Metrics cannot be written to %s: %s.", m->path, strerror(-r));
 }
@@ -242,7 +242,7 @@ int metrics_new(const struct instance *n, const struct config *c, struct metrics
 
         if (!m)
                 return -ENOMEM;
-        m->names = n;
+        m->instance = n;
         metrics_configure(m, c);
         *ret = m;
         return 0;

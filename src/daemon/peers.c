@@ -362,7 +362,7 @@ static void carry_all_over(struct peers *w, const struct peers *before) {
                                 carry_over(&w->seniors[i], &before->seniors[j]);
 }
 
-int peers_new(struct http *h, const struct instance *names, const struct config *c,
+int peers_new(struct http *h, const struct instance *instance, const struct config *c,
         const struct peers *before, peers_changed_t changed, void *userdata, struct peers **ret) {
         _cleanup_(peers_freep) struct peers *w = NULL;
         int r;
@@ -382,11 +382,11 @@ int peers_new(struct http *h, const struct instance *names, const struct config 
         for (; r >= 0 && w->n_seniors < c->n_seniors; w->n_seniors++)
                 r = set_peer(w, &w->seniors[w->n_seniors], &c->seniors[w->n_seniors], c);
         if (r >= 0)
-                r = tailnet_new(h, names, c->primary.host, &w->tailnet);
+                r = tailnet_new(h, instance, c->primary.host, &w->tailnet);
         if (r >= 0)
                 r = witness_new(h, c, w->tailnet, on_witness, w, &w->witness);
         if (r >= 0)
-                r = readiness_new(h, names, &c->primary, w->name, &w->readiness);
+                r = readiness_new(h, instance, &c->primary, w->name, &w->readiness);
         if (r < 0)
                 return r;
         if (before)

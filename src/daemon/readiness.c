@@ -76,7 +76,7 @@ void readiness_forget(struct readiness *r) {
         r->asked = 0;
 }
 
-int readiness_new(struct http *h, const struct instance *names, const struct peer_config *primary,
+int readiness_new(struct http *h, const struct instance *instance, const struct peer_config *primary,
         const char *name, struct readiness **ret) {
         _cleanup_(readiness_freep) struct readiness *r = NULL;
         _cleanup_free_ char *url = NULL, *known = NULL;
@@ -86,7 +86,7 @@ int readiness_new(struct http *h, const struct instance *names, const struct pee
                 return 0;
         r = calloc(1, sizeof *r);
         url = probe_url(primary->scheme, primary->host, primary->port, "/readyz");
-        if (!r || !url || asprintf(&r->path, "%s/ready", names->state_dir) < 0)
+        if (!r || !url || asprintf(&r->path, "%s/ready", instance->state_dir) < 0)
                 return -ENOMEM;
         r->name = name;
         e = probe_new(h,

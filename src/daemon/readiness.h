@@ -9,7 +9,7 @@
 struct readiness;
 
 /* *RET stays NULL if it does not matter: all functions take that. NAME tells primaries apart. 0 or a negative errno. */
-int readiness_new(struct http *h, const struct instance *names, const struct peer_config *primary,
+int readiness_new(struct http *h, const struct instance *instance, const struct peer_config *primary,
         const char *name, struct readiness **ret);
 struct readiness *readiness_free(struct readiness *r);
 DEFINE_CLEANUP(struct readiness *, readiness_free)

@@ -196,12 +196,12 @@ static void keep_marker(struct state_file *m, const struct role *r, const struct
                 marker = (struct marker){};
         if (marker_equal(&marker, &m->marker) && !m->marker_unwritten)
                 return;
-        k = marker_save(m->names, &marker);
+        k = marker_save(m->instance, &marker);
         if (k < 0 && !m->marker_unwritten)
                 log_error(
                         "Cannot write the marker in %s: %s. Should this daemon be restarted before that is fixed, it will "
                         "not know what it was doing.",
-                        m->names->runtime_dir, strerror(-k));
+                        m->instance->runtime_dir, strerror(-k));
         m->marker = marker;
         m->marker_unwritten = k < 0;
 }
@@ -226,7 +226,7 @@ static bool writer_is_done(struct state_file *m) {
         if (status == 0)
                 m->mode_failed = false;
         else
-                mode_not_written(m, m->names->state_dir);
+                mode_not_written(m, m->instance->state_dir);
         return true;
 }
 
@@ -264,11 +264,11 @@ static void keep_mode(struct state_file *m, const struct role *r) {
                 m->mode_unwritten = true;
         }
         mode = (struct remembered_mode){ m->mode, to_realtime(m->paused_until), m->pause };
-        if (m->mode_unwritten && mode_write(m->names->runtime_dir, &mode) < 0)
-                mode_not_written(m, m->names->runtime_dir);
+        if (m->mode_unwritten && mode_write(m->instance->runtime_dir, &mode) < 0)
+                mode_not_written(m, m->instance->runtime_dir);
         if (!writer_is_done(m) || !m->mode_unwritten)
                 return;
-        m->writer = fork_writer(m->names->state_dir, &mode);
+        m->writer = fork_writer(m->instance->state_dir, &mode);
         m->mode_unwritten = m->writer < 0;
 }
 
@@ -296,14 +296,14 @@ static void forget_other_unit(struct state_file *m, const char *unit) {
                 "be in the way: `sudo systemctl stop %s`.",
                 old, unit, old);
         m->marker = (struct marker){};
-        (void) marker_save(m->names, &m->marker);
+        (void) marker_save(m->instance, &m->marker);
 }
 
 void state_recall(struct state_file *m, const struct instance *n, const char *unit, struct role *r,
         struct timeline *e) {
         struct remembered_mode mode;
 
-        m->names = n;
+        m->instance = n;
         mode_load(n, &mode);
         r->mode = m->mode = mode.mode;
         r->paused_until = m->paused_until = paused_until(&mode);

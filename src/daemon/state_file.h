@@ -41,7 +41,7 @@ void mode_load(const struct instance *n, struct remembered_mode *ret);
 int promotion_hint(const struct instance *n, bool promoting);
 
 struct state_file {
-        const struct instance *names;
+        const struct instance *instance;
         struct marker marker; /* as it was kept last */
         enum mode mode;       /* likewise */
         usec_t paused_until;  /* likewise, CLOCK_BOOTTIME */

@@ -11,7 +11,7 @@
 #include "sync_result.h"
 
 struct sync_unit {
-        const struct instance *names;
+        const struct instance *instance;
         struct units *units;
         struct unit *unit;
         sync_unit_changed_t changed;
@@ -38,7 +38,7 @@ static void learn(struct sync_unit *s, const struct unit_info *info) {
         else if (sync_result_parse(info->status, &result) < 0)
                 (void) snprintf(v->text, sizeof v->text,
                         "it ended without a result, systemd says \"%s\": `journalctl -u %s`", info->result,
-                        s->names->sync_unit);
+                        s->instance->sync_unit);
         else {
                 sync_result_say(&result, v->text, sizeof v->text);
                 list_unmerged(&result, v->unmerged, sizeof v->unmerged);
@@ -71,7 +71,7 @@ int sync_unit_new(struct units *us, const struct instance *n, sync_unit_changed_
         s = calloc(1, sizeof *s);
         if (!s)
                 return -ENOMEM;
-        s->names = n;
+        s->instance = n;
         s->units = us;
         s->changed = changed;
         s->userdata = userdata;
@@ -94,9 +94,9 @@ struct sync_unit *sync_unit_free(struct sync_unit *s) {
 void sync_unit_start(struct sync_unit *s, bool promoting) {
         int r;
 
-        r = promotion_hint(s->names, promoting);
+        r = promotion_hint(s->instance, promoting);
         if (r < 0)
-                log_warning("Cannot write to %s: %s.", s->names->runtime_dir, strerror(-r));
+                log_warning("Cannot write to %s: %s.", s->instance->runtime_dir, strerror(-r));
         s->view.running = true;
         unit_start(s->unit);
 }

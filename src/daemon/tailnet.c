@@ -363,11 +363,11 @@ void tailnet_carry_over(struct tailnet *t, const struct tailnet *before) {
         t->peer = before->peer;
 }
 
-int tailnet_new(struct http *h, const struct instance *names, const char *host, struct tailnet **ret) {
+int tailnet_new(struct http *h, const struct instance *instance, const char *host, struct tailnet **ret) {
         _cleanup_(tailnet_freep) struct tailnet *t = calloc(1, sizeof *t);
         int r;
 
-        if (!t || asprintf(&t->path, "%s/tailnet.json", names->state_dir) < 0)
+        if (!t || asprintf(&t->path, "%s/tailnet.json", instance->state_dir) < 0)
                 return -ENOMEM;
         t->http = h;
         (void) snprintf(t->host, sizeof t->host, "%s", host);

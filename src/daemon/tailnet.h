@@ -12,7 +12,7 @@
 struct tailnet;
 
 /* HOST is the primary's as the ini has it. 0 or a negative errno. H and NAMES must outlive it. */
-int tailnet_new(struct http *h, const struct instance *names, const char *host, struct tailnet **ret);
+int tailnet_new(struct http *h, const struct instance *instance, const char *host, struct tailnet **ret);
 struct tailnet *tailnet_free(struct tailnet *t);
 DEFINE_CLEANUP(struct tailnet *, tailnet_free)
 

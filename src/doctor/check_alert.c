@@ -42,8 +42,8 @@ static bool is_handed_over(
         if (c->bus_error || strv_contains(c->daemon.credentials, entry))
                 return true;
         finding_fail(f, "%s is not handed to the daemon, which may not read it", file);
-        finding_fix_drop_in(f, c->names->unit, credential, "Service", line);
-        finding_fix(f, "sudo systemctl restart %s", c->names->unit);
+        finding_fix_drop_in(f, c->instance->unit, credential, "Service", line);
+        finding_fix(f, "sudo systemctl restart %s", c->instance->unit);
         return false;
 }
 
@@ -117,10 +117,10 @@ void look_alert(const struct checkup *c, struct finding *f) {
         else if (is_refusal(a->format, status))
                 finding_fail(f, "%s refuses the address: HTTP %ld", shown, status);
         else {
-                finding_ok(f, "%s can be reached (`%s alert-test` posts one)", shown, c->names->program);
+                finding_ok(f, "%s can be reached (`%s alert-test` posts one)", shown, c->instance->program);
                 return;
         }
-        finding_fix(f, "sudo %s alert-test", c->names->program);
+        finding_fix(f, "sudo %s alert-test", c->instance->program);
 }
 
 void look_heartbeat(const struct checkup *c, struct finding *f) {

@@ -7,18 +7,18 @@
 #include "lib/text.h"
 
 void look_config(const struct checkup *c, struct finding *f) {
-        _cleanup_free_ char *path = shell_quote(c->names->config);
+        _cleanup_free_ char *path = shell_quote(c->instance->config);
 
         if (c->config)
-                finding_ok(f, "%s", c->names->config);
-        else if (access(c->names->config, R_OK) < 0 && errno == EACCES && !c->root)
-                finding_skip(
-                        f, "%s may not be read by you: sudo %s doctor", c->names->config, c->names->program);
+                finding_ok(f, "%s", c->instance->config);
+        else if (access(c->instance->config, R_OK) < 0 && errno == EACCES && !c->root)
+                finding_skip(f, "%s may not be read by you: sudo %s doctor", c->instance->config,
+                        c->instance->program);
         else {
-                finding_fail(
-                        f, "%s: %s", c->names->config, c->config_error ? c->config_error : "cannot be read");
-                finding_fix(f, "sudo ${EDITOR:-vi} %s && %s config", path ? path : c->names->config,
-                        c->names->program);
+                finding_fail(f, "%s: %s", c->instance->config,
+                        c->config_error ? c->config_error : "cannot be read");
+                finding_fix(f, "sudo ${EDITOR:-vi} %s && %s config", path ? path : c->instance->config,
+                        c->instance->program);
         }
 }
 
@@ -34,24 +34,24 @@ static char *find_closed(const char *path) {
 }
 
 void look_config_readable(const struct checkup *c, struct finding *f) {
-        _cleanup_free_ char *path = shell_quote(c->names->config), *closed = NULL, *quoted = NULL;
-        int error = access(c->names->config, R_OK) < 0 ? errno : 0;
+        _cleanup_free_ char *path = shell_quote(c->instance->config), *closed = NULL, *quoted = NULL;
+        int error = access(c->instance->config, R_OK) < 0 ? errno : 0;
 
         if (error == 0)
                 finding_ok(f, "user %s can read the configuration", checkup_daemon_user(c));
         else if (error == ENOENT)
-                finding_skip(f, "there is no %s", c->names->config);
-        else if ((closed = find_closed(c->names->config))) {
+                finding_skip(f, "there is no %s", c->instance->config);
+        else if ((closed = find_closed(c->instance->config))) {
                 finding_fail(f,
                         "user %s, as which the daemon runs, cannot read %s: it is in %s, which is closed to it",
-                        checkup_daemon_user(c), c->names->config, closed);
+                        checkup_daemon_user(c), c->instance->config, closed);
                 quoted = shell_quote(closed);
                 if (quoted)
                         finding_fix(f, "sudo chmod a+rx %s", quoted);
         } else {
                 finding_fail(f, "user %s, as which the daemon runs, cannot read %s: %s",
-                        checkup_daemon_user(c), c->names->config, strerror(error));
-                finding_fix(f, "sudo chmod a+r %s", path ? path : c->names->config);
+                        checkup_daemon_user(c), c->instance->config, strerror(error));
+                finding_fix(f, "sudo chmod a+r %s", path ? path : c->instance->config);
         }
 }
 
@@ -60,12 +60,12 @@ void look_config_readable(const struct checkup *c, struct finding *f) {
 void look_config_in_force(const struct checkup *c, struct finding *f) {
         struct stat st;
 
-        if (!c->config || stat(c->names->config, &st) < 0)
+        if (!c->config || stat(c->instance->config, &st) < 0)
                 f->kind = FINDING_SKIPPED; /* what is wrong with it is said above */
         else if ((usec_t) st.st_ctim.tv_sec * USEC_PER_SEC + (usec_t) st.st_ctim.tv_nsec / 1000 >
                 c->daemon.changed) {
-                finding_fail(f, "%s has changed since the daemon read it", c->names->config);
-                finding_fix(f, "sudo systemctl reload %s", c->names->unit);
+                finding_fail(f, "%s has changed since the daemon read it", c->instance->config);
+                finding_fix(f, "sudo systemctl reload %s", c->instance->unit);
         } else
                 finding_ok(f, "the daemon has read the configuration as it is");
 }

@@ -38,7 +38,7 @@ static int read_starts(const struct checkup *c, struct starts *ret) {
         char unit[160], id[64];
         int r;
 
-        (void) snprintf(unit, sizeof unit, "_SYSTEMD_UNIT=%s", c->names->unit);
+        (void) snprintf(unit, sizeof unit, "_SYSTEMD_UNIT=%s", c->instance->unit);
         (void) snprintf(id, sizeof id, "MESSAGE_ID=%s", event_message_id(EVENT_PROMOTED));
         r = sd_journal_open(&j, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
         if (r >= 0)
@@ -91,5 +91,5 @@ void look_drill(const struct checkup *c, struct finding *f) {
         else
                 finding_ok(f, "%s (%s ago)", expect, format_span(ago, now - starts.when));
         if (f->kind == FINDING_WARN)
-                finding_fix(f, "sudo %s drill # the primary is not touched", c->names->program);
+                finding_fix(f, "sudo %s drill # the primary is not touched", c->instance->program);
 }

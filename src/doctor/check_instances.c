@@ -28,7 +28,7 @@ static const char *shared(const struct config *a, const struct config *b, const 
 
 /* Who has no name was there first: the other one is to be changed. */
 static void add_fix(const struct instance *this, const struct instance *other, struct finding *f) {
-        const struct instance *n = *this->instance ? this : other;
+        const struct instance *n = *this->name ? this : other;
 
         finding_fix(f,
                 "sudo ${EDITOR:-vi} %s  # a unit, url, path and target of its own: openclaw-failover(8), INSTANCES",
@@ -47,14 +47,14 @@ void look_instances(const struct checkup *c, struct finding *f) {
                 _cleanup_(instance_freep) struct instance *n = NULL;
                 _cleanup_(config_freep) struct config *other = NULL;
 
-                if (strcmp(*i, c->names->instance) == 0 || instance_new(*i, &n) < 0 ||
+                if (strcmp(*i, c->instance->name) == 0 || instance_new(*i, &n) < 0 ||
                         config_load(n->config, NULL, NULL, &other) < 0)
                         continue;
                 others++;
                 words = shared(c->config, other, &what);
                 if (words) {
                         finding_fail(f, "%s %s %s, as this one does", n->unit, words, what);
-                        add_fix(c->names, n, f);
+                        add_fix(c->instance, n, f);
                         return;
                 }
         }

@@ -68,7 +68,7 @@ static int ask(sd_bus *bus, pid_t pid, uid_t uid, const char *unit, const char *
 static void add_fix(const struct checkup *c, struct finding *f) {
         _cleanup_free_ char *path = NULL, *rule = NULL;
 
-        if (asprintf(&path, "/etc/polkit-1/rules.d/10-%s.rules", c->names->bus_name) < 0)
+        if (asprintf(&path, "/etc/polkit-1/rules.d/10-%s.rules", c->instance->bus_name) < 0)
                 return;
         if (asprintf(&rule,
                     "polkit.addRule(function(action, subject) {\n"

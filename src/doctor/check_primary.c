@@ -114,7 +114,7 @@ static bool answers_by_name(const struct peer_config *p, char *name, size_t size
 }
 
 static void fix_host(const struct checkup *c, struct finding *f) {
-        finding_fix(f, "tailscale ip -4 # on the primary: its address, for host in %s", c->names->config);
+        finding_fix(f, "tailscale ip -4 # on the primary: its address, for host in %s", c->instance->config);
 }
 
 void look_primary(const struct checkup *c, struct finding *f) {
@@ -144,7 +144,7 @@ void look_primary(const struct checkup *c, struct finding *f) {
         else if (check.connected && answers_by_name(p, name, sizeof name)) {
                 finding_fail(f, "%s port %u: %s. `tailscale serve` answers there, to the name %s only",
                         p->host, p->port, check.reason, name);
-                finding_fix(f, "sudoedit %s # in [primary]: host = %s", c->names->config, name);
+                finding_fix(f, "sudoedit %s # in [primary]: host = %s", c->instance->config, name);
         } else {
                 finding_fail(f, "%s port %u: %s%s", p->host, p->port, check.reason,
                         !check.connected && strstr(check.reason, "refused")

@@ -34,14 +34,14 @@ static void fix_target(const struct checkup *c, enum refusal_code code, struct f
 
 /* Also where the ini has no such line. */
 static void fix_source(const struct checkup *c, struct finding *f) {
-        _cleanup_free_ char *config = shell_quote(c->names->config);
+        _cleanup_free_ char *config = shell_quote(c->instance->config);
 
         if (!config)
                 return;
         finding_fix(f,
                 "sudo sed -i -e '/^\\[secrets\\]/,/^\\[/{/^source *=/d}' -e '/^\\[secrets\\]/a source = ./' %s",
                 config);
-        finding_fix(f, "sudo systemctl try-reload-or-restart %s", c->names->unit);
+        finding_fix(f, "sudo systemctl try-reload-or-restart %s", c->instance->unit);
 }
 
 /* What the host says. */

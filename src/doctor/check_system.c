@@ -156,7 +156,7 @@ void look_powers(const struct checkup *c, struct finding *f) {
                 finding_fix(f, "sudo gpasswd -d %s %s", user, group);
         } else if (!c->root)
                 finding_skip(f, "only root can ask what sudo lets user %s do: sudo %s doctor", user,
-                        c->names->program);
+                        c->instance->program);
         else if (run_program(argv, &output) >= 0 && sudo_without_password(output, rule, sizeof rule)) {
                 finding_fail(f, "sudo asks user %s for no password: %s", user, rule);
                 finding_fix(f, "sudo visudo # or the file below /etc/sudoers.d that says so");

@@ -170,7 +170,7 @@ void look_primary_key(const struct checkup *c, struct finding *f) {
                 judge_key(t.peer.expires, "the primary", " # on the primary", f);
         else if (network_is_tailnet(host)) {
                 finding_fail(f, "%s is no node of this tailnet, or none that this one may see", host);
-                finding_fix(f, "tailscale status # its address, for host in %s", c->names->config);
+                finding_fix(f, "tailscale status # its address, for host in %s", c->instance->config);
         } else
                 finding_off(f, "%s is no name or address of the tailnet's", host);
 }
@@ -234,7 +234,7 @@ void look_lost_with_primary(const struct checkup *c, struct finding *f) {
                 finding_warn(
                         f, "the home relay of this node is on the primary's machine, so it is no witness");
                 finding_fix(f, "sudoedit %s # in [witness], url = https://www.gstatic.com/generate_204",
-                        c->names->config);
+                        c->instance->config);
         } else
                 finding_ok(f, "neither exit node, default route, name server nor home relay");
 }

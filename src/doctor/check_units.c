@@ -94,19 +94,19 @@ void look_mode(const struct checkup *c, struct finding *f) {
         r = sd_bus_open_system(&bus);
         if (r >= 0)
                 r = sd_bus_get_property_string(
-                        bus, c->names->bus_name, BUS_PATH, BUS_INTERFACE, "Mode", NULL, &mode);
+                        bus, c->instance->bus_name, BUS_PATH, BUS_INTERFACE, "Mode", NULL, &mode);
         if (r >= 0)
-                r = sd_bus_get_property_trivial(bus, c->names->bus_name, BUS_PATH, BUS_INTERFACE,
+                r = sd_bus_get_property_trivial(bus, c->instance->bus_name, BUS_PATH, BUS_INTERFACE,
                         "PausedUntilTimestamp", NULL, 't', &paused);
         if (r < 0) {
                 finding_fail(f, "the daemon cannot be asked over D-Bus: %s", strerror(-r));
-                finding_fix(f, "sudo systemctl restart %s", c->names->unit);
+                finding_fix(f, "sudo systemctl restart %s", c->instance->unit);
         } else if (paused > 0) {
                 finding_fail(f, "paused: nothing is done when the primary dies");
-                finding_fix(f, "sudo %s resume", c->names->program);
+                finding_fix(f, "sudo %s resume", c->instance->program);
         } else if (is(mode, role_mode_name(MODE_HELD)) || is(mode, role_mode_name(MODE_PINNED))) {
                 finding_fail(f, "%s by hand: the gateway here does not follow the primary", mode);
-                finding_fix(f, "sudo %s auto", c->names->program);
+                finding_fix(f, "sudo %s auto", c->instance->program);
         } else
                 finding_ok(f, "%s", mode);
 }
@@ -203,14 +203,14 @@ static bool waits_for_network(const struct unit_facts *u, struct finding *f) {
 
 void look_gateway_unit(const struct checkup *c, struct finding *f) {
         const struct unit_facts *u = &c->gateway;
-        _cleanup_free_ char *config = shell_quote(c->names->config);
+        _cleanup_free_ char *config = shell_quote(c->instance->config);
 
         if (no_systemd(c, f))
                 return;
         if (is(u->load_state, "not-found") && strcmp(u->name, "openclaw.service") != 0 && config) {
                 finding_fail(f, "there is no %s; [gateway] unit is to name the gateway's unit", u->name);
                 finding_fix(f, "sudo sed -i 's/^unit *=.*/unit = openclaw.service/' %s", config);
-                finding_fix(f, "sudo systemctl reload-or-restart %s", c->names->unit);
+                finding_fix(f, "sudo systemctl reload-or-restart %s", c->instance->unit);
         } else if (is_missing(u, f))
                 return;
         else if (is(u->file_state, "enabled") || is(u->file_state, "enabled-runtime")) {

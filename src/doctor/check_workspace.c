@@ -66,7 +66,7 @@ static void find_unsaved(const struct checkup *c, const struct repo *repo, struc
         else {
                 finding_fail(f, "%s has work that is saved nowhere: %zu file%s", c->config->workspace.path,
                         work.n, work.n == 1 ? "" : "s");
-                finding_fix(f, "sudo systemctl start %s", c->names->sync_unit);
+                finding_fix(f, "sudo systemctl start %s", c->instance->sync_unit);
         }
         paths_free(&paths);
 }
@@ -92,13 +92,13 @@ void look_workspace(const struct checkup *c, struct finding *f) {
 static void fix_remote(
         const struct checkup *c, const struct repo *repo, enum refusal_code code, struct finding *f) {
         const struct workspace_config *w = &c->config->workspace;
-        _cleanup_free_ char *config = shell_quote(c->names->config), *path = shell_quote(w->path);
+        _cleanup_free_ char *config = shell_quote(c->instance->config), *path = shell_quote(w->path);
 
         if (*f->fix || !config || !path)
                 return;
         if (code == REFUSAL_LOGIN || code == REFUSAL_NO_BRANCH)
                 finding_fix(f, "sudo ${EDITOR:-vi} %s && sudo systemctl try-reload-or-restart %s", config,
-                        c->names->unit);
+                        c->instance->unit);
         else
                 finding_fix(f, "sudo -u %s git -C %s fetch %s", repo->user, path, w->remote);
 }
@@ -146,7 +146,7 @@ void look_saved_work(const struct checkup *c, struct finding *f) {
                 for (char *line = strtok_r(commands, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
                         finding_fix(f, "%s # on the primary, as user %s", line, checkup_sync_user(c));
                 if (r.n_unmerged > 0)
-                        finding_fix(f, "sudo systemctl start %s", c->names->sync_unit);
+                        finding_fix(f, "sudo systemctl start %s", c->instance->sync_unit);
         }
         repo_close(&repo);
 }

@@ -169,7 +169,7 @@ static void look(const struct checkup *c, const struct row *row, struct finding 
         else if (c->root)
                 look_as(c, row, user, f);
         else
-                finding_skip(f, "only user %s can look at this: sudo %s doctor", name, c->names->program);
+                finding_skip(f, "only user %s can look at this: sudo %s doctor", name, c->instance->program);
 }
 
 static void count_config_error(const char *path _unused_, unsigned line, const char *what, void *userdata) {
@@ -206,7 +206,7 @@ static void print_all(const struct finding *findings, bool quiet, bool as_root) 
                                         stdout);
 }
 
-static int print_json(const struct finding *findings, const struct instance *names, bool as_root) {
+static int print_json(const struct finding *findings, const struct instance *instance, bool as_root) {
         json_auto_t *rows = json_array(), *j = NULL;
         _cleanup_free_ char *text = NULL;
 
@@ -216,7 +216,7 @@ static int print_json(const struct finding *findings, const struct instance *nam
                                 (void) json_array_append_new(
                                         rows, finding_json(&findings[i], table[i].title, as_root));
         j = json_pack(
-                "{s:i, s:s, s:O}", "version", DOCTOR_VERSION, "instance", names->instance, "findings", rows);
+                "{s:i, s:s, s:O}", "version", DOCTOR_VERSION, "instance", instance->name, "findings", rows);
         text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
         return text && puts(text) >= 0 && fflush(stdout) == 0 ? 0 : -EIO;
 }
@@ -244,14 +244,14 @@ static void show_progress(bool shown, size_t i) {
         (void) fflush(stderr);
 }
 
-int cmd_doctor(const struct instance *names, bool quiet, bool json) {
-        _cleanup_(checkup_done) struct checkup c = { .names = names, .root = geteuid() == 0 };
+int cmd_doctor(const struct instance *instance, bool quiet, bool json) {
+        _cleanup_(checkup_done) struct checkup c = { .instance = instance, .root = geteuid() == 0 };
         struct finding findings[ELEMENTSOF(table)] = { 0 };
         /* Who came by sudo(8) pastes into a shell that is not root's. */
         bool roots_shell = c.root && !getenv("SUDO_UID"),
              progress = isatty(STDERR_FILENO) && terminal_has_colour();
 
-        (void) config_load(names->config, count_config_error, &c, &c.config);
+        (void) config_load(instance->config, count_config_error, &c, &c.config);
         (void) checkup_ask_systemd(&c);
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++) {
@@ -262,7 +262,7 @@ int cmd_doctor(const struct instance *names, bool quiet, bool json) {
         show_progress(progress, ELEMENTSOF(table));
         if (!json)
                 print_all(findings, quiet, roots_shell);
-        else if (print_json(findings, names, roots_shell) < 0)
+        else if (print_json(findings, instance, roots_shell) < 0)
                 return EX_IOERR;
         return sum_up(findings, !json);
 }

@@ -30,8 +30,8 @@ int checkup_ask_systemd(struct checkup *c) {
                 const char *name;
                 struct unit_facts *facts;
         } units[] = {
-                { c->names->unit, &c->daemon },
-                { c->names->sync_unit, &c->sync },
+                { c->instance->unit, &c->daemon },
+                { c->instance->sync_unit, &c->sync },
                 { gateway_unit(c->config, buf, sizeof buf), &c->gateway },
                 { "tailscaled.service", &c->tailscaled },
                 { "openclaw-health-monitor.service", &c->old_monitor },

@@ -11,7 +11,7 @@
 #include "doctor/unit_facts.h"
 
 struct checkup {
-        const struct instance *names;
+        const struct instance *instance;
         struct config *config; /* NULL: there is no valid one */
         char *config_error;    /* the first error, if there is no valid one */
         char *bus_error;       /* why systemd could not be asked; NULL: it was */

@@ -22,7 +22,7 @@
 #define LATE_MAX (500 * USEC_PER_MSEC)
 
 struct context {
-        const struct instance *names;
+        const struct instance *instance;
         const struct config *config;
         struct git_seen git;
 };
@@ -42,7 +42,7 @@ static bool nobody_waits(void *userdata) {
         const struct context *c = userdata;
         _cleanup_free_ char *promoting = NULL;
 
-        return asprintf(&promoting, "%s/promoting", c->names->runtime_dir) > 0 &&
+        return asprintf(&promoting, "%s/promoting", c->instance->runtime_dir) > 0 &&
                 access(promoting, F_OK) < 0;
 }
 
@@ -66,7 +66,7 @@ static void allow_many_files(void) {
 /* From here on nothing is written but what the ini names, our own state, and /dev/null, which ssh wants. */
 static void confine(const struct context *c) {
         const struct config *config = c->config;
-        const char *paths[4] = { "/dev/null", c->names->sync_state_dir };
+        const char *paths[4] = { "/dev/null", c->instance->sync_state_dir };
         size_t n = 2;
         int r;
 
@@ -114,7 +114,7 @@ static void run_both(const struct context *c, struct sync_result *r) {
         const struct workspace_job workspace = { .config = &c->config->workspace,
                 .late = late,
                 .timeout = nobody_waits((void *) c) ? refresh_timeout(&c->config->workspace) : 0,
-                .state = access(c->names->sync_state_dir, W_OK) == 0 ? c->names->sync_state_dir : NULL,
+                .state = access(c->instance->sync_state_dir, W_OK) == 0 ? c->instance->sync_state_dir : NULL,
                 .may_move = gateway_is_stopped,
                 .may_push = nobody_waits,
                 .userdata = (void *) c,
@@ -131,11 +131,11 @@ static void run_both(const struct context *c, struct sync_result *r) {
 }
 
 /* Whether LINE is news. It is not if it says the same as the last time, and nothing was done. */
-static bool is_news(const struct instance *names, const struct sync_result *r, const char *line) {
+static bool is_news(const struct instance *instance, const struct sync_result *r, const char *line) {
         _cleanup_free_ char *path = NULL, *last = NULL;
         bool same;
 
-        if (asprintf(&path, "%s/last", names->sync_state_dir) < 0)
+        if (asprintf(&path, "%s/last", instance->sync_state_dir) < 0)
                 return true;
         same = read_file(path, SYNC_RESULT_MAX, &last) == 0 && strcmp(last, line) == 0;
         if (!same)
@@ -144,7 +144,7 @@ static bool is_news(const struct instance *names, const struct sync_result *r, c
         return !same || r->workspace == SYNC_UPDATED || r->secrets == SYNC_UPDATED || isatty(STDERR_FILENO);
 }
 
-static void report(const struct instance *names, const struct sync_result *r) {
+static void report(const struct instance *instance, const struct sync_result *r) {
         char line[SYNC_RESULT_MAX], words[1024];
         bool bad = r->workspace >= SYNC_INCOMPLETE || r->secrets >= SYNC_INCOMPLETE;
         int k = sync_result_format(r, line);
@@ -154,16 +154,16 @@ static void report(const struct instance *names, const struct sync_result *r) {
                 return;
         }
         (void) sd_notifyf(false, "STATUS=%s", line);
-        if (is_news(names, r, line))
+        if (is_news(instance, r, line))
                 log_line(bad ? LOG_WARNING : LOG_INFO, "%s", sync_result_say(r, words, sizeof words));
 }
 
-int cmd_sync(const struct instance *names, const struct config *config) {
-        struct context c = { .names = names, .config = config };
+int cmd_sync(const struct instance *instance, const struct config *config) {
+        struct context c = { .instance = instance, .config = config };
         struct sync_result r = { 0 };
 
         if (geteuid() == 0)
-                return refuse_root(names);
+                return refuse_root(instance);
         (void) signal(SIGTERM, on_signal);
         (void) signal(SIGINT, on_signal);
         (void) signal(SIGHUP, on_signal);
@@ -171,6 +171,6 @@ int cmd_sync(const struct instance *names, const struct config *config) {
         cleanup_look_for_git(&config->workspace, &c.git);
         confine(&c);
         run_both(&c, &r);
-        report(names, &r);
+        report(instance, &r);
         return r.workspace >= SYNC_INCOMPLETE || r.secrets >= SYNC_INCOMPLETE ? EXIT_FAILURE : EXIT_SUCCESS;
 }

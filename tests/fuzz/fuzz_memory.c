@@ -34,21 +34,21 @@ static char *write_file(const char *name, const char *text) {
 }
 
 static void try_marker(const char *text) {
-        const struct instance names = { .runtime_dir = directory };
+        const struct instance instance = { .runtime_dir = directory };
         _cleanup_free_ char *path = write_file("marker.json", text);
         struct marker m;
 
-        marker_load(&names, &m);
+        marker_load(&instance, &m);
         demand(m.intent >= 0 && m.intent < _INTENT_MAX);
         demand(is_safe(m.reason));
 }
 
 static void try_mode(const char *text) {
-        const struct instance names = { .runtime_dir = directory, .state_dir = directory };
+        const struct instance instance = { .runtime_dir = directory, .state_dir = directory };
         _cleanup_free_ char *path = write_file("mode.json", text);
         struct remembered_mode m;
 
-        mode_load(&names, &m);
+        mode_load(&instance, &m);
         demand(m.mode >= 0 && m.mode < _MODE_MAX);
 }
 

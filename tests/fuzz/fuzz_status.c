@@ -81,12 +81,12 @@ static void show_lines(const struct status *s) {
 }
 
 static void show_json(const struct status *s) {
-        static struct instance *names;
+        static struct instance *instance;
         _cleanup_free_ char *text = NULL;
         json_auto_t *shown = NULL, *back = NULL;
 
-        demand(names || instance_new(NULL, &names) == 0);
-        shown = status_json(s, NULL, names, SOME_DAY);
+        demand(instance || instance_new(NULL, &instance) == 0);
+        shown = status_json(s, NULL, instance, SOME_DAY);
         text = json_dumps(shown, JSON_INDENT(2));
         demand(text);
         back = json_loads(text, JSON_REJECT_DUPLICATES, NULL);

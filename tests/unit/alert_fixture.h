@@ -26,7 +26,7 @@ struct fixture {
         sd_event *event;
         struct http *http;
         struct receiver receiver;
-        struct instance names;
+        struct instance instance;
         struct config config;
         struct alert *alert;
         char dir[64], url[128], secret_file[96], log[96];
@@ -47,7 +47,7 @@ static _unused_ int set_up(void **state) {
         (void) snprintf(f->url, sizeof f->url, "http://127.0.0.1:%u/hook/" SECRET, f->receiver.port);
         (void) snprintf(f->secret_file, sizeof f->secret_file, "%s/secret", f->dir);
         (void) snprintf(f->log, sizeof f->log, "%s/log", f->dir);
-        f->names = (struct instance){ .instance = (char *) "", .state_dir = f->dir };
+        f->instance = (struct instance){ .name = (char *) "", .state_dir = f->dir };
         f->config.alert.url = f->url;
 
         (void) fflush(stderr);
@@ -88,7 +88,7 @@ static _unused_ int tear_down(void **state) {
 }
 
 static _unused_ void begin(struct fixture *f) {
-        assert_int_equal(alert_new(f->http, &f->names, &f->config, &f->alert), 0);
+        assert_int_equal(alert_new(f->http, &f->instance, &f->config, &f->alert), 0);
 }
 
 static _unused_ void restart(struct fixture *f) {

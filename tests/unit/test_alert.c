@@ -269,7 +269,7 @@ static void test_broken_queue(void **state) {
 static void test_unwritable_queue(void **state) {
         struct fixture *f = *state;
 
-        f->names.state_dir = (char *) "/proc/nowhere";
+        f->instance.state_dir = (char *) "/proc/nowhere";
         receiver_shut(&f->receiver);
         begin(f);
         post(f, "promoted");
@@ -325,7 +325,7 @@ static void test_configured_anew(void **state) {
 
         receiver_shut(&f->receiver);
         other.alert.url = (char *) "http://127.0.0.1:1/";
-        assert_int_equal(alert_new(f->http, &f->names, &other, &f->alert), 0);
+        assert_int_equal(alert_new(f->http, &f->instance, &other, &f->alert), 0);
         post(f, "promoted");
         TURN_UNTIL(f->event, strstr(logged(f), "http://127.0.0.1:1: connection refused"));
         receiver_open(&f->receiver);

@@ -217,8 +217,8 @@ static struct finding look_as_agent(const char *dir, look_t *look, const struct 
 
 static void test_closed_directory(void **state _unused_) {
         char dir[64], directory[80], path[100], mend[200];
-        struct instance names = { .config = path };
-        const struct checkup c = { .names = &names };
+        struct instance instance = { .config = path };
+        const struct checkup c = { .instance = &instance };
         struct finding f;
 
         scratch_make(dir, "test_doctor");

@@ -15,7 +15,7 @@ static void plain(void **state _unused_) {
                 _cleanup_(instance_freep) struct instance *n = NULL;
 
                 assert_int_equal(instance_new(same[i], &n), 0);
-                assert_string_equal(n->instance, "");
+                assert_string_equal(n->name, "");
                 assert_string_equal(n->program, "openclaw-failover");
                 assert_string_equal(n->config, "/etc/openclaw-failover.ini");
                 assert_string_equal(n->unit, "openclaw-failover.service");
@@ -31,7 +31,7 @@ static void named(void **state _unused_) {
         _cleanup_(instance_freep) struct instance *n = NULL;
 
         assert_int_equal(instance_new("Web_2", &n), 0);
-        assert_string_equal(n->instance, "Web_2");
+        assert_string_equal(n->name, "Web_2");
         assert_string_equal(n->program, "openclaw-failover -i Web_2");
         assert_string_equal(n->config, "/etc/openclaw-failover/Web_2.ini");
         assert_string_equal(n->unit, "openclaw-failover@Web_2.service");

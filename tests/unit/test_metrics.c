@@ -12,9 +12,8 @@
 
 #define NOW (1763694765 * USEC_PER_SEC)
 
-static const struct instance plain = { .instance = (char *) "",
-        .unit = (char *) "openclaw-failover.service" };
-static const struct instance second = { .instance = (char *) "two",
+static const struct instance plain = { .name = (char *) "", .unit = (char *) "openclaw-failover.service" };
+static const struct instance second = { .name = (char *) "two",
         .unit = (char *) "openclaw-failover@two.service" };
 
 static struct status promoted(void) {

@@ -257,7 +257,7 @@ static json_t *get(json_t *j, const char *key) {
 }
 
 static void test_json(void **state _unused_) {
-        struct instance n = { .instance = (char *) "" };
+        struct instance n = { .name = (char *) "" };
         json_t *j = status_json(&example, NULL, &n, 1795266188000000);
         const struct property *p;
         size_t count;
