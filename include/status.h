@@ -48,7 +48,7 @@ struct status {
         const char *unmerged, *merge;
         usec_t sync_succeeded; /* when one last did all there was to do */
 
-        /* The last failover, since the daemon started or by the marker. */
+        /* The last failover, of an earlier daemon too. */
         usec_t began_at;     /* the last good check; 0: unknown, or by hand */
         usec_t promoted_at;  /* when the gateway here had started */
         usec_t demoted_at;   /* when it ended; 0: it goes on */

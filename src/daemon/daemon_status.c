@@ -26,15 +26,15 @@ static void show_to_systemd(struct daemon *d, const struct status *s) {
         d->status_sent = now_usec(CLOCK_BOOTTIME);
 }
 
-static void set_last_failover(const struct timeline *e, struct status *ret) {
-        usec_t outage = timeline_outage(e);
+static void set_last_failover(const struct daemon *d, struct status *ret) {
+        const struct last_failover *f = &d->state_file.last;
+        const struct timeline *e = &d->timeline;
 
-        ret->began_at =
-                outage == USEC_INFINITY ? 0 : to_realtime(e->promoted_at - MIN(outage, e->promoted_at));
-        ret->promoted_at = to_realtime(e->promoted_at);
-        ret->demoted_at = timeline_is_open(e) ? 0 : to_realtime(e->demoted_at);
-        ret->outage = outage;
-        ret->cause = e->cause;
+        ret->began_at = f->began;
+        ret->promoted_at = f->started;
+        ret->demoted_at = f->ended;
+        ret->outage = f->outage;
+        ret->cause = f->cause;
         ret->promotions = e->promotions;
         ret->start_took = e->started > 0 && e->answered > e->started ? e->answered - e->started : 0;
 }
@@ -124,7 +124,7 @@ static void make_status(const struct daemon *d, struct status *ret) {
         set_sync(d, ret);
         set_alerts(d, ret);
         set_gateway(d, ret);
-        set_last_failover(&d->timeline, ret);
+        set_last_failover(d, ret);
 }
 
 /* To everybody who looks at levels; each of them knows what is new to it. */

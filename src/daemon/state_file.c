@@ -119,14 +119,15 @@ int marker_save(const struct instance *n, const struct marker *m) {
 /* JSON's integers end at 2^63: "until resumed" is -1. */
 static bool mode_read(const char *dir, struct remembered_mode *ret) {
         json_auto_t *j = load(dir, MODE);
-        json_int_t paused_until, pause = 0;
-        const char *mode;
+        json_int_t paused_until, pause = 0, began = 0, started = 0, ended = 0, outage = -1;
+        const char *mode, *cause = "";
 
-        *ret = (struct remembered_mode){};
+        *ret = (struct remembered_mode){ .last.outage = USEC_INFINITY };
         if (!j)
                 return false;
-        if (json_unpack(j, "{s:s, s:I, s?I}", "mode", &mode, "paused_until", &paused_until, "pause",
-                    &pause) < 0 ||
+        if (json_unpack(j, "{s:s, s:I, s?I, s?{s:I, s:I, s:I, s:I, s:s}}", "mode", &mode, "paused_until",
+                    &paused_until, "pause", &pause, "last_failover", "began", &began, "started", &started,
+                    "ended", &ended, "outage", &outage, "reason", &cause) < 0 ||
                 paused_until < -1 || pause < 0 || number_of(mode, mode_name, _MODE_MAX) == _MODE_MAX) {
                 log_warning("%s/" MODE " is not what this version writes. Going on in mode auto.", dir);
                 return false;
@@ -134,6 +135,11 @@ static bool mode_read(const char *dir, struct remembered_mode *ret) {
         ret->mode = (enum mode) number_of(mode, mode_name, _MODE_MAX);
         ret->paused_until = paused_until == -1 ? USEC_INFINITY : (usec_t) paused_until;
         ret->pause = (usec_t) pause;
+        ret->last.began = (usec_t) MAX(began, 0);
+        ret->last.started = (usec_t) MAX(started, 0);
+        ret->last.ended = (usec_t) MAX(ended, 0);
+        ret->last.outage = outage < 0 ? USEC_INFINITY : (usec_t) outage;
+        safe_text(ret->last.cause, sizeof ret->last.cause, cause);
         return true;
 }
 
@@ -143,11 +149,16 @@ void mode_load(const struct instance *n, struct remembered_mode *ret) {
                 (void) mode_read(n->state_dir, ret);
 }
 
+/* USEC_INFINITY becomes -1. */
 static int mode_write(const char *dir, const struct remembered_mode *m) {
+        const struct last_failover *f = &m->last;
+
         return save(dir, MODE,
-                json_pack("{s:s, s:I, s:I}", "mode", role_mode_name(m->mode), "paused_until",
-                        m->paused_until == USEC_INFINITY ? (json_int_t) -1 : (json_int_t) m->paused_until,
-                        "pause", (json_int_t) m->pause));
+                json_pack("{s:s, s:I, s:I, s:{s:I, s:I, s:I, s:I, s:s}}", "mode", role_mode_name(m->mode),
+                        "paused_until", (json_int_t) m->paused_until, "pause", (json_int_t) m->pause,
+                        "last_failover", "began", (json_int_t) f->began, "started", (json_int_t) f->started,
+                        "ended", (json_int_t) f->ended, "outage", (json_int_t) f->outage, "reason",
+                        f->cause));
 }
 
 int promotion_hint(const struct instance *n, bool promoting) {
@@ -251,6 +262,26 @@ static pid_t fork_writer(const char *dir, const struct remembered_mode *mode) {
         return pid;
 }
 
+/* What is new in E. On standby it is over, whichever daemon had promoted. */
+static void keep_last_failover(struct state_file *m, const struct role *r, const struct timeline *e) {
+        struct last_failover *f = &m->last;
+
+        if (e->promoted_at != m->last_started) {
+                usec_t outage = timeline_outage(e);
+
+                *f = (struct last_failover){ .started = to_realtime(e->promoted_at), .outage = outage };
+                if (outage != USEC_INFINITY)
+                        f->began = to_realtime(e->promoted_at - MIN(outage, e->promoted_at));
+                memcpy(f->cause, e->cause, sizeof f->cause);
+                m->last_started = e->promoted_at;
+                m->mode_unwritten = true;
+        }
+        if (r->state == ROLE_STANDBY && f->started > 0 && f->ended == 0) {
+                f->ended = to_realtime(r->since);
+                m->mode_unwritten = true;
+        }
+}
+
 /* A disk may hang: a child waits for it. What changes meanwhile is written after that. */
 static void keep_mode(struct state_file *m, const struct role *r) {
         usec_t now = now_usec(CLOCK_BOOTTIME);
@@ -263,7 +294,7 @@ static void keep_mode(struct state_file *m, const struct role *r) {
                                                                                      : 0;
                 m->mode_unwritten = true;
         }
-        mode = (struct remembered_mode){ m->mode, to_realtime(m->paused_until), m->pause };
+        mode = (struct remembered_mode){ m->mode, to_realtime(m->paused_until), m->pause, m->last };
         if (m->mode_unwritten && mode_write(m->instance->runtime_dir, &mode) < 0)
                 mode_not_written(m, m->instance->runtime_dir);
         if (!writer_is_done(m) || !m->mode_unwritten)
@@ -281,6 +312,7 @@ static usec_t paused_until(const struct remembered_mode *mode) {
 
 void state_keep(struct state_file *m, const struct role *r, const struct timeline *e, const char *unit,
         const struct unit_info *gateway, enum role_action action) {
+        keep_last_failover(m, r, e);
         keep_mode(m, r);
         keep_marker(m, r, e, unit, gateway, action);
 }
@@ -308,6 +340,7 @@ void state_recall(struct state_file *m, const struct instance *n, const char *un
         r->mode = m->mode = mode.mode;
         r->paused_until = m->paused_until = paused_until(&mode);
         m->pause = mode.pause;
+        m->last = mode.last;
 
         marker_load(n, &m->marker);
         forget_other_unit(m, unit);
@@ -316,8 +349,13 @@ void state_recall(struct state_file *m, const struct instance *n, const char *un
         timeline_begin(
                 e, m->marker.last_good, mode.mode == MODE_AUTO ? m->marker.since : 0, m->marker.reason);
         e->again = m->marker.intent == INTENT_RESTARTING;
-        if (m->marker.intent != INTENT_STARTING)
-                timeline_was_promoted(e, m->marker.since);
+        if (m->marker.intent == INTENT_STARTING)
+                return;
+        timeline_was_promoted(e, m->marker.since);
+        if (m->last.started > 0 && m->last.ended == 0) {
+                e->outage = m->last.outage;
+                m->last_started = e->promoted_at;
+        }
 }
 
 bool state_is_same_run(const struct state_file *m, sd_id128_t run, unsigned restarts) {

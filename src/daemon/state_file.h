@@ -1,5 +1,5 @@
 /* What the daemon must remember when it is gone: the marker in /run, for as long as the system runs, of what it was
- * doing with the gateway; and the mode in /var/lib, for ever.
+ * doing with the gateway; and the mode and the last failover in /var/lib, for ever.
  *
  * Both are small JSON files, replaced by rename(2). One that is missing is nothing special; one that is broken is told
  * of and counts as missing: what is under way is also seen from the unit itself. */
@@ -27,10 +27,18 @@ void marker_load(const struct instance *n, struct marker *ret);
 /* INTENT_NONE removes the file. 0 or a negative errno. */
 int marker_save(const struct instance *n, const struct marker *m);
 
+/* For `status`. Times are CLOCK_REALTIME, since they outlive a boot; 0: unknown, or not. */
+struct last_failover {
+        usec_t began, started, ended;
+        usec_t outage; /* a span; USEC_INFINITY: unknown */
+        char cause[160];
+};
+
 struct remembered_mode {
         enum mode mode;
         usec_t paused_until; /* CLOCK_REALTIME, since it outlives a boot; 0: not paused; USEC_INFINITY: until resumed */
         usec_t pause; /* how long it was to last; 0: not known, or until resumed */
+        struct last_failover last;
 };
 
 void mode_load(const struct instance *n, struct remembered_mode *ret);
@@ -46,7 +54,9 @@ struct state_file {
         enum mode mode;       /* likewise */
         usec_t paused_until;  /* likewise, CLOCK_BOOTTIME */
         usec_t pause;
-        pid_t writer; /* of the mode in /var/lib; 0: none is at work */
+        struct last_failover last;
+        usec_t last_started; /* of the timeline, CLOCK_BOOTTIME: .last tells of it */
+        pid_t writer;        /* of the mode in /var/lib; 0: none is at work */
         bool marker_unwritten, mode_unwritten, mode_failed;
 };
 

@@ -49,7 +49,7 @@ static void try_mode(const char *text) {
         struct remembered_mode m;
 
         mode_load(&instance, &m);
-        demand(m.mode >= 0 && m.mode < _MODE_MAX);
+        demand(m.mode >= 0 && m.mode < _MODE_MAX && is_safe(m.last.cause));
 }
 
 static void try_alerts(const char *text) {

@@ -202,6 +202,30 @@ def test_standby_loses_power_while_promoted(pair, fault):
     fault("the standby loses power while promoted", told, "it counts to three again after the boot")
 
 
+def last_failover(host):
+    return json.loads(host.out("openclaw-failover status --json", check=False))["last_failover"]
+
+
+def test_last_failover_is_remembered(pair):
+    """By a daemon that starts on standby: after a restart, and after a reboot, which empties /run."""
+    pair.standby.systemctl("enable", DAEMON)
+    fail_over(pair)
+    before = last_failover(pair.standby)
+    end(pair.standby, "restart")
+    wait_event(pair.standby, "resumed")
+    assert last_failover(pair.standby) == before and before["ended"] is None and before["outage_seconds"] > 0
+    pair.primary.gateway.start()
+    wait_event(pair.standby, "demoted")
+    pair.standby.wait_for(lambda: last_failover(pair.standby)["ended"], what="it has ended")
+    before = last_failover(pair.standby)
+    end(pair.standby, "restart")
+    assert last_failover(pair.standby) == before and before["reason"] == "connection refused"
+    assert before["began"] < before["started"] < before["ended"]
+    pair.standby.reboot()
+    pair.standby.wait_for(lambda: pair.standby.is_active(DAEMON), what="it is back")
+    assert last_failover(pair.standby) == before
+
+
 def test_shutdown_is_no_ones_stop(pair):
     """The gateway stops because the system does: the standby is not held back afterwards."""
     pair.standby.systemctl("enable", DAEMON)
