@@ -77,73 +77,53 @@ static const struct property table[] = {
 
 _Static_assert(ELEMENTSOF(table) <= PROPERTIES_MAX, "PROPERTIES_MAX is too small");
 
-static const char *state_word(int i) {
-        return role_state_name((enum role_state) i);
-}
+#define WORDS(function, type, name)                                                                         \
+        static const char *function(int i) {                                                                \
+                return name((type) i);                                                                      \
+        }
+WORDS(state_word, enum role_state, role_state_name)
+WORDS(mode_word, enum mode, role_mode_name)
+WORDS(health_word, enum health_level, health_level_name)
+WORDS(unit_word, enum unit_state, unit_state_name)
 
-static const char *mode_word(int i) {
-        return role_mode_name((enum mode) i);
-}
-
-static const char *health_word(int i) {
-        return health_level_name((enum health_level) i);
-}
-
-static const char *unit_word(int i) {
-        return unit_state_name((enum unit_state) i);
-}
-
-static const struct {
-        const char *signature;
-        const char *(*word)(int i); /* of an enum */
-        int n_words;
-} types[_PROPERTY_TYPE_MAX] = {
-        [PROPERTY_STATE] = { "s", state_word, _ROLE_MAX },
-        [PROPERTY_MODE] = { "s", mode_word, _MODE_MAX },
-        [PROPERTY_HEALTH] = { "s", health_word, _HEALTH_MAX },
-        [PROPERTY_UNIT_STATE] = { "s", unit_word, _UNIT_STATE_MAX },
-        [PROPERTY_TEXT] = { "s" },
-        [PROPERTY_LINES] = { "s" },
-        [PROPERTY_FLAG] = { "b" },
-        [PROPERTY_COUNT] = { "u" },
-        [PROPERTY_NUMBER] = { "t" },
-        [PROPERTY_TIME] = { "t" },
-        [PROPERTY_SPAN] = { "t" },
-};
-
-/* The member of a struct status, by its type. An enum is as wide as an int, whatever its values. */
-union member {
-        int *word;
-        const char **text;
-        bool *flag;
-        unsigned *count;
-        uint64_t *number;
-};
 _Static_assert(
         sizeof(enum role_state) == sizeof(int) && sizeof(enum unit_state) == sizeof(int), "enum is int");
 
-static union member member(const struct property *p, const struct status *s) {
-        void *at = (char *) s + p->offset;
-
-        switch (p->type) {
-        case PROPERTY_TEXT:
-        case PROPERTY_LINES:
-                return (union member){ .text = at };
-        case PROPERTY_FLAG:
-                return (union member){ .flag = at };
-        case PROPERTY_COUNT:
-                return (union member){ .count = at };
-        case PROPERTY_NUMBER:
-        case PROPERTY_TIME:
-        case PROPERTY_SPAN:
-                return (union member){ .number = at };
-        default:
-                return (union member){ .word = at };
-        }
-}
+/* How D-Bus has it, and struct status; of an enum also its words. */
+static const struct {
+        const char *signature;
+        size_t size;
+        const char *(*word)(int i);
+        int n_words;
+} types[_PROPERTY_TYPE_MAX] = {
+        [PROPERTY_STATE] = { "s", sizeof(int), state_word, _ROLE_MAX },
+        [PROPERTY_MODE] = { "s", sizeof(int), mode_word, _MODE_MAX },
+        [PROPERTY_HEALTH] = { "s", sizeof(int), health_word, _HEALTH_MAX },
+        [PROPERTY_UNIT_STATE] = { "s", sizeof(int), unit_word, _UNIT_STATE_MAX },
+        [PROPERTY_TEXT] = { "s", sizeof(char *) },
+        [PROPERTY_LINES] = { "s", sizeof(char *) },
+        [PROPERTY_FLAG] = { "b", sizeof(bool) },
+        [PROPERTY_COUNT] = { "u", sizeof(unsigned) },
+        [PROPERTY_NUMBER] = { "t", sizeof(uint64_t) },
+        [PROPERTY_TIME] = { "t", sizeof(uint64_t) },
+        [PROPERTY_SPAN] = { "t", sizeof(uint64_t) },
+};
 
 static bool is_text(const struct property *p) {
         return p->type == PROPERTY_TEXT || p->type == PROPERTY_LINES;
+}
+
+/* Where a struct status has P. */
+static void *member(const struct property *p, const struct status *s) {
+        return (char *) s + p->offset;
+}
+
+static const char **text_of(const struct property *p, const struct status *s) {
+        return member(p, s);
+}
+
+static uint64_t number_of(const struct property *p, const struct status *s) {
+        return *(const uint64_t *) member(p, s);
 }
 
 const struct property *properties(size_t *ret_n) {
@@ -163,28 +143,18 @@ const char *property_signature(const struct property *p) {
 }
 
 int property_append(const struct property *p, const struct status *s, sd_bus_message *m) {
-        union member v = member(p, s);
-        int r;
+        const void *value = member(p, s);
+        int flag, r;
 
-        switch (p->type) {
-        case PROPERTY_TEXT:
-        case PROPERTY_LINES:
-                r = sd_bus_message_append(m, "s", *v.text);
-                break;
-        case PROPERTY_FLAG:
-                r = sd_bus_message_append(m, "b", (int) *v.flag);
-                break;
-        case PROPERTY_COUNT:
-                r = sd_bus_message_append(m, "u", (uint32_t) *v.count);
-                break;
-        case PROPERTY_NUMBER:
-        case PROPERTY_TIME:
-        case PROPERTY_SPAN:
-                r = sd_bus_message_append(m, "t", *v.number);
-                break;
-        default:
-                r = sd_bus_message_append(m, "s", types[p->type].word(*v.word));
+        if (is_text(p))
+                value = *text_of(p, s);
+        else if (types[p->type].word)
+                value = types[p->type].word(*(const int *) value);
+        else if (p->type == PROPERTY_FLAG) {
+                flag = *(const bool *) value;
+                value = &flag;
         }
+        r = sd_bus_message_append_basic(m, *types[p->type].signature, value);
         return MIN(r, 0);
 }
 
@@ -202,25 +172,25 @@ static json_t *lines_json(const char *text) {
 }
 
 json_t *property_json(const struct property *p, const struct status *s) {
-        union member v = member(p, s);
+        const void *value = member(p, s);
 
         switch (p->type) {
         case PROPERTY_TEXT:
-                return **v.text ? json_string(*v.text) : json_null();
+                return **text_of(p, s) ? json_string(*text_of(p, s)) : json_null();
         case PROPERTY_LINES:
-                return lines_json(*v.text);
+                return lines_json(*text_of(p, s));
         case PROPERTY_FLAG:
-                return json_boolean(*v.flag);
+                return json_boolean(*(const bool *) value);
         case PROPERTY_COUNT:
-                return json_integer(*v.count);
+                return json_integer(*(const unsigned *) value);
         case PROPERTY_NUMBER:
-                return json_integer((json_int_t) *v.number);
+                return json_integer((json_int_t) number_of(p, s));
         case PROPERTY_TIME:
-                return json_time(*v.number);
+                return json_time(number_of(p, s));
         case PROPERTY_SPAN:
-                return json_span(*v.number);
+                return json_span(number_of(p, s));
         default:
-                return json_string(types[p->type].word(*v.word));
+                return json_string(types[p->type].word(*(const int *) value));
         }
 }
 
@@ -230,52 +200,26 @@ static bool same_time(usec_t a, usec_t b) {
         return (a > b ? a - b : b - a) < SAME_TIME;
 }
 
-static bool same(const struct property *p, union member a, union member b) {
-        switch (p->type) {
-        case PROPERTY_TEXT:
-        case PROPERTY_LINES:
-                /* What is kept is a text from the first update on, so that it can be printed. */
-                return *a.text && strcmp(*a.text, *b.text) == 0;
-        case PROPERTY_FLAG:
-                return *a.flag == *b.flag;
-        case PROPERTY_COUNT:
-                return *a.count == *b.count;
-        case PROPERTY_NUMBER:
-        case PROPERTY_SPAN:
-                return *a.number == *b.number;
-        case PROPERTY_TIME:
-                return same_time(*a.number, *b.number);
-        default:
-                return *a.word == *b.word;
-        }
+static bool same(const struct property *p, const struct status *kept, const struct status *s) {
+        if (is_text(p)) /* what is kept is a text from the first update on, so that it can be printed */
+                return *text_of(p, kept) && strcmp(*text_of(p, kept), *text_of(p, s)) == 0;
+        if (p->type == PROPERTY_TIME)
+                return same_time(number_of(p, kept), number_of(p, s));
+        return memcmp(member(p, kept), member(p, s), types[p->type].size) == 0;
 }
 
-static int keep(const struct property *p, union member kept, union member from) {
+static int keep(const struct property *p, struct status *kept, const struct status *s) {
         char *text;
 
-        switch (p->type) {
-        case PROPERTY_TEXT:
-        case PROPERTY_LINES:
-                text = strdup(*from.text);
-                if (!text)
-                        return -ENOMEM;
-                free((char *) *kept.text);
-                *kept.text = text;
-                break;
-        case PROPERTY_FLAG:
-                *kept.flag = *from.flag;
-                break;
-        case PROPERTY_COUNT:
-                *kept.count = *from.count;
-                break;
-        case PROPERTY_NUMBER:
-        case PROPERTY_TIME:
-        case PROPERTY_SPAN:
-                *kept.number = *from.number;
-                break;
-        default:
-                *kept.word = *from.word;
+        if (!is_text(p)) {
+                (void) memcpy(member(p, kept), member(p, s), types[p->type].size);
+                return 0;
         }
+        text = strdup(*text_of(p, s));
+        if (!text)
+                return -ENOMEM;
+        free((char *) *text_of(p, kept));
+        *text_of(p, kept) = text;
         return 0;
 }
 
@@ -285,11 +229,9 @@ int status_update(
         int r = 0;
 
         for (size_t i = 0; i < ELEMENTSOF(table) && r >= 0; i++) {
-                union member old = member(&table[i], kept), new = member(&table[i], s);
-
-                if (same(&table[i], old, new))
+                if (same(&table[i], kept, s))
                         continue;
-                r = keep(&table[i], old, new);
+                r = keep(&table[i], kept, s);
                 if (r >= 0)
                         changed[n++] = table[i].name;
         }
@@ -299,50 +241,33 @@ int status_update(
 
 void status_clear(struct status *kept) {
         for (size_t i = 0; i < ELEMENTSOF(table); i++)
-                if (is_text(&table[i])) {
-                        free((char *) *member(&table[i], kept).text);
-                        *member(&table[i], kept).text = NULL;
-                }
-}
-
-static int read_word(const struct property *p, sd_bus_message *m, int *ret) {
-        const char *word;
-        int r;
-
-        r = sd_bus_message_read(m, "v", "s", &word);
-        for (int i = 0; r >= 0 && i < types[p->type].n_words; i++)
-                if (strcmp(types[p->type].word(i), word) == 0) {
-                        *ret = i;
-                        return 0;
-                }
-        return -EBADMSG;
+                if (is_text(&table[i]))
+                        free((char *) TAKE(*text_of(&table[i], kept)));
 }
 
 static int read_value(const struct property *p, sd_bus_message *m, struct status *s) {
-        union member v = member(p, s);
-        int flag = 0, r;
+        union {
+                const char *text;
+                int flag;
+                unsigned count;
+                uint64_t number;
+        } v;
 
-        switch (p->type) {
-        case PROPERTY_TEXT:
-        case PROPERTY_LINES:
-                r = sd_bus_message_read(m, "v", "s", v.text);
-                break;
-        case PROPERTY_FLAG:
-                r = sd_bus_message_read(m, "v", "b", &flag);
-                *v.flag = flag;
-                break;
-        case PROPERTY_COUNT:
-                r = sd_bus_message_read(m, "v", "u", v.count);
-                break;
-        case PROPERTY_NUMBER:
-        case PROPERTY_TIME:
-        case PROPERTY_SPAN:
-                r = sd_bus_message_read(m, "v", "t", v.number);
-                break;
-        default:
-                r = read_word(p, m, v.word);
-        }
-        return r < 0 ? -EBADMSG : 0;
+        if (sd_bus_message_read(m, "v", types[p->type].signature, &v) < 0)
+                return -EBADMSG;
+        if (p->type == PROPERTY_FLAG)
+                *(bool *) member(p, s) = v.flag;
+        else if (!types[p->type].word)
+                (void) memcpy(member(p, s), &v, types[p->type].size);
+        else
+                for (int i = 0;; i++) {
+                        if (i == types[p->type].n_words)
+                                return -EBADMSG;
+                        *(int *) member(p, s) = i;
+                        if (strcmp(types[p->type].word(i), v.text) == 0)
+                                break;
+                }
+        return 0;
 }
 
 int status_read(sd_bus_message *m, struct status *ret) {
@@ -352,7 +277,7 @@ int status_read(sd_bus_message *m, struct status *ret) {
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++)
                 if (is_text(&table[i]))
-                        *member(&table[i], &s).text = "";
+                        *text_of(&table[i], &s) = "";
 
         r = sd_bus_message_enter_container(m, 'a', "{sv}");
         while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
