@@ -119,10 +119,12 @@ int refusal_set_command(struct refusal *f, const char *format, ...) _printf_(2, 
 /* "text: command", cut. Returns BUF. */
 char *refusal_say(const struct refusal *f, char *buf, size_t size);
 
-/* The same for the workspace, whose part they set, too. */
-int sync_refuse(struct sync_result *r, enum refusal_code code, const char *format, ...) _printf_(3, 4);
-int sync_fail(struct sync_result *r, enum refusal_code code, const char *format, ...) _printf_(3, 4);
-int sync_command(struct sync_result *r, const char *format, ...) _printf_(2, 3);
+/* The same for the workspace, whose part it sets, too. */
+int sync_end(struct sync_result *r, enum sync_part part, enum refusal_code code, const char *format, ...)
+        _printf_(4, 5);
+#define sync_refuse(r, ...) sync_end(r, SYNC_REFUSED, __VA_ARGS__)
+#define sync_fail(r, ...) sync_end(r, SYNC_FAILED, __VA_ARGS__)
+#define sync_command(r, ...) refusal_set_command(&(r)->workspace_why, __VA_ARGS__)
 /* A remark leaves the part as it is, and is added to those that are there. */
 void sync_remark(struct sync_result *r, enum refusal_code code, const char *format, ...) _printf_(3, 4);
 /* The workspace's part of FROM, with its reason, becomes R's. */

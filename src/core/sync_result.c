@@ -86,11 +86,9 @@ static bool branches_are_valid(const struct sync_result *r) {
 }
 
 static bool result_is_valid(const struct sync_result *r) {
-        return r->workspace >= 0 && r->workspace < _SYNC_PART_MAX && r->secrets >= 0 &&
-                r->secrets < _SYNC_PART_MAX && r->workspace_why.code >= 0 &&
-                r->workspace_why.code < _REFUSAL_MAX && r->secrets_why.code >= 0 &&
-                r->secrets_why.code < _REFUSAL_MAX && commit_is_valid(r->from) && commit_is_valid(r->to) &&
-                branches_are_valid(r);
+        return r->workspace < _SYNC_PART_MAX && r->secrets < _SYNC_PART_MAX &&
+                r->workspace_why.code < _REFUSAL_MAX && r->secrets_why.code < _REFUSAL_MAX &&
+                commit_is_valid(r->from) && commit_is_valid(r->to) && branches_are_valid(r);
 }
 
 /* The text made safe and cut to MAX bytes, its NUL included. A command that is longer, or not safe, is left out. */
@@ -107,20 +105,17 @@ static json_t *format_refusal(const struct refusal *f, size_t max) {
 static json_t *format_branches(const struct sync_result *r, size_t named) {
         json_t *array = json_array();
 
-        for (size_t i = 0; array && i < MIN(named, (size_t) r->n_unmerged) && r->unmerged[i].name[0]; i++)
-                if (json_array_append_new(array,
-                            json_pack("{ss sb}", "name", r->unmerged[i].name, "pushed",
-                                    (int) r->unmerged[i].pushed)) < 0) {
-                        json_decref(array);
-                        return NULL;
-                }
+        for (size_t i = 0; i < MIN(named, (size_t) r->n_unmerged) && r->unmerged[i].name[0]; i++)
+                (void) json_array_append_new(array,
+                        json_pack("{ss sb}", "name", r->unmerged[i].name, "pushed",
+                                (int) r->unmerged[i].pushed));
         return array;
 }
 
 /* The line with each reason cut to MAX bytes, and NAMED branches; -ENOBUFS if that is still too long. */
 static int format_cut(
         const struct sync_result *r, size_t max, size_t named, char buf[static SYNC_RESULT_MAX]) {
-        json_t *object;
+        json_auto_t *object = NULL;
         size_t n;
 
         object = json_pack("{ss ss ss sI ss so sI so ss sI so}", "workspace", part_names[r->workspace],
@@ -131,10 +126,7 @@ static int format_cut(
         if (!object)
                 return -ENOMEM;
         n = json_dumpb(object, buf, SYNC_RESULT_MAX, JSON_COMPACT);
-        json_decref(object);
-        if (n == 0)
-                return -ENOMEM;
-        if (n >= SYNC_RESULT_MAX)
+        if (n == 0 || n >= SYNC_RESULT_MAX)
                 return -ENOBUFS;
         buf[n] = '\0';
         return 0;
@@ -151,68 +143,41 @@ int sync_result_format(const struct sync_result *r, char buf[static SYNC_RESULT_
         return k;
 }
 
-static int parse_part(const char *name, enum sync_part *ret) {
-        for (int i = 0; i < _SYNC_PART_MAX; i++)
-                if (strcmp(name, part_names[i]) == 0) {
-                        *ret = (enum sync_part) i;
-                        return 0;
-                }
-        return -EINVAL;
+/* The number of NAME, or N, which no field may hold. */
+static int find_name(const char *name, const char *const *names, int n) {
+        int i = 0;
+
+        while (i < n && strcmp(name, names[i]) != 0)
+                i++;
+        return i;
 }
 
-static int parse_text(const char *text, char *ret, size_t size) {
-        size_t n = strlen(text);
-
-        if (n >= size)
-                return -EINVAL;
-        (void) memcpy(ret, text, n + 1);
-        return 0;
-}
-
-static int parse_count(json_int_t n, unsigned *ret) {
-        if (n < 0 || n > (json_int_t) UINT32_MAX)
-                return -EINVAL;
-        *ret = (unsigned) n;
-        return 0;
+static void copy_text(char *buf, size_t size, const char *text) {
+        (void) snprintf(buf, size, "%s", text);
 }
 
 static int parse_refusal(json_t *object, struct refusal *ret) {
         const char *code, *text, *command;
 
-        if (json_unpack_ex(object, NULL, JSON_STRICT, "{s:s s:s s:s}", "code", &code, "text", &text,
-                    "command", &command) < 0 ||
-                parse_text(text, ret->text, sizeof ret->text) < 0 ||
-                parse_text(command, ret->command, sizeof ret->command) < 0)
+        if (json_unpack(object, "{s:s, s:s, s:s}", "code", &code, "text", &text, "command", &command) < 0)
                 return -EINVAL;
-        for (int i = 0; i < _REFUSAL_MAX; i++)
-                if (strcmp(code, code_names[i]) == 0) {
-                        ret->code = (enum refusal_code) i;
-                        return 0;
-                }
-        return -EINVAL;
+        ret->code = (enum refusal_code) find_name(code, code_names, _REFUSAL_MAX);
+        copy_text(ret->text, sizeof ret->text, text);
+        copy_text(ret->command, sizeof ret->command, command);
+        return 0;
 }
 
 static int parse_branches(json_t *array, struct sync_result *ret) {
         const char *name;
-        json_t *branch;
-        size_t i;
         int pushed;
 
-        if (!json_is_array(array) ||
-                json_array_size(array) > MIN(ret->n_unmerged, (unsigned) SYNC_UNMERGED_MAX))
-                return -EINVAL;
-        json_array_foreach (array, i, branch) {
-                struct sync_branch *b = &ret->unmerged[i];
-
-                if (json_unpack_ex(
-                            branch, NULL, JSON_STRICT, "{s:s s:b}", "name", &name, "pushed", &pushed) < 0 ||
-                        parse_text(name, b->name, sizeof b->name) < 0)
+        for (size_t i = 0; i < MIN(json_array_size(array), (size_t) SYNC_UNMERGED_MAX); i++) {
+                if (json_unpack(json_array_get(array, i), "{s:s, s:b}", "name", &name, "pushed", &pushed) <
+                        0)
                         return -EINVAL;
-                b->pushed = pushed;
+                copy_text(ret->unmerged[i].name, sizeof ret->unmerged[i].name, name);
+                ret->unmerged[i].pushed = pushed;
         }
-        /* Named are as many as the line had room for: the others are only counted. */
-        for (i = json_array_size(array); i < SYNC_UNMERGED_MAX; i++)
-                ret->unmerged[i].name[0] = '\0';
         return 0;
 }
 
@@ -221,39 +186,36 @@ static int parse_object(json_t *object, struct sync_result *ret) {
         json_t *workspace_why, *secrets_why, *unmerged;
         json_int_t commits, files, n_unmerged;
 
-        if (json_unpack_ex(object, NULL, JSON_STRICT, "{s:s s:s s:s s:I s:s s:o s:I s:o s:s s:I s:o}",
-                    "workspace", &workspace, "from", &from, "to", &to, "commits", &commits, "saved", &saved,
-                    "unmerged", &unmerged, "n_unmerged", &n_unmerged, "workspace_why", &workspace_why,
-                    "secrets", &secrets, "files", &files, "secrets_why", &secrets_why) < 0)
+        if (json_unpack(object, "{s:s s:s s:s s:I s:s s:o s:I s:o s:s s:I s:o}", "workspace", &workspace,
+                    "from", &from, "to", &to, "commits", &commits, "saved", &saved, "unmerged", &unmerged,
+                    "n_unmerged", &n_unmerged, "workspace_why", &workspace_why, "secrets", &secrets, "files",
+                    &files, "secrets_why", &secrets_why) < 0)
                 return -EINVAL;
-        if (parse_part(workspace, &ret->workspace) < 0 || parse_part(secrets, &ret->secrets) < 0 ||
-                parse_text(from, ret->from, sizeof ret->from) < 0 ||
-                parse_text(to, ret->to, sizeof ret->to) < 0 || parse_count(commits, &ret->commits) < 0 ||
-                parse_text(saved, ret->saved, sizeof ret->saved) < 0 ||
-                parse_count(n_unmerged, &ret->n_unmerged) < 0 || parse_branches(unmerged, ret) < 0 ||
-                parse_refusal(workspace_why, &ret->workspace_why) < 0 ||
-                parse_count(files, &ret->files) < 0 || parse_refusal(secrets_why, &ret->secrets_why) < 0)
-                return -EINVAL;
-        return 0;
+        ret->workspace = (enum sync_part) find_name(workspace, part_names, _SYNC_PART_MAX);
+        ret->secrets = (enum sync_part) find_name(secrets, part_names, _SYNC_PART_MAX);
+        copy_text(ret->from, sizeof ret->from, from);
+        copy_text(ret->to, sizeof ret->to, to);
+        copy_text(ret->saved, sizeof ret->saved, saved);
+        ret->commits = (unsigned) commits;
+        ret->n_unmerged = (unsigned) n_unmerged;
+        ret->files = (unsigned) files;
+        return parse_branches(unmerged, ret) < 0 || parse_refusal(workspace_why, &ret->workspace_why) < 0 ||
+                        parse_refusal(secrets_why, &ret->secrets_why) < 0
+                ? -EINVAL
+                : 0;
 }
 
 int sync_result_parse(const char *line, struct sync_result *ret) {
         struct sync_result result = { 0 };
         char again[SYNC_RESULT_MAX];
-        json_t *object;
-        int r;
+        json_auto_t *object = NULL;
 
         if (strnlen(line, SYNC_RESULT_MAX) >= SYNC_RESULT_MAX)
                 return -EINVAL;
         object = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
-        if (!object)
+        if (!object || parse_object(object, &result) < 0)
                 return -EINVAL;
-        r = parse_object(object, &result);
-        json_decref(object);
-        if (r < 0)
-                return r;
-
-        /* Only what we would have written, to the byte: then there is no second way to say a thing, nor room to hide one. */
+        /* What was cut, left out or is too much shows here: only what we would have written passes, to the byte. */
         if (sync_result_format(&result, again) < 0 || strcmp(again, line) != 0)
                 return -EINVAL;
         *ret = result;
@@ -261,16 +223,14 @@ int sync_result_parse(const char *line, struct sync_result *ret) {
 }
 
 char *refusal_say(const struct refusal *f, char *buf, size_t size) {
-        if (size > 0)
-                buf[0] = '\0';
+        buf[0] = '\0';
         return appendf(buf, size, "%s%s%s", f->text, *f->command ? ": " : "", f->command);
 }
 
 char *sync_result_say_unmerged(const struct sync_result *r, char *buf, size_t size) {
         unsigned n = 0;
 
-        if (size > 0)
-                buf[0] = '\0';
+        buf[0] = '\0';
         for (; n < MIN(r->n_unmerged, (unsigned) SYNC_UNMERGED_MAX) && r->unmerged[n].name[0]; n++)
                 appendf(buf, size, "%s%s", n > 0 ? ", " : "", r->unmerged[n].name);
         if (r->n_unmerged > n)
@@ -279,10 +239,8 @@ char *sync_result_say_unmerged(const struct sync_result *r, char *buf, size_t si
 }
 
 static void say_why(const struct refusal *f, char *buf, size_t size) {
-        char why[sizeof *f];
-
         if (*f->text)
-                appendf(buf, size, ": %s", refusal_say(f, why, sizeof why));
+                appendf(buf, size, ": %s%s%s", f->text, *f->command ? ": " : "", f->command);
 }
 
 static void say_workspace(const struct sync_result *r, char *buf, size_t size) {
@@ -311,8 +269,7 @@ static void say_secrets(const struct sync_result *r, char *buf, size_t size) {
 }
 
 char *sync_result_say(const struct sync_result *r, char *buf, size_t size) {
-        if (size > 0)
-                buf[0] = '\0';
+        buf[0] = '\0';
         if (r->workspace != SYNC_NONE)
                 say_workspace(r, buf, size);
         if (r->workspace != SYNC_NONE && r->secrets != SYNC_NONE)
@@ -333,12 +290,6 @@ static void _printf_(3, 0)
         safe_text(f->text, sizeof f->text, text);
 }
 
-static int _printf_(2, 0) set_command(struct refusal *f, const char *format, va_list ap) {
-        if ((size_t) vsnprintf(f->command, sizeof f->command, format, ap) >= sizeof f->command)
-                f->command[0] = '\0'; /* half a command is worse than none */
-        return -ECANCELED;
-}
-
 int refusal_set(struct refusal *f, enum refusal_code code, const char *format, ...) {
         va_list ap;
 
@@ -352,53 +303,34 @@ int refusal_set_command(struct refusal *f, const char *format, ...) {
         va_list ap;
 
         va_start(ap, format);
-        (void) set_command(f, format, ap);
+        if ((size_t) vsnprintf(f->command, sizeof f->command, format, ap) >= sizeof f->command)
+                f->command[0] = '\0'; /* half a command is worse than none */
         va_end(ap);
         return -ECANCELED;
 }
 
-int sync_refuse(struct sync_result *r, enum refusal_code code, const char *format, ...) {
+int sync_end(struct sync_result *r, enum sync_part part, enum refusal_code code, const char *format, ...) {
         va_list ap;
 
         va_start(ap, format);
         set_refusal(&r->workspace_why, code, format, ap);
         va_end(ap);
-        r->workspace = SYNC_REFUSED;
-        return -ECANCELED;
-}
-
-int sync_fail(struct sync_result *r, enum refusal_code code, const char *format, ...) {
-        va_list ap;
-
-        va_start(ap, format);
-        set_refusal(&r->workspace_why, code, format, ap);
-        va_end(ap);
-        r->workspace = SYNC_FAILED;
-        return -ECANCELED;
-}
-
-int sync_command(struct sync_result *r, const char *format, ...) {
-        va_list ap;
-
-        va_start(ap, format);
-        (void) set_command(&r->workspace_why, format, ap);
-        va_end(ap);
+        r->workspace = part;
         return -ECANCELED;
 }
 
 void sync_remark(struct sync_result *r, enum refusal_code code, const char *format, ...) {
-        struct refusal *why = &r->workspace_why, remark;
+        struct refusal *why = &r->workspace_why, before = *why;
         char both[2 * sizeof why->text + 4];
         va_list ap;
 
         va_start(ap, format);
-        set_refusal(&remark, code, format, ap);
+        set_refusal(why, code, format, ap);
         va_end(ap);
-        if (!*why->text) {
-                *why = remark;
+        if (!*before.text)
                 return;
-        }
-        (void) snprintf(both, sizeof both, "%s; %s", why->text, remark.text);
+        (void) snprintf(both, sizeof both, "%s; %s", before.text, why->text);
+        *why = before;
         safe_text(why->text, sizeof why->text, both);
 }
 
