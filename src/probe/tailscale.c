@@ -190,6 +190,7 @@ static enum tailscale_state parse_state(const char *word) {
 
 void tailscale_parse_self(const struct tailscale_answer *a, struct tailscale_self *ret) {
         json_t *root = parse(a), *self = json_object_get(root, "Self"), *line;
+        char health[sizeof ret->health] = "";
         size_t i;
 
         *ret = (struct tailscale_self){
@@ -205,12 +206,10 @@ void tailscale_parse_self(const struct tailscale_answer *a, struct tailscale_sel
         copy_text(self, "DNSName", ret->name, sizeof ret->name);
         copy_text(json_object_get(root, "ExitNodeStatus"), "ID", ret->exit_node, sizeof ret->exit_node);
         copy_text(root, "AuthURL", ret->login_url, sizeof ret->login_url);
-        json_array_foreach (json_object_get(root, "Health"), i, line) {
-                char text[128];
-
-                (void) safe_text(text, sizeof text, json_string_value(line) ?: "");
-                (void) appendf(ret->health, sizeof ret->health, "%s%s", i > 0 ? "; " : "", text);
-        }
+        json_array_foreach (json_object_get(root, "Health"), i, line)
+                (void) appendf(
+                        health, sizeof health, "%s%s", i > 0 ? "; " : "", json_string_value(line) ?: "");
+        (void) safe_text(ret->health, sizeof ret->health, health);
         json_decref(root);
 }
 
