@@ -1,0 +1,153 @@
+"""`doctor` on a real standby: each finding is provoked, found, mended by the very commands that doctor printed, and then
+gone.
+
+A scenario is a function that breaks one thing; its decorator says which line must be red, and a word of it. Where the
+command is no remedy by itself (an editor, apt-get, a login in a browser), a stand-in for that program does what the
+person would do with it."""
+
+import collections
+import contextlib
+import dataclasses
+import re
+
+import pytest
+from lab import HOME, USER, Pair, wait_for
+
+DOCTOR = ["openclaw-failover", "doctor"]
+LINE = re.compile(r"^(?:✓ ok  |✗ FAIL|! warn|· off |\? skip)  (.{18}) (.*)$")
+WORDS = {"✓": "ok", "✗": "FAIL", "!": "warn", "·": "off", "?": "skip"}
+
+
+@dataclasses.dataclass
+class Line:
+    kind: str
+    title: str
+    text: str
+    commands: list
+
+
+class Report:
+    def __init__(self, done):
+        self.status, self.text = done.returncode, done.stdout
+        self.lines = {}
+        assert done.stderr == ""
+        for row in done.stdout.splitlines():
+            match = LINE.match(row)
+            if match:
+                last = Line(WORDS[row[0]], match[1].rstrip(), match[2], [])
+                self.lines[last.title] = last
+            elif row.startswith(" " * 17 + "$ "):
+                last.commands.append(row[19:])
+
+    def of(self, *kinds):
+        return [line.title for line in self.lines.values() if line.kind in kinds]
+
+    def __str__(self):
+        return f"exit status {self.status}\n{self.text}"
+
+
+# What doctor warns of on every host of the lab: no alert, no drill yet, and a key that is not restricted.
+USUAL = {"alert", "failover time", "secrets"}
+
+
+def is_well(report):
+    return report.status == 0 and set(report.of("warn")) <= USUAL
+
+
+def shows(report, title, words):
+    return title in report.of("FAIL", "warn") and words in report.lines[title].text
+
+
+def doctor(host, user="root", **env):
+    return Report(host.run(DOCTOR, user=user, check=False, env=env))
+
+
+def mend(pair, line):
+    """Carries out what doctor said, where it said."""
+    for command in line.commands:
+        command, _, where = command.partition(" # ")
+        there = where.startswith(("on the primary", "on 100.64.0.1"))
+        host, user = pair.primary if there else pair.standby, USER if where.endswith("as user openclaw") else "root"
+        host.run(command, user=user, env={"EDITOR": "/root/editor"}, timeout=120)
+
+
+do_mend = mend
+
+
+def await_report(pair, condition, what):
+    """polkit reads its rules, and a daemon its primary, in their own time."""
+    last = []
+
+    def look():
+        last[:] = [doctor(pair.standby)]
+        return condition(last[0])
+
+    try:
+        wait_for(look, 20, what, every=0.2)
+    except AssertionError:
+        raise AssertionError(f"{what}:\n{last[0]}") from None
+    return last[0]
+
+
+@pytest.fixture
+def well(pair):
+    """A standby without a fault."""
+    pair.standby.mkdir(f"{HOME}/.secrets", mode=0o700, user=USER)
+    pair.standby.systemctl("enable", "--now", Pair.UNIT)
+    await_report(pair, is_well, "all is well to begin with")
+    return pair
+
+
+SCENARIOS = collections.defaultdict(list)  # by the test file that has them
+
+
+def finds(title, words, rounds=1, mend=mend):
+    """A scenario: FUNCTION(pair, later) breaks something; LATER is an ExitStack for what reset() does not put right.
+    ROUNDS: how often doctor is obeyed before all is well, where one fault hides another."""
+    def add(function):
+        SCENARIOS[function.__module__].append(pytest.param(function, title, words, rounds, mend, id=function.__name__))
+        return function
+    return add
+
+
+def with_heal(pair, line):
+    """What the command shows, a person mends elsewhere."""
+    for command in line.commands:
+        pair.standby.run(["timeout", "3", "bash", "-c", command], check=False)
+    for host in (pair.primary, pair.standby):
+        host.heal()
+
+
+def drop_in(host, unit, lines, name="aa-test"):
+    host.put(f"/etc/systemd/system/{unit}.d/{name}.conf", lines)
+    host.systemctl("daemon-reload")
+
+
+def stand_in(pair, later, name, script):
+    """A program of this NAME, found before any other."""
+    pair.standby.put(f"/usr/local/sbin/{name}", "#!/bin/sh\n" + script, mode=0o755)
+    later.callback(pair.standby.remove, f"/usr/local/sbin/{name}")
+
+
+def in_words(mend):
+    """Marks what doctor says in words, since only the person knows more: no command of its own."""
+    mend.in_words = True
+    return mend
+
+
+def find_and_mend(well, provoke, title, words, rounds, mend):
+    """One scenario, from the fault to the end of it."""
+    with contextlib.ExitStack() as later:
+        provoke(well, later)
+        report = await_report(well, lambda report: shows(report, title, words), f"{title} is red: {words}")
+        assert report.lines[title].commands or hasattr(mend, "in_words"), f"no command mends it\n{report}"
+        assert report.status == (1 if report.of("FAIL") else 0), str(report)
+        for _ in range(rounds):
+            for found in report.of("FAIL", "warn"):
+                if found == title or found not in USUAL:
+                    mend(well, report.lines[found])
+            report = doctor(well.standby)
+            if "in force" in report.of("FAIL"):  # of whatever changed the ini
+                do_mend(well, report.lines["in force"])
+                report = doctor(well.standby)
+        await_report(well, lambda report: is_well(report) and not shows(report, title, words), "all is well again")

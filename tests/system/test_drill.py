@@ -1,0 +1,109 @@
+"""The command `drill`, and the timer that runs it."""
+
+import re
+import signal
+import subprocess
+
+from commands import call, cli, interrupt, ok, status, wait_status
+from story import DAEMON, GATEWAY, begin, events, fail_over, wait_event
+
+
+def test_drill_passes(pair):
+    begin(pair)
+    primary = pair.primary.gateway.pid
+    done = cli(pair.standby, "drill", timeout=90)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"A drill: starting openclaw\.service.*The drill has passed: .*Back on standby.*The drill is over",
+                     done.stdout, re.S)
+    timeline = done.stdout.split("\n\n")[1]
+    times = [float(time) for time in re.findall(r"(\d+\.\d) s  \(\+", timeline)]
+    assert len(times) >= 4 and times == sorted(times)
+    assert done.stdout.endswith("The drill has passed.\n")
+    assert events(pair.standby) == ["promoting", "promoted", "drill-answered", "demoting", "demoted", "drill-over"]
+    assert status(pair.standby)["level"] == "well" and not pair.standby.gateway.answers()
+    assert pair.primary.gateway.pid == primary
+
+
+def fail_at_start(host):
+    host.gateway.mode("fail=1")
+    host.put(f"/etc/systemd/system/{GATEWAY}.d/restart.conf", "[Service]\nRestart=no\n")
+    host.systemctl("daemon-reload")
+
+
+def test_drill_fails(pair):
+    begin(pair)
+    assert cli(pair.standby, "drill", timeout=90).returncode == 0
+    fail_at_start(pair.standby)
+    done = cli(pair.standby, "drill", timeout=90)
+    assert done.returncode == 1
+    assert done.stdout.endswith("The drill has failed: a failover would fail. See `openclaw-failover doctor`.\n")
+    wait_status(pair.standby, state="standby", mode="auto", level="well")
+
+
+def test_drill_becomes_real(pair):
+    pair.standby.gateway.mode("boot=6")
+    begin(pair)
+    popen = pair.standby.popen(["openclaw-failover", "drill"], stdout=subprocess.PIPE)
+    wait_event(pair.standby, "promoting")
+    pair.primary.gateway.kill()
+    out = popen.communicate(timeout=40)[0]
+    assert popen.returncode == 75 and "this is a failover now" in out
+    wait_status(pair.standby, state="promoted", mode="auto")
+    assert events(pair.standby) == ["promoting", "drill-real", "promoted"]
+
+
+def test_drill_is_refused_in_trouble(pair):
+    fail_over(pair)
+    done = cli(pair.standby, "drill")
+    assert done.returncode == 75 and "Refused: A drill begins on standby" in done.stderr
+    done = call(pair.standby, "Drill")
+    assert done.returncode != 0 and "A drill begins on standby" in done.stderr
+
+
+def test_drill_goes_on_when_interrupted(pair):
+    pair.standby.gateway.mode("boot=3")
+    begin(pair)
+    popen = pair.standby.popen(["openclaw-failover", "drill"], stdout=subprocess.PIPE)
+    wait_event(pair.standby, "promoting")
+    interrupt(pair.standby, "drill")
+    out = popen.communicate(timeout=10)[0]
+    assert popen.returncode == 128 + signal.SIGINT and "The drill goes on, and ends by itself" in out
+    assert status(pair.standby)["mode"] == "drill"
+    wait_event(pair.standby, "drill-over")
+    assert "drill-answered" in events(pair.standby)
+
+
+def test_drill_ended_by_hand_proves_nothing(pair):
+    pair.standby.gateway.mode("boot=20")
+    begin(pair)
+    popen = pair.standby.popen(["openclaw-failover", "drill"], stdout=subprocess.PIPE)
+    wait_event(pair.standby, "promoting")
+    ok(pair.standby, "auto")
+    out = popen.communicate(timeout=20)[0]
+    assert popen.returncode == 1 and "proves nothing" in out
+
+
+def test_drill_carries_on_over_a_restart(pair):
+    pair.standby.gateway.mode("boot=4")
+    begin(pair)
+    popen = pair.standby.popen(["openclaw-failover", "drill"], stdout=subprocess.PIPE)
+    wait_event(pair.standby, "promoting")
+    pair.standby.systemctl("kill", "--signal=KILL", DAEMON)
+    out = popen.communicate(timeout=40)[0]
+    assert popen.returncode == 0, out
+    assert "The daemon has stopped" in out and "The daemon is running again" in out
+
+
+def test_drill_by_timer(pair):
+    standby = pair.standby
+    begin(pair)
+    assert standby.out("systemctl is-enabled openclaw-failover-drill.timer", check=False) == "disabled"
+    standby.systemctl("enable", "--now", "openclaw-failover-drill.timer")
+    assert standby.unit("openclaw-failover-drill.timer")["NextElapseUSecRealtime"]
+    standby.systemctl("start", "openclaw-failover-drill.service")
+    assert "drill-answered" in events(standby)
+
+    fail_at_start(standby)
+    assert standby.systemctl("start", "openclaw-failover-drill.service", check=False).returncode != 0
+    assert standby.state("openclaw-failover-drill.service") == "failed"
+    assert "drill-failed" in events(standby)

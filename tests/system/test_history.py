@@ -1,0 +1,123 @@
+"""The command `history`, and the journal's catalog."""
+
+import json
+import re
+
+import pytest
+from commands import cli, ok
+from story import DAEMON, begin, fail_over, wait_event
+
+FAILOVER_KEYS = {
+    "kind", "began", "started", "ended", "end", "reason", "promoted_seconds", "outage_seconds", "detecting_seconds",
+    "syncing_seconds", "starting_seconds", "trouble",
+}
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
+
+
+def history(host, *words):
+    return json.loads(ok(host, "history", "--json", *words))
+
+
+def only_now(host):
+    """Words that leave out what earlier tests did."""
+    return ["--since", host.out("date '+%Y-%m-%d %H:%M:%S'")]
+
+
+def test_history(pair):
+    since = only_now(pair.standby)
+    promoted = fail_over(pair)
+    open_one = history(pair.standby, *since)["failovers"][-1]
+    assert open_one["end"] == "open" and open_one["promoted_seconds"] is None
+    pair.primary.gateway.start()
+    demoted = wait_event(pair.standby, "demoted")
+    assert cli(pair.standby, "drill", timeout=90).returncode == 0
+
+    told = history(pair.standby, *since)
+    assert [row["kind"] for row in told["failovers"]] == ["failover", "drill"] and told["count"] == 1
+    row = told["failovers"][0]
+    assert set(row) == FAILOVER_KEYS and row["end"] == "failback" and row["reason"] == "connection refused"
+    for key, field in (("outage", "OUTAGE"), ("detecting", "DETECTING"), ("syncing", "SYNCING"), ("starting", "STARTING")):
+        assert round(row[f"{key}_seconds"] * 1e6) == int(promoted[f"FAILOVER_{field}_USEC"])
+    assert round(row["promoted_seconds"] * 1e6) == int(demoted["FAILOVER_PROMOTED_USEC"])
+    assert told["median_outage_seconds"] == row["outage_seconds"]
+    assert told["promoted_seconds"] == row["promoted_seconds"]
+
+    assert len(history(pair.standby, *since, "-n", "1")["failovers"]) == 1
+    lines = ok(pair.standby, "history", *since).splitlines()
+    assert [line.split()[2:4] for line in lines[1:3]] == [["connection", "refused"], ["drill", "-"]]
+    assert all(len(line) <= 100 for line in lines)
+
+
+def test_history_since_the_middle(pair):
+    """What began before is told whole: its end alone does not say that somebody promoted."""
+    begin(pair)
+    ok(pair.standby, "promote")
+    wait_event(pair.standby, "promoted")
+    pair.standby.run("sleep 2")
+    since = only_now(pair.standby)
+    ok(pair.standby, "auto")
+    wait_event(pair.standby, "demoted")
+    told = history(pair.standby, *since)
+    assert [row["kind"] for row in told["failovers"]] == ["by hand"] and told["count"] == 0
+    assert told["failovers"][0]["began"] < told["since"]
+
+
+def test_history_over_a_restart_and_a_reboot(pair):
+    since = only_now(pair.standby)
+    fail_over(pair)
+    pair.standby.systemctl("restart", DAEMON)
+    assert history(pair.standby, *since)["failovers"][0]["end"] == "open"
+    pair.standby.reboot()
+    rows = history(pair.standby, *since)["failovers"]
+    assert len(rows) == 1 and rows[0]["end"] == "reboot" and rows[0]["promoted_seconds"] is None
+
+
+@pytest.mark.parametrize("user", ["openclaw", "daemon"])  # a person's journal, and the system's
+def test_forged_entries_do_not_count(pair, user):
+    """Anybody may log an entry that looks like a failover; only journald says of whom it is."""
+    since = only_now(pair.standby)
+    fail_over(pair)
+    real = next(e for e in pair.standby.journal(DAEMON) if e.get("FAILOVER_EVENT") == "promoting")
+    fields = {"MESSAGE": "forged", "MESSAGE_ID": real["MESSAGE_ID"], "FAILOVER_EVENT": "promoting", "FAILOVER_FROM": "standby",
+              "FAILOVER_MODE": "auto", "_SYSTEMD_UNIT": DAEMON, "UNIT": DAEMON}
+    forged = "".join(f"{name}={value}\n" for name, value in fields.items())
+    pair.standby.run(f"systemd-run -q --wait --pipe --uid={user} logger --journald", input=forged)
+    assert pair.standby.wait_journal("forged")["MESSAGE_ID"] == real["MESSAGE_ID"]
+    assert len(history(pair.standby, *since)["failovers"]) == 1
+
+
+def test_history_of_a_rotated_journal(pair):
+    fail_over(pair)
+    pair.standby.run("journalctl --sync --rotate; journalctl -q --vacuum-files=1")
+    pair.primary.gateway.start()
+    wait_event(pair.standby, "demoted")
+    row = history(pair.standby)["failovers"][-1]
+    assert row["began"] is None and row["end"] == "failback" and row["outage_seconds"] is None
+    assert row["promoted_seconds"] > 0 and TIME.match(history(pair.standby)["journal_since"])
+    assert "The journal begins at " in ok(pair.standby, "history")
+
+
+def test_history_is_for_those_who_may_read_the_journal(pair):
+    done = cli(pair.standby, "history", user="alice")
+    assert done.returncode == 77 and "systemd-journal" in done.stderr
+    pair.standby.run("usermod -aG systemd-journal alice")
+    assert cli(pair.standby, "history", user="alice").returncode == 0
+
+
+def test_no_history(pair):
+    assert ok(pair.standby, "history", "--since", "0s") .startswith("0 failovers since ")
+    done = cli(pair.standby, "history", "--since", "the flood")
+    assert done.returncode == 64 and "yesterday" in done.stderr
+
+
+# The catalog.
+
+def test_catalog(pair):
+    begin(pair)
+    assert cli(pair.standby, "drill", timeout=90).returncode == 0
+    ids = {entry["MESSAGE_ID"] for entry in pair.standby.journal(DAEMON) if "FAILOVER_EVENT" in entry}
+    listed = pair.standby.out(["journalctl", "--list-catalog", *ids])
+    assert listed.count(" openclaw-failover: ") == len(ids) == 6
+    told = pair.standby.out(["journalctl", "-q", "-x", "-u", DAEMON, f"--after-cursor={pair.standby._cursor}"])
+    assert "Subject: The drill has passed" in told
+    assert "The daemon starts openclaw.service on this machine" in told and "@FAILOVER_" not in told
