@@ -1,4 +1,17 @@
-/* A command line becomes a command. */
+/* A command line becomes a command. Which room does the rest:
+ *
+ *   cli/     what a user types: status_*, history*, alert_command, config_command; drill.c follows a drill, and parse_since.c
+ *            reads --since; daemon_client asks the daemon, daemon_follow listens to it
+ *   daemon/  `run`: daemon.c is the loop, peers who is checked, units and sync_unit what is started, tailnet the way there
+ *   sync/    `sync`: workspace.c leads save, remote, checkout; checkout.c knows how full the disk is
+ *   doctor/  doctor.c has the table of rows, check_*.c looks at each subject; check_system.c the clock and the journal,
+ *            check_workspace.c the disk
+ *   core/    pure: verdict, health, role (what to do when), events (what is reported), status
+ *   config/  the ini: config_keys.c has every key and its default, validate.c what a value may be, instance.c the paths
+ *   probe/   one check of one gateway
+ *   alert/   alerts and heartbeat: conditions.c decides what is worth one, alert_format.c how each service gets it
+ *   lib/     knows nothing of failover
+ */
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -19,80 +32,113 @@
 
 /* What follows the command's word. */
 struct arguments {
+        const struct command *command;
         const struct instance *instance;
-        bool named; /* the user said which instance */
-        int n;
-        char **words;
-        bool check;
-        bool keys;
-        bool json;
-        bool watch;
-        bool quiet;
-        const char *since;
-        const char *count;
+        const char *word; /* its argument; NULL: none */
+        const char
+                *given['z' + 1]; /* by an option's letter, its value, "" if it takes none; NULL: not given */
 };
 
-static int run(const struct arguments *a) {
-        return cmd_run(a->instance);
-}
+static const struct option options[] = {
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },
+        { "instance", required_argument, NULL, 'i' },
+        { "quiet", no_argument, NULL, 'q' },
+        { "lines", required_argument, NULL, 'n' },
+        /* These letters are for this file: the user types the word. */
+        { "check", no_argument, NULL, 'c' },
+        { "json", no_argument, NULL, 'j' },
+        { "keys", no_argument, NULL, 'k' },
+        { "since", required_argument, NULL, 's' },
+        { "watch", no_argument, NULL, 'w' },
+        {},
+};
+#define LETTERS ":hVi:qn:"
 
-static int config(const struct arguments *a) {
-        return cmd_config(a->instance, a->check ? CONFIG_CHECK : a->keys ? CONFIG_KEYS : CONFIG_EFFECTIVE);
-}
+typedef int command_t(const struct arguments *a);
+static command_t status, doctor, history, drill, pause_, config, alert_test, run, sync_once, alert_failed;
+static command_t send_command;
 
-/* The configuration's errors name the file and the line already. */
-static void config_error(const char *path, unsigned line, const char *what, void *userdata _unused_) {
-        if (line > 0)
-                log_error("%s:%u: %s", path, line, what);
-        else
-                log_error("%s: %s", path, what);
-}
-
-static int sync_once(const struct arguments *a) {
-        _cleanup_(config_freep) struct config *c = NULL;
-
-        return config_load(a->instance->config, config_error, NULL, &c) < 0 ? EX_CONFIG
-                                                                            : cmd_sync(a->instance, c);
-}
+static const struct command {
+        const char *word;
+        const char *takes; /* options and argument, as the help shows them */
+        const char *help;
+        command_t *call;
+        const char *options; /* the letters of its own; NULL: none */
+        bool has_argument;
+        enum role_command send; /* for send_command() */
+} commands[] = {
+        { "status", "[--json] [--watch]", "whether anybody can be reached, and what happens next", status,
+                "jw" },
+        { "doctor", "[-q] [--json]", "everything that would fail tonight, found today", doctor, "qj" },
+        { "history", "[-n N] [--since TIME] [--json]", "every failover that is in the journal", history,
+                "nsj" },
+        { "drill", "",
+                "start the gateway here, wait until it has started, stop it; the primary is not touched",
+                drill },
+        { "promote", "", "start the gateway here and keep it, whatever the primary does", send_command,
+                .send = COMMAND_PROMOTE },
+        { "demote", "", "stop the gateway here, and stay on standby until the primary has been up",
+                send_command, .send = COMMAND_DEMOTE },
+        { "auto", "", "follow the primary again", send_command, .send = COMMAND_AUTO },
+        { "pause", "[TIME]", "neither promote nor demote for TIME (30m, infinity; default 1h)", pause_,
+                .has_argument = true },
+        { "resume", "", "end the pause", send_command, .send = COMMAND_RESUME },
+        { "config", "[--check | --keys]", "the configuration in force, or what is wrong with it", config,
+                "ck" },
+        { "alert-test", "", "send a test alert", alert_test },
+        { "run", "", "the daemon: what openclaw-failover.service runs", run },
+        { "sync", "", "sync workspace and secrets once: what openclaw-failover-sync.service runs",
+                sync_once },
+        { "alert-failed", "",
+                "send an alert that the daemon failed: what openclaw-failover-alert.service runs",
+                alert_failed },
+};
 
 static int status(const struct arguments *a) {
-        return (a->named ? cmd_status : cmd_status_all)(a->instance, a->json, a->watch);
+        return cmd_status(a->instance, !a->given['i'], a->given['j'], a->given['w']);
 }
 
-static int promote(const struct arguments *a) {
-        return cmd_command(a->instance, COMMAND_PROMOTE);
+static int doctor(const struct arguments *a) {
+        return cmd_doctor(a->instance, a->given['q'], a->given['j']);
 }
 
-static int demote(const struct arguments *a) {
-        return cmd_command(a->instance, COMMAND_DEMOTE);
-}
-
-static int automatic(const struct arguments *a) {
-        return cmd_command(a->instance, COMMAND_AUTO);
-}
-
-static int resume(const struct arguments *a) {
-        return cmd_command(a->instance, COMMAND_RESUME);
-}
-
-static int pause_(const struct arguments *a) {
-        return cmd_pause(a->instance, a->n > 0 ? a->words[0] : NULL);
+static int history(const struct arguments *a) {
+        return cmd_history(a->instance, a->given['s'], a->given['n'], a->given['j']);
 }
 
 static int drill(const struct arguments *a) {
         return cmd_drill(a->instance);
 }
 
-static int history(const struct arguments *a) {
-        return cmd_history(a->instance, a->since, a->count, a->json);
+static int send_command(const struct arguments *a) {
+        return cmd_command(a->instance, a->command->send);
 }
 
-static int doctor(const struct arguments *a) {
-        return cmd_doctor(a->instance, a->quiet, a->json);
+static int pause_(const struct arguments *a) {
+        return cmd_pause(a->instance, a->word);
+}
+
+static int config(const struct arguments *a) {
+        return cmd_config(a->instance,
+                a->given['c']           ? CONFIG_CHECK
+                        : a->given['k'] ? CONFIG_KEYS
+                                        : CONFIG_EFFECTIVE);
 }
 
 static int alert_test(const struct arguments *a) {
         return cmd_alert_test(a->instance);
+}
+
+static int run(const struct arguments *a) {
+        return cmd_run(a->instance);
+}
+
+static int sync_once(const struct arguments *a) {
+        _cleanup_(config_freep) struct config *c = NULL;
+
+        return config_load(a->instance->config, config_log_error, NULL, &c) < 0 ? EX_CONFIG
+                                                                                : cmd_sync(a->instance, c);
 }
 
 static int alert_failed(const struct arguments *a) {
@@ -100,57 +146,6 @@ static int alert_failed(const struct arguments *a) {
 
         return cmd_alert_failed(a->instance, unit ? unit : a->instance->unit);
 }
-
-enum { OPT_CHECK = 0x100, OPT_KEYS, OPT_JSON, OPT_WATCH, OPT_SINCE };
-
-static const struct option options[] = {
-        { "help", no_argument, NULL, 'h' },
-        { "version", no_argument, NULL, 'V' },
-        { "quiet", no_argument, NULL, 'q' },
-        { "lines", required_argument, NULL, 'n' },
-        { "instance", required_argument, NULL, 'i' },
-        { "check", no_argument, NULL, OPT_CHECK },
-        { "keys", no_argument, NULL, OPT_KEYS },
-        { "json", no_argument, NULL, OPT_JSON },
-        { "watch", no_argument, NULL, OPT_WATCH },
-        { "since", required_argument, NULL, OPT_SINCE },
-        {},
-};
-
-static const struct command {
-        const char *word;
-        const char *takes; /* options and arguments, as the help shows them */
-        const char *help;
-        int words_max;
-        const int *options; /* those of its own, ended by 0; NULL: none */
-        int (*call)(const struct arguments *a);
-} commands[] = {
-        { "status", "[--json] [--watch]", "whether anybody can be reached, and what happens next", 0,
-                (const int[]){ OPT_JSON, OPT_WATCH, 0 }, status },
-        { "doctor", "[-q] [--json]", "everything that would fail tonight, found today", 0,
-                (const int[]){ 'q', OPT_JSON, 0 }, doctor },
-        { "history", "[-n N] [--since TIME] [--json]", "every failover that is in the journal", 0,
-                (const int[]){ 'n', OPT_SINCE, OPT_JSON, 0 }, history },
-        { "drill", "",
-                "start the gateway here, wait until it has started, stop it; the primary is not touched", 0,
-                NULL, drill },
-        { "promote", "", "start the gateway here and keep it, whatever the primary does", 0, NULL, promote },
-        { "demote", "", "stop the gateway here, and stay on standby until the primary has been up", 0, NULL,
-                demote },
-        { "auto", "", "follow the primary again", 0, NULL, automatic },
-        { "pause", "[TIME]", "neither promote nor demote for TIME (30m, infinity; default 1h)", 1, NULL,
-                pause_ },
-        { "resume", "", "end the pause", 0, NULL, resume },
-        { "config", "[--check | --keys]", "the configuration in force, or what is wrong with it", 0,
-                (const int[]){ OPT_CHECK, OPT_KEYS, 0 }, config },
-        { "alert-test", "", "send a test alert", 0, NULL, alert_test },
-        { "run", "", "the daemon: what openclaw-failover.service runs", 0, NULL, run },
-        { "sync", "", "sync workspace and secrets once: what openclaw-failover-sync.service runs", 0, NULL,
-                sync_once },
-        { "alert-failed", "",
-                "send an alert that the daemon failed: what openclaw-failover-alert.service runs", 0, NULL,
-                alert_failed },
-};
 
 static int help(void) {
         printf("openclaw-failover: keeps a self-hosted assistant reachable when its server dies.\n\n"
@@ -205,41 +200,8 @@ static int unknown(const char *word) {
         return usage("There is no command '%s'.", safe);
 }
 
-static bool belongs_to(const struct command *c, int option) {
-        for (const int *o = c->options; o && *o; o++)
-                if (*o == option)
-                        return true;
-        return false;
-}
-
-/* Takes an option of OPTIONS that belongs to a command. */
-static void take(struct arguments *a, int option) {
-        switch (option) {
-        case OPT_CHECK:
-                a->check = true;
-                break;
-        case OPT_KEYS:
-                a->keys = true;
-                break;
-        case OPT_JSON:
-                a->json = true;
-                break;
-        case OPT_WATCH:
-                a->watch = true;
-                break;
-        case OPT_SINCE:
-                a->since = optarg;
-                break;
-        case 'q':
-                a->quiet = true;
-                break;
-        case 'n':
-                a->count = optarg;
-                break;
-        }
-}
-
-static int call(const struct command *command, struct arguments *a, const char *name) {
+/* Runs A's command on the instance NAME; NULL: the plain one. */
+static int call(struct arguments *a, const char *name) {
         _cleanup_(instance_freep) struct instance *instance = NULL;
         char safe[64];
         int r;
@@ -254,63 +216,51 @@ static int call(const struct command *command, struct arguments *a, const char *
                 return EX_OSERR;
         }
         a->instance = instance;
-        a->named = name != NULL;
-        return command->call(a);
+        return a->command->call(a);
 }
 
-/* For what getopt_long(3) refuses; WORD is how it was typed. */
-static int refuse_option(int option, const char *word) {
+/* EX_OK, and A's command and its argument, if WORDS and the options that were given go together. */
+static int read_words(char **words, struct arguments *a) {
+        const struct command *c;
         char safe[64];
 
-        (void) safe_text(safe, sizeof safe, word);
-        return option == ':' ? usage("'%s' needs a value.", safe) : usage("'%s' is not an option.", safe);
-}
-
-static int check_words(
-        const struct command *command, const struct arguments *a, const int *given, int n_given) {
-        char safe[64];
-
-        if (a->n > command->words_max)
-                return usage("'%s' takes %s, and not '%s'.", command->word,
-                        command->words_max ? "one argument" : "no argument",
-                        safe_text(safe, sizeof safe, a->words[command->words_max]));
-        for (int i = 0; i < n_given; i++)
-                if (!belongs_to(command, given[i]))
-                        return usage("'%s' does not take that option. It takes: %s.", command->word,
-                                command->options ? command->takes : "none");
+        if (!*words)
+                return usage("A command is missing: status, doctor, history …");
+        c = a->command = find(*words);
+        if (!c)
+                return unknown(*words);
+        a->word = c->has_argument ? *++words : NULL;
+        if (*words && words[1])
+                return usage("'%s' takes %s, and not '%s'.", c->word,
+                        c->has_argument ? "one argument" : "no argument",
+                        safe_text(safe, sizeof safe, words[1]));
+        for (size_t letter = 0; letter < ELEMENTSOF(a->given); letter++)
+                if (a->given[letter] && letter != 'i' && !(c->options && strchr(c->options, (int) letter)))
+                        return usage("'%s' does not take that option. It takes: %s.", c->word,
+                                c->options ? c->takes : "none");
         return EX_OK;
 }
 
 int main(int argc, char **argv) {
-        const char *instance = NULL;
-        const struct command *command;
         struct arguments a = {};
-        int given[ELEMENTSOF(options)], n_given = 0, option, r;
+        char safe[64];
+        int letter, r;
 
         opterr = 0;
-        while ((option = getopt_long(argc, argv, ":hVi:qn:", options, NULL)) != -1)
-                if (option == 'h')
+        while ((letter = getopt_long(argc, argv, LETTERS, options, NULL)) != -1) {
+                if (letter == ':')
+                        return usage("'%s' needs a value.", safe_text(safe, sizeof safe, argv[optind - 1]));
+                if (letter == '?')
+                        return usage(
+                                "'%s' is not an option.", safe_text(safe, sizeof safe, argv[optind - 1]));
+                if (letter == 'h')
                         return help();
-                else if (option == 'V')
+                if (letter == 'V')
                         return version();
-                else if (option == '?' || option == ':')
-                        return refuse_option(option, argv[optind - 1]);
-                else if (option == 'i')
-                        instance = optarg;
-                else {
-                        take(&a, option);
-                        if (n_given < (int) ELEMENTSOF(given))
-                                given[n_given++] = option;
-                }
-        if (optind == argc)
-                return usage("A command is missing: status, doctor, history …");
-        if (strcmp(argv[optind], "help") == 0)
+                a.given[letter] = optarg ? optarg : "";
+        }
+        if (argv[optind] && strcmp(argv[optind], "help") == 0)
                 return help();
-        command = find(argv[optind]);
-        if (!command)
-                return unknown(argv[optind]);
-        a.n = argc - optind - 1;
-        a.words = argv + optind + 1;
-        r = check_words(command, &a, given, n_given);
-        return r == EX_OK ? call(command, &a, instance) : r;
+        r = read_words(argv + optind, &a);
+        return r == EX_OK ? call(&a, a.given['i']) : r;
 }

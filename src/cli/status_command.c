@@ -14,16 +14,14 @@
 #include "lib/clock.h"
 #include "lib/json.h"
 #include "lib/log.h"
-#include "lib/strv.h"
 #include "lib/terminal.h"
 #include "lib/text.h"
 #include "status_properties.h"
 
 /* EXIT_NOT_RUNNING, and nothing logged, if the daemon is not there to be asked. BUS may be NULL. */
 static int ask_status(sd_bus *bus, const struct instance *n, sd_bus_message **ret_m, struct status *ret) {
-        int r;
+        int r = bus ? client_get_all(bus, n, ret_m) : EXIT_NOT_RUNNING;
 
-        r = bus ? client_get_all(bus, n, ret_m) : EXIT_NOT_RUNNING;
         if (r == 0 && status_read(*ret_m, ret) < 0)
                 r = client_other_version(n);
         if (r == 0)
@@ -31,97 +29,65 @@ static int ask_status(sd_bus *bus, const struct instance *n, sd_bus_message **re
         return r;
 }
 
-static int print_json(json_t *j) {
-        _cleanup_free_ char *text = j ? json_dumps(j, JSON_INDENT(2) | JSON_DIGITS) : NULL;
-
-        if (!text) {
-                log_error("Cannot print that: %s.", strerror(ENOMEM));
-                return EX_OSERR;
-        }
-        return puts(text) < 0 || fflush(stdout) != 0 ? EX_IOERR : 0;
-}
-
-/* The status of N, printed or added to ARRAY; its exit status. */
+/* The status of N, printed or, for JSON, added to ARRAY; its exit status. */
 static int print_one(sd_bus *bus, const struct instance *n, json_t *array) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         char why[CLIENT_WHY_MAX] = "";
         usec_t now = now_usec(CLOCK_REALTIME);
         struct status s;
-        int r;
+        int r = ask_status(bus, n, &m, &s);
+        const struct status *known = r == 0 ? &s : NULL;
 
-        r = ask_status(bus, n, &m, &s);
         if (r == EXIT_NOT_RUNNING)
                 (void) client_say_absence(n, why);
-        else if (r != 0)
+        else if (!known)
                 return r;
-        if (array && json_array_append_new(array, status_json(r == 0 ? &s : NULL, why, n, now)) < 0)
-                return EX_OSERR;
         if (!array)
-                show_status(stdout, r == 0 ? &s : NULL, why, now, terminal_has_colour(), "");
-        return r == 0 ? status_exit(&s) : r;
+                show_status(stdout, known, why, now, terminal_has_colour(), "");
+        else if (json_array_append_new(array, status_json(known, why, n, now)) < 0)
+                return EX_OSERR;
+        return known ? status_exit(known) : r;
 }
 
 static int print_all(sd_bus *bus, const struct instance *const *instances, size_t n, bool json) {
-        json_auto_t *array = json_array();
-        int worst = EXIT_WELL, written;
+        json_auto_t *array = json ? json_array() : NULL;
+        _cleanup_free_ char *text = NULL;
+        int worst = EXIT_WELL;
 
-        if (!array)
-                return print_json(NULL);
         for (size_t i = 0; i < n; i++) {
                 int r;
 
                 if (!json && n > 1)
                         printf("%s%s\n", i > 0 ? "\n" : "", instances[i]->unit);
                 (void) fflush(stdout);
-                r = print_one(bus, instances[i], json ? array : NULL);
+                r = print_one(bus, instances[i], array);
                 worst = MAX(worst, r);
         }
-        if (!json)
-                written = fflush(stdout) != 0 ? EX_IOERR : 0;
-        else
-                written = print_json(n > 1 ? array : json_array_get(array, 0));
-        return written ? written : worst;
+        if (json) {
+                text = json_dumps(n > 1 ? array : json_array_get(array, 0), JSON_INDENT(2) | JSON_DIGITS);
+                if (text)
+                        (void) puts(text);
+        }
+        return fflush(stdout) != 0 ? EX_IOERR : worst;
 }
 
-static int show(sd_bus *bus, const struct instance *const *instances, size_t n, bool json, bool watch) {
-        return watch ? watch_status(instances, n, json) : print_all(bus, instances, n, json);
-}
-
-int cmd_status(const struct instance *n, bool json, bool watch) {
+int cmd_status(const struct instance *named, bool all, bool json, bool watch) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        _cleanup_(instances_freep) struct instance **list = NULL;
+        const struct instance *const *shown = &named;
+        int n;
 
         (void) sd_bus_open_system(&bus); /* without one, client_say_absence() says so */
-        return show(bus, &n, 1, json, watch);
+        n = all ? instances_list(bus, &list) : 0;
+        if (n < 0) /* the bus takes no question */
+                bus = sd_bus_flush_close_unref(bus);
+        if (n > 0)
+                shown = (const struct instance *const *) list;
+        n = MAX(n, 1);
+        return watch ? watch_status(shown, (size_t) n, json) : print_all(bus, shown, (size_t) n, json);
 }
 
-int cmd_status_all(const struct instance *plain, bool json, bool watch) {
-        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-        _cleanup_strv_ char **list = NULL;
-        struct instance **instances;
-        int n, r;
-
-        (void) sd_bus_open_system(&bus);
-        n = instances_list(bus, &list);
-        if (n == 0 || (n == 1 && !*list[0]))
-                return show(bus, &plain, 1, json, watch);
-        if (n < 0 && n != -ENOMEM) /* the bus takes no question */
-                return show(NULL, &plain, 1, json, watch);
-        instances = n > 0 ? calloc((size_t) n, sizeof *instances) : NULL;
-        r = instances ? 0 : -ENOMEM;
-        for (int i = 0; i < n && r >= 0; i++)
-                r = instance_new(list[i], &instances[i]);
-        if (r < 0) {
-                log_error("Cannot find out which instances there are: %s.", strerror(-r));
-                r = EX_OSERR;
-        } else
-                r = show(bus, (const struct instance *const *) instances, (size_t) n, json, watch);
-        for (int i = 0; instances && i < n; i++)
-                instance_free(instances[i]);
-        free(instances);
-        return r;
-}
-
-/* Sends it, and says what that led to. */
+/* Sends it, and prints what came of it. */
 static int send_command(const struct instance *n, enum role_command command, uint64_t seconds) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;

@@ -4,14 +4,12 @@
 #include "config/instance.h"
 #include "core/role.h"
 
-/* `status`: a few lines, or with JSON one object (the schema is in org.openclaw.Failover1(5)). With WATCH it stays, and shows
- * what changes: in place on a terminal, one after another elsewhere. */
-int cmd_status(const struct instance *n, bool json, bool watch);
+/* `status`: a few lines, or with JSON one object (the schema is in org.openclaw.Failover1(5)). ALL: a block for each instance,
+ * if there are others than N, the plain one. With WATCH it stays, and shows what changes: in place on a terminal, one after
+ * another elsewhere. The worst exit status. */
+int cmd_status(const struct instance *n, bool all, bool json, bool watch);
 
-/* `status` without -i: a block for each instance, if there are others than the plain one. The worst exit status. */
-int cmd_status_all(const struct instance *plain, bool json, bool watch);
-
-/* `promote`, `demote`, `auto`, `resume`. EX_TEMPFAIL if it is refused now, EX_NOPERM if one may not. */
+/* `promote`, `demote`, `auto`, `resume`. EX_TEMPFAIL if it is refused now, EX_NOPERM if this user may not. */
 int cmd_command(const struct instance *n, enum role_command command);
 
 /* `pause [TIME]`: as in the ini ("30m"), "infinity" until resumed, NULL for an hour. */

@@ -5,7 +5,6 @@
 #include "cli/status_watch.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -152,22 +151,10 @@ static int on_tick(sd_event_source *source, uint64_t usec _unused_, void *userda
         return sd_event_source_set_time_relative(source, USEC_PER_SEC);
 }
 
-static int on_signal(
-        sd_event_source *source, const struct signalfd_siginfo *si _unused_, void *userdata _unused_) {
-        return sd_event_exit(sd_event_source_get_event(source), 0);
-}
-
+/* SIGINT and SIGTERM end it. */
 static int add_sources(struct screen *s) {
-        sigset_t set;
-        int r;
+        int r = sd_event_set_signal_exit(s->event, true);
 
-        (void) sigemptyset(&set);
-        (void) sigaddset(&set, SIGINT);
-        (void) sigaddset(&set, SIGTERM);
-        (void) sigprocmask(SIG_BLOCK, &set, NULL);
-        r = sd_event_add_signal(s->event, NULL, SIGINT, on_signal, s);
-        if (r >= 0)
-                r = sd_event_add_signal(s->event, NULL, SIGTERM, on_signal, s);
         if (r < 0 || !s->in_place)
                 return r;
         r = sd_event_add_time_relative(s->event, &s->tick, CLOCK_MONOTONIC, USEC_PER_SEC, 0, on_tick, s);

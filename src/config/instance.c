@@ -81,27 +81,28 @@ struct instance *instance_free(struct instance *n) {
 DEFINE_CLEANUP(DIR *, closedir)
 
 struct list {
-        char **names;
+        struct instance **items;
         size_t n;
 };
 
 /* Adds NAME, unless it is there or can be no instance's name. 0 or -ENOMEM. */
 static int add(struct list *l, const char *name) {
-        char **more;
+        _cleanup_(instance_freep) struct instance *n = NULL;
+        struct instance **more;
+        int r;
 
-        if (*name && !instance_name_is_valid(name))
-                return 0;
         for (size_t i = 0; i < l->n; i++)
-                if (strcmp(l->names[i], name) == 0)
+                if (strcmp(l->items[i]->name, name) == 0)
                         return 0;
-        more = reallocarray(l->names, l->n + 2, sizeof *more);
+        r = instance_new(name, &n);
+        if (r < 0)
+                return r == -EINVAL ? 0 : r;
+        more = reallocarray(l->items, l->n + 2, sizeof *more);
         if (!more)
                 return -ENOMEM;
-        l->names = more;
-        more[l->n] = strdup(name);
-        if (!more[l->n])
-                return -ENOMEM;
-        more[++l->n] = NULL;
+        l->items = more;
+        more[l->n++] = TAKE(n);
+        more[l->n] = NULL;
         return 0;
 }
 
@@ -149,10 +150,18 @@ static int add_configured(struct list *l) {
 }
 
 static int by_name(const void *a, const void *b) {
-        return strcmp(*(char *const *) a, *(char *const *) b);
+        return strcmp((*(struct instance *const *) a)->name, (*(struct instance *const *) b)->name);
 }
 
-int instances_list(sd_bus *bus, char ***ret) {
+struct instance **instances_free(struct instance **list) {
+        for (struct instance **n = list; n && *n; n++)
+                instance_free(*n);
+        free(list);
+        return NULL;
+}
+
+int instances_list(sd_bus *bus, struct instance ***ret) {
+        _cleanup_(instances_freep) struct instance **items = NULL;
         struct list l = {};
         int r;
 
@@ -161,12 +170,11 @@ int instances_list(sd_bus *bus, char ***ret) {
                 r = add_plain(&l);
         if (r >= 0)
                 r = add_configured(&l);
-        if (r < 0) {
-                strv_free(l.names);
+        items = l.items;
+        if (r < 0)
                 return r;
-        }
         if (l.n > 0)
-                qsort(l.names, l.n, sizeof *l.names, by_name);
-        *ret = l.names;
+                qsort(items, l.n, sizeof *items, by_name);
+        *ret = TAKE(items);
         return (int) l.n;
 }

@@ -36,7 +36,10 @@ int instance_new(const char *name, struct instance **ret);
 struct instance *instance_free(struct instance *n);
 DEFINE_CLEANUP(struct instance *, instance_free)
 
-/* The names of all instances (instance.h), sorted; "", the plain one, comes first. One is there if it has its name on the bus,
+/* All instances, by name; the plain one comes first. One is there if it has its name on the bus,
  * or an ini: one that should run and does not is there as well. The plain ini as it is shipped is none. BUS may be NULL: then
- * inis alone count. *RET ends in NULL; strv_free() it. How many, or a negative errno. */
-int instances_list(sd_bus *bus, char ***ret);
+ * inis alone count. *RET ends in NULL, or is NULL if there is
+ * none. How many, or a negative errno. */
+int instances_list(sd_bus *bus, struct instance ***ret);
+struct instance **instances_free(struct instance **list);
+DEFINE_CLEANUP(struct instance **, instances_free)

@@ -3,7 +3,6 @@
 
 #include "config/instance.h"
 #include "doctor/look.h"
-#include "lib/strv.h"
 
 static bool same(const char *a, const char *b) {
         return a && b ? *a && strcmp(a, b) == 0 : a == b;
@@ -37,24 +36,22 @@ static void add_fix(const struct instance *this, const struct instance *other, s
 }
 
 void look_instances(const struct checkup *c, struct finding *f) {
-        _cleanup_strv_ char **all = NULL;
+        _cleanup_(instances_freep) struct instance **all = NULL;
         const char *words, *what;
         unsigned others = 0;
-        int r;
 
-        r = instances_list(NULL, &all);
-        for (char **i = all; r > 0 && *i; i++) {
-                _cleanup_(instance_freep) struct instance *n = NULL;
+        (void) instances_list(NULL, &all);
+        for (struct instance **n = all; n && *n; n++) {
                 _cleanup_(config_freep) struct config *other = NULL;
 
-                if (strcmp(*i, c->instance->name) == 0 || instance_new(*i, &n) < 0 ||
-                        config_load(n->config, NULL, NULL, &other) < 0)
+                if (strcmp((*n)->name, c->instance->name) == 0 ||
+                        config_load((*n)->config, NULL, NULL, &other) < 0)
                         continue;
                 others++;
                 words = shared(c->config, other, &what);
                 if (words) {
-                        finding_fail(f, "%s %s %s, as this one does", n->unit, words, what);
-                        add_fix(c->instance, n, f);
+                        finding_fail(f, "%s %s %s, as this one does", (*n)->unit, words, what);
+                        add_fix(c->instance, *n, f);
                         return;
                 }
         }
