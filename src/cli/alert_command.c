@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sysexits.h>
-#include <systemd/sd-event.h>
 
 #include "alert/alert.h"
 #include "alert/endpoint.h"
@@ -15,37 +14,21 @@
 #include "lib/text.h"
 
 #define FAILED_TRIED_FOR USEC_PER_HOUR
+#define WORDS_MAX 768
 
 static void on_answer(struct webhook *c _unused_, const struct webhook_answer *answer, void *userdata) {
         *(struct webhook_answer *) userdata = *answer;
 }
 
-/* Posts REQUEST and waits for what comes of it. 0 or a negative errno. */
-static int post_and_wait(const struct alert_request *request, struct webhook_answer *ret) {
-        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
-        _cleanup_(http_freep) struct http *h = NULL;
-        _cleanup_(webhook_freep) struct webhook *c = NULL;
-        int r;
-
-        r = sd_event_new(&event);
-        if (r >= 0)
-                r = http_new(event, &h);
-        if (r >= 0)
-                r = webhook_new(h, on_answer, ret, &c);
-        if (r >= 0)
-                r = webhook_send(c, request->url, request->headers, request->body);
-        while (r >= 0 && webhook_is_busy(c))
-                r = sd_event_run(event, UINT64_MAX);
-        return r < 0 ? r : 0;
-}
-
-/* One attempt. Returns the outcome, or a negative errno; in both cases WORDS says what came of it. */
+/* One attempt. The outcome, or a negative errno; in both cases WORDS says what came of it. */
 static int deliver(const struct instance *instance, const struct alert_config *a,
-        const struct alert_message *m, char *words, size_t size) {
+        const struct alert_message *m, char words[static WORDS_MAX]) {
         _cleanup_(alert_request_freep) struct alert_request *request = NULL;
         struct alert_context x = { .instance = instance->name, .now = now_usec(CLOCK_REALTIME) };
         char raw[65] = "", host[65];
         struct webhook_answer answer = {};
+        _cleanup_(http_freep) struct http *h = NULL;
+        _cleanup_(webhook_freep) struct webhook *c = NULL;
         _cleanup_free_ char *url = NULL;
         const char *why = NULL;
         int r;
@@ -53,23 +36,25 @@ static int deliver(const struct instance *instance, const struct alert_config *a
         (void) gethostname(raw, sizeof raw - 1);
         x.host = safe_text(host, sizeof host, raw);
         *words = '\0';
-        r = endpoint_load(a->url, a->url_file, ADDRESS_ALERT, &url, words, size);
+        r = endpoint_load(a->url, a->url_file, ADDRESS_ALERT, &url, words, WORDS_MAX);
         if (r >= 0)
                 r = alert_render(a->format, url, m, &x, &request, &why);
         if (r >= 0)
-                r = post_and_wait(request, &answer);
+                r = http_new_with_loop(&h);
         if (r >= 0)
-                (void) snprintf(words, size, "%s", answer.words);
-        else if (!*words)
-                (void) snprintf(words, size, "%s", why ? why : strerror(-r));
+                r = webhook_new(h, on_answer, &answer, &c);
+        if (r >= 0)
+                r = webhook_send(c, request->url, request->headers, request->body);
+        if (r >= 0)
+                r = http_wait(h, answer.words);
+        if (!*words)
+                (void) snprintf(words, WORDS_MAX, "%s", r >= 0 ? answer.words : why ? why : strerror(-r));
         return r < 0 ? r : (int) answer.outcome;
 }
 
 static bool is_on(const struct alert_config *a) {
         return (a->url && *a->url) || (a->url_file && *a->url_file);
 }
-
-/* --- alert-test ------------------------------------------------------------------------------------------- */
 
 int cmd_alert_test(const struct instance *instance) {
         _cleanup_(config_freep) struct config *c = NULL;
@@ -82,7 +67,7 @@ int cmd_alert_test(const struct instance *instance) {
                 .outage = USEC_INFINITY,
                 .lasted = USEC_INFINITY,
         };
-        char words[768];
+        char words[WORDS_MAX];
         int r;
 
         r = config_load(instance->config, config_log_error, NULL, &c);
@@ -94,15 +79,14 @@ int cmd_alert_test(const struct instance *instance) {
                 return EX_CONFIG;
         }
         m.primary = c->primary.host;
-        r = deliver(instance, &c->alert, &m, words, sizeof words);
+        r = deliver(instance, &c->alert, &m, words);
         if (r == WEBHOOK_TAKEN) {
                 (void) printf("Delivered: %s\n", words);
                 return EX_OK;
         }
-        (void) fprintf(stderr, "Not delivered: %s.\n", words);
-        if (r == WEBHOOK_LATER)
-                (void) fprintf(stderr, "The daemon would keep a real alert, and retry for a day.\n");
-        return 1;
+        (void) fprintf(stderr, "Not delivered: %s.\n%s", words,
+                r == WEBHOOK_LATER ? "The daemon would keep a real alert, and retry for a day.\n" : "");
+        return EXIT_FAILURE;
 }
 
 /* --- the daemon itself failed ----------------------------------------------------------------------------- */
@@ -115,21 +99,18 @@ static const char *env(const char *name) {
 
 /* systemd passes on how the failed unit ended (systemd.exec(5), $MONITOR_SERVICE_RESULT; since 251, and only if a single unit
  * started this one). */
-static void say_failed(const struct instance *instance, const char *unit, char *buf, size_t size) {
+static void describe_failure(const struct instance *instance, const char *unit, char *buf, size_t size) {
         const char *result = env("MONITOR_SERVICE_RESULT"), *code = env("MONITOR_EXIT_CODE");
         const char *status = env("MONITOR_EXIT_STATUS");
-        char failed[512] = "", safe[512];
+        char how[256] = "", safe[256];
 
-        (void) appendf(failed, sizeof failed, "%s failed", unit);
         if (strcmp(code, "exited") == 0 && atoi(status) == EX_CONFIG)
-                (void) appendf(failed, sizeof failed,
+                (void) appendf(how, sizeof how,
                         ": its configuration %s has an error, which `%s config` shows", instance->config,
                         instance->program);
-        else if (*result && *code)
-                (void) appendf(failed, sizeof failed, ": %s (%s, %s)", result, code, status);
         else if (*result)
-                (void) appendf(failed, sizeof failed, ": %s", result);
-        (void) appendf(buf, size, "%s. ", safe_text(safe, sizeof safe, failed));
+                (void) appendf(how, sizeof how, ": %s (%s, %s)", result, code, status);
+        (void) appendf(buf, size, "%s failed%s. ", unit, safe_text(safe, sizeof safe, how));
         if (strcmp(unit, instance->unit) == 0)
                 (void) appendf(buf, size,
                         "Nothing checks the primary now, and nothing takes over if it dies. Fix the error, then "
@@ -138,13 +119,13 @@ static void say_failed(const struct instance *instance, const char *unit, char *
         (void) appendf(buf, size, "See `journalctl -u %s`.", unit);
 }
 
-static int tell_failed(
+static int deliver_in_time(
         const struct instance *instance, const struct alert_config *a, const struct alert_message *m) {
         usec_t until = now_usec(CLOCK_BOOTTIME) + FAILED_TRIED_FOR;
-        char words[768];
+        char words[WORDS_MAX];
 
         for (unsigned attempt = 1;; attempt++) {
-                int r = deliver(instance, a, m, words, sizeof words);
+                int r = deliver(instance, a, m, words);
                 usec_t wait = alert_back_off(attempt);
 
                 if (r == WEBHOOK_TAKEN)
@@ -156,7 +137,7 @@ static int tell_failed(
                 (void) sleep((unsigned) (wait / USEC_PER_SEC));
         }
         log_error("The alert could not be delivered: %s. It was: %s", words, m->text);
-        return 1;
+        return EXIT_FAILURE;
 }
 
 int cmd_alert_failed(const struct instance *instance, const char *unit) {
@@ -173,16 +154,16 @@ int cmd_alert_failed(const struct instance *instance, const char *unit) {
         };
         int r;
 
-        say_failed(instance, unit, text, sizeof text);
+        describe_failure(instance, unit, text, sizeof text);
         r = config_load_alert(instance->config, &a);
         if (r < 0)
                 log_error("No alert can be sent, since %s cannot be read: %s. It was: %s", instance->config,
                         strerror(-r), text);
         else if (is_on(&a))
-                r = tell_failed(instance, &a, &m);
+                r = deliver_in_time(instance, &a, &m);
         else
                 log_notice("No alert is configured, so none was sent: %s", text);
         free(a.url);
         free(a.url_file);
-        return r < 0 ? 1 : r;
+        return r < 0 ? EXIT_FAILURE : r;
 }

@@ -8,7 +8,7 @@
  * if no alert is configured or the configuration is wrong. */
 int cmd_alert_test(const struct instance *instance);
 
-/* Tells people that UNIT (the daemon, or the drill) has failed and why; tries for up to an hour. As much of the ini as can be
+/* Sends an alert that UNIT (the daemon, or the drill) failed and why; retries for up to an hour. As much of the ini as can be
  * understood is used, since it may be why the daemon failed. Returns the exit status: 0, also if no alert is configured;
  * else 1. */
 int cmd_alert_failed(const struct instance *instance, const char *unit);

@@ -195,6 +195,21 @@ sd_event *http_event(struct http *h) {
         return h->event;
 }
 
+int http_new_with_loop(struct http **ret) {
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        int r = sd_event_new(&event);
+
+        return r < 0 ? r : http_new(event, ret);
+}
+
+int http_wait(struct http *h, const char *answer) {
+        int r = 0;
+
+        while (r >= 0 && !*answer)
+                r = sd_event_run(h->event, UINT64_MAX);
+        return MIN(r, 0);
+}
+
 static size_t throw_away(_unused_ char *data, _unused_ size_t size, size_t n, _unused_ void *userdata) {
         return n;
 }

@@ -25,6 +25,11 @@ struct http *http_free(struct http *h);
 DEFINE_CLEANUP(struct http *, http_free)
 sd_event *http_event(struct http *h); /* borrowed */
 
+/* For a command that asks one thing and waits for it: one with a loop of its own, and the turning of that until ANSWER, a text
+ * that a callback fills in, is not empty. Both 0 or a negative errno. */
+int http_new_with_loop(struct http **ret);
+int http_wait(struct http *h, const char *answer);
+
 /* A request that can be started any number of times, one at a time. */
 int http_request_new(struct http *h, http_done_t done, void *userdata, struct http_request **ret);
 struct http_request *http_request_free(struct http_request *r); /* cancels it first */
