@@ -14,29 +14,9 @@
 /* Longer than the daemon waits for a person with a password. */
 #define COMMAND_TIMEOUT (3 * USEC_PER_MINUTE)
 
-/* The first one only. */
-static void keep_config_error(const char *path, unsigned line, const char *what, void *userdata) {
-        char *buf = userdata;
-
-        if (*buf)
-                return;
-        (void) appendf(buf, CLIENT_WHY_MAX, line > 0 ? "%s:%u: %s" : "%s:%.0u %s", path, line, what);
-}
-
-/* Exited with EX_CONFIG: the ini says the rest. */
-static void say_config_error(const struct instance *n, char *buf) {
-        _cleanup_(config_freep) struct config *c = NULL;
-        char error[CLIENT_WHY_MAX] = "";
-
-        (void) config_load(n->config, keep_config_error, error, &c);
-        (void) appendf(
-                buf, CLIENT_WHY_MAX, "%s is not running, because its configuration has an error. ", n->unit);
-        if (*error)
-                (void) appendf(buf, CLIENT_WHY_MAX, "%s. ", error);
-        (void) appendf(buf, CLIENT_WHY_MAX, "To start it again: `systemctl restart %s`.", n->unit);
-}
-
 char *client_say_absence(const struct instance *n, char buf[static CLIENT_WHY_MAX]) {
+        _cleanup_(config_freep) struct config *c = NULL;
+        _cleanup_free_ char *error = NULL;
         struct unit_outcome o;
         int r = unit_ask_outcome(n->unit, &o);
 
@@ -54,9 +34,12 @@ char *client_say_absence(const struct instance *n, char buf[static CLIENT_WHY_MA
                 (void) appendf(buf, CLIENT_WHY_MAX,
                         "%s is running, but %s is not on the system bus. See `systemctl status %s`.",
                         n->unit, n->bus_name, n->unit);
-        else if (o.exit_status == EX_CONFIG)
-                say_config_error(n, buf);
-        else if (*o.result && strcmp(o.result, "success") != 0)
+        else if (o.exit_status == EX_CONFIG) {
+                (void) config_load(n->config, config_keep_error, &error, &c);
+                (void) appendf(buf, CLIENT_WHY_MAX,
+                        "%s is not running, because its configuration has an error. %s%sTo start it again: `systemctl restart %s`.",
+                        n->unit, error ? error : "", error ? ". " : "", n->unit);
+        } else if (*o.result && strcmp(o.result, "success") != 0)
                 (void) appendf(buf, CLIENT_WHY_MAX,
                         "%s is not running: it failed (%s, status=%d). See `journalctl -u %s -n 20`.",
                         n->unit, o.result, o.exit_status, n->unit);

@@ -66,46 +66,31 @@ static int on_promoting(struct history *c, const struct record *r) {
         } else if (f)
                 end(f, END_UNKNOWN, 0);
         f = begin(c, r);
-        if (!f)
-                return -ENOMEM;
-        f->begun = r->time;
-        return 0;
+        if (f)
+                f->begun = r->time;
+        return f ? 0 : -ENOMEM;
 }
 
-static int on_promoted(struct history *c, const struct record *r) {
-        struct failover *f = open_one(c);
-
-        if (!f)
-                f = begin(c, r);
-        if (!f)
-                return -ENOMEM;
+static void on_promoted(struct failover *f, const struct record *r) {
         /* The first answer counts; later ones follow on trouble within the same failover. */
         if (f->promoted > 0)
-                return 0;
+                return;
         f->promoted = r->time;
         f->outage = r->outage;
         f->detecting = r->detecting;
         f->syncing = r->syncing;
         f->starting = r->starting;
-        return 0;
 }
 
-static int on_demoted(struct history *c, const struct record *r) {
-        struct failover *f = open_one(c);
-
-        if (!f)
-                f = begin(c, r);
-        if (!f)
-                return -ENOMEM;
+static void on_demoted(struct failover *f, const struct record *r) {
         end(f, END_FAILBACK, r->time);
         if (r->promoted != USEC_INFINITY)
                 f->lasted = r->promoted;
         if (f->promoted == 0 && f->begun == 0 && r->promoted < r->time)
                 f->promoted = r->time - r->promoted;
-        return 0;
 }
 
-/* Everything else says something only about the one that goes on. */
+/* What says something about the failover that goes on, and about none else. */
 static void on_other(struct failover *f, const struct record *r) {
         switch (r->event) {
         case EVENT_START_FAILED:
@@ -139,34 +124,36 @@ static bool goes_on(const struct failover *f, const struct record *r) {
 }
 
 int history_add(struct history *c, const struct record *r) {
-        struct failover *f = open_one(c);
+        struct failover *f;
 
-        if (f && !sd_id128_equal(f->boot, r->boot)) {
-                end(f, END_REBOOT, 0);
-                f = NULL;
-        }
+        history_close(c, r->boot);
+        f = open_one(c);
         switch (r->event) {
         case EVENT_ADOPTED:
-                if (goes_on(last(c), r)) {
-                        last(c)->end = END_OPEN;
-                        return 0;
-                }
-                return on_promoting(c, r);
+                if (!goes_on(last(c), r))
+                        return on_promoting(c, r);
+                last(c)->end = END_OPEN;
+                break;
         case EVENT_PROMOTING:
                 return on_promoting(c, r);
         case EVENT_PROMOTED:
-                return on_promoted(c, r);
         case EVENT_DEMOTED:
-                return on_demoted(c, r);
+                /* Its beginning may have been rotated away. */
+                if (!f)
+                        f = begin(c, r);
+                if (!f)
+                        return -ENOMEM;
+                (r->event == EVENT_PROMOTED ? on_promoted : on_demoted)(f, r);
+                break;
         case EVENT_CALLED_OFF: /* no failover */
                 if (f && f->promoted == 0)
                         c->n--;
-                return 0;
+                break;
         default:
                 if (f)
                         on_other(f, r);
-                return 0;
         }
+        return 0;
 }
 
 void history_close(struct history *c, sd_id128_t boot) {

@@ -5,7 +5,6 @@
 #include "cli/history_command.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -19,8 +18,6 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/text.h"
-
-DEFINE_CLEANUP(DIR *, closedir)
 
 static int add_matches(sd_journal *j, const struct instance *n) {
         char match[160];
@@ -97,6 +94,9 @@ static int read_journal(const struct instance *n, usec_t since, struct history *
         int r;
 
         r = sd_journal_open(&j, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
+        /* That succeeds without a single file that this user may read. */
+        if (r >= 0 && sd_journal_has_persistent_files(j) <= 0 && sd_journal_has_runtime_files(j) <= 0)
+                return geteuid() == 0 ? -ENOENT : -EACCES;
         if (r >= 0)
                 r = add_matches(j, n);
         if (r >= 0)
@@ -109,46 +109,6 @@ static int read_journal(const struct instance *n, usec_t since, struct history *
         history_close(c, boot);
         history_forget(c, since);
         return r;
-}
-
-/* sd_journal_open(3) succeeds without a single file that may be read, so those are looked at: -EACCES if there are some
- * and none may be read, -ENOENT if there are none. */
-static int look_in(const char *dir, const char *machine, bool *found) {
-        _cleanup_free_ char *path = NULL;
-        _cleanup_(closedirp) DIR *d = NULL;
-        const struct dirent *e;
-
-        if (asprintf(&path, "%s/%s", dir, machine) < 0)
-                return -ENOMEM;
-        d = opendir(path);
-        if (!d && errno == EACCES)
-                *found = true;
-        if (!d)
-                return -errno;
-        while ((e = readdir(d))) {
-                if (strncmp(e->d_name, "system", strlen("system")) != 0)
-                        continue;
-                *found = true;
-                if (faccessat(dirfd(d), e->d_name, R_OK, 0) == 0)
-                        return 0;
-        }
-        return -EACCES;
-}
-
-static int may_read(void) {
-        char machine[SD_ID128_STRING_MAX];
-        bool found = false;
-        sd_id128_t id;
-        int r;
-
-        r = sd_id128_get_machine(&id);
-        if (r < 0)
-                return r;
-        (void) sd_id128_to_string(id, machine);
-        if (look_in("/var/log/journal", machine, &found) == 0 ||
-                look_in("/run/log/journal", machine, &found) == 0)
-                return 0;
-        return found ? -EACCES : -ENOENT;
 }
 
 static int explain(int r) {
@@ -198,9 +158,7 @@ int cmd_history(const struct instance *n, const char *since_text, const char *co
                         return EX_USAGE;
                 }
         }
-        r = may_read();
-        if (r >= 0)
-                r = read_journal(n, since, &c);
+        r = read_journal(n, since, &c);
         history_keep_last(&c, count);
         r = r < 0 ? explain(r) : print(n, &c, since, json);
         history_done(&c);

@@ -8,73 +8,64 @@
 #include "lib/json.h"
 #include "lib/text.h"
 
-/* Columns, with the gap behind each; the last one takes what is left of 100. */
-enum { WHEN_WIDTH = 18, WHY_WIDTH = 20, OUTAGE_WIDTH = 12, PARTS_WIDTH = 32, END_WIDTH = 18 };
+/* 100 columns, the last two for a mark of trouble. What comes from outside, or may be too long, is cut before. */
+#define ROW "%-18s%-20s%-12s%-32s%.16s%s\n"
+#define WHY_MAX 19
+#define PARTS_MAX 31
+#define END_MAX 64
 
 static const char *span_text(char buf[static SPAN_MAX], usec_t span) {
         return span == USEC_INFINITY ? "-" : format_span(buf, span);
 }
 
-/* A text that comes from outside, or may be too long, in a column. */
-static void print_column(FILE *out, int width, const char *text) {
-        char cell[64];
-
-        (void) safe_text(cell, (size_t) width - 1, text);
-        (void) fprintf(out, "%-*s", width, cell);
-}
-
+/* To the minute: of times long ago the second is no use, and the day always is. */
 static const char *when_text(char buf[static WHEN_MAX], usec_t realtime) {
-        (void) show_when(buf, realtime, 0); /* "now" of long ago: with the day, always */
+        (void) show_when(buf, realtime, 0);
         if (realtime > 0)
                 buf[strlen("2026-11-21 13:03")] = '\0';
         return buf;
 }
 
-static const char *why_text(const struct failover *f) {
-        if (f->kind != KIND_FAILOVER)
-                return failover_kind_name(f->kind);
-        return *f->reason ? f->reason : "unknown";
-}
-
 /* For how long, and how it ended if not by a failback. */
-static void end_text(char *buf, size_t size, const struct failover *f, usec_t now) {
-        char span[SPAN_MAX];
+static void end_text(char buf[static END_MAX], const struct failover *f, usec_t now) {
+        static const char *const ends[_FAILOVER_END_MAX] = {
+                [END_OPEN] = " so far",
+                [END_FAILBACK] = "",
+                [END_STOPPED] = ", stopped",
+                [END_FOREIGN] = ", replaced",
+        };
+        usec_t span = f->end != END_OPEN ? f->lasted : now > f->promoted ? now - f->promoted : 0;
+        const char *words = f->end == END_REBOOT                        ? "until a reboot"
+                : f->end == END_OPEN && f->promoted == 0                ? "not started yet"
+                : f->end != END_UNKNOWN && span != USEC_INFINITY        ? NULL
+                : f->end != END_UNKNOWN && f->begun > 0 && !f->promoted ? "never"
+                                                                        : "unknown";
+        char text[SPAN_MAX];
 
-        if (f->end == END_OPEN && f->promoted == 0)
-                (void) snprintf(buf, size, "not started yet");
-        else if (f->end == END_OPEN)
-                (void) snprintf(
-                        buf, size, "%s so far", span_text(span, now > f->promoted ? now - f->promoted : 0));
-        else if (f->end == END_REBOOT)
-                (void) snprintf(buf, size, "until a reboot");
-        else if (f->end == END_UNKNOWN)
-                (void) snprintf(buf, size, "unknown");
-        else if (f->lasted == USEC_INFINITY)
-                (void) snprintf(buf, size, f->begun > 0 && f->promoted == 0 ? "never" : "unknown");
+        if (words)
+                (void) strcpy(buf, words);
         else
-                (void) snprintf(buf, size, "%s%s", span_text(span, f->lasted),
-                        f->end == END_STOPPED           ? ", stopped"
-                                : f->end == END_FOREIGN ? ", replaced"
-                                                        : "");
+                (void) snprintf(buf, END_MAX, "%s%s", format_span(text, span), ends[f->end]);
 }
 
 static void print_row(FILE *out, const struct failover *f, usec_t now) {
-        char when[WHEN_MAX], outage[SPAN_MAX], parts[128] = "-", end[64];
+        char when[WHEN_MAX], why[WHY_MAX], outage[SPAN_MAX], parts[PARTS_MAX] = "", end[END_MAX];
         char detecting[SPAN_MAX], syncing[SPAN_MAX], starting[SPAN_MAX];
 
+        (void) safe_text(why, sizeof why,
+                f->kind != KIND_FAILOVER ? failover_kind_name(f->kind)
+                        : *f->reason     ? f->reason
+                                         : "unknown");
         if (f->detecting != USEC_INFINITY || f->syncing != USEC_INFINITY || f->starting != USEC_INFINITY)
-                (void) snprintf(parts, sizeof parts, "%s + %s + %s", span_text(detecting, f->detecting),
+                (void) appendf(parts, sizeof parts, "%s + %s + %s", span_text(detecting, f->detecting),
                         span_text(syncing, f->syncing), span_text(starting, f->starting));
-        end_text(end, sizeof end, f, now);
-        print_column(out, WHEN_WIDTH,
+        end_text(end, f, now);
+        (void) fprintf(out, ROW,
                 when_text(when,
                         f->begun              ? f->begun
                                 : f->promoted ? f->promoted
-                                              : f->ended));
-        print_column(out, WHY_WIDTH, why_text(f));
-        print_column(out, OUTAGE_WIDTH, span_text(outage, f->outage));
-        print_column(out, PARTS_WIDTH, parts);
-        (void) fprintf(out, "%.*s%s\n", END_WIDTH - 2, end, f->trouble ? " !" : "");
+                                              : f->ended),
+                why, span_text(outage, f->outage), *parts ? parts : "-", end, f->trouble ? " !" : "");
 }
 
 static void print_sums(FILE *out, const struct history *c, usec_t since, usec_t now) {
@@ -101,9 +92,8 @@ void history_table(FILE *out, const struct history *c, usec_t since, usec_t now)
         bool trouble = false;
 
         if (c->n > 0)
-                (void) fprintf(out, "%-*s%-*s%-*s%-*s%s\n", WHEN_WIDTH, "WHEN", WHY_WIDTH, "WHY",
-                        OUTAGE_WIDTH, "OUTAGE =", PARTS_WIDTH, "DETECTING + SYNCING + STARTING",
-                        "PROMOTED FOR");
+                (void) fprintf(out, ROW, "WHEN", "WHY", "OUTAGE =", "DETECTING + SYNCING + STARTING",
+                        "PROMOTED FOR", "");
         for (size_t i = 0; i < c->n; i++) {
                 print_row(out, &c->failovers[i], now);
                 trouble = trouble || c->failovers[i].trouble;
@@ -135,13 +125,8 @@ char *history_json(const struct history *c, const char *instance, usec_t since, 
         json_auto_t *j = NULL;
         json_t *rows = json_array();
 
-        for (size_t i = 0; rows && i < c->n; i++)
-                if (json_array_append_new(rows, row_json(&c->failovers[i])) < 0) {
-                        json_decref(rows);
-                        return NULL;
-                }
-        if (!rows)
-                return NULL;
+        for (size_t i = 0; i < c->n; i++)
+                (void) json_array_append_new(rows, row_json(&c->failovers[i]));
         j = json_pack("{s:i, s:s, s:o, s:o, s:o, s:I, s:o, s:o}", "version", HISTORY_VERSION, "instance",
                 instance, "since", json_time(since), "journal_since", json_time(c->first_entry), "failovers",
                 rows, "count", (json_int_t) sums.failovers, "promoted_seconds", json_span(sums.promoted),

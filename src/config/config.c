@@ -448,6 +448,15 @@ void config_log_error(const char *path, unsigned line, const char *what, void *u
                 log_error("%s: %s", path, what);
 }
 
+void config_keep_error(const char *path, unsigned line, const char *what, void *userdata) {
+        char **first = userdata;
+
+        if (!*first &&
+                (line > 0 ? asprintf(first, "%s:%u: %s", path, line, what)
+                          : asprintf(first, "%s: %s", path, what)) < 0)
+                *first = NULL;
+}
+
 /* --- and back ------------------------------------------------------------------------------------------ */
 
 static void free_texts(enum section_kind kind, void *base) {

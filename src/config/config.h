@@ -107,6 +107,8 @@ typedef void (*config_error_t)(const char *path, unsigned line, const char *what
 
 /* One that logs it. */
 void config_log_error(const char *path, unsigned line, const char *what, void *userdata);
+/* One that keeps the first, with its place, in the char * at USERDATA; the caller frees it. */
+void config_keep_error(const char *path, unsigned line, const char *what, void *userdata);
 
 /* Reads PATH. Every error is passed to ERROR, not the first alone; if there was one, -EINVAL and *RET
  * untouched. Also a negative errno if the file cannot be read (reported through ERROR too), -ENOMEM. */

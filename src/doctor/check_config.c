@@ -15,8 +15,7 @@ void look_config(const struct checkup *c, struct finding *f) {
                 finding_skip(f, "%s may not be read by you: sudo %s doctor", c->instance->config,
                         c->instance->program);
         else {
-                finding_fail(f, "%s: %s", c->instance->config,
-                        c->config_error ? c->config_error : "cannot be read");
+                finding_fail(f, "%s", c->config_error ? c->config_error : "out of memory");
                 finding_fix(f, "sudo ${EDITOR:-vi} %s && %s config", path ? path : c->instance->config,
                         c->instance->program);
         }

@@ -172,16 +172,6 @@ static void look(const struct checkup *c, const struct row *row, struct finding 
                 finding_skip(f, "only user %s can look at this: sudo %s doctor", name, c->instance->program);
 }
 
-static void count_config_error(const char *path _unused_, unsigned line, const char *what, void *userdata) {
-        struct checkup *c = userdata;
-
-        if (c->config_error)
-                return;
-        if ((line > 0 ? asprintf(&c->config_error, "line %u: %s", line, what)
-                      : asprintf(&c->config_error, "%s", what)) < 0)
-                c->config_error = NULL;
-}
-
 static void checkup_done(struct checkup *c) {
         struct unit_facts *units[] = { &c->daemon, &c->sync, &c->gateway, &c->tailscaled, &c->old_monitor };
 
@@ -251,7 +241,7 @@ int cmd_doctor(const struct instance *instance, bool quiet, bool json) {
         bool roots_shell = c.root && !getenv("SUDO_UID"),
              progress = isatty(STDERR_FILENO) && terminal_has_colour();
 
-        (void) config_load(instance->config, count_config_error, &c, &c.config);
+        (void) config_load(instance->config, config_keep_error, &c.config_error, &c.config);
         (void) checkup_ask_systemd(&c);
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++) {

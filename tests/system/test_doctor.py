@@ -8,7 +8,7 @@ from lab import HOME, USER, Pair
 
 # The daemon starts.
 
-@finds("configuration", "line 3: port:")
+@finds("configuration", ".ini:3: port:")
 def config_wrong(pair, later):
     good = pair.standby.get("/etc/openclaw-failover.ini")
     pair.standby.put("/etc/openclaw-failover.ini", "[primary]\nhost = 100.64.0.1\nport = 0\n")
