@@ -441,19 +441,17 @@ bool config_is_unused(const char *path) {
         return c && parse(&p) == -EINVAL && p.errors == 1 && !p.names_primary;
 }
 
+/* PATH, LINE if there is one, what: an unsigned 0 of no digits is nothing. */
+#define PLACED(line) (line) > 0 ? "%s:%u: %s" : "%s:%.0u %s"
+
 void config_log_error(const char *path, unsigned line, const char *what, void *userdata _unused_) {
-        if (line > 0)
-                log_error("%s:%u: %s", path, line, what);
-        else
-                log_error("%s: %s", path, what);
+        log_error(PLACED(line), path, line, what);
 }
 
 void config_keep_error(const char *path, unsigned line, const char *what, void *userdata) {
         char **first = userdata;
 
-        if (!*first &&
-                (line > 0 ? asprintf(first, "%s:%u: %s", path, line, what)
-                          : asprintf(first, "%s: %s", path, what)) < 0)
+        if (!*first && asprintf(first, PLACED(line), path, line, what) < 0)
                 *first = NULL;
 }
 
