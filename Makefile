@@ -5,6 +5,7 @@
 #   make third, cutoff, restart-grace, hardening   the tests of one subject: a third node; is it us that are cut off; planned
 #                   restarts of the primary; sandboxes, polkit and hostile hosts (root; parts of make check)
 #   make faults     the table of faults in tests/FAULTS.md, as those tests see them now (root)
+#   make pictures   what people get: each alert as Discord, Slack, Telegram and ntfy show it, in build/pictures
 #   make fuzz       the fuzzers, a minute each (with CI=true, five seconds)
 #   make soak       100,000 checks of a peer that misbehaves at random (root; with CI=true, 3000)
 #   make week       300 rounds of failovers in each of four workspaces, at random: nothing is lost (WEEK_SEED=)
@@ -369,6 +370,13 @@ faults: all lab
 	@BUILD=$(BUILD) tests/run $(patsubst %,tests/system/test_%.py,failover unit restart sync cutoff third)
 	@BUILD=$(BUILD) tests/docs/faults
 
+# Each alert in each format, drawn to look at.
+PICTURES = $(BUILD)/pictures
+.PHONY: pictures
+pictures: $(BUILD)/tests/test_alert_payloads
+	@mkdir -p $(PICTURES); rm -f $(PICTURES)/*
+	@PAYLOADS=$(PICTURES) $< >/dev/null 2>&1 && tests/docs/pictures $(PICTURES)
+
 valgrind-check: all lab
 	@$(lab-needs); $(call needs,valgrind); LAB_BUILD=$(BUILD) /usr/bin/python3 tests/proof/valgrind.py
 
@@ -406,7 +414,7 @@ bench: deps
 	@LAB_BUILD=$(BUILD) tests/bench/bench $(if $(WRITE),--write)
 
 C_FILES = $(wildcard src/*.c src/*/*.[ch] include/*.h tests/*/*.c)
-SCRIPTS = $(wildcard tests/run tests/lab/demo tests/docs/faults tests/bench/bench tests/proof/mutants tests/*/*.py)
+SCRIPTS = $(wildcard tests/run tests/lab/demo tests/docs/faults tests/docs/pictures tests/bench/bench tests/proof/mutants tests/*/*.py)
 needs = command -v $(1) >/dev/null || { echo "skipped: $(1) is not installed"; exit 0; }
 
 lint: lint-format lint-clang lint-tidy lint-scripts

@@ -23,13 +23,12 @@
 
 struct alert {
         const struct instance *instance;
-        struct alert_config config;
+        const struct config *config;
         char host[65]; /* HOST_NAME_MAX + 1 */
         struct alert_queue *queue;
         struct webhook *courier;
         struct conditions conditions;
 
-        bool syncs;                   /* there is a workspace that may have branches to merge */
         bool quiet;                   /* this failover has had no alert yet */
         struct alert_message demoted; /* waits for the sync that names them; .event is NULL: none does */
         usec_t demoted_until;         /* CLOCK_BOOTTIME */
@@ -44,7 +43,7 @@ struct alert {
 };
 
 static bool is_on(const struct alert *a) {
-        return a->config.url || a->config.url_file;
+        return a->config->alert.url || a->config->alert.url_file;
 }
 
 usec_t alert_back_off(unsigned attempts) {
@@ -90,6 +89,12 @@ static void drop_expired(struct alert *a) {
         }
 }
 
+static int load_address(const struct alert *a, char **ret, char *why, size_t size) {
+        const struct alert_config *c = &a->config->alert;
+
+        return endpoint_load(c->url, c->url_file, ADDRESS_ALERT, ret, why, size);
+}
+
 static void send_first(struct alert *a) {
         _cleanup_(alert_request_freep) struct alert_request *request = NULL;
         const struct alert_message *m = alert_queue_first(a->queue, &a->sending);
@@ -101,22 +106,18 @@ static void send_first(struct alert *a) {
         };
         _cleanup_free_ char *url = NULL;
         const char *words = NULL;
-        char why[768];
+        char why[768] = "";
         int r;
 
         if (!m)
                 return;
-        r = endpoint_load(a->config.url, a->config.url_file, ADDRESS_ALERT, &url, why, sizeof why);
-        if (r < 0 && r != -ENOMEM) {
-                postpone(a, why, 0);
-                return;
-        }
+        r = load_address(a, &url, why, sizeof why);
         if (r >= 0)
-                r = alert_render(a->config.format, url, m, &x, &request, &words);
+                r = alert_render(a->config->alert.format, url, m, &x, &request, &words);
         if (r >= 0)
                 r = webhook_send(a->courier, request->url, request->headers, request->body);
         if (r < 0)
-                postpone(a, words ? words : r == -EAGAIN ? "name servers are silent" : strerror(-r), 0);
+                postpone(a, *why ? why : words ? words : webhook_error(r), 0);
         a->telling = x.dropped;
         if (url)
                 explicit_bzero(url, strlen(url));
@@ -199,46 +200,34 @@ const char *alert_error(const struct alert *a, unsigned *ret_n) {
 /* How long the alert of a failback waits for the sync that names the branches to merge. */
 #define BRANCHES_WITHIN USEC_PER_MINUTE
 
-/* Of an event that is worth an alert; NULL: of any other. */
-static const char *event_title(enum role_event event, const struct story *s) {
-        switch (event) {
-        case EVENT_PROMOTED:
-                return s->by_hand  ? "Standby promoted by hand"
-                        : s->again ? "Standby's gateway is back"
-                                   : "Standby has taken over: primary down";
-        case EVENT_START_FAILED:
-                return "Nobody can be reached: standby's gateway failed to start";
-        case EVENT_START_SLOW:
-                return "Nobody can be reached: standby's gateway starts slowly";
-        case EVENT_HUNG:
-                return "Standby's gateway hangs and is restarted";
-        case EVENT_LOST:
-                return "Standby's gateway failed and is started again";
-        case EVENT_HELD:
-                return "A user stopped the standby's gateway";
-        case EVENT_KEPT_BACK:
-                return "Nobody can be reached: primary down, standby paused";
-        case EVENT_CALLED_OFF:
-                return "Primary is back before the standby's gateway started";
-        case EVENT_STOP_FAILED:
-                return "Standby's gateway could not be stopped";
-        case EVENT_DEMOTED:
-                return "Standby's gateway is stopped";
-        case EVENT_DRILL_FAILED:
-                return "Drill failed: a failover would fail";
-        case EVENT_DRILL_REAL:
-                return "Primary went down during a drill";
-        default:
-                return NULL;
-        }
-}
+/* Of an event that is worth an alert. */
+static const char *const titles[_EVENT_MAX] = {
+        [EVENT_PROMOTED] = "Standby has taken over: primary down",
+        [EVENT_START_FAILED] = "Nobody can be reached: standby's gateway failed to start",
+        [EVENT_START_SLOW] = "Nobody can be reached: standby's gateway starts slowly",
+        [EVENT_HUNG] = "Standby's gateway hangs and is restarted",
+        [EVENT_LOST] = "Standby's gateway failed and is started again",
+        [EVENT_HELD] = "A user stopped the standby's gateway",
+        [EVENT_KEPT_BACK] = "Nobody can be reached: primary down, standby paused",
+        [EVENT_CALLED_OFF] = "Primary is back before the standby's gateway started",
+        [EVENT_STOP_FAILED] = "Standby's gateway could not be stopped",
+        [EVENT_DEMOTED] = "Standby's gateway is stopped",
+        [EVENT_DRILL_FAILED] = "Drill failed: a failover would fail",
+        [EVENT_DRILL_REAL] = "Primary went down during a drill",
+};
 
-static bool is_wanted(enum role_event event, const struct story *s) {
+static const char *event_title(enum role_event event, const struct story *s) {
         bool drill = s->mode == MODE_DRILL;
 
-        if (event == EVENT_PROMOTED || event == EVENT_DEMOTED)
-                return !drill; /* a drill that works is no news */
-        return event_title(event, s);
+        if (drill && (event == EVENT_PROMOTED || event == EVENT_DEMOTED))
+                return NULL; /* a drill that works is no news */
+        if (event == EVENT_PROMOTED && s->by_hand)
+                return "Standby promoted by hand";
+        if (event == EVENT_PROMOTED && s->again)
+                return "Standby's gateway is back";
+        if (event == EVENT_DEMOTED && s->mode == MODE_AUTO && !s->by_hand)
+                return "Primary is back: standby's gateway stopped";
+        return titles[event];
 }
 
 /* "Standby has taken over: primary down since 03:12" */
@@ -252,14 +241,14 @@ static void add_since(char *buf, size_t size, usec_t since) {
 }
 
 static void add_reach(const struct alert *a, char *buf, size_t size) {
-        if (a->config.reach)
-                (void) appendf(buf, size, " To reach the standby: %s.", a->config.reach);
+        if (a->config->alert.reach)
+                (void) appendf(buf, size, " To reach the standby: %s.", a->config->alert.reach);
 }
 
 /* The failback's, when its sync has ended, or has taken too long. */
 static void post_demoted(struct alert *a, const struct status *s) {
+        char title[sizeof a->demoted_title + 32];
         unsigned branches = 0;
-        char title[128];
 
         if (!a->demoted.event)
                 return;
@@ -267,31 +256,36 @@ static void post_demoted(struct alert *a, const struct status *s) {
                 branches++;
         (void) snprintf(title, sizeof title, "%s: %u branch%s to merge", a->demoted_title, branches,
                 branches == 1 ? "" : "es");
-        a->demoted.title = branches > 0 ? title : a->demoted_title;
-        if (branches > 0)
+        if (branches > 0) {
+                bool fits = strlen(s->merge) < ALERT_COMMANDS_MAX;
+
+                a->demoted.title = title;
+                a->demoted.primary = s->primary;
+                a->demoted.commands = fits ? s->merge : "";
                 (void) appendf(a->demoted_text, sizeof a->demoted_text,
-                        " The primary lacks work that was done here. To merge it, type there as its user:");
-        a->demoted.text = a->demoted_text;
-        a->demoted.primary = s ? s->primary : "";
-        a->demoted.commands = branches > 0 ? s->merge : "";
+                        " The primary lacks work that was done here. To merge it, type there as its user%s%s%s:",
+                        fits ? "" : " what `", fits ? "" : a->instance->program,
+                        fits ? "" : " status` prints here");
+        }
         alert_post(a, &a->demoted);
         a->demoted.event = NULL;
 }
 
-static void keep_demoted(struct alert *a, const struct alert_message *m, const struct story *s) {
-        bool back = s->mode == MODE_AUTO && !s->by_hand;
-
-        (void) snprintf(a->demoted_title, sizeof a->demoted_title, "%s",
-                back ? "Primary is back: standby's gateway stopped" : m->title);
-        (void) snprintf(a->demoted_text, sizeof a->demoted_text, "%s", m->text);
+static void keep_demoted(struct alert *a, const struct alert_message *m) {
         a->demoted = *m;
+        a->demoted.title = a->demoted_title;
+        a->demoted.text = a->demoted_text;
+        a->demoted.primary = "";
+        (void) snprintf(a->demoted_title, sizeof a->demoted_title, "%s", m->title);
+        (void) snprintf(a->demoted_text, sizeof a->demoted_text, "%s", m->text);
         a->demoted_until = now_usec(CLOCK_BOOTTIME) + BRANCHES_WITHIN;
-        if (!a->syncs)
+        if (!a->config->workspace.path || !*a->config->workspace.path)
                 post_demoted(a, NULL);
 }
 
 void alert_event(struct alert *a, enum role_event event, const struct story *s, const char *text) {
-        usec_t now = now_usec(CLOCK_REALTIME), ago = USEC_INFINITY;
+        usec_t ago = event == EVENT_DEMOTED ? s->promoted : s->by_hand ? USEC_INFINITY : s->down;
+        usec_t now = now_usec(CLOCK_REALTIME);
         char words[ALERT_TEXT_MAX], title[128];
         struct alert_message m = {
                 .event = event_name(event),
@@ -301,6 +295,7 @@ void alert_event(struct alert *a, enum role_event event, const struct story *s, 
                 .primary = s->primary,
                 .reason = event == EVENT_DEMOTED ? "" : s->reason,
                 .time = now,
+                .since = ago < now ? now - ago : 0,
                 .outage = event == EVENT_PROMOTED ? s->outage : USEC_INFINITY,
                 .lasted = event == EVENT_DEMOTED ? s->promoted : USEC_INFINITY,
         };
@@ -309,22 +304,24 @@ void alert_event(struct alert *a, enum role_event event, const struct story *s, 
                 post_demoted(a, NULL);
                 a->quiet = true;
         }
-        if (!is_wanted(event, s) || !is_on(a))
+        if (!event_title(event, s) || !is_on(a))
                 return;
         (void) snprintf(words, sizeof words, "%s", text);
         (void) snprintf(title, sizeof title, "%s", event_title(event, s));
-        ago = event == EVENT_DEMOTED ? s->promoted : s->by_hand ? USEC_INFINITY : s->down;
-        m.since = ago != USEC_INFINITY && ago < now ? now - ago : 0;
         if (event == EVENT_DEMOTED || event == EVENT_CALLED_OFF) {
                 /* Without an alert about the promotion there is none about its end. */
                 if (alert_queue_withdraw(a->queue, now) == 0 && !a->quiet)
-                        keep_demoted(a, &m, s);
+                        keep_demoted(a, &m);
                 return;
         }
-        if (event == EVENT_PROMOTED) {
-                add_since(title, sizeof title, s->by_hand || s->again ? 0 : m.since);
-                add_reach(a, words, sizeof words);
+        if (event == EVENT_PROMOTED && !s->by_hand && !s->again) {
+                add_since(title, sizeof title, m.since);
+                (void) appendf(words, sizeof words,
+                        " Next: find out why the primary is down. `%s status` here shows what the daemon waits for.",
+                        a->instance->program);
         }
+        if (event == EVENT_PROMOTED)
+                add_reach(a, words, sizeof words);
         if (m.since > 0 && m.since + QUIET_FOR > now)
                 m.hold = m.since + QUIET_FOR;
         a->quiet = false;
@@ -350,29 +347,11 @@ void alert_look(struct alert *a, const struct status *s) {
 
 /* --- */
 
-static void forget_config(struct alert *a) {
-        free(TAKE(a->config.url));
-        free(TAKE(a->config.url_file));
-        free(TAKE(a->config.reach));
-}
-
-static char *copy(const char *text) {
-        return text && *text ? strdup(text) : NULL;
-}
-
 void alert_configure(struct alert *a, const struct config *c) {
         _cleanup_free_ char *url = NULL;
-        char why[768];
-        int r;
+        char why[sizeof a->error] = "";
 
-        forget_config(a);
-        a->config = (struct alert_config){
-                .url = copy(c->alert.url),
-                .url_file = copy(c->alert.url_file),
-                .reach = copy(c->alert.reach),
-                .format = c->alert.format,
-        };
-        a->syncs = c->workspace.path && *c->workspace.path;
+        a->config = c;
         webhook_cancel(a->courier);
         a->attempts = 0;
         a->not_before = 0;
@@ -381,9 +360,8 @@ void alert_configure(struct alert *a, const struct config *c) {
                 alert_queue_clear(a->queue);
                 return;
         }
-        r = endpoint_load(a->config.url, a->config.url_file, ADDRESS_ALERT, &url, why, sizeof why);
-        if (r < 0) {
-                (void) safe_text(a->error, sizeof a->error, r == -ENOMEM ? "out of memory" : why);
+        if (load_address(a, &url, why, sizeof why) < 0) {
+                (void) safe_text(a->error, sizeof a->error, why);
                 log_error("Alerts cannot be delivered: %s.", a->error);
         }
         act_in(a, 0);
@@ -426,7 +404,6 @@ struct alert *alert_free(struct alert *a) {
         alert_queue_free(a->queue);
         webhook_free(a->courier);
         (void) sd_event_source_disable_unref(a->timer);
-        forget_config(a);
         free(a);
         return NULL;
 }

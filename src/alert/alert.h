@@ -15,7 +15,7 @@
 struct alert;
 
 /* Loads what the last daemon could not deliver. Without [alert] in C everything here does nothing. H and N must outlive
- * it, C need not. What is wrong with the address is said in the journal, once. 0 or a negative errno. */
+ * it, C must last until the next configuration. What is wrong with the address is said in the journal, once. 0 or a negative errno. */
 int alert_new(struct http *h, const struct instance *n, const struct config *c, struct alert **ret);
 struct alert *alert_free(struct alert *a); /* what is undelivered stays on disk */
 DEFINE_CLEANUP(struct alert *, alert_free)

@@ -13,65 +13,66 @@
 #include "lib/text.h"
 #include "lib/url.h"
 
-/* --- a text for people, escaped for its service ---------------------------------------------------------- */
+/* --- a text for people, in its service's markup ----------------------------------------------------------- */
 
-/* Whether this character, the first of its line or not, needs help. The result replaces it; NULL: it stays. */
+/* What this character, the first of its line or not, becomes; NULL: it stays. */
 typedef const char *(*escape_t)(char c, bool first);
 
-/* https://docs.slack.dev/messaging/formatting-message-text: these three, and nothing else. */
-static const char *escape_slack(char c, _unused_ bool first) {
+/* Slack (https://docs.slack.dev/messaging/formatting-message-text) and Telegram
+ * (https://core.telegram.org/bots/api#html-style): these three, and nothing else. */
+static const char *escape_html(char c, _unused_ bool first) {
         return c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : NULL;
 }
 
 /* https://support.discord.com/hc/en-us/articles/210298617: what begins markup, a link or (<@…>, <#…>) a mention; '#', '-',
  * '>' and "1." only do so at the beginning of a line. */
 static const char *escape_discord(char c, bool first) {
-        static const char always[] = "\\*_~`|<[]", at_first[] = "#->";
-        static const char *const escaped[] = { "\\\\", "\\*", "\\_", "\\~", "\\`", "\\|", "\\<", "\\[",
-                "\\]", "\\#", "\\-", "\\>" };
-        const char *s = strchr(always, c);
+        static const char special[] = "\\*_~|<[]#->";
+        static const char *const escaped[] = { "\\\\", "\\*", "\\_", "\\~", "\\|", "\\<", "\\[", "\\]",
+                "\\#", "\\-", "\\>" };
+        const char *s = strchr(special, c);
 
-        if (s)
-                return escaped[s - always];
-        s = first ? strchr(at_first, c) : NULL;
-        return s ? escaped[strlen(always) + (size_t) (s - at_first)] : NULL;
+        return s && (first || !strchr("#->", c)) ? escaped[s - special] : NULL;
 }
-
-/* https://core.telegram.org/bots/api#html-style: Slack's three as well. */
-#define escape_html escape_slack
 
 static const char *escape_nothing(_unused_ char c, _unused_ bool first) {
         return NULL;
 }
 
-/* How a service shows commands. What they hold cannot end that: see put_commands(). */
+/* The backquotes in our texts enclose commands. */
 struct style {
         size_t limit;
-        escape_t escape;
-        const char *code, *code_end;
+        escape_t escape, escape_code;
+        const char *bold, *bold_end, *code, *code_end, *block, *block_end;
 };
 
-static const struct style discord = { 2000, escape_discord, "```\n", "\n```" };
-static const struct style slack = { 2900, escape_slack, "```\n", "\n```" };
-static const struct style telegram = { 3900, escape_html, "<pre>", "</pre>" };
-static const struct style ntfy = { 4096, escape_nothing, "", "" };
+static const struct style discord = { 2000, escape_discord, escape_nothing, "**", "**", "`", "`", "```\n",
+        "\n```" };
+static const struct style slack = { 2900, escape_html, escape_html, "*", "*", "`", "`", "```\n", "\n```" };
+static const struct style telegram = { 3900, escape_html, escape_html, "<b>", "</b>", "<code>", "</code>",
+        "<pre>", "</pre>" };
+static const struct style ntfy = { 3900, escape_nothing, escape_nothing, "", "", "`", "`", "", "" };
 
-#define OUT_MAX 4200
+/* Longer than a character with its escape, and the markup at the end of what was cut. */
+#define END_ROOM 24
+/* What the facts below the text take at most, and one of them. */
+#define FACTS_ROOM 700
+#define FACT_MAX 256
+#define OUT_MAX 4096
 
 /* Collects the text. A service counts characters, we count bytes, of which there are never fewer. */
 struct out {
         char buf[OUT_MAX];
         size_t used;
-        size_t limit;
-        escape_t escape;
-        bool first; /* of a line */
+        const struct style *style;
 };
 
-static void out_begin(struct out *o, const struct style *s) {
-        *o = (struct out){ .limit = s->limit, .escape = s->escape, .first = true };
-}
+static void put_markup(struct out *o, const char *markup) {
+        size_t n = strlen(markup);
 
-static const char ellipsis[] = "…";
+        (void) memcpy(o->buf + o->used, markup, n + 1);
+        o->used += n;
+}
 
 /* The bytes of the character that begins at S, in valid UTF-8 (RFC 3629). */
 static size_t character_length(const char *s) {
@@ -82,51 +83,47 @@ static size_t character_length(const char *s) {
         return n;
 }
 
-/* Writes TEXT in at most ROOM bytes, cut between characters and never inside an escape. */
-static void put(struct out *o, const char *text, size_t room) {
-        size_t end = o->used + MIN(room, o->limit - o->used), cut_at = o->used;
+/* Writes N bytes of TEXT, which is safe to print, up to END in the buffer: cut between characters and never inside an escape.
+ * Whether it was all. */
+static bool put(struct out *o, escape_t escape, const char *text, size_t n, size_t end) {
+        for (size_t i = 0; i < n; i += character_length(text + i)) {
+                const char *escaped =
+                        escape(text[i], i == 0 && (o->used == 0 || o->buf[o->used - 1] == '\n'));
+                char plain[8] = "";
 
-        for (size_t n; *text; text += n) {
-                const char *piece = o->escape(*text, o->first), *from = piece ? piece : text;
-                size_t length = piece ? strlen(piece) : character_length(text);
-
-                n = piece ? 1 : length;
-                if (o->used + length > end) {
-                        o->used = cut_at;
-                        (void) memcpy(o->buf + o->used, ellipsis, strlen(ellipsis));
-                        o->used += strlen(ellipsis);
-                        break;
+                if (o->used + END_ROOM > end) {
+                        put_markup(o, "…");
+                        return false;
                 }
-                (void) memcpy(o->buf + o->used, from, length);
-                o->used += length;
-                o->first = false;
-                if (o->used + strlen(ellipsis) <= end)
-                        cut_at = o->used;
+                (void) memcpy(plain, text + i, MIN(character_length(text + i), sizeof plain - 1));
+                put_markup(o, escaped ? escaped : plain);
         }
-        o->buf[o->used] = '\0';
+        return true;
 }
 
-static void new_line(struct out *o) {
-        if (o->used > 0 && o->used < o->limit) {
-                o->buf[o->used++] = '\n';
-                o->buf[o->used] = '\0';
+/* The same of a whole text, whose commands become code. */
+static void put_text(struct out *o, const char *text, size_t room) {
+        size_t end = o->used + room, n;
+        bool code = false, fits = true;
+
+        for (; *text && fits; text += n + (text[n] == '`'), code = !code) {
+                n = strcspn(text, "`");
+                put_markup(o, code ? o->style->code : "");
+                fits = put(o, code ? o->style->escape_code : o->style->escape, text, n, end);
+                put_markup(o, code ? o->style->code_end : "");
         }
-        o->first = true;
 }
 
-/* One line, cut so that KEEP bytes are left for what comes after it; none at all if that is not possible. */
-static void _printf_(3, 4) line(struct out *o, size_t keep, const char *format, ...) {
-        char raw[512], text[512];
-        size_t left = o->limit - o->used;
-        va_list ap;
+/* One line below the text: what it is about, and WORDS. */
+static void put_fact(struct out *o, const char *label, const char *words) {
+        char text[FACT_MAX];
 
-        if (left < keep + 32)
-                return;
-        va_start(ap, format);
-        (void) vsnprintf(raw, sizeof raw, format, ap);
-        va_end(ap);
-        new_line(o);
-        put(o, safe_text(text, sizeof text, raw), left - 1 - keep);
+        put_markup(o, "\n");
+        put_markup(o, o->style->bold);
+        put_markup(o, label);
+        put_markup(o, o->style->bold_end);
+        put_markup(o, " ");
+        put_text(o, safe_text(text, sizeof text, words), FACT_MAX);
 }
 
 #define WHEN_MAX 48
@@ -141,91 +138,75 @@ static const char *when(char buf[static WHEN_MAX], usec_t realtime) {
         return buf;
 }
 
-static bool given(const char *text) {
-        return text && *text;
+static const char *or_none(const char *text) {
+        return text ? text : "";
 }
 
 static usec_t lateness(const struct alert_message *m, const struct alert_context *x) {
         return x->now > m->time + ALERT_LATE ? x->now - m->time : 0;
 }
 
-/* What the lines about times take at most. */
-#define TIMES_ROOM 400
-
 static void put_facts(struct out *o, const struct alert_message *m, const struct alert_context *x) {
-        char at[WHEN_MAX], span[SPAN_MAX];
+        char at[WHEN_MAX], span[SPAN_MAX], words[2 * FACT_MAX];
 
-        if (given(m->primary))
-                line(o, TIMES_ROOM, "Primary: %s%s%s", m->primary, given(m->reason) ? ", " : "",
-                        given(m->reason) ? m->reason : "");
+        (void) snprintf(words, sizeof words, "%s%s%s", or_none(m->primary), *or_none(m->reason) ? ", " : "",
+                or_none(m->reason));
+        if (*or_none(m->primary))
+                put_fact(o, "Primary:", words);
         if (m->since > 0)
-                line(o, 0, "Since: %s", when(at, m->since));
+                put_fact(o, "Since:", when(at, m->since));
         if (m->outage != USEC_INFINITY)
-                line(o, 0, "Outage: %s at most", format_span(span, m->outage));
+                put_fact(o, "Outage, at most:", format_span(span, m->outage));
         if (m->lasted != USEC_INFINITY)
-                line(o, 0, "It lasted: %s", format_span(span, m->lasted));
-        line(o, 0, "When: %s", when(at, m->time));
+                put_fact(o, "Lasted:", format_span(span, m->lasted));
+        (void) snprintf(words, sizeof words, "this happened at %s, %s ago", when(at, m->time),
+                format_span(span, lateness(m, x)));
         if (lateness(m, x) > 0)
-                line(o, 0, "Late: this happened %s before it could be delivered.",
-                        format_span(span, lateness(m, x)));
+                put_fact(o, "Late:", words);
+        (void) snprintf(words, sizeof words, "%u alert%s before this one. The journal has them all",
+                x->dropped, x->dropped == 1 ? "" : "s");
         if (x->dropped > 0)
-                line(o, 0,
-                        "Lost: %u alert%s before this one could not be delivered. The journal has them all.",
-                        x->dropped, x->dropped == 1 ? "" : "s");
+                put_fact(o, "Lost:", words);
 }
 
-/* "Standby has taken over", and on which machine, if there may be several. */
-static char *title(char *buf, size_t size, const struct alert_message *m, const struct alert_context *x) {
+/* "Standby has taken over", and on which machine, if there may be several; after MARK, if the service has no colours. */
+static char *title(
+        char *buf, size_t size, bool mark, const struct alert_message *m, const struct alert_context *x) {
+        const char *colour = m->level <= LOG_ERR ? "🔴 " : m->level == LOG_WARNING ? "🟠 " : "🟢 ";
         char raw[256];
 
-        (void) snprintf(raw, sizeof raw, "%s (%s%s%s)", given(m->title) ? m->title : m->event, x->host,
-                *x->instance ? "@" : "", x->instance);
+        (void) snprintf(raw, sizeof raw, "%s%s (%s%s%s)", mark ? colour : "",
+                *or_none(m->title) ? m->title : m->event, x->host, *x->instance ? "@" : "", x->instance);
         return safe_text(buf, size, raw);
 }
 
-/* What is left out, if it does not fit as a whole, is in the journal and in `status`. */
-#define COMMANDS_ROOM 900
-
 /* One a line. They hold names that an agent may have chosen: no backquote or tag of theirs ends the block. */
-static void put_commands(struct out *o, const struct style *s, const char *commands) {
-        escape_t escape = o->escape;
-        char block[COMMANDS_ROOM], line[512];
+static void put_commands(struct out *o, const char *commands) {
+        char copy[ALERT_COMMANDS_MAX];
 
-        if (!given(commands) || strlen(commands) >= sizeof block)
+        if (!*commands)
                 return;
-        new_line(o);
-        o->escape = escape_nothing;
-        put(o, s->code, SIZE_MAX);
-        o->escape = *s->code == '<' ? escape : escape_nothing;
-        for (const char *c = commands; *c;) {
-                size_t n = strcspn(c, "\n");
-
-                (void) snprintf(block, sizeof block, "%.*s", (int) n, c);
-                (void) safe_text(line, sizeof line, block);
-                for (char *k = line; *s->code == '`' && *k; k++)
-                        *k = *k == '`' ? '\'' : *k;
-                put(o, line, SIZE_MAX);
-                c += n + (c[n] == '\n');
-                if (*c)
-                        new_line(o);
-        }
-        o->escape = escape_nothing;
-        put(o, s->code_end, SIZE_MAX);
-        o->escape = escape;
+        (void) snprintf(copy, sizeof copy, "%s", commands);
+        for (char *c = copy; (c = strchr(c, '`'));)
+                *c = '\'';
+        put_markup(o, "\n");
+        put_markup(o, o->style->block);
+        (void) put(o, o->style->escape_code, copy, strlen(copy), o->style->limit - FACTS_ROOM);
+        put_markup(o, o->style->block_end);
 }
 
-/* The facts below the text take about this much. */
-#define FACTS_ROOM 700
-
-/* Writes everything but the title to O, which has begun. */
-static void put_all(
-        struct out *o, const struct style *s, const struct alert_message *m, const struct alert_context *x) {
-        size_t room = FACTS_ROOM + (given(m->commands) ? strlen(m->commands) + 16 : 0);
+/* Everything but the title, in at most the style's limit. */
+static void put_all(struct out *o, const struct alert_message *m, const struct alert_context *x) {
+        const char *commands = or_none(m->commands);
         char text[ALERT_TEXT_MAX];
 
-        put(o, safe_text(text, sizeof text, m->text ? m->text : ""), o->limit - MIN(o->limit / 2, room));
-        put_commands(o, s, m->commands);
+        put_text(o, safe_text(text, sizeof text, or_none(m->text)),
+                o->style->limit - o->used - FACTS_ROOM - strlen(commands) - END_ROOM);
+        put_commands(o, commands);
+        put_markup(o, "\n");
         put_facts(o, m, x);
+        if (o->buf[o->used - 1] == '\n')
+                o->buf[--o->used] = '\0';
 }
 
 /* --- JSON ------------------------------------------------------------------------------------------------- */
@@ -234,19 +215,15 @@ static void put_all(
 static json_t *text_json(const char *text) {
         char safe[ALERT_TEXT_MAX];
 
-        return json_string(safe_text(safe, sizeof safe, text ? text : ""));
+        return json_string(safe_text(safe, sizeof safe, or_none(text)));
 }
 
 static json_t *commands_json(const char *commands) {
         json_t *array = json_array();
-        char line[512];
 
-        for (const char *c = commands ? commands : ""; array && *c;) {
-                size_t n = strcspn(c, "\n");
-
-                (void) snprintf(line, sizeof line, "%.*s", (int) n, c);
-                (void) json_array_append_new(array, text_json(line));
-                c += n + (c[n] == '\n');
+        for (size_t n; *commands; commands += n + (commands[n] == '\n')) {
+                n = strcspn(commands, "\n");
+                (void) json_array_append_new(array, json_stringn(commands, n));
         }
         return array;
 }
@@ -273,7 +250,7 @@ static int render_json(
                 json_pack("{s:i, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
                         "version", 1, "event", text_json(m->event), "level", level_name(m->level), "title",
                         text_json(m->title), "text", text_json(m->text), "commands",
-                        commands_json(m->commands), "host", text_json(x->host), "instance",
+                        commands_json(or_none(m->commands)), "host", text_json(x->host), "instance",
                         text_json(x->instance), "primary", text_json(m->primary), "reason",
                         text_json(m->reason), "time", json_time(m->time), "since", json_time(m->since),
                         "outage_seconds", json_span(m->outage), "lasted_seconds", json_span(m->lasted),
@@ -285,29 +262,28 @@ static int render_json(
 static int render_discord(
         struct alert_request *r, const struct alert_message *m, const struct alert_context *x) {
         int colour = m->level <= LOG_ERR ? 0xd9534f : m->level == LOG_WARNING ? 0xf0ad4e : 0x5cb85c;
+        struct out o = { .style = &discord }, head = { .style = &discord };
         char words[256];
-        struct out o, head;
 
-        out_begin(&o, &discord);
-        put_all(&o, &discord, m, x);
-        out_begin(&head, &discord);
-        put(&head, title(words, sizeof words, m, x), sizeof words - 1);
+        put_all(&o, m, x);
+        put_text(&head, title(words, sizeof words, false, m, x), sizeof words);
         return set_json_body(r,
                 json_pack("{s:[{s:s, s:s, s:i}], s:{s:[]}}", "embeds", "title", head.buf, "description",
                         o.buf, "color", colour, "allowed_mentions", "parse"));
 }
 
+/* A title with all its escapes. */
+#define SLACK_HEAD_MAX 900
+
 /* https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks: a header of 150 characters, and a section of 3000
  * (https://docs.slack.dev/reference/block-kit/blocks); "text" is for notifications. */
 static int render_slack(
         struct alert_request *r, const struct alert_message *m, const struct alert_context *x) {
+        struct out o = { .style = &slack }, head = { .style = &slack };
         char words[150];
-        struct out o, head;
 
-        out_begin(&o, &slack);
-        put_all(&o, &slack, m, x);
-        out_begin(&head, &slack);
-        put(&head, title(words, sizeof words, m, x), SIZE_MAX);
+        put_all(&o, m, x);
+        put_text(&head, title(words, sizeof words, true, m, x), SLACK_HEAD_MAX);
         return set_json_body(r,
                 json_pack("{s:s, s:[{s:s, s:{s:s, s:s}}, {s:s, s:{s:s, s:s, s:b}}]}", "text", head.buf,
                         "blocks", "type", "header", "text", "type", "plain_text", "text", words, "type",
@@ -331,12 +307,11 @@ static char *ascii_header(const char *name, const char *value) {
 static int render_ntfy(
         struct alert_request *r, const struct alert_message *m, const struct alert_context *x) {
         bool error = m->level <= LOG_ERR, warning = m->level == LOG_WARNING;
+        struct out o = { .style = &ntfy };
         char words[256];
-        struct out o;
 
-        out_begin(&o, &ntfy);
-        put_all(&o, &ntfy, m, x);
-        title(words, sizeof words, m, x);
+        put_all(&o, m, x);
+        title(words, sizeof words, false, m, x);
         r->body = strdup(o.buf);
         r->headers[0] = strdup("Content-Type: text/plain; charset=utf-8");
         r->headers[1] = ascii_header("Title", words);
@@ -350,32 +325,6 @@ static int render_ntfy(
 
 /* --- Telegram --------------------------------------------------------------------------------------------- */
 
-/* Adds "NAME=VALUE" of a query to BODY, decoded. */
-static int add_parameter(json_t *body, const char *parameter, size_t n) {
-        const char *equals = memchr(parameter, '=', n);
-        _cleanup_part_ char *name = NULL, *value = NULL;
-
-        if (!equals)
-                return 0;
-        name = curl_easy_unescape(NULL, parameter, (int) (equals - parameter), NULL);
-        value = curl_easy_unescape(NULL, equals + 1, (int) (n - (size_t) (equals + 1 - parameter)), NULL);
-        if (!name || !value)
-                return -ENOMEM;
-        return json_object_set_new(body, name, json_string(value)) < 0 ? -ENOMEM : 0;
-}
-
-static int add_query(json_t *body, const char *query) {
-        int r = 0;
-
-        for (const char *s = query ? query : ""; *s && r >= 0; s += *s == '&') {
-                size_t n = strcspn(s, "&");
-
-                r = add_parameter(body, s, n);
-                s += n;
-        }
-        return r;
-}
-
 static bool ends_with_method(const char *path) {
         static const char method[] = "/sendMessage";
         size_t n = path ? strlen(path) : 0;
@@ -383,56 +332,50 @@ static bool ends_with_method(const char *path) {
         return n >= strlen(method) && strcasecmp(path + n - strlen(method), method) == 0;
 }
 
-static int set_url_without_query(struct alert_request *r, CURLU *url) {
-        _cleanup_part_ char *text = NULL;
-
-        if (curl_url_set(url, CURLUPART_QUERY, NULL, 0) == CURLUE_OK)
-                text = url_part(url, CURLUPART_URL);
-        free(r->url);
-        r->url = text ? strdup(text) : NULL;
-        return r->url ? 0 : -ENOMEM;
+static bool has_chat(const char *query) {
+        for (const char *s = query; s; s = strchr(s, '&')) {
+                s += *s == '&';
+                if (begins_with(s, "chat_id="))
+                        return true;
+        }
+        return false;
 }
 
-/* https://core.telegram.org/bots/api#sendmessage: without parse_mode a text of up to 4096 characters is taken as it is. The
- * person gives chat_id (and what else they like, such as message_thread_id) after the '?'; all parameters go into the body,
- * since they may be passed in one of four ways (…/bots/api#making-requests), not in two at once. */
+/* https://core.telegram.org/bots/api#sendmessage: a text of up to 4096 characters. The person gives chat_id (and what else they
+ * like, such as message_thread_id) after the '?'; all parameters go into the body, as a form: they may be passed in one of four
+ * ways (…/bots/api#making-requests), not in two at once. */
 static int render_telegram(struct alert_request *r, const struct alert_message *m,
         const struct alert_context *x, const char **why) {
+        static const char preview[] = "%7B%22is_disabled%22%3Atrue%7D"; /* {"is_disabled":true} */
         _cleanup_(curl_url_cleanupp) CURLU *url = curl_url();
-        _cleanup_part_ char *path = NULL, *query = NULL;
-        json_auto_t *body = NULL;
+        _cleanup_part_ char *path = NULL, *query = NULL, *bare = NULL, *text = NULL;
+        struct out o = { .style = &telegram };
         char words[256];
-        struct out o;
-        int k;
 
         if (!url || curl_url_set(url, CURLUPART_URL, r->url, 0) != CURLUE_OK)
                 return -ENOMEM;
         path = url_part(url, CURLUPART_PATH);
         query = url_part(url, CURLUPART_QUERY);
-        if (!ends_with_method(path)) {
-                *why = "for format = telegram the address is https://api.telegram.org/botTOKEN/sendMessage?chat_id=CHAT";
+        if (!ends_with_method(path) || !has_chat(query)) {
+                *why = "for format = telegram the address is https://api.telegram.org/botTOKEN/sendMessage?chat_id=CHAT, "
+                       "with the chat's number or @name";
                 return -EINVAL;
         }
-        out_begin(&o, &telegram);
-        (void) strcpy(o.buf, "<b>");
-        o.used = strlen(o.buf);
-        put(&o, title(words, sizeof words, m, x), SIZE_MAX);
-        (void) strcpy(o.buf + o.used, "</b>");
-        o.used += strlen("</b>");
-        new_line(&o);
-        put_all(&o, &telegram, m, x);
-        body = json_pack("{s:{s:b}, s:s}", "link_preview_options", "is_disabled", 1, "parse_mode", "HTML");
-        k = body ? add_query(body, query) : -ENOMEM;
-        if (k < 0)
-                return k;
-        if (!json_object_get(body, "chat_id")) {
-                *why = "for format = telegram the address must end in ?chat_id= and the chat's number or @name";
-                return -EINVAL;
-        }
-        if (json_object_set_new(body, "text", json_string(o.buf)) < 0)
+        put_markup(&o, o.style->bold);
+        put_text(&o, title(words, sizeof words, true, m, x), 4 * sizeof words);
+        put_markup(&o, o.style->bold_end);
+        put_markup(&o, "\n");
+        put_all(&o, m, x);
+        text = curl_easy_escape(NULL, o.buf, 0);
+        (void) curl_url_set(url, CURLUPART_QUERY, NULL, 0);
+        bare = url_part(url, CURLUPART_URL);
+        if (!text || !bare ||
+                asprintf(&r->body, "%s&parse_mode=HTML&link_preview_options=%s&text=%s", query, preview,
+                        text) < 0)
                 return -ENOMEM;
-        k = set_url_without_query(r, url);
-        return k < 0 ? k : set_json_body(r, TAKE(body));
+        (void) memcpy(r->url, bare, strlen(bare) + 1); /* which is shorter */
+        r->headers[0] = strdup("Content-Type: application/x-www-form-urlencoded");
+        return r->headers[0] ? 0 : -ENOMEM;
 }
 
 /* --- all of them ------------------------------------------------------------------------------------------ */

@@ -30,8 +30,9 @@ struct alert_message {
         usec_t lasted; /* a span, how long the trouble that is over was; USEC_INFINITY: unknown, or not over */
 };
 
-/* What an alert holds of its texts; longer ones are cut. */
+/* What an alert holds of its texts; longer ones are cut. Commands are safe to print, and never cut. */
 #define ALERT_TEXT_MAX 1024
+#define ALERT_COMMANDS_MAX 900
 
 /* What is the same for all alerts of one delivery. */
 struct alert_context {

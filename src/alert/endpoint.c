@@ -4,6 +4,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include "config/instance.h"
 #include "lib/file.h"
@@ -57,19 +58,15 @@ static void keep_first_line(char *text) {
 }
 
 static bool is_web(const char *text) {
-        _cleanup_(curl_url_cleanupp) CURLU *u = curl_url();
-        _cleanup_part_ char *scheme = NULL;
-
-        if (u && curl_url_set(u, CURLUPART_URL, text, 0) == CURLUE_OK)
-                scheme = url_part(u, CURLUPART_SCHEME);
-        return scheme && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+        return strncasecmp(text, "http://", 7) == 0 || strncasecmp(text, "https://", 8) == 0;
 }
 
 int endpoint_load(
         const char *url, const char *file, const char *credential, char **ret, char *why, size_t size) {
         _cleanup_free_ char *text = NULL;
-        int r, k;
+        int r;
 
+        *why = '\0';
         if (url && *url) {
                 *ret = strdup(url);
                 return *ret ? 0 : -ENOMEM;
@@ -80,12 +77,9 @@ int endpoint_load(
         }
         /* The file itself, if this is root: it is as new as can be. */
         r = read_file(file, ADDRESS_MAX, &text);
-        if (r < 0) {
-                k = read_credential(credential, &text);
-                if (k < 0) {
-                        explain(r, file, credential, why, size);
-                        return r;
-                }
+        if (r < 0 && read_credential(credential, &text) < 0) {
+                explain(r, file, credential, why, size);
+                return r;
         }
         keep_first_line(text);
         if (!is_web(text)) {

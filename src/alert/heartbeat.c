@@ -14,7 +14,7 @@
 #define RETRY_AFTER (30 * USEC_PER_SEC)
 
 struct heartbeat {
-        struct heartbeat_config config;
+        const struct heartbeat_config *config;
         struct webhook *courier;
         sd_event_source *timer;
         bool well;
@@ -22,7 +22,7 @@ struct heartbeat {
 };
 
 static bool is_on(const struct heartbeat *b) {
-        return b->config.url || b->config.url_file;
+        return b->config->url || b->config->url_file;
 }
 
 static void ping_in(struct heartbeat *b, usec_t wait) {
@@ -34,7 +34,7 @@ static void failed(struct heartbeat *b, const char *words, usec_t retry_after) {
         if (!*b->error)
                 log_warning("The heartbeat fails: %s. Retrying.", words);
         (void) safe_text(b->error, sizeof b->error, words);
-        ping_in(b, MIN(b->config.interval, MAX(RETRY_AFTER, retry_after)));
+        ping_in(b, MIN(b->config->interval, MAX(RETRY_AFTER, retry_after)));
 }
 
 static int on_timer(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *userdata) {
@@ -43,15 +43,15 @@ static int on_timer(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *u
         char why[768];
         int r;
 
-        r = endpoint_load(b->config.url, b->config.url_file, ADDRESS_HEARTBEAT, &url, why, sizeof why);
+        r = endpoint_load(b->config->url, b->config->url_file, ADDRESS_HEARTBEAT, &url, why, sizeof why);
         if (r < 0) {
-                failed(b, r == -ENOMEM ? "out of memory" : why, 0);
+                failed(b, why, 0);
                 return 0;
         }
-        ping_in(b, b->config.interval);
+        ping_in(b, b->config->interval);
         r = webhook_send(b->courier, url, NULL, NULL);
         if (r < 0 && r != -EBUSY)
-                failed(b, r == -EAGAIN ? "name servers are silent" : strerror(-r), 0);
+                failed(b, webhook_error(r), 0);
         explicit_bzero(url, strlen(url));
         return 0;
 }
@@ -86,25 +86,12 @@ void heartbeat_set(struct heartbeat *b, bool well) {
         }
 }
 
-static void forget_config(struct heartbeat *b) {
-        free(TAKE(b->config.url));
-        free(TAKE(b->config.url_file));
-}
-
-static char *copy(const char *text) {
-        return text && *text ? strdup(text) : NULL;
-}
-
 void heartbeat_configure(struct heartbeat *b, const struct config *c) {
         bool well = b->well;
 
-        heartbeat_set(b, false);
-        forget_config(b);
-        b->config = (struct heartbeat_config){
-                .url = copy(c->heartbeat.url),
-                .url_file = copy(c->heartbeat.url_file),
-                .interval = c->heartbeat.interval,
-        };
+        if (b->config)
+                heartbeat_set(b, false);
+        b->config = &c->heartbeat;
         *b->error = '\0';
         heartbeat_set(b, well);
 }
@@ -135,7 +122,6 @@ struct heartbeat *heartbeat_free(struct heartbeat *b) {
                 return NULL;
         webhook_free(b->courier);
         (void) sd_event_source_disable_unref(b->timer);
-        forget_config(b);
         free(b);
         return NULL;
 }

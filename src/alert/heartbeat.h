@@ -7,8 +7,8 @@
 
 struct heartbeat;
 
-/* Silent at first. Without [heartbeat] in C everything here does nothing. H must outlive it, C need not.
- * 0 or a negative errno. */
+/* Silent at first. Without [heartbeat] in C everything here does nothing. H must outlive it, C must last
+ * until the next configuration. 0 or a negative errno. */
 int heartbeat_new(struct http *h, const struct config *c, struct heartbeat **ret);
 struct heartbeat *heartbeat_free(struct heartbeat *b);
 DEFINE_CLEANUP(struct heartbeat *, heartbeat_free)

@@ -196,6 +196,10 @@ int webhook_send(struct webhook *c, const char *url, char *const *headers, const
         return r;
 }
 
+const char *webhook_error(int r) {
+        return r == -EAGAIN ? "name servers are silent" : strerror(-r);
+}
+
 bool webhook_is_busy(const struct webhook *c) {
         return c->busy;
 }

@@ -33,5 +33,7 @@ DEFINE_CLEANUP(struct webhook *, webhook_free)
 /* Asks URL; with a BODY it is a POST, with these HEADERS ("Name: value", NULL after the last). All is copied.
  * 0, -EBUSY if a request is under way, another negative errno. */
 int webhook_send(struct webhook *c, const char *url, char *const *headers, const char *body);
+/* Why that failed, in words. */
+const char *webhook_error(int r);
 bool webhook_is_busy(const struct webhook *c);
 void webhook_cancel(struct webhook *c);

@@ -47,7 +47,9 @@ static _unused_ int set_up(void **state) {
         (void) snprintf(f->url, sizeof f->url, "http://127.0.0.1:%u/hook/" SECRET, f->receiver.port);
         (void) snprintf(f->secret_file, sizeof f->secret_file, "%s/secret", f->dir);
         (void) snprintf(f->log, sizeof f->log, "%s/log", f->dir);
-        f->instance = (struct instance){ .name = (char *) "", .state_dir = f->dir };
+        f->instance = (struct instance){
+                .name = (char *) "", .program = (char *) "openclaw-failover", .state_dir = f->dir
+        };
         f->config.alert.url = f->url;
 
         (void) fflush(stderr);

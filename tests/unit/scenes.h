@@ -1,6 +1,7 @@
-/* States that a person may meet, for the tests of levels and of words. */
+/* States and stories that a person may meet, for the tests of levels, of words and of alerts. */
 #pragma once
 
+#include "events.h"
 #include "status.h"
 
 #define S USEC_PER_SEC
@@ -9,6 +10,7 @@
 /* On standby, all is well; the next check begins in four seconds, ten after the last. */
 static inline void scene_well(struct status *s) {
         *s = (struct status){
+                .program = "openclaw-failover",
                 .state = ROLE_STANDBY,
                 .mode = MODE_AUTO,
                 .since = SCENE_NOW - 3600 * S,
@@ -175,4 +177,27 @@ static inline struct status scene_status(const struct scene *scene) {
         s.sync_ok = !scene->unsynced;
         s.failback = !scene->manual;
         return s;
+}
+
+/* A failover, as each of its events tells of it. */
+static inline struct story plain_story(void) {
+        return (struct story){
+                .mode = MODE_AUTO,
+                .program = "openclaw-failover",
+                .primary = "100.64.0.1:18789",
+                .unit = "openclaw.service",
+                .senior = "",
+                .reason = "connection refused",
+                .trouble = "exit-code",
+                .outage = 40 * S,
+                .detecting = 30 * S,
+                .syncing = 2 * S,
+                .starting = 8 * S,
+                .down = 40 * S,
+                .promoted = 3600 * S,
+                .start_timeout = 300 * S,
+                .hang_timeout = 300 * S,
+                .drain_timeout = 20 * S,
+                .port = 18789,
+        };
 }

@@ -36,28 +36,6 @@ static void put_block(FILE *f, const char *name) {
                 }
 }
 
-static struct story plain_story(void) {
-        return (struct story){
-                .mode = MODE_AUTO,
-                .program = "openclaw-failover",
-                .primary = "100.64.0.1:18789",
-                .unit = "openclaw.service",
-                .senior = "",
-                .reason = "connection refused",
-                .trouble = "exit-code",
-                .outage = 40 * S,
-                .detecting = 30 * S,
-                .syncing = 2 * S,
-                .starting = 8 * S,
-                .down = 40 * S,
-                .promoted = 3600 * S,
-                .start_timeout = 300 * S,
-                .hang_timeout = 300 * S,
-                .drain_timeout = 20 * S,
-                .port = 18789,
-        };
-}
-
 static void put_event(FILE *f, enum role_event event, const char *variant, const struct story *s) {
         char message[MESSAGE_MAX];
 
