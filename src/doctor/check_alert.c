@@ -11,6 +11,11 @@
 #include "lib/strv.h"
 #include "lib/text.h"
 
+static void fix_address(const char *file, struct finding *f) {
+        finding_fix_path(
+                f, "sudo install -m 0600 /dev/stdin", file, " # then paste the address, and Ctrl-D");
+}
+
 /* FILE is to be root's alone: the ini, which names it, may be read by the agent. */
 static bool is_private(const char *file, struct finding *f) {
         _cleanup_free_ char *path = shell_quote(file);
@@ -18,10 +23,7 @@ static bool is_private(const char *file, struct finding *f) {
 
         if (stat(file, &st) < 0) {
                 finding_fail(f, "%s: %s", file, strerror(errno));
-                if (path)
-                        finding_fix(f,
-                                "sudo install -m 0600 /dev/stdin %s # then paste the address, and Ctrl-D",
-                                path);
+                fix_address(file, f);
         } else if (st.st_uid != 0 || (st.st_mode & 077)) {
                 finding_fail(f, "%s holds a secret, and others than root may read or change it", file);
                 if (!finding_by_link(f, file) && path)
@@ -34,15 +36,17 @@ static bool is_private(const char *file, struct finding *f) {
 /* Whether the daemon, which is not root, is handed FILE (systemd.exec(5), LoadCredential=). */
 static bool is_handed_over(
         const struct checkup *c, const char *credential, const char *file, struct finding *f) {
-        _cleanup_free_ char *entry = NULL, *line = NULL;
+        const struct paths *given = &c->daemon.credentials;
+        size_t n = strlen(credential);
 
-        if (asprintf(&entry, "%s:%s", credential, file) < 0 ||
-                asprintf(&line, "LoadCredential=%s", entry) < 0)
+        if (c->bus_error)
                 return true;
-        if (c->bus_error || strv_contains(c->daemon.credentials, entry))
-                return true;
+        for (size_t i = 0; i < given->n; i++)
+                if (begins_with(given->items[i], credential) && given->items[i][n] == ':' &&
+                        strcmp(given->items[i] + n + 1, file) == 0)
+                        return true;
         finding_fail(f, "%s is not handed to the daemon, which may not read it", file);
-        finding_fix_drop_in(f, c->instance->unit, credential, "Service", line);
+        finding_fix_drop_in(f, c->instance->unit, credential, "LoadCredential=%s:%s", credential, file);
         finding_fix(f, "sudo systemctl restart %s", c->instance->unit);
         return false;
 }
@@ -61,13 +65,9 @@ static char *find_address(const struct checkup *c, const char *url, const char *
                 return NULL;
         r = endpoint_load(url, file, credential, &address, why, sizeof why);
         if (r < 0) {
-                _cleanup_free_ char *path = file ? shell_quote(file) : NULL;
-
                 finding_fail(f, "%s", *why ? why : strerror(-r));
-                if (path)
-                        finding_fix(f,
-                                "sudo install -m 0600 /dev/stdin %s # then paste the address, and Ctrl-D",
-                                path);
+                if (file)
+                        fix_address(file, f);
         }
         return address;
 }

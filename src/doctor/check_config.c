@@ -4,11 +4,8 @@
 #include <sys/stat.h>
 
 #include "doctor/look.h"
-#include "lib/text.h"
 
 void look_config(const struct checkup *c, struct finding *f) {
-        _cleanup_free_ char *path = shell_quote(c->instance->config);
-
         if (c->config)
                 finding_ok(f, "%s", c->instance->config);
         else if (access(c->instance->config, R_OK) < 0 && errno == EACCES && !c->root)
@@ -16,8 +13,8 @@ void look_config(const struct checkup *c, struct finding *f) {
                         c->instance->program);
         else {
                 finding_fail(f, "%s", c->config_error ? c->config_error : "out of memory");
-                finding_fix(f, "sudo ${EDITOR:-vi} %s && %s config", path ? path : c->instance->config,
-                        c->instance->program);
+                finding_fix(
+                        f, "sudo ${EDITOR:-vi} %s && %s config", c->instance->config, c->instance->program);
         }
 }
 
@@ -33,7 +30,7 @@ static char *find_closed(const char *path) {
 }
 
 void look_config_readable(const struct checkup *c, struct finding *f) {
-        _cleanup_free_ char *path = shell_quote(c->instance->config), *closed = NULL, *quoted = NULL;
+        _cleanup_free_ char *closed = NULL;
         int error = access(c->instance->config, R_OK) < 0 ? errno : 0;
 
         if (error == 0)
@@ -44,13 +41,11 @@ void look_config_readable(const struct checkup *c, struct finding *f) {
                 finding_fail(f,
                         "user %s, as which the daemon runs, cannot read %s: it is in %s, which is closed to it",
                         checkup_daemon_user(c), c->instance->config, closed);
-                quoted = shell_quote(closed);
-                if (quoted)
-                        finding_fix(f, "sudo chmod a+rx %s", quoted);
+                finding_fix_path(f, "sudo chmod a+rx", closed, "");
         } else {
                 finding_fail(f, "user %s, as which the daemon runs, cannot read %s: %s",
                         checkup_daemon_user(c), c->instance->config, strerror(error));
-                finding_fix(f, "sudo chmod a+r %s", path ? path : c->instance->config);
+                finding_fix(f, "sudo chmod a+r %s", c->instance->config);
         }
 }
 

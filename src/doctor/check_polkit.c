@@ -1,6 +1,5 @@
 /* Would polkit let the daemon do its work? It is asked the very questions that systemd asks it. */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -18,29 +17,18 @@
 /* A process of USER's that does nothing, for polkit to be asked about; it ends with this one. Its pid, or a negative
  * errno. */
 static pid_t stand_in(const struct passwd *user) {
-        bool ready = false;
-        int fds[2];
-        pid_t pid;
+        pid_t pid = fork();
+        int status;
 
-        if (pipe2(fds, O_CLOEXEC) < 0)
-                return -errno;
-        pid = fork();
         if (pid == 0) {
-                if (become(user) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || write(fds[1], "", 1) != 1)
+                if (become(user) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
                         _exit(EXIT_FAILURE);
                 for (;;)
-                        (void) pause();
+                        (void) raise(SIGSTOP);
         }
-        (void) close(fds[1]);
-        if (pid > 0) {
-                char byte;
-
-                ready = read(fds[0], &byte, 1) == 1;
-                if (!ready)
-                        (void) waitpid(pid, NULL, 0);
-        }
-        (void) close(fds[0]);
-        return ready ? pid : -EPERM;
+        if (pid < 0)
+                return -errno;
+        return waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status) ? pid : -EPERM;
 }
 
 /* Asks whether process PID of user UID may do VERB to UNIT, as systemd does (polkit(8); the details "unit" and "verb"
@@ -66,20 +54,18 @@ static int ask(sd_bus *bus, pid_t pid, uid_t uid, const char *unit, const char *
 }
 
 static void add_fix(const struct checkup *c, struct finding *f) {
-        _cleanup_free_ char *path = NULL, *rule = NULL;
+        char path[128], rule[1024];
 
-        if (asprintf(&path, "/etc/polkit-1/rules.d/10-%s.rules", c->instance->bus_name) < 0)
-                return;
-        if (asprintf(&rule,
-                    "polkit.addRule(function(action, subject) {\n"
-                    "if (action.id == \"" MANAGE_UNITS "\" && subject.user == \"%s\" &&\n"
-                    "[\"%s\", \"%s\"].indexOf(action.lookup(\"unit\")) >= 0 &&\n"
-                    "[\"start\", \"stop\", \"kill\", \"reset-failed\"].indexOf(action.lookup(\"verb\")) >= 0)\n"
-                    "return polkit.Result.YES;\n"
-                    "});",
-                    checkup_daemon_user(c), c->config->gateway.unit, c->sync.name) < 0)
-                return;
-        finding_fix_file(f, path, "0644", rule);
+        (void) snprintf(path, sizeof path, "/etc/polkit-1/rules.d/10-%s.rules", c->instance->bus_name);
+        (void) snprintf(rule, sizeof rule,
+                "polkit.addRule(function(action, subject) {\n"
+                "if (action.id == \"" MANAGE_UNITS "\" && subject.user == \"%s\" &&\n"
+                "[\"%s\", \"%s\"].indexOf(action.lookup(\"unit\")) >= 0 &&\n"
+                "[\"start\", \"stop\", \"kill\", \"reset-failed\"].indexOf(action.lookup(\"verb\")) >= 0)\n"
+                "return polkit.Result.YES;\n"
+                "});",
+                checkup_daemon_user(c), c->config->gateway.unit, c->sync.name);
+        finding_fix_file(f, path, rule);
         /* It watches its directories, but was seen to miss a file that was replaced. */
         finding_fix(f, "sudo systemctl restart polkit");
 }

@@ -12,20 +12,15 @@
 /* systemd's own PATH for system services and for a bare name in ExecStart (systemd.exec(5), file-hierarchy(7)). */
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-static bool is_executable(const char *path) {
+/* Whether PATH is a file that this user may access(2) in MODE. */
+static bool is_file(const char *path, int mode) {
         struct stat st;
 
-        return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+        return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, mode) == 0;
 }
 
-static bool is_file(const char *path) {
-        struct stat st;
-
-        return stat(path, &st) == 0 && S_ISREG(st.st_mode);
-}
-
-/* Looks NAME up in PATH, colon-separated: the first that IS_IT. The full path for the caller to free, or NULL. */
-static char *look_up(const char *path, const char *name, bool (*is_it)(const char *path)) {
+/* Looks NAME up in PATH, colon-separated: the first that is_file(). The full path for the caller to free, or NULL. */
+static char *look_up(const char *path, const char *name, int mode) {
         _cleanup_free_ char *copy = strdup(path);
         char *save = NULL;
 
@@ -34,7 +29,7 @@ static char *look_up(const char *path, const char *name, bool (*is_it)(const cha
 
                 if (asprintf(&full, "%s/%s", dir, name) < 0)
                         return NULL;
-                if (is_it(full))
+                if (is_file(full, mode))
                         return TAKE(full);
         }
         return NULL;
@@ -47,17 +42,17 @@ static const char *unit_path(const struct unit_facts *u) {
         return path ? path : DEFAULT_PATH;
 }
 
-/* The file that ExecStart means, if it IS_IT, for the caller to free; NULL if there is none. */
-static char *find_program(const struct unit_facts *u, bool (*is_it)(const char *path)) {
+/* The file that ExecStart means, if it is_file(), for the caller to free; NULL if there is none. */
+static char *find_program(const struct unit_facts *u, int mode) {
         if (*u->program == '/')
-                return is_it(u->program) ? strdup(u->program) : NULL;
+                return is_file(u->program, mode) ? strdup(u->program) : NULL;
         for (char **dir = u->search_path; dir && *dir; dir++) {
-                char *found = look_up(*dir, u->program, is_it);
+                char *found = look_up(*dir, u->program, mode);
 
                 if (found)
                         return found;
         }
-        return u->search_path && *u->search_path ? NULL : look_up(DEFAULT_PATH, u->program, is_it);
+        return u->search_path && *u->search_path ? NULL : look_up(DEFAULT_PATH, u->program, mode);
 }
 
 /* Where a person may have installed NAME: the newest Node.js of nvm's, and so on. For the caller to free, or NULL. */
@@ -69,23 +64,20 @@ static char *find_installed(const char *name) {
 
         for (size_t i = 0; home && i < ELEMENTSOF(places); i++) {
                 _cleanup_free_ char *pattern = NULL;
-                char *last = NULL;
+                char *newest = NULL;
                 glob_t found;
 
                 if (asprintf(&pattern, "%s/%s/%s", home, places[i], name) < 0)
                         return NULL;
                 if (glob(pattern, 0, NULL, &found) != 0)
                         continue;
-                for (size_t k = 0; k < found.gl_pathc; k++)
-                        if (is_executable(found.gl_pathv[k])) {
-                                free(last);
-                                last = strdup(found.gl_pathv[k]);
-                        }
+                if (is_file(found.gl_pathv[found.gl_pathc - 1], X_OK))
+                        newest = strdup(found.gl_pathv[found.gl_pathc - 1]);
                 globfree(&found);
-                if (last)
-                        return last;
+                if (newest)
+                        return newest;
         }
-        return look_up(DEFAULT_PATH, name, is_executable);
+        return look_up(DEFAULT_PATH, name, X_OK);
 }
 
 /* One word of ExecStart= in quotes, with what systemd would expand escaped (systemd.service(5), "Command lines"). */
@@ -111,29 +103,28 @@ static void fix_program(const struct unit_facts *u, const char *program, struct 
         for (char **arg = u->argv && *u->argv ? u->argv + 1 : NULL; arg && *arg; arg++)
                 append_word(lines, sizeof lines, *arg);
         if (strlen(lines) + 1 < sizeof lines)
-                finding_fix_drop_in(f, u->name, "program", "Service", lines);
+                finding_fix_drop_in(f, u->name, "program", "%s", lines);
 }
 
 void look_program(const struct checkup *c, struct finding *f) {
         const struct unit_facts *u = &c->gateway;
         const char *user = checkup_gateway_user(c);
-        _cleanup_free_ char *program = NULL, *closed = NULL, *quoted = NULL, *installed = NULL;
+        _cleanup_free_ char *program = NULL, *closed = NULL, *installed = NULL;
 
         if (!u->program) {
                 finding_fail(f, "%s has no ExecStart=", u->name);
                 return;
         }
-        program = find_program(u, is_executable);
+        program = find_program(u, X_OK);
         if (program) {
                 finding_ok(f, "%s can be run by user %s", program, user);
                 return;
         }
-        closed = find_program(u, is_file);
-        quoted = closed ? shell_quote(closed) : NULL;
-        if (quoted) {
+        closed = find_program(u, F_OK);
+        if (closed) {
                 finding_fail(f, "%s may not be run by user %s", closed, user);
                 if (!finding_by_link(f, closed))
-                        finding_fix(f, "sudo chmod a+rx %s", quoted);
+                        finding_fix_path(f, "sudo chmod a+rx", closed, "");
                 return;
         }
         if (*u->program == '/' && access(u->program, F_OK) < 0 && errno != ENOENT)
@@ -200,17 +191,9 @@ static int find_need(
         return parse_shebang(first, buf, size, ret_env);
 }
 
-/* The drop-in that puts the directory of FOUND before the unit's PATH. */
-static void fix_path(const struct unit_facts *u, const char *found, struct finding *f) {
-        _cleanup_free_ char *copy = strdup(found), *line = NULL;
-
-        if (copy && asprintf(&line, "Environment=\"PATH=%s:%s\"", dirname(copy), unit_path(u)) >= 0)
-                finding_fix_drop_in(f, u->name, "path", "Service", line);
-}
-
 void look_interpreter(const struct checkup *c, struct finding *f) {
         const struct unit_facts *u = &c->gateway;
-        _cleanup_free_ char *program = find_program(u, is_executable), *found = NULL, *installed = NULL;
+        _cleanup_free_ char *program = find_program(u, X_OK), *found = NULL, *installed = NULL;
         char need[256];
         bool env, no_node;
 
@@ -227,7 +210,7 @@ void look_interpreter(const struct checkup *c, struct finding *f) {
                 }
                 return;
         }
-        found = look_up(unit_path(u), need, is_executable);
+        found = look_up(unit_path(u), need, X_OK);
         if (found) {
                 finding_ok(f, "%s is %s", need, found);
                 return;
@@ -238,7 +221,8 @@ void look_interpreter(const struct checkup *c, struct finding *f) {
         finding_fail(f, "%s needs %s, which is not on the PATH of %s (%s)%s", program, need, u->name,
                 unit_path(u), no_node ? ": install it for all users, as https://nodejs.org says" : "");
         if (installed)
-                fix_path(u, installed, f);
+                finding_fix_drop_in(
+                        f, u->name, "path", "Environment=\"PATH=%s:%s\"", dirname(installed), unit_path(u));
         else if (!no_node)
                 finding_fix(f, "sudo apt-get install %s", need);
 }

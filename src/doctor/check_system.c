@@ -63,8 +63,8 @@ void look_journal(const struct checkup *c _unused_, struct finding *f) {
                 return;
         }
         finding_warn(f, "not kept on disk: after a reboot `history` is empty");
-        finding_fix_file(f, "/etc/systemd/journald.conf.d/zz-persistent.conf", "0644",
-                "[Journal]\nStorage=persistent");
+        finding_fix_file(
+                f, "/etc/systemd/journald.conf.d/zz-persistent.conf", "[Journal]\nStorage=persistent");
         finding_fix(f, "sudo systemctl restart systemd-journald && sudo journalctl --flush");
 }
 
@@ -145,7 +145,7 @@ void look_powers(const struct checkup *c, struct finding *f) {
         if (pw->pw_uid == 0) {
                 finding_fail(f, "%s runs as root: an agent with a shell could stop whoever watches it",
                         c->gateway.name);
-                finding_fix_drop_in(f, c->gateway.name, "user", "Service", "User=openclaw");
+                finding_fix_drop_in(f, c->gateway.name, "user", "User=openclaw");
                 return;
         }
         group = powerful_group(user, pw->pw_gid);

@@ -113,8 +113,6 @@ void look_mode(const struct checkup *c, struct finding *f) {
 
 void look_old_monitor(const struct checkup *c, struct finding *f) {
         const struct unit_facts *u = &c->old_monitor;
-        _cleanup_free_ char *file = NULL;
-
         if (no_systemd(c, f))
                 return;
         if (!unit_is_loaded(u)) {
@@ -124,14 +122,12 @@ void look_old_monitor(const struct checkup *c, struct finding *f) {
         finding_fail(
                 f, "%s, the shell script's, is still here: both would start and stop the gateway", u->name);
         finding_fix(f, "sudo systemctl disable --now %s", u->name);
-        file = u->fragment ? shell_quote(u->fragment) : NULL;
-        if (file)
-                finding_fix(f, "sudo rm %s && sudo systemctl daemon-reload", file);
+        if (u->fragment)
+                finding_fix_path(f, "sudo rm", u->fragment, " && sudo systemctl daemon-reload");
 }
 
 void look_sync_unit(const struct checkup *c, struct finding *f) {
         const struct unit_facts *u = &c->sync, *gateway = &c->gateway;
-        _cleanup_free_ char *path = NULL, *lines = NULL;
         const char *user = checkup_gateway_user(c);
 
         if (no_systemd(c, f) || is_missing(u, f))
@@ -150,27 +146,23 @@ void look_sync_unit(const struct checkup *c, struct finding *f) {
         }
         finding_fail(f, "%s runs as user %s, but %s as %s: the workspace belongs to one of them", u->name,
                 checkup_sync_user(c), gateway->name, user);
-        if (asprintf(&path, "/etc/systemd/system/%s.d/zz-gateway.conf", u->name) < 0 ||
-                asprintf(&lines, "[Service]\nUser=%s", user) < 0)
-                return;
-        finding_fix_file(f, path, "0644", lines);
-        finding_fix(f, "sudo systemctl daemon-reload");
+        finding_fix_drop_in(f, u->name, "gateway", "User=%s", user);
 }
 
 /* False with a finding if the sandboxed worker could not write to the directory PATH. */
 static bool is_open_to_sync(const struct checkup *c, const char *path, struct finding *f) {
-        _cleanup_free_ char *quoted = shell_quote(path), *line = NULL;
+        char install[160];
 
-        if (!quoted || asprintf(&line, "ReadWritePaths=%s", path) < 0)
-                return true;
         if (!unit_may_write(&c->sync, path)) {
                 finding_fail(f, "%s may not write to %s, which the ini names", c->sync.name, path);
                 finding_fix_drop_in(f, c->sync.name,
-                        path == c->config->secrets.target ? "secrets" : "workspace", "Service", line);
+                        path == c->config->secrets.target ? "secrets" : "workspace", "ReadWritePaths=%s",
+                        path);
         } else if (path == c->config->secrets.target && access(path, F_OK) < 0 && errno == ENOENT) {
                 finding_fail(f, "there is no %s, and %s may not make it", path, c->sync.name);
-                finding_fix(f, "sudo install -d -m 0700 -o %s -g %s %s", checkup_sync_user(c),
-                        checkup_sync_user(c), quoted);
+                (void) snprintf(install, sizeof install, "sudo install -d -m 0700 -o %s -g %s",
+                        checkup_sync_user(c), checkup_sync_user(c));
+                finding_fix_path(f, install, path, "");
         } else
                 return true;
         return false;
@@ -188,28 +180,25 @@ void look_sync_places(const struct checkup *c, struct finding *f) {
 
 /* A start that waits for the network is late in the very night it is needed. */
 static bool waits_for_network(const struct unit_facts *u, struct finding *f) {
-        _cleanup_free_ char *file = u->fragment ? shell_quote(u->fragment) : NULL;
-
         if (!strv_contains(u->after, "network-online.target"))
                 return false;
         finding_warn(
                 f, "%s starts after network-online.target, which may hang when the network does", u->name);
-        if (file)
-                finding_fix(f,
-                        "sudo sed -i 's/network-online\\.target//' %s && sudo systemctl daemon-reload",
-                        file);
+        if (u->fragment)
+                finding_fix_path(f, "sudo sed -i 's/network-online\\.target//'", u->fragment,
+                        " && sudo systemctl daemon-reload");
         return true;
 }
 
 void look_gateway_unit(const struct checkup *c, struct finding *f) {
         const struct unit_facts *u = &c->gateway;
-        _cleanup_free_ char *config = shell_quote(c->instance->config);
 
         if (no_systemd(c, f))
                 return;
-        if (is(u->load_state, "not-found") && strcmp(u->name, "openclaw.service") != 0 && config) {
+        if (is(u->load_state, "not-found") && strcmp(u->name, "openclaw.service") != 0) {
                 finding_fail(f, "there is no %s; [gateway] unit is to name the gateway's unit", u->name);
-                finding_fix(f, "sudo sed -i 's/^unit *=.*/unit = openclaw.service/' %s", config);
+                finding_fix(
+                        f, "sudo sed -i 's/^unit *=.*/unit = openclaw.service/' %s", c->instance->config);
                 finding_fix(f, "sudo systemctl reload-or-restart %s", c->instance->unit);
         } else if (is_missing(u, f))
                 return;
@@ -237,7 +226,7 @@ void look_gateway_stop(const struct checkup *c, struct finding *f) {
                         "Restart of %s is %s: systemd leaves a gateway that ends without an error stopped, "
                         "and a user's stop looks the same",
                         u->name, u->restart);
-                finding_fix_drop_in(f, u->name, "restart", "Service", "Restart=always");
+                finding_fix_drop_in(f, u->name, "restart", "Restart=always");
         } else if (u->timeout_stop == USEC_INFINITY)
                 finding_ok(f, "%s may take as long as it needs to drain", u->name);
         else if (u->timeout_stop >= DRAIN_TIME)
@@ -246,14 +235,14 @@ void look_gateway_stop(const struct checkup *c, struct finding *f) {
                 finding_fail(f,
                         "TimeoutStopSec of %s is %s: a gateway that drains takes up to 315 s, and is killed",
                         u->name, format_span(span, u->timeout_stop));
-                finding_fix_drop_in(f, u->name, "stop", "Service", "TimeoutStopSec=330");
+                finding_fix_drop_in(f, u->name, "stop", "TimeoutStopSec=330");
         }
 }
 
 /* OpenClaw's installer makes a service of the user's own systemd, which starts at login or, with lingering, at boot. */
 void look_user_service(const struct checkup *c, struct finding *f) {
         const char *home = getenv("HOME"), *user = checkup_gateway_user(c);
-        _cleanup_free_ char *pattern = NULL, *file = NULL;
+        _cleanup_free_ char *pattern = NULL;
         glob_t found = { 0 };
         char bus[64];
 
@@ -265,7 +254,6 @@ void look_user_service(const struct checkup *c, struct finding *f) {
                         c->gateway.name);
                 return;
         }
-        file = shell_quote(found.gl_pathv[0]);
         finding_fail(f,
                 "user %s has an openclaw-gateway.service of their own enabled: it and %s fight for the port",
                 user, c->gateway.name);
@@ -274,7 +262,7 @@ void look_user_service(const struct checkup *c, struct finding *f) {
                 finding_fix(f,
                         "sudo -u %s env XDG_RUNTIME_DIR=/run/user/%u systemctl --user disable --now %s",
                         user, (unsigned) geteuid(), strrchr(found.gl_pathv[0], '/') + 1);
-        else if (file)
-                finding_fix(f, "sudo rm %s", file);
+        else
+                finding_fix_path(f, "sudo rm", found.gl_pathv[0], "");
         globfree(&found);
 }

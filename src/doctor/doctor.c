@@ -21,20 +21,26 @@
 /* For one look. What the ini itself gives the network to answer is not cut short. */
 #define DEADLINE (30 * USEC_PER_SEC)
 
-enum as {
-        AS_CALLER,
-        AS_ROOT, /* any other user skips it */
-        AS_DAEMON,
-        AS_SYNC,
-        AS_GATEWAY,
-        AS_DAEMON_OR_CALLER, /* the same for every user */
-};
+/* The users that a row may be looked at as; NULL is the caller. */
+static const char *as_root(const struct checkup *c _unused_) {
+        return "root";
+}
+
+/* What looks the same to every user, but that the network's answers are not for root to parse. */
+static const char *not_as_root(const struct checkup *c) {
+        return c->root ? checkup_daemon_user(c) : NULL;
+}
+
+#define AS_CALLER NULL
+#define AS_DAEMON checkup_daemon_user
+#define AS_SYNC checkup_sync_user
+#define AS_GATEWAY checkup_gateway_user
 
 static const struct row {
         const char *title;
         look_t *look;
-        enum as as;
-        const char *after; /* the title of the row that must be well first */
+        const char *(*user)(const struct checkup *c); /* its name; any other one than root skips the row */
+        const char *after;                            /* the title of the row that must be well first */
 } table[] = {
         /* The daemon starts … */
         { "configuration", look_config, AS_CALLER },
@@ -51,12 +57,12 @@ static const struct row {
         { "key of this node", look_own_key, AS_CALLER, "tailscale" },
         { "key of the primary", look_primary_key, AS_CALLER, "tailscale" },
         { "lost with primary", look_lost_with_primary, AS_CALLER, "tailscale" },
-        { "address", look_primary_name, AS_DAEMON_OR_CALLER, "configuration" },
-        { "primary", look_primary, AS_DAEMON_OR_CALLER, "configuration" },
-        { "seniors", look_seniors, AS_DAEMON_OR_CALLER, "configuration" },
-        { "witness", look_witness, AS_DAEMON_OR_CALLER, "configuration" },
+        { "address", look_primary_name, not_as_root, "configuration" },
+        { "primary", look_primary, not_as_root, "configuration" },
+        { "seniors", look_seniors, not_as_root, "configuration" },
+        { "witness", look_witness, not_as_root, "configuration" },
         /* … has workspace and secrets synced … */
-        { "permission", look_polkit, AS_ROOT, "configuration" },
+        { "permission", look_polkit, as_root, "configuration" },
         { "sync unit", look_sync_unit, AS_CALLER, "configuration" },
         { "sync's places", look_sync_places, AS_CALLER, "sync unit" },
         { "programs", look_programs, AS_CALLER, "sync's places" },
@@ -69,34 +75,17 @@ static const struct row {
         { "gateway unit", look_gateway_unit, AS_CALLER, "configuration" },
         { "gateway program", look_program, AS_GATEWAY, "gateway unit" },
         { "interpreter", look_interpreter, AS_GATEWAY, "gateway program" },
-        { "gateway's port", look_own_gateway, AS_DAEMON_OR_CALLER, "configuration" },
+        { "gateway's port", look_own_gateway, not_as_root, "configuration" },
         { "warm gateway", look_warm, AS_GATEWAY, "gateway unit" },
         { "second gateway", look_user_service, AS_GATEWAY, "gateway unit" },
-        { "failover time", look_drill, AS_ROOT, "configuration" },
+        { "failover time", look_drill, as_root, "configuration" },
         { "gateway's powers", look_powers, AS_CALLER, "gateway unit" },
         /* … stops it again … */
         { "gateway's stop", look_gateway_stop, AS_CALLER, "gateway unit" },
         /* … and sends alerts. */
-        { "alert", look_alert, AS_ROOT, "configuration" },
-        { "heartbeat", look_heartbeat, AS_ROOT, "configuration" },
+        { "alert", look_alert, as_root, "configuration" },
+        { "heartbeat", look_heartbeat, as_root, "configuration" },
 };
-
-static const char *row_user(const struct checkup *c, enum as as) {
-        switch (as) {
-        case AS_ROOT:
-                return "root";
-        case AS_DAEMON:
-        case AS_DAEMON_OR_CALLER:
-                return checkup_daemon_user(c);
-        case AS_SYNC:
-                return checkup_sync_user(c);
-        case AS_GATEWAY:
-                return checkup_gateway_user(c);
-        case AS_CALLER:
-                break;
-        }
-        return NULL;
-}
 
 struct task {
         const struct checkup *c;
@@ -159,7 +148,7 @@ static bool may_look(const struct row *row, const struct finding *findings, stru
 }
 
 static void look(const struct checkup *c, const struct row *row, struct finding *f) {
-        const char *name = row->as == AS_DAEMON_OR_CALLER && !c->root ? NULL : row_user(c, row->as);
+        const char *name = row->user ? row->user(c) : NULL;
         const struct passwd *user = name ? getpwnam(name) : NULL;
 
         if (name && !user)
@@ -184,29 +173,31 @@ static void checkup_done(struct checkup *c) {
                 config_free(c->config);
 }
 
-/* What was found, worst first, then in the table's order. */
-static const enum finding_kind order[] = { FINDING_FAIL, FINDING_WARN, FINDING_SKIPPED, FINDING_OK,
-        FINDING_OFF };
-
-static void print_all(const struct finding *findings, bool quiet, bool as_root) {
-        for (size_t k = 0; k < ELEMENTSOF(order); k++)
-                for (size_t i = 0; i < ELEMENTSOF(table); i++)
-                        if (findings[i].kind == order[k] && *findings[i].text && (!quiet || k < 2))
-                                finding_print(&findings[i], table[i].title, terminal_has_colour(), as_root,
-                                        stdout);
-}
-
-static int print_json(const struct finding *findings, const struct instance *instance, bool as_root) {
+/* What was found, worst first, then in the table's order. QUIET: only what fails or warns. */
+static int print_all(const struct finding *findings, const struct checkup *c, bool quiet, bool json) {
+        static const enum finding_kind order[] = { FINDING_FAIL, FINDING_WARN, FINDING_SKIPPED, FINDING_OK,
+                FINDING_OFF };
+        /* Who came by sudo(8) pastes into a shell that is not root's. */
+        bool roots_shell = c->root && !getenv("SUDO_UID");
         json_auto_t *rows = json_array(), *j = NULL;
         _cleanup_free_ char *text = NULL;
 
-        for (size_t k = 0; k < ELEMENTSOF(order); k++)
-                for (size_t i = 0; i < ELEMENTSOF(table); i++)
-                        if (findings[i].kind == order[k] && *findings[i].text)
+        for (size_t k = 0; k < (quiet ? 2 : ELEMENTSOF(order)); k++)
+                for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                        const struct finding *f = &findings[i];
+
+                        if (f->kind != order[k] || !*f->text)
+                                continue;
+                        if (json)
                                 (void) json_array_append_new(
-                                        rows, finding_json(&findings[i], table[i].title, as_root));
-        j = json_pack(
-                "{s:i, s:s, s:O}", "version", DOCTOR_VERSION, "instance", instance->name, "findings", rows);
+                                        rows, finding_json(f, table[i].title, roots_shell));
+                        else
+                                finding_print(f, table[i].title, terminal_has_colour(), roots_shell, stdout);
+                }
+        if (!json)
+                return 0;
+        j = json_pack("{s:i, s:s, s:O}", "version", DOCTOR_VERSION, "instance", c->instance->name,
+                "findings", rows);
         text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
         return text && puts(text) >= 0 && fflush(stdout) == 0 ? 0 : -EIO;
 }
@@ -237,9 +228,7 @@ static void show_progress(bool shown, size_t i) {
 int cmd_doctor(const struct instance *instance, bool quiet, bool json) {
         _cleanup_(checkup_done) struct checkup c = { .instance = instance, .root = geteuid() == 0 };
         struct finding findings[ELEMENTSOF(table)] = { 0 };
-        /* Who came by sudo(8) pastes into a shell that is not root's. */
-        bool roots_shell = c.root && !getenv("SUDO_UID"),
-             progress = isatty(STDERR_FILENO) && terminal_has_colour();
+        bool progress = isatty(STDERR_FILENO) && terminal_has_colour();
 
         (void) config_load(instance->config, config_keep_error, &c.config_error, &c.config);
         (void) checkup_ask_systemd(&c);
@@ -250,9 +239,7 @@ int cmd_doctor(const struct instance *instance, bool quiet, bool json) {
                         look(&c, &table[i], &findings[i]);
         }
         show_progress(progress, ELEMENTSOF(table));
-        if (!json)
-                print_all(findings, quiet, roots_shell);
-        else if (print_json(findings, instance, roots_shell) < 0)
+        if (print_all(findings, &c, quiet, json) < 0)
                 return EX_IOERR;
         return sum_up(findings, !json);
 }

@@ -34,6 +34,13 @@ void finding_fix(struct finding *f, const char *format, ...) {
                 f->fix[used] = '\n';
 }
 
+void finding_fix_path(struct finding *f, const char *before, const char *path, const char *after) {
+        _cleanup_free_ char *quoted = shell_quote(path);
+
+        if (quoted)
+                finding_fix(f, "%s %s%s", before, quoted, after);
+}
+
 bool finding_by_link(struct finding *f, const char *path) {
         _cleanup_free_ char *link = find_link(path);
 
@@ -42,34 +49,35 @@ bool finding_by_link(struct finding *f, const char *path) {
         return link;
 }
 
-void finding_fix_file(struct finding *f, const char *path, const char *mode, const char *lines) {
+void finding_fix_file(struct finding *f, const char *path, const char *lines) {
         _cleanup_free_ char *copy = strdup(lines), *quoted_path = shell_quote(path);
         char words[1024] = "";
         char *save = NULL;
 
-        if (!copy || !quoted_path)
-                return;
-        for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        for (char *line = copy ? strtok_r(copy, "\n", &save) : NULL; line;
+                line = strtok_r(NULL, "\n", &save)) {
                 _cleanup_free_ char *word = shell_quote(line);
 
-                if (!word)
-                        return;
-                (void) appendf(words, sizeof words, " %s", word);
+                (void) appendf(words, sizeof words, " %s", word ? word : "");
         }
-        if (strlen(words) + 1 < sizeof words)
-                finding_fix(f, "printf '%%s\\n'%s | sudo install -D -m %s /dev/stdin %s", words, mode,
-                        quoted_path);
+        if (quoted_path && strlen(words) + 1 < sizeof words)
+                finding_fix(
+                        f, "printf '%%s\\n'%s | sudo install -D -m 0644 /dev/stdin %s", words, quoted_path);
 }
 
-void finding_fix_drop_in(
-        struct finding *f, const char *unit, const char *name, const char *section, const char *lines) {
-        _cleanup_free_ char *path = NULL, *text = NULL;
+void finding_fix_drop_in(struct finding *f, const char *unit, const char *name, const char *format, ...) {
+        char path[320], text[1024] = "[Service]\n";
+        size_t used = strlen(text);
+        va_list ap;
+        int n;
 
-        if (asprintf(&path, "/etc/systemd/system/%s.d/zz-%s.conf", unit, name) < 0)
+        (void) snprintf(path, sizeof path, "/etc/systemd/system/%s.d/zz-%s.conf", unit, name);
+        va_start(ap, format);
+        n = vsnprintf(text + used, sizeof text - used, format, ap);
+        va_end(ap);
+        if (n < 0 || (size_t) n >= sizeof text - used)
                 return;
-        if (asprintf(&text, "[%s]\n%s", section, lines) < 0)
-                return;
-        finding_fix_file(f, path, "0644", text);
+        finding_fix_file(f, path, text);
         finding_fix(f, "sudo systemctl daemon-reload");
 }
 
@@ -130,13 +138,13 @@ void finding_print(const struct finding *f, const char *title, bool colour, bool
 }
 
 json_t *finding_json(const struct finding *f, const char *title, bool as_root) {
-        char text[sizeof f->text], command[sizeof f->fix + 64], word[8];
+        char text[sizeof f->text], command[sizeof f->fix + 64];
         const char *rest = f->fix;
         json_t *fix = json_array();
 
         while (fix && next_command(&rest, as_root, command, sizeof command))
                 (void) json_array_append_new(fix, json_string(command));
-        (void) snprintf(word, sizeof word, "%s", f->kind == FINDING_FAIL ? "fail" : kinds[f->kind].word);
-        return json_pack("{s:s, s:s, s:s, s:o}", "title", title, "kind", word, "text",
+        return json_pack("{s:s, s:s, s:s, s:o}", "title", title, "kind",
+                f->kind == FINDING_FAIL ? "fail" : kinds[f->kind].word, "text",
                 safe_text(text, sizeof text, f->text), "fix", fix);
 }

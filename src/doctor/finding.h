@@ -43,13 +43,16 @@ void finding_fix(struct finding *f, const char *format, ...) _printf_(2, 3);
  * would change what another user may have chosen by it. */
 bool finding_by_link(struct finding *f, const char *path);
 
-/* Adds the commands that set LINES ("Key=value", separated by newlines) in SECTION of a UNIT's drop-in called NAME. It
- * sorts behind a person's own drop-ins, since the last word counts (systemd.unit(5)). */
-void finding_fix_drop_in(
-        struct finding *f, const char *unit, const char *name, const char *section, const char *lines);
+/* Adds "BEFORE PATH AFTER", PATH quoted for a shell. */
+void finding_fix_path(struct finding *f, const char *before, const char *path, const char *after);
+
+/* Adds the commands that set lines ("Key=value", separated by newlines) in [Service] of a UNIT's drop-in called NAME. It sorts
+ * behind a user's own drop-ins, since the last word counts (systemd.unit(5)). */
+void finding_fix_drop_in(struct finding *f, const char *unit, const char *name, const char *format, ...)
+        _printf_(4, 5);
 
 /* Adds the command that writes LINES, separated by newlines, to PATH, making the directories above it. */
-void finding_fix_file(struct finding *f, const char *path, const char *mode, const char *lines);
+void finding_fix_file(struct finding *f, const char *path, const char *lines);
 
 /* Prints "✓ ok    title  text" and the commands below it; a terminal gets COLOUR. AS_ROOT leaves out "sudo ". */
 void finding_print(const struct finding *f, const char *title, bool colour, bool as_root, FILE *out);

@@ -13,17 +13,46 @@
 #define UNIT_INTERFACE "org.freedesktop.systemd1.Unit"
 #define SERVICE_INTERFACE "org.freedesktop.systemd1.Service"
 
-#define CALL_TIMEOUT (5 * USEC_PER_SEC)
+/* What of systemd's goes where: an empty string becomes NULL. */
+static const struct fact {
+        const char *property;
+        bool of_service; /* a unit that is not loaded has none of these */
+        char type;       /* of D-Bus; 'L': a list of strings */
+        size_t offset;
+} facts[] = {
+#define FACT(property, of_service, type, member)                                                            \
+        { property, of_service, type, offsetof(struct unit_facts, member) }
+        FACT("LoadState", false, 's', load_state),
+        FACT("Id", false, 's', id),
+        FACT("ActiveState", false, 's', active_state),
+        FACT("UnitFileState", false, 's', file_state),
+        FACT("FragmentPath", false, 's', fragment),
+        FACT("After", false, 'L', after),
+        FACT("NeedDaemonReload", false, 'b', need_reload),
+        FACT("StateChangeTimestamp", false, 't', changed),
+        FACT("User", true, 's', user),
+        FACT("Restart", true, 's', restart),
+        FACT("ExecMainStatus", true, 'i', exec_status),
+        FACT("TimeoutStopUSec", true, 't', timeout_stop),
+        FACT("Environment", true, 'L', environment),
+        FACT("ExecSearchPath", true, 'L', search_path),
+        FACT("ReadWritePaths", true, 'L', writable),
+#undef FACT
+};
 
 void unit_facts_clear(struct unit_facts *u) {
-        char *strings[] = { u->name, u->id, u->load_state, u->active_state, u->result, u->restart,
-                u->file_state, u->fragment, u->user, u->program };
-        char **lists[] = { u->after, u->environment, u->search_path, u->argv, u->credentials, u->writable };
+        for (size_t i = 0; i < ELEMENTSOF(facts); i++) {
+                void **member = (void **) ((char *) u + facts[i].offset);
 
-        for (size_t i = 0; i < ELEMENTSOF(strings); i++)
-                free(strings[i]);
-        for (size_t i = 0; i < ELEMENTSOF(lists); i++)
-                strv_free(lists[i]);
+                if (facts[i].type == 's')
+                        free(*member);
+                else if (facts[i].type == 'L')
+                        strv_free(*member);
+        }
+        free(u->name);
+        free(u->program);
+        strv_free(u->argv);
+        paths_free(&u->credentials);
         *u = (struct unit_facts){ 0 };
 }
 
@@ -48,32 +77,35 @@ const char *unit_environment(const struct unit_facts *u, const char *name) {
         return value;
 }
 
-/* The property NAME as a string; an empty one becomes NULL. */
-static int get_string(sd_bus *bus, const char *path, const char *interface, const char *name, char **ret) {
+static int ask_fact(sd_bus *bus, const char *path, const struct fact *f, struct unit_facts *u) {
+        const char *interface = f->of_service ? SERVICE_INTERFACE : UNIT_INTERFACE;
+        void *member = (char *) u + f->offset;
         _cleanup_free_ char *text = NULL;
         int r;
 
-        r = sd_bus_get_property_string(bus, SYSTEMD, path, interface, name, NULL, &text);
-        if (r < 0)
-                return r;
-        *ret = *text ? TAKE(text) : NULL;
-        return 0;
+        if (f->type == 'L')
+                return sd_bus_get_property_strv(bus, SYSTEMD, path, interface, f->property, NULL, member);
+        if (f->type != 's')
+                return sd_bus_get_property_trivial(
+                        bus, SYSTEMD, path, interface, f->property, NULL, f->type, member);
+        r = sd_bus_get_property_string(bus, SYSTEMD, path, interface, f->property, NULL, &text);
+        if (r >= 0 && *text)
+                *(char **) member = TAKE(text);
+        return r;
 }
 
 /* ExecStart is a(sasbttttuii): path, arguments, and how its last run went. Only the first command matters. */
-static int get_command(sd_bus *bus, const char *path, struct unit_facts *u) {
+static int ask_command(sd_bus *bus, const char *path, struct unit_facts *u) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         const char *program;
         int r;
 
         r = sd_bus_get_property(
                 bus, SYSTEMD, path, SERVICE_INTERFACE, "ExecStart", NULL, &m, "a(sasbttttuii)");
-        if (r < 0)
-                return r;
-        r = sd_bus_message_enter_container(m, 'a', "(sasbttttuii)");
-        if (r < 0)
-                return r;
-        r = sd_bus_message_enter_container(m, 'r', "sasbttttuii");
+        if (r >= 0)
+                r = sd_bus_message_enter_container(m, 'a', "(sasbttttuii)");
+        if (r >= 0)
+                r = sd_bus_message_enter_container(m, 'r', "sasbttttuii");
         if (r <= 0)
                 return r; /* there is none */
         r = sd_bus_message_read(m, "s", &program);
@@ -84,97 +116,40 @@ static int get_command(sd_bus *bus, const char *path, struct unit_facts *u) {
 }
 
 /* LoadCredential is a(ss): name and path. */
-static int get_credentials(sd_bus *bus, const char *path, struct unit_facts *u) {
+static int ask_credentials(sd_bus *bus, const char *path, struct unit_facts *u) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         const char *name, *file;
-        size_t n = 0;
         int r;
 
         r = sd_bus_get_property(bus, SYSTEMD, path, SERVICE_INTERFACE, "LoadCredential", NULL, &m, "a(ss)");
-        if (r < 0)
-                return r;
-        r = sd_bus_message_enter_container(m, 'a', "(ss)");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_read(m, "(ss)", &name, &file)) > 0) {
-                char **longer = reallocarray(u->credentials, n + 2, sizeof *longer);
+        if (r >= 0)
+                r = sd_bus_message_enter_container(m, 'a', "(ss)");
+        while (r >= 0 && (r = sd_bus_message_read(m, "(ss)", &name, &file)) > 0) {
+                _cleanup_free_ char *entry = NULL;
 
-                if (!longer)
-                        return -ENOMEM;
-                u->credentials = longer;
-                longer[n] = longer[n + 1] = NULL;
-                if (asprintf(&longer[n], "%s:%s", name, file) < 0) {
-                        longer[n] = NULL;
-                        return -ENOMEM;
-                }
-                n++;
+                r = asprintf(&entry, "%s:%s", name, file) < 0 ? -ENOMEM : paths_add(&u->credentials, entry);
         }
         return r;
 }
 
-/* What only a service has; a unit that is not loaded has none of it. */
-static int ask_service(sd_bus *bus, const char *path, struct unit_facts *u) {
-        int r;
-
-        r = get_string(bus, path, SERVICE_INTERFACE, "User", &u->user);
-        if (r >= 0)
-                r = get_string(bus, path, SERVICE_INTERFACE, "Result", &u->result);
-        if (r >= 0)
-                r = get_string(bus, path, SERVICE_INTERFACE, "Restart", &u->restart);
-        if (r >= 0)
-                r = sd_bus_get_property_trivial(
-                        bus, SYSTEMD, path, SERVICE_INTERFACE, "ExecMainStatus", NULL, 'i', &u->exec_status);
-        if (r >= 0)
-                r = sd_bus_get_property_trivial(bus, SYSTEMD, path, SERVICE_INTERFACE, "TimeoutStopUSec",
-                        NULL, 't', &u->timeout_stop);
-        if (r >= 0)
-                r = sd_bus_get_property_strv(
-                        bus, SYSTEMD, path, SERVICE_INTERFACE, "Environment", NULL, &u->environment);
-        if (r >= 0)
-                r = sd_bus_get_property_strv(
-                        bus, SYSTEMD, path, SERVICE_INTERFACE, "ExecSearchPath", NULL, &u->search_path);
-        if (r >= 0)
-                r = sd_bus_get_property_strv(
-                        bus, SYSTEMD, path, SERVICE_INTERFACE, "ReadWritePaths", NULL, &u->writable);
-        if (r >= 0)
-                r = get_command(bus, path, u);
-        if (r >= 0)
-                r = get_credentials(bus, path, u);
-        return r;
-}
-
 int unit_facts_ask(sd_bus *bus, const char *name, struct unit_facts *u) {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         const char *path;
-        int need_reload = 0, r;
+        int r;
 
         u->name = strdup(name);
         if (!u->name)
                 return -ENOMEM;
         r = sd_bus_call_method(
-                bus, SYSTEMD, MANAGER_PATH, MANAGER_INTERFACE, "LoadUnit", &error, &reply, "s", name);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_read(reply, "o", &path);
+                bus, SYSTEMD, MANAGER_PATH, MANAGER_INTERFACE, "LoadUnit", NULL, &reply, "s", name);
         if (r >= 0)
-                r = get_string(bus, path, UNIT_INTERFACE, "LoadState", &u->load_state);
-        if (r >= 0)
-                r = get_string(bus, path, UNIT_INTERFACE, "Id", &u->id);
-        if (r >= 0)
-                r = get_string(bus, path, UNIT_INTERFACE, "ActiveState", &u->active_state);
-        if (r >= 0)
-                r = get_string(bus, path, UNIT_INTERFACE, "UnitFileState", &u->file_state);
-        if (r >= 0)
-                r = get_string(bus, path, UNIT_INTERFACE, "FragmentPath", &u->fragment);
-        if (r >= 0)
-                r = sd_bus_get_property_strv(bus, SYSTEMD, path, UNIT_INTERFACE, "After", NULL, &u->after);
-        if (r >= 0)
-                r = sd_bus_get_property_trivial(
-                        bus, SYSTEMD, path, UNIT_INTERFACE, "NeedDaemonReload", NULL, 'b', &need_reload);
-        u->need_reload = need_reload;
-        if (r >= 0)
-                r = sd_bus_get_property_trivial(
-                        bus, SYSTEMD, path, UNIT_INTERFACE, "StateChangeTimestamp", NULL, 't', &u->changed);
-        return r >= 0 && unit_is_loaded(u) ? ask_service(bus, path, u) : r;
+                r = sd_bus_message_read(reply, "o", &path);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(facts); i++)
+                if (!facts[i].of_service || unit_is_loaded(u))
+                        r = ask_fact(bus, path, &facts[i], u);
+        if (r >= 0 && unit_is_loaded(u))
+                r = ask_command(bus, path, u);
+        if (r >= 0 && unit_is_loaded(u))
+                r = ask_credentials(bus, path, u);
+        return r;
 }

@@ -3,7 +3,7 @@
 
 #include <systemd/sd-bus.h>
 
-#include "lib/util.h"
+#include "lib/strv.h"
 
 /* The properties of org.freedesktop.systemd1(5) of the same names. Strings may be NULL
  * where it says nothing. */
@@ -12,12 +12,11 @@ struct unit_facts {
         char *id; /* the unit's own name, where .name is an alias */
         char *load_state;
         char *active_state;
-        char *result;
         char *restart;
         char *file_state;
         char *fragment;
-        char *user; /* NULL: root */
-        bool need_reload;
+        char *user;      /* NULL: root */
+        int need_reload; /* a boolean */
         usec_t changed; /* StateChangeTimestamp: a start or a reload, also one that failed, is the last one */
         int exec_status;    /* ExecMainStatus */
         char **after;       /* NULL-terminated, as all these lists */
@@ -25,9 +24,9 @@ struct unit_facts {
         char **search_path; /* ExecSearchPath */
         char **argv;        /* of the first ExecStart */
         char *program;      /* its path; a bare name is looked up when it is started */
-        char **credentials; /* LoadCredential: "NAME:PATH" */
         char **writable;    /* ReadWritePaths, with their "-" and "+" */
         usec_t timeout_stop;
+        struct paths credentials; /* LoadCredential: "NAME:PATH" */
 };
 
 /* Asks for UNIT. 0 or a negative errno. */
