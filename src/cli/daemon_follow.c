@@ -52,7 +52,7 @@ static int on_event(sd_bus_message *m, void *userdata, sd_bus_error *error _unus
         const struct follow *f = userdata;
         const char *event, *message;
 
-        if (sd_bus_message_read(m, "ss", &event, &message) >= 0)
+        if (f->calls->event && sd_bus_message_read(m, "ss", &event, &message) >= 0)
                 f->calls->event(event, message, f->userdata);
         return 0;
 }

@@ -12,7 +12,7 @@ struct follow;
 struct follow_calls {
         /* S is new; its texts are good during the call. Also once for the start. */
         void (*changed)(const struct status *s, void *userdata);
-        /* A journal entry of events.h, in its order among the changes. */
+        /* A journal entry of events.h, in its order among the changes. NULL: not wanted. */
         void (*event)(const char *event, const char *message, void *userdata);
         /* The daemon is not there, or no longer. This waits for it: .changed() comes when it is back. */
         void (*gone)(void *userdata);

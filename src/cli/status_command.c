@@ -43,7 +43,7 @@ static int print_one(sd_bus *bus, const struct instance *n, json_t *array) {
         else if (!known)
                 return r;
         if (!array)
-                show_status(stdout, known, why, now, terminal_has_colour(), "");
+                show_status(stdout, known, why, now, terminal_has_colour());
         else if (json_array_append_new(array, status_json(known, why, n, now)) < 0)
                 return EX_OSERR;
         return known ? status_exit(known) : r;

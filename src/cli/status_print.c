@@ -52,9 +52,9 @@ static const char *colour_of(const struct status *s) {
 static void show_primary(FILE *out, const struct status *s, usec_t now) {
         char since[WHEN_MAX], ago[WHEN_MAX], took[SPAN_MAX];
 
-        (void) fprintf(out, "%s", s->primary);
+        (void) fprintf(out, "  primary  %s", s->primary);
         if (s->checked == 0) {
-                (void) fprintf(out, ", the first check is under way");
+                (void) fprintf(out, ", the first check is under way\n");
                 return;
         }
         if (s->health_since > 0)
@@ -62,48 +62,49 @@ static void show_primary(FILE *out, const struct status *s, usec_t now) {
                         show_when(since, s->health_since, now));
         (void) fprintf(out, "; last check %s: ", show_ago(ago, s->checked, now));
         if (s->failures > s->fail_needed)
-                (void) fprintf(out, "%s (%u failed)", s->reason, s->failures);
+                (void) fprintf(out, "%s (%u failed)\n", s->reason, s->failures);
         else if (s->failures > 0)
-                (void) fprintf(out, "%s (%u of %u failed)", s->reason, s->failures, s->fail_needed);
+                (void) fprintf(out, "%s (%u of %u failed)\n", s->reason, s->failures, s->fail_needed);
         else
-                (void) fprintf(out, "%s, answered in %s", s->verdict, format_span(took, s->took));
+                (void) fprintf(out, "%s, answered in %s\n", s->verdict, format_span(took, s->took));
 }
 
 static void show_sync(FILE *out, const struct status *s, usec_t now) {
-        char ago[WHEN_MAX], success[WHEN_MAX];
+        char ago[WHEN_MAX];
 
         if (s->synced == 0) {
-                (void) fprintf(out, "none since the daemon started");
+                (void) fprintf(out, "  sync     none since the daemon started\n");
                 return;
         }
-        (void) fprintf(out, "%s: %s", show_ago(ago, s->synced, now), s->sync);
+        (void) fprintf(out, "  sync     %s: %s", show_ago(ago, s->synced, now), s->sync);
         if (!s->sync_ok)
-                (void) fprintf(out, "; last good one %s", show_ago(success, s->sync_succeeded, now));
+                (void) fprintf(out, "; last good one %s", show_ago(ago, s->sync_succeeded, now));
+        (void) fprintf(out, "\n");
 }
 
 static void show_last(FILE *out, const struct status *s, usec_t now) {
         char when[WHEN_MAX], span[SPAN_MAX];
 
         if (s->promoted_at == 0) {
-                (void) fprintf(out, "no failover since the daemon started; for earlier ones: `%s history`",
+                (void) fprintf(out,
+                        "  last     no failover since the daemon started; for earlier ones: `%s history`\n",
                         s->program ? s->program : "openclaw-failover");
                 return;
         }
-        (void) fprintf(out, "promoted %s", show_when(when, s->promoted_at, now));
+        (void) fprintf(out, "  last     promoted %s", show_when(when, s->promoted_at, now));
         if (s->demoted_at == 0)
                 (void) fprintf(out, ", and still is");
         else if (s->demoted_at > s->promoted_at)
                 (void) fprintf(out, " for %s", format_span(span, s->demoted_at - s->promoted_at));
         if (s->outage != USEC_INFINITY)
                 (void) fprintf(out, ", after an outage of %s", format_span(span, s->outage));
-        if (*s->cause)
-                (void) fprintf(out, ": %s", s->cause);
+        (void) fprintf(out, "%s%s\n", *s->cause ? ": " : "", s->cause);
 }
 
 /* The first alert of the daemon comes as early. */
 #define KEY_SOON (14 * USEC_PER_DAY)
 
-static void show_key(FILE *out, usec_t expires, const char *whose, usec_t now, const char *end) {
+static void show_key(FILE *out, usec_t expires, const char *whose, usec_t now) {
         char when[WHEN_MAX], span[SPAN_MAX];
 
         if (expires == 0 || expires >= now + KEY_SOON)
@@ -112,57 +113,46 @@ static void show_key(FILE *out, usec_t expires, const char *whose, usec_t now, c
                 expires > now ? "expires" : "expired", show_when(when, expires, now));
         if (expires > now)
                 (void) fprintf(out, ", in %s", format_span(span, expires - now));
-        (void) fprintf(out, ". To renew it there: tailscale up --force-reauth%s\n", end);
+        (void) fprintf(out, ". To renew it there: tailscale up --force-reauth\n");
 }
 
-/* What is wrong beside the failover itself. */
-static void show_trouble(FILE *out, const struct status *s, const char *end) {
-        if (*s->alert_error)
-                (void) fprintf(
-                        out, "  alerts   %u not delivered: %s%s\n", s->undelivered, s->alert_error, end);
-        if (*s->heartbeat_error)
-                (void) fprintf(out, "  pings    fail: %s%s\n", s->heartbeat_error, end);
-}
-
-static void show_unmerged(FILE *out, const struct status *s, const char *end) {
+static void show_unmerged(FILE *out, const struct status *s) {
         const char *command = s->merge;
 
         for (const char *b = s->unmerged; *b;) {
                 size_t n = strcspn(b, "\n"), k = strcspn(command, "\n");
 
-                (void) fprintf(out,
-                        "  unmerged %.*s has work that the primary lacks. There, as its user:%s\n", (int) n,
-                        b, end);
+                (void) fprintf(out, "  unmerged %.*s has work that the primary lacks. There, as its user:\n",
+                        (int) n, b);
                 if (k > 0)
-                        (void) fprintf(out, "           %.*s%s\n", (int) k, command, end);
+                        (void) fprintf(out, "           %.*s\n", (int) k, command);
                 b += n + (b[n] == '\n');
                 command += k + (command[k] == '\n');
         }
 }
 
-void show_status(
-        FILE *out, const struct status *s, const char *why, usec_t now, bool colour, const char *end) {
-        char sentence[SENTENCE_MAX], next[SENTENCE_MAX];
+void show_status(FILE *out, const struct status *s, const char *why, usec_t now, bool colour) {
+        char sentence[SENTENCE_MAX], text[SENTENCE_MAX];
         size_t word;
 
         if (!s) {
-                (void) fprintf(out, "%s%s%s%s\n", colour ? RED : "", why, colour ? PLAIN : "", end);
+                (void) fprintf(out, "%s%s%s\n", colour ? RED : "", why, colour ? PLAIN : "");
                 return;
         }
         status_sentence(s, sentence);
         word = strcspn(sentence, ":");
-        (void) fprintf(out, "%s%.*s%s%s%s\n", colour ? colour_of(s) : "", (int) word, sentence,
-                colour ? PLAIN : "", sentence + word, end);
-        (void) fprintf(out, "  primary  ");
+        (void) fprintf(out, "%s%.*s%s%s\n", colour ? colour_of(s) : "", (int) word, sentence,
+                colour ? PLAIN : "", sentence + word);
         show_primary(out, s, now);
-        (void) fprintf(out, "%s\n  sync     ", end);
         show_sync(out, s, now);
-        (void) fprintf(out, "%s\n  last     ", end);
         show_last(out, s, now);
-        (void) fprintf(out, "%s\n  next     %s%s\n", end, status_next(s, now, next), end);
-        (void) fprintf(out, "  expect   %s%s\n", status_expectation(s, next), end);
-        show_key(out, s->key_expires, "this standby", now, end);
-        show_key(out, s->primary_key_expires, "the primary", now, end);
-        show_trouble(out, s, end);
-        show_unmerged(out, s, end);
+        (void) fprintf(out, "  next     %s\n", status_next(s, now, text));
+        (void) fprintf(out, "  expect   %s\n", status_expectation(s, text));
+        show_key(out, s->key_expires, "this standby", now);
+        show_key(out, s->primary_key_expires, "the primary", now);
+        if (*s->alert_error)
+                (void) fprintf(out, "  alerts   %u not delivered: %s\n", s->undelivered, s->alert_error);
+        if (*s->heartbeat_error)
+                (void) fprintf(out, "  pings    fail: %s\n", s->heartbeat_error);
+        show_unmerged(out, s);
 }

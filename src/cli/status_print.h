@@ -9,6 +9,5 @@
  * Returns BUF. */
 char *show_when(char buf[static WHEN_MAX], usec_t realtime, usec_t now);
 
-/* Prints the lines, each ended by END and a newline. S is NULL if the daemon is not running; WHY says then why. */
-void show_status(
-        FILE *out, const struct status *s, const char *why, usec_t now, bool colour, const char *end);
+/* Prints the lines. S is NULL if the daemon is not running; WHY says then why. */
+void show_status(FILE *out, const struct status *s, const char *why, usec_t now, bool colour);

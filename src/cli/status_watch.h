@@ -3,6 +3,6 @@
 
 #include "config/instance.h"
 
-/* Shows the status of the N instances in NAMES, and what changes, until it is interrupted. Returns the worst exit status of
+/* Shows the status of N instances, and what changes, until it is interrupted. Returns the worst exit status of
  * what was seen last. */
-int watch_status(const struct instance *const *instance, size_t n, bool json);
+int watch_status(const struct instance *const *instances, size_t n, bool json);

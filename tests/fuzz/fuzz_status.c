@@ -73,7 +73,7 @@ static void show_lines(const struct status *s) {
         FILE *out = open_memstream(&text, &size);
 
         demand(out);
-        show_status(out, s, NULL, SOME_DAY, false, "");
+        show_status(out, s, NULL, SOME_DAY, false);
         demand(fclose(out) == 0);
         for (const char *t = text; (t = strchr(t, '\n')); t++)
                 lines++;

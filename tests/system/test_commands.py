@@ -167,7 +167,7 @@ def test_watch_redraws_in_place(pair):
     pair.standby.wait_for(lambda: "Standby" in terminal.text, what="the first picture")
     pair.primary.gateway.kill()
     pair.standby.wait_for(lambda: "the gateway here answers" in terminal.text, what="the promotion is shown")
-    assert re.search(r"\x1b\[\dA\r", terminal.text) and "\033[K" in terminal.text and "\033[2J" not in terminal.text
+    assert re.search(r"\x1b\[\dA\r", terminal.text) and "\033[J" in terminal.text and "\033[2J" not in terminal.text
     pair.standby.systemctl("stop", DAEMON)
     pair.standby.wait_for(lambda: "is not running" in terminal.text, what="the end is shown")
     pair.standby.systemctl("start", DAEMON)

@@ -157,7 +157,7 @@ static void test_mend_is_whole_or_not_there(void **state _unused_) {
 static void test_drop_in(void **state _unused_) {
         struct finding f = { 0 };
 
-        finding_fix_drop_in(&f, "openclaw.service", "stop", "Service", "ExecStart=\nTimeoutStopSec=330");
+        finding_fix_drop_in(&f, "openclaw.service", "stop", "ExecStart=\nTimeoutStopSec=%d", 330);
         assert_string_equal(f.fix,
                 "printf '%s\\n' '[Service]' ExecStart= TimeoutStopSec=330 | sudo install -D -m 0644 /dev/stdin "
                 "/etc/systemd/system/openclaw.service.d/zz-stop.conf\n"

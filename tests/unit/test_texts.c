@@ -32,7 +32,7 @@ static void put_block(FILE *f, const char *name) {
                         struct status s = scene_status(&scenes[i]);
 
                         (void) fprintf(f, "block, %s:\n", name);
-                        show_status(f, &s, "", SCENE_NOW, false, "");
+                        show_status(f, &s, "", SCENE_NOW, false);
                 }
 }
 
