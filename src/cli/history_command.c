@@ -6,7 +6,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
 #include <sysexits.h>
 #include <systemd/sd-journal.h>
@@ -123,44 +122,42 @@ static int explain(int r) {
         return r == -EACCES ? EX_NOPERM : EX_UNAVAILABLE;
 }
 
-static int print(const struct instance *n, const struct history *c, usec_t since, bool json) {
-        _cleanup_free_ char *text = NULL;
-        usec_t now = now_usec(CLOCK_REALTIME);
+/* 0, or -EINVAL if TEXT is not a number of failovers. */
+static int parse_count(const char *text, size_t *ret) {
+        char *end;
 
-        if (!json)
-                history_table(stdout, c, since, now);
-        else {
-                text = history_json(c, n->name, since, now);
-                if (!text)
-                        return EX_OSERR;
-                (void) puts(text);
-        }
-        return fflush(stdout) != 0 ? EX_IOERR : EX_OK;
+        *ret = strtoul(text, &end, 10);
+        return isdigit((unsigned char) *text) && !*end && *ret > 0 ? 0 : -EINVAL;
 }
 
 int cmd_history(const struct instance *n, const char *since_text, const char *count_text, bool json) {
-        unsigned long count = ULONG_MAX;
-        struct history c = {};
-        usec_t since = 0;
-        char safe[64], *end;
+        _cleanup_(history_done) struct history c = {};
+        usec_t now = now_usec(CLOCK_REALTIME), since = 0;
+        _cleanup_free_ char *text = NULL;
+        size_t count = SIZE_MAX;
+        char safe[64];
         int r;
 
-        if (since_text && parse_since(since_text, now_usec(CLOCK_REALTIME), &since) < 0) {
+        if (since_text && parse_since(since_text, now, &since) < 0) {
                 log_error("--since %s: that is not a time. Allowed: " SINCE_HELP ".",
                         safe_text(safe, sizeof safe, since_text));
                 return EX_USAGE;
         }
-        if (count_text) {
-                count = strtoul(count_text, &end, 10);
-                if (!isdigit((unsigned char) *count_text) || *end || count == 0) {
-                        log_error("-n %s: that is not a number of failovers. Allowed: 1, 2, 3 …",
-                                safe_text(safe, sizeof safe, count_text));
-                        return EX_USAGE;
-                }
+        if (count_text && parse_count(count_text, &count) < 0) {
+                log_error("-n %s: that is not a number of failovers. Allowed: 1, 2, 3 …",
+                        safe_text(safe, sizeof safe, count_text));
+                return EX_USAGE;
         }
         r = read_journal(n, since, &c);
+        if (r < 0)
+                return explain(r);
         history_keep_last(&c, count);
-        r = r < 0 ? explain(r) : print(n, &c, since, json);
-        history_done(&c);
-        return r;
+        text = json ? history_json(&c, n->name, since, now) : NULL;
+        if (json && !text)
+                return EX_OSERR;
+        if (text)
+                (void) puts(text);
+        else
+                history_table(stdout, &c, since, now);
+        return fflush(stdout) != 0 ? EX_IOERR : EX_OK;
 }
