@@ -126,16 +126,6 @@ static int on_waits_for(sd_bus_message *m, void *userdata, sd_bus_error *error _
         return 0;
 }
 
-/* The type of a job that was over before systemd could be asked for it. A start that the start limit refuses begins no run
- * either, but it fails; a stop that is over at once does not. */
-static enum job_type type_of_job(const struct unit *u) {
-        if (u->type != TYPE_UNKNOWN || u->pending)
-                return u->type;
-        return u->stops && u->info.end.job == JOB_RESULT_DONE && sd_id128_equal(u->before, u->run)
-                ? TYPE_STOP
-                : TYPE_START;
-}
-
 static void read_job(struct unit *u, const struct unit_properties *p) {
         bool waiting = p->job && strcmp(p->job, "/") != 0;
 
@@ -153,10 +143,9 @@ static void read_job(struct unit *u, const struct unit_properties *p) {
 /* Why a unit that does not run has stopped, or was not started. True if the units that it is bound to are to be asked. */
 static bool read_end(struct unit *u, const struct unit_properties *p) {
         struct unit_end *end = &u->info.end;
-        enum job_type type = type_of_job(u);
         const char *cause;
 
-        if (end->job == JOB_RESULT_DONE && type != TYPE_STOP && u->unmet)
+        if (end->job == JOB_RESULT_DONE && u->type != TYPE_STOP && u->unmet)
                 end->job = JOB_RESULT_CONDITION;
         if (end->job == JOB_RESULT_CONDITION)
                 copy(end->condition, sizeof end->condition, p->condition);
@@ -165,7 +154,7 @@ static bool read_end(struct unit *u, const struct unit_properties *p) {
                 copy(end->unit, sizeof end->unit, u->units->jobs.failed);
                 return false;
         }
-        if (type != TYPE_STOP) {
+        if (u->type != TYPE_STOP) {
                 end->cause = u->ran ? STOP_BY_ITSELF : STOP_UNKNOWN;
                 return false;
         }
@@ -193,6 +182,8 @@ static int on_properties_changed(sd_bus_message *m, void *userdata, sd_bus_error
          * until that run says something. */
         if (sd_bus_message_read(m, "s", &interface) >= 0 && unit_properties_read(m, &p) >= 0) {
                 note_run(u, p.invocation);
+                if (p.active)
+                        u->seen = unit_properties_state(&p);
                 if (p.conditions > 0 && p.condition_checked > 0)
                         u->unmet = p.conditions == UNMET;
                 if (p.status)
@@ -241,7 +232,7 @@ static void follow_id(struct unit *u, const char *id) {
 static void read_unit(struct unit *u, const struct unit_properties *p) {
         struct unit_info *i = &u->info;
 
-        i->state = unit_properties_state(p);
+        i->state = u->seen = unit_properties_state(p);
         i->clean = p->result && strcmp(p->result, "success") == 0;
         i->main_pid = (pid_t) p->main_pid;
         i->restarts = p->restarts;
@@ -322,9 +313,8 @@ static int on_job_type(sd_bus_message *m, void *userdata, sd_bus_error *error _u
 void unit_job_begins(struct unit *u, uint32_t id, const char *path) {
         u->job = id;
         u->type = TYPE_UNKNOWN;
-        u->pending = true;
         u->unmet = false;
-        u->stops = unit_state_runs(u->info.state) || u->info.state == UNIT_STOPPING;
+        u->ran_before = unit_state_runs(u->seen) || u->seen == UNIT_STOPPING;
         u->before = u->run;
         u->info.end.job = JOB_RESULT_NONE;
         u->ask_type = sd_bus_slot_unref(u->ask_type);
@@ -332,10 +322,20 @@ void unit_job_begins(struct unit *u, uint32_t id, const char *path) {
                 path, PROPERTIES, "Get", on_job_type, u, "ss", SYSTEMD ".Job", "JobType");
 }
 
+/* Whether the job of U that ends now as RESULT says has stopped it, where systemd forgot the job before it could be asked for its
+ * type. This cannot be wrong: systemd signals what a unit is before it signals that a job begins or ends, so .ran_before and .seen
+ * are of these two moments; and a start leaves a unit that runs alone, fails, checks the conditions or begins a run. A job that
+ * was over before a busy systemd signaled it has one state for both: then no user is taken to have wanted a stop. */
+static bool job_has_stopped(const struct unit *u, enum job_result result) {
+        return result == JOB_RESULT_DONE && u->ran_before && !unit_state_runs(u->seen) && !u->unmet &&
+                sd_id128_equal(u->before, u->run);
+}
+
 void unit_job_ends(struct unit *u, uint32_t id, enum job_result result) {
         if (u->job == id) {
-                u->pending = false;
                 u->info.end.job = result;
+                if (u->type == TYPE_UNKNOWN)
+                        u->type = job_has_stopped(u, result) ? TYPE_STOP : TYPE_START;
         }
         unit_look(u);
 }
@@ -350,10 +350,10 @@ static void drop_slots(struct unit *u) {
 
 void unit_forget(struct unit *u) {
         drop_slots(u);
-        u->look_again = u->ran = u->pending = false;
+        u->look_again = u->ran = false;
         u->job = u->explained = 0;
         u->type = TYPE_UNKNOWN;
-        u->info.state = UNIT_UNKNOWN;
+        u->info.state = u->seen = UNIT_UNKNOWN;
         u->info.job = JOB_NONE;
         unit_report(u);
 }

@@ -62,16 +62,17 @@ struct unit {
         sd_event_source *slow; /* goes off if it stays so */
         sd_bus_slot *look;     /* a question under way */
         bool look_again;       /* something changed since that question was asked */
-        sd_id128_t run;        /* the last one seen, also of a unit that is forgotten since */
-        bool ran;              /* it was seen running */
+        enum unit_state
+                seen;   /* as systemd's last message has it, which is newer than .info while it is asked */
+        sd_id128_t run; /* the last one seen, also of a unit that is forgotten since */
+        bool ran;       /* it was seen running */
 
         /* Its last job. */
         uint32_t job;
         enum job_type type;
-        bool pending; /* it is not over, as far as the signals say */
-        bool stops; /* what it is if systemd has forgotten its type before it was asked: by what the unit was */
-        bool unmet;            /* a condition or an assertion was not, since it was created */
-        sd_id128_t before;     /* the unit's run when it was created */
+        bool ran_before;       /* the unit ran when it was created … */
+        sd_id128_t before;     /* … and that was its run */
+        bool unmet;            /* a condition or an assertion was not, since then */
         sd_bus_slot *ask_type; /* a question under way */
         uint32_t own;          /* the last job that this daemon asked for */
         uint32_t explained;    /* the stop job whose cause is known */

@@ -67,8 +67,12 @@ static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error _unu
         struct unit *u = userdata;
         const char *job;
 
-        if (sd_bus_message_read(m, "o", &job) > 0 && begins_with(job, JOB_PATH))
+        if (sd_bus_message_read(m, "o", &job) > 0 && begins_with(job, JOB_PATH)) {
                 u->own = (uint32_t) strtoul(job + strlen(JOB_PATH), NULL, 10);
+                /* systemd announces a job, answers, and then begins it: what was asked for is certain. */
+                if (u->job == u->own)
+                        u->type = u->wanted == JOB_STOP ? TYPE_STOP : TYPE_START;
+        }
         answered(u, sd_bus_message_get_error(m));
         return 0;
 }

@@ -111,6 +111,25 @@ def test_stopped_by_a_user(pair):
     wait_event(pair.standby, "held")
 
 
+def test_started_by_a_user_while_it_runs(pair):
+    """That job is over before systemd can be asked for its type, and a later end is no user's stop."""
+    prepare(pair.standby, "[Service]\nRestart=no\n")
+    fail_over(pair)
+    with not_held(pair, "signal"):
+        pair.standby.systemctl("start", GATEWAY)
+        pair.standby.systemctl("kill", "--signal=KILL", GATEWAY)
+
+
+def test_stopped_by_a_user_between_two_runs(pair):
+    """systemd is about to start it again, so that the stop job is over at once."""
+    prepare(pair.standby, "[Service]\nRestartSec=1h\n")
+    fail_over(pair)
+    pair.standby.systemctl("kill", "--signal=KILL", GATEWAY)
+    pair.standby.wait_for(lambda: pair.standby.unit(GATEWAY)["SubState"] == "auto-restart")
+    pair.standby.systemctl("stop", GATEWAY)
+    wait_event(pair.standby, "held")
+
+
 def test_restarted_by_a_user(pair):
     fail_over(pair)
     pid = pair.standby.gateway.pid
