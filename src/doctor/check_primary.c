@@ -1,6 +1,5 @@
 /* Does the primary answer, and everybody else who is asked before and after a promotion? The looks use the daemon's own
  * probe, so that they see what it would see. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <string.h>
@@ -96,18 +95,12 @@ static bool is_this_machine(const struct config *c) {
         return false;
 }
 
-static bool is_address(const char *host) {
-        unsigned char address[sizeof(struct in6_addr)];
-
-        return inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
-}
-
 /* `tailscale serve` knows requests for its MagicDNS name alone. */
 static bool answers_by_name(const struct peer_config *p, char *name, size_t size) {
         struct peer_config by_name = *p;
         struct check check;
 
-        if (!is_address(p->host) || tailnet_name(p->host, name, size) < 0)
+        if (!network_is_address(p->host) || tailnet_name(p->host, name, size) < 0)
                 return false;
         by_name.host = name;
         return check_peer(&by_name, &check) >= 0 && check.verdict == VERDICT_UP;
@@ -158,7 +151,7 @@ void look_primary_name(const struct checkup *c, struct finding *f) {
         const char *host = c->config->primary.host;
         char address[NI_MAXHOST];
 
-        if (is_address(host))
+        if (network_is_address(host))
                 finding_ok(f, "%s is an address: no name server is needed to check it", host);
         else if (resolve_name(host, address, sizeof address) == 0)
                 finding_ok(f, "%s resolves to %s", host, address);

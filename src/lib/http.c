@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
 
@@ -290,6 +291,23 @@ int http_request_start(struct http_request *r) {
         /* At once: waiting for libcurl's timeout of 0 would cost another turn of the loop. */
         drive_deferred(h);
         return 0;
+}
+
+void http_body_clear(struct http_body *b, size_t max) {
+        free(b->data);
+        *b = (struct http_body){ .max = max };
+}
+
+size_t http_body_write(char *data, _unused_ size_t size, size_t n, void *body) {
+        struct http_body *b = body;
+        char *longer = b->length + n <= b->max ? realloc(b->data, b->length + n + 1) : NULL;
+
+        if (!longer)
+                return CURL_WRITEFUNC_ERROR;
+        (void) memcpy(longer + b->length, data, n);
+        b->data = longer;
+        b->length += n;
+        return n;
 }
 
 void http_request_nudge(struct http_request *r) {

@@ -46,6 +46,16 @@ int http_request_start(struct http_request *r);
 /* The callback is not called any more. Harmless when nothing is under way. */
 void http_request_cancel(struct http_request *r);
 
+/* What is kept of an answer's body: DATA, without a NUL, NULL if it is empty; for the owner to free. */
+struct http_body {
+        char *data;
+        size_t length, max;
+};
+/* Forgets it; MAX is for the next one. */
+void http_body_clear(struct http_body *b, size_t max);
+/* CURLOPT_WRITEFUNCTION(3) of a struct http_body: more than .max ends the request with CURLE_WRITE_ERROR. */
+size_t http_body_write(char *data, size_t size, size_t n, void *body);
+
 /* Makes libcurl go on with R though nothing has happened: when an address has had its time, 7.88 waits for no socket and
  * no timer before it tries the next one. */
 void http_request_nudge(struct http_request *r);

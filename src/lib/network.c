@@ -19,6 +19,12 @@ static bool is_tailnet6(const struct in6_addr *a) {
         return memcmp(a->s6_addr, "\xfd\x7a\x11\x5c\xa1\xe0", 6) == 0; /* fd7a:115c:a1e0::/48 */
 }
 
+bool network_is_address(const char *text) {
+        struct in6_addr a;
+
+        return inet_pton(AF_INET, text, &a) == 1 || inet_pton(AF_INET6, text, &a) == 1;
+}
+
 bool network_is_tailnet(const char *text) {
         struct in6_addr a6;
         struct in_addr a4;

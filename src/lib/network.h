@@ -5,6 +5,9 @@
 
 #include "lib/util.h"
 
+/* Whether TEXT is an address of IPv4 or IPv6. */
+bool network_is_address(const char *text);
+
 /* Whether TEXT is an address that Tailscale gives out: 100.64.0.0/10 or fd7a:115c:a1e0::/48
  * (https://tailscale.com/kb/1015/100.x-addresses, https://tailscale.com/kb/1033/ip-and-dns-addresses). A
  * name is none. */

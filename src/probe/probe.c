@@ -5,13 +5,14 @@
  * place. */
 #include "probe/probe.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/tcp.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "lib/clock.h"
+#include "lib/network.h"
 #include "lib/url.h"
 #include "probe/judge.h"
 
@@ -45,11 +46,11 @@ struct probe {
         struct answer answer;
         char detail[CURL_ERROR_SIZE]; /* libcurl's, of a failure */
         size_t received;              /* headers and body */
-        char *body;
+        struct http_body body;
 };
 
 static void forget_answer(struct probe *p) {
-        free(TAKE(p->body));
+        http_body_clear(&p->body, ANSWER_MAX);
         p->received = 0;
         p->answer = (struct answer){ 0 };
 }
@@ -121,7 +122,8 @@ static void conclude(struct probe *p, CURLcode code) {
         struct check c = { 0 };
 
         p->answer.code = code;
-        p->answer.body = p->body;
+        p->answer.body = p->body.data;
+        p->answer.length = p->body.length;
         p->answer.instead = p->asks_good ? p->good : NULL;
         if (p->asks_startup) {
                 enum startup s = judge_startup(&p->answer, &c);
@@ -266,19 +268,10 @@ static size_t on_header(char *line, _unused_ size_t size, size_t n, void *userda
         return p->asks_startup || judge_needs_body(p->answer.status, p->expect) ? n : CURL_WRITEFUNC_ERROR;
 }
 
-static size_t on_body(char *data, _unused_ size_t size, size_t n, void *userdata) {
+static size_t on_body(char *data, size_t size, size_t n, void *userdata) {
         struct probe *p = userdata;
-        char *body;
 
-        if (!count(p, n))
-                return CURL_WRITEFUNC_ERROR;
-        body = realloc(p->body, p->answer.length + n + 1);
-        if (!body)
-                return CURL_WRITEFUNC_ERROR;
-        (void) memcpy(body + p->answer.length, data, n);
-        p->answer.length += n;
-        p->body = body;
-        return n;
+        return count(p, n) ? http_body_write(data, size, n, &p->body) : CURL_WRITEFUNC_ERROR;
 }
 
 int probe_start(struct probe *p, probe_done_t done, void *userdata) {
@@ -335,12 +328,6 @@ static char *url_host(CURLU *url) {
         return copy;
 }
 
-static bool is_address(const char *host) {
-        struct in6_addr a;
-
-        return inet_pton(AF_INET, host, &a) == 1 || inet_pton(AF_INET6, host, &a) == 1;
-}
-
 static int prepare(struct probe *p, struct http *h) {
         CURL *easy;
         int r;
@@ -391,7 +378,7 @@ int probe_new(struct http *h, const struct probe_target *target, struct probe **
         host = url_host(p->url);
         if (!host)
                 return -ENOMEM;
-        p->is_name = !is_address(host);
+        p->is_name = !network_is_address(host);
         if (!p->is_name)
                 (void) snprintf(p->good, sizeof p->good, "%s", host);
         scheme = url_part(p->url, CURLUPART_SCHEME);
