@@ -18,6 +18,7 @@ struct check {
         enum verdict verdict;
         bool connected;  /* the connection was accepted, whatever came of it */
         bool unanswered; /* nothing came back: only a witness can say whether the network here works */
+        bool by_name; /* so fails a server that answers to its name alone, when it is asked by its address */
         bool started; /* the gateway itself says that it has started; false: it says nothing, or not that */
         char reason[128]; /* for a person, in lower case, safe to print: "connection refused". Never empty */
         usec_t took;

@@ -8,6 +8,8 @@
 
 #include "lib/text.h"
 
+#define CANNOT_ASK "this machine cannot ask"
+
 static _printf_(3, 4) void say(struct check *c, enum verdict v, const char *format, ...) {
         char raw[512];
         va_list ap;
@@ -19,60 +21,50 @@ static _printf_(3, 4) void say(struct check *c, enum verdict v, const char *form
         (void) safe_text(c->reason, sizeof c->reason, raw);
 }
 
-/* Errors of this machine, not of the other: they prove nothing about it (connect(2), socket(2)). */
-static bool is_local_error(int error) {
-        switch (error) {
-        case EADDRNOTAVAIL:
-        case EAFNOSUPPORT:
-        case EMFILE:
-        case ENFILE:
-        case ENOBUFS:
-        case ENOMEM:
-                return true;
-        default:
-                return false;
-        }
+/* A code, and what it means. DOWN is what the other side does; SILENT is an error of this machine, or proves nothing else. */
+struct failure {
+        long code;
+        enum verdict verdict;
+        const char *words;
+};
+
+/* False if CODE is not in the list, which ends with words that are NULL. */
+static bool say_listed(const struct failure *list, long code, struct check *c) {
+        for (; list->words; list++)
+                if (list->code == code) {
+                        say(c, list->verdict, "%s", list->words);
+                        return true;
+                }
+        return false;
 }
 
-/* No packet came back, or none from the host that was asked (connect(2)). */
-static bool is_unanswered(int error) {
-        return error == EHOSTUNREACH || error == ENETUNREACH || error == ETIMEDOUT;
-}
+/* connect(2), socket(2). */
+static const struct failure connect_failures[] = {
+        { ECONNREFUSED, VERDICT_DOWN, "connection refused" },
+        { ECONNRESET, VERDICT_DOWN, "connection reset" }, /* accepted, and reset before we looked */
+        { EHOSTUNREACH, VERDICT_DOWN, "no route to host" },
+        { ENETUNREACH, VERDICT_DOWN, "network is unreachable" },
+        { ETIMEDOUT, VERDICT_DOWN, "no answer to the connect" },
+        /* By ICMPv6 (icmpv6_err_convert() in Linux's net/ipv6/icmp.c), a route of our own, or our own firewall. */
+        { EACCES, VERDICT_DOWN, "a firewall or a route forbids the connection" },
+        { EPERM, VERDICT_DOWN, "a firewall or a route forbids the connection" },
+        /* By ICMP (icmp_err_convert[] in net/ipv4/icmp.c). */
+        { ENOPROTOOPT, VERDICT_DOWN, "connection refused: no TCP is spoken there" },
+        { 0, VERDICT_DOWN, "cannot connect" },
+        { EADDRNOTAVAIL, VERDICT_SILENT, CANNOT_ASK ": it has no address for that" },
+        { EAFNOSUPPORT, VERDICT_SILENT, CANNOT_ASK ": it does not speak that protocol" },
+        { EMFILE, VERDICT_SILENT, CANNOT_ASK ": it has too many files open" },
+        { ENFILE, VERDICT_SILENT, CANNOT_ASK ": it has too many files open" },
+        { ENOBUFS, VERDICT_SILENT, CANNOT_ASK ": it is out of memory" },
+        { ENOMEM, VERDICT_SILENT, CANNOT_ASK ": it is out of memory" },
+        {},
+};
 
 static void say_connect_failed(const struct answer *a, struct check *c) {
-        c->unanswered = is_unanswered(a->error);
-        switch (a->error) {
-        case ECONNREFUSED:
-                say(c, VERDICT_DOWN, "connection refused");
-                break;
-        case ECONNRESET: /* accepted, and reset before we looked */
-                say(c, VERDICT_DOWN, "connection reset");
-                break;
-        case EHOSTUNREACH:
-                say(c, VERDICT_DOWN, "no route to host");
-                break;
-        case ENETUNREACH:
-                say(c, VERDICT_DOWN, "network is unreachable");
-                break;
-        case ETIMEDOUT:
-                say(c, VERDICT_DOWN, "no answer to the connect");
-                break;
-        case EACCES: /* by ICMPv6 (icmpv6_err_convert() in Linux's net/ipv6/icmp.c), or a route of our own */
-        case EPERM:  /* our own firewall */
-                say(c, VERDICT_DOWN, "a firewall or a route forbids the connection");
-                break;
-        case ENOPROTOOPT: /* by ICMP (icmp_err_convert[] in net/ipv4/icmp.c) */
-                say(c, VERDICT_DOWN, "connection refused: no TCP is spoken there");
-                break;
-        case 0:
-                say(c, VERDICT_DOWN, "cannot connect");
-                break;
-        default:
-                if (is_local_error(a->error))
-                        say(c, VERDICT_SILENT, "this machine cannot ask: %s", strerror(a->error));
-                else
-                        say(c, VERDICT_DOWN, "cannot connect: %s", strerror(a->error));
-        }
+        /* No packet came back, or none from the host that was asked. */
+        c->unanswered = a->error == EHOSTUNREACH || a->error == ENETUNREACH || a->error == ETIMEDOUT;
+        if (!say_listed(connect_failures, a->error, c))
+                say(c, VERDICT_DOWN, "cannot connect: %s", strerror(a->error));
 }
 
 /* How far a request came before its time was up tells a dead machine from a busy gateway. */
@@ -96,6 +88,8 @@ static void say_timed_out(const struct answer *a, struct check *c) {
 #define WRONG_VERSION_NUMBER 267
 #define PACKET_LENGTH_TOO_LONG 198
 #define ALERTS 1000
+#define INTERNAL_ERROR (ALERTS + 80)
+#define UNRECOGNIZED_NAME (ALERTS + 112)
 
 /* The reason in OpenSSL's code (ERR_GET_REASON(3)), which libcurl's words hold; 0: there is none. */
 static unsigned long tls_reason(const char *detail) {
@@ -112,6 +106,7 @@ static void say_tls_failed(const struct answer *a, struct check *c) {
         const char *words = reason > 0 ? strrchr(a->detail, ':') + 1 : "";
 
         c->connected = true;
+        c->by_name = reason == INTERNAL_ERROR || reason == UNRECOGNIZED_NAME;
         if (reason == WRONG_VERSION_NUMBER || reason == PACKET_LENGTH_TOO_LONG)
                 say(c, VERDICT_DOWN, "accepted the connection, but does not speak TLS");
         else if (reason > ALERTS)
@@ -123,78 +118,70 @@ static void say_tls_failed(const struct answer *a, struct check *c) {
 }
 
 /* X509_V_ERR_… (openssl/x509_vfy.h). */
+static const struct failure certificate_failures[] = {
+        { 0, VERDICT_DOWN, "its TLS certificate is for another name" },
+        { 9, VERDICT_DOWN, "its TLS certificate is not valid yet, by the clock here" },
+        { 10, VERDICT_DOWN, "its TLS certificate has expired" },
+        { 18, VERDICT_DOWN, "its TLS certificate is self-signed (tls_verify = no accepts it)" },
+        { 19, VERDICT_DOWN, "its TLS certificate is self-signed (tls_verify = no accepts it)" },
+        { 20, VERDICT_DOWN, "no CA that this machine trusts has signed its TLS certificate" },
+        { 21, VERDICT_DOWN, "no CA that this machine trusts has signed its TLS certificate" },
+        {},
+};
+
 static void say_not_trusted(const struct answer *a, struct check *c) {
         c->connected = true;
-        switch (a->certificate) {
-        case 0:
-                say(c, VERDICT_DOWN, "its TLS certificate is for another name");
-                break;
-        case 9:
-                say(c, VERDICT_DOWN, "its TLS certificate is not valid yet, by the clock here");
-                break;
-        case 10:
-                say(c, VERDICT_DOWN, "its TLS certificate has expired");
-                break;
-        case 18:
-        case 19:
-                say(c, VERDICT_DOWN, "its TLS certificate is self-signed (tls_verify = no accepts it)");
-                break;
-        case 20:
-        case 21:
-                say(c, VERDICT_DOWN, "no CA that this machine trusts has signed its TLS certificate");
-                break;
-        default:
+        if (!say_listed(certificate_failures, a->certificate, c))
                 say(c, VERDICT_DOWN, "its TLS certificate is not trusted (error %ld)", a->certificate);
-        }
 }
 
-/* Neither a status nor a whole body: what libcurl says in its codes (libcurl-errors(3)). */
+/* libcurl's codes that say all there is to say (libcurl-errors(3)). */
+static const struct failure other_failures[] = {
+        { CURLE_COULDNT_RESOLVE_HOST, VERDICT_SILENT, "the name does not resolve" },
+        { CURLE_SEND_ERROR, VERDICT_DOWN, "connection reset" },
+        { CURLE_RECV_ERROR, VERDICT_DOWN, "connection reset" },
+        { CURLE_GOT_NOTHING, VERDICT_DOWN, "closed the connection without an answer" },
+        { CURLE_PARTIAL_FILE, VERDICT_DOWN, "closed the connection in the middle of its answer" },
+        { CURLE_UNSUPPORTED_PROTOCOL, VERDICT_DOWN, "answered, but not in HTTP" }, /* HTTP/0.9: anything */
+        { CURLE_WEIRD_SERVER_REPLY, VERDICT_DOWN, "answered, but not in HTTP" },
+        { CURLE_SSL_CACERT_BADFILE, VERDICT_SILENT,
+                CANNOT_ASK ": it has no CA certificates (install ca-certificates)" },
+        {},
+};
+
+static void say_other_failure(const struct answer *a, struct check *c) {
+        const char *words = curl_easy_strerror(a->code);
+
+        if (say_listed(other_failures, a->code, c))
+                return;
+        if (a->too_long)
+                say(c, VERDICT_DOWN, "answered with more than %d KiB of headers", ANSWER_MAX / 1024);
+        else if (a->began)
+                say(c, VERDICT_DOWN, "its answer cannot be read: %s", words);
+        else if (a->connected)
+                say(c, VERDICT_DOWN, "accepted the connection, then: %s", words);
+        else
+                say(c, VERDICT_SILENT, CANNOT_ASK ": %s", words);
+}
+
+/* Neither a status nor a whole body. */
 static void say_failed(const struct answer *a, struct check *c) {
+        c->unanswered = a->code == CURLE_COULDNT_RESOLVE_HOST;
         switch (a->code) {
-        case CURLE_COULDNT_RESOLVE_HOST:
-                c->unanswered = true;
-                say(c, VERDICT_SILENT, "the name does not resolve");
-                break;
         case CURLE_COULDNT_CONNECT:
                 say_connect_failed(a, c);
                 break;
         case CURLE_OPERATION_TIMEDOUT:
                 say_timed_out(a, c);
                 break;
-        case CURLE_SEND_ERROR:
-        case CURLE_RECV_ERROR:
-                say(c, VERDICT_DOWN, "connection reset");
-                break;
-        case CURLE_GOT_NOTHING:
-                say(c, VERDICT_DOWN, "closed the connection without an answer");
-                break;
-        case CURLE_PARTIAL_FILE:
-                say(c, VERDICT_DOWN, "closed the connection in the middle of its answer");
-                break;
-        case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9, which is anything at all */
-        case CURLE_WEIRD_SERVER_REPLY:
-                say(c, VERDICT_DOWN, "answered, but not in HTTP");
-                break;
         case CURLE_SSL_CONNECT_ERROR:
                 say_tls_failed(a, c);
-                break;
-        case CURLE_SSL_CACERT_BADFILE:
-                say(c, VERDICT_SILENT,
-                        "this machine cannot ask: it has no CA certificates (install ca-certificates)");
                 break;
         case CURLE_PEER_FAILED_VERIFICATION:
                 say_not_trusted(a, c);
                 break;
         default:
-                if (a->too_long)
-                        say(c, VERDICT_DOWN, "answered with more than %d KiB of headers", ANSWER_MAX / 1024);
-                else if (a->began)
-                        say(c, VERDICT_DOWN, "its answer cannot be read: %s", curl_easy_strerror(a->code));
-                else if (a->connected)
-                        say(c, VERDICT_DOWN, "accepted the connection, then: %s",
-                                curl_easy_strerror(a->code));
-                else
-                        say(c, VERDICT_SILENT, "this machine cannot ask: %s", curl_easy_strerror(a->code));
+                say_other_failure(a, c);
         }
 }
 
@@ -211,26 +198,29 @@ static void name_type(const struct answer *a, char *buf, size_t size) {
                 (void) snprintf(buf, size, "%.*s", (int) MIN(n, size - 1), type);
 }
 
-static void say_body(const struct answer *a, struct check *c) {
-        json_t *root = a->too_long ? NULL : json_loadb(a->body ?: "", a->length, 0, NULL);
-        json_t *ok = json_object_get(root, "ok");
-        char type[48];
+/* The answer as JSON; NULL: it is none. A new reference. */
+static json_t *parse_body(const struct answer *a) {
+        return a->too_long ? NULL : json_loadb(a->body ?: "", a->length, 0, NULL);
+}
 
-        name_type(a, type, sizeof type);
+static void say_body(const struct answer *a, struct check *c) {
+        json_auto_t *root = parse_body(a);
+        json_t *ok = json_object_get(root, "ok");
+        char type[48] = "JSON without \"ok\"";
+
+        if (!root)
+                name_type(a, type, sizeof type);
         if (json_is_true(ok))
                 say(c, VERDICT_UP, "answered HTTP %u", a->status);
         else if (json_is_false(ok))
                 say(c, VERDICT_DOWN, "the gateway says \"ok\": false");
-        else if (root)
-                say(c, VERDICT_DOWN, "answered, but not as an OpenClaw gateway (JSON without \"ok\")");
         else
                 say(c, VERDICT_DOWN, "answered, but not as an OpenClaw gateway (%s)", type);
-        json_decref(root);
 }
 
 /* From afar it says {"ready":false} and no more. A page in HTML, or a 404, is an older gateway's. */
 static void say_ready(const struct answer *a, struct check *c) {
-        json_t *root = a->too_long ? NULL : json_loadb(a->body ?: "", a->length, 0, NULL);
+        json_auto_t *root = parse_body(a);
         json_t *ready = json_object_get(root, "ready");
 
         if (json_is_false(ready))
@@ -239,7 +229,6 @@ static void say_ready(const struct answer *a, struct check *c) {
                 say(c, VERDICT_UP, "its channels are ready");
         else
                 say(c, VERDICT_DOWN, "it does not say whether it is ready");
-        json_decref(root);
 }
 
 static bool is_2xx(unsigned status) {
@@ -248,21 +237,16 @@ static bool is_2xx(unsigned status) {
 
 /* What a server that lives says of us, not of itself: "not you", "not so", "not now" (RFC 9110 15.5, RFC 6585 4). */
 static bool is_live_refusal(unsigned status) {
-        switch (status) {
-        case 401:
-        case 403:
-        case 405:
-        case 407:
-        case 408:
-        case 421:
-        case 429:
-                return true;
-        default:
-                return false;
-        }
+        static const unsigned refusals[] = { 401, 403, 405, 407, 408, 421, 429 };
+
+        for (size_t i = 0; i < ELEMENTSOF(refusals); i++)
+                if (refusals[i] == status)
+                        return true;
+        return false;
 }
 
 static void say_status(const struct answer *a, struct check *c) {
+        c->by_name = a->status == 404;
         if (is_live_refusal(a->status))
                 say(c, VERDICT_UP, "refused with HTTP %u, so it is there", a->status);
         else if (is_2xx(a->status))
@@ -285,8 +269,7 @@ bool judge_needs_body(unsigned status, enum expect expect) {
 }
 
 void judge(const struct answer *a, enum scheme scheme, enum expect expect, struct check *c) {
-        c->connected = a->connected;
-        c->unanswered = false;
+        *c = (struct check){ .connected = a->connected };
         if (scheme == SCHEME_TCP && a->code == CURLE_OK)
                 say(c, VERDICT_UP, "accepted the connection");
         else if (a->status == 0)
@@ -303,29 +286,21 @@ void judge(const struct answer *a, enum scheme scheme, enum expect expect, struc
 }
 
 enum startup judge_startup(const struct answer *a, struct check *c) {
-        enum startup result = STARTUP_PASSES;
-        json_t *root = NULL;
-        const char *status;
+        json_auto_t *root = parse_body(a);
+        const char *status = json_string_value(json_object_get(root, "status")) ?: "";
 
-        c->connected = a->connected;
-        c->unanswered = false;
+        *c = (struct check){ .connected = a->connected };
         if (a->status == 0 || (a->code != CURLE_OK && !a->too_long)) {
                 say_failed(a, c);
                 say_where(a, c);
                 return STARTUP_DECIDES;
         }
-        if (!a->too_long)
-                root = json_loadb(a->body ?: "", a->length, 0, NULL);
-        status = json_string_value(json_object_get(root, "status")) ?: "";
         if (strcmp(status, "starting") == 0 || strcmp(status, "draining") == 0) {
                 say(c, *status == 's' ? VERDICT_STARTING : VERDICT_DRAINING, "the gateway says it is %s",
                         status);
                 say_where(a, c);
-                result = STARTUP_DECIDES;
-        } else if (strcmp(status, "started") == 0)
-                c->started = true;
-        else if (is_2xx(a->status) || a->status == 404)
-                result = STARTUP_ABSENT;
-        json_decref(root);
-        return result;
+                return STARTUP_DECIDES;
+        }
+        c->started = strcmp(status, "started") == 0;
+        return !c->started && (is_2xx(a->status) || a->status == 404) ? STARTUP_ABSENT : STARTUP_PASSES;
 }
