@@ -352,6 +352,7 @@ void alert_configure(struct alert *a, const struct config *c) {
         char why[sizeof a->error] = "";
 
         a->config = c;
+        a->conditions.cut_off_after = c->primary.silent_timeout;
         webhook_cancel(a->courier);
         a->attempts = 0;
         a->not_before = 0;

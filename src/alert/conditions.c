@@ -125,7 +125,7 @@ static const struct {
         void (*say)(const struct status *s, const char *span, char *buf);
         void (*say_over)(const struct status *s, const char *span, char *buf);
 } kinds[_CONDITION_MAX] = {
-        [CONDITION_CUT_OFF] = { is_cut_off, USEC_PER_MINUTE, "cut-off", "cut-off-over",
+        [CONDITION_CUT_OFF] = { is_cut_off, 0, "cut-off", "cut-off-over",
                 "Standby is cut off from the network", "Standby has its network back", say_cut_off,
                 say_network_is_back },
         [CONDITION_NO_SYSTEMD] = { has_no_systemd, USEC_PER_MINUTE, "no-systemd", "no-systemd-over",
@@ -147,8 +147,8 @@ static const struct {
                 say_not_ready, say_ready },
 };
 
-usec_t condition_after(enum condition_kind kind) {
-        return kinds[kind].after;
+usec_t condition_after(const struct conditions *l, enum condition_kind kind) {
+        return kind == CONDITION_CUT_OFF ? l->cut_off_after : kinds[kind].after;
 }
 
 static bool look_kind(struct conditions *l, enum condition_kind kind, const struct status *s,
@@ -161,7 +161,7 @@ static bool look_kind(struct conditions *l, enum condition_kind kind, const stru
                 l->of[kind].since = boottime;
         else if (!is_so)
                 l->of[kind].since = 0;
-        if (is_so ? since == 0 || alerted || lasted < kinds[kind].after : !alerted)
+        if (is_so ? since == 0 || alerted || lasted < condition_after(l, kind) : !alerted)
                 return false;
 
         l->of[kind].alerted = is_so;

@@ -19,10 +19,8 @@ enum condition_kind {
         _CONDITION_MAX,
 };
 
-/* No alert before it has lasted that long. */
-usec_t condition_after(enum condition_kind kind);
-
 struct conditions {
+        usec_t cut_off_after; /* from outside: an alert that this machine is cut off waits this long */
         struct {
                 usec_t since; /* CLOCK_BOOTTIME; 0: it is not so */
                 bool alerted;
@@ -31,6 +29,9 @@ struct conditions {
         unsigned days_told;   /* whole days of it */
         char text[ALERT_TEXT_MAX];
 };
+
+/* No alert before it has lasted that long. */
+usec_t condition_after(const struct conditions *l, enum condition_kind kind);
 
 /* Looks at S at NOW, which is BOOTTIME by the other clock. True if there is an alert to send: *RET is filled in, with texts
  * that are good until the next call. Call again until it is false. */

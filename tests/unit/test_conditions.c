@@ -49,7 +49,7 @@ static bool looks(struct conditions *l, const struct status *s, usec_t now, stru
 
 static void test_nothing(_unused_ void **state) {
         struct status s = well();
-        struct conditions l = {};
+        struct conditions l = { .cut_off_after = USEC_PER_MINUTE };
         struct alert_message m;
 
         for (usec_t t = T0; t < T0 + 3 * USEC_PER_DAY; t += USEC_PER_HOUR)
@@ -58,15 +58,15 @@ static void test_nothing(_unused_ void **state) {
 
 static void test_cut_off(_unused_ void **state) {
         struct status s = well();
-        struct conditions l = {};
+        struct conditions l = { .cut_off_after = USEC_PER_MINUTE };
         struct alert_message m;
 
         s.verdict = "cut-off";
         s.reason = "no carrier on eth0";
         s.failures = 1;
         assert_false(looks(&l, &s, T0, &m));
-        assert_false(looks(&l, &s, T0 + condition_after(CONDITION_CUT_OFF) - 1, &m));
-        assert_true(looks(&l, &s, T0 + condition_after(CONDITION_CUT_OFF), &m));
+        assert_false(looks(&l, &s, T0 + condition_after(&l, CONDITION_CUT_OFF) - 1, &m));
+        assert_true(looks(&l, &s, T0 + condition_after(&l, CONDITION_CUT_OFF), &m));
         assert_string_equal(m.event, "cut-off");
         assert_true(m.since == T0);
         assert_non_null(strstr(m.text, "no carrier on eth0"));
@@ -82,7 +82,7 @@ static void test_cut_off(_unused_ void **state) {
 
 static void test_short_cut_off(_unused_ void **state) {
         struct status s = well();
-        struct conditions l = {};
+        struct conditions l = { .cut_off_after = USEC_PER_MINUTE };
         struct alert_message m;
 
         for (usec_t t = T0; t < T0 + USEC_PER_HOUR; t += 40 * USEC_PER_SEC) {
@@ -95,7 +95,7 @@ static void test_short_cut_off(_unused_ void **state) {
 
 static void test_not_ready(_unused_ void **state) {
         struct status s = well();
-        struct conditions l = {};
+        struct conditions l = { .cut_off_after = USEC_PER_MINUTE };
         struct alert_message m;
 
         assert_false(looks(&l, &s, T0, &m));
@@ -111,7 +111,7 @@ static void test_not_ready(_unused_ void **state) {
 
 static void test_sync(_unused_ void **state) {
         struct status s = well();
-        struct conditions l = {};
+        struct conditions l = { .cut_off_after = USEC_PER_MINUTE };
         struct alert_message m;
 
         s.synced = T0;
@@ -119,8 +119,8 @@ static void test_sync(_unused_ void **state) {
         s.sync = "workspace failed (no route to host)";
         assert_false(looks(&l, &s, T0, &m));
         s.synced = T0 + 15 * USEC_PER_MINUTE;
-        assert_false(looks(&l, &s, T0 + condition_after(CONDITION_SYNC) - 1, &m));
-        assert_true(looks(&l, &s, T0 + condition_after(CONDITION_SYNC), &m));
+        assert_false(looks(&l, &s, T0 + condition_after(&l, CONDITION_SYNC) - 1, &m));
+        assert_true(looks(&l, &s, T0 + condition_after(&l, CONDITION_SYNC), &m));
         assert_string_equal(m.event, "sync-failing");
         assert_true(m.since == T0);
         assert_non_null(strstr(m.text, "no route to host"));
@@ -143,9 +143,9 @@ static void test_sync(_unused_ void **state) {
 static void assert_told(
         const struct status *trouble, enum condition_kind kind, const char *event, const char *over) {
         struct status good = well();
-        struct conditions l = {};
+        struct conditions l = { .cut_off_after = USEC_PER_MINUTE };
         struct alert_message m;
-        usec_t after = condition_after(kind);
+        usec_t after = condition_after(&l, kind);
 
         assert_false(looks(&l, trouble, T0, &m));
         assert_false(looks(&l, &good, T0 + after, &m));
@@ -195,7 +195,7 @@ static void test_cold(_unused_ void **state) {
 
 static void test_reminder(_unused_ void **state) {
         struct status s = well();
-        struct conditions l = {};
+        struct conditions l = { .cut_off_after = USEC_PER_MINUTE };
         struct alert_message m;
         unsigned told = 0;
 
@@ -219,7 +219,7 @@ static void test_reminder(_unused_ void **state) {
 /* A restart neither repeats a reminder nor forgets the next one. */
 static void test_reminder_after_restart(_unused_ void **state) {
         struct status s = well();
-        struct conditions l = {};
+        struct conditions l = { .cut_off_after = USEC_PER_MINUTE };
         struct alert_message m;
 
         s.state = ROLE_PROMOTED;
@@ -232,7 +232,7 @@ static void test_reminder_after_restart(_unused_ void **state) {
 
 static void test_reminder_while_down(_unused_ void **state) {
         struct status s = well();
-        struct conditions l = {};
+        struct conditions l = { .cut_off_after = USEC_PER_MINUTE };
         struct alert_message m;
 
         s.mode = MODE_HELD;
@@ -248,13 +248,13 @@ static void test_reminder_while_down(_unused_ void **state) {
 /* By an NTP that reaches its server at last, and by a person that sets it right. */
 static void test_clock_steps(_unused_ void **state) {
         static const int64_t steps[] = { 900 * (int64_t) USEC_PER_DAY, -900 * (int64_t) USEC_PER_DAY };
-        usec_t up = USEC_PER_MINUTE, after = condition_after(CONDITION_CUT_OFF);
+        usec_t up = USEC_PER_MINUTE, after = USEC_PER_MINUTE;
         struct alert_message m;
 
         for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
                 usec_t then = T0 + (usec_t) steps[i];
                 struct status s = well(), good = well();
-                struct conditions l = {};
+                struct conditions l = { .cut_off_after = USEC_PER_MINUTE };
 
                 s.verdict = "cut-off";
                 assert_false(conditions_look(&l, &s, T0, up, &m));
