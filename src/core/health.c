@@ -70,7 +70,7 @@ static void count_failure(struct health *h, enum verdict verdict, usec_t now) {
         h->failures++;
         h->goods = 0;
         if (h->failing_since == 0)
-                h->failing_since = h->silent_since = now;
+                h->failing_since = h->silent_since = h->cut_off_since ?: now;
         if (restarting && h->restarting_since == 0)
                 h->restarting_since = now;
         if (verdict == VERDICT_DOWN || restarting)

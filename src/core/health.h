@@ -44,7 +44,8 @@ struct health {
         usec_t last_good;     /* when the last good check ended; 0: none yet */
         usec_t failing_since; /* when the first failed check of this row ended; 0: the gateway lives */
         usec_t silent_since;  /* the same, later by the time that this machine was cut off meanwhile */
-        usec_t cut_off_since; /* when this machine was first found cut off; 0: by the last check it was not */
+        usec_t cut_off_since; /* when this machine was first found cut off, and be it before the first check that
+                               * counts; 0: by the last check it was not */
         usec_t restarting_since; /* when the gateway first said so in this row of failures; 0: it did not */
         usec_t not_ready_since;  /* when it first said so since it was ready; 0: it did not */
         usec_t failbacks[FAILBACKS_MAX]; /* when the last ones began, a ring; 0: unused */

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "daemon/check_report.h"
+#include "daemon/peer.h"
 #include "daemon/readiness.h"
-#include "daemon/tailnet.h"
 #include "daemon/witness.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -18,18 +18,6 @@
 #define PING_AFTER 3
 /* A machine that has been cut off for this long is in no hurry. */
 #define CUT_OFF_HURRY USEC_PER_MINUTE
-
-/* A gateway that is watched. */
-struct peer {
-        struct peers *watch;
-        const struct peer_config *config;
-        struct health_rules rules;
-        struct health health;
-        struct probe *probe;
-        struct check last;   /* .reason "": none yet */
-        struct check failed; /* the last one that was not good */
-        usec_t served;       /* of a senior: when it was last found up */
-};
 
 struct peers {
         struct http *http;
@@ -44,11 +32,9 @@ struct peers {
         struct peer primary;
         struct peer seniors[SENIORS_MAX];
         size_t n_seniors;
-        usec_t asking_since; /* the seniors */
-        struct tailnet *tailnet;
+        usec_t asking_since;         /* the seniors */
         struct readiness *readiness; /* NULL: does not matter */
         struct witness *witness;
-        bool looking;        /* tailscaled is asked about a check that failed, or /readyz about a good one */
         bool waiting;        /* the primary's check is over, and its witness or tailscaled is not */
         unsigned unanswered; /* the last checks of the primary, in a row */
         char name[300];      /* host:port */
@@ -97,7 +83,8 @@ static void decide(struct peers *w) {
 static usec_t interval_now(const struct peers *w) {
         const struct health *h = &w->primary.health;
         const struct peer_config *c = &w->config->primary;
-        bool trouble = h->failures > 0 || h->level == HEALTH_DOWN;
+        bool blind = tailnet_blind_since(w->primary.tailnet, NULL, 0) > 0;
+        bool trouble = h->failures > 0 || h->level == HEALTH_DOWN || blind;
         bool hurry = h->cut_off_since == 0 || now() - h->cut_off_since < CUT_OFF_HURRY;
 
         return trouble && hurry && !w->started ? c->retry_interval : c->check_interval;
@@ -116,6 +103,7 @@ static void count(struct peer *p) {
         struct health before = p->health;
         struct health_change change;
 
+        p->last = p->found;
         change = health_check(&p->health, &p->rules, p->last.verdict, now());
         if (p->last.verdict != VERDICT_UP)
                 p->failed = p->last;
@@ -148,28 +136,40 @@ static void count(struct peer *p) {
 /* The witness is asked together with a check of the primary, and its answer counts for that check alone. */
 
 static void count_primary(struct peers *w) {
-        struct check *c = &w->primary.last;
+        struct peer *p = &w->primary;
+        struct check *c = &p->found;
 
-        if (w->looking || witness_testimony(w->witness) == WITNESS_ASKED)
+        if (p->looking || witness_testimony(w->witness) == WITNESS_ASKED)
                 return;
         w->waiting = false;
         if (c->verdict == VERDICT_UP)
                 readiness_judge(w->readiness, c);
-        if (c->verdict == VERDICT_NOT_READY)
-                ; /* it lives, and was reached */
-        else if (c->verdict != VERDICT_UP && tailnet_is_blind(w->tailnet, c->reason, sizeof c->reason))
-                c->verdict = VERDICT_CUT_OFF;
-        else if (witness_testimony(w->witness) == WITNESS_FAILED && c->verdict != VERDICT_CUT_OFF) {
-                char reason[61];
+        else if (peer_is_passed_over(p)) {
+                schedule(w);
+                return;
+        } else
+                witness_judge(w->witness, c);
+        if (w->unanswered >= PING_AFTER || p->health.clear + 1 >= p->rules.fail_threshold)
+                tailnet_remark(p->tailnet, c);
+        count(p);
+}
 
-                (void) safe_text(reason, sizeof reason, c->reason);
-                (void) snprintf(c->reason, sizeof c->reason,
-                        "%s, and the witness fails too: this machine is cut off", reason);
+/* What keeps this machine from the primary keeps it from its seniors. */
+static void count_senior(struct peer *s) {
+        struct check *c = &s->found;
+
+        if (c->verdict != VERDICT_UP && peer_is_passed_over(s))
+                return;
+        if (c->unanswered && s->watch->primary.last.verdict == VERDICT_CUT_OFF)
                 c->verdict = VERDICT_CUT_OFF;
-        }
-        if (w->unanswered >= PING_AFTER || w->primary.health.clear + 1 >= w->primary.rules.fail_threshold)
-                tailnet_remark(w->tailnet, c);
-        count(&w->primary);
+        count(s);
+}
+
+static void count_peer(struct peer *p) {
+        if (p == &p->watch->primary)
+                count_primary(p->watch);
+        else
+                count_senior(p);
 }
 
 static void on_witness(void *userdata) {
@@ -180,57 +180,87 @@ static void on_witness(void *userdata) {
 }
 
 static void on_looked(void *userdata) {
-        struct peers *w = userdata;
+        struct peer *p = userdata;
 
-        w->looking = false;
-        count_primary(w);
-}
-
-/* What a check of the primary connects to; "": not known. */
-static const char *primary_address(const struct peers *w) {
-        return probe_address(w->primary.probe);
+        p->looking = false;
+        count_peer(p);
 }
 
 static void on_primary(struct probe *probe _unused_, const struct check *check, void *userdata) {
         struct peer *p = userdata;
         struct peers *w = p->watch;
+        struct check *c = &p->found;
 
-        p->last = *check;
-        w->unanswered = check->unanswered ? w->unanswered + 1 : 0;
-        if (!check->unanswered)
+        *c = *check;
+        w->unanswered = c->unanswered ? w->unanswered + 1 : 0;
+        if (!c->unanswered)
                 witness_drop(w->witness);
-        else if (network_is_cut_off(p->last.reason, sizeof p->last.reason)) {
+        else if (network_is_cut_off(c->reason, sizeof c->reason)) {
                 witness_drop(w->witness);
-                p->last.verdict = VERDICT_CUT_OFF;
+                c->verdict = VERDICT_CUT_OFF;
         } else if (w->unanswered == 1 && p->rules.fail_threshold == 1 && p->health.level != HEALTH_DOWN)
                 witness_ask(w->witness); /* the first one could decide */
         w->waiting = true;
-        if (p->last.verdict == VERDICT_UP) {
+        if (c->verdict == VERDICT_UP) {
                 bool back = p->health.level == HEALTH_DOWN && p->health.why == VERDICT_NOT_READY;
 
-                tailnet_refresh(w->tailnet, primary_address(w));
-                w->looking = readiness_ask(w->readiness, back, on_looked, w);
-        } else if (p->last.verdict != VERDICT_CUT_OFF && p->health.level != HEALTH_DOWN)
-                w->looking = tailnet_look(w->tailnet, primary_address(w), on_looked, w) >= 0;
+                tailnet_refresh(p->tailnet, peer_address(p));
+                p->looking = readiness_ask(w->readiness, back, on_looked, p);
+        } else if (c->verdict != VERDICT_CUT_OFF && p->health.level != HEALTH_DOWN)
+                p->looking = tailnet_look(p->tailnet, peer_address(p), on_looked, p) >= 0;
         count_primary(w);
 }
 
-/* What keeps this machine from the primary keeps it from its seniors. */
 static void on_senior(struct probe *probe _unused_, const struct check *check, void *userdata) {
-        struct peer *p = userdata;
+        struct peer *s = userdata;
 
-        p->last = *check;
-        if (check->unanswered && p->watch->primary.last.verdict == VERDICT_CUT_OFF)
-                p->last.verdict = VERDICT_CUT_OFF;
-        count(p);
+        s->found = *check;
+        s->looking = check->verdict != VERDICT_UP && s->health.level != HEALTH_DOWN &&
+                tailnet_look(s->tailnet, peer_address(s), on_looked, s) >= 0;
+        if (!s->looking)
+                count_senior(s);
 }
 
-static int start(struct peer *p, probe_done_t done) {
-        int r = probe_start(p->probe, done, p);
+static void check(struct peer *p) {
+        struct peers *w = p->watch;
+        bool is_primary = p == &w->primary, matters = p->health.level != HEALTH_DOWN;
+        int r;
 
+        if (is_primary && matters && w->unanswered > 0)
+                witness_ask(w->witness);
+        if (is_primary && matters && w->unanswered + 1 == PING_AFTER)
+                tailnet_ping(p->tailnet, peer_address(p));
+        r = probe_start(p->probe, is_primary ? on_primary : on_senior, p);
         if (r < 0 && r != -EBUSY)
                 log_error("Cannot check %s: %s.", p->config->host, strerror(-r));
-        return r;
+        if (r < 0 && is_primary)
+                schedule(w);
+}
+
+/* tailscaled was asked in place of a check, which would leave by another interface, in clear, to whoever has the address
+ * there. */
+static void on_looked_first(void *userdata) {
+        struct peer *p = userdata;
+        struct peers *w = p->watch;
+
+        p->looking = false;
+        if (tailnet_blind_since(p->tailnet, NULL, 0) == 0) {
+                check(p);
+                return;
+        }
+        p->found = (struct check){ .verdict = VERDICT_CUT_OFF, .took = now() - w->begun };
+        if (p == &w->primary)
+                w->unanswered = 0;
+        count_peer(p);
+}
+
+static void begin(struct peer *p) {
+        if (p->looking)
+                return;
+        p->looking = tailnet_looks_first(p->tailnet) &&
+                tailnet_look(p->tailnet, peer_address(p), on_looked_first, p) >= 0;
+        if (!p->looking)
+                check(p);
 }
 
 /* Seniors are asked only while the primary is in trouble: at all other times their gateways do not run. What was known
@@ -244,7 +274,7 @@ static void start_seniors(struct peers *w) {
                 struct peer *s = &w->seniors[i];
 
                 if (trouble) {
-                        (void) start(s, on_senior);
+                        begin(s);
                 } else {
                         s->health = (struct health){};
                         s->served = 0;
@@ -252,105 +282,21 @@ static void start_seniors(struct peers *w) {
         }
 }
 
-static void begin(struct peers *w) {
-        witness_drop(w->witness);
-        if (w->unanswered > 0 && w->primary.health.level != HEALTH_DOWN)
-                witness_ask(w->witness);
-        if (w->unanswered + 1 == PING_AFTER && w->primary.health.level != HEALTH_DOWN)
-                tailnet_ping(w->tailnet, primary_address(w));
-        if (start(&w->primary, on_primary) < 0)
-                schedule(w);
-        start_seniors(w);
-}
-
-/* tailscaled was asked in place of a check, which would leave by another interface, in clear, to whoever has the address
- * there. */
-static void on_looked_first(void *userdata) {
-        struct peers *w = userdata;
-        struct check *c = &w->primary.last;
-
-        if (!tailnet_is_blind(w->tailnet, c->reason, sizeof c->reason)) {
-                begin(w);
-                return;
-        }
-        c->verdict = VERDICT_CUT_OFF;
-        c->connected = c->unanswered = false;
-        c->took = now() - w->begun;
-        w->unanswered = 0;
-        count(&w->primary);
-}
-
 static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
         struct peers *w = userdata;
 
         w->begun = now();
         w->next = w->begun + w->config->primary.check_interval;
-        if (!tailnet_is_blind(w->tailnet, NULL, 0) ||
-                tailnet_look(w->tailnet, primary_address(w), on_looked_first, w) < 0)
-                begin(w);
+        witness_drop(w->witness);
+        begin(&w->primary);
+        start_seniors(w);
         return 0;
-}
-
-static int set_peer(struct peers *w, struct peer *p, const struct peer_config *pc, const struct config *c) {
-        _cleanup_free_ char *url = probe_url(pc->scheme, pc->host, pc->port, pc->path);
-        _cleanup_free_ char *startup = NULL;
-        _cleanup_(probe_freep) struct probe *probe = NULL;
-        int r;
-
-        if (!url)
-                return -ENOMEM;
-        if (pc->restart_grace > 0 && pc->scheme != SCHEME_TCP) {
-                startup = probe_url(pc->scheme, pc->host, pc->port, "/startupz");
-                if (!startup)
-                        return -ENOMEM;
-        }
-        r = probe_new(w->http,
-                &(struct probe_target){
-                        .url = url,
-                        .startup_url = startup,
-                        .scheme = pc->scheme,
-                        .expect = pc->expect,
-                        .timeout = pc->timeout,
-                        .any_certificate = pc->tls_verify == TLS_VERIFY_NO,
-                },
-                &probe);
-        if (r < 0)
-                return r;
-
-        p->watch = w;
-        p->config = pc;
-        p->rules = (struct health_rules){
-                .interval = c->primary.check_interval,
-                .fail_threshold = pc->fail_threshold,
-                .silent_timeout = pc->silent_timeout,
-                .recover_threshold = pc->recover_threshold,
-                .restart_grace = pc->restart_grace,
-                .cut_off_wait = c->witness.cut_off_wait,
-                .ready_timeout = pc->not_ready == NOT_READY_PROMOTE ? pc->ready_timeout : USEC_INFINITY,
-        };
-        p->probe = TAKE(probe);
-        return 0;
-}
-
-/* What was counted of P before a reload goes on: the next check judges it by the new rules. How long ago the last check was
- * says nothing then. */
-static void carry_over(struct peer *p, const struct peer *before) {
-        p->health = before->health;
-        p->health.last_check = 0;
-        p->last = before->last;
-        p->failed = before->failed;
-        p->served = before->served;
-}
-
-static bool is_same_peer(const struct peer_config *a, const struct peer_config *b) {
-        return strcmp(a->name, b->name) == 0 && strcmp(a->host, b->host) == 0 && a->port == b->port;
 }
 
 static void carry_all_over(struct peers *w, const struct peers *before) {
-        if (!is_same_peer(w->primary.config, before->primary.config))
+        if (!peer_is_same(&w->primary, &before->primary))
                 return;
-        carry_over(&w->primary, &before->primary);
-        tailnet_carry_over(w->tailnet, before->tailnet);
+        peer_carry_over(&w->primary, &before->primary);
         w->unanswered = before->unanswered;
         w->started = before->started;
         w->decided = before->decided;
@@ -358,8 +304,8 @@ static void carry_all_over(struct peers *w, const struct peers *before) {
         memcpy(w->checks, before->checks, sizeof w->checks);
         for (size_t i = 0; i < w->n_seniors; i++)
                 for (size_t j = 0; j < before->n_seniors; j++)
-                        if (is_same_peer(w->seniors[i].config, before->seniors[j].config))
-                                carry_over(&w->seniors[i], &before->seniors[j]);
+                        if (peer_is_same(&w->seniors[i], &before->seniors[j]))
+                                peer_carry_over(&w->seniors[i], &before->seniors[j]);
 }
 
 int peers_new(struct http *h, const struct instance *instance, const struct config *c,
@@ -378,13 +324,18 @@ int peers_new(struct http *h, const struct instance *instance, const struct conf
         (void) snprintf(w->name, sizeof w->name, strchr(c->primary.host, ':') ? "[%s]:%u" : "%s:%u",
                 c->primary.host, c->primary.port);
 
-        r = set_peer(w, &w->primary, &c->primary, c);
-        for (; r >= 0 && w->n_seniors < c->n_seniors; w->n_seniors++)
-                r = set_peer(w, &w->seniors[w->n_seniors], &c->seniors[w->n_seniors], c);
+        w->primary.watch = w;
+        r = peer_set(&w->primary, h, instance, "tailnet.json", &c->primary, c);
+        for (; r >= 0 && w->n_seniors < c->n_seniors; w->n_seniors++) {
+                struct peer *s = &w->seniors[w->n_seniors];
+                char file[40];
+
+                (void) snprintf(file, sizeof file, "tailnet-%zu.json", w->n_seniors + 1);
+                s->watch = w;
+                r = peer_set(s, h, instance, file, &c->seniors[w->n_seniors], c);
+        }
         if (r >= 0)
-                r = tailnet_new(h, instance, c->primary.host, &w->tailnet);
-        if (r >= 0)
-                r = witness_new(h, c, w->tailnet, on_witness, w, &w->witness);
+                r = witness_new(h, c, w->primary.tailnet, on_witness, w, &w->witness);
         if (r >= 0)
                 r = readiness_new(h, instance, &c->primary, w->name, &w->readiness);
         if (r < 0)
@@ -403,11 +354,10 @@ struct peers *peers_free(struct peers *w) {
         if (!w)
                 return NULL;
         sd_event_source_disable_unref(w->timer);
-        probe_free(w->primary.probe);
-        for (size_t i = 0; i < ELEMENTSOF(w->seniors); i++)
-                probe_free(w->seniors[i].probe);
         witness_free(w->witness);
-        tailnet_free(w->tailnet);
+        peer_clear(&w->primary);
+        for (size_t i = 0; i < ELEMENTSOF(w->seniors); i++)
+                peer_clear(&w->seniors[i]);
         readiness_free(w->readiness);
         free(w);
         return NULL;
@@ -471,7 +421,7 @@ void peers_failback(struct peers *w) {
 }
 
 bool peers_take_notice(struct peers *w, char *buf, size_t size) {
-        return tailnet_take_notice(w->tailnet, buf, size);
+        return tailnet_take_notice(w->primary.tailnet, buf, size);
 }
 
 struct peers_view peers_view(const struct peers *w) {
@@ -488,7 +438,7 @@ struct peers_view peers_view(const struct peers *w) {
         };
 
         v.waits_until = waits_until(w, &v.waits_for);
-        tailnet_keys(w->tailnet, &v.key_expires, &v.primary_key_expires);
+        tailnet_keys(w->primary.tailnet, &v.key_expires, &v.primary_key_expires);
         for (size_t i = 0; i < w->n_seniors; i++)
                 v.last_good = MAX(v.last_good, w->seniors[i].served);
         memcpy(v.checks, w->checks, sizeof v.checks);

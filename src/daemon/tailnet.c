@@ -1,4 +1,4 @@
-/* The way to the primary through Tailscale; see tailnet.h. */
+/* The way to a gateway through Tailscale; see tailnet.h. */
 #include "daemon/tailnet.h"
 
 #include <errno.h>
@@ -28,21 +28,24 @@ struct key {
 struct tailnet {
         struct http *http;
         struct tailscale *tailscale, *pinger;
-        enum tailscale_ping ping; /* what came of the last one */
-        char *path;               /* where what is known is kept */
+        struct probe *witness; /* of .known.relay; NULL: none */
+        char *path;            /* where what is known over restarts is kept */
         char host[256];
-        bool in;    /* the primary is in the tailnet … */
-        bool known; /* … and tailscaled has said so, or not */
-        struct tailscale_self self;
-        struct tailscale_peer peer;
-
-        struct key here, there; /* this node's and the primary's */
-        char notice[320];       /* for a user; "": none */
-
+        char notice[320]; /* for a user; "": none */
         usec_t refreshed; /* 0: never */
-        struct tailscale_relay relay;
-        usec_t relay_answered; /* 0: never */
-        struct probe *witness; /* of .relay; NULL: none */
+
+        struct known {
+                bool in;                /* the gateway is in the tailnet … */
+                bool certain;           /* … and tailscaled has said so, or not */
+                bool asked;             /* tailscaled, or there is none to ask */
+                struct key here, there; /* this node's and the gateway's */
+                struct tailscale_self self;
+                struct tailscale_peer peer;
+                enum tailscale_ping ping; /* what came of the last one */
+                usec_t blind_since;       /* 0: Tailscale works */
+                struct tailscale_relay relay;
+                usec_t relay_answered; /* 0: never */
+        } known;
 
         /* The look under way. */
         char address[46];
@@ -57,58 +60,48 @@ static usec_t now(void) {
 
 /* What is known, over restarts. */
 
-static json_t *pack_key(const struct key *k) {
-        return json_pack("{s:I, s:i}", "expires", (json_int_t) k->expires, "told", (int) k->told);
-}
-
-static void unpack_key(json_t *j, struct key *ret) {
-        json_int_t expires;
-        int told;
-
-        if (json_unpack(j, "{s:I, s:i !}", "expires", &expires, "told", &told) == 0 && expires >= 0 &&
-                told >= 0 && told <= (int) ELEMENTSOF(warn_days))
-                *ret = (struct key){ .expires = (usec_t) expires, .told = (unsigned) told };
-}
+#define FORMAT "{s:s, s:b, s:[I, I], s:[I, I]}"
 
 static void load(struct tailnet *t) {
+        json_int_t here = 0, told_here = 0, there = 0, told_there = 0;
         _cleanup_free_ char *text = NULL;
-        json_t *j = NULL, *here, *there;
+        json_auto_t *j = NULL;
         const char *host;
         int in;
 
         if (read_file(t->path, 4096, &text) >= 0)
                 j = json_loads(text, 0, NULL);
-        if (j &&
-                json_unpack(j, "{s:s, s:b, s:o, s:o !}", "host", &host, "in", &in, "here", &here, "there",
-                        &there) == 0 &&
-                strcmp(host, t->host) == 0) {
-                t->known = true;
-                t->in = in;
-                unpack_key(here, &t->here);
-                unpack_key(there, &t->there);
-        }
-        json_decref(j);
+        if (!j ||
+                json_unpack(j, FORMAT, "host", &host, "in", &in, "here", &here, &told_here, "there", &there,
+                        &told_there) < 0 ||
+                strcmp(host, t->host) != 0)
+                return;
+        t->known.certain = true;
+        t->known.in = in;
+        t->known.here = (struct key){ (usec_t) here, (unsigned) told_here };
+        t->known.there = (struct key){ (usec_t) there, (unsigned) told_there };
 }
 
 static void save(const struct tailnet *t) {
-        json_t *j = json_pack("{s:s, s:b, s:o, s:o}", "host", t->host, "in", t->in, "here",
-                pack_key(&t->here), "there", pack_key(&t->there));
+        const struct key *here = &t->known.here, *there = &t->known.there;
+        json_auto_t *j = json_pack(FORMAT, "host", t->host, "in", t->known.in, "here",
+                (json_int_t) here->expires, (json_int_t) here->told, "there", (json_int_t) there->expires,
+                (json_int_t) there->told);
         _cleanup_free_ char *text = j ? json_dumps(j, 0) : NULL;
         int r = text ? write_file_quick(t->path, text, 0644) : -ENOMEM;
 
-        json_decref(j);
         if (r < 0)
                 log_warning("%s cannot be written: %s.", t->path, strerror(-r));
 }
 
 /* Keys. */
 
-/* How many of the days in warn_days have begun, EXPIRES being what is to come. */
+/* How many of the days in warn_days have begun. */
 static unsigned warnings_due(usec_t expires, usec_t at) {
         usec_t left = expires > at ? expires - at : 0;
         unsigned due = 0;
 
-        while (due < ELEMENTSOF(warn_days) && left <= warn_days[due] * USEC_PER_DAY)
+        while (expires > 0 && due < ELEMENTSOF(warn_days) && left <= warn_days[due] * USEC_PER_DAY)
                 due++;
         return due;
 }
@@ -116,35 +109,34 @@ static unsigned warnings_due(usec_t expires, usec_t at) {
 /* Of the warnings that are due the last one alone, once. */
 static void look_at_key(struct tailnet *t, struct key *k, usec_t expires, const char *whose) {
         usec_t at = now_usec(CLOCK_REALTIME);
-        char span[SPAN_MAX];
-        unsigned due = expires > 0 ? warnings_due(expires, at) : 0;
+        unsigned due = warnings_due(expires, at);
+        char span[SPAN_MAX], when[64] = "has expired";
 
         if (*t->notice || (k->expires == expires && k->told >= due))
                 return; /* the next look reports another one */
-        if (due > 0 && expires > at)
+        if (expires > at)
+                (void) snprintf(when, sizeof when, "expires in %s", format_span(span, expires - at));
+        if (due > 0)
                 (void) snprintf(t->notice, sizeof t->notice,
-                        "The Tailscale key of %s expires in %s. Then the standby cannot reach the primary. To renew it "
-                        "there: tailscale up --force-reauth",
-                        whose, format_span(span, expires - at));
-        else if (due > 0)
-                (void) snprintf(t->notice, sizeof t->notice,
-                        "The Tailscale key of %s has expired. The gateway of the primary may well be alive. To renew the key "
-                        "there: tailscale up --force-reauth",
-                        whose);
+                        "The Tailscale key of %s %s. Without it the standby cannot reach the primary, whose gateway may "
+                        "well be alive. To renew the key there: tailscale up --force-reauth",
+                        whose, when);
         *k = (struct key){ .expires = expires, .told = due };
         save(t);
 }
 
 static void look_at_keys(struct tailnet *t) {
-        if (t->in && t->self.state == TAILSCALE_STATE_RUNNING)
-                look_at_key(t, &t->here, t->self.expires, "this standby");
-        if (t->peer.in == TAILSCALE_PEER_IN)
-                look_at_key(t, &t->there, t->peer.expires, "the primary");
+        struct known *k = &t->known;
+
+        if (k->peer.in != TAILSCALE_PEER_IN)
+                return;
+        look_at_key(t, &k->here, k->self.expires, "this standby");
+        look_at_key(t, &k->there, k->peer.expires, "the primary");
 }
 
 void tailnet_keys(const struct tailnet *t, usec_t *ret_here, usec_t *ret_there) {
-        *ret_here = t->in ? t->here.expires : 0;
-        *ret_there = t->in ? t->there.expires : 0;
+        *ret_here = t->known.in ? t->known.here.expires : 0;
+        *ret_there = t->known.in ? t->known.there.expires : 0;
 }
 
 bool tailnet_take_notice(struct tailnet *t, char *buf, size_t size) {
@@ -154,6 +146,8 @@ bool tailnet_take_notice(struct tailnet *t, char *buf, size_t size) {
         t->notice[0] = '\0';
         return there;
 }
+
+/* Who is in the tailnet. */
 
 static bool is_installed(void) {
         static const char *const paths[] = { TAILSCALE_SOCKET, "/etc/systemd/system/tailscaled.service",
@@ -165,35 +159,31 @@ static bool is_installed(void) {
         return false;
 }
 
-static bool ends_with(const char *text, const char *end) {
-        size_t n = strlen(text), m = strlen(end);
-
-        return n >= m && strcasecmp(text + n - m, end) == 0;
-}
-
 /* Before tailscaled has ever said so. */
 static bool looks_in(const char *host) {
-        return network_is_tailnet(host) || ends_with(host, ".ts.net") || ends_with(host, ".ts.net.");
+        const char *end = strcasestr(host, ".ts.net");
+
+        return network_is_tailnet(host) ||
+                (end && end[strlen(".ts.net") + (end[strlen(".ts.net")] == '.')] == '\0');
 }
 
 static void learn(struct tailnet *t, const struct tailscale_answer *a) {
+        struct known *k = &t->known;
         struct tailscale_peer p;
         bool in;
 
         tailscale_parse_peer(a, &p);
-        /* That it has left the tailnet is no news for the middle of an outage. */
-        if (p.in == TAILSCALE_PEER_UNKNOWN || (p.in == TAILSCALE_PEER_OUT && t->known && !t->all))
+        if (p.in == TAILSCALE_PEER_UNKNOWN)
                 return;
+        k->peer = p;
         in = p.in == TAILSCALE_PEER_IN;
-        if (t->known && t->in && !in)
-                log_warning("No node of the tailnet has the address %s any more.", t->address);
-        if (t->known && t->in == in && in == (t->peer.in == TAILSCALE_PEER_IN)) {
-                t->peer = p;
+        /* That it has left the tailnet is believed while it answers: in an outage its node may be gone for a while. */
+        if (k->certain && (k->in == in || !t->all))
                 return;
-        }
-        t->peer = p;
-        t->known = true;
-        t->in = in;
+        if (k->certain && k->in)
+                log_warning("No node of the tailnet has the address %s any more.", t->address);
+        k->certain = true;
+        k->in = in;
         save(t);
 }
 
@@ -203,95 +193,102 @@ static void on_relay(struct probe *p _unused_, const struct check *check, void *
         struct tailnet *t = userdata;
 
         if (check->verdict == VERDICT_UP)
-                t->relay_answered = now();
+                t->known.relay_answered = now();
+}
+
+static void make_witness(struct tailnet *t) {
+        const struct tailscale_relay *relay = &t->known.relay;
+        _cleanup_free_ char *url = probe_url(SCHEME_TCP, relay->address, relay->port, "");
+
+        t->witness = probe_free(t->witness);
+        if (url)
+                (void) probe_new(t->http,
+                        &(struct probe_target){ .url = url, .scheme = SCHEME_TCP, .timeout = RELAY_TIMEOUT },
+                        &t->witness);
 }
 
 static void use_relay(struct tailnet *t, const struct tailscale_relay *relay) {
-        _cleanup_free_ char *url = NULL;
+        struct known *k = &t->known;
 
-        if (!t->witness || strcmp(relay->address, t->relay.address) != 0 || relay->port != t->relay.port) {
-                t->relay = *relay;
-                t->relay_answered = 0;
-                t->witness = probe_free(t->witness);
-                url = probe_url(SCHEME_TCP, relay->address, relay->port, "");
-                if (!url ||
-                        probe_new(t->http,
-                                &(struct probe_target){
-                                        .url = url,
-                                        .scheme = SCHEME_TCP,
-                                        .timeout = RELAY_TIMEOUT,
-                                },
-                                &t->witness) < 0)
-                        return;
+        if (t->witness && probe_is_running(t->witness))
+                return;
+        if (!t->witness || strcmp(relay->address, k->relay.address) != 0 || relay->port != k->relay.port) {
+                k->relay = *relay;
+                k->relay_answered = 0;
+                make_witness(t);
         }
-        (void) probe_start(t->witness, on_relay, t);
+        if (t->witness)
+                (void) probe_start(t->witness, on_relay, t);
 }
 
 struct probe *tailnet_witness(struct tailnet *t) {
-        bool fresh = t->relay_answered > 0 && now() - t->relay_answered < RELAY_GOOD;
+        const struct known *k = &t->known;
+        bool fresh = k->relay_answered > 0 && now() - k->relay_answered < RELAY_GOOD;
 
-        return t->in && fresh && !t->self.has_exit_node && !tailscale_is_at(&t->peer, t->relay.address)
+        return k->in && fresh && !k->self.has_exit_node && !tailscale_is_at(&k->peer, k->relay.address)
                 ? t->witness
                 : NULL;
 }
 
 /* A look. */
 
-static void end_look(struct tailnet *t) {
-        tailnet_done_t done = TAKE(t->done);
-
-        if (done)
-                done(t->userdata);
-}
-
 static void on_answer(const struct tailscale_answer *a, void *userdata) {
         struct tailnet *t = userdata;
+        struct known *k = &t->known;
         struct tailscale_relay relay;
+        tailnet_done_t done;
         int r = -ENOENT;
 
         switch (a->question) {
         case TAILSCALE_STATUS:
-                tailscale_parse_self(a, &t->self);
+                tailscale_parse_self(a, &k->self);
+                k->asked = true;
+                k->blind_since = !tailscale_trouble(k->self.state) ? 0 : k->blind_since ?: now();
                 /* A node that is logged out would say of everybody that it does not know him. */
-                if (t->self.state == TAILSCALE_STATE_RUNNING && *t->address)
+                if (k->self.state == TAILSCALE_STATE_RUNNING && *t->address)
                         r = tailscale_ask(t->tailscale, TAILSCALE_WHOIS, t->address, on_answer, t);
                 break;
         case TAILSCALE_WHOIS:
                 learn(t, a);
                 look_at_keys(t);
-                if (t->all && t->in && *t->self.relay)
+                if (t->all && k->in && *k->self.relay)
                         r = tailscale_ask(t->tailscale, TAILSCALE_DERPMAP, NULL, on_answer, t);
                 break;
         case TAILSCALE_DERPMAP:
-                if (tailscale_parse_relay(a, t->self.relay, &relay) >= 0)
+                if (tailscale_parse_relay(a, k->self.relay, &relay) >= 0)
                         use_relay(t, &relay);
                 break;
-        default:
-                break;
+        case TAILSCALE_PING:
+                k->ping = tailscale_parse_ping(a);
+                return;
         }
-        if (r < 0)
-                end_look(t);
+        done = r < 0 ? TAKE(t->done) : NULL;
+        if (done)
+                done(t->userdata);
 }
 
-static int begin_look(struct tailnet *t, const char *address) {
+static int begin_look(struct tailnet *t, bool all, const char *address) {
         tailscale_cancel(t->tailscale);
+        t->all = all;
         (void) snprintf(t->address, sizeof t->address, "%s", address);
         return tailscale_ask(t->tailscale, TAILSCALE_STATUS, NULL, on_answer, t);
 }
 
 int tailnet_look(struct tailnet *t, const char *address, tailnet_done_t done, void *userdata) {
+        struct known *k = &t->known;
+        bool installed = is_installed();
         int r;
 
-        if (!is_installed()) {
-                t->in = t->known = false;
+        if (!installed)
+                k->in = k->certain = false;
+        else if (!k->certain)
+                k->in = looks_in(t->host);
+        if (!installed || (k->certain && !k->in)) {
+                k->asked = true; /* and no more before the next failed check */
+                k->blind_since = 0;
                 return -ENOENT;
         }
-        if (!t->known)
-                t->in = looks_in(t->host);
-        if (t->known && !t->in)
-                return -ENOENT;
-        t->all = !t->known;
-        r = begin_look(t, address);
+        r = begin_look(t, !k->certain, address);
         if (r >= 0) {
                 t->done = done;
                 t->userdata = userdata;
@@ -300,74 +297,73 @@ int tailnet_look(struct tailnet *t, const char *address, tailnet_done_t done, vo
 }
 
 void tailnet_refresh(struct tailnet *t, const char *address) {
-        t->ping = TAILSCALE_PING_UNKNOWN;
+        t->known.ping = TAILSCALE_PING_UNKNOWN;
         if (t->done || (t->refreshed > 0 && now() - t->refreshed < REFRESH))
                 return;
         t->refreshed = now();
-        if (!is_installed())
-                return;
-        t->all = true;
-        (void) begin_look(t, address);
-}
-
-static void on_ping(const struct tailscale_answer *a, void *userdata) {
-        struct tailnet *t = userdata;
-
-        t->ping = tailscale_parse_ping(a);
+        if (is_installed())
+                (void) begin_look(t, true, address);
 }
 
 void tailnet_ping(struct tailnet *t, const char *address) {
         tailscale_cancel(t->pinger);
-        t->ping = TAILSCALE_PING_UNKNOWN;
-        if (t->in && t->self.state == TAILSCALE_STATE_RUNNING && *address)
-                (void) tailscale_ask(t->pinger, TAILSCALE_PING, address, on_ping, t);
+        t->known.ping = TAILSCALE_PING_UNKNOWN;
+        if (t->known.in && t->known.self.state == TAILSCALE_STATE_RUNNING && *address)
+                (void) tailscale_ask(t->pinger, TAILSCALE_PING, address, on_answer, t);
 }
 
 void tailnet_remark(const struct tailnet *t, struct check *c) {
-        bool refused = c->verdict == VERDICT_DOWN && !c->connected && !c->unanswered;
         char remark[TAILSCALE_REMARK_MAX];
 
-        if (!t->in || c->verdict == VERDICT_CUT_OFF || (!refused && !c->unanswered))
+        if (!t->known.in || c->verdict == VERDICT_CUT_OFF)
                 return;
-        (void) tailscale_remark(&t->peer, t->ping, refused, now_usec(CLOCK_REALTIME), remark);
+        (void) tailscale_remark(&t->known.peer, t->known.ping, c, t->host, now_usec(CLOCK_REALTIME), remark);
         if (*remark)
                 (void) appendf(c->reason, sizeof c->reason, "; %s", remark);
 }
 
-bool tailnet_is_blind(const struct tailnet *t, char *why, size_t size) {
-        static const char *const words[] = {
-                [TAILSCALE_STATE_UNKNOWN] = NULL,
-                [TAILSCALE_STATE_RUNNING] = NULL,
-                [TAILSCALE_STATE_STOPPED] = "Tailscale is stopped here (tailscale up)",
-                [TAILSCALE_STATE_NEEDS_LOGIN] = "this node is logged out of Tailscale (tailscale up)",
-                [TAILSCALE_STATE_NEEDS_MACHINE_AUTH] = "this node waits to be approved in the tailnet",
-                [TAILSCALE_STATE_STARTING] = "Tailscale is starting here",
-                [TAILSCALE_STATE_GONE] = "tailscaled is not running here (systemctl start tailscaled)",
-                [TAILSCALE_STATE_SILENT] = "tailscaled does not answer here (systemctl restart tailscaled)",
-        };
-        const char *word = words[t->self.state];
+bool tailnet_looks_first(const struct tailnet *t) {
+        return t->known.blind_since > 0 || !t->known.asked;
+}
 
-        if (!t->in || !word)
-                return false;
-        if (why)
-                (void) snprintf(why, size, "this machine is cut off: %s", word);
-        return true;
+usec_t tailnet_blind_since(const struct tailnet *t, char *why, size_t size) {
+        time_t expired = (time_t) (t->known.here.expires / USEC_PER_SEC);
+        struct tm tm;
+
+        if (!t->known.in || t->known.blind_since == 0)
+                return 0;
+        if (!why)
+                return t->known.blind_since;
+        (void) snprintf(why, size, "%s", tailscale_trouble(t->known.self.state));
+        /* tailscaled itself has forgotten when, and says no more than that a login is needed. */
+        if (t->known.self.state == TAILSCALE_STATE_NEEDS_LOGIN && expired > 0 && expired <= time(NULL) &&
+                gmtime_r(&expired, &tm))
+                (void) strftime(why, size,
+                        "the Tailscale key of this node expired on %Y-%m-%d (tailscale up --force-reauth)",
+                        &tm);
+        return t->known.blind_since;
+}
+
+bool tailnet_restarts(const struct tailnet *t) {
+        enum tailscale_state state = t->known.self.state;
+
+        return tailnet_blind_since(t, NULL, 0) > 0 &&
+                (state == TAILSCALE_STATE_STARTING || state == TAILSCALE_STATE_GONE) &&
+                now() - t->known.blind_since < TAILNET_RESTART_MAX;
 }
 
 void tailnet_carry_over(struct tailnet *t, const struct tailnet *before) {
-        t->in = before->in;
         t->known = before->known;
-        t->self = before->self;
-        t->here = before->here;
-        t->there = before->there;
-        t->peer = before->peer;
+        if (before->witness)
+                make_witness(t);
 }
 
-int tailnet_new(struct http *h, const struct instance *instance, const char *host, struct tailnet **ret) {
+int tailnet_new(struct http *h, const struct instance *instance, const char *file, const char *host,
+        struct tailnet **ret) {
         _cleanup_(tailnet_freep) struct tailnet *t = calloc(1, sizeof *t);
         int r;
 
-        if (!t || asprintf(&t->path, "%s/tailnet.json", instance->state_dir) < 0)
+        if (!t || asprintf(&t->path, "%s/%s", instance->state_dir, file) < 0)
                 return -ENOMEM;
         t->http = h;
         (void) snprintf(t->host, sizeof t->host, "%s", host);

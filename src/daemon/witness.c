@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config/validate.h"
+#include "lib/text.h"
 
 #define TIMEOUT (3 * USEC_PER_SEC) /* or as long as a check has */
 
@@ -40,6 +41,17 @@ void witness_ask(struct witness *w) {
 
 enum testimony witness_testimony(const struct witness *w) {
         return w->testimony;
+}
+
+void witness_judge(const struct witness *w, struct check *c) {
+        char reason[61];
+
+        if (w->testimony != WITNESS_FAILED || c->verdict == VERDICT_CUT_OFF)
+                return;
+        (void) safe_text(reason, sizeof reason, c->reason);
+        (void) snprintf(c->reason, sizeof c->reason,
+                "%s, and the witness fails too: this machine is cut off", reason);
+        c->verdict = VERDICT_CUT_OFF;
 }
 
 int witness_new(struct http *h, const struct config *c, struct tailnet *tailnet, witness_done_t done,

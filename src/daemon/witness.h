@@ -23,3 +23,5 @@ void witness_ask(struct witness *w);
 /* Its answer does not matter any more: as if it had not been asked. */
 void witness_drop(struct witness *w);
 enum testimony witness_testimony(const struct witness *w);
+/* A check C that failed proves nothing if the witness failed, too. */
+void witness_judge(const struct witness *w, struct check *c);

@@ -1,12 +1,12 @@
 /* tailscaled's local API; see tailscale.h. */
 #include "probe/tailscale.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <jansson.h>
 #include <string.h>
 #include <time.h>
 
+#include "lib/network.h"
 #include "lib/text.h"
 
 #define API "http://local-tailscaled.sock/localapi/v0/"
@@ -19,13 +19,8 @@ struct tailscale {
         tailscale_done_t done; /* NULL: nothing is under way */
         void *userdata;
         struct tailscale_answer answer;
-        char *body;
+        struct http_body body;
 };
-
-static void forget_answer(struct tailscale *t) {
-        free(TAKE(t->body));
-        t->answer = (struct tailscale_answer){ 0 };
-}
 
 static unsigned how_it_ended(CURLcode code) {
         switch (code) {
@@ -47,23 +42,9 @@ static void on_done(struct http_request *r, CURLcode code, void *userdata) {
         (void) curl_easy_getinfo(http_request_easy(r), CURLINFO_RESPONSE_CODE, &http);
         t->answer.how = how_it_ended(code);
         t->answer.http = (unsigned) http;
-        t->answer.body = t->body;
+        t->answer.body = t->body.data;
+        t->answer.length = t->body.length;
         done(&t->answer, t->userdata);
-}
-
-static size_t on_body(char *data, _unused_ size_t size, size_t n, void *userdata) {
-        struct tailscale *t = userdata;
-        char *longer;
-
-        if (t->answer.length + n > TAILSCALE_MAX)
-                return CURL_WRITEFUNC_ERROR;
-        longer = realloc(t->body, t->answer.length + n + 1);
-        if (!longer)
-                return CURL_WRITEFUNC_ERROR;
-        (void) memcpy(longer + t->answer.length, data, n);
-        t->body = longer;
-        t->answer.length += n;
-        return n;
 }
 
 int tailscale_new(struct http *h, struct tailscale **ret) {
@@ -78,8 +59,8 @@ int tailscale_new(struct http *h, struct tailscale **ret) {
                 return r;
         easy = http_request_easy(t->request);
         (void) curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, TAILSCALE_SOCKET);
-        (void) curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-        (void) curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
+        (void) curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, http_body_write);
+        (void) curl_easy_setopt(easy, CURLOPT_WRITEDATA, &t->body);
         *ret = TAKE(t);
         return 0;
 }
@@ -88,7 +69,7 @@ struct tailscale *tailscale_free(struct tailscale *t) {
         if (!t)
                 return NULL;
         http_request_free(t->request);
-        free(t->body);
+        free(t->body.data);
         free(t);
         return NULL;
 }
@@ -113,8 +94,8 @@ int tailscale_ask(struct tailscale *t, enum tailscale_question question, const c
 
         if (t->done)
                 return -EBUSY;
-        forget_answer(t);
-        t->answer.question = question;
+        http_body_clear(&t->body, TAILSCALE_MAX);
+        t->answer = (struct tailscale_answer){ .question = question };
         (void) snprintf(url, sizeof url, API "%s%s", words[question], address ?: "");
         (void) curl_easy_setopt(easy, CURLOPT_URL, url);
         (void) curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, ping ? PING_TIMEOUT_MS : TIMEOUT_MS);
@@ -147,21 +128,29 @@ static void copy_text(const json_t *object, const char *key, char *buf, size_t s
                 buf[n - 1] = '\0';
 }
 
+/* LIST's texts with BETWEEN them, safe to print. */
+static void join_texts(const json_t *list, const char *between, char *buf, size_t size) {
+        const json_t *item;
+        char raw[256] = "";
+        size_t i;
+
+        json_array_foreach (list, i, item)
+                (void) appendf(raw, sizeof raw, "%s%s", i > 0 ? between : "", json_string_value(item) ?: "");
+        (void) safe_text(buf, size, raw);
+}
+
 usec_t tailscale_parse_time(const char *text) {
         struct tm tm = { 0 };
         const char *rest = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
-        int hours = 0, minutes = 0;
-        char sign = '+';
+        long offset;
         time_t t;
 
-        if (!rest)
-                return 0;
-        if (*rest == '.')
+        if (rest && *rest == '.')
                 rest += 1 + strspn(rest + 1, "0123456789");
-        if (strcmp(rest, "Z") != 0 &&
-                (sscanf(rest, "%c%2d:%2d", &sign, &hours, &minutes) != 3 || !strchr("+-", sign)))
+        if (!rest || !strptime(rest, "%z", &tm))
                 return 0;
-        t = timegm(&tm) - (sign == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
+        offset = tm.tm_gmtoff;
+        t = timegm(&tm) - offset;
         return t > 0 ? (usec_t) t * USEC_PER_SEC : 0;
 }
 
@@ -169,35 +158,42 @@ static usec_t get_time(const json_t *object, const char *key) {
         return tailscale_parse_time(json_string_value(json_object_get(object, key)));
 }
 
-static enum tailscale_state parse_state(const char *word) {
-        static const struct {
-                const char *word;
-                enum tailscale_state state;
-        } states[] = {
-                { "Running", TAILSCALE_STATE_RUNNING },
-                { "Stopped", TAILSCALE_STATE_STOPPED },
-                { "NeedsLogin", TAILSCALE_STATE_NEEDS_LOGIN },
-                { "NeedsMachineAuth", TAILSCALE_STATE_NEEDS_MACHINE_AUTH },
-                { "Starting", TAILSCALE_STATE_STARTING },
-                { "NoState", TAILSCALE_STATE_STARTING },
-        };
+static const struct {
+        const char *name, *trouble;
+} states[] = {
+        [TAILSCALE_STATE_UNKNOWN] = { "", NULL },
+        [TAILSCALE_STATE_RUNNING] = { "Running", NULL },
+        [TAILSCALE_STATE_STOPPED] = { "Stopped", "Tailscale is stopped here (tailscale up)" },
+        [TAILSCALE_STATE_NEEDS_LOGIN] = { "NeedsLogin",
+                "this node is logged out of Tailscale (tailscale up)" },
+        [TAILSCALE_STATE_NEEDS_MACHINE_AUTH] = { "NeedsMachineAuth",
+                "this node waits for an admin's approval in the tailnet" },
+        [TAILSCALE_STATE_STARTING] = { "Starting", "Tailscale is starting here" },
+        [TAILSCALE_STATE_GONE] = { "", "tailscaled is not running here (systemctl start tailscaled)" },
+        [TAILSCALE_STATE_SILENT] = { "", "tailscaled does not answer here (systemctl restart tailscaled)" },
+};
 
-        for (size_t i = 0; word && i < ELEMENTSOF(states); i++)
-                if (strcmp(states[i].word, word) == 0)
-                        return states[i].state;
-        return TAILSCALE_STATE_UNKNOWN;
+const char *tailscale_trouble(enum tailscale_state state) {
+        return states[state].trouble;
+}
+
+static enum tailscale_state parse_state(const struct tailscale_answer *a, const json_t *root) {
+        const char *word = json_string_value(json_object_get(root, "BackendState")) ?: "";
+
+        if (a->how != TAILSCALE_ANSWERED)
+                return a->how == TAILSCALE_GONE ? TAILSCALE_STATE_GONE : TAILSCALE_STATE_SILENT;
+        for (enum tailscale_state s = TAILSCALE_STATE_RUNNING; s < TAILSCALE_STATE_GONE; s++)
+                if (strcmp(states[s].name, word) == 0)
+                        return s;
+        return strcmp(word, "NoState") == 0 ? TAILSCALE_STATE_STARTING : TAILSCALE_STATE_UNKNOWN;
 }
 
 void tailscale_parse_self(const struct tailscale_answer *a, struct tailscale_self *ret) {
-        json_t *root = parse(a), *self = json_object_get(root, "Self"), *line;
-        char health[sizeof ret->health] = "";
-        size_t i;
+        json_auto_t *root = parse(a);
+        json_t *self = json_object_get(root, "Self");
 
         *ret = (struct tailscale_self){
-                .state = a->how == TAILSCALE_GONE ? TAILSCALE_STATE_GONE
-                        : a->how == TAILSCALE_SILENT
-                        ? TAILSCALE_STATE_SILENT
-                        : parse_state(json_string_value(json_object_get(root, "BackendState"))),
+                .state = parse_state(a, root),
                 .online = json_is_true(json_object_get(self, "Online")),
                 .has_exit_node = json_is_object(json_object_get(root, "ExitNodeStatus")),
                 .expires = get_time(self, "KeyExpiry"),
@@ -206,38 +202,31 @@ void tailscale_parse_self(const struct tailscale_answer *a, struct tailscale_sel
         copy_text(self, "DNSName", ret->name, sizeof ret->name);
         copy_text(json_object_get(root, "ExitNodeStatus"), "ID", ret->exit_node, sizeof ret->exit_node);
         copy_text(root, "AuthURL", ret->login_url, sizeof ret->login_url);
-        json_array_foreach (json_object_get(root, "Health"), i, line)
-                (void) appendf(
-                        health, sizeof health, "%s%s", i > 0 ? "; " : "", json_string_value(line) ?: "");
-        (void) safe_text(ret->health, sizeof ret->health, health);
-        json_decref(root);
+        join_texts(json_object_get(root, "Health"), "; ", ret->health, sizeof ret->health);
 }
 
-static bool is_address(const char *text) {
-        struct in6_addr a;
+/* "192.0.2.10:41641", "[2001:db8::1]:41641", "100.64.0.1/32", "fd7a:115c:a1e0::1/128". */
+static void add_endpoints(struct tailscale_peer *p, const json_t *list) {
+        const json_t *item;
+        size_t i;
 
-        return inet_pton(AF_INET, text, &a) == 1 || inet_pton(AF_INET6, text, &a) == 1;
-}
+        json_array_foreach (list, i, item) {
+                const char *text = json_string_value(item) ?: "", *begin = text + (*text == '[');
+                size_t n = strcspn(begin, *text == '[' ? "]" : strchr(text, '/') ? "/" : ":");
+                char *address = p->endpoints[p->n_endpoints];
 
-/* "192.0.2.10:41641", "[2001:db8::1]:41641". */
-static void add_endpoint(struct tailscale_peer *p, const char *text) {
-        const char *begin = *text == '[' ? text + 1 : text;
-        size_t n = *text == '[' ? strcspn(begin, "]") : strcspn(begin, ":");
-        char *address = p->endpoints[p->n_endpoints];
-
-        if (n >= sizeof p->endpoints[0])
-                return;
-        (void) memcpy(address, begin, n);
-        address[n] = '\0';
-        p->n_endpoints += is_address(address);
+                if (p->n_endpoints == TAILSCALE_ENDPOINTS_MAX - 1)
+                        return;
+                (void) snprintf(address, sizeof p->endpoints[0], "%.*s", (int) n, begin);
+                p->n_endpoints += network_is_address(address);
+        }
 }
 
 void tailscale_parse_peer(const struct tailscale_answer *a, struct tailscale_peer *ret) {
-        json_t *root = parse(a), *node = json_object_get(root, "Node"), *online, *endpoint;
+        json_auto_t *root = parse(a);
+        json_t *node = json_object_get(root, "Node"), *online = json_object_get(node, "Online");
         bool answered = a->how == TAILSCALE_ANSWERED;
-        size_t i;
 
-        online = json_object_get(node, "Online");
         *ret = (struct tailscale_peer){
                 .in = json_is_object(node)           ? TAILSCALE_PEER_IN
                         : answered && a->http == 404 ? TAILSCALE_PEER_OUT
@@ -249,10 +238,9 @@ void tailscale_parse_peer(const struct tailscale_answer *a, struct tailscale_pee
         };
         copy_text(node, "Name", ret->name, sizeof ret->name);
         copy_text(node, "StableID", ret->id, sizeof ret->id);
-        json_array_foreach (json_object_get(node, "Endpoints"), i, endpoint)
-                if (json_is_string(endpoint) && ret->n_endpoints < TAILSCALE_ENDPOINTS_MAX)
-                        add_endpoint(ret, json_string_value(endpoint));
-        json_decref(root);
+        add_endpoints(ret, json_object_get(node, "Addresses"));
+        add_endpoints(ret, json_object_get(node, "Endpoints"));
+        join_texts(json_object_get(node, "PrimaryRoutes"), ", ", ret->routes, sizeof ret->routes);
 }
 
 bool tailscale_is_at(const struct tailscale_peer *p, const char *address) {
@@ -273,7 +261,7 @@ static bool is_relay(const json_t *node, struct tailscale_relay *ret) {
         for (size_t i = 0; i < ELEMENTSOF(families); i++) {
                 const char *address = json_string_value(json_object_get(node, families[i]));
 
-                if (address && strlen(address) < sizeof ret->address && is_address(address)) {
+                if (address && network_is_address(address)) {
                         (void) snprintf(ret->address, sizeof ret->address, "%s", address);
                         return true;
                 }
@@ -282,7 +270,8 @@ static bool is_relay(const json_t *node, struct tailscale_relay *ret) {
 }
 
 int tailscale_parse_relay(const struct tailscale_answer *a, const char *code, struct tailscale_relay *ret) {
-        json_t *root = parse(a), *region, *node;
+        json_auto_t *root = parse(a);
+        json_t *region, *node;
         const char *key;
         int r = -ENOENT;
         size_t i;
@@ -295,26 +284,22 @@ int tailscale_parse_relay(const struct tailscale_answer *a, const char *code, st
                                 if (r < 0 && is_relay(node, ret))
                                         r = 0;
         }
-        json_decref(root);
         return r;
 }
 
 enum tailscale_ping tailscale_parse_ping(const struct tailscale_answer *a) {
-        json_t *root = parse(a);
+        json_auto_t *root = parse(a);
         const char *error = json_string_value(json_object_get(root, "Err"));
         const char *direct = json_string_value(json_object_get(root, "Endpoint"));
-        enum tailscale_ping ping = TAILSCALE_PING_UNKNOWN;
 
         if (a->how == TAILSCALE_SILENT)
-                ping = TAILSCALE_PING_SILENT;
-        else if (error && !*error)
-                ping = direct && *direct ? TAILSCALE_PING_DIRECT : TAILSCALE_PING_RELAYED;
-        json_decref(root);
-        return ping;
+                return TAILSCALE_PING_SILENT;
+        if (!error || *error)
+                return TAILSCALE_PING_UNKNOWN;
+        return direct && *direct ? TAILSCALE_PING_DIRECT : TAILSCALE_PING_RELAYED;
 }
 
-char *tailscale_remark(const struct tailscale_peer *p, enum tailscale_ping ping, bool refused, usec_t now,
-        char buf[static TAILSCALE_REMARK_MAX]) {
+static void say_machine(const struct tailscale_peer *p, enum tailscale_ping ping, usec_t now, char *buf) {
         static const char *const words[] = {
                 [TAILSCALE_PING_UNKNOWN] = "",
                 [TAILSCALE_PING_DIRECT] = "its machine answers a Tailscale ping, directly",
@@ -323,16 +308,39 @@ char *tailscale_remark(const struct tailscale_peer *p, enum tailscale_ping ping,
         };
         char span[SPAN_MAX];
 
-        (void) snprintf(buf, TAILSCALE_REMARK_MAX, "%s",
-                p->expires > 0 && p->expires <= now
-                        ? "its Tailscale key has expired, so it may well be alive"
-                        : refused
-                        ? "its machine is up: the gateway is stopped, or it started before Tailscale and "
-                          "listens on loopback only"
-                        : words[ping]);
-        if (ping == TAILSCALE_PING_SILENT && !refused && p->knows_online && !p->online && p->last_seen > 0 &&
-                p->last_seen < now)
+        (void) snprintf(buf, TAILSCALE_REMARK_MAX, "%s", words[ping]);
+        if (ping != TAILSCALE_PING_SILENT || !p->knows_online)
+                return;
+        if (p->online)
+                (void) appendf(buf, TAILSCALE_REMARK_MAX, ", though the control server sees it online");
+        else if (p->last_seen > 0 && p->last_seen < now)
                 (void) appendf(buf, TAILSCALE_REMARK_MAX, ", last seen %s ago",
                         format_span(span, now - p->last_seen));
+        else
+                (void) appendf(buf, TAILSCALE_REMARK_MAX, ", and is offline");
+}
+
+char *tailscale_remark(const struct tailscale_peer *p, enum tailscale_ping ping, const struct check *c,
+        const char *host, usec_t now, char buf[static TAILSCALE_REMARK_MAX]) {
+        bool refused = c->verdict == VERDICT_DOWN && !c->connected && !c->unanswered;
+
+        *buf = '\0';
+        if (c->by_name && *p->name && network_is_address(host))
+                (void) appendf(buf, TAILSCALE_REMARK_MAX, "if it is behind tailscale serve, set host = %s",
+                        p->name);
+        if (!refused && !c->unanswered)
+                return buf;
+        if (p->in == TAILSCALE_PEER_OUT)
+                (void) snprintf(
+                        buf, TAILSCALE_REMARK_MAX, "no node of the tailnet has its address any more");
+        else if (p->expires > 0 && p->expires <= now)
+                (void) snprintf(
+                        buf, TAILSCALE_REMARK_MAX, "its Tailscale key has expired, so it may well be alive");
+        else if (refused)
+                (void) snprintf(buf, TAILSCALE_REMARK_MAX,
+                        "its machine is up: the gateway is stopped, or it started before Tailscale and listens on "
+                        "loopback only");
+        else
+                say_machine(p, ping, now, buf);
         return buf;
 }

@@ -5,8 +5,8 @@
  * does. Parsing is pure; anything may be in an answer. */
 #pragma once
 
+#include "core/verdict.h"
 #include "lib/http.h"
-#include "lib/util.h"
 
 /* paths.DefaultTailscaledSocket() of Tailscale on Linux. */
 #define TAILSCALE_SOCKET "/run/tailscale/tailscaled.sock"
@@ -71,6 +71,8 @@ struct tailscale_self {
 };
 /* Also of an answer that did not come. */
 void tailscale_parse_self(const struct tailscale_answer *a, struct tailscale_self *ret);
+/* Why nothing is reached through Tailscale, with the command that fixes it; NULL: it works, or that is not known. */
+const char *tailscale_trouble(enum tailscale_state state);
 
 #define TAILSCALE_ENDPOINTS_MAX 16
 
@@ -82,11 +84,12 @@ struct tailscale_peer {
         bool knows_online; /* the control server says whether it is */
         bool online;
         usec_t last_seen;                            /* CLOCK_REALTIME; 0: not known */
-        char endpoints[TAILSCALE_ENDPOINTS_MAX][46]; /* addresses at which it is reached directly */
+        char endpoints[TAILSCALE_ENDPOINTS_MAX][46]; /* its addresses, in the tailnet and outside */
         size_t n_endpoints;
+        char routes[128]; /* the subnets that are reached through it, ", " between; "": none */
 };
 void tailscale_parse_peer(const struct tailscale_answer *a, struct tailscale_peer *ret);
-/* Whether ADDRESS is one of its endpoints. */
+/* Whether ADDRESS is one of its own. */
 bool tailscale_is_at(const struct tailscale_peer *p, const char *address);
 
 /* The relay of the region with CODE: the first node that has an address and relays. 0, or -ENOENT. */
@@ -104,11 +107,11 @@ enum tailscale_ping {
 };
 enum tailscale_ping tailscale_parse_ping(const struct tailscale_answer *a);
 
-/* What Tailscale knows at NOW of a primary that does not answer, to be read after what the check found: "its machine
- * answers …"; "" if it is nothing. REFUSED: the check was, so the machine is up. Returns BUF. */
+/* What Tailscale knows at NOW of a gateway at HOST for which C failed, to be read after what the check found: "its machine
+ * answers …"; "" if it is nothing. Returns BUF. */
 #define TAILSCALE_REMARK_MAX 128
-char *tailscale_remark(const struct tailscale_peer *p, enum tailscale_ping ping, bool refused, usec_t now,
-        char buf[static TAILSCALE_REMARK_MAX]);
+char *tailscale_remark(const struct tailscale_peer *p, enum tailscale_ping ping, const struct check *c,
+        const char *host, usec_t now, char buf[static TAILSCALE_REMARK_MAX]);
 
 /* "2026-12-09T17:20:24.037Z" as CLOCK_REALTIME; 0 if it is none, or Go's zero time. */
 usec_t tailscale_parse_time(const char *text);

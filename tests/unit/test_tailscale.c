@@ -112,8 +112,9 @@ static void peer(void **state _unused_) {
         assert_int_equal(p.in, TAILSCALE_PEER_IN);
         assert_string_equal(p.name, "primary.tail1234.ts.net");
         assert_true(p.expires == 0 && !p.knows_online);
-        assert_int_equal(p.n_endpoints, 1);
-        assert_string_equal(p.endpoints[0], "192.0.2.10");
+        assert_true(tailscale_is_at(&p, "192.0.2.10"));
+        assert_true(tailscale_is_at(&p, "100.64.0.1"));
+        assert_string_equal(p.routes, "");
 
         a = recorded("whois-expiring");
         tailscale_parse_peer(&a, &p);
@@ -123,13 +124,15 @@ static void peer(void **state _unused_) {
         tailscale_parse_peer(&a, &p);
         assert_int_equal(p.in, TAILSCALE_PEER_OUT);
 
-        a = invented("{\"Node\":{\"StableID\":\"n7\",\"Online\":false,\"LastSeen\":\"2026-12-09T17:20:24Z\","
-                     "\"Endpoints\":[\"[2001:db8::1]:1\",\"nobody:1\",\"[\",\"\",7]}}");
+        a = invented(
+                "{\"Node\":{\"StableID\":\"n7\",\"Online\":false,\"LastSeen\":\"2026-12-09T17:20:24Z\","
+                "\"PrimaryRoutes\":[\"10.0.0.0/24\",\"10.1.0.0/16\"],\"Endpoints\":[\"[2001:db8::1]:1\",\"nobody:1\",\"[\",\"\",7]}}");
         tailscale_parse_peer(&a, &p);
         assert_true(p.in == TAILSCALE_PEER_IN && p.knows_online && !p.online && p.last_seen == EXPIRY);
         assert_int_equal(p.n_endpoints, 1);
         assert_string_equal(p.endpoints[0], "2001:db8::1");
         assert_string_equal(p.id, "n7");
+        assert_string_equal(p.routes, "10.0.0.0/24, 10.1.0.0/16");
         assert_true(tailscale_is_at(&p, "2001:db8::1"));
         assert_false(tailscale_is_at(&p, "2001:db8::2"));
 
@@ -173,36 +176,45 @@ static void ping(void **state _unused_) {
 }
 
 static void remark(void **state _unused_) {
+        static const struct check unanswered = { .verdict = VERDICT_DOWN, .unanswered = true };
+        static const struct check refused = { .verdict = VERDICT_DOWN };
+        static const struct check silent = { .verdict = VERDICT_SILENT, .connected = true };
+        static const struct check by_name = { .verdict = VERDICT_DOWN, .connected = true, .by_name = true };
         static const struct {
                 struct tailscale_peer peer;
                 enum tailscale_ping ping;
-                bool refused;
+                const struct check *check;
                 const char *word; /* in it; "": it is empty */
-                bool seen;        /* it says when the machine was last seen */
+                const char *host;
         } rows[] = {
-                { .word = "" },
-                { .ping = TAILSCALE_PING_DIRECT, .word = "directly" },
-                { .ping = TAILSCALE_PING_RELAYED, .word = "by a relay" },
-                { .ping = TAILSCALE_PING_SILENT, .word = "no Tailscale ping" },
+                { {}, TAILSCALE_PING_UNKNOWN, &unanswered, "" },
+                { {}, TAILSCALE_PING_DIRECT, &unanswered, "directly" },
+                { {}, TAILSCALE_PING_RELAYED, &unanswered, "by a relay" },
+                { {}, TAILSCALE_PING_DIRECT, &silent, "" },
+                { {}, TAILSCALE_PING_SILENT, &unanswered, "no Tailscale ping" },
                 { { .knows_online = true, .last_seen = EXPIRY - USEC_PER_MINUTE }, TAILSCALE_PING_SILENT,
-                        .word = "no Tailscale ping", .seen = true },
+                        &unanswered, "no Tailscale ping either, last seen 1 min 0 s ago" },
                 { { .knows_online = true, .online = true, .last_seen = EXPIRY - USEC_PER_MINUTE },
-                        TAILSCALE_PING_SILENT, .word = "no Tailscale ping" },
+                        TAILSCALE_PING_SILENT, &unanswered, "sees it online" },
                 { { .knows_online = true, .last_seen = EXPIRY + USEC_PER_MINUTE }, TAILSCALE_PING_SILENT,
-                        .word = "no Tailscale ping" },
-                { .refused = true, .word = "listens on loopback only" },
-                { { .knows_online = true, .last_seen = 1 }, TAILSCALE_PING_SILENT, true,
+                        &unanswered, "is offline" },
+                { {}, TAILSCALE_PING_UNKNOWN, &refused, "listens on loopback only" },
+                { { .knows_online = true, .last_seen = 1 }, TAILSCALE_PING_SILENT, &refused,
                         "listens on loopback only" },
-                { { .expires = EXPIRY }, TAILSCALE_PING_SILENT, .word = "has expired" },
-                { { .expires = EXPIRY + 1 }, TAILSCALE_PING_SILENT, .word = "no Tailscale ping" },
+                { { .expires = EXPIRY }, TAILSCALE_PING_SILENT, &unanswered, "has expired" },
+                { { .expires = EXPIRY + 1 }, TAILSCALE_PING_SILENT, &unanswered, "no Tailscale ping" },
+                { { .in = TAILSCALE_PEER_OUT }, TAILSCALE_PING_SILENT, &unanswered, "no node" },
+                { { .name = "p.t1.ts.net" }, TAILSCALE_PING_UNKNOWN, &by_name, "set host = p.t1.ts.net" },
+                { { .name = "p.t1.ts.net" }, TAILSCALE_PING_UNKNOWN, &by_name, "", "p.t1.ts.net" },
+                { {}, TAILSCALE_PING_UNKNOWN, &by_name, "" },
         };
         char buf[TAILSCALE_REMARK_MAX], reason[sizeof((struct check *) 0)->reason];
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
-                (void) tailscale_remark(&rows[i].peer, rows[i].ping, rows[i].refused, EXPIRY, buf);
+                (void) tailscale_remark(&rows[i].peer, rows[i].ping, rows[i].check,
+                        rows[i].host ?: "100.64.0.1", EXPIRY, buf);
                 assert_int_equal(!*buf, !*rows[i].word);
                 assert_non_null(strstr(buf, rows[i].word));
-                assert_int_equal(strstr(buf, "last seen 1 min 0 s ago") != NULL, rows[i].seen);
                 assert_true((size_t) snprintf(reason, sizeof reason, "connection refused; %s", buf) <
                         sizeof reason); /* with room for it all */
         }
