@@ -9,7 +9,7 @@ A TailnetPair is a Pair (lab.py) whose hosts have one link, eth0, and no way to 
     pair.order("expire", host="standby", **{"in": -60})   what the control server is to do (its own usage says what it can)
     pair.standby.backend                              BackendState, "" if tailscaled does not answer
     pair.standby.local("whois?addr=100.64.0.1:1")     its local API's HTTP status and answer
-    pair.standby.leaks()                              packets for 100.64.0.0/10 that left by eth0 since the last call
+    pair.standby.leaks()                              what left by eth0 for 100.64.0.0/10 since the last call
 
 reset() brings the tailnet back as well. The order in which the hosts join decides their addresses: 100.64.0.1 and .2."""
 
@@ -153,14 +153,17 @@ class TailnetHost(Host):
         return '"Err":""' in self.local(f"ping?ip={peer.address}&type=disco", "POST", timeout=timeout)[1]
 
     def leaks(self):
-        """Counted on the way into the bridge."""
+        """Seen on the way into the bridge: [address, protocol, port there, port here]."""
         dev = f"in{self.number}"
-        rule = f"nft -a list chain netdev leaks {dev}"
-        text = self.lab.outside.run(rule, check=False).stdout
-        self.lab.sh(f"""nft 'table netdev leaks {{ chain {dev} {{ type filter hook ingress device {dev} priority -1; }}; }}'
-            nft flush chain netdev leaks {dev}
-            nft add rule netdev leaks {dev} ip daddr 100.64.0.0/10 counter""")
-        return int(text.partition("counter packets ")[2].split()[0]) if "packets" in text else 0
+        text = self.lab.outside.run(f"nft -j list set netdev leaks {dev}", check=False).stdout
+        self.lab.sh(f"""nft 'table netdev leaks {{
+            set {dev} {{ type ipv4_addr . inet_proto . inet_service . inet_service; size 65535; flags dynamic; }}
+            chain {dev} {{ type filter hook ingress device {dev} priority -1; }}; }}
+            flush chain netdev leaks {dev}; flush set netdev leaks {dev}
+            add rule netdev leaks {dev} ip daddr 100.64.0.0/10 meta l4proto {{ tcp, udp }} \
+            update @{dev} {{ ip daddr . meta l4proto . th dport . th sport }}'""")
+        found = [each["set"] for each in json.loads(text or "{}").get("nftables", []) if "set" in each]
+        return [e["concat"] for each in found for e in each.get("elem", [])]
 
 
 class TailnetPair(Pair):
