@@ -24,7 +24,6 @@ void finding_refuse(struct finding *f, const struct refusal *why) {
 /* Opens and checks the workspace; false with a finding if the worker would refuse it. */
 static bool open_workspace(const struct checkup *c, struct repo *repo, struct finding *f) {
         struct sync_result r = { 0 };
-        char host[64];
         int k;
 
         checkup_take_agent(c);
@@ -40,10 +39,6 @@ static bool open_workspace(const struct checkup *c, struct repo *repo, struct fi
         }
         if (k == 0)
                 k = repo_check_writable(repo, &r);
-        if (k == 0) {
-                saved_host(host);
-                k = saved_check_name(repo, host, &r);
-        }
         if (k < 0)
                 finding_refuse(f, &r.workspace_why);
         return k == 0;
@@ -53,12 +48,10 @@ static void find_unsaved(const struct checkup *c, const struct repo *repo, struc
         _cleanup_work_ struct changes work = { 0 };
         struct sync_result r = { 0 };
         struct paths paths = { 0 };
-        git_oid base;
         char host[64];
 
         saved_host(host);
-        if (changes_find(repo, NULL, NULL, checkout_base(repo, &base) == 0 ? &base : NULL, &paths, &work,
-                    &r) < 0 ||
+        if (changes_find(repo, NULL, &paths, &work, &r) < 0 ||
                 checkout_check(repo, &paths, work.bytes, &r) < 0 || r.workspace_why.code)
                 finding_refuse(f, &r.workspace_why);
         else if (work.n == 0 || saved_has(repo, &work, host))

@@ -5,24 +5,142 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
-#include "lib/clock.h"
 #include "lib/text.h"
-#include "sync/finder.h"
+#include "sync/checkout.h"
+#include "sync/seen.h"
 
-bool changes_has_public(const struct changes *w) {
-        return w->n_of[WORK_PUBLIC] > 0 || w->n_of[WORK_GONE] > 0 || w->unpushed;
-}
+#define BLOB_MAX ((size_t) 256 << 20)
+/* So many paths that cannot be saved are named; the others are counted. */
+#define NAMED_MAX 3
 
-bool changes_has_private(const struct changes *w) {
-        return w->n_of[WORK_PRIVATE] > 0 || w->n_of[WORK_STAGED] > 0;
-}
+struct finder {
+        const struct repo *repo;
+        struct changes *work;
+        struct sync_result *result;
+        struct paths *paths;
+        size_t incoming;  /* so many of the paths come in with the target */
+        git_index *index; /* the repository's; NULL: it cannot be read */
+        struct seen seen;
+        git_index *known[3]; /* the files of each known tree */
+        size_t n_known;
+        git_index *head,
+                *target; /* of the known; .target may be NULL, .head is empty where nothing is committed */
+        bool cut_short;  /* a checkout was: what is missing is not deleted */
+        bool *visited;   /* for each of HEAD's files: the tree has it, or it is left alone */
+        bool filemode;   /* the executable bit counts */
+        unsigned left;   /* how many are left out */
+};
 
 void changes_free(struct changes *w) {
         for (size_t i = 0; i < w->n; i++)
                 free(w->items[i].path);
         free(w->items);
         *w = (struct changes){ 0 };
+}
+
+static int fail_memory(const struct finder *f) {
+        return sync_fail(f->result, REFUSAL_ERROR, "out of memory");
+}
+
+/* Takes PATH, which is the caller's to allocate. */
+static int add(struct finder *f, struct change change, uint64_t size) {
+        struct changes *w = f->work;
+
+        if (change.path && w->n == w->room) {
+                size_t room = w->room ? 2 * w->room : 32;
+                struct change *items = reallocarray(w->items, room, sizeof *items);
+
+                if (!items) {
+                        free(change.path);
+                        return fail_memory(f);
+                }
+                w->items = items;
+                w->room = room;
+        }
+        if (!change.path)
+                return fail_memory(f);
+        w->items[w->n++] = change;
+        w->bytes += size;
+        return 0;
+}
+
+/* Of a file, git compares one bit alone, however other tools wrote the rest: 0100664 is 0100644. */
+static bool is_equal(const struct finder *f, const git_index_entry *e, const git_oid *id, unsigned mode) {
+        return e && git_oid_equal(&e->id, id) && (e->mode & S_IFMT) == (mode & S_IFMT) &&
+                (!S_ISREG(mode) || !f->filemode || !((e->mode ^ mode) & S_IXUSR));
+}
+
+static bool is_known(const struct finder *f, const char *path, const git_oid *id, unsigned mode) {
+        for (size_t i = 0; i < f->n_known; i++)
+                if (is_equal(f, find_file(f->known[i], path), id, mode))
+                        return true;
+        return false;
+}
+
+/* The blob that the file is: as it lies there if a known tree has that, since libgit2 does not know, as git does, which line
+ * endings were committed; else as git would store it. */
+static int identify(
+        const struct finder *f, const char *path, const struct stat *st, uint16_t mode, git_oid *ret) {
+        const git_index_entry *e = seen_recall(&f->seen, path, st);
+
+        if (e) {
+                git_oid_cpy(ret, &e->id);
+                if (repo_is_filtered(f->repo, path))
+                        seen_add(&f->seen, path, st, mode, ret);
+                return 0;
+        }
+        if ((blob_hash_bytes(f->repo, path, ret) < 0 || !is_known(f, path, ret, mode)) &&
+                blob_hash_stored(f->repo, path, ret) < 0)
+                return sync_fail_git(f->result, path);
+        seen_add(&f->seen, path, st, mode, ret);
+        return 0;
+}
+
+/* What is left alone. */
+
+/* A file of ours is opened with chmod; who owns another's may have meant it. */
+static void set_open_command(const struct finder *f, const char *full) {
+        struct refusal *why = &f->result->workspace_why;
+        _cleanup_free_ char *word = shell_quote(full);
+        struct stat st;
+
+        if (word && lstat(full, &st) == 0 && st.st_uid == geteuid())
+                (void) refusal_set_command(why, "sudo -u %s chmod u+rwX %s", f->repo->user, word);
+        else
+                (void) refusal_set_command(why, "sudo chown -hR %s: %s", f->repo->user, f->repo->word);
+}
+
+/* PATH, which is FULL, is not saved, and WHY; if it is IN_THE_WAY, the sync is refused. */
+static int leave(struct finder *f, bool in_the_way, enum refusal_code code, const char *path,
+        const char *full, const char *why) {
+        bool is_long = strlen(path) > 80, first = in_the_way || !f->result->workspace_why.code;
+        int k = 0;
+
+        if (in_the_way)
+                k = sync_refuse(f->result, code == REFUSAL_LEFT_OUT ? REFUSAL_IN_THE_WAY : code,
+                        "%s is in the way, and %s: move it away", path, why);
+        else if (f->left++ < NAMED_MAX)
+                sync_remark(f->result, code, "%.*s%s %s, and is not saved", is_long ? 60 : 80, path,
+                        is_long ? "…" : "", why);
+        if (first && code == REFUSAL_UNREADABLE)
+                set_open_command(f, full);
+        return k;
+}
+
+bool changes_is_beyond(const struct repo *repo, const git_index_entry *e) {
+        _cleanup_(git_odb_freep) git_odb *odb = NULL;
+        git_object_t type;
+        size_t size = 0;
+        int depth = 0;
+
+        for (const char *c = e->path; *c; c++)
+                depth += *c == '/';
+        if (e->mode == GIT_FILEMODE_COMMIT || depth > CHANGE_DEPTH_MAX || repo_is_filtered(repo, e->path))
+                return true;
+        return git_repository_odb(&odb, repo->git) == 0 &&
+                git_odb_read_header(&size, &type, odb, &e->id) == 0 && size > BLOB_MAX;
 }
 
 static bool git_takes(const char *path) {
@@ -32,133 +150,165 @@ static bool git_takes(const char *path) {
         return git_index_new(&index) == 0 && git_index_add(index, &e) == 0;
 }
 
-/* Whether git has something at PATH, or with a slash at its end below it. */
-static bool is_tracked(const struct finder *f, const char *path) {
-        size_t at, n = strlen(path);
-
-        if (path[n - 1] == '/')
-                return git_index_find_prefix(&at, f->head, path) == 0 ||
-                        (f->index && git_index_find_prefix(&at, f->index, path) == 0);
-        return find_file(f->head, path) || (f->index && find_file(f->index, path));
-}
-
-static void visit(struct finder *f, const char *path) {
-        size_t at;
-
-        if (git_index_find(&at, f->head, path) == 0)
-                f->visited[at] = true;
-}
-
-/* HEAD's files below the directory PATH, with a slash at its end, are left as they are. */
-static void visit_all(struct finder *f, const char *path) {
-        size_t at, n = git_index_entrycount(f->head);
-
-        if (git_index_find_prefix(&at, f->head, path) == 0)
-                for (; at < n && begins_with(git_index_get_byindex(f->head, at)->path, path); at++)
-                        f->visited[at] = true;
-}
-
 static bool is_ignored(const struct finder *f, const char *path) {
         int ignored = 0;
 
         return git_ignore_path_is_ignored(&ignored, f->repo->git, path) == 0 && ignored;
 }
 
-static int find_file_changes(struct finder *f, const char *path, const char *full, const struct stat *st) {
-        bool tracked = is_tracked(f, path);
-        const git_index_entry *e;
-        size_t n = f->work->n;
+/* Whether FILES, which may be NULL, have anything below the directory PATH, which ends in a slash. */
+static bool has_below(git_index *files, const char *path) {
+        size_t at;
+
+        return files && git_index_find_prefix(&at, files, path) == 0;
+}
+
+/* HEAD's files at PATH, or below it if it ends in a slash, are there or are left as they are. */
+static void visit(struct finder *f, const char *path) {
+        bool all = path[strlen(path) - 1] == '/';
+        size_t at, n = git_index_entrycount(f->head);
+
+        if ((all ? git_index_find_prefix(&at, f->head, path) : git_index_find(&at, f->head, path)) < 0)
+                return;
+        do
+                f->visited[at++] = true;
+        while (all && at < n && begins_with(git_index_get_byindex(f->head, at)->path, path));
+}
+
+/* The walk. */
+
+static int compare_paths(const void *a, const void *b) {
+        return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+/* Whether the file PATH must go for what comes: another file there, or a directory. */
+static bool must_go(const struct finder *f, const char *path) {
+        _cleanup_free_ char *below = NULL;
+
+        if (!f->target)
+                return false;
+        return bsearch(&path, f->paths->items, f->incoming, sizeof path, compare_paths) ||
+                (asprintf(&below, "%s/", path) > 0 && has_below(f->target, below));
+}
+
+/* Why the file cannot be saved; NULL: it can. */
+static const char *why_not(
+        const char *path, const char *full, const struct stat *st, bool tracked, enum refusal_code *code) {
+        *code = REFUSAL_LEFT_OUT;
+        if (S_ISREG(st->st_mode) && st->st_size > CHANGE_SIZE_MAX)
+                return "is over 50 MB";
+        if (!tracked && !git_takes(path))
+                return "has a name that git does not take";
+        *code = REFUSAL_UNREADABLE;
+        return S_ISREG(st->st_mode) && faccessat(AT_FDCWD, full, R_OK, AT_EACCESS) < 0 ? "cannot be read"
+                                                                                       : NULL;
+}
+
+/* Adds the file that was read, unless it is known; and its path, if HEAD has it otherwise. */
+static int add_file(struct finder *f, const char *path, const struct stat *st, bool tracked) {
+        uint16_t mode = S_ISLNK(st->st_mode) ? GIT_FILEMODE_LINK
+                : st->st_mode & S_IXUSR      ? GIT_FILEMODE_BLOB_EXECUTABLE
+                                             : GIT_FILEMODE_BLOB;
+        bool filtered = repo_is_filtered(f->repo, path);
+        const git_index_entry *head = find_file(f->head, path);
+        enum change_kind kind = WORK_PRIVATE;
         git_oid id;
         int k;
 
-        visit(f, path);
-        if (!S_ISREG(st->st_mode) && !S_ISLNK(st->st_mode))
+        /* What a filter stores in another form differs always: once it was looked at, only a new time makes it work. */
+        if (filtered && seen_has(&f->seen, path, st))
                 return 0;
-        if (!tracked && !finder_same_stat(find_file(f->seen, path), st) && is_ignored(f, path))
-                return 0;
-        if (S_ISREG(st->st_mode) && (uint64_t) st->st_size > CHANGE_SIZE_MAX) {
-                e = f->index ? find_file(f->index, path) : NULL;
-                if (!finder_same_stat(e, st))
-                        finder_leave_out(f, REFUSAL_LEFT_OUT, path, "is over 50 MB, and not saved");
-                return 0;
-        }
-        if (!tracked && !git_takes(path)) {
-                finder_leave_out(
-                        f, REFUSAL_LEFT_OUT, path, "has a name that git does not take, and is not saved");
-                return 0;
-        }
-        if (S_ISREG(st->st_mode) && faccessat(AT_FDCWD, full, R_OK, AT_EACCESS) < 0) {
-                finder_leave_closed(f, path, full);
-                return 0;
-        }
-        k = finder_add_file(f, path, full, st, !tracked);
-        if (k < 0 || !tracked)
+        k = identify(f, path, st, mode, &id);
+        if (k < 0)
                 return k;
-        e = find_file(f->head, path);
-        f->work->tracked = f->work->tracked || f->work->n > n;
-        if (repo_is_filtered(f->repo, path) ||
-                finder_identify(f, path, full, st,
-                        (uint16_t) (S_ISLNK(st->st_mode) ? GIT_FILEMODE_LINK : GIT_FILEMODE_BLOB), &id) < 0)
+        if (head && !filtered && !is_equal(f, head, &id, mode) && paths_add(f->paths, path) < 0)
+                return fail_memory(f);
+        if (is_known(f, path, &id, mode))
                 return 0;
-        if (e && git_oid_equal(&e->id, &id) && finder_same_mode(f, e->mode, st->st_mode))
-                return 0;
-        return paths_add(f->paths, path) < 0 ? sync_fail(f->result, REFUSAL_ERROR, "out of memory") : 0;
+        f->work->tracked = f->work->tracked || tracked;
+        if (!filtered && changes_is_public(path, (uint64_t) st->st_size))
+                kind = WORK_PUBLIC;
+        return add(f, (struct change){ kind, !tracked, strdup(path), mode, id }, (uint64_t) st->st_size);
 }
 
-static int find_below(struct finder *f, const char *path, const char *full, int depth);
+static int find_file_changes(
+        struct finder *f, const char *path, const char *full, const struct stat *st, bool in_the_way) {
+        bool tracked = find_file(f->head, path) || (f->index && find_file(f->index, path));
+        enum refusal_code code;
+        const char *why;
+
+        visit(f, path);
+        if (!S_ISREG(st->st_mode) && !S_ISLNK(st->st_mode))
+                return in_the_way
+                        ? leave(f, true, REFUSAL_LEFT_OUT, path, full, "neither a file nor a directory")
+                        : 0;
+        if (!seen_recall(&f->seen, path, st)) {
+                if (!tracked && !in_the_way && is_ignored(f, path))
+                        return 0;
+                why = why_not(path, full, st, tracked, &code);
+                if (why)
+                        return leave(f, in_the_way, code, path, full, why);
+        }
+        return add_file(f, path, st, tracked);
+}
+
+static int find_below(struct finder *f, const char *prefix, const char *full, bool in_the_way, int depth);
 
 /* A directory: one that git ignores or that is a repository of its own is none of ours, and one that is too deep or closed
  * is left alone. */
-static int find_directory(struct finder *f, const char *path, const char *full, int depth) {
+static int find_directory(struct finder *f, const char *path, const char *full, bool in_the_way, int depth) {
         _cleanup_free_ char *below = NULL, *git = NULL;
         const git_index_entry *link = f->index ? find_file(f->index, path) : NULL;
-        bool tracked;
+        bool tracked, own;
 
+        if (link && link->mode == GIT_FILEMODE_COMMIT)
+                return 0;
         if (asprintf(&below, "%s/", path) < 0 || asprintf(&git, "%s/.git", full) < 0)
-                return sync_fail(f->result, REFUSAL_ERROR, "out of memory");
-        tracked = is_tracked(f, below);
-        if ((link && link->mode == GIT_FILEMODE_COMMIT) ||
-                (!tracked && (access(git, F_OK) == 0 || is_ignored(f, below))))
+                return fail_memory(f);
+        tracked = has_below(f->head, below) || has_below(f->index, below);
+        own = !tracked && access(git, F_OK) == 0;
+        if (own && in_the_way)
+                return leave(f, true, REFUSAL_LEFT_OUT, path, full, "a git repository of its own");
+        if (own || (!tracked && !in_the_way && is_ignored(f, below)))
                 return 0;
-        if (depth > CHANGE_DEPTH_MAX) {
-                finder_leave_out(f, REFUSAL_LEFT_OUT, path, "is too deep, and not saved");
-                visit_all(f, below);
-                return 0;
-        }
-        return find_below(f, below, full, depth);
+        if (depth <= CHANGE_DEPTH_MAX && access(full, in_the_way ? R_OK | W_OK | X_OK : R_OK | X_OK) == 0)
+                return find_below(f, below, full, in_the_way, depth);
+        visit(f, below);
+        return depth > CHANGE_DEPTH_MAX
+                ? leave(f, in_the_way, REFUSAL_LEFT_OUT, path, full, "is too deep")
+                : leave(f, in_the_way, REFUSAL_UNREADABLE, path, full, "cannot be read");
 }
 
-static int find_entry(
-        struct finder *f, const char *prefix, const char *directory, const char *name, int depth) {
+static int find_entry(struct finder *f, const char *prefix, const char *directory, const char *name,
+        bool in_the_way, int depth) {
         _cleanup_free_ char *path = NULL, *full = NULL;
         struct stat st;
 
         if (asprintf(&path, "%s%s", prefix, name) < 0 || asprintf(&full, "%s/%s", directory, name) < 0)
-                return sync_fail(f->result, REFUSAL_ERROR, "out of memory");
+                return fail_memory(f);
         if (repo_is_over(f->repo))
                 return sync_fail(f->result, REFUSAL_TIMEOUT, "looking through %s was not done in time",
                         f->repo->config->path);
         if (lstat(full, &st) < 0)
                 return 0; /* it went away, or its directory is not to be searched */
-        return S_ISDIR(st.st_mode) ? find_directory(f, path, full, depth + 1)
-                                   : find_file_changes(f, path, full, &st);
+        if (!S_ISDIR(st.st_mode))
+                return find_file_changes(f, path, full, &st, in_the_way || must_go(f, path));
+        in_the_way = in_the_way || (f->target && find_file(f->target, path));
+        return find_directory(f, path, full, in_the_way, depth + 1);
 }
 
 /* Everything in the directory FULL, whose files begin with PREFIX. */
-static int find_below(struct finder *f, const char *prefix, const char *full, int depth) {
-        DIR *d = access(full, R_OK | X_OK) == 0 ? opendir(full) : NULL;
+static int find_below(struct finder *f, const char *prefix, const char *full, bool in_the_way, int depth) {
+        DIR *d = opendir(full);
         const struct dirent *e;
         int k = 0;
 
-        if (!d) {
-                finder_leave_closed(f, prefix, full);
-                visit_all(f, prefix);
-                return 0;
-        }
-        while (k == 0 && (e = readdir(d)))
+        while (d && k == 0 && (e = readdir(d)))
                 if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
                         strcmp(e->d_name, ".git") != 0)
-                        k = find_entry(f, prefix, full, e->d_name, depth);
+                        k = find_entry(f, prefix, full, e->d_name, in_the_way, depth);
+        if (!d)
+                return sync_fail(f->result, REFUSAL_ERROR, "%s: %s", full, strerror(errno));
         (void) closedir(d);
         return k;
 }
@@ -171,59 +321,61 @@ static int find_gone(struct finder *f) {
                 if (f->visited[i] || changes_is_beyond(f->repo, e))
                         continue;
                 if (paths_add(f->paths, e->path) < 0)
-                        return sync_fail(f->result, REFUSAL_ERROR, "out of memory");
-                if (f->half || (f->target && !find_file(f->target, e->path)))
+                        return fail_memory(f);
+                if (f->cut_short || (f->target && !find_file(f->target, e->path)))
                         continue;
                 f->work->tracked = true;
-                if (finder_add(f, WORK_GONE, e->path, 0, NULL, 0, false) < 0)
+                if (add(f, (struct change){ .kind = WORK_GONE, .path = strdup(e->path) }, 0) < 0)
                         return -ECANCELED;
         }
         return 0;
 }
 
-/* What was staged, if neither the tree nor anything known holds it: the index is its only home. */
+static int compare_items(const void *a, const void *b) {
+        const struct change *x = a, *y = b;
+
+        return strcmp(x->path, y->path);
+}
+
+/* What was staged, if neither the tree nor anything known holds it: the index is its only home. The items are sorted. */
 static int find_staged(struct finder *f) {
         size_t found = f->work->n;
 
         for (size_t i = 0; f->index && i < git_index_entrycount(f->index); i++) {
-                const git_index_entry *e = git_index_get_byindex(f->index, i),
-                                      *old = find_file(f->head, e->path);
-                bool saved = false;
+                const git_index_entry *e = git_index_get_byindex(f->index, i);
+                const struct change key = { .path = (char *) e->path }, *item;
+                char *name;
 
                 if (git_index_entry_stage(e) > 0 || (!S_ISREG(e->mode) && !S_ISLNK(e->mode)) ||
-                        (old && git_oid_equal(&old->id, &e->id) && finder_same_mode(f, old->mode, e->mode)))
+                        is_known(f, e->path, &e->id, e->mode) || repo_is_filtered(f->repo, e->path))
                         continue;
-                if (paths_add(f->paths, e->path) < 0)
-                        return sync_fail(f->result, REFUSAL_ERROR, "out of memory");
-                for (size_t n = 0; !saved && n < found; n++)
-                        saved = strcmp(f->work->items[n].path, e->path) == 0 &&
-                                git_oid_equal(&f->work->items[n].id, &e->id);
-                if (saved || finder_is_known(f, e->path, (uint16_t) e->mode, &e->id) ||
-                        repo_is_filtered(f->repo, e->path))
+                item = found > 0 ? bsearch(&key, f->work->items, found, sizeof key, compare_items) : NULL;
+                if (item && git_oid_equal(&item->id, &e->id))
                         continue;
                 f->work->tracked = true;
-                if (finder_add(f, WORK_STAGED, e->path, (uint16_t) e->mode, &e->id, 0, false) < 0)
+                if (asprintf(&name, "%s.staged", e->path) < 0)
+                        return fail_memory(f);
+                if (add(f, (struct change){ WORK_STAGED, false, name, (uint16_t) e->mode, e->id }, 0) < 0)
                         return -ECANCELED;
         }
         return 0;
 }
 
 /* Whether HEAD has commits that were never at the remote, as far as anybody here knows. */
-static int find_unpushed(struct finder *f, git_commit *target, const git_oid *base) {
+static int find_unpushed(struct finder *f, git_commit *target) {
         const struct repo *repo = f->repo;
         _cleanup_(git_revwalk_freep) git_revwalk *walk = NULL;
-        _cleanup_free_ char *tracking = NULL, *branch = NULL;
-        git_oid id;
+        _cleanup_free_ char *tracking = NULL;
+        git_oid id, base;
+        bool has_base = checkout_base(repo, &base) == 0;
         int k;
 
-        if (asprintf(&tracking, "refs/remotes/%s/*", repo->config->remote) < 0 ||
-                asprintf(&branch, "refs/remotes/%s/%s", repo->config->remote, repo->follow) < 0)
-                return sync_fail(f->result, REFUSAL_ERROR, "out of memory");
-        if (git_oid_is_zero(&repo->head) ||
-                (!target && !base && git_reference_name_to_id(&id, repo->git, branch) < 0))
+        if (git_oid_is_zero(&repo->head) || (!target && !has_base && repo_find_theirs(repo, &id) < 0))
                 return 0; /* never fetched: nothing is known of the remote, and nothing moves */
         if (repo->branch[0] && strcmp(repo->branch, repo->follow) != 0)
                 return 0; /* another branch keeps its own commits, and does not move */
+        if (asprintf(&tracking, "refs/remotes/%s/*", repo->config->remote) < 0)
+                return fail_memory(f);
         k = git_revwalk_new(&walk, repo->git);
         if (k == 0)
                 k = git_revwalk_push(walk, &repo->head);
@@ -231,8 +383,8 @@ static int find_unpushed(struct finder *f, git_commit *target, const git_oid *ba
                 k = git_revwalk_hide_glob(walk, tracking);
         if (k == 0 && !repo->branch[0])
                 k = git_revwalk_hide_glob(walk, "refs/heads/*");
-        if (k == 0 && base)
-                k = git_revwalk_hide(walk, base);
+        if (k == 0 && has_base)
+                k = git_revwalk_hide(walk, &base);
         if (k == 0 && target)
                 k = git_revwalk_hide(walk, git_commit_id(target));
         if (k == 0)
@@ -243,37 +395,22 @@ static int find_unpushed(struct finder *f, git_commit *target, const git_oid *ba
         return 0;
 }
 
-static int compare_items(const void *a, const void *b) {
-        const struct change *x = a, *y = b;
-        int c = strcmp(x->path, y->path);
+static int find_all(struct finder *f, git_commit *target) {
+        int k = find_below(f, "", f->repo->config->path, false, 0);
 
-        return c != 0 ? c : (int) x->kind - (int) y->kind;
+        if (k == 0)
+                k = find_gone(f);
+        if (k == 0 && f->work->n > 0)
+                qsort(f->work->items, f->work->n, sizeof *f->work->items, compare_items);
+        if (k == 0)
+                k = find_staged(f);
+        if (k == 0)
+                k = find_unpushed(f, target);
+        paths_sort(f->paths);
+        return k;
 }
 
-/* Drops what was found twice: by git status, and in the way of something. */
-static void sort_items(struct changes *w) {
-        size_t kept = 0;
-
-        qsort(w->items, w->n, sizeof *w->items, compare_items);
-        for (size_t i = 0; i < w->n; i++)
-                if (kept > 0 && compare_items(&w->items[i], &w->items[kept - 1]) == 0)
-                        free(w->items[i].path);
-                else {
-                        w->items[kept++] = w->items[i];
-                        w->n_of[w->items[i].kind]++;
-                }
-        w->n = kept;
-}
-
-/* -ENOENT: the ends of an old intent may be gone with a history that was rewritten and pruned. */
-static int know(struct finder *f, git_index **ret, const git_oid *commit) {
-        if (commit_files(f->repo->git, commit, &f->known[f->n_known]) < 0)
-                return -ENOENT;
-        if (ret)
-                *ret = f->known[f->n_known];
-        f->n_known++;
-        return 0;
-}
+/* Where to begin. */
 
 static bool filemode_counts(const struct repo *repo) {
         _cleanup_(git_config_freep) git_config *config = NULL;
@@ -284,106 +421,56 @@ static bool filemode_counts(const struct repo *repo) {
         return value;
 }
 
-static int find_all(struct finder *f, git_commit *target, const git_oid *base) {
-        int k = find_below(f, "", f->repo->config->path, 0);
-
-        if (k == 0)
-                k = find_gone(f);
-        if (k == 0)
-                k = find_staged(f);
-        paths_sort(f->paths);
-        for (size_t i = 0, n = f->paths->n; k == 0 && f->target && i < n; i++)
-                if (find_file(f->target, f->paths->items[i]))
-                        k = finder_add_in_the_way(f, f->paths->items[i]);
-        if (k == 0)
-                k = find_unpushed(f, target, base);
-        if (k < 0)
-                return k;
-        if (f->work->n > 0)
-                sort_items(f->work);
+static int know(struct finder *f, git_index **ret, const git_oid *commit) {
+        if (commit_files(f->repo->git, commit, &f->known[f->n_known]) < 0)
+                return -1;
+        *ret = f->known[f->n_known++];
         return 0;
 }
 
-/* The time now, so that every change from here on has a later one: files have the time of the kernel's last tick
- * (CLOCK_REALTIME_COARSE, clock_gettime(2)), so the next is waited for. It comes within 10 ms, unless the clock is set. */
-static usec_t begin_to_look(void) {
-        usec_t now = now_usec(CLOCK_REALTIME);
+/* What a checkout that was cut short has written already, if the branch is still where it began. */
+static void know_intent(struct finder *f) {
+        struct intent intent;
+        git_index *to;
 
-        for (int i = 0; i < 20 && now_usec(CLOCK_REALTIME_COARSE) <= now; i++)
-                (void) usleep(1000);
-        return now;
+        f->cut_short = checkout_unfinished(f->repo, &intent) == 0;
+        if (f->cut_short && git_oid_equal(&intent.from, &f->repo->head))
+                (void) know(f, &to, &intent.to); /* it may be gone with a history that was pruned */
 }
 
-/* What earlier runs remembered, if there is a place for it; else nothing is. */
-static int open_seen(struct finder *f, char **file) {
-        *file = NULL;
-        if (f->repo->state && asprintf(file, "%s/seen", f->repo->state) < 0)
-                return -ENOMEM;
-        if (*file) {
-                _cleanup_free_ char *lock = NULL;
-
-                if (asprintf(&lock, "%s.lock", *file) > 0)
-                        (void) unlink(lock); /* of a run that was killed: the repository's lock is ours */
-                if (git_index_open(&f->seen, *file) == 0 && git_index_read(f->seen, true) == 0)
-                        return 0;
-                (void) unlink(*file);
-                git_index_free(f->seen);
-                f->seen = NULL;
-                if (git_index_open(&f->seen, *file) == 0)
-                        return 0;
-        }
-        return git_index_new(&f->seen) < 0 ? -ENOMEM : 0;
-}
-
-static int open_finder(struct finder *f, git_commit *target, const struct intent *unfinished, char **file) {
+static int open_finder(struct finder *f, git_commit *target) {
         const struct repo *repo = f->repo;
-        _cleanup_free_ char *index = NULL;
-        struct stat st;
         git_oid parent;
 
         f->filemode = filemode_counts(repo);
-        if (open_seen(f, file) < 0 || asprintf(&index, "%s/index", repo->dir) < 0)
-                return sync_fail(f->result, REFUSAL_ERROR, "out of memory");
-        if (git_repository_index(&f->index, repo->git) < 0 || stat(index, &st) < 0) {
-                git_index_free(f->index);
-                f->index = NULL;
-        } else
-                f->index_time = st.st_mtim.tv_sec;
-        if (repo_find_parent(repo, &parent) < 0 ? git_index_new(&f->empty) < 0
-                                                : know(f, &f->head, &parent) < 0)
+        if (!repo->no_index)
+                (void) git_repository_index(&f->index, repo->git);
+        if (seen_open(repo, f->index, &f->seen) < 0)
+                return sync_fail_git(f->result, "what was seen before");
+        if (repo_find_parent(repo, &parent) == 0 ? know(f, &f->head, &parent) < 0
+                                                 : git_index_new(&f->known[f->n_known++]) < 0)
                 return sync_fail_git(f->result, "HEAD");
-        if (f->empty)
-                f->head = f->empty;
+        f->head = f->known[0];
         if (target && know(f, &f->target, git_commit_id(target)) < 0)
                 return sync_fail_git(f->result, "the remote's tree");
-        if (unfinished) {
-                (void) know(f, NULL, &unfinished->from);
-                (void) know(f, &f->half, &unfinished->to);
-        }
+        know_intent(f);
         f->visited = calloc(git_index_entrycount(f->head) + 1, sizeof *f->visited);
-        return f->visited ? 0 : sync_fail(f->result, REFUSAL_ERROR, "out of memory");
+        return f->visited ? 0 : fail_memory(f);
 }
 
-int changes_find(const struct repo *repo, git_commit *target, const struct intent *unfinished,
-        const git_oid *base, struct paths *paths, struct changes *ret, struct sync_result *r) {
-        struct finder f = { .repo = repo, .work = ret, .result = r, .paths = paths };
-        _cleanup_free_ char *file = NULL;
-        int k;
+int changes_find(const struct repo *repo, git_commit *target, struct paths *paths, struct changes *ret,
+        struct sync_result *r) {
+        struct finder f = { .repo = repo, .work = ret, .result = r, .paths = paths, .incoming = paths->n };
+        int k = open_finder(&f, target);
 
-        ret->looked = begin_to_look();
-        k = open_finder(&f, target, unfinished, &file);
-        if (f.visited) /* the last thing to open */
-                k = find_all(&f, target, base);
-        if (f.left > 3)
-                sync_remark(r, REFUSAL_LEFT_OUT, "%u more are not saved", f.left - 3);
-        if (file)
-                (void) git_index_write(
-                        f.seen); /* also when the time was over: the next run goes on from here */
+        if (k == 0)
+                k = find_all(&f, target);
+        if (f.left > NAMED_MAX)
+                sync_remark(r, REFUSAL_LEFT_OUT, "%u more are not saved", f.left - NAMED_MAX);
         for (size_t i = 0; i < f.n_known; i++)
                 git_index_free(f.known[i]);
-        git_index_free(f.empty);
         git_index_free(f.index);
-        git_index_free(f.seen);
+        seen_close(&f.seen); /* also when the time was over: the next run goes on from here */
         free(f.visited);
         return k;
 }

@@ -7,10 +7,9 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#include "lib/clock.h"
 #include "lib/file.h"
-#include "lib/log.h"
 #include "lib/strv.h"
+#include "sync/seen.h"
 
 #define BASE_REF "refs/failover/base"
 /* Besides the files themselves: index, refs, the gateway's own first minutes. */
@@ -62,13 +61,10 @@ int checkout_base(const struct repo *repo, git_oid *ret) {
         return git_reference_name_to_id(ret, repo->git, BASE_REF) < 0 ? -ENOENT : 0;
 }
 
-void checkout_note_base(const struct repo *repo, const git_oid *commit) {
+int checkout_note_base(const struct repo *repo, const git_oid *commit) {
         _cleanup_(git_reference_freep) git_reference *base = NULL;
 
-        if (commit)
-                (void) git_reference_create(&base, repo->git, BASE_REF, commit, true, NULL);
-        else
-                (void) git_reference_remove(repo->git, BASE_REF);
+        return git_reference_create(&base, repo->git, BASE_REF, commit, true, NULL);
 }
 
 /* The deepest directory of PATH that is there must let us write. */
@@ -122,81 +118,56 @@ int checkout_check_room(const struct repo *repo, size_t files, uint64_t bytes, s
 /* What may be removed, and where. */
 struct clearing {
         const struct repo *repo;
-        usec_t looked;   /* when it was begun to find what is there */
-        git_index *full; /* what was there then, with all that was saved */
-        git_index *tree; /* what the checkout writes */
-        bool back;
+        git_index *saved, *tree; /* a file that either has may go */
+        dev_t device;            /* of the directory that is emptied */
+        bool looking;            /* nothing goes yet */
 };
 
-/* Whether it was made or changed after we looked. Times that are still to come, as when the clock was ahead once, say
- * nothing. */
-static bool is_late(const struct clearing *c, const struct stat *st) {
-        usec_t changed = (usec_t) st->st_ctim.tv_sec * USEC_PER_SEC + (usec_t) st->st_ctim.tv_nsec / 1000;
-
-        return changed > c->looked && changed <= now_usec(CLOCK_REALTIME);
-}
-
-/* Whether what is at PATH is lost nowhere if it goes: it was looked at and saved, or its bytes are kept all the same. On
- * the way back, when the checkout has written too, only the bytes say so. */
-static bool may_go(const struct clearing *c, const char *path, const struct stat *st) {
-        if (!c->back && !is_late(c, st))
-                return true;
-        if (S_ISDIR(st->st_mode))
-                return c->back;
-        return changes_is_in(c->repo, c->full, path, st) || changes_is_in(c->repo, c->tree, path, st);
-}
-
-static int remove_inside(const struct clearing *c, int fd, dev_t device, const char *path);
-
-/* Removes NAME in the directory FD, which is PATH in the work tree, with all that is in it. 0 or a negative errno; -ESTALE:
- * it changed. */
-static int remove_all(const struct clearing *c, int fd, dev_t device, const char *name, const char *path) {
-        struct stat st;
-        int below, k;
-
-        if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-                return -errno;
-        if (!may_go(c, path, &st))
-                return -ESTALE;
-        if (!S_ISDIR(st.st_mode))
-                return unlinkat(fd, name, 0) < 0 ? -errno : 0;
-        below = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (below < 0)
-                return -errno;
-        k = remove_inside(c, below, device, path);
-        return k < 0 ? k : unlinkat(fd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
-}
-
-static int remove_entry(
-        const struct clearing *c, int fd, dev_t device, const char *name, const char *directory) {
-        _cleanup_free_ char *path = NULL;
-
-        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-                return 0;
-        if (asprintf(&path, "%s/%s", directory, name) < 0)
-                return -ENOMEM;
-        return remove_all(c, fd, device, name, path);
-}
+static int clear_entry(struct clearing *c, int fd, const char *name, const char *path);
 
 /* Empties the directory FD, which it closes. What is mounted in it stays, and fails the whole: nobody means that to go. It
  * is recognised by directories alone, since the files of an overlay have other device numbers than its directories (Linux,
  * Documentation/filesystems/overlayfs.rst): nftw(3) with FTW_MOUNT takes them all for another file system. */
-static int remove_inside(const struct clearing *c, int fd, dev_t device, const char *path) {
-        DIR *d = fdopendir(fd);
+static int clear_inside(struct clearing *c, int fd, const char *directory) {
+        DIR *d = fd < 0 ? NULL : fdopendir(fd);
         const struct dirent *e;
+        struct stat st;
+        int k = 0;
+
+        if (!d)
+                return -errno;
+        if (fstat(fd, &st) == 0 && c->device && st.st_dev != c->device)
+                k = -EXDEV;
+        c->device = st.st_dev;
+        while (k == 0 && (e = readdir(d))) {
+                _cleanup_free_ char *path = NULL;
+
+                if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+                        continue;
+                k = asprintf(&path, "%s/%s", directory, e->d_name) < 0 ? -ENOMEM
+                                                                       : clear_entry(c, fd, e->d_name, path);
+        }
+        (void) closedir(d);
+        return k;
+}
+
+/* Removes NAME in the directory FD, which is PATH in the work tree, with all that is in it. 0 or a negative errno; -ESTALE: it
+ * is saved nowhere. */
+static int clear_entry(struct clearing *c, int fd, const char *name, const char *path) {
         struct stat st;
         int k;
 
-        if (!d) {
-                k = -errno;
-                (void) close(fd);
+        if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return errno == ENOENT ? 0 : -errno;
+        if (!S_ISDIR(st.st_mode) && !blob_is_same(c->repo, find_file(c->saved, path), path) &&
+                !blob_is_same(c->repo, find_file(c->tree, path), path))
+                return -ESTALE;
+        k = S_ISDIR(st.st_mode)
+                ? clear_inside(c, openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), path)
+                : 0;
+        if (k < 0 || c->looking)
                 return k;
-        }
-        k = fstat(fd, &st) < 0 ? -errno : st.st_dev != device ? -EXDEV : 0;
-        while (k == 0 && (e = readdir(d)))
-                k = remove_entry(c, fd, device, e->d_name, path);
-        (void) closedir(d);
-        return k;
+        return unlinkat(fd, name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) < 0 ? -errno : 0;
 }
 
 /* Removes the directories above PATH that are empty now, as git does. */
@@ -210,14 +181,14 @@ static void remove_empty_parents(const struct repo *repo, char *full) {
         }
 }
 
-/* Makes room for PATH, and for its directories, if it IS_WANTED; else only removes the file. 0 or a negative errno, as
- * remove_all(). */
-static int clear_path(const struct clearing *c, const char *path, bool is_wanted) {
+/* Makes room for PATH, and for its directories, if it IS_WANTED; else only removes the file. */
+static int clear_path(struct clearing *c, const char *path, bool is_wanted) {
         _cleanup_free_ char *full = NULL;
         size_t root = strlen(c->repo->config->path) + 1;
         struct stat st;
         int k;
 
+        c->device = 0;
         if (asprintf(&full, "%s/%s", c->repo->config->path, path) < 0)
                 return -ENOMEM;
         for (char *slash = strchr(full + root, '/'); slash; slash = strchr(slash + 1, '/')) {
@@ -225,60 +196,60 @@ static int clear_path(const struct clearing *c, const char *path, bool is_wanted
                 if (lstat(full, &st) < 0)
                         return errno == ENOENT ? 0 : -errno;
                 if (!S_ISDIR(st.st_mode))
-                        return is_wanted ? remove_all(c, AT_FDCWD, 0, full, full + root) : 0;
+                        return is_wanted ? clear_entry(c, AT_FDCWD, full, full + root) : 0;
                 *slash = '/';
         }
-        if (lstat(full, &st) < 0)
-                return errno == ENOENT ? 0 : -errno;
-        if (S_ISDIR(st.st_mode) && !is_wanted)
+        if (lstat(full, &st) == 0 && S_ISDIR(st.st_mode) && !is_wanted)
                 return 0;
-        k = remove_all(c, AT_FDCWD, st.st_dev, full, path);
-        if (k == 0)
+        k = clear_entry(c, AT_FDCWD, full, path);
+        if (k == 0 && !c->looking)
                 remove_empty_parents(c->repo, full);
         return k;
 }
 
-/* One move: of the paths, from HEAD with all that was in the tree, which is FULL, to TREE. */
+/* One move: of the paths, from HEAD with all that was saved, to TREE. */
 struct move {
         struct repo *repo;
         const struct paths *paths;
-        git_tree *head, *full, *tree;
-        usec_t looked;
+        git_tree *tree;
+        git_index *head, *saved, *files; /* .files: the tree's */
 };
 
-/* Turns HEAD into TREE at the paths, or BACK into FULL. A path that neither has is a file that was only staged: it stays.
- * Going back, a path that cannot be cleared is left: it is what stopped the way there, and must not stop the way back for
- * the others. */
-static int put(const struct move *m, bool back, struct sync_result *r) {
-        git_checkout_options options = GIT_CHECKOUT_OPTIONS_INIT;
-        _cleanup_(git_index_freep) git_index *baseline = NULL, *head = NULL, *full = NULL, *tree = NULL;
-        git_tree *then = back ? m->full : m->tree;
-        struct clearing c;
+/* Removes what is at the paths; if only LOOKING, finds out whether it may. A path that neither HEAD nor the tree has is a file
+ * that was only staged: it stays. */
+static int clear_all(const struct move *m, bool looking, struct sync_result *r) {
+        struct clearing c = { .repo = m->repo, .saved = m->saved, .tree = m->files, .looking = looking };
 
-        if (tree_files(back ? m->full : m->head, &baseline) < 0 || tree_files(m->head, &head) < 0 ||
-                tree_files(m->full, &full) < 0 || tree_files(m->tree, &tree) < 0)
-                return sync_fail_git(r, "checking out");
-        c = (struct clearing){ m->repo, m->looked, full, tree, back };
         for (size_t i = 0; i < m->paths->n; i++) {
                 const char *path = m->paths->items[i];
-                bool wanted = find_file(back ? full : tree, path);
-                int k = wanted || find_file(back ? tree : head, path) ? clear_path(&c, path, wanted) : 0;
+                bool wanted = find_file(m->files, path);
+                int k;
 
-                if (k < 0 && back)
-                        continue;
+                if (looking && repo_is_over(m->repo))
+                        return sync_fail(r, REFUSAL_TIMEOUT, "making room in %s was not done in time",
+                                m->repo->config->path);
+                k = wanted || find_file(m->head, path) ? clear_path(&c, path, wanted) : 0;
                 if (k == -ESTALE)
                         return sync_fail(r, REFUSAL_CHANGED, "%s changed while it was being saved", path);
                 if (k < 0)
                         return sync_fail(r, REFUSAL_ERROR, "%s: %s", path, strerror(-k));
-                (void) git_index_remove(baseline, path, 0);
-                (void) git_index_remove_directory(baseline, path, 0);
+        }
+        return 0;
+}
+
+/* Whatever is at the paths now came in the last milliseconds, and stops a checkout that is safe. */
+static int write_all(const struct move *m, struct sync_result *r) {
+        git_checkout_options options = GIT_CHECKOUT_OPTIONS_INIT;
+
+        for (size_t i = 0; i < m->paths->n; i++) {
+                (void) git_index_remove(m->head, m->paths->items[i], 0);
+                (void) git_index_remove_directory(m->head, m->paths->items[i], 0);
         }
         options.checkout_strategy = GIT_CHECKOUT_SAFE | GIT_CHECKOUT_RECREATE_MISSING |
-                GIT_CHECKOUT_DONT_OVERWRITE_IGNORED | GIT_CHECKOUT_DISABLE_PATHSPEC_MATCH |
-                (back ? GIT_CHECKOUT_ALLOW_CONFLICTS : 0);
-        options.baseline_index = baseline;
+                GIT_CHECKOUT_DONT_OVERWRITE_IGNORED | GIT_CHECKOUT_DISABLE_PATHSPEC_MATCH;
+        options.baseline_index = m->head;
         options.paths = (git_strarray){ m->paths->items, m->paths->n };
-        if (m->paths->n > 0 && git_checkout_tree(m->repo->git, (const git_object *) then, &options) < 0)
+        if (m->paths->n > 0 && git_checkout_tree(m->repo->git, (const git_object *) m->tree, &options) < 0)
                 return sync_fail_git(r, "checking out");
         return 0;
 }
@@ -294,12 +265,11 @@ static int set_index(const struct repo *repo, git_tree *tree, struct sync_result
 }
 
 static int move_refs(struct repo *repo, git_commit *target, struct sync_result *r) {
-        _cleanup_(git_reference_freep) git_reference *branch = NULL, *base = NULL;
+        _cleanup_(git_reference_freep) git_reference *branch = NULL;
         char name[REPO_BRANCH_MAX + 20];
 
         (void) snprintf(name, sizeof name, "refs/heads/%s", repo->branch);
-        /* The branch last: after it, there is no way back. */
-        if (git_reference_create(&base, repo->git, BASE_REF, git_commit_id(target), true, NULL) < 0 ||
+        if (checkout_note_base(repo, git_commit_id(target)) < 0 ||
                 git_reference_create_matching(&branch, repo->git, name, git_commit_id(target), true,
                         &repo->head, "failover: sync") < 0)
                 return sync_fail_git(r, name);
@@ -307,55 +277,62 @@ static int move_refs(struct repo *repo, git_commit *target, struct sync_result *
         return 0;
 }
 
-static int try_move(const struct move *m, git_commit *target, struct sync_result *r) {
-        int k = put(m, false, r);
+static int fail_errno(const struct repo *repo, int error, struct sync_result *r) {
+        return sync_fail(r, REFUSAL_ERROR, "%s: %s", repo->dir, strerror(-error));
+}
 
+static int move(const struct move *m, git_commit *target, struct sync_result *r) {
+        int k = clear_all(m, false, r);
+
+        if (k == 0)
+                k = write_all(m, r);
         if (k == 0)
                 k = set_index(m->repo, m->tree, r);
-        if (k == 0 && repo_settle(m->repo) < 0)
-                k = sync_fail(r, REFUSAL_ERROR, "%s: %s", m->repo->config->path, strerror(errno));
+        if (k < 0)
+                return k;
+        k = repo_settle(m->repo);
+        if (k < 0)
+                return fail_errno(m->repo, k, r);
+        k = move_refs(m->repo, target, r);
+        if (k < 0)
+                return k;
+        k = remove_intent(m->repo);
+        return k < 0 ? fail_errno(m->repo, k, r) : 0;
+}
+
+static int begin(const struct move *m, git_commit *target, struct sync_result *r) {
+        struct intent intent = { .from = m->repo->head, .to = *git_commit_id(target) };
+        int k = clear_all(m, true, r);
+
+        if (k < 0)
+                return k;
+        (void) strcpy(intent.branch, m->repo->branch);
+        k = repo_settle(m->repo); /* what was saved, before the tree loses it */
         if (k == 0)
-                k = move_refs(m->repo, target, r);
-        return k;
+                k = write_intent(m->repo, &intent);
+        return k < 0 ? fail_errno(m->repo, k, r) : 0;
 }
 
-/* Puts back what was there; R keeps the reason why. If not even that works, the intent stays for the next run. */
-static int roll_back(const struct move *m, struct sync_result *r) {
-        struct sync_result again = { 0 };
+int checkout_to(struct repo *repo, git_commit *target, const struct paths *paths, git_index *saved,
+        struct sync_result *r) {
+        _cleanup_(git_index_freep) git_index *head = NULL, *files = NULL;
+        _cleanup_(git_tree_freep) git_tree *tree = NULL;
         char why[sizeof r->workspace_why.text];
-
-        if (put(m, true, &again) == 0 && set_index(m->repo, m->head, &again) == 0 &&
-                repo_settle(m->repo) == 0 && remove_intent(m->repo) == 0)
-                return -ECANCELED;
-        (void) strcpy(why, r->workspace_why.text);
-        return sync_fail(
-                r, REFUSAL_HALF, "the tree is half old, half new until the next sync finishes it: %s", why);
-}
-
-int checkout_to(struct repo *repo, git_commit *target, const struct paths *paths, git_tree *full,
-        usec_t looked, struct sync_result *r) {
-        struct intent intent = { .from = repo->head, .to = *git_commit_id(target) };
-        _cleanup_(git_commit_freep) git_commit *commit = NULL;
-        _cleanup_(git_tree_freep) git_tree *head = NULL, *tree = NULL;
         struct move m;
         int k;
 
-        if (git_commit_lookup(&commit, repo->git, &repo->head) < 0 || git_commit_tree(&head, commit) < 0)
+        if (commit_files(repo->git, &repo->head, &head) < 0)
                 return sync_fail_git(r, "HEAD");
-        if (git_commit_tree(&tree, target) < 0)
+        if (git_commit_tree(&tree, target) < 0 || tree_files(tree, &files) < 0)
                 return sync_fail_git(r, "the remote's tree");
-        (void) strcpy(intent.branch, repo->branch);
-        k = repo_settle(repo); /* what was saved, before the tree loses it */
-        if (k == 0)
-                k = write_intent(repo, &intent);
+        m = (struct move){ repo, paths, tree, head, saved, files };
+        k = begin(&m, target, r);
         if (k < 0)
-                return sync_fail(r, REFUSAL_ERROR, "%s: %s", repo->dir, strerror(-k));
-        m = (struct move){ repo, paths, head, full, tree, looked };
-        k = try_move(&m, target, r);
-        if (k < 0)
-                return roll_back(&m, r);
-        k = repo_settle(repo);
+                return k;
+        k = move(&m, target, r);
         if (k == 0)
-                k = remove_intent(repo);
-        return k < 0 ? sync_fail(r, REFUSAL_ERROR, "%s: %s", repo->dir, strerror(-k)) : 0;
+                return 0;
+        (void) strcpy(why, r->workspace_why.text);
+        return sync_fail(
+                r, REFUSAL_HALF, "the tree is half old, half new until the next sync finishes it: %s", why);
 }

@@ -2,15 +2,21 @@
  *
  *      write the intent (from, to, branch) ── clear what will be written ── check out ── move the branch ── remove the intent
  *
- * Everything of value was committed before. What is in the way is removed by us, by name and never through a symbolic
- * link, and libgit2 then only ever creates files: its own forced checkout would truncate a file in place, through hard
- * and symbolic links, and wait on a FIFO for ever. Anything that appeared since we looked makes its safe checkout stop, and
- * anything that changed since is not removed. */
+ * There is one way, forward: what a crash, a full disk or a file that cannot be removed cuts short, the next run ends.
+ *
+ * A file goes only if its very content is known to be saved, or is what is to be written. What is in the way is removed by
+ * us, by name and never through a symbolic link, and libgit2 then only ever creates files: its own forced checkout would
+ * truncate a file in place, through hard and symbolic links, and wait on a FIFO for ever. */
 #pragma once
 
 #include "lib/strv.h"
-#include "sync/changes.h"
 #include "sync/repo.h"
+
+/* A checkout under way, or that was. */
+struct intent {
+        git_oid from, to;
+        char branch[REPO_BRANCH_MAX]; /* that moves */
+};
 
 /* The intent that a run before left. 0, -ENOENT if there is none. */
 int checkout_unfinished(const struct repo *repo, struct intent *ret);
@@ -23,13 +29,13 @@ int checkout_check(
 /* The same for the disk alone, and FILES new files of BYTES. */
 int checkout_check_room(const struct repo *repo, size_t files, uint64_t bytes, struct sync_result *r);
 
-/* Puts TARGET into the tree, whose PATHS (sorted) may be anything now, and moves the branch there. FULL: the tree as it
- * was, all of it saved; LOOKED: when that was seen. What has changed since is nowhere else: it stays, and fails the move.
- * If that fails, FULL is put back. 0 or -ECANCELED with the reason in R. */
-int checkout_to(struct repo *repo, git_commit *target, const struct paths *paths, git_tree *full,
-        usec_t looked, struct sync_result *r);
+/* Puts TARGET into the tree, whose PATHS (sorted) may be anything now, and moves the branch there. SAVED: the files of our
+ * commit with all that was saved. What is in neither has changed since, and is nowhere else: then nothing moves.
+ * 0 or -ECANCELED with the reason in R. */
+int checkout_to(struct repo *repo, git_commit *target, const struct paths *paths, git_index *saved,
+        struct sync_result *r);
 
 /* A commit that the remote once had and ours continues, or is: not work of the standby, even if the remote forgot it
- * since. 0 or -ENOENT. Each move notes its own. COMMIT may be NULL: none is known. */
+ * since. 0 or -ENOENT. Each move notes its own. */
 int checkout_base(const struct repo *repo, git_oid *ret);
-void checkout_note_base(const struct repo *repo, const git_oid *commit);
+int checkout_note_base(const struct repo *repo, const git_oid *commit);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -136,75 +137,59 @@ static int check_directories(struct repo *repo, struct sync_result *r) {
         return 0;
 }
 
-static bool config_is_true(git_config *config, const char *key) {
-        int value = 0;
+/* Settings that turn the repository into something else than a tree and its history, all of it here; with the command
+ * that turns them back. Of some of these libgit2 takes no notice. */
+static const struct {
+        const char *key;
+        const char *what, *fix;
+} settings[] = {
+        { "core.bare", "is a bare repository: clone it without --bare", NULL },
+        { "core.worktree", "has its work tree elsewhere: clone it", NULL },
+        { "core.sparsecheckout", "is sparse", "sparse-checkout disable" },
+        { "extensions.worktreeconfig", "has a configuration for each work tree",
+                "config --unset extensions.worktreeConfig" },
+        { "extensions.*", "has an extension that we do not know: clone it", NULL },
+        { "remote.*.promisor", "is a partial clone (promisor): clone all of it", NULL },
+};
 
-        return git_config_get_bool(&value, config, key) == 0 && value;
-}
+static int check_setting(const struct repo *repo, const git_config_entry *e, struct sync_result *r) {
+        for (size_t i = 0; i < ELEMENTSOF(settings); i++) {
+                int value = 1;
 
-/* git sparse-checkout writes to a file of the work tree's own, and turns an extension on that stays. */
-static int check_sparse(const struct repo *repo, git_config *config, struct sync_result *r) {
-        _cleanup_(git_config_freep) git_config *own = NULL;
-        _cleanup_free_ char *file = NULL;
-
-        if (asprintf(&file, "%s/config.worktree", repo->dir) < 0)
-                return sync_fail(r, REFUSAL_ERROR, "out of memory");
-        if (!config_is_true(config, "core.sparsecheckout") &&
-                (git_config_open_ondisk(&own, file) < 0 || !config_is_true(own, "core.sparsecheckout")))
-                return 0;
-        return sync_refuse(r, REFUSAL_SETTING,
-                "%s is sparse. As %s, there: git sparse-checkout disable; git config --unset extensions.worktreeConfig",
-                repo->config->path, repo->user);
-}
-
-/* Settings that turn the repository into something else than a tree and its history, all of it here. */
-static bool is_beyond_us(const char *setting) {
-        const char *last = strrchr(setting, '.');
-
-        if (strncmp(setting, "extensions.", 11) == 0)
-                return strcmp(setting, "extensions.noop") != 0;
-        return strcmp(setting, "core.worktree") == 0 ||
-                (strncmp(setting, "remote.", 7) == 0 && strcmp(last, ".promisor") == 0);
-}
-
-/* Looks at the configuration alone: libgit2 refuses to open some of these, each version others, and of some it takes
- * no notice. */
-static int check_config(const struct repo *repo, struct sync_result *r) {
-        _cleanup_(git_config_iterator_freep) git_config_iterator *i = NULL;
-        _cleanup_(git_config_freep) git_config *config = NULL;
-        _cleanup_free_ char *file = NULL;
-        const char *path = repo->config->path;
-        git_config_entry *e;
-        int32_t version = 0;
-        int k;
-
-        if (asprintf(&file, "%s/config", repo->dir) < 0)
-                return sync_fail(r, REFUSAL_ERROR, "out of memory");
-        if (git_config_open_ondisk(&config, file) < 0)
-                return sync_fail_git(r, file);
-        (void) git_config_get_int32(&version, config, "core.repositoryformatversion");
-        if (version < 0 || version > 1)
-                return sync_refuse(r, REFUSAL_SETTING, "%s has repository format %d, which we do not know",
-                        path, version);
-        if (config_is_true(config, "core.bare"))
-                return sync_refuse(
-                        r, REFUSAL_NO_REPOSITORY, "%s is a bare repository: clone it without --bare", path);
-        k = check_sparse(repo, config, r);
-        if (k < 0)
-                return k;
-        if (git_config_iterator_new(&i, config) < 0)
-                return sync_fail_git(r, file);
-        while (git_config_next(&e, i) == 0)
-                if (strcasecmp(e->name, "extensions.worktreeconfig") == 0)
-                        return sync_refuse(r, REFUSAL_SETTING, "%s has a configuration for each work tree",
-                                       path),
-                               sync_command(r,
-                                       "sudo -u %s git -C %s config --unset extensions.worktreeConfig",
-                                       repo->user, repo->word);
-                else if (is_beyond_us(e->name))
-                        return sync_refuse(r, REFUSAL_SETTING,
-                                "%s uses %s, which we cannot keep right: clone it without", path, e->name);
+                if (fnmatch(settings[i].key, e->name, 0) != 0)
+                        continue;
+                (void) git_config_parse_bool(&value, e->value);
+                if (!value || strcmp(e->name, "extensions.noop") == 0)
+                        return 0;
+                (void) sync_refuse(r, REFUSAL_SETTING, "%s %s", repo->config->path, settings[i].what);
+                return settings[i].fix
+                        ? sync_command(r, "sudo -u %s git -C %s %s", repo->user, repo->word, settings[i].fix)
+                        : -ECANCELED;
+        }
         return 0;
+}
+
+/* Looks at the configuration alone: libgit2 refuses to open some of these, each version others. What git sparse-checkout
+ * sets stands in a file of the work tree's own. */
+static int check_config(const struct repo *repo, struct sync_result *r) {
+        static const char *const names[] = { "config.worktree", "config" };
+        int k = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                _cleanup_(git_config_iterator_freep) git_config_iterator *entries = NULL;
+                _cleanup_(git_config_freep) git_config *config = NULL;
+                _cleanup_free_ char *file = NULL;
+                git_config_entry *e;
+
+                if (asprintf(&file, "%s/%s", repo->dir, names[i]) < 0)
+                        return sync_fail(r, REFUSAL_ERROR, "out of memory");
+                if (git_config_open_ondisk(&config, file) < 0 ||
+                        git_config_iterator_new(&entries, config) < 0)
+                        return sync_fail_git(r, file);
+                while (k == 0 && git_config_next(&e, entries) == 0)
+                        k = check_setting(repo, e, r);
+        }
+        return k;
 }
 
 /* The remote's HEAD as the clone saw it, if the ini names no branch. */
@@ -270,7 +255,17 @@ void repo_close(struct repo *repo) {
 }
 
 int repo_settle(const struct repo *repo) {
-        return syncfs(repo->dir_fd) < 0 ? -errno : 0;
+        _cleanup_close_ int fd = openat(
+                repo->dir_fd, REPO_BUSY, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+
+        if (fd < 0 || futimens(fd, NULL) < 0 || syncfs(repo->dir_fd) < 0)
+                return -errno;
+        (void) git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
+        return 0;
+}
+
+void repo_unsettle(void) {
+        (void) git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 0);
 }
 
 void repo_find_head(struct repo *repo) {
@@ -295,12 +290,6 @@ static bool names_filter(const char *text, size_t n) {
         return memmem(text, n, "filter=", 7) || memmem(text, n, "working-tree-encoding=", 22);
 }
 
-static bool file_names_filter(const char *path) {
-        _cleanup_free_ char *text = NULL;
-
-        return path && read_file(path, 1 << 20, &text) == 0 && names_filter(text, strlen(text));
-}
-
 static bool tree_names_filter(const struct repo *repo, git_index *files) {
         for (size_t i = 0; files && i < git_index_entrycount(files); i++) {
                 const git_index_entry *e = git_index_get_byindex(files, i);
@@ -318,23 +307,27 @@ static bool tree_names_filter(const struct repo *repo, git_index *files) {
 void repo_find_filters(struct repo *repo, const git_oid *target) {
         _cleanup_(git_config_freep) git_config *all = NULL;
         _cleanup_(git_index_freep) git_index *index = NULL, *theirs = NULL;
-        _cleanup_free_ char *info = NULL, *here = NULL, *usual = NULL;
-        const char *home = getenv("HOME");
+        const char *home = getenv("HOME"),
+                   *places[] = { repo->dir, repo->config->path, home ? home : "", "", "" };
+        static const char *const names[] = { "info/attributes", ".gitattributes", ".config/git/attributes",
+                "etc/gitattributes", "" };
         git_buf global = GIT_BUF_INIT;
 
         repo->target = target ? *target : (git_oid){ 0 };
-        if (asprintf(&info, "%s/info/attributes", repo->dir) < 0 ||
-                asprintf(&here, "%s/.gitattributes", repo->config->path) < 0 ||
-                asprintf(&usual, "%s/.config/git/attributes", home ? home : "") < 0)
-                return;
-        if (git_repository_config(&all, repo->git) == 0)
-                (void) git_config_get_path(&global, all, "core.attributesfile");
-        (void) git_repository_index(&index, repo->git);
+        repo->no_index = git_repository_index(&index, repo->git) < 0;
         if (target)
                 (void) commit_files(repo->git, target, &theirs);
-        repo->filters = file_names_filter(info) || file_names_filter(here) || file_names_filter(usual) ||
-                file_names_filter(global.ptr) || file_names_filter("/etc/gitattributes") ||
-                tree_names_filter(repo, index) || tree_names_filter(repo, theirs);
+        repo->filters = tree_names_filter(repo, index) || tree_names_filter(repo, theirs);
+        if (git_repository_config(&all, repo->git) == 0 &&
+                git_config_get_path(&global, all, "core.attributesfile") == 0)
+                places[ELEMENTSOF(names) - 1] = global.ptr;
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                _cleanup_free_ char *path = NULL, *text = NULL;
+
+                if (asprintf(&path, "%s%s%s", places[i], *names[i] ? "/" : "", names[i]) > 0 &&
+                        read_file(path, 1 << 20, &text) == 0)
+                        repo->filters = repo->filters || names_filter(text, strlen(text));
+        }
         git_buf_dispose(&global);
 }
 

@@ -22,7 +22,6 @@ DEFINE_CLEANUP(git_blob *, git_blob_free)
 DEFINE_CLEANUP(git_index *, git_index_free)
 DEFINE_CLEANUP(git_odb *, git_odb_free)
 DEFINE_CLEANUP(git_diff *, git_diff_free)
-DEFINE_CLEANUP(git_status_list *, git_status_list_free)
 DEFINE_CLEANUP(git_revwalk *, git_revwalk_free)
 DEFINE_CLEANUP(git_signature *, git_signature_free)
 
@@ -38,6 +37,7 @@ struct repo {
 
         const char *state; /* a directory of ours that outlives a run; NULL: none */
         usec_t until;      /* of CLOCK_BOOTTIME: what is looked for, or saved, gives up then; 0: never */
+        time_t killed;     /* when the last sync was settled, if it never ended; 0: it did */
         char follow[REPO_BRANCH_MAX]; /* the remote's branch to follow, as far as it is known */
 
         /* From repo_find_head(): */
@@ -45,6 +45,7 @@ struct repo {
         git_oid head;                 /* and its commit; zero: there is none yet */
         /* From repo_find_filters(): */
         bool filters;   /* some attributes name one */
+        bool no_index;  /* it cannot be read */
         git_oid target; /* whose attributes count, too; or zero */
 };
 
@@ -76,6 +77,8 @@ int repo_find_theirs(const struct repo *repo, git_oid *ret);
 /* Refuses merges under way, a detached HEAD and so on. 0 or -ECANCELED. */
 int repo_check(struct repo *repo, struct sync_result *r);
 
+/* Refuses unless BRANCH, the one that the remote has us follow, is checked out. 0 or -ECANCELED. */
+int repo_check_branch(const struct repo *repo, const char *branch, struct sync_result *r);
 /* Refuses a .git that cannot be written. 0 or -ECANCELED. */
 int repo_check_writable(const struct repo *repo, struct sync_result *r);
 /* Refuses since WHAT, a path in the workspace ("" for .git), cannot be written, for the reason ERROR (errno). OWNER: of the
@@ -83,9 +86,14 @@ int repo_check_writable(const struct repo *repo, struct sync_result *r);
 int repo_refuse_unwritable(
         const struct repo *repo, const char *what, int error, uid_t owner, struct sync_result *r);
 
+/* In .git while a sync may hold locks there; its time is that of the last repo_settle(). */
+#define REPO_BUSY "failover-busy"
 /* Everything written so far is on disk when this returns: one flush of the file system at the few points where a power
- * cut matters, instead of one for each of perhaps thousands of objects (GIT_OPT_ENABLE_FSYNC_GITDIR). */
+ * cut matters, instead of one for each of perhaps thousands of objects. What is written from then on is waited for one by
+ * one: refs and the index, whose locks a later run knows by the time, if we are killed. 0 or a negative errno. */
 int repo_settle(const struct repo *repo);
+/* Thousands of objects are about to be written. */
+void repo_unsettle(void);
 
 /* The files of TREE, all levels of it. libgit2 inflates a whole directory again for each path that it looks up in a tree,
  * which takes minutes where a directory has thousands; in an index it is a binary search. 0 or libgit2's error. */

@@ -9,7 +9,8 @@
 #include "lib/strv.h"
 #include "lib/text.h"
 
-#define STAMP_LENGTH 16 /* 20260711T041502Z */
+#define STAMP "%Y%m%dT%H%M%SZ" /* 20260711T041502Z */
+#define STAMP_LENGTH 16
 /* Of a pushed branch, here. */
 #define KEPT_SECONDS (30 * 24 * 60 * 60)
 /* How far back the remote's history is searched for work that came in by another way than a merge. */
@@ -26,39 +27,20 @@ void saved_host(char host[static 64]) {
         (void) snprintf(host, 64, "%s", *name ? name : "standby");
 }
 
-/* "20260711T041502Z" */
-static void format_stamp(time_t t, char stamp[static 32]) {
-        struct tm tm;
-
-        (void) strftime(stamp, 32, "%Y%m%dT%H%M%SZ", gmtime_r(&t, &tm));
-}
-
-/* The time that TEXT begins with, as we write it; -1: it is another name, whatever its length. */
-static time_t parse_stamp(const char *text) {
-        struct tm tm = { 0 };
-        char stamp[32];
-        time_t t;
-
-        if (sscanf(text, "%4d%2d%2dT%2d%2d%2dZ", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour,
-                    &tm.tm_min, &tm.tm_sec) != 6)
-                return -1;
-        tm.tm_year -= 1900;
-        tm.tm_mon--;
-        t = timegm(&tm);
-        format_stamp(t, stamp);
-        return strncmp(stamp, text, STAMP_LENGTH) == 0 ? t : -1;
-}
-
-/* Whether BRANCH is one of ours, of any host: the machine may have been renamed or cloned. Then where its TIME begins. */
-static const char *find_stamp(const char *branch, bool *private) {
+/* Whether BRANCH is one of ours, of any host: the machine may have been renamed or cloned. RET: its TIME, or NULL. */
+static bool is_saved(const char *branch, bool *private, time_t *ret) {
         const char *slash = strrchr(branch, '/'), *end;
+        struct tm tm = { 0 };
 
-        if (!begins_with(branch, "failover/") || !slash || slash <= branch + strlen("failover/") ||
-                parse_stamp(slash + 1) < 0)
-                return NULL;
-        end = slash + 1 + STAMP_LENGTH;
+        if (!begins_with(branch, "failover/") || slash <= branch + strlen("failover/"))
+                return false;
+        end = strptime(slash + 1, STAMP, &tm);
+        if (!end || end != slash + 1 + STAMP_LENGTH)
+                return false;
+        if (ret)
+                *ret = timegm(&tm);
         *private = strcmp(end, SAVED_PRIVATE) == 0;
-        return *private || !*end ? slash + 1 : NULL;
+        return *private || !*end;
 }
 
 /* Every branch here whose name matches GLOB, sorted: of one host the oldest first, and each "-private" after its other half. */
@@ -82,38 +64,17 @@ static void list_of(const struct repo *repo, const char *host, struct paths *ret
 
 void saved_name(const struct repo *repo, const char *host, char branch[static 128]) {
         _cleanup_paths_ struct paths branches = { 0 };
-        time_t t = time(NULL);
+        time_t t = time(NULL), other;
         char stamp[32];
+        bool private;
+        struct tm tm;
 
         list_of(repo, host, &branches);
-        for (size_t i = 0; i < branches.n; i++) {
-                bool private;
-                const char *at = find_stamp(branches.items[i], &private);
-
-                if (at)
-                        t = MAX(t, parse_stamp(at) + 1);
-        }
-        format_stamp(t, stamp);
+        for (size_t i = 0; i < branches.n; i++)
+                if (is_saved(branches.items[i], &private, &other))
+                        t = MAX(t, other + 1);
+        (void) strftime(stamp, sizeof stamp, STAMP, gmtime_r(&t, &tm));
         (void) snprintf(branch, 128, "failover/%s/%s", host, stamp);
-}
-
-int saved_check_name(const struct repo *repo, const char *host, struct sync_result *r) {
-        char names[2][160];
-        git_oid id;
-
-        (void) strcpy(names[0], "refs/heads/failover");
-        (void) snprintf(names[1], sizeof names[1], "refs/heads/failover/%s", host);
-        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
-                const char *branch = names[i] + strlen("refs/heads/");
-
-                if (git_reference_name_to_id(&id, repo->git, names[i]) == 0)
-                        return sync_refuse(r, REFUSAL_BRANCH_NAME,
-                                       "%s has a branch %s, where the branches go that keep the standby's work",
-                                       repo->config->path, branch),
-                               sync_command(r, "sudo -u %s git -C %s branch -m %s failover-%sold",
-                                       repo->user, repo->word, branch, i == 0 ? "" : "of-");
-        }
-        return 0;
 }
 
 /* The commit of the branch, here or, with a REMOTE, as last seen there. */
@@ -140,54 +101,33 @@ static bool holds(git_index *files, const struct change *item) {
         return e && git_oid_equal(&e->id, &item->id) && e->mode == item->mode;
 }
 
-/* Whether the commit TIP holds all items of the kinds in the mask KINDS. */
-static bool holds_all(
-        const struct repo *repo, const git_oid *tip, const struct changes *work, unsigned kinds) {
+/* Whether the last branch holds the items, and could be merged: HEAD may have got its first commit since. */
+bool saved_has_half(const struct repo *repo, const struct changes *work, const char *host, bool private) {
         _cleanup_(git_index_freep) git_index *files = NULL;
+        bool has = private || !work->unpushed;
+        git_oid tip, parent, merge_base;
+        char last[128];
 
-        if (commit_files(repo->git, tip, &files) < 0)
+        for (size_t i = 0; has && i < work->n; i++)
+                has = (work->items[i].kind >= WORK_PRIVATE) != private;
+        if (has)
+                return true; /* there is nothing to hold */
+        if (saved_find_last(repo, host, private, last, &tip) < 0 ||
+                commit_files(repo->git, &tip, &files) < 0 ||
+                (repo_find_parent(repo, &parent) == 0 &&
+                        git_merge_base(&merge_base, repo->git, &tip, &parent) < 0))
+                return false;
+        if (!private && work->unpushed && !git_oid_equal(&tip, &repo->head) &&
+                git_graph_descendant_of(repo->git, &tip, &repo->head) != 1)
                 return false;
         for (size_t i = 0; i < work->n; i++)
-                if (kinds & (1u << work->items[i].kind) && !holds(files, &work->items[i]))
+                if ((work->items[i].kind >= WORK_PRIVATE) == private && !holds(files, &work->items[i]))
                         return false;
         return true;
 }
 
-/* Whether the two could be merged: HEAD may have got its first commit since. */
-static bool is_related(const struct repo *repo, const git_oid *tip) {
-        git_oid parent, base;
-
-        return repo_find_parent(repo, &parent) < 0 || git_merge_base(&base, repo->git, tip, &parent) == 0;
-}
-
-static bool holds_public(const struct repo *repo, const char *branch, const struct changes *work) {
-        git_oid tip;
-
-        return tip_of(repo, NULL, branch, &tip) == 0 && is_related(repo, &tip) &&
-                (!work->unpushed || git_graph_descendant_of(repo->git, &tip, &repo->head) == 1) &&
-                holds_all(repo, &tip, work, 1u << WORK_PUBLIC | 1u << WORK_GONE);
-}
-
-static bool holds_private(const struct repo *repo, const char *branch, const struct changes *work) {
-        _cleanup_(git_commit_freep) git_commit *commit = NULL;
-        git_oid tip;
-
-        return tip_of(repo, NULL, branch, &tip) == 0 && git_commit_lookup(&commit, repo->git, &tip) == 0 &&
-                git_commit_parentcount(commit) > 0 && holds_all(repo, &tip, work, 1u << WORK_PRIVATE) &&
-                holds_all(repo, git_commit_parent_id(commit, 0), work, 1u << WORK_STAGED);
-}
-
 bool saved_has(const struct repo *repo, const struct changes *work, const char *host) {
-        bool public = changes_has_public(work), private = changes_has_private(work);
-        char last[128];
-        git_oid tip;
-
-        return (!public ||
-                       (saved_find_last(repo, host, false, last, &tip) == 0 &&
-                               holds_public(repo, last, work))) &&
-                (!private ||
-                        (saved_find_last(repo, host, true, last, &tip) == 0 &&
-                                holds_private(repo, last, work)));
+        return saved_has_half(repo, work, host, false) && saved_has_half(repo, work, host, true);
 }
 
 /* Whether the tree of COMMIT has every file that differs in DIFF as its new side has it. */
@@ -242,15 +182,6 @@ static bool is_merged(const struct repo *repo, const git_oid *tip) {
         return had_content(repo, related ? &base : NULL, tip, &theirs);
 }
 
-/* Whether the remote has the branch. Of a private one, what was staged is in no tip: only its commits count. */
-static bool is_done(const struct repo *repo, const git_oid *tip, bool private) {
-        git_oid theirs;
-
-        return private ? repo_find_theirs(repo, &theirs) == 0 &&
-                        git_graph_descendant_of(repo->git, &theirs, tip) == 1
-                       : is_merged(repo, tip);
-}
-
 int saved_find_last(
         const struct repo *repo, const char *host, bool private, char branch[static 128], git_oid *tip) {
         _cleanup_paths_ struct paths branches = { 0 };
@@ -258,11 +189,9 @@ int saved_find_last(
 
         list_of(repo, host, &branches);
         for (size_t i = branches.n; i-- > 0;)
-                if (find_stamp(branches.items[i], &is_private) && is_private == private) {
+                if (is_saved(branches.items[i], &is_private, NULL) && is_private == private) {
                         (void) snprintf(branch, 128, "%s", branches.items[i]);
-                        return tip_of(repo, NULL, branch, tip) == 0 && !is_done(repo, tip, private)
-                                ? 0
-                                : -ENOENT;
+                        return tip_of(repo, NULL, branch, tip) == 0 && !is_merged(repo, tip) ? 0 : -ENOENT;
                 }
         return -ENOENT;
 }
@@ -297,9 +226,9 @@ void saved_prune(const struct repo *repo) {
                 bool private;
                 git_oid tip;
 
-                if (!find_stamp(branch, &private) || tip_of(repo, NULL, branch, &tip) < 0)
+                if (!is_saved(branch, &private, NULL) || tip_of(repo, NULL, branch, &tip) < 0)
                         continue;
-                if (is_done(repo, &tip, private))
+                if (is_merged(repo, &tip))
                         remove_branch(repo, branch, "which the remote has merged");
                 else if (is_pushed(repo, branch, &tip) && is_old(repo, &tip))
                         remove_branch(repo, branch, "which the remote has had for 30 days");
@@ -321,13 +250,15 @@ static bool is_at_remote(const struct repo *repo, const git_oid *tip) {
 static bool is_unmerged(const struct repo *repo, const char *branch, bool *ours, git_oid *tip) {
         bool private = false;
 
-        *ours = find_stamp(branch, &private);
+        *ours = is_saved(branch, &private, NULL);
         return !private && strcmp(branch, repo->follow) != 0 && tip_of(repo, NULL, branch, tip) == 0 &&
                 !is_merged(repo, tip) && (*ours || !is_at_remote(repo, tip));
 }
 
 void saved_unmerged(const struct repo *repo, struct sync_result *r) {
         _cleanup_paths_ struct paths branches = { 0 };
+
+        unsigned named = 0;
 
         r->n_unmerged = 0;
         list(repo, "refs/heads/*", &branches);
@@ -337,37 +268,15 @@ void saved_unmerged(const struct repo *repo, struct sync_result *r) {
                         bool ours;
                         git_oid tip;
 
-                        if (!is_unmerged(repo, branches.items[i], &ours, &tip) || ours != first ||
-                                !sync_branch_is_valid(branches.items[i]))
+                        if (!is_unmerged(repo, branches.items[i], &ours, &tip) || ours != first)
                                 continue;
-                        if (r->n_unmerged++ >= SYNC_UNMERGED_MAX)
+                        r->n_unmerged++;
+                        if (named == SYNC_UNMERGED_MAX || !sync_branch_is_valid(branches.items[i]))
                                 continue;
-                        b = &r->unmerged[r->n_unmerged - 1];
+                        b = &r->unmerged[named++];
                         (void) snprintf(b->name, sizeof b->name, "%s", branches.items[i]);
                         b->pushed = is_pushed(repo, b->name, &tip);
                 }
-}
-
-void saved_adopt(const struct repo *repo, const char *host) {
-        _cleanup_paths_ struct paths branches = { 0 };
-
-        list(repo, "refs/heads/*", &branches);
-        for (size_t i = 0; i < branches.n; i++) {
-                _cleanup_(git_reference_freep) git_reference *ref = NULL;
-                char branch[128], name[160], last[128];
-                git_oid tip, other;
-                bool ours;
-
-                if (sync_branch_is_valid(branches.items[i]) ||
-                        !is_unmerged(repo, branches.items[i], &ours, &tip) ||
-                        (saved_find_last(repo, host, false, last, &other) == 0 &&
-                                (git_oid_equal(&other, &tip) ||
-                                        git_graph_descendant_of(repo->git, &other, &tip) == 1)))
-                        continue;
-                saved_name(repo, host, branch);
-                (void) snprintf(name, sizeof name, "refs/heads/%s", branch);
-                (void) git_reference_create(&ref, repo->git, name, &tip, false, "failover: save");
-        }
 }
 
 /* Whether a commit brings in a file that is never pushed, which goes to FILE. The standby's agent may have committed it. */

@@ -1,5 +1,5 @@
-/* The branches that hold what the standby had: failover/HOST/TIME, and beside it failover/HOST/TIME-private for what is
- * never pushed. Made, listed, pruned, and asked whether the remote has their work by now.
+/* The branches that hold what the standby had: failover/HOST/TIME, and failover/HOST/TIME-private for what is never pushed, so
+ * that merging the one brings no secret along. Made, listed, pruned, and asked whether the remote has their work by now.
  *
  * A saved branch continues the commit that was checked out, so merging it is all that it takes to have the work. None is
  * removed before the remote has its work. */
@@ -11,25 +11,26 @@
 #define SAVED_PRIVATE "-private"
 #define SAVED_PUSH_MAX 20
 
-/* Commits WORK to new branches unless the last ones hold the very same. Neither the tree nor the index is touched.
- * HOST: this machine's name. BRANCH: where the new branch's name goes, "" if there was nothing new to save. FULL: the
- * tree of our commit with all of WORK in it, for putting it back. 0 or -ECANCELED with the reason in R. */
-int saved_add(const struct repo *repo, const struct changes *work, const char *host, char branch[static 128],
-        git_tree **full, struct sync_result *r);
-/* Whether the last branches hold all of WORK: the public one, the private one, or both, as needed. A crash may have come
- * between the two. What was saved once and stays in the tree, untracked, is not saved again. */
+/* Commits WORK to new branches unless the last ones hold the very same. Neither the tree nor the index is touched. HOST: this
+ * machine's name. R.saved: the new branch's name, if there is one. 0 or -ECANCELED with the reason in R. */
+int saved_add(const struct repo *repo, struct changes *work, const char *host, struct sync_result *r);
+/* The files of our commit with those of WORK that may be pushed, or those that may not, or both. 0 or libgit2's error. */
+int saved_files(
+        const struct repo *repo, const struct changes *work, bool public, bool private, git_index **ret);
+/* Whether the last branches hold all of WORK. What was saved once and stays in the tree, untracked, is not saved again. */
 bool saved_has(const struct repo *repo, const struct changes *work, const char *host);
+/* The same of what is private, or of the rest. */
+bool saved_has_half(const struct repo *repo, const struct changes *work, const char *host, bool private);
 /* The last branch of HOST, private or not, that the remote has not merged. 0 or -ENOENT. */
 int saved_find_last(
         const struct repo *repo, const char *host, bool private, char branch[static 128], git_oid *tip);
 /* The name that a new branch gets: it sorts after all that are there, since the last is the newest. Its TIME is now, or
  * later if the clock was ahead once. */
 void saved_name(const struct repo *repo, const char *host, char branch[static 128]);
-/* Gives a branch whose name cannot be printed a second one that can. */
-void saved_adopt(const struct repo *repo, const char *host);
 /* Removes those whose work the remote has, and those that it has had for 30 days as a branch of its own. */
 void saved_prune(const struct repo *repo);
-/* Fills R.unmerged: every branch, the agent's own too, whose work the remote does not have, the newest first. */
+/* Fills R.unmerged: every branch, the agent's own too, whose work the remote does not have, the newest first. One whose name
+ * cannot be printed is counted. */
 void saved_unmerged(const struct repo *repo, struct sync_result *r);
 
 /* The branches that are to be pushed: not merged, not pushed yet, and fit to be. N at most SAVED_PUSH_MAX; each is the
@@ -38,7 +39,5 @@ int saved_to_push(const struct repo *repo, char *branches[static SAVED_PUSH_MAX]
 /* Notes that BRANCH is at the remote, as git push does; or that it no longer is. */
 void saved_mark_pushed(const struct repo *repo, const char *branch, bool pushed);
 
-/* Refuses a branch failover or failover/HOST, which leaves no room for those below it. 0 or -ECANCELED. */
-int saved_check_name(const struct repo *repo, const char *host, struct sync_result *r);
 /* This machine's name as part of a branch's. */
 void saved_host(char host[static 64]);

@@ -24,7 +24,6 @@
 struct context {
         const struct instance *instance;
         const struct config *config;
-        struct git_seen git;
 };
 
 /* The tree of a running gateway is its agent's. Without an answer it may be running. */
@@ -117,8 +116,7 @@ static void run_both(const struct context *c, struct sync_result *r) {
                 .state = access(c->instance->sync_state_dir, W_OK) == 0 ? c->instance->sync_state_dir : NULL,
                 .may_move = gateway_is_stopped,
                 .may_push = nobody_waits,
-                .userdata = (void *) c,
-                .git = c->git };
+                .userdata = (void *) c };
         bool has_secrets = c->config->secrets.host != NULL;
         struct child child;
 
@@ -168,7 +166,6 @@ int cmd_sync(const struct instance *instance, const struct config *config) {
         (void) signal(SIGINT, on_signal);
         (void) signal(SIGHUP, on_signal);
         allow_many_files();
-        cleanup_look_for_git(&config->workspace, &c.git);
         confine(&c);
         run_both(&c, &r);
         report(instance, &r);

@@ -9,6 +9,7 @@
 #include "lib/strv.h"
 #include "lib/text.h"
 #include "sync/checkout.h"
+#include "sync/crash_cleanup.h"
 #include "sync/incoming.h"
 #include "sync/remote.h"
 #include "sync/saved_branches.h"
@@ -18,171 +19,78 @@ struct sync {
         struct sync_result *result;
         struct repo repo;
         const char *host;
-        struct git_seen git;
 };
 
 static bool may_move(const struct sync *s) {
         return s->job->may_move(s->job->userdata);
 }
 
-/* Finds what the standby has, and commits it. WORK and FULL are the caller's to free. */
-static int save(struct sync *s, git_commit *target, const struct intent *unfinished, const git_oid *base,
-        struct incoming *in, struct changes *work, git_tree **full) {
-        struct sync_result *r = s->result;
-        char branch[sizeof r->saved] = "";
+/* Finds what the standby has, and commits it. PATHS, what comes in with TARGET, and WORK are the caller's to free. */
+static int save(struct sync *s, git_commit *target, struct paths *paths, struct changes *work) {
         int k;
 
         repo_find_filters(&s->repo, target ? git_commit_id(target) : NULL);
-        k = changes_find(&s->repo, target, unfinished, base, &in->paths, work, r);
-        if (k == 0 && !saved_has(&s->repo, work, s->host))
-                k = checkout_check_room(&s->repo, work->n, work->bytes, r);
-        if (k == 0)
-                k = saved_add(&s->repo, work, s->host, branch, full, r);
-        if (k < 0 || !branch[0])
-                return k;
-        (void) strcpy(r->saved, branch);
-        /* Nothing below may wait for it, but a power cut must not take it either. */
-        return repo_settle(&s->repo) < 0
-                ? sync_fail(r, REFUSAL_ERROR, "%s: %s", s->repo.config->path, strerror(errno))
-                : 0;
+        k = changes_find(&s->repo, target, paths, work, s->result);
+        return k == 0 ? saved_add(&s->repo, work, s->host, s->result) : k;
 }
 
-/* Before anything is refused: the repository may be in any state. What cannot be saved is said by the next look again. */
+/* Before anything is refused: the repository may be in any state. What cannot be saved is told by the next look again. */
 static int save_first(struct sync *s) {
-        _cleanup_(git_tree_freep) git_tree *full = NULL;
         _cleanup_work_ struct changes work = { 0 };
-        struct incoming in = { 0 };
-        git_oid base;
-        int k = save(s, NULL, NULL, checkout_base(&s->repo, &base) == 0 ? &base : NULL, &in, &work, &full);
+        _cleanup_paths_ struct paths paths = { 0 };
+        int k = save(s, NULL, &paths, &work);
 
-        paths_free(&in.paths);
-        if (k == 0) {
-                saved_adopt(&s->repo, s->host);
+        if (k == 0)
                 s->result->workspace_why = (struct refusal){ 0 };
-        }
         return k;
 }
 
-/* Only the branch whose move was cut short may move on: work that was committed to another one is no half checkout. */
-static int check_intent(const struct sync *s, const struct intent *intent) {
-        _cleanup_free_ char *word = shell_quote(intent->branch);
-        const struct repo *repo = &s->repo;
-
-        if (!word)
-                return sync_fail(s->result, REFUSAL_ERROR, "out of memory");
-        if (!intent->branch[0] || strcmp(repo->branch, intent->branch) == 0)
-                return 0;
-        return sync_refuse(s->result, REFUSAL_BRANCH,
-                       "a sync of %s was cut short, and %s has the branch %s checked out", intent->branch,
-                       repo->config->path, repo->branch),
-               sync_command(s->result, "sudo -u %s git -C %s switch %s", repo->user, repo->word, word);
-}
-
-/* Whether the branch has gone on since, by a person or the agent, or its end was pruned: then what is checked out stays. */
-static bool is_overtaken(const struct repo *repo, const struct intent *intent) {
-        _cleanup_(git_commit_freep) git_commit *to = NULL;
-
-        if (git_commit_lookup(&to, repo->git, &intent->to) < 0)
-                return true;
-        return !git_oid_equal(&repo->head, &intent->from) &&
-                git_graph_descendant_of(repo->git, &repo->head, &intent->to) == 1;
-}
-
-/* Saves all that HEAD does not hold, its own commits too, and makes the tree what HEAD says: half of it may be the
- * checkout's. */
-static int settle_overtaken(struct sync *s, const struct intent *intent) {
-        _cleanup_(git_commit_freep) git_commit *head = NULL;
-        _cleanup_(git_tree_freep) git_tree *full = NULL;
-        _cleanup_work_ struct changes work = { 0 };
-        struct incoming in = { 0 };
-        git_oid base;
-        bool known = checkout_base(&s->repo, &base) == 0;
-        int k;
-
-        log_notice("%s: a sync that was cut short is not finished: the branch has gone on since",
-                s->repo.config->path);
-        if (git_commit_lookup(&head, s->repo.git, &s->repo.head) < 0)
-                return sync_fail_git(s->result, "HEAD");
-        k = save(s, NULL, intent, known ? &base : NULL, &in, &work, &full);
-        if (k == 0)
-                k = checkout_to(&s->repo, head, &in.paths, full, work.looked, s->result);
-        /* HEAD need not have been at the remote. */
-        checkout_note_base(&s->repo, known ? &base : NULL);
-        paths_free(&in.paths);
-        return k;
-}
-
-/* What an earlier run began and did not end: its whole new state, before anything else. */
-static int finish_intent(struct sync *s) {
-        _cleanup_(git_commit_freep) git_commit *target = NULL;
-        _cleanup_(git_tree_freep) git_tree *full = NULL;
-        _cleanup_work_ struct changes work = { 0 };
-        struct incoming in = { 0 };
-        struct intent intent;
-        int k;
-
-        if (checkout_unfinished(&s->repo, &intent) < 0)
-                return 0;
-        k = check_intent(s, &intent);
-        if (k < 0)
-                return k;
-        if (is_overtaken(&s->repo, &intent))
-                return settle_overtaken(s, &intent);
-        log_notice("%s: finishing a sync that was cut short", s->repo.config->path);
-        if (git_commit_lookup(&target, s->repo.git, &intent.to) < 0)
-                return sync_fail_git(s->result, "the sync that was cut short");
-        k = incoming_check(&s->repo, target, &in, s->result);
-        /* All that the old commit had was saved before the intent was written. */
-        if (k == 0)
-                k = save(s, target, &intent, &intent.from, &in, &work, &full);
-        if (k == 0)
-                k = checkout_to(&s->repo, target, &in.paths, full, work.looked, s->result);
-        paths_free(&in.paths);
-        return k;
-}
-
-/* Refuses unless BRANCH, the one that the remote has us follow, is checked out. 0 or -ECANCELED. */
-static int check_branch(const struct repo *repo, const char *branch, struct sync_result *r) {
-        _cleanup_free_ char *word = shell_quote(branch);
-
-        if (!word)
-                return sync_fail(r, REFUSAL_ERROR, "out of memory");
-        if (strcmp(repo->branch, branch) == 0)
-                return 0;
-        return sync_refuse(r, REFUSAL_BRANCH, "%s has the branch %s checked out, not %s", repo->config->path,
-                       repo->branch, branch),
-               sync_command(r, "sudo -u %s git -C %s switch %s", repo->user, repo->word, word);
-}
-
-/* Saves, and moves if there is anything to move. */
-static int follow(struct sync *s, git_commit *target) {
+/* Saves, and moves to the commit ID if there is anything to move. */
+static int follow(struct sync *s, const git_oid *id) {
         struct sync_result *r = s->result;
-        _cleanup_(git_tree_freep) git_tree *full = NULL;
+        _cleanup_(git_commit_freep) git_commit *target = NULL;
+        _cleanup_(git_index_freep) git_index *saved = NULL;
         _cleanup_work_ struct changes work = { 0 };
+        bool cut_short = checkout_unfinished(&s->repo, &(struct intent){ 0 }) == 0;
         struct incoming in = { 0 };
         size_t commits = 0, behind;
-        git_oid base;
         int k;
 
+        if (git_commit_lookup(&target, s->repo.git, id) < 0)
+                return sync_fail_git(r, "the remote's commit");
         k = incoming_check(&s->repo, target, &in, r);
         if (k == 0)
-                k = save(s, target, NULL, checkout_base(&s->repo, &base) == 0 ? &base : NULL, &in, &work,
-                        &full);
+                k = save(s, target, &in.paths, &work);
         if (k == 0) {
-                (void) git_graph_ahead_behind(
-                        &commits, &behind, s->repo.git, git_commit_id(target), &s->repo.head);
+                (void) git_graph_ahead_behind(&commits, &behind, s->repo.git, id, &s->repo.head);
                 r->commits = (unsigned) MIN(commits, (size_t) UINT32_MAX);
                 r->workspace = SYNC_UNCHANGED;
         }
-        if (k == 0 && (!git_oid_equal(&s->repo.head, git_commit_id(target)) || work.tracked)) {
+        if (k == 0 && (cut_short || work.tracked || !git_oid_equal(&s->repo.head, id))) {
                 k = checkout_check(&s->repo, &in.paths, in.bytes, r);
+                if (k == 0 && saved_files(&s->repo, &work, true, true, &saved) < 0)
+                        k = sync_fail_git(r, "HEAD");
                 if (k == 0)
-                        k = checkout_to(&s->repo, target, &in.paths, full, work.looked, r);
+                        k = checkout_to(&s->repo, target, &in.paths, saved, r);
                 if (k == 0)
                         r->workspace = SYNC_UPDATED;
         }
         paths_free(&in.paths);
         return k;
+}
+
+/* Ends what an earlier run began. If the branch is not where it was then, a person or the agent went on; if its end was pruned,
+ * there is no way there: then the next move puts the tree right. */
+static int finish(struct sync *s) {
+        _cleanup_(git_commit_freep) git_commit *to = NULL;
+        struct intent intent;
+
+        if (checkout_unfinished(&s->repo, &intent) < 0 || !git_oid_equal(&s->repo.head, &intent.from) ||
+                strcmp(s->repo.branch, intent.branch) != 0 ||
+                git_commit_lookup(&to, s->repo.git, &intent.to) < 0)
+                return 0;
+        log_notice("%s: finishing a sync that was cut short", s->repo.config->path);
+        return follow(s, &intent.to);
 }
 
 /* The remote's branch is about to be seen elsewhere, perhaps not further on but rewritten: HEAD is not work if it was
@@ -192,23 +100,7 @@ static void note_base(const struct sync *s, const git_oid *old) {
 
         if (git_reference_name_to_id(&head, s->repo.git, "HEAD") == 0 &&
                 (git_oid_equal(&head, old) || git_graph_descendant_of(s->repo.git, old, &head) == 1))
-                checkout_note_base(&s->repo, &head);
-}
-
-/* Refuses if a branch that the remote no longer has leaves no room to note where BRANCH is. 0 or -ECANCELED. */
-static int check_tracking(const struct repo *repo, const char *branch, struct sync_result *r) {
-        _cleanup_(git_reference_iterator_freep) git_reference_iterator *i = NULL;
-        char glob[REPO_BRANCH_MAX + 200];
-        const char *name;
-
-        (void) snprintf(glob, sizeof glob, "refs/remotes/%s/%s/*", repo->config->remote, branch);
-        if (git_reference_iterator_glob_new(&i, repo->git, glob) < 0 ||
-                git_reference_next_name(&name, i) < 0)
-                return 0;
-        return sync_refuse(
-                       r, REFUSAL_BRANCH_NAME, "%s, which the remote no longer has, is in the way", name),
-               sync_command(r, "sudo -u %s git -C %s remote prune %s", repo->user, repo->word,
-                       repo->config->remote);
+                (void) checkout_note_base(&s->repo, &head);
 }
 
 /* Remembers where the remote's branch is, as git fetch does; what was received is on disk first. */
@@ -216,22 +108,19 @@ static int track(const struct sync *s, const struct fetch_answer *fetched, struc
         _cleanup_(git_reference_freep) git_reference *ref = NULL;
         char name[REPO_BRANCH_MAX + 200];
         git_oid old;
-        int k = check_tracking(&s->repo, fetched->branch, r);
+        int k;
 
-        if (k < 0)
-                return k;
         (void) snprintf(name, sizeof name, "refs/remotes/%s/%s", s->repo.config->remote, fetched->branch);
         if (git_reference_name_to_id(&old, s->repo.git, name) == 0) {
                 if (git_oid_equal(&old, &fetched->commit))
                         return 0;
                 note_base(s, &old);
         }
-        if (repo_settle(&s->repo) < 0)
-                return sync_fail(r, REFUSAL_ERROR, "%s: %s", s->repo.config->path, strerror(errno));
+        k = repo_settle(&s->repo);
+        if (k < 0)
+                return sync_fail(r, REFUSAL_ERROR, "%s: %s", s->repo.config->path, strerror(-k));
         if (git_reference_create(&ref, s->repo.git, name, &fetched->commit, true, "failover: fetch") < 0)
                 return sync_fail_git(r, name);
-        if (repo_settle(&s->repo) < 0)
-                return sync_fail(r, REFUSAL_ERROR, "%s: %s", s->repo.config->path, strerror(errno));
         return 0;
 }
 
@@ -261,22 +150,18 @@ static void push(struct sync *s) {
 
 /* What is saved, refused or finished before the fetch has come back. */
 static int prepare(struct sync *s) {
-        struct intent intent;
-        int k = repo_check_writable(&s->repo, s->result);
+        int k;
 
+        cleanup_locks(&s->repo);
         repo_find_head(&s->repo);
+        k = repo_check_writable(&s->repo, s->result);
         if (k == 0)
-                k = saved_check_name(&s->repo, s->host, s->result);
-        if (k == 0 &&
-                checkout_unfinished(&s->repo, &intent) < 0) /* else all was saved before it was begun */
                 k = save_first(s);
         if (k == 0)
-                k = cleanup_locks(&s->repo, &s->git, s->result);
-        if (k == 0) {
-                cleanup_index(&s->repo);
+                k = cleanup_wait(&s->repo, s->result);
+        if (k == 0)
                 k = repo_check(&s->repo, s->result);
-        }
-        return k == 0 ? finish_intent(s) : k;
+        return k == 0 ? finish(s) : k;
 }
 
 /* Fetches; beside it, if the tree may be touched, prepares. Then FETCHED is what came, or .branch is "" and the result
@@ -286,14 +171,14 @@ static int fetch_and_prepare(struct sync *s, bool moving, struct fetch_answer *f
         struct child fetch;
         int k = 0, fetch_k;
 
-        cleanup_leftovers(&s->repo);
+        cleanup_objects(&s->repo);
         if (remote_fetch_start(&s->repo, s->job->fetch_max, &fetch, s->result) < 0)
                 return -ECANCELED;
         if (moving)
                 k = prepare(s);
         fetch_k = remote_fetch_finish(&s->repo, &fetch, fetched, &failure);
         if (fetch_k < 0)
-                cleanup_leftovers(&s->repo);
+                cleanup_objects(&s->repo);
         else
                 fetch_k = track(s, fetched, &failure);
         if (fetch_k < 0)
@@ -310,10 +195,8 @@ static int fetch_and_prepare(struct sync *s, bool moving, struct fetch_answer *f
 int workspace_check_fetched(struct repo *repo, const struct fetch_answer *fetched, struct sync_result *r) {
         _cleanup_(git_commit_freep) git_commit *target = NULL;
         struct incoming incoming = { 0 };
-        int k = check_tracking(repo, fetched->branch, r);
+        int k = repo_check_branch(repo, fetched->branch, r);
 
-        if (k == 0)
-                k = check_branch(repo, fetched->branch, r);
         if (k < 0)
                 return k;
         if (git_commit_lookup(&target, repo->git, &fetched->commit) < 0)
@@ -324,14 +207,9 @@ int workspace_check_fetched(struct repo *repo, const struct fetch_answer *fetche
 }
 
 static int move(struct sync *s, const struct fetch_answer *fetched) {
-        _cleanup_(git_commit_freep) git_commit *target = NULL;
-        int k = check_branch(&s->repo, fetched->branch, s->result);
+        int k = repo_check_branch(&s->repo, fetched->branch, s->result);
 
-        if (k < 0)
-                return k;
-        if (git_commit_lookup(&target, s->repo.git, &fetched->commit) < 0)
-                return sync_fail_git(s->result, "the remote's commit");
-        return follow(s, target);
+        return k == 0 ? follow(s, &fetched->commit) : k;
 }
 
 static void sync_open(struct sync *s) {
@@ -340,7 +218,6 @@ static void sync_open(struct sync *s) {
         bool moving = may_move(s);
         int k;
 
-        cleanup_begin(&s->repo, &s->git);
         k = fetch_and_prepare(s, moving, &fetched);
 
         if (fetched.branch[0])
@@ -372,7 +249,7 @@ static int open_and_lock(struct sync *s) {
 }
 
 void workspace_sync(const struct workspace_job *job, struct sync_result *r) {
-        struct sync s = { .job = job, .result = r, .repo = REPO_NONE, .host = job->host, .git = job->git };
+        struct sync s = { .job = job, .result = r, .repo = REPO_NONE, .host = job->host };
         char host[64];
 
         if (!s.host) {

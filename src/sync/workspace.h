@@ -6,7 +6,6 @@
 #pragma once
 
 #include "config/config.h"
-#include "sync/crash_cleanup.h"
 #include "sync/remote.h"
 #include "sync/repo.h"
 #include "sync_result.h"
@@ -21,8 +20,7 @@ struct workspace_job {
         usec_t late;       /* so much of the timeout is over already */
         usec_t timeout;    /* 0: as configured */
         const char *state; /* a directory of ours that outlives the run; NULL: none */
-        struct git_seen git;
-        size_t fetch_max; /* bytes; 0: a GiB */
+        size_t fetch_max;  /* bytes; 0: a GiB */
 };
 
 /* What a sync would find out after FETCHED: refuses what it would refuse. Nothing moves. 0 or -ECANCELED. */

@@ -84,7 +84,7 @@ static void test_what_was_only_staged_is_saved(void **state) {
         assert_follows(w);
         assert_saved(w, "notes", "later");
         assert_sh(w,
-                "cd standby; git show \"$(git branch --list 'failover/*-private' --format='%(refname)')^:notes\"",
+                "cd standby; git show \"$(git branch --list 'failover/*-private' --format='%(refname)'):notes.staged\"",
                 "one\nstaged");
 }
 
@@ -296,7 +296,7 @@ static void test_every_branch_counts(void **state) {
         run(w, "cd standby; git switch -qc 'x;touch${IFS}ran' main; echo x >x; git add x; git commit -qm x; git switch -q main");
         assert_sync(w, SYNC_UNCHANGED);
         assert_int_equal(w->result.n_unmerged, 2);
-        run(w, "cd standby; git show %s:x", w->result.unmerged[0].name);
+        assert_string_equal(w->result.unmerged[1].name, ""); /* counted, since no message can repeat it */
 }
 
 static void test_work_that_was_undone_is_work_again(void **state) {

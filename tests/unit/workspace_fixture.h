@@ -101,7 +101,6 @@ static inline enum sync_part do_sync(struct world *w) {
                 .state = w->state_dir };
         char line[SYNC_RESULT_MAX];
 
-        cleanup_look_for_git(&w->config, &job.git);
         job.fetch_max = w->fetch_max;
         w->result = (struct sync_result){ 0 };
         if (w->confined)
@@ -166,7 +165,7 @@ static inline void mend(const struct world *w) {
  * then. */
 static inline int sync_around(struct world *w, const char *meanwhile, char **before) {
         _cleanup_(git_commit_freep) git_commit *target = NULL;
-        _cleanup_(git_tree_freep) git_tree *full = NULL;
+        _cleanup_(git_index_freep) git_index *files = NULL;
         _cleanup_work_ struct changes work = { 0 };
         struct incoming in = { 0 };
         struct repo repo;
@@ -182,11 +181,12 @@ static inline int sync_around(struct world *w, const char *meanwhile, char **bef
         assert_int_equal(git_reference_name_to_id(&id, repo.git, "refs/remotes/origin/main"), 0);
         assert_int_equal(git_commit_lookup(&target, repo.git, &id), 0);
         assert_int_equal(incoming_check(&repo, target, &in, &w->result), 0);
-        assert_int_equal(changes_find(&repo, target, NULL, NULL, &in.paths, &work, &w->result), 0);
-        assert_int_equal(saved_add(&repo, &work, "box", w->result.saved, &full, &w->result), 0);
+        assert_int_equal(changes_find(&repo, target, &in.paths, &work, &w->result), 0);
+        assert_int_equal(saved_add(&repo, &work, "box", &w->result), 0);
+        assert_int_equal(saved_files(&repo, &work, true, true, &files), 0);
         run(w, "cd standby; %s", meanwhile);
         *before = fingerprint(w);
-        k = checkout_to(&repo, target, &in.paths, full, work.looked, &w->result);
+        k = checkout_to(&repo, target, &in.paths, files, &w->result);
         paths_free(&in.paths);
         repo_close(&repo);
         (void) git_libgit2_shutdown();

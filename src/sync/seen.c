@@ -1,0 +1,131 @@
+/* What the files of the tree are as blobs, and what was read of them before; see seen.h. */
+#include "sync/seen.h"
+
+#include <limits.h>
+#include <string.h>
+
+static int read_link(const char *full, git_buf *ret) {
+        char to[PATH_MAX];
+        ssize_t n = readlink(full, to, sizeof to);
+
+        return n < 0 ? -1 : git_buf_set(ret, to, (size_t) n);
+}
+
+int blob_read(const struct repo *repo, const char *path, git_buf *ret) {
+        _cleanup_free_ char *full = NULL;
+        git_filter_list *filters = NULL;
+        struct stat st;
+        int k;
+
+        if (asprintf(&full, "%s/%s", repo->config->path, path) < 0 || lstat(full, &st) < 0)
+                return -1;
+        if (S_ISLNK(st.st_mode))
+                return read_link(full, ret);
+        if (!S_ISREG(st.st_mode))
+                return -1;
+        /* Attributes cannot be read without an index, and libgit2 1.5 leaks the path when it fails. */
+        if (!repo->no_index &&
+                git_filter_list_load(
+                        &filters, repo->git, NULL, path, GIT_FILTER_TO_ODB, GIT_FILTER_DEFAULT) < 0)
+                filters = NULL;
+        k = git_filter_list_apply_to_file(ret, filters, repo->git, path);
+        if (k < 0 && filters)
+                k = git_filter_list_apply_to_file(ret, NULL, repo->git, path);
+        git_filter_list_free(filters);
+        return k;
+}
+
+int blob_hash_bytes(const struct repo *repo, const char *path, git_oid *ret) {
+        _cleanup_free_ char *full = NULL;
+        struct stat st;
+
+        if (asprintf(&full, "%s/%s", repo->config->path, path) < 0 || lstat(full, &st) < 0 ||
+                !S_ISREG(st.st_mode))
+                return -1;
+        return git_odb_hashfile(ret, full, GIT_OBJECT_BLOB);
+}
+
+int blob_hash_stored(const struct repo *repo, const char *path, git_oid *ret) {
+        git_buf stored = GIT_BUF_INIT;
+        int k = blob_read(repo, path, &stored);
+
+        if (k == 0)
+                k = git_odb_hash(ret, stored.ptr ? stored.ptr : "", stored.size, GIT_OBJECT_BLOB);
+        git_buf_dispose(&stored);
+        return k;
+}
+
+bool blob_is_same(const struct repo *repo, const git_index_entry *e, const char *path) {
+        git_oid id;
+
+        return e &&
+                ((blob_hash_bytes(repo, path, &id) == 0 && git_oid_equal(&id, &e->id)) ||
+                        (blob_hash_stored(repo, path, &id) == 0 && git_oid_equal(&id, &e->id)));
+}
+
+/* Whether E was found before of this very file: an index keeps the lower half of each number (gitformat-index(5)). */
+static bool has_same_stat(const git_index_entry *e, const struct stat *st) {
+        return e && e->mtime.seconds == (int32_t) st->st_mtim.tv_sec &&
+                e->mtime.nanoseconds == (uint32_t) st->st_mtim.tv_nsec &&
+                e->ctime.seconds == (int32_t) st->st_ctim.tv_sec &&
+                e->ctime.nanoseconds == (uint32_t) st->st_ctim.tv_nsec && e->ino == (uint32_t) st->st_ino &&
+                e->file_size == (uint32_t) st->st_size && S_ISLNK(e->mode) == S_ISLNK(st->st_mode);
+}
+
+bool seen_has(const struct seen *s, const char *path, const struct stat *st) {
+        return has_same_stat(find_file(s->files, path), st);
+}
+
+const git_index_entry *seen_recall(const struct seen *s, const char *path, const struct stat *st) {
+        const git_index_entry *e = find_file(s->files, path);
+
+        if (has_same_stat(e, st))
+                return e;
+        e = s->index ? find_file(s->index, path) : NULL;
+        return has_same_stat(e, st) && st->st_mtim.tv_sec < s->index_time ? e : NULL;
+}
+
+void seen_add(
+        const struct seen *s, const char *path, const struct stat *st, uint16_t mode, const git_oid *id) {
+        const struct timespec *changed = &st->st_ctim;
+        const git_index_entry e = {
+                .ctime = { (int32_t) changed->tv_sec, (uint32_t) changed->tv_nsec },
+                .mtime = { (int32_t) st->st_mtim.tv_sec, (uint32_t) st->st_mtim.tv_nsec },
+                .ino = (uint32_t) st->st_ino,
+                .mode = mode,
+                .file_size = (uint32_t) st->st_size,
+                .id = *id,
+                .path = path,
+        };
+
+        if (changed->tv_sec < s->begun.tv_sec ||
+                (changed->tv_sec == s->begun.tv_sec && changed->tv_nsec < s->begun.tv_nsec))
+                (void) git_index_add(s->files, &e);
+}
+
+int seen_open(const struct repo *repo, git_index *index, struct seen *ret) {
+        _cleanup_free_ char *file = NULL, *lock = NULL;
+        struct stat st;
+
+        *ret = (struct seen){ .index = index, .kept = repo->state };
+        (void) clock_gettime(CLOCK_REALTIME_COARSE, &ret->begun); /* the clock of a file's times */
+        if (index && fstatat(repo->dir_fd, "index", &st, 0) == 0)
+                ret->index_time = st.st_mtim.tv_sec;
+        if (!ret->kept)
+                return git_index_new(&ret->files);
+        if (asprintf(&file, "%s/seen", repo->state) < 0 || asprintf(&lock, "%s.lock", file) < 0)
+                return -1;
+        (void) unlink(lock); /* of a run that was killed: the repository's lock is ours */
+        if (git_index_open(&ret->files, file) == 0 && git_index_read(ret->files, true) == 0)
+                return 0;
+        git_index_free(ret->files);
+        ret->files = NULL;
+        (void) unlink(file);
+        return git_index_open(&ret->files, file);
+}
+
+void seen_close(struct seen *s) {
+        if (s->files && s->kept)
+                (void) git_index_write(s->files);
+        git_index_free(s->files);
+}
