@@ -80,7 +80,7 @@ static void print_sums(FILE *out, const struct history *c, usec_t since, usec_t 
         if (sums.drills > 0)
                 (void) fprintf(out, ", %zu drill%s", sums.drills, sums.drills == 1 ? "" : "s");
         (void) fprintf(out, ".");
-        if (sums.failovers > 0)
+        if (sums.promoted > 0)
                 (void) fprintf(out, " Promoted for %s in all; median outage %s.",
                         span_text(promoted, sums.promoted),
                         sums.outage == USEC_INFINITY ? "unknown" : span_text(outage, sums.outage));

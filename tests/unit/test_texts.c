@@ -4,11 +4,15 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "alert/conditions.h"
+#include "cli/alert_command.h"
+#include "cli/history_print.h"
 #include "cli/status_print.h"
+#include "doctor/look.h"
 #include "events.h"
 #include "lib/file.h"
 #include "scenes.h"
@@ -97,6 +101,186 @@ static void put_conditions(FILE *f) {
         }
 }
 
+/* What the journal may hold, at its time after SCENE_NOW. */
+static void put_history(FILE *f) {
+        static const struct {
+                unsigned at;
+                enum role_event event;
+                const char *mode, *from;
+                usec_t outage;
+        } entries[] = {
+                { 0, EVENT_PROMOTING, "auto", "standby", USEC_INFINITY },
+                { 11, EVENT_PROMOTED, "auto", "starting", 41 * S },
+                { 100, EVENT_DEMOTING, "auto", "promoted", USEC_INFINITY },
+                { 111, EVENT_DEMOTED, "auto", "demoting", USEC_INFINITY },
+                { 1000, EVENT_PROMOTING, "drill", "standby", USEC_INFINITY },
+                { 1001, EVENT_DRILL_FAILED, "drill", "starting", USEC_INFINITY },
+                { 1002, EVENT_DEMOTED, "auto", "demoting", USEC_INFINITY },
+                { 2000, EVENT_PROMOTING, "pinned", "standby", USEC_INFINITY },
+                { 2011, EVENT_PROMOTED, "pinned", "starting", USEC_INFINITY },
+                { 2020, EVENT_HELD, "pinned", "promoted", USEC_INFINITY },
+                { 3000, EVENT_PROMOTING, "auto", "standby", USEC_INFINITY },
+        };
+        static const sd_id128_t boot = { .bytes = { 1 } }, next = { .bytes = { 2 } };
+        struct history c = {};
+
+        (void) fprintf(f, "history, of an empty journal:\n");
+        history_table(f, &c, 0, SCENE_NOW);
+        for (size_t i = 0; i < ELEMENTSOF(entries); i++) {
+                struct record r = { .time = SCENE_NOW + entries[i].at * S, .boot = boot };
+
+                r.event = entries[i].event;
+                r.mode = entries[i].mode;
+                r.from = entries[i].from;
+                r.reason = "connection refused";
+                r.outage = entries[i].outage;
+                r.detecting = r.syncing = r.starting = r.outage == USEC_INFINITY ? USEC_INFINITY : 9 * S;
+                r.promoted = USEC_INFINITY;
+                assert_int_equal(history_add(&c, &r), 0);
+        }
+        c.first_entry = SCENE_NOW;
+        (void) fprintf(f, "history:\n");
+        history_table(f, &c, SCENE_NOW - USEC_PER_HOUR, SCENE_NOW + 3010 * S);
+        history_close(&c, next);
+        history_keep_last(&c, 1);
+        (void) fprintf(f, "history, after a reboot:\n");
+        history_table(f, &c, 0, SCENE_NOW + 3010 * S);
+        history_done(&c);
+}
+
+static void put_finding(FILE *f, const char *name, look_t *look, const struct checkup *c) {
+        struct finding found = { .kind = FINDING_OFF };
+
+        look(c, &found);
+        finding_print(&found, name, false, false, f);
+}
+
+/* Facts own their texts, and nobody changes these. */
+static char *own(const char *text) {
+        return (char *) (uintptr_t) text;
+}
+
+/* A machine on which doctor finds nothing. */
+static struct checkup well_checkup(const struct instance *instance) {
+        return (struct checkup){
+                .instance = instance,
+                .daemon = { .name = own("openclaw-failover.service"),
+                        .load_state = own("loaded"),
+                        .active_state = own("active"),
+                        .file_state = own("enabled") },
+                .sync = { .name = own("openclaw-failover-sync.service"),
+                        .load_state = own("loaded"),
+                        .user = own("openclaw") },
+                .gateway = { .name = own("openclaw.service"),
+                        .id = own("openclaw.service"),
+                        .load_state = own("loaded"),
+                        .file_state = own("disabled"),
+                        .user = own("openclaw"),
+                        .restart = own("always"),
+                        .timeout_stop = 330 * S },
+                .old_monitor = { .name = own("openclaw-health-monitor.service"),
+                        .load_state = own("not-found") },
+        };
+}
+
+/* What doctor makes of systemd's words. */
+static void put_doctor(FILE *f) {
+        char *after[] = { own("network-online.target"), NULL };
+        _cleanup_(instance_freep) struct instance *instance = NULL;
+        struct checkup c;
+
+        assert_int_equal(instance_new("", &instance), 0);
+#define PUT(look, ...)                                                                                      \
+        c = well_checkup(instance);                                                                         \
+        __VA_ARGS__;                                                                                        \
+        put_finding(f, #look + strlen("look_"), look, &c)
+
+        (void) fprintf(f, "doctor:\n");
+        PUT(look_reload, );
+        PUT(look_reload, c.sync.need_reload = true);
+        PUT(look_reload, c.bus_error = own("systemd cannot be asked over D-Bus: Connection refused"));
+        PUT(look_daemon, );
+        PUT(look_daemon, c.daemon.load_state = own("not-found"));
+        PUT(look_daemon, c.daemon.load_state = own("masked"));
+        PUT(look_daemon, c.daemon.load_state = own("bad-setting"));
+        PUT(look_daemon, c.daemon.file_state = own("disabled"));
+        PUT(look_daemon, c.daemon.active_state = own("failed"));
+        PUT(look_daemon, c.daemon.active_state = own("failed"), c.daemon.exec_status = 78);
+        PUT(look_old_monitor, );
+        PUT(look_old_monitor, c.old_monitor.load_state = own("loaded"),
+                c.old_monitor.fragment = own("/etc/old.service"));
+        PUT(look_sync_unit, );
+        PUT(look_sync_unit, c.gateway.user = own("claw"));
+        PUT(look_sync_unit, c.gateway.user = NULL);
+        PUT(look_sync_unit, c.gateway.load_state = own("not-found"));
+        PUT(look_gateway_unit, );
+        PUT(look_gateway_unit, c.gateway.name = own("assistant.service"),
+                c.gateway.load_state = own("not-found"));
+        PUT(look_gateway_unit, c.gateway.file_state = own("enabled"));
+        PUT(look_gateway_unit, c.gateway.id = own("openclaw@default.service"));
+        PUT(look_gateway_unit, c.gateway.after = after, c.gateway.fragment = own("/etc/openclaw.service"));
+        PUT(look_gateway_stop, );
+        PUT(look_gateway_stop, c.gateway.restart = own("on-failure"));
+        PUT(look_gateway_stop, c.gateway.timeout_stop = USEC_INFINITY);
+        PUT(look_gateway_stop, c.gateway.timeout_stop = 90 * S);
+        PUT(look_config, c.config_error = own("/etc/openclaw-failover.ini:3: port: 70000 is too large"));
+#undef PUT
+}
+
+/* What the alert commands print, with INI as the configuration. */
+static void put_alert_command(
+        FILE *f, const char *name, const char *ini, int (*command)(const struct instance *)) {
+        char path[] = "/tmp/test_texts.XXXXXX", printed[] = "/tmp/test_texts.XXXXXX";
+        struct instance n = { .name = own(""),
+                .program = own("openclaw-failover"),
+                .unit = own("openclaw-failover.service") };
+        int out = mkstemp(printed), saved[] = { dup(STDOUT_FILENO), dup(STDERR_FILENO) };
+        _cleanup_free_ char *text = NULL;
+
+        (void) close(mkstemp(path));
+        assert_int_equal(write_file_quick(path, ini, 0600), 0);
+        n.config = path;
+        (void) fflush(NULL);
+        (void) dup2(out, STDOUT_FILENO);
+        (void) dup2(out, STDERR_FILENO);
+        (void) command(&n);
+        (void) fflush(NULL);
+        (void) dup2(saved[0], STDOUT_FILENO);
+        (void) dup2(saved[1], STDERR_FILENO);
+        assert_int_equal(read_file(printed, 1 << 16, &text), 0);
+        for (char *in; (in = strstr(text, path));) /* its name is another one each time */
+                (void) memcpy(in, "/etc/openclaw-failover", strlen(path));
+        (void) fprintf(f, "%s:\n%s", name, text);
+        (void) close(out);
+        (void) close(saved[0]);
+        (void) close(saved[1]);
+        (void) unlink(path);
+        (void) unlink(printed);
+}
+
+static int daemon_failed(const struct instance *n) {
+        return cmd_alert_failed(n, n->unit);
+}
+
+static int drill_failed(const struct instance *n) {
+        return cmd_alert_failed(n, "openclaw-failover-drill.service");
+}
+
+static void put_alert_commands(FILE *f) {
+        const char *nothing_there = "[primary]\nhost = 100.64.0.1\n[alert]\nurl = http://127.0.0.1:9/\n";
+        const char *none = "[primary]\nhost = 100.64.0.1\n";
+
+        put_alert_command(f, "alert-test, none configured", none, cmd_alert_test);
+        put_alert_command(f, "alert-test, nothing listens", nothing_there, cmd_alert_test);
+        (void) setenv("MONITOR_SERVICE_RESULT", "exit-code", 1);
+        (void) setenv("MONITOR_EXIT_CODE", "exited", 1);
+        (void) setenv("MONITOR_EXIT_STATUS", "1", 1);
+        put_alert_command(f, "alert-failed", none, daemon_failed);
+        put_alert_command(f, "alert-failed, the drill", none, drill_failed);
+        (void) setenv("MONITOR_EXIT_STATUS", "78", 1);
+        put_alert_command(f, "alert-failed, the ini", none, daemon_failed);
+}
+
 static void compare(const char *now, const char *before) {
         while (*now && *before) {
                 size_t n = strcspn(now, "\n"), k = strcspn(before, "\n");
@@ -125,6 +309,9 @@ static void texts(void **state _unused_) {
         put_block(f, "keys");
         put_block(f, "keys that last");
         put_block(f, "sync fails");
+        put_history(f);
+        put_doctor(f);
+        put_alert_commands(f);
         assert_int_equal(fclose(f), 0);
         if (getenv("TEXTS"))
                 assert_int_equal(write_file_atomic(TEXTS, now, 0644), 0);
