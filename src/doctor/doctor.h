@@ -9,6 +9,6 @@
 #define EXIT_NOT_LOOKED 2
 
 /* Looks at everything that a failover depends on and prints a line for each, worst first, with the commands that fix it. QUIET:
- * only what fails or warns. As root it looks as the users concerned would; any other user is told what was skipped.
+ * only what fails or warns. As root it looks as the users concerned would; for any other user it says what it skipped.
  * The exit status: 0, also with warnings; 1 if something fails; EXIT_NOT_LOOKED. */
 int cmd_doctor(const struct instance *instance, bool quiet, bool json);

@@ -1,4 +1,4 @@
-"""`doctor` on a real standby: each finding is provoked, found, mended by the very commands that doctor printed, and then
+"""`doctor` on a real standby: each finding is provoked, found, fixed by the very commands that doctor printed, and then
 gone.
 
 A scenario is a function that breaks one thing; its decorator says which line must be red, and a word of it. Where the
@@ -62,7 +62,7 @@ def doctor(host, user="root", **env):
     return Report(host.run(DOCTOR, user=user, check=False, env=env))
 
 
-def mend(pair, line):
+def fix(pair, line):
     """Carries out what doctor said, where it said."""
     for command in line.commands:
         command, _, where = command.partition(" # ")
@@ -71,7 +71,7 @@ def mend(pair, line):
         host.run(command, user=user, env={"EDITOR": "/root/editor"}, timeout=120)
 
 
-do_mend = mend
+do_fix = fix
 
 
 def await_report(pair, condition, what):
@@ -101,17 +101,17 @@ def well(pair):
 SCENARIOS = collections.defaultdict(list)  # by the test file that has them
 
 
-def finds(title, words, rounds=1, mend=mend):
+def finds(title, words, rounds=1, fix=fix):
     """A scenario: FUNCTION(pair, later) breaks something; LATER is an ExitStack for what reset() does not put right.
     ROUNDS: how often doctor is obeyed before all is well, where one fault hides another."""
     def add(function):
-        SCENARIOS[function.__module__].append(pytest.param(function, title, words, rounds, mend, id=function.__name__))
+        SCENARIOS[function.__module__].append(pytest.param(function, title, words, rounds, fix, id=function.__name__))
         return function
     return add
 
 
 def with_heal(pair, line):
-    """What the command shows, a person mends elsewhere."""
+    """What the command shows, a person fixes elsewhere."""
     for command in line.commands:
         pair.standby.run(["timeout", "3", "bash", "-c", command], check=False)
     for host in (pair.primary, pair.standby):
@@ -129,25 +129,25 @@ def stand_in(pair, later, name, script):
     later.callback(pair.standby.remove, f"/usr/local/sbin/{name}")
 
 
-def in_words(mend):
+def in_words(fix):
     """Marks what doctor says in words, since only the person knows more: no command of its own."""
-    mend.in_words = True
-    return mend
+    fix.in_words = True
+    return fix
 
 
-def find_and_mend(well, provoke, title, words, rounds, mend):
+def find_and_fix(well, provoke, title, words, rounds, fix):
     """One scenario, from the fault to the end of it."""
     with contextlib.ExitStack() as later:
         provoke(well, later)
         report = await_report(well, lambda report: shows(report, title, words), f"{title} is red: {words}")
-        assert report.lines[title].commands or hasattr(mend, "in_words"), f"no command mends it\n{report}"
+        assert report.lines[title].commands or hasattr(fix, "in_words"), f"no command fixes it\n{report}"
         assert report.status == (1 if report.of("FAIL") else 0), str(report)
         for _ in range(rounds):
             for found in report.of("FAIL", "warn"):
                 if found == title or found not in USUAL:
-                    mend(well, report.lines[found])
+                    fix(well, report.lines[found])
             report = doctor(well.standby)
             if "in force" in report.of("FAIL"):  # of whatever changed the ini
-                do_mend(well, report.lines["in force"])
+                do_fix(well, report.lines["in force"])
                 report = doctor(well.standby)
         await_report(well, lambda report: is_well(report) and not shows(report, title, words), "all is well again")

@@ -93,7 +93,7 @@ def test_polkit_may_allow_others(pair):
 
 
 def test_promote_what_runs_already(pair):
-    """Somebody's gateway is told of, makes the standby unwell, and can be kept."""
+    """A gateway that a user started is reported, makes the standby unwell, and can be kept."""
     begin(pair)
     pair.standby.systemctl("start", GATEWAY)
     wait_event(pair.standby, "foreign")

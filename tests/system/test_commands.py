@@ -192,7 +192,7 @@ def test_watch_as_json_is_one_object_a_line(pair):
     assert popen.wait(10) == 3
 
 
-def test_a_daemon_that_cannot_start_tells_somebody(pair):
+def test_a_daemon_that_cannot_start_sends_an_alert(pair):
     pair.standby.put("/etc/openclaw-failover.ini", "[primary]\nhots = 100.64.0.1\n")
     pair.standby.systemctl("start", DAEMON, check=False)
     pair.standby.wait_journal("openclaw-failover.service failed", "openclaw-failover-alert.service")

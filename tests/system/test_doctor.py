@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from doctor import DOCTOR, SCENARIOS, Report, await_report, doctor, drop_in, find_and_mend, finds, in_words, is_well, mend, stand_in, well
+from doctor import DOCTOR, SCENARIOS, Report, await_report, doctor, drop_in, find_and_fix, finds, in_words, is_well, fix, stand_in, well
 from lab import HOME, USER, Pair
 
 # The daemon starts.
@@ -137,7 +137,7 @@ def gateway_enabled(pair, later):
 
 @finds("gateway program", "/opt/openclaw/bin/openclaw, which openclaw.service runs, is not there", rounds=2)
 def program_is_nvms(pair, later):
-    """Then its interpreter is not on the PATH either, and the gateway of the mended unit really starts."""
+    """Then its interpreter is not on the PATH either, and the gateway of the fixed unit really starts."""
     hide_node(pair, later)
     drop_in(pair.standby, "openclaw.service", "[Service]\nExecStart=\nExecStart=/opt/openclaw/bin/openclaw gateway\n",
             name="zy-test")
@@ -183,7 +183,7 @@ def with_node(pair, line):
     pair.standby.put("/usr/local/bin/node", "#!/bin/sh\nexec /usr/local/bin/openclaw gateway\n", mode=0o755)
 
 
-@finds("interpreter", "install it for all users, as https://nodejs.org says", mend=with_node)
+@finds("interpreter", "install it for all users, as https://nodejs.org says", fix=with_node)
 def interpreter_missing(pair, later):
     hide_node(pair, later)
     later.callback(pair.standby.remove, "/usr/local/bin/node")
@@ -224,7 +224,7 @@ def in_docker_group(pair, later):
 
 
 @finds("gateway's powers", "asks user openclaw for no password: (root) NOPASSWD: /usr/bin/systemctl",
-       mend=lambda pair, line: pair.standby.remove("/etc/sudoers.d/openclaw"))
+       fix=lambda pair, line: pair.standby.remove("/etc/sudoers.d/openclaw"))
 def sudo_without_password(pair, later):
     pair.standby.put("/etc/sudoers.d/openclaw", f"{USER} ALL=(root) NOPASSWD: /usr/bin/systemctl\n", mode=0o440)
 
@@ -244,7 +244,7 @@ def stop_too_short(pair, later):
     drop_in(pair.standby, "openclaw.service", "[Service]\nTimeoutStopSec=90\n", name="zy-test")
 
 
-# It tells.
+# It sends alerts.
 
 RECEIVER = """
 import http.server, sys
@@ -285,7 +285,7 @@ def with_pasted_address(pair, line):
         pair.standby.run(command.partition(" # ")[0], input=ADDRESS + "\n")
 
 
-@finds("alert", "No such file", mend=with_pasted_address)
+@finds("alert", "No such file", fix=with_pasted_address)
 def alert_file_missing(pair, later):
     receiver(pair, 200)
     pair.configure(alert={"url_file": ADDRESS_FILE})
@@ -303,20 +303,20 @@ def alert_refused(pair, later):
              "systemd-run -q -p User=alice /usr/bin/python3 /home/alice/receiver.py\n")
 
 
-@finds("alert", "cannot be reached: Could", mend=lambda pair, line: receiver(pair, 200))
+@finds("alert", "cannot be reached: Could", fix=lambda pair, line: receiver(pair, 200))
 def alert_unreachable(pair, later):
     pair.standby.put(ADDRESS_FILE, ADDRESS + "\n", mode=0o600)
     pair.configure(alert={"url_file": ADDRESS_FILE})
 
 
-@finds("heartbeat", "cannot be reached", mend=lambda pair, line: receiver(pair, 200))
+@finds("heartbeat", "cannot be reached", fix=lambda pair, line: receiver(pair, 200))
 def heartbeat_unreachable(pair, later):
     pair.configure(heartbeat={"url": "http://127.0.0.1:8080/ping"})
 
 
-@pytest.mark.parametrize("provoke, title, words, rounds, mend", SCENARIOS[__name__])
-def test_found_and_mended(well, provoke, title, words, rounds, mend):
-    find_and_mend(well, provoke, title, words, rounds, mend)
+@pytest.mark.parametrize("provoke, title, words, rounds, fix", SCENARIOS[__name__])
+def test_found_and_fixed(well, provoke, title, words, rounds, fix):
+    find_and_fix(well, provoke, title, words, rounds, fix)
 
 
 def test_secret_addresses_are_not_printed(well):
@@ -337,7 +337,7 @@ def test_all_is_well(well):
     assert {"configuration", "primary", "permission", "gateway program"} <= set(report.of("ok"))
 
 
-def test_an_ordinary_user_is_told_what_is_left_out(well):
+def test_an_ordinary_user_sees_what_is_left_out(well):
     """As much as alice may see, a status of its own for the rest, and a red cross for what she sees, with sudo."""
     well.standby.run("chmod o-rx /usr/local/bin/openclaw")
     try:
@@ -390,7 +390,7 @@ def test_without_d_bus(well):
     try:
         report = doctor(well.standby)
         assert "units" in report.of("FAIL") and report.lines["primary"].kind == "ok", str(report)
-        mend(well, report.lines["units"])
+        fix(well, report.lines["units"])
         await_report(well, lambda report: report.status == 0, "all is well again")
     finally:
         well.standby.run("systemctl start dbus.socket dbus.service", check=False)

@@ -4,7 +4,7 @@ import json
 import shlex
 
 import pytest
-from doctor import SCENARIOS, drop_in, find_and_mend, finds, mend, well, with_heal
+from doctor import SCENARIOS, drop_in, find_and_fix, finds, fix, well, with_heal
 
 TAILSCALED = """
 import http.server, json, os, socketserver
@@ -93,11 +93,11 @@ def own_key_expires_soon(pair, later):
 
 def on_primarys_console(pair, line):
     """The primary's `tailscale` writes a file there, which is what tailscaled here then says."""
-    mend(pair, line)
+    fix(pair, line)
     pair.standby.put("/root/tailnet.json", pair.primary.get("/root/tailnet.json"))
 
 
-@finds("key of the primary", "has expired", mend=on_primarys_console)
+@finds("key of the primary", "has expired", fix=on_primarys_console)
 def primary_key_expired(pair, later):
     tailnet(pair, later, peer_expires="2020-01-01T00:00:00Z")
 
@@ -113,12 +113,12 @@ def with_address(pair, line):
     pair.configure()
 
 
-@finds("address", "does not resolve", mend=with_address)
+@finds("address", "does not resolve", fix=with_address)
 def host_does_not_resolve(pair, later):
     pair.configure(primary={"host": "nowhere.example.ts.net"})
 
 
-@finds("primary", "100.64.0.2 is this machine itself", mend=with_address)
+@finds("primary", "100.64.0.2 is this machine itself", fix=with_address)
 def host_is_the_standbys_own(pair, later):
     pair.configure(primary={"host": "100.64.0.2"})
 
@@ -152,21 +152,21 @@ def primary_is_something_else(pair, later):
     pair.primary.gateway.mode("html")
 
 
-@finds("primary", "no answer", mend=with_heal)
+@finds("primary", "no answer", fix=with_heal)
 def primary_vanished(pair, later):
     pair.primary.drop()
 
 
-@finds("seniors", "second, 100.64.0.9", mend=lambda pair, line: pair.configure())
+@finds("seniors", "second, 100.64.0.9", fix=lambda pair, line: pair.configure())
 def senior_unreachable(pair, later):
     pair.configure(**{"senior second": {"host": "100.64.0.9"}})
 
 
-@finds("witness", "every failover is held up", mend=lambda pair, line: pair.configure())
+@finds("witness", "every failover is held up", fix=lambda pair, line: pair.configure())
 def witness_dead(pair, later):
     pair.configure(witness={"url": "http://192.0.2.254:9/"})
 
 
-@pytest.mark.parametrize("provoke, title, words, rounds, mend", SCENARIOS[__name__])
-def test_found_and_mended(well, provoke, title, words, rounds, mend):
-    find_and_mend(well, provoke, title, words, rounds, mend)
+@pytest.mark.parametrize("provoke, title, words, rounds, fix", SCENARIOS[__name__])
+def test_found_and_fixed(well, provoke, title, words, rounds, fix):
+    find_and_fix(well, provoke, title, words, rounds, fix)

@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from doctor import SCENARIOS, drop_in, find_and_mend, finds, in_words, mend, stand_in, well, with_heal
+from doctor import SCENARIOS, drop_in, find_and_fix, finds, in_words, fix, stand_in, well, with_heal
 from lab import HOME, USER, Pair
 
 
@@ -32,7 +32,7 @@ def with_installation(pair, line):
     pair.standby.run(f"mv /root/{Pair.SYNC} /usr/lib/systemd/system; systemctl daemon-reload", check=False)
 
 
-@finds("sync unit", "install openclaw-failover again, in the way it was installed", mend=with_installation)
+@finds("sync unit", "install openclaw-failover again, in the way it was installed", fix=with_installation)
 def sync_unit_missing(pair, later):
     pair.standby.run(f"mv /usr/lib/systemd/system/{Pair.SYNC} /root && systemctl daemon-reload")
     later.callback(with_installation, pair, None)
@@ -109,18 +109,18 @@ def with_clone(pair, line):
     pair.standby.run(f"rm -rf {Pair.WORKSPACE} && git clone -q {Pair.REMOTE} {Pair.WORKSPACE}", user=USER)
 
 
-@finds("workspace", "No such file or directory. Clone the workspace", mend=with_clone)
+@finds("workspace", "No such file or directory. Clone the workspace", fix=with_clone)
 def workspace_missing(pair, later):
     pair.standby.remove(Pair.WORKSPACE)
 
 
-@finds("workspace", "is no git repository", mend=with_clone)
+@finds("workspace", "is no git repository", fix=with_clone)
 def workspace_is_no_clone(pair, later):
     pair.standby.remove(f"{Pair.WORKSPACE}/.git")
 
 
 @finds("workspace", "belongs to alice, not to openclaw")
-def workspace_of_somebody_else(pair, later):
+def workspace_of_another_user(pair, later):
     pair.standby.run(f"chown -R alice: {Pair.WORKSPACE}")
 
 
@@ -143,7 +143,7 @@ def with_room(pair, line):
     pair.standby.remove(f"{Pair.WORKSPACE}/large")
 
 
-@finds("workspace", "is full: ", mend=with_room)
+@finds("workspace", "is full: ", fix=with_room)
 def workspace_on_a_full_disk(pair, later):
     """Not that its work is unsaved: the sync, which saves it, is refused."""
     pair.standby.run(f"cp -a {Pair.WORKSPACE} /root/copy && mount -t tmpfs -o size=80m,mode=755 tmpfs {Pair.WORKSPACE} &&"
@@ -182,21 +182,21 @@ def with_new_key(pair, line):
     if line.title == "remote":
         with_heal(pair, line)
     else:
-        mend(pair, line)
+        fix(pair, line)
 
 
-@finds("secrets", "ssh to openclaw@100.64.0.1 failed", mend=with_new_key)
+@finds("secrets", "ssh to openclaw@100.64.0.1 failed", fix=with_new_key)
 def secrets_host_changed(pair, later):
     other = pair.standby.out("cat /etc/ssh/ssh_host_ed25519_key.pub").split()
     pair.standby.put(f"{HOME}/.ssh/known_hosts", f"100.64.0.1 {other[0]} {other[1]}\n", user=USER)
 
 
-@finds("remote", "no answer from the remote", mend=with_heal)
+@finds("remote", "no answer from the remote", fix=with_heal)
 def git_host_silent(pair, later):
     pair.primary.drop(port=22)
 
 
-@finds("secrets", "openclaw@100.64.0.1 did not finish in", mend=with_heal)
+@finds("secrets", "openclaw@100.64.0.1 did not finish in", fix=with_heal)
 def secrets_host_silent(pair, later):
     pair.primary.drop(port=22)
 
@@ -206,12 +206,12 @@ def with_old_keys(pair, line):
     pair.primary.run("mv ~/.ssh/authorized_keys.old ~/.ssh/authorized_keys || true", user=USER)
 
 
-@finds("remote", "ssh to 100.64.0.1 failed", mend=with_old_keys)
+@finds("remote", "ssh to 100.64.0.1 failed", fix=with_old_keys)
 def git_key_refused(pair, later):
     pair.primary.run("mv ~/.ssh/authorized_keys ~/.ssh/authorized_keys.old", user=USER)
 
 
-@finds("secrets", "ssh to openclaw@100.64.0.1 failed", mend=with_old_keys)
+@finds("secrets", "ssh to openclaw@100.64.0.1 failed", fix=with_old_keys)
 def secrets_key_refused(pair, later):
     pair.primary.run("mv ~/.ssh/authorized_keys ~/.ssh/authorized_keys.old", user=USER)
 
@@ -265,7 +265,7 @@ def trust(pair):
     pair.standby.put(bundle, pair.standby.get(bundle) + pair.primary.get(f"{HOME}/cert.pem"))
 
 
-@finds("remote", "certificate", mend=lambda pair, line: trust(pair))
+@finds("remote", "certificate", fix=lambda pair, line: trust(pair))
 def https_not_trusted(pair, later):
     git_over_https(pair)
     pair.standby.put(f"{HOME}/token", "TOKEN\n", mode=0o600, user=USER)
@@ -309,7 +309,7 @@ def secrets_target_is_a_file(pair, later):
 
 
 @finds("secrets", "/home/openclaw/.secrets/: Permission denied")
-def secrets_target_of_somebody_else(pair, later):
+def secrets_target_of_another_user(pair, later):
     pair.standby.run(f"chown alice: {HOME}/.secrets")
 
 
@@ -323,6 +323,6 @@ def secrets_target_elsewhere(pair, later):
     pair.configure(secrets={"target": "/srv/secrets"})
 
 
-@pytest.mark.parametrize("provoke, title, words, rounds, mend", SCENARIOS[__name__])
-def test_found_and_mended(well, provoke, title, words, rounds, mend):
-    find_and_mend(well, provoke, title, words, rounds, mend)
+@pytest.mark.parametrize("provoke, title, words, rounds, fix", SCENARIOS[__name__])
+def test_found_and_fixed(well, provoke, title, words, rounds, fix):
+    find_and_fix(well, provoke, title, words, rounds, fix)

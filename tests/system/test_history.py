@@ -34,15 +34,15 @@ def test_history(pair):
     demoted = wait_event(pair.standby, "demoted")
     assert cli(pair.standby, "drill", timeout=90).returncode == 0
 
-    told = history(pair.standby, *since)
-    assert [row["kind"] for row in told["failovers"]] == ["failover", "drill"] and told["count"] == 1
-    row = told["failovers"][0]
+    answer = history(pair.standby, *since)
+    assert [row["kind"] for row in answer["failovers"]] == ["failover", "drill"] and answer["count"] == 1
+    row = answer["failovers"][0]
     assert set(row) == FAILOVER_KEYS and row["end"] == "failback" and row["reason"] == "connection refused"
     for key, field in (("outage", "OUTAGE"), ("detecting", "DETECTING"), ("syncing", "SYNCING"), ("starting", "STARTING")):
         assert round(row[f"{key}_seconds"] * 1e6) == int(promoted[f"FAILOVER_{field}_USEC"])
     assert round(row["promoted_seconds"] * 1e6) == int(demoted["FAILOVER_PROMOTED_USEC"])
-    assert told["median_outage_seconds"] == row["outage_seconds"]
-    assert told["promoted_seconds"] == row["promoted_seconds"]
+    assert answer["median_outage_seconds"] == row["outage_seconds"]
+    assert answer["promoted_seconds"] == row["promoted_seconds"]
 
     assert len(history(pair.standby, *since, "-n", "1")["failovers"]) == 1
     lines = ok(pair.standby, "history", *since).splitlines()
@@ -51,16 +51,16 @@ def test_history(pair):
 
 
 def test_history_since_the_middle(pair):
-    """What began before is told whole: its end alone does not say that somebody promoted."""
+    """What began before is shown whole: its end alone does not say that a user promoted."""
     begin(pair)
     ok(pair.standby, "promote")
     wait_event(pair.standby, "promoted")
     since = only_now(pair.standby)
     ok(pair.standby, "auto")
     wait_event(pair.standby, "demoted")
-    told = history(pair.standby, *since)
-    assert [row["kind"] for row in told["failovers"]] == ["by hand"] and told["count"] == 0
-    assert told["failovers"][0]["began"] < told["since"]
+    answer = history(pair.standby, *since)
+    assert [row["kind"] for row in answer["failovers"]] == ["by hand"] and answer["count"] == 0
+    assert answer["failovers"][0]["began"] < answer["since"]
 
 
 def test_history_over_a_restart_and_a_reboot(pair):
@@ -75,7 +75,7 @@ def test_history_over_a_restart_and_a_reboot(pair):
 
 @pytest.mark.parametrize("user", ["openclaw", "daemon"])  # a person's journal, and the system's
 def test_forged_entries_do_not_count(pair, user):
-    """Anybody may log an entry that looks like a failover; only journald says of whom it is."""
+    """Anybody may log an entry that looks like a failover; only journald says which unit it is from."""
     since = only_now(pair.standby)
     fail_over(pair)
     real = next(e for e in pair.standby.journal(DAEMON) if e.get("FAILOVER_EVENT") == "promoting")
@@ -119,6 +119,6 @@ def test_catalog(pair):
     ids = {entry["MESSAGE_ID"] for entry in pair.standby.journal(DAEMON) if "FAILOVER_EVENT" in entry}
     listed = pair.standby.out(["journalctl", "--list-catalog", *ids])
     assert listed.count(" openclaw-failover: ") == len(ids) == 6
-    told = pair.standby.out(["journalctl", "-q", "-x", "-u", DAEMON, f"--after-cursor={pair.standby._cursor}"])
-    assert "Subject: The drill has passed" in told
-    assert "The daemon starts openclaw.service on this machine" in told and "@FAILOVER_" not in told
+    shown = pair.standby.out(["journalctl", "-q", "-x", "-u", DAEMON, f"--after-cursor={pair.standby._cursor}"])
+    assert "Subject: The drill has passed" in shown
+    assert "The daemon starts openclaw.service on this machine" in shown and "@FAILOVER_" not in shown
