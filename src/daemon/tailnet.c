@@ -261,6 +261,8 @@ static void on_answer(const struct tailscale_answer *a, void *userdata) {
         case TAILSCALE_PING:
                 k->ping = tailscale_parse_ping(a);
                 return;
+        default: /* doctor's */
+                break;
         }
         done = r < 0 ? TAKE(t->done) : NULL;
         if (done)

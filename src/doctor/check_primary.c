@@ -4,6 +4,7 @@
 #include <netdb.h>
 #include <string.h>
 
+#include "config/validate.h"
 #include "doctor/look.h"
 #include "lib/clock.h"
 #include "lib/http.h"
@@ -23,32 +24,18 @@ static void on_selfchecked(struct local_gateway *s, const struct check *check, v
         *(struct check *) userdata = *check;
 }
 
-/* Turns the loop until CHECK is filled in: its reason is never empty then. */
-static int wait_for(sd_event *event, const struct check *check) {
-        while (!*check->reason) {
-                int r = sd_event_run(event, USEC_INFINITY);
-
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-static int validate_url(const struct probe_target *target, struct check *ret) {
-        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+static int check_url(const struct probe_target *target, struct check *ret) {
         _cleanup_(http_freep) struct http *http = NULL;
         _cleanup_(probe_freep) struct probe *probe = NULL;
         int r;
 
         *ret = (struct check){ 0 };
-        r = sd_event_new(&event);
-        if (r >= 0)
-                r = http_new(event, &http);
+        r = http_new_with_loop(&http);
         if (r >= 0)
                 r = probe_new(http, target, &probe);
         if (r >= 0)
                 r = probe_start(probe, on_checked, ret);
-        return r < 0 ? r : wait_for(event, ret);
+        return r < 0 ? r : http_wait(http, ret->reason);
 }
 
 static int check_peer(const struct peer_config *p, struct check *ret) {
@@ -56,11 +43,11 @@ static int check_peer(const struct peer_config *p, struct check *ret) {
 
         if (!url)
                 return -ENOMEM;
-        return validate_url(&(struct probe_target){ .url = url,
-                                    .scheme = p->scheme,
-                                    .expect = p->expect,
-                                    .timeout = p->timeout,
-                                    .any_certificate = p->tls_verify == TLS_VERIFY_NO },
+        return check_url(&(struct probe_target){ .url = url,
+                                 .scheme = p->scheme,
+                                 .expect = p->expect,
+                                 .timeout = p->timeout,
+                                 .any_certificate = p->tls_verify == TLS_VERIFY_NO },
                 ret);
 }
 
@@ -187,14 +174,18 @@ void look_witness(const struct checkup *c, struct finding *f) {
         struct check check;
         int r;
 
-        if (!begins_with(c->config->witness.url, "http")) {
+        if (strcmp(c->config->witness.url, WITNESS_TAILSCALE) == 0) {
+                look_relay(c, f);
+                return;
+        }
+        if (strcmp(c->config->witness.url, WITNESS_NONE) == 0) {
                 finding_off(f, "none is configured");
                 return;
         }
-        r = validate_url(&(struct probe_target){ .url = c->config->witness.url,
-                                 .scheme = SCHEME_HTTP,
-                                 .expect = EXPECT_2XX,
-                                 .timeout = c->config->primary.timeout },
+        r = check_url(&(struct probe_target){ .url = c->config->witness.url,
+                              .scheme = SCHEME_HTTP,
+                              .expect = EXPECT_2XX,
+                              .timeout = c->config->primary.timeout },
                 &check);
         if (r < 0)
                 finding_fail(f, "cannot be asked: %s", strerror(-r));
@@ -213,21 +204,18 @@ void look_witness(const struct checkup *c, struct finding *f) {
 }
 
 void look_own_gateway(const struct checkup *c, struct finding *f) {
-        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(http_freep) struct http *http = NULL;
         _cleanup_(local_gateway_freep) struct local_gateway *selfcheck = NULL;
         bool warm = c->config->gateway.warm, runs = warm || checkup_gateway_runs(c);
         struct check check = { 0 };
         int r;
 
-        r = sd_event_new(&event);
-        if (r >= 0)
-                r = http_new(event, &http);
+        r = http_new_with_loop(&http);
         if (r >= 0)
                 r = local_gateway_new(http, c->config, on_selfchecked, &check, &selfcheck);
         if (r >= 0) {
                 local_gateway_pace(selfcheck, LOCAL_GATEWAY_EAGER);
-                r = wait_for(event, &check);
+                r = http_wait(http, check.reason);
         }
         if (r < 0)
                 finding_fail(f, "cannot be checked: %s", strerror(-r));

@@ -1,132 +1,130 @@
 /* Is this node in the tailnet, for how long yet, and what would be lost with the primary? The looks ask tailscaled as the
  * daemon does. */
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
+#include <jansson.h>
 #include <netdb.h>
 #include <string.h>
 
-#include "config/validate.h"
 #include "doctor/look.h"
 #include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/http.h"
 #include "lib/network.h"
 #include "lib/text.h"
+#include "probe/local_gateway.h"
 #include "probe/tailscale.h"
+#include "sync/ssh_transport.h"
 
 /* People look once a month (and a key lives for half a year). */
 #define SOON (30 * USEC_PER_DAY)
 
 struct tailnet_facts {
         struct tailscale *tailscale;
-        char address[NI_MAXHOST]; /* of the primary; "": its name does not resolve */
-        bool over;
+        char address[NI_MAXHOST];     /* of the primary; "": its name does not resolve */
+        enum tailscale_question last; /* question to ask */
+        char over[8];                 /* "": there is more to ask */
         struct tailscale_self self;
         struct tailscale_peer peer;
         struct tailscale_relay relay; /* its home relay */
+        bool is_resolver;             /* the tailnet's, that is */
+        unsigned port;                /* of the gateway here */
+        bool is_served;               /* this node's `tailscale serve` leads there */
 };
 
 static void on_answer(const struct tailscale_answer *a, void *userdata) {
         struct tailnet_facts *t = userdata;
-        int r = -ENOENT;
+        enum tailscale_question next = a->question + 1;
+        bool more = a->question < t->last && *t->address;
 
-        if (a->question == TAILSCALE_STATUS) {
+        switch (a->question) {
+        case TAILSCALE_STATUS:
                 tailscale_parse_self(a, &t->self);
-                if (t->self.state == TAILSCALE_STATE_RUNNING && *t->address)
-                        r = tailscale_ask(t->tailscale, TAILSCALE_WHOIS, t->address, on_answer, t);
-        } else if (a->question == TAILSCALE_WHOIS) {
+                break;
+        case TAILSCALE_WHOIS:
                 tailscale_parse_peer(a, &t->peer);
-                r = tailscale_ask(t->tailscale, TAILSCALE_DERPMAP, NULL, on_answer, t);
-        } else
+                break;
+        case TAILSCALE_DERPMAP:
                 (void) tailscale_parse_relay(a, t->self.relay, &t->relay);
-        t->over = r < 0;
+                break;
+        case TAILSCALE_SERVE:
+                t->is_served = tailscale_serves(a, t->port);
+                break;
+        case TAILSCALE_RESOLVERS:
+                t->is_resolver = tailscale_is_resolver(a, &t->peer);
+                break;
+        case TAILSCALE_PING:
+                break;
+        }
+        if (!more || t->self.state != TAILSCALE_STATE_RUNNING ||
+                tailscale_ask(
+                        t->tailscale, next, next == TAILSCALE_WHOIS ? t->address : NULL, on_answer, t) < 0)
+                (void) snprintf(t->over, sizeof t->over, "yes");
 }
 
-static void ask_tailscaled(const char *host, struct tailnet_facts *ret) {
-        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+/* Up to the LAST question, of the primary at HOST and the gateway here at PORT. */
+static void ask_tailscaled(
+        enum tailscale_question last, const char *host, unsigned port, struct tailnet_facts *ret) {
         _cleanup_(http_freep) struct http *http = NULL;
         _cleanup_(tailscale_freep) struct tailscale *tailscale = NULL;
-        int r;
 
-        *ret = (struct tailnet_facts){ 0 };
+        *ret = (struct tailnet_facts){ .last = last, .port = port };
         (void) resolve_name(host, ret->address, sizeof ret->address);
-        r = sd_event_new(&event);
-        if (r >= 0)
-                r = http_new(event, &http);
-        if (r >= 0)
-                r = tailscale_new(http, &tailscale);
+        if (http_new_with_loop(&http) < 0 || tailscale_new(http, &tailscale) < 0)
+                return;
         ret->tailscale = tailscale;
-        if (r >= 0)
-                r = tailscale_ask(tailscale, TAILSCALE_STATUS, NULL, on_answer, ret);
-        while (r >= 0 && !ret->over)
-                r = sd_event_run(event, USEC_INFINITY);
+        if (tailscale_ask(tailscale, TAILSCALE_STATUS, NULL, on_answer, ret) >= 0)
+                (void) http_wait(http, ret->over);
+}
+
+static void ask_up_to(enum tailscale_question last, const struct checkup *c, struct tailnet_facts *ret) {
+        ask_tailscaled(last, c->config->primary.host, local_gateway_configured_port(c->config), ret);
 }
 
 int tailnet_name(const char *address, char *buf, size_t size) {
         struct tailnet_facts t;
 
-        ask_tailscaled(address, &t);
+        ask_tailscaled(TAILSCALE_WHOIS, address, 0, &t);
         (void) snprintf(buf, size, "%s", t.peer.name);
         return *buf ? 0 : -ENOENT;
 }
 
-static bool is_installed(const struct checkup *c) {
-        return unit_is_loaded(&c->tailscaled) || access(TAILSCALE_SOCKET, F_OK) >= 0;
-}
-
-static void judge_running(const struct tailscale_self *self, struct finding *f) {
-        const char *as = *self->name ? " as " : "";
-
-        if (*self->health || !self->online) {
-                finding_warn(f, "connected%s%s, but %s%s%s", as, self->name,
-                        self->online ? "" : "the control server does not answer",
-                        self->online            ? "tailscaled warns: "
-                                : *self->health ? ". tailscaled warns: "
-                                                : "",
-                        self->health);
-                finding_fix(f, "tailscale status");
-        } else
-                finding_ok(f, "connected%s%s", as, self->name);
-}
-
-static void judge_state(const struct tailscale_self *self, struct finding *f) {
-        static const char *const words[] = {
-                [TAILSCALE_STATE_UNKNOWN] = "tailscaled's answer at " TAILSCALE_SOCKET " is not understood",
-                [TAILSCALE_STATE_RUNNING] = "",
-                [TAILSCALE_STATE_STOPPED] = "not connected to the tailnet (Stopped)",
-                [TAILSCALE_STATE_NEEDS_LOGIN] = "logged out of the tailnet (NeedsLogin)",
-                [TAILSCALE_STATE_NEEDS_MACHINE_AUTH] =
-                        "this node waits for an admin's approval (NeedsMachineAuth)",
-                [TAILSCALE_STATE_STARTING] = "not connected to the tailnet (Starting)",
-                [TAILSCALE_STATE_GONE] = "tailscaled does not answer at " TAILSCALE_SOCKET,
-                [TAILSCALE_STATE_SILENT] = "tailscaled does not answer at " TAILSCALE_SOCKET,
-        };
-
-        if (self->state == TAILSCALE_STATE_RUNNING) {
-                judge_running(self, f);
-                return;
-        }
-        finding_fail(f, "%s%s%s%s%s", words[self->state], *self->login_url ? ". Log in at " : "",
-                self->login_url, *self->health ? ". tailscaled warns: " : "", self->health);
-        if (self->state == TAILSCALE_STATE_UNKNOWN || self->state >= TAILSCALE_STATE_GONE)
-                finding_fix(f, "sudo systemctl enable tailscaled && sudo systemctl restart tailscaled");
-        else
-                finding_fix(f, "sudo tailscale up");
-}
-
 void look_tailscale(const struct checkup *c, struct finding *f) {
-        const char *host = c->config->primary.host;
+        const char *host = c->config->primary.host, *trouble;
+        bool installed = unit_is_loaded(&c->tailscaled) || access(TAILSCALE_SOCKET, F_OK) >= 0;
         struct tailnet_facts t;
 
-        if (is_installed(c)) {
-                ask_tailscaled(host, &t);
-                judge_state(&t.self, f);
-        } else if (!network_is_tailnet(host) || network_has_tailnet_address())
+        if (!installed && (!network_is_tailnet(host) || network_has_tailnet_address())) {
                 finding_off(f, "Tailscale is not installed here, and not needed to reach %s", host);
-        else {
+                return;
+        }
+        if (!installed) {
                 finding_fail(f, "Tailscale is not installed here, and %s is in a tailnet", host);
                 finding_fix(f, "curl -fsSL https://tailscale.com/install.sh | sh && sudo tailscale up");
+                return;
         }
+        ask_up_to(TAILSCALE_STATUS, c, &t);
+        trouble = tailscale_trouble(t.self.state);
+        if (t.self.state == TAILSCALE_STATE_UNKNOWN)
+                finding_fail(f, "the answer of tailscaled at " TAILSCALE_SOCKET " is not understood");
+        else if (trouble)
+                finding_fail(f, "not connected: %s", trouble);
+        else if (*t.self.health || !t.self.online)
+                finding_warn(
+                        f, "connected%s", t.self.online ? "" : ", but the control server does not answer");
+        else
+                finding_ok(f, "connected as %s", t.self.name);
+        if (*t.self.login_url)
+                (void) appendf(f->text, sizeof f->text, ". Log in at %s", t.self.login_url);
+        if (*t.self.health)
+                (void) appendf(f->text, sizeof f->text, ". tailscaled warns: %s", t.self.health);
+        if (f->kind == FINDING_FAIL)
+                finding_fix(f, "sudo systemctl enable tailscaled && sudo systemctl restart tailscaled");
+        if (trouble && t.self.state < TAILSCALE_STATE_GONE)
+                finding_fix(f, "sudo tailscale up");
+        else if (f->kind == FINDING_WARN)
+                finding_fix(f, "tailscale status");
 }
 
 /* Whose key it is, WHO, is "this node" or "the primary"; WHERE is added to the command. */
@@ -138,26 +136,24 @@ static void judge_key(usec_t expires, const char *who, const char *where, struct
 
         if (gmtime_r(&then, &tm))
                 (void) strftime(date, sizeof date, "%Y-%m-%d", &tm);
-        if (expires == 0 || expires >= now + SOON) {
-                finding_ok(
-                        f, "%s%s", expires == 0 ? "never expires" : "expires on ", expires == 0 ? "" : date);
-                return;
-        }
-        if (expires <= now)
-                finding_fail(
-                        f, "the key of %s has expired on %s: it is cut off from the tailnet", who, date);
-        else
+        if (expires == 0)
+                finding_ok(f, "never expires");
+        else if (expires >= now + SOON)
+                finding_ok(f, "expires on %s", date);
+        else {
                 finding_fail(f,
-                        "the key of %s expires on %s, and then it is cut off (or disable key expiry for it "
-                        "at https://login.tailscale.com/admin/machines)",
-                        who, date);
-        finding_fix(f, "sudo tailscale up --force-reauth%s", where);
+                        "the key of %s %s on %s, and %s cut off from the tailnet (or disable key expiry for it at "
+                        "https://login.tailscale.com/admin/machines)",
+                        who, expires <= now ? "has expired" : "expires", date,
+                        expires <= now ? "it is" : "then it is");
+                finding_fix(f, "sudo tailscale up --force-reauth%s", where);
+        }
 }
 
 void look_own_key(const struct checkup *c, struct finding *f) {
         struct tailnet_facts t;
 
-        ask_tailscaled(c->config->primary.host, &t);
+        ask_up_to(TAILSCALE_STATUS, c, &t);
         judge_key(t.self.expires, "this node", "", f);
 }
 
@@ -165,7 +161,7 @@ void look_primary_key(const struct checkup *c, struct finding *f) {
         const char *host = c->config->primary.host;
         struct tailnet_facts t;
 
-        ask_tailscaled(host, &t);
+        ask_up_to(TAILSCALE_WHOIS, c, &t);
         if (t.peer.in == TAILSCALE_PEER_IN)
                 judge_key(t.peer.expires, "the primary", " # on the primary", f);
         else if (network_is_tailnet(host)) {
@@ -173,6 +169,30 @@ void look_primary_key(const struct checkup *c, struct finding *f) {
                 finding_fix(f, "tailscale status # its address, for host in %s", c->instance->config);
         } else
                 finding_off(f, "%s is no name or address of the tailnet's", host);
+}
+
+/* The home relay, which the daemon asks as long as no url is configured. */
+void look_relay(const struct checkup *c, struct finding *f) {
+        struct tailnet_facts t;
+
+        ask_up_to(TAILSCALE_DERPMAP, c, &t);
+        if (t.peer.in != TAILSCALE_PEER_IN) {
+                finding_off(f,
+                        "none is configured, and the primary is not in a tailnet whose relay would be one");
+                return;
+        }
+        if (t.self.has_exit_node)
+                finding_warn(f, "none: this node uses an exit node, so its home relay proves nothing");
+        else if (!*t.relay.address)
+                finding_warn(f, "none: this node has no home relay");
+        else if (tailscale_is_at(&t.peer, t.relay.address))
+                finding_warn(f, "none: the home relay of this node is on the primary's machine");
+        else {
+                finding_ok(f, "the home relay of this node, %s port %u", t.relay.address, t.relay.port);
+                return;
+        }
+        finding_fix(f, "sudoedit %s # in [witness], url = https://www.gstatic.com/generate_204",
+                c->instance->config);
 }
 
 /* What would be lost with the primary. */
@@ -193,13 +213,21 @@ bool names_server(const char *text, const char *address) {
 }
 
 bool routes_by(const char *text, const char *address) {
+        static const char none[] = "00000000000000000000000000000000";
+        struct in6_addr a6;
         struct in_addr a;
-        char begin[32];
+        char begin[128];
+        int n;
 
-        if (inet_pton(AF_INET, address, &a) != 1)
+        if (inet_pton(AF_INET, address, &a) == 1)
+                (void) snprintf(begin, sizeof begin, "\t00000000\t%08X\t", a.s_addr);
+        else if (inet_pton(AF_INET6, address, &a6) == 1) {
+                n = snprintf(begin, sizeof begin, "%s 00 %s 00 ", none, none);
+                for (size_t i = 0; i < sizeof a6.s6_addr; i++)
+                        n += snprintf(begin + n, sizeof begin - (size_t) n, "%02x", a6.s6_addr[i]);
+        } else
                 return false;
-        (void) snprintf(begin, sizeof begin, "\t00000000\t%08X\t", a.s_addr);
-        return strstr(text, begin) != NULL;
+        return strstr(text, begin);
 }
 
 static bool file_has(
@@ -214,27 +242,132 @@ static bool file_has(
         return has(text, t->address);
 }
 
+/* Whether NAME is in TEXT as a whole word. */
+static bool has_name(const char *text, const char *name) {
+        size_t n = strlen(name);
+
+        for (const char *s = text; n > 0 && (s = strstr(s, name)); s++)
+                if ((s == text || !(isalnum(s[-1]) || strchr(".-", s[-1]))) &&
+                        (!s[n] || !(isalnum(s[n]) || strchr(".-", s[n]))))
+                        return true;
+        return false;
+}
+
+static bool names_primary(const struct checkup *c, const struct tailnet_facts *t, const char *text) {
+        char label[64];
+
+        (void) snprintf(label, sizeof label, "%.*s", (int) strcspn(t->peer.name, "."), t->peer.name);
+        for (size_t i = 0; i < t->peer.n_endpoints; i++)
+                if (has_name(text, t->peer.endpoints[i]))
+                        return true;
+        return has_name(text, c->config->primary.host) || has_name(text, t->peer.name) ||
+                has_name(text, label);
+}
+
+/* Whether ssh(1), as its configuration is, reaches LOGIN through the primary, or AS_JUMP itself is the primary. */
+static bool jumps_there(
+        const struct checkup *c, const struct tailnet_facts *t, const char *login, bool as_jump) {
+        const char *const argv[] = { "ssh", "-G", "--", login, NULL };
+        _cleanup_free_ char *text = NULL;
+        char *save = NULL, *jump = NULL;
+        bool there = false;
+
+        if (run_program(argv, &text) != 0)
+                return false;
+        for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+                if (begins_with(line, as_jump ? "hostname " : "proxycommand "))
+                        there |= names_primary(c, t, line);
+                else if (!as_jump && begins_with(line, "proxyjump "))
+                        jump = line + strlen("proxyjump ");
+        for (jump = jump ? strtok_r(jump, ",", &save) : NULL; jump && !there;
+                jump = strtok_r(NULL, ",", &save)) {
+                _cleanup_free_ char *url = NULL;
+
+                there = asprintf(&url, "ssh://%s", jump) > 0 && jumps_there(c, t, url, true);
+        }
+        return there;
+}
+
+static bool ssh_jumps(const struct checkup *c, const struct tailnet_facts *t) {
+        const struct workspace_config *w = &c->config->workspace;
+        const char *const argv[] = { "git", "-C", w->path, "remote", "get-url", w->remote, NULL };
+        _cleanup_free_ char *url = NULL;
+        struct ssh_address address;
+
+        if (c->config->secrets.host && jumps_there(c, t, c->config->secrets.host, false))
+                return true;
+        if (!*w->path || run_program(argv, &url) != 0)
+                return false;
+        url[strcspn(url, "\n")] = '\0';
+        return ssh_address_parse(url, &address) >= 0 && jumps_there(c, t, address.login, false);
+}
+
 void look_lost_with_primary(const struct checkup *c, struct finding *f) {
         struct tailnet_facts t;
+        char subnets[160];
 
-        ask_tailscaled(c->config->primary.host, &t);
-        if (t.peer.in != TAILSCALE_PEER_IN)
+        ask_up_to(TAILSCALE_RESOLVERS, c, &t);
+        if (t.peer.in != TAILSCALE_PEER_IN) {
                 finding_off(f, "the primary is not in the tailnet");
-        else if (*t.peer.id && strcmp(t.self.exit_node, t.peer.id) == 0) {
-                finding_fail(f,
-                        "the primary is this node's exit node: when it dies, nobody is reached from here");
-                finding_fix(f, "sudo tailscale set --exit-node=");
-        } else if (file_has("/proc/net/route", routes_by, &t))
-                finding_fail(f, "the default route here leads through the primary");
-        else if (file_has("/etc/resolv.conf", names_server, &t) ||
-                file_has("/run/systemd/resolve/resolv.conf", names_server, &t))
-                finding_warn(f, "the primary is a name server of this machine");
-        else if (tailscale_is_at(&t.peer, t.relay.address) &&
-                strcmp(c->config->witness.url, WITNESS_TAILSCALE) == 0) {
-                finding_warn(
-                        f, "the home relay of this node is on the primary's machine, so it is no witness");
-                finding_fix(f, "sudoedit %s # in [witness], url = https://www.gstatic.com/generate_204",
-                        c->instance->config);
+                return;
+        }
+        (void) snprintf(subnets, sizeof subnets, "the way to %s", t.peer.routes);
+        const struct {
+                bool is_so;
+                const char *what, *fix;
+        } losses[] = {
+                { *t.peer.id && strcmp(t.self.exit_node, t.peer.id) == 0, "the exit node of this node",
+                        "sudo tailscale set --exit-node=" },
+                { file_has("/proc/net/route", routes_by, &t) ||
+                                file_has("/proc/net/ipv6_route", routes_by, &t),
+                        "the default route of this machine", NULL },
+                { file_has("/etc/resolv.conf", names_server, &t) ||
+                                file_has("/run/systemd/resolve/resolv.conf", names_server, &t),
+                        "a name server of this machine", NULL },
+                { t.is_resolver, "a name server of the tailnet", NULL },
+                { *t.peer.routes, subnets, NULL },
+                { ssh_jumps(c, &t), "the way of the sync (ProxyJump, ProxyCommand)", NULL },
+                { tailscale_is_at(&t.peer, t.relay.address), "the home relay of this node", NULL },
+        };
+        for (size_t i = 0; i < ELEMENTSOF(losses); i++) {
+                if (!losses[i].is_so)
+                        continue;
+                if (!*f->text)
+                        finding_warn(f, "when the primary dies, so does %s", losses[i].what);
+                else
+                        (void) appendf(f->text, sizeof f->text, ", %s", losses[i].what);
+                if (i < 2)
+                        f->kind = FINDING_FAIL; /* nobody is reached from here then */
+                if (losses[i].fix)
+                        finding_fix(f, "%s", losses[i].fix);
+        }
+        if (!*f->text)
+                finding_ok(f, "neither exit node, route, name server, jump host nor home relay");
+}
+
+/* The gateway here with a tailscale.mode of its own does not start while Tailscale does not work ("startup fails closed"). */
+void look_gateway_serve(const struct checkup *c, struct finding *f) {
+        _cleanup_free_ char *path = NULL, *text = NULL;
+        const char *home = getenv("HOME"), *mode = "off";
+        json_auto_t *j = NULL;
+        struct tailnet_facts t;
+
+        if (asprintf(&path, "%s/.openclaw/openclaw.json", home ?: "") > 0 &&
+                read_file(path, (size_t) 1024 * 1024, &text) >= 0)
+                j = json_loads(text, 0, NULL);
+        (void) json_unpack(j, "{s:{s:{s:s}}}", "gateway", "tailscale", "mode", &mode);
+        for (char **arg = c->gateway.argv; arg && *arg && arg[1]; arg++)
+                if (strcmp(*arg, "--tailscale") == 0)
+                        mode = arg[1];
+        ask_up_to(TAILSCALE_SERVE, c, &t);
+        if (strcmp(mode, "off") != 0) {
+                finding_warn(f,
+                        "gateway.tailscale.mode is %s: the gateway does not start here while Tailscale is broken",
+                        strcmp(mode, "funnel") == 0 ? "funnel" : "serve");
+                finding_fix(f, "openclaw config set gateway.tailscale.mode off");
+        } else if (t.is_served) {
+                finding_warn(f, "tailscale serve leads to port %u of this machine", t.port);
+                finding_fix(f, "sudo tailscale serve reset");
         } else
-                finding_ok(f, "neither exit node, default route, name server nor home relay");
+                finding_ok(f, "the gateway here uses no tailscale serve");
 }

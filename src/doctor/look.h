@@ -56,7 +56,8 @@ look_t look_polkit;
 /* check_system.c */
 look_t look_clock, look_journal, look_powers, look_programs;
 /* check_tailscale.c */
-look_t look_tailscale, look_own_key, look_primary_key, look_lost_with_primary;
+look_t look_tailscale, look_own_key, look_primary_key, look_relay, look_lost_with_primary,
+        look_gateway_serve;
 /* The MagicDNS name of the node that has ADDRESS. 0, or -ENOENT. */
 int tailnet_name(const char *address, char *buf, size_t size);
 /* check_primary.c */
@@ -82,7 +83,7 @@ int parse_shebang(const char *text, char *buf, size_t size, bool *ret_env);
 
 /* Whether TEXT, a resolv.conf(5), has the name server ADDRESS. */
 bool names_server(const char *text, const char *address);
-/* Whether TEXT, a /proc/net/route, has a default route by the IPv4 ADDRESS. */
+/* Whether TEXT, a /proc/net/route or /proc/net/ipv6_route, has a default route by ADDRESS. */
 bool routes_by(const char *text, const char *address);
 
 /* What `sudo -l -U USER` says: may USER run anything without a password? The first such line goes to BUF. */

@@ -85,6 +85,8 @@ int tailscale_ask(struct tailscale *t, enum tailscale_question question, const c
                 [TAILSCALE_STATUS] = "status?peers=false",
                 [TAILSCALE_WHOIS] = "whois?addr=",
                 [TAILSCALE_DERPMAP] = "derpmap",
+                [TAILSCALE_SERVE] = "serve-config",
+                [TAILSCALE_RESOLVERS] = "dns-query?type=A&name=tailscale.com.",
                 [TAILSCALE_PING] = "ping?type=disco&ip=",
         };
         CURL *easy = http_request_easy(t->request);
@@ -285,6 +287,33 @@ int tailscale_parse_relay(const struct tailscale_answer *a, const char *code, st
                                         r = 0;
         }
         return r;
+}
+
+bool tailscale_serves(const struct tailscale_answer *a, unsigned port) {
+        json_auto_t *root = parse(a);
+        json_t *site, *handler;
+        const char *name, *path;
+
+        json_object_foreach (json_object_get(root, "Web"), name, site)
+                json_object_foreach (json_object_get(site, "Handlers"), path, handler) {
+                        const char *proxy = json_string_value(json_object_get(handler, "Proxy"));
+                        const char *colon = proxy ? strrchr(proxy, ':') : NULL;
+
+                        if (colon && strtoul(colon + 1, NULL, 10) == port)
+                                return true;
+                }
+        return false;
+}
+
+bool tailscale_is_resolver(const struct tailscale_answer *a, const struct tailscale_peer *p) {
+        json_auto_t *root = parse(a);
+        json_t *resolver;
+        size_t i;
+
+        json_array_foreach (json_object_get(root, "Resolvers"), i, resolver)
+                if (tailscale_is_at(p, json_string_value(json_object_get(resolver, "Addr")) ?: ""))
+                        return true;
+        return false;
 }
 
 enum tailscale_ping tailscale_parse_ping(const struct tailscale_answer *a) {

@@ -13,10 +13,12 @@
 #define TAILSCALE_MAX (256 * 1024)
 
 enum tailscale_question {
-        TAILSCALE_STATUS,  /* of this machine */
-        TAILSCALE_WHOIS,   /* who has an address */
-        TAILSCALE_DERPMAP, /* the relays */
-        TAILSCALE_PING,    /* a disco ping to an address, which the other tailscaled answers */
+        TAILSCALE_STATUS,    /* of this machine */
+        TAILSCALE_WHOIS,     /* who has an address */
+        TAILSCALE_DERPMAP,   /* the relays */
+        TAILSCALE_SERVE,     /* what `tailscale serve` here leads to */
+        TAILSCALE_RESOLVERS, /* who answers for a name outside the tailnet: it is asked, over the network */
+        TAILSCALE_PING,      /* a disco ping to an address, which the other tailscaled answers */
 };
 
 /* What became of a question. */
@@ -98,6 +100,11 @@ struct tailscale_relay {
         unsigned port;
 };
 int tailscale_parse_relay(const struct tailscale_answer *a, const char *code, struct tailscale_relay *ret);
+
+/* Whether a proxy of `tailscale serve` leads to PORT here. */
+bool tailscale_serves(const struct tailscale_answer *a, unsigned port);
+/* Whether P is one of the name servers. */
+bool tailscale_is_resolver(const struct tailscale_answer *a, const struct tailscale_peer *p);
 
 enum tailscale_ping {
         TAILSCALE_PING_UNKNOWN,

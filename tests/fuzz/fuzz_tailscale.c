@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         struct input in = { data, size };
         uint8_t question = take_byte(&in), how = take_byte(&in);
         struct tailscale_answer a = {
-                .question = (enum tailscale_question)(question % 4),
+                .question = (enum tailscale_question)(question % 6),
                 .how = how == '2' ? TAILSCALE_SILENT : TAILSCALE_ANSWERED,
                 .http = how == '1' ? 404 : 200,
                 .body = (const char *) in.data,
@@ -26,5 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (tailscale_parse_relay(&a, "test", &relay) >= 0)
                 demand(*relay.address && relay.port > 0 && relay.port <= 65535);
         (void) tailscale_parse_ping(&a);
+        (void) tailscale_serves(&a, 18789);
+        (void) tailscale_is_resolver(&a, &peer);
+        demand(is_safe(peer.routes));
         return 0;
 }

@@ -70,6 +70,10 @@ static void test_default_route(void **state _unused_) {
         assert_false(routes_by(text, "10.0.2.9")); /* the route of a subnet */
         assert_false(routes_by(text, "2001:db8::1"));
         assert_false(routes_by("", "10.0.2.1"));
+        assert_true(
+                routes_by("00000000000000000000000000000000 00 00000000000000000000000000000000 00 "
+                          "20010db8000000000000000000000001 00000400 00000001 00000000 00000003     eth0\n",
+                        "2001:db8::1"));
 }
 
 static void test_sudo(void **state _unused_) {

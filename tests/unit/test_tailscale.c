@@ -157,6 +157,21 @@ static void relay(void **state _unused_) {
         assert_int_equal(r.port, 443);
 }
 
+static void serve_and_resolvers(void **state _unused_) {
+        struct tailscale_answer a = invented("{\"Web\":{\"s.t1.ts.net:443\":{\"Handlers\":{\"/\":{\"Proxy\":"
+                                             "\"http://127.0.0.1:18789\"},\"/x\":{\"Text\":\"hi\"}}}}}");
+        struct tailscale_peer p = { .endpoints = { "100.64.0.1" }, .n_endpoints = 1 };
+
+        assert_true(tailscale_serves(&a, 18789));
+        assert_false(tailscale_serves(&a, 1878));
+        assert_false(tailscale_is_resolver(&a, &p));
+        a = invented("{\"Resolvers\":[{\"Addr\":\"192.0.2.53\"},7,{\"Addr\":\"100.64.0.1\"}]}");
+        assert_true(tailscale_is_resolver(&a, &p));
+        assert_false(tailscale_serves(&a, 18789));
+        p.n_endpoints = 0;
+        assert_false(tailscale_is_resolver(&a, &p));
+}
+
 static void ping(void **state _unused_) {
         static const struct {
                 const char *name;
@@ -347,6 +362,7 @@ int main(void) {
                 cmocka_unit_test(self_without_an_answer),
                 cmocka_unit_test(peer),
                 cmocka_unit_test(relay),
+                cmocka_unit_test(serve_and_resolvers),
                 cmocka_unit_test(ping),
                 cmocka_unit_test(remark),
                 cmocka_unit_test(times),
