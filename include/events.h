@@ -3,7 +3,8 @@
  * Every event has a stable MESSAGE_ID, which the catalog explains (journalctl -x), and one row in the table in events.c.
  * Fields: FAILOVER_EVENT, FAILOVER_FROM, FAILOVER_TO (roles), FAILOVER_MODE, FAILOVER_REASON, FAILOVER_PRIMARY,
  * FAILOVER_UNIT, FAILOVER_INSTANCE; after a promotion FAILOVER_OUTAGE_USEC and its parts FAILOVER_DETECTING_USEC,
- * FAILOVER_SYNCING_USEC and FAILOVER_STARTING_USEC; after a demotion FAILOVER_PROMOTED_USEC. */
+ * FAILOVER_SYNCING_USEC and FAILOVER_STARTING_USEC; when the channels are ready FAILOVER_READY_USEC, counted from there; after
+ * a demotion FAILOVER_PROMOTED_USEC. */
 #pragma once
 
 #include "lib/util.h"
@@ -23,15 +24,20 @@ struct story {
         const char *unit;
         const char *senior; /* the standby that goes first and is up, while the primary is not; "" if none */
         const char *reason; /* what the deciding check said */
-        const char *trouble; /* what went wrong with the unit */
+        const char *trouble;  /* what went wrong with the unit */
+        const char *channels; /* what the gateway here says of them: which are not ready */
         const char *
                 unit_waits_for; /* the unit that systemd finishes before it starts .unit; NULL or "": none */
         bool ended_well;        /* nothing, and yet it is not running */
         bool other;             /* another gateway answers at this one's address */
+        bool unsaid;            /* the gateway here is an older one, which says nothing of its channels */
+        bool finishes;          /* it says that it is draining */
+        bool ignores_stop;      /* it answers as if no one had stopped it */
         usec_t outage;          /* at most: from the last good check to the first answer here */
         usec_t detecting;       /* its parts: from the last good check to the decision … */
         usec_t syncing;         /* … to the start … */
         usec_t starting;        /* … to the answer */
+        usec_t ready;           /* and from there until its channels were ready */
         usec_t down;            /* from the last good check until now */
         usec_t promoted;        /* how long the standby was promoted */
         usec_t start_timeout, hang_timeout, drain_timeout;

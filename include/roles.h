@@ -45,25 +45,27 @@ const char *unit_state_name(enum unit_state s);
 enum role_event {
         EVENT_NONE,
         EVENT_PROMOTING,
-        EVENT_ADOPTED,      /* promoting, with the gateway that another user had started */
-        EVENT_PROMOTED,     /* the gateway answers */
-        EVENT_START_FAILED, /* retried with back-off; reported once */
-        EVENT_START_SLOW,   /* start_timeout is over; it is waited for still */
-        EVENT_SILENT,       /* the promoted gateway does not answer */
-        EVENT_ANSWERS,      /* it does again */
-        EVENT_HUNG,         /* hang_timeout is over: it is stopped and started */
-        EVENT_LOST,         /* the promoted gateway fell over and systemd gave up on it */
-        EVENT_HELD,         /* a user stopped it */
-        EVENT_KEPT_BACK,    /* the primary is down, and this standby is paused */
-        EVENT_CALLED_OFF,   /* the primary is back before the gateway here has started */
+        EVENT_ADOPTED,        /* promoting, with the gateway that another user had started */
+        EVENT_PROMOTED,       /* the gateway answers */
+        EVENT_START_FAILED,   /* retried with back-off; reported once */
+        EVENT_START_SLOW,     /* start_timeout is over; it is waited for still */
+        EVENT_CHANNELS_READY, /* the promoted gateway says so */
+        EVENT_CHANNELS_FAIL,  /* it has said for long that they are not ready */
+        EVENT_SILENT,         /* the promoted gateway does not answer */
+        EVENT_ANSWERS,        /* it does again */
+        EVENT_HUNG,           /* hang_timeout is over: it is stopped and started */
+        EVENT_LOST,           /* the promoted gateway fell over and systemd gave up on it */
+        EVENT_HELD,           /* a user stopped it */
+        EVENT_KEPT_BACK,      /* the primary is down, and this standby is paused */
+        EVENT_CALLED_OFF,     /* the primary is back before the gateway here has started */
         EVENT_DEMOTING,
-        EVENT_DRAINING,    /* it takes long to stop */
-        EVENT_STOP_FAILED, /* its stop failed; retried with back-off; reported once */
-        EVENT_KILLED,      /* it took longer than drain_timeout while it is needed again */
-        EVENT_DEMOTED,     /* back on standby */
-        EVENT_FOREIGN,     /* another user started the gateway: left alone until it is needed */
-        EVENT_RESUMED,     /* after a restart: carries on where it was */
-        EVENT_HOLD_OVER,   /* the primary has been up: held becomes auto */
+        EVENT_DRAINING, /* it takes long to stop */
+        EVENT_STOP_FAILED, /* its stop failed, and is retried with back-off, or the gateway ignores it; reported once */
+        EVENT_KILLED,    /* it took longer than drain_timeout while it is needed again */
+        EVENT_DEMOTED,   /* back on standby */
+        EVENT_FOREIGN,   /* another user started the gateway: left alone until it is needed */
+        EVENT_RESUMED,   /* after a restart: carries on where it was */
+        EVENT_HOLD_OVER, /* the primary has been up: held becomes auto */
         EVENT_PAUSE_OVER,
         EVENT_DRILL_ANSWERED,
         EVENT_DRILL_FAILED,

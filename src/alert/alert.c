@@ -205,6 +205,7 @@ static const char *const titles[_EVENT_MAX] = {
         [EVENT_PROMOTED] = "Standby has taken over: primary down",
         [EVENT_START_FAILED] = "Nobody can be reached: standby's gateway failed to start",
         [EVENT_START_SLOW] = "Nobody can be reached: standby's gateway starts slowly",
+        [EVENT_CHANNELS_FAIL] = "Standby has taken over, but its channels do not work",
         [EVENT_HUNG] = "Standby's gateway hangs and is restarted",
         [EVENT_LOST] = "Standby's gateway failed and is started again",
         [EVENT_HELD] = "A user stopped the standby's gateway",

@@ -95,6 +95,7 @@ static void on_other(struct failover *f, const struct record *r) {
         switch (r->event) {
         case EVENT_START_FAILED:
         case EVENT_DRILL_FAILED:
+        case EVENT_CHANNELS_FAIL:
         case EVENT_LOST:
         case EVENT_HUNG:
                 f->trouble = true;

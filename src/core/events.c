@@ -6,6 +6,8 @@
 #include "lib/text.h"
 
 #define SAY(...) appendf(buf, MESSAGE_MAX, __VA_ARGS__)
+/* A shorter part of an outage, of a sync that was not needed say, is not worth a word. */
+#define PART_MIN (10 * USEC_PER_MSEC)
 
 typedef void (*say_t)(const struct story *s, char *buf);
 
@@ -47,11 +49,11 @@ static void say_adopted(const struct story *s, char *buf) {
                         s->primary, s->reason, s->unit);
 }
 
-/* A part of the outage, unless a restart of the daemon has lost it. */
+/* A part of the outage, unless it is too short to matter, or a restart of the daemon has lost it. */
 static void say_part(char *buf, const char **before, usec_t part, const char *what) {
         char span[SPAN_MAX];
 
-        if (part == USEC_INFINITY)
+        if (part == USEC_INFINITY || part < PART_MIN)
                 return;
         SAY("%s%s %s", *before, format_span(span, part), what);
         *before = ", ";
@@ -97,6 +99,21 @@ static void say_start_slow(const struct story *s, char *buf) {
             "`journalctl -u %s`.",
                 s->unit, format_span(span, MIN(s->start_timeout, USEC_PER_MINUTE)), s->unit);
         say_other(s, buf);
+}
+
+static void say_channels_ready(const struct story *s, char *buf) {
+        char span[SPAN_MAX];
+
+        SAY("The promoted gateway says that its channels are ready");
+        if (s->ready != USEC_INFINITY)
+                SAY(", %s after it had started", format_span(span, s->ready));
+        SAY(".");
+}
+
+static void say_channels_fail(const struct story *s, char *buf) {
+        SAY("The promoted gateway has started, and its channels do not work: %s. See `journalctl -u %s`, and as its user `openclaw "
+            "channels status --probe`.",
+                s->channels, s->unit);
 }
 
 static void say_silent(const struct story *s, char *buf) {
@@ -161,11 +178,18 @@ static void say_demoting(const struct story *s, char *buf) {
 }
 
 static void say_draining(const struct story *s, char *buf) {
-        SAY("%s is still stopping. It no longer answers, and may take over five minutes to shut down.",
-                s->unit);
+        SAY("%s %s. This may take over five minutes.", s->unit,
+                s->finishes ? "finishes what it is doing, before it stops"
+                            : "no longer answers, and is still shutting down");
 }
 
 static void say_stop_failed(const struct story *s, char *buf) {
+        if (s->ignores_stop) {
+                SAY("%s ignores its stop: it still answers. systemd kills it when TimeoutStopSec= is over. To kill it now: "
+                    "`systemctl kill --signal=KILL %s`.",
+                        s->unit, s->unit);
+                return;
+        }
         SAY("%s could not be stopped: %s.", s->unit, s->trouble);
         if (!say_paused(s, buf))
                 SAY(" The daemon retries, after 5 s at first and every 5 min in the end.");
@@ -215,13 +239,16 @@ static void say_drill_answered(const struct story *s, char *buf) {
         SAY("The drill has passed: the gateway here has started");
         if (s->starting != USEC_INFINITY)
                 SAY(", within %s", format_span(span, s->starting));
-        SAY(".");
+        SAY(s->unsaid ? ". This older OpenClaw does not say whether its channels are ready."
+                      : ", and says that its channels are ready.");
 }
 
 static void say_drill_failed(const struct story *s, char *buf) {
-        SAY("The drill has failed: %s did not start (%s). A failover would fail the same way. See `systemctl status %s` "
+        SAY("The drill has failed: %s %s (%s). A failover would fail the same way. See `systemctl status %s` "
             "and `%s doctor`.",
-                s->unit, s->trouble, s->unit, s->program);
+                s->unit,
+                s->from == ROLE_PROMOTED ? "has started, and its channels are not ready" : "did not start",
+                s->from == ROLE_PROMOTED ? s->channels : s->trouble, s->unit, s->program);
         say_other(s, buf);
 }
 
@@ -247,6 +274,10 @@ static const struct {
                 say_start_failed },
         [EVENT_START_SLOW] = { "start-slow", "a6153a5c942240599222e67583408d05", LOG_WARNING,
                 say_start_slow },
+        [EVENT_CHANNELS_READY] = { "channels-ready", "3ba84b6627dd43e88ca138b75cc44083", LOG_NOTICE,
+                say_channels_ready },
+        [EVENT_CHANNELS_FAIL] = { "channels-fail", "e56e364d28734364a44bd068c0f43b30", LOG_ERR,
+                say_channels_fail },
         [EVENT_SILENT] = { "silent", "5159671d471148a9bb0e83db645c976e", LOG_WARNING, say_silent },
         [EVENT_ANSWERS] = { "answers", "5dccb75e72064684810b0d133cbe541c", LOG_NOTICE, say_answers },
         [EVENT_HUNG] = { "hung", "c3cb5291065c4baab2a9de3e325bdcec", LOG_ERR, say_hung },

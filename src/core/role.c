@@ -4,6 +4,10 @@
 #include "core/role_facts.h"
 
 #define SAY_DRAINING_AFTER (30 * USEC_PER_SEC)
+/* Whoever still answers then has not heeded SIGTERM: OpenClaw ignores it during a restart of its own. */
+#define SAY_IGNORES_STOP_AFTER USEC_PER_MINUTE
+/* A plugin that is replaced takes up to a minute of it, a channel that npm installs one and a half. */
+#define SAY_NOT_READY_AFTER (2 * USEC_PER_MINUTE)
 /* With no refresh, of which the third part counts. */
 #define EARLY_SYNC_AGAIN_AFTER (5 * USEC_PER_MINUTE)
 /* A sync that does not stop is in a disk that hangs. */
@@ -226,8 +230,25 @@ static bool fell_over(struct look *l) {
         return !paused(l->r) && is_stopped(l->f);
 }
 
+/* A gateway that has just started is busy with its channels, and silent at times. */
 static bool is_silent(struct look *l) {
-        return l->r->silent_since > 0;
+        return !in_drill(l) && l->r->silent_since > 0 && due(l, l->r->since + l->rules->start_timeout);
+}
+
+static bool channels_are_ready(struct look *l) {
+        return l->r->ready == READY_YES;
+}
+
+static bool channels_fail(struct look *l) {
+        return !in_drill(l) && l->r->unready_since > 0 && due(l, l->r->unready_since + SAY_NOT_READY_AFTER);
+}
+
+static bool drill_is_ready(struct look *l) {
+        return in_drill(l) && (l->r->ready == READY_YES || l->r->ready == READY_UNSAID);
+}
+
+static bool drill_is_not_ready(struct look *l) {
+        return in_drill(l) && due(l, l->r->since + l->rules->start_timeout);
 }
 
 static bool answers_again(struct look *l) {
@@ -235,7 +256,7 @@ static bool answers_again(struct look *l) {
 }
 
 static bool hangs(struct look *l) {
-        return !paused(l->r) && l->rules->hang_timeout > 0 && l->r->silent_since > 0 &&
+        return !paused(l->r) && !in_drill(l) && l->rules->hang_timeout > 0 && l->r->silent_since > 0 &&
                 l->f->gateway == UNIT_ACTIVE && l->f->job == JOB_NONE &&
                 l->f->main_pid == l->r->silent_pid && !silence_is_old(l->r, l->rules, l->f) &&
                 due(l, l->r->silent_since + l->rules->hang_timeout);
@@ -282,7 +303,13 @@ static bool stop_again(struct look *l) {
 }
 
 static bool drains_long(struct look *l) {
-        return !wanted(l) && l->f->gateway == UNIT_STOPPING && due(l, l->r->since + SAY_DRAINING_AFTER);
+        return !wanted(l) && l->f->gateway == UNIT_STOPPING && l->r->answers == 0 &&
+                due(l, l->r->since + SAY_DRAINING_AFTER);
+}
+
+static bool ignores_stop(struct look *l) {
+        return l->f->gateway == UNIT_STOPPING && l->r->answers > 0 &&
+                due(l, l->r->since + SAY_IGNORES_STOP_AFTER);
 }
 
 /* The machine. In each state the first rule whose condition holds is applied, and the table is looked at again until
@@ -333,10 +360,13 @@ static const struct rule rules[] = {
         { ROLE_STARTING, may_start,                 ACTION_START, SAME,          EVENT_NONE,           AS_IT_IS        },
         { ROLE_STARTING, start_is_slow,             ACTION_NONE,  SAME,          EVENT_START_SLOW,     AS_IT_IS,  ONCE },
 
-        { ROLE_PROMOTED, in_drill,                  ACTION_NONE,  SAME,          EVENT_DRILL_ANSWERED, AS_IT_IS        },
+        { ROLE_PROMOTED, channels_are_ready,        ACTION_NONE,  SAME,          EVENT_CHANNELS_READY, AS_IT_IS,  ONCE },
+        { ROLE_PROMOTED, drill_is_ready,            ACTION_NONE,  SAME,          EVENT_DRILL_ANSWERED, AS_IT_IS        },
+        { ROLE_PROMOTED, drill_is_not_ready,        ACTION_NONE,  SAME,          EVENT_DRILL_FAILED,   AS_IT_IS        },
         { ROLE_PROMOTED, no_longer_wanted,          ACTION_STOP,  ROLE_DEMOTING, EVENT_DEMOTING,       AS_IT_IS        },
         { ROLE_PROMOTED, stopped_by_user,           ACTION_NONE,  ROLE_STANDBY,  EVENT_HELD,           MODE_HELD       },
         { ROLE_PROMOTED, fell_over,                 ACTION_NONE,  ROLE_STARTING, EVENT_LOST,           AS_IT_IS        },
+        { ROLE_PROMOTED, channels_fail,             ACTION_NONE,  SAME,          EVENT_CHANNELS_FAIL,  AS_IT_IS,  ONCE },
         { ROLE_PROMOTED, is_silent,                 ACTION_NONE,  SAME,          EVENT_SILENT,         AS_IT_IS,  ONCE },
         { ROLE_PROMOTED, answers_again,             ACTION_NONE,  SAME,          EVENT_ANSWERS,        AS_IT_IS        },
         { ROLE_PROMOTED, hangs,                     ACTION_STOP,  ROLE_DEMOTING, EVENT_HUNG,           AS_IT_IS        },
@@ -350,6 +380,7 @@ static const struct rule rules[] = {
         { ROLE_DEMOTING, kill_again,                ACTION_KILL,  SAME,          EVENT_NONE,           AS_IT_IS        },
         { ROLE_DEMOTING, stop_failed,               ACTION_NONE,  SAME,          EVENT_STOP_FAILED,    AS_IT_IS,  ONCE },
         { ROLE_DEMOTING, stop_again,                ACTION_STOP,  SAME,          EVENT_NONE,           AS_IT_IS        },
+        { ROLE_DEMOTING, ignores_stop,              ACTION_NONE,  SAME,          EVENT_STOP_FAILED,    AS_IT_IS,  ONCE },
         { ROLE_DEMOTING, drains_long,               ACTION_NONE,  SAME,          EVENT_DRAINING,       AS_IT_IS,  ONCE },
 };
 /* clang-format on */

@@ -53,10 +53,18 @@ enum role_action {
         _ACTION_MAX,
 };
 
+/* What a gateway says of its channels. */
+enum gateway_ready {
+        READY_UNKNOWN, /* nothing yet, or it was silent */
+        READY_UNSAID,  /* an older one, which does not say */
+        READY_NO,
+        READY_YES,
+};
+
 /* What is remembered, and the rules of role.c that need it. */
 struct role {
         enum role_state state;
-        usec_t since; /* of this state: start_is_slow, drains_long */
+        usec_t since; /* of this state: start_is_slow, is_silent, drill_is_not_ready, drains_long, ignores_stop */
 
         enum mode mode;
         usec_t paused_until; /* pause_ends. 0: not paused; USEC_INFINITY: until resumed */
@@ -81,6 +89,9 @@ struct role {
         usec_t silent_since; /* is_silent, hangs: the promoted gateway's process is, since then; 0: it answers */
         usec_t silent_last; /* hangs: when it last was */
         pid_t silent_pid;   /* hangs, wanted_and_runs_on: that process */
+        enum gateway_ready
+                ready; /* channels_are_ready, in_drill: what the promoted gateway says of its channels */
+        usec_t unready_since; /* channels_fail: since when it says that they are not; 0: it does not */
         enum {
                 OTHER_UNKNOWN,
                 OTHER_SILENT,
@@ -114,6 +125,9 @@ enum gateway_answer {
 };
 void role_gateway_checked(
         struct role *r, const struct role_rules *rules, const struct facts *f, enum gateway_answer answer);
+
+/* The promoted gateway was asked for its channels. */
+void role_gateway_said(struct role *r, const struct facts *f, enum gateway_ready ready);
 
 /* Nobody can have been reached here in this failover. */
 bool role_is_early(const struct role *r);

@@ -27,10 +27,17 @@ void role_gateway_checked(struct role *r, const struct role_rules *role_rules, c
         enum gateway_answer answer) {
         if (answer == ANSWER_NONE)
                 count_silence(r, role_rules, f);
-        else if (f->gateway == UNIT_ACTIVE)
+        else if (f->gateway == UNIT_ACTIVE || (r->state == ROLE_DEMOTING && f->gateway == UNIT_STOPPING))
                 count_answer(r, f, answer);
         else if (is_stopped(f) && !role_rules->warm)
                 r->other = OTHER_ANSWERS;
+}
+
+void role_gateway_said(struct role *r, const struct facts *f, enum gateway_ready ready) {
+        if (r->state != ROLE_PROMOTED || ready == READY_UNKNOWN)
+                return;
+        r->ready = ready;
+        r->unready_since = ready != READY_NO ? 0 : r->unready_since > 0 ? r->unready_since : f->now;
 }
 
 bool role_is_early(const struct role *r) {
@@ -54,7 +61,9 @@ enum role_watch role_watch(const struct role *r, const struct facts *f) {
                         return WATCH_EAGER;
                 return in_trouble(r, f) ? WATCH_STEADY : WATCH_NOT;
         case ROLE_DEMOTING:
-                return start_waits_for_check(r, f) ? WATCH_EAGER : WATCH_NOT;
+                if (start_waits_for_check(r, f))
+                        return WATCH_EAGER;
+                return f->gateway == UNIT_STOPPING ? WATCH_STEADY : WATCH_NOT;
         default:
                 return WATCH_NOT;
         }

@@ -54,6 +54,12 @@ void role_note_event(struct role *r, enum role_event event, usec_t now) {
         case EVENT_ANSWERS:
                 r->said &= ~(1U << EVENT_SILENT);
                 break;
+        case EVENT_CHANNELS_READY:
+                r->said &= ~(1U << EVENT_CHANNELS_FAIL);
+                break;
+        case EVENT_CHANNELS_FAIL:
+                r->said &= ~(1U << EVENT_CHANNELS_READY);
+                break;
         case EVENT_DEMOTING:
                 r->starts = 0;
                 r->start_again = 0;
@@ -88,7 +94,9 @@ void role_enter(struct role *r, enum role_state to, enum role_event why, usec_t 
         r->stops = 0;
         r->stop_again = r->kill_again = 0;
         r->wanted_since = 0;
-        r->silent_since = 0;
+        r->silent_since = r->unready_since = 0;
+        r->ready = READY_UNKNOWN;
+        r->answers = 0;
         r->restart = why == EVENT_HUNG;
         r->synced = false;
         r->unsaved = to == ROLE_STANDBY && why != EVENT_FOREIGN && why != EVENT_RESUMED;
@@ -102,7 +110,6 @@ void role_enter(struct role *r, enum role_state to, enum role_event why, usec_t 
                 r->other = OTHER_UNKNOWN;
                 break;
         case ROLE_STARTING:
-                r->answers = 0;
                 if (why == EVENT_ADOPTED && r->held_at > 0) { /* as it was before */
                         r->promoted_before = true;
                         r->mode = r->held_from;
@@ -115,6 +122,8 @@ void role_enter(struct role *r, enum role_state to, enum role_event why, usec_t 
         case ROLE_PROMOTED:
                 r->promoted_before = true;
                 r->other = OTHER_UNKNOWN;
+                if (why == EVENT_RESUMED) /* it was told before the daemon restarted */
+                        r->said |= 1U << EVENT_CHANNELS_READY;
                 break;
         default:
                 break;

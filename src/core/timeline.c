@@ -12,7 +12,7 @@ static usec_t between(usec_t from, usec_t to) {
 void timeline_begin(struct timeline *e, usec_t last_good, usec_t decided, const char *reason) {
         e->last_good = last_good;
         e->decided = decided;
-        e->started = e->answered = 0;
+        e->started = e->answered = e->ready = 0;
         e->again = e->kept_back = false;
         safe_text(e->reason, sizeof e->reason, reason);
 }
@@ -41,6 +41,11 @@ void timeline_promoted(struct timeline *e, usec_t now) {
                 e->promotions++;
 }
 
+void timeline_ready(struct timeline *e, usec_t now) {
+        if (e->ready == 0)
+                e->ready = now;
+}
+
 void timeline_demoted(struct timeline *e, usec_t now) {
         if (timeline_is_open(e))
                 e->demoted_at = now;
@@ -64,6 +69,7 @@ void timeline_tell(const struct timeline *e, usec_t now, struct story *s) {
         s->detecting = e->kept_back ? USEC_INFINITY : between(e->last_good, e->decided);
         s->syncing = between(e->decided, e->started);
         s->starting = between(e->started, e->answered);
+        s->ready = between(e->answered, e->ready);
         s->down = e->decided > 0 ? between(e->last_good, now) : USEC_INFINITY;
         s->promoted = timeline_is_open(e) ? between(e->promoted_at, now) : USEC_INFINITY;
 }

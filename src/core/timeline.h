@@ -11,6 +11,7 @@ struct timeline {
         usec_t decided;   /* 0: by hand */
         usec_t started;   /* the gateway, the first time */
         usec_t answered;  /* the gateway */
+        usec_t ready;     /* its channels, the first time */
         bool kept_back;   /* .decided was not when counting ended, but when a person let it */
         bool again;       /* the gateway here was lost and is started again: the same failover goes on */
         char reason[160]; /* what the deciding check said */
@@ -30,6 +31,7 @@ struct timeline {
 void timeline_begin(struct timeline *e, usec_t last_good, usec_t decided, const char *reason);
 void timeline_started(struct timeline *e, usec_t now);
 void timeline_promoted(struct timeline *e, usec_t now);
+void timeline_ready(struct timeline *e, usec_t now);
 /* The daemon before this one had promoted, at SINCE; timeline_begin() has been told the rest. */
 void timeline_was_promoted(struct timeline *e, usec_t since);
 /* It is over, however it ended. */

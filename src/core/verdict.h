@@ -20,6 +20,7 @@ struct check {
         bool unanswered; /* nothing came back: only a witness can say whether the network here works */
         bool by_name; /* so fails a server that answers to its name alone, when it is asked by its address */
         bool started; /* the gateway itself says that it has started; false: it says nothing, or not that */
+        bool unsaid; /* it was asked whether it is ready, and answered nothing about that: an older gateway */
         char reason[128]; /* for a person, in lower case, safe to print: "connection refused". Never empty */
         usec_t took;
 };

@@ -85,6 +85,20 @@ static void on_gateway_checked(struct local_gateway *s _unused_, const struct ch
         look(d);
 }
 
+static void on_gateway_said(struct local_gateway *s _unused_, const struct check *check, void *userdata) {
+        struct daemon *d = userdata;
+        struct facts f;
+
+        d->channels = *check;
+        daemon_gather(d, &f);
+        role_gateway_said(&d->role, &f,
+                check->unsaid                                 ? READY_UNSAID
+                        : check->verdict == VERDICT_UP        ? READY_YES
+                        : check->verdict == VERDICT_NOT_READY ? READY_NO
+                                                              : READY_UNKNOWN);
+        look(d);
+}
+
 static void on_sync(struct sync_unit *s _unused_, bool ended, void *userdata) {
         struct daemon *d = userdata;
         bool standby = d->role.state == ROLE_STANDBY;
@@ -146,7 +160,7 @@ static int use_config(struct daemon *d, struct config *c) {
         r = peers_new(d->http, d->instance, c, d->peers, on_watch, d, &watch);
         if (r < 0)
                 return r;
-        r = local_gateway_new(d->http, c, on_gateway_checked, d, &selfcheck);
+        r = local_gateway_new(d->http, c, on_gateway_checked, on_gateway_said, d, &selfcheck);
         if (r < 0)
                 return r;
         if (!d->gateway || strcmp(unit_name(d->gateway), c->gateway.unit) != 0) {

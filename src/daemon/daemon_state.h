@@ -45,7 +45,8 @@ struct daemon {
         usec_t level_since;
         usec_t kept_back; /* when a mode or a pause last kept the role from following it */
         struct timeline timeline;
-        struct check answer; /* of the gateway here, the last time it was asked */
+        struct check answer;   /* of the gateway here, the last time it was asked … */
+        struct check channels; /* … and asked for its channels; .reason "": not yet */
         struct sync_story sync_story;
 
         sd_event_source *look_timer;

@@ -58,13 +58,17 @@ static void report(struct daemon *d, enum role_event event, enum role_state from
                 .senior = v.health->level != HEALTH_UP ? v.senior : "",
                 .unit = unit_id(d->gateway),
                 .trouble = trouble(d, why, sizeof why),
+                .channels = *d->channels.reason ? d->channels.reason : "it has not said so yet",
+                .unsaid = d->channels.unsaid,
+                .finishes = d->answer.verdict == VERDICT_DRAINING,
+                .ignores_stop = unit_info(d->gateway)->state == UNIT_STOPPING && d->role.answers > 0,
                 .unit_waits_for = unit_info(d->gateway)->waits_for,
                 .ended_well = ended_well(unit_info(d->gateway)),
                 .other = d->role.other == OTHER_ANSWERS,
                 .start_timeout = d->config->gateway.start_timeout,
                 .hang_timeout = d->config->gateway.hang_timeout,
                 .drain_timeout = d->config->gateway.drain_timeout,
-                .port = local_gateway_port(d->local_gateway),
+                .port = local_gateway_port(d->config),
         };
 
         /* It begins no failover, and is not about the last one. */
@@ -83,7 +87,8 @@ static void begin_episode(struct daemon *d) {
         usec_t last_good = v.last_good;
 
         if (d->role.mode != MODE_AUTO) {
-                timeline_begin(&d->timeline, last_good, 0, role_mode_name(d->role.mode));
+                timeline_begin(&d->timeline, last_good, 0,
+                        d->role.mode == MODE_PINNED ? "by hand" : role_mode_name(d->role.mode));
                 return;
         }
         timeline_begin(&d->timeline, last_good, MAX(d->level_since, d->kept_back), v.down_reason);
@@ -119,6 +124,10 @@ static void keep_timeline(struct daemon *d, enum role_event event) {
                 break;
         case EVENT_PROMOTED:
                 timeline_promoted(&d->timeline, now_usec(CLOCK_BOOTTIME));
+                d->channels = (struct check){ 0 };
+                break;
+        case EVENT_CHANNELS_READY:
+                timeline_ready(&d->timeline, now_usec(CLOCK_BOOTTIME));
                 break;
         case EVENT_DEMOTING:
                 if (d->role.mode == MODE_AUTO && d->timeline.decided > 0)
@@ -158,6 +167,7 @@ static void carry_out(struct daemon *d, enum role_action action) {
 
 static enum local_gateway_pace pace(const struct daemon *d, enum role_watch watch) {
         return watch == WATCH_EAGER                      ? LOCAL_GATEWAY_EAGER
+                : d->role.state == ROLE_PROMOTED         ? LOCAL_GATEWAY_FOLLOW
                 : watch == WATCH_STEADY || d->rules.warm ? LOCAL_GATEWAY_STEADY
                                                          : LOCAL_GATEWAY_OFF;
 }

@@ -54,6 +54,8 @@ void journal_send_event(
                 add_span(&e, "FAILOVER_SYNCING_USEC", s->syncing);
                 add_span(&e, "FAILOVER_STARTING_USEC", s->starting);
         }
+        if (event == EVENT_CHANNELS_READY)
+                add_span(&e, "FAILOVER_READY_USEC", s->ready);
         if (event == EVENT_DEMOTED)
                 add_span(&e, "FAILOVER_PROMOTED_USEC", s->promoted);
 

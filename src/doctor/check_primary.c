@@ -73,7 +73,7 @@ static bool is_this_machine(const struct config *c) {
         _cleanup_(freeaddrinfop) struct addrinfo *found = NULL;
         const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
 
-        if (c->primary.port != local_gateway_configured_port(c) ||
+        if (c->primary.port != local_gateway_port(c) ||
                 getaddrinfo(c->primary.host, NULL, &hints, &found) != 0)
                 return false;
         for (const struct addrinfo *a = found; a; a = a->ai_next)
@@ -212,7 +212,7 @@ void look_own_gateway(const struct checkup *c, struct finding *f) {
 
         r = http_new_with_loop(&http);
         if (r >= 0)
-                r = local_gateway_new(http, c->config, on_selfchecked, &check, &selfcheck);
+                r = local_gateway_new(http, c->config, on_selfchecked, NULL, &check, &selfcheck);
         if (r >= 0) {
                 local_gateway_pace(selfcheck, LOCAL_GATEWAY_EAGER);
                 r = http_wait(http, check.reason);
@@ -223,9 +223,9 @@ void look_own_gateway(const struct checkup *c, struct finding *f) {
                 finding_off(f, "%s is being started or stopped just now", c->gateway.name);
         else if (!runs && (!check.connected || (c->config->gateway.url && check.verdict != VERDICT_UP)))
                 finding_ok(f, "free for the gateway: no other one answers at port %u here",
-                        local_gateway_port(selfcheck));
+                        local_gateway_port(c->config));
         else if (!runs) {
-                unsigned port = local_gateway_port(selfcheck);
+                unsigned port = local_gateway_port(c->config);
 
                 finding_fail(f, "another program listens at port %u here, so %s could not start", port,
                         c->gateway.name);

@@ -218,12 +218,28 @@ static void say_body(const struct answer *a, struct check *c) {
                 say(c, VERDICT_DOWN, "answered, but not as an OpenClaw gateway (%s)", type);
 }
 
-/* From afar it says {"ready":false} and no more. A page in HTML, or a 404, is an older gateway's. */
+/* "telegram, agent-database:main"; from afar it names none. */
+static char *list_failing(json_t *failing, char *buf, size_t size) {
+        json_t *part;
+        size_t i;
+
+        *buf = '\0';
+        json_array_foreach (failing, i, part)
+                (void) appendf(buf, size, "%s%s", i > 0 ? ", " : "", json_string_value(part) ?: "?");
+        return buf;
+}
+
+/* A page in HTML, or a 404, is an older gateway's. */
 static void say_ready(const struct answer *a, struct check *c) {
         json_auto_t *root = parse_body(a);
         json_t *ready = json_object_get(root, "ready");
 
-        if (json_is_false(ready))
+        char parts[80];
+
+        c->unsaid = !json_is_boolean(ready);
+        if (json_is_false(ready) && *list_failing(json_object_get(root, "failing"), parts, sizeof parts))
+                say(c, VERDICT_NOT_READY, "it answers, but is not ready: %s", parts);
+        else if (json_is_false(ready))
                 say(c, VERDICT_NOT_READY, "it answers, but its channels are not ready");
         else if (json_is_true(ready))
                 say(c, VERDICT_UP, "its channels are ready");

@@ -12,6 +12,7 @@
 #define DEFAULT_PORT 18789
 #define DEFAULT_PATH "/health"
 #define STARTUP_PATH "/startupz"
+#define READY_PATH "/readyz"
 /* A refused connection costs a tenth of a millisecond, so this costs next to nothing and adds as little to an outage. */
 #define EAGER_INTERVAL (40 * USEC_PER_MSEC)
 /* A real gateway takes longer than that, and its processor time is better spent on starting. */
@@ -21,20 +22,28 @@
 #define CONFIRM_INTERVAL (5 * USEC_PER_MSEC)
 /* Nobody is far away here: who is silent for this long does not answer. */
 #define TIMEOUT_MAX (2 * USEC_PER_SEC)
+#define READY_INTERVAL USEC_PER_MINUTE
 
 struct local_gateway {
         struct http *http;
         const struct config *config;
-        selfcheck_done_t done;
+        local_gateway_done_t done, said;
         void *userdata;
         sd_event_source *timer;
         enum local_gateway_pace pace;
         usec_t eager_since;
         struct probe *probe; /* of the address under way */
+        char *url;           /* that address */
         bool on_tailnet;     /* it is the second one */
         bool answered;       /* the last check was good */
         struct check first;  /* what the first one said */
-        unsigned port;
+        struct probe *ready; /* asks for the channels */
+        usec_t ready_asked;  /* since it is followed; 0: not yet */
+        bool ready_known;    /* they were ready, or it does not say */
+};
+
+static const struct check unsaid = {
+        .verdict = VERDICT_DOWN, .unsaid = true, .reason = "it has another health path"
 };
 
 static void next_in(struct local_gateway *s, usec_t span) {
@@ -52,8 +61,10 @@ static usec_t steady_interval(const struct local_gateway *s) {
 static void schedule(struct local_gateway *s, bool answers) {
         bool late = now_usec(CLOCK_BOOTTIME) - s->eager_since > EAGER_FOR;
 
-        if (s->pace == LOCAL_GATEWAY_STEADY)
+        if (s->pace == LOCAL_GATEWAY_STEADY || (s->pace == LOCAL_GATEWAY_FOLLOW && s->ready_known))
                 next_in(s, steady_interval(s));
+        else if (s->pace == LOCAL_GATEWAY_FOLLOW)
+                next_in(s, LATER_INTERVAL);
         else if (s->pace == LOCAL_GATEWAY_EAGER)
                 next_in(s,
                         answers && !s->answered ? CONFIRM_INTERVAL
@@ -62,26 +73,20 @@ static void schedule(struct local_gateway *s, bool answers) {
         s->answered = answers;
 }
 
-static void finish(struct local_gateway *s, const struct check *check) {
-        schedule(s, check->verdict == VERDICT_UP);
-        s->done(s, check, s->userdata);
-}
-
-static void on_checked(struct probe *p, const struct check *check, void *userdata);
-
-/* Beside the health path of URL; NULL: the gateway has another one, or there is no memory. */
-static char *startup_url(const char *url) {
+/* PATH beside the health path of URL; NULL: the gateway has another one, or there is no memory. */
+static char *beside(const char *url, const char *path) {
         size_t n = strlen(url), k = strlen(DEFAULT_PATH);
         char *made;
 
         if (n < k || strcmp(url + n - k, DEFAULT_PATH) != 0)
                 return NULL;
-        return asprintf(&made, "%.*s" STARTUP_PATH, (int) (n - k), url) < 0 ? NULL : made;
+        return asprintf(&made, "%.*s%s", (int) (n - k), url, path) < 0 ? NULL : made;
 }
 
-static int start(struct local_gateway *s, const char *url) {
+/* *RET is replaced by a probe of URL that is under way. */
+static int ask(struct local_gateway *s, const char *url, const char *startup, enum expect expect,
+        probe_done_t done, struct probe **ret) {
         _cleanup_(probe_freep) struct probe *probe = NULL;
-        _cleanup_free_ char *startup = startup_url(url);
         int r;
 
         r = probe_new(s->http,
@@ -89,19 +94,79 @@ static int start(struct local_gateway *s, const char *url) {
                         .url = url,
                         .startup_url = startup,
                         .scheme = SCHEME_HTTP,
-                        .expect = s->config->primary.expect,
+                        .expect = expect,
                         .any_certificate = s->config->gateway.tls_verify == TLS_VERIFY_NO,
                         .timeout = MIN(s->config->primary.timeout, TIMEOUT_MAX),
                 },
                 &probe);
+        if (r >= 0)
+                r = probe_start(probe, done, s);
         if (r < 0)
                 return r;
-        r = probe_start(probe, on_checked, s);
-        if (r < 0)
-                return r;
-        probe_free(s->probe);
-        s->probe = TAKE(probe);
+        probe_free(*ret);
+        *ret = TAKE(probe);
         return 0;
+}
+
+static void on_said(struct probe *p _unused_, const struct check *check, void *userdata) {
+        struct local_gateway *s = userdata;
+
+        s->ready_known = s->ready_known || check->verdict == VERDICT_UP || check->unsaid;
+        s->said(s, check, s->userdata);
+}
+
+/* Of a gateway that has just answered. */
+static void ask_ready(struct local_gateway *s) {
+        usec_t now = now_usec(CLOCK_BOOTTIME);
+        _cleanup_free_ char *url = NULL;
+
+        if (s->pace != LOCAL_GATEWAY_FOLLOW || (s->ready_known && now - s->ready_asked < READY_INTERVAL))
+                return;
+        s->ready_asked = now;
+        url = beside(s->url, READY_PATH);
+        if (url)
+                (void) ask(s, url, NULL, EXPECT_READY, on_said, &s->ready);
+        else
+                on_said(NULL, &unsaid, s);
+}
+
+static void finish(struct local_gateway *s, const struct check *check) {
+        bool answers = check->verdict == VERDICT_UP;
+
+        if (answers)
+                ask_ready(s);
+        schedule(s, answers);
+        s->done(s, check, s->userdata);
+}
+
+static void on_checked(struct probe *p, const struct check *check, void *userdata);
+
+static int start(struct local_gateway *s, const char *url) {
+        _cleanup_free_ char *startup = beside(url, STARTUP_PATH), *copy = strdup(url);
+
+        if (!copy)
+                return -ENOMEM;
+        free(s->url);
+        s->url = TAKE(copy);
+        return ask(s, url, startup, s->config->primary.expect, on_checked, &s->probe);
+}
+
+/* The port of an http URL that the configuration has accepted. */
+static unsigned port_of(const char *url) {
+        const char *host = strstr(url, "://"), *end, *colon;
+        unsigned port;
+
+        host = host ? host + 3 : url;
+        end = host + strcspn(host, "/?#");
+        for (colon = end; colon > host && *colon != ':' && *colon != ']'; colon--)
+                ;
+        if (*colon == ':' && sscanf(colon, ":%u", &port) == 1)
+                return port;
+        return strncmp(url, "https:", 6) == 0 ? 443 : 80;
+}
+
+unsigned local_gateway_port(const struct config *c) {
+        return c->gateway.url ? port_of(c->gateway.url) : DEFAULT_PORT;
 }
 
 /* bind: tailnet listens on loopback too in today's OpenClaw, but not in older ones. */
@@ -111,7 +176,7 @@ static bool try_tailnet(struct local_gateway *s) {
 
         if (s->config->gateway.url || s->on_tailnet || network_tailnet_address(address, sizeof address) < 0)
                 return false;
-        url = probe_url(SCHEME_HTTP, address, s->port, DEFAULT_PATH);
+        url = probe_url(SCHEME_HTTP, address, local_gateway_port(s->config), DEFAULT_PATH);
         if (!url)
                 return false;
         s->on_tailnet = true;
@@ -138,7 +203,8 @@ static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, vo
         int r;
 
         if (!url)
-                url = loopback = probe_url(SCHEME_HTTP, "127.0.0.1", s->port, DEFAULT_PATH);
+                url = loopback =
+                        probe_url(SCHEME_HTTP, "127.0.0.1", local_gateway_port(s->config), DEFAULT_PATH);
         s->on_tailnet = false;
         r = url ? start(s, url) : -ENOMEM;
         if (r < 0) {
@@ -154,33 +220,18 @@ void local_gateway_pace(struct local_gateway *s, enum local_gateway_pace pace) {
         s->pace = pace;
         if (pace == LOCAL_GATEWAY_EAGER && before != LOCAL_GATEWAY_EAGER)
                 s->eager_since = now_usec(CLOCK_BOOTTIME);
+        if (pace == LOCAL_GATEWAY_FOLLOW && before != LOCAL_GATEWAY_FOLLOW)
+                s->ready_known = false;
         if (pace == LOCAL_GATEWAY_OFF) {
                 s->probe = probe_free(s->probe);
+                s->ready = probe_free(s->ready);
                 (void) sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
         } else if (pace > before && (!s->probe || !probe_is_running(s->probe)))
                 next_in(s, 0);
 }
 
-/* The port of an http URL that the configuration has accepted. */
-static unsigned port_of(const char *url) {
-        const char *host = strstr(url, "://"), *end, *colon;
-        unsigned port;
-
-        host = host ? host + 3 : url;
-        end = host + strcspn(host, "/?#");
-        for (colon = end; colon > host && *colon != ':' && *colon != ']'; colon--)
-                ;
-        if (*colon == ':' && sscanf(colon, ":%u", &port) == 1)
-                return port;
-        return strncmp(url, "https:", 6) == 0 ? 443 : 80;
-}
-
-unsigned local_gateway_configured_port(const struct config *c) {
-        return c->gateway.url ? port_of(c->gateway.url) : DEFAULT_PORT;
-}
-
-int local_gateway_new(struct http *h, const struct config *c, selfcheck_done_t done, void *userdata,
-        struct local_gateway **ret) {
+int local_gateway_new(struct http *h, const struct config *c, local_gateway_done_t done,
+        local_gateway_done_t said, void *userdata, struct local_gateway **ret) {
         _cleanup_(local_gateway_freep) struct local_gateway *s = NULL;
         int r;
 
@@ -190,8 +241,8 @@ int local_gateway_new(struct http *h, const struct config *c, selfcheck_done_t d
         s->http = h;
         s->config = c;
         s->done = done;
+        s->said = said;
         s->userdata = userdata;
-        s->port = local_gateway_configured_port(c);
         r = sd_event_add_time_relative(http_event(h), &s->timer, CLOCK_BOOTTIME, 0, 1, on_timer, s);
         if (r < 0)
                 return r;
@@ -207,10 +258,8 @@ struct local_gateway *local_gateway_free(struct local_gateway *s) {
                 return NULL;
         sd_event_source_disable_unref(s->timer);
         probe_free(s->probe);
+        probe_free(s->ready);
+        free(s->url);
         free(s);
         return NULL;
-}
-
-unsigned local_gateway_port(const struct local_gateway *s) {
-        return s->port;
 }

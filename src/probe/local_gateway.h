@@ -8,6 +8,8 @@
 enum local_gateway_pace {
         LOCAL_GATEWAY_OFF,
         LOCAL_GATEWAY_STEADY, /* as often as the primary is checked, and every third of hang_timeout at least */
+        LOCAL_GATEWAY_FOLLOW, /* it is promoted: the same, and it says whether its channels are ready, every second until they
+                                 are, then once a minute */
         LOCAL_GATEWAY_EAGER, /* the sooner an answer is seen, the shorter the outage */
 };
 
@@ -15,18 +17,18 @@ struct local_gateway;
 
 /* A check of all of the gateway's addresses ended: CHECK is that of the first that answered, else of the one that got
  * furthest. */
-typedef void (*selfcheck_done_t)(struct local_gateway *s, const struct check *check, void *userdata);
+typedef void (*local_gateway_done_t)(struct local_gateway *s, const struct check *check, void *userdata);
 
-/* Off at first. The addresses are [gateway] url, or loopback and this node's tailnet address as it is at each check.
+/* Off at first. SAID gets what /readyz answers: up, not ready, .unsaid (an older gateway), or another failure, which says nothing.
+ * The addresses are [gateway] url, or loopback and this node's tailnet address as it is at each check.
  * 0 or a negative errno. */
-int local_gateway_new(struct http *h, const struct config *c, selfcheck_done_t done, void *userdata,
-        struct local_gateway **ret);
+int local_gateway_new(struct http *h, const struct config *c, local_gateway_done_t done,
+        local_gateway_done_t said, void *userdata, struct local_gateway **ret);
 struct local_gateway *local_gateway_free(struct local_gateway *s);
 DEFINE_CLEANUP(struct local_gateway *, local_gateway_free)
 
 /* From now on at this pace; a faster one than before begins with a check at once. */
 void local_gateway_pace(struct local_gateway *s, enum local_gateway_pace pace);
 
-/* The port of the gateway here; and what it is by the configuration alone. */
-unsigned local_gateway_port(const struct local_gateway *s);
-unsigned local_gateway_configured_port(const struct config *c);
+/* The port of the gateway here, by the configuration. */
+unsigned local_gateway_port(const struct config *c);

@@ -22,14 +22,16 @@ static void simplify_times(struct role *r, bool syncing) {
                 r->early_sync = NOW;
         else if (r->early_sync == LONG_AGO)
                 r->early_sync = 0;
-        if (r->state != ROLE_STARTING || r->mode != MODE_DRILL)
+        if ((r->state != ROLE_STARTING && r->state != ROLE_PROMOTED) || r->mode != MODE_DRILL)
                 r->since = NOW;
         if (r->answers == 0 || r->other != OTHER_ANSWERS)
                 r->answers_since = 0;
         r->start_again = starts ? whether_it_has_come(r->start_again) : 0;
         if (r->mode != MODE_DRILL)
                 r->drill_done = false;
-        r->called_off = false; /* changes nothing but what is said */
+        r->called_off = false;    /* changes nothing but what is said */
+        r->ready = READY_UNKNOWN; /* likewise, once a drill has seen it */
+        r->unready_since = 0;
         if (!syncing)
                 r->sync_stop = 0;
         if (r->held_at != NOW)
@@ -51,6 +53,9 @@ static void simplify_role(struct role *r, bool syncing) {
                 r->answers = 0;
         if (r->answers == 0)
                 r->answers_pid = 0;
+        if (r->state == ROLE_PROMOTED &&
+                r->mode == MODE_DRILL) /* which silence does not end; afterwards it counts anew */
+                r->silent_since = 0;
         if (r->silent_since == 0 && !r->restart)
                 r->silent_pid = 0;
         /* What a person has heard changes nothing but what he hears; except that what was killed is killed again. */

@@ -169,6 +169,16 @@ static bool gateway_says_started(struct act *a) {
         return a->s->unit == UNIT_ACTIVE && check_gateway(a, ANSWER_STARTED);
 }
 
+/* Only whether it is promoted matters: what it says of its channels ends a drill. */
+static bool gateway_says_ready(struct act *a) {
+        struct facts f = facts_of(a->s);
+
+        if (!daemon_sees(a->s) || a->s->unit != UNIT_ACTIVE)
+                return false;
+        role_gateway_said(&a->s->role, &f, READY_YES);
+        return true;
+}
+
 static bool gateway_is_silent(struct act *a) {
         return check_gateway(a, ANSWER_NONE);
 }
@@ -340,7 +350,9 @@ static bool end_of_pause(struct act *a) {
 }
 
 static bool start_timeout(struct act *a) {
-        return a->s->role.state == ROLE_STARTING && passes(&a->s->role.since);
+        bool waits = a->s->role.state == ROLE_STARTING || a->s->role.state == ROLE_PROMOTED;
+
+        return waits && passes(&a->s->role.since);
 }
 
 static bool start_timeout_where_another_answered(struct act *a) {
@@ -433,6 +445,7 @@ const struct event events[] = {
         { gateway_answers, "the gateway's address answers", GOOD_IF_ACTIVE },
         { gateway_is_silent, "the gateway's address does not answer", GOOD_IF_NOT },
         { gateway_says_started, "the gateway says that it has started", MISHAP },
+        { gateway_says_ready, "the gateway says that its channels are ready", MISHAP },
         { primary_answers, "the primary answers", GOOD_IF_UP },
         { primary_fails, "a check of the primary fails", GOOD_IF_DOWN },
         { time_to_start_again, "it is time to start again", GOOD },

@@ -122,6 +122,10 @@ static inline void checked(struct bench *b, bool answers) {
         role_gateway_checked(&b->role, &b->rules, &b->f, answers ? ANSWER_HEALTHY : ANSWER_NONE);
 }
 
+static inline void said(struct bench *b, enum gateway_ready ready) {
+        role_gateway_said(&b->role, &b->f, ready);
+}
+
 static inline void primary(struct bench *b, enum health_level level) {
         b->f.primary = level;
         b->f.failing_since = level == HEALTH_DOWN ? b->f.now : 0;
@@ -167,6 +171,7 @@ static inline struct bench promoted(void) {
         checked(&b, true);
         expect(&b, "promoted");
         expect_state(&b, ROLE_PROMOTED);
+        b.f.now += b.rules.start_timeout; /* until then silence is its start */
         return b;
 }
 

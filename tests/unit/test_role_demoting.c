@@ -8,7 +8,7 @@ static void test_a_failback(void **state _unused_) {
 
         b.f.job = JOB_STOP;
         assert_int_equal(role_intent(&b.role), INTENT_DEMOTING);
-        assert_int_equal(role_watch(&b.role, &b.f), WATCH_NOT);
+        assert_int_equal(role_watch(&b.role, &b.f), WATCH_STEADY);
         wait_for(&b, 30 * S);
         expect(&b, "draining");
         b.f.now += 5 * MINUTE;
@@ -19,6 +19,28 @@ static void test_a_failback(void **state _unused_) {
         expect(&b, "demoted sync");
         expect_state(&b, ROLE_STANDBY);
         assert_int_equal(role_watch(&b.role, &b.f), WATCH_NOT);
+}
+
+static void test_a_gateway_that_ignores_its_stop(void **state _unused_) {
+        struct bench b = demoting();
+
+        b.f.job = JOB_STOP;
+        checked(&b, true);
+        wait_for(&b, MINUTE);
+        expect(&b, "stop-failed");
+        checked(&b, false);
+        expect(&b, "draining");
+        gateway(&b, UNIT_INACTIVE);
+        expect(&b, "demoted sync");
+
+        b = demoting();
+        b.f.job = JOB_STOP;
+        checked(&b, true);
+        b.f.now += 50 * S;
+        checked(&b, false);
+        expect(&b, "draining");
+        b.f.now += MINUTE;
+        expect(&b, "");
 }
 
 static void test_the_work_is_saved_after_another_sync(void **state _unused_) {
@@ -54,7 +76,7 @@ static void test_down_again_while_it_drains(void **state _unused_) {
         b = demoting();
         primary(&b, HEALTH_DOWN);
         expect(&b, "");
-        assert_int_equal(role_watch(&b.role, &b.f), WATCH_NOT);
+        assert_int_equal(role_watch(&b.role, &b.f), WATCH_STEADY);
         gateway(&b, UNIT_INACTIVE);
         expect(&b, "");
         assert_int_equal(role_watch(&b.role, &b.f), WATCH_EAGER);
@@ -132,6 +154,7 @@ static void test_somebody_starts_another_meanwhile(void **state _unused_) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_failback),
+                cmocka_unit_test(test_a_gateway_that_ignores_its_stop),
                 cmocka_unit_test(test_the_work_is_saved_after_another_sync),
                 cmocka_unit_test(test_down_again_while_it_drains),
                 cmocka_unit_test(test_down_again_before_the_stop),

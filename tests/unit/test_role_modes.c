@@ -107,7 +107,9 @@ static void test_drill(void **state _unused_) {
         gateway(&b, UNIT_ACTIVE);
         checked(&b, true);
         checked(&b, true);
-        expect(&b, "promoted drill-answered demoting stop");
+        expect(&b, "promoted");
+        said(&b, READY_YES);
+        expect(&b, "channels-ready drill-answered demoting stop");
         assert_true(b.role.drill_done);
         gateway(&b, UNIT_INACTIVE);
         expect(&b, "demoted drill-over sync");
@@ -159,6 +161,25 @@ static void test_a_drill_that_fails(void **state _unused_) {
         expect(&b, "drill-failed drill-over");
 }
 
+/* Started is not enough for a drill. */
+static void test_a_drill_waits_for_the_channels(void **state _unused_) {
+        struct bench b = drilling(), c;
+
+        checked(&b, true);
+        checked(&b, true);
+        expect(&b, "promoted");
+        said(&b, READY_UNKNOWN);
+        said(&b, READY_NO);
+        c = b;
+        wait_for(&b, 5 * MINUTE);
+        expect(&b, "drill-failed demoting stop");
+        gateway(&b, UNIT_INACTIVE);
+        expect(&b, "demoted drill-over sync");
+
+        said(&c, READY_UNSAID); /* an older gateway */
+        expect(&c, "drill-answered demoting stop");
+}
+
 static void test_a_drill_that_becomes_real(void **state _unused_) {
         struct bench b = drilling();
 
@@ -172,7 +193,9 @@ static void test_a_drill_that_becomes_real(void **state _unused_) {
         b = drilling();
         checked(&b, true);
         checked(&b, true);
-        expect(&b, "promoted drill-answered demoting stop");
+        expect(&b, "promoted");
+        said(&b, READY_YES);
+        expect(&b, "channels-ready drill-answered demoting stop");
         gateway(&b, UNIT_STOPPING);
         primary(&b, HEALTH_DOWN);
         expect(&b, "drill-real");
@@ -290,6 +313,7 @@ static void test_every_mode_at_every_level(void **state _unused_) {
                         assert_string_equal(b.log, table[i].standby[level]);
 
                         c.role.state = ROLE_PROMOTED;
+                        c.role.ready = READY_UNSAID;
                         gateway(&c, UNIT_ACTIVE);
                         settle(&c);
                         assert_string_equal(c.log, table[i].promoted[level]);
@@ -303,6 +327,7 @@ int main(void) {
                 cmocka_unit_test(test_paused),
                 cmocka_unit_test(test_drill),
                 cmocka_unit_test(test_a_drill_that_fails),
+                cmocka_unit_test(test_a_drill_waits_for_the_channels),
                 cmocka_unit_test(test_a_drill_that_becomes_real),
                 cmocka_unit_test(test_when_no_drill_begins),
                 cmocka_unit_test(test_every_command_in_every_mode),

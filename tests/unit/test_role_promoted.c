@@ -6,6 +6,20 @@
 static void test_a_silent_gateway(void **state _unused_) {
         struct bench b = promoted();
 
+        /* Within start_timeout it is busy with its start. */
+        b.f.now = b.role.since;
+        checked(&b, false);
+        wait_for(&b, 5 * MINUTE);
+        expect(&b, "silent");
+        checked(&b, true);
+        expect(&b, "answers");
+        b.f.now = b.role.since;
+        checked(&b, false);
+        expect(&b, "");
+        checked(&b, true);
+        expect(&b, "");
+        b.f.now += 5 * MINUTE;
+
         checked(&b, false);
         expect(&b, "silent");
         b.f.now += MINUTE;
@@ -25,6 +39,37 @@ static void stays_silent(struct bench *b) {
                 checked(b, false);
                 expect(b, "");
         }
+}
+
+static void test_the_channels(void **state _unused_) {
+        struct bench b = promoted();
+
+        said(&b, READY_NO);
+        expect(&b, "");
+        said(&b, READY_YES);
+        expect(&b, "channels-ready");
+
+        /* A plugin is replaced, a channel flaps. */
+        said(&b, READY_NO);
+        b.f.now += MINUTE;
+        expect(&b, "");
+        said(&b, READY_YES);
+        expect(&b, "");
+        said(&b, READY_NO);
+        wait_for(&b, 2 * MINUTE);
+        expect(&b, "channels-fail");
+        said(&b, READY_UNKNOWN);
+        said(&b, READY_NO);
+        expect(&b, "");
+        said(&b, READY_YES);
+        expect(&b, "channels-ready");
+
+        b = promoted();
+        said(&b, READY_UNSAID);
+        expect(&b, "");
+        b = starting();
+        said(&b, READY_YES); /* of the one before */
+        assert_int_equal(b.role.ready, READY_UNKNOWN);
 }
 
 static void test_a_hung_gateway(void **state _unused_) {
@@ -257,7 +302,7 @@ static void test_what_stops_it_besides(void **state _unused_) {
                 expect(&b, "lost");
                 expect_mode(&b, MODE_AUTO);
                 checked(&b, false);
-                wait_for(&b, 10 * S);
+                wait_for(&b, 5 * S);
                 expect(&b, "start");
         }
 }
@@ -306,6 +351,7 @@ static void test_a_lost_gateway(void **state _unused_) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_silent_gateway),
+                cmocka_unit_test(test_the_channels),
                 cmocka_unit_test(test_a_hung_gateway),
                 cmocka_unit_test(test_a_hung_gateway_when_nobody_asks_for_a_change),
                 cmocka_unit_test(test_who_is_not_hung),

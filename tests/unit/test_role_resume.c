@@ -153,7 +153,9 @@ static void test_modes_survive(void **state _unused_) {
         role_resume(&b.role, INTENT_STARTING, &b.f);
         checked(&b, true);
         checked(&b, true);
-        expect(&b, "promoted drill-answered demoting stop");
+        expect(&b, "promoted");
+        said(&b, READY_YES);
+        expect(&b, "channels-ready drill-answered demoting stop");
 }
 
 int main(void) {

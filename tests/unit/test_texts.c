@@ -84,6 +84,15 @@ static void put_events(FILE *f) {
         put_event(f, EVENT_SILENT, ", paused", &s);
         put_event(f, EVENT_STOP_FAILED, ", paused", &s);
         put_event(f, EVENT_DRILL_FAILED, ", another gateway", &s);
+        s = plain_story();
+        s.from = ROLE_PROMOTED;
+        s.unsaid = s.finishes = s.ignores_stop = true;
+        s.syncing = USEC_PER_MSEC;
+        put_event(f, EVENT_PROMOTED, ", without a sync", &s);
+        put_event(f, EVENT_DRILL_ANSWERED, ", an older gateway", &s);
+        put_event(f, EVENT_DRILL_FAILED, ", not ready", &s);
+        put_event(f, EVENT_DRAINING, ", its work", &s);
+        put_event(f, EVENT_STOP_FAILED, ", ignored", &s);
 }
 
 /* Whatever lasts for a day in each scene, and is over then. */
