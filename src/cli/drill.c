@@ -80,8 +80,12 @@ static void sum_up(struct drill *d) {
                 const char *see; /* a command of ours */
         } results[] = {
                 [OPEN] = { EXIT_DEGRADED,
-                        "The drill ended before the gateway here had started: it proves nothing.", NULL },
-                [PASSED] = { EXIT_WELL, "The drill has passed.", NULL },
+                        "The drill ended before the gateway here was ready: it proves nothing.", NULL },
+                [PASSED] = { EXIT_WELL,
+                        "The drill has passed. It does not prove that the channels' tokens are good: OpenClaw calls a channel ready\n"
+                        "before it has tried its token. To try them: `sudo openclaw-failover promote`, as the gateway's user\n"
+                        "`openclaw channels status --probe`, and `sudo openclaw-failover auto`.",
+                        NULL },
                 [FAILED] = { EXIT_DEGRADED, "The drill has failed: a failover would fail.", "doctor" },
                 [REAL] = { EX_TEMPFAIL, "The primary went down: this is a failover now.", "status" },
         };
@@ -103,8 +107,9 @@ static void on_event(const char *event, const char *message, void *userdata) {
         } meanings[] = {
                 { EVENT_PROMOTING, "the daemon starts the gateway", OPEN },
                 { EVENT_PROMOTED, "the gateway has started", OPEN },
+                { EVENT_CHANNELS_READY, "its channels are ready", OPEN },
                 { EVENT_DRILL_ANSWERED, NULL, PASSED },
-                { EVENT_DRILL_FAILED, "the gateway fails to start", FAILED },
+                { EVENT_DRILL_FAILED, "the gateway does not start, or is not ready", FAILED },
                 { EVENT_DRILL_REAL, "the primary is down", REAL },
                 { EVENT_DEMOTING, "the daemon stops the gateway", OPEN },
                 { EVENT_DEMOTED, "back on standby", OPEN },

@@ -6,7 +6,7 @@
  * looked at again whenever it changes: `echo hang > /run/gateway.mode` acts on the next connection. Words:
  *
  *   normal         the gateway as it is: /health, /healthz, /startupz, /readyz, HTML for everything else (default)
- *   not-ready      the same, but /readyz says that a channel fails
+ *   not-ready      the same, but /readyz says that a channel fails, and to a local caller which
  *   starting, draining   the same, but /startupz says 503 and that
  *   old            an older OpenClaw: /startupz is the control UI's HTML as well
  *   hang           accepts and stays silent        refuse       closes the listening socket
@@ -23,6 +23,7 @@
  *
  *   wait=S         answers only after S seconds (fractions allowed)
  *   boot=S         listens only S seconds after the start
+ *   ready=S        not-ready for S seconds after it listens
  *   drain=S        stays for S seconds after SIGTERM, answering, with /startupz at draining
  *   exit=N         exit status after SIGTERM (default 0)
  *   fail=N         exits at once with status N when started, before it listens
@@ -59,7 +60,7 @@
 struct settings {
         char mode[32];
         char redirect_to[512];
-        double wait, boot, drain;
+        double wait, boot, ready, drain;
         int exit_status, fail;
         bool ignore_term, log;
         char binds[BINDS_MAX][64];
@@ -74,12 +75,13 @@ struct gateway {
         int listeners[BINDS_MAX];
         size_t n_listeners;
         bool draining;
+        double listens_since;
 };
 
 struct bus_connection {
         int fd;
         struct settings settings;
-        bool draining;
+        bool draining, young;
 };
 
 static const char page[] = "<!doctype html><html><head><title>OpenClaw Control</title></head>"
@@ -121,6 +123,8 @@ static void apply_pair(struct settings *s, const char *key, const char *value) {
                 s->wait = atof(value);
         else if (!strcmp(key, "boot"))
                 s->boot = atof(value);
+        else if (!strcmp(key, "ready"))
+                s->ready = atof(value);
         else if (!strcmp(key, "drain"))
                 s->drain = atof(value);
         else if (!strcmp(key, "exit"))
@@ -215,6 +219,20 @@ static void answer_startup(int fd, const char *state) {
         answer_json(fd, strcmp(state, "started") ? 503 : 200, body);
 }
 
+/* To another machine it names nothing. */
+static void answer_ready(int fd, bool ready) {
+        struct sockaddr_in peer = { 0 };
+        socklen_t size = sizeof peer;
+        bool local;
+
+        (void) getpeername(fd, (struct sockaddr *) &peer, &size);
+        local = ntohl(peer.sin_addr.s_addr) >> 24 == 127;
+        answer_json(fd, ready ? 200 : 503,
+                !local          ? ready ? "{\"ready\":true}" : "{\"ready\":false}"
+                        : ready ? "{\"ready\":true,\"failing\":[]}"
+                                : "{\"ready\":false,\"failing\":[\"telegram\"]}");
+}
+
 static void answer_channels(int fd, const char *role) {
         char text[4096] = "";
         FILE *f = fopen(role, "re");
@@ -228,7 +246,7 @@ static void answer_channels(int fd, const char *role) {
 
 static void answer_normally(const struct bus_connection *c, const char *request) {
         const char *mode = c->settings.mode;
-        bool not_ready = !strcmp(mode, "not-ready"), ready = !strcmp(mode, "normal");
+        bool not_ready = !strcmp(mode, "not-ready"), ready = !strcmp(mode, "normal") && !c->young;
 
         if (is_path(request, "/health") || is_path(request, "/healthz"))
                 answer_json(c->fd, 200, "{\"ok\":true,\"status\":\"live\"}");
@@ -240,7 +258,7 @@ static void answer_normally(const struct bus_connection *c, const char *request)
                                 : strcmp(mode, "normal") && !not_ready ? mode
                                                                        : "started");
         else if (is_path(request, "/readyz") && strcmp(mode, "old"))
-                answer_json(c->fd, ready ? 200 : 503, ready ? "{\"ready\":true}" : "{\"ready\":false}");
+                answer_ready(c->fd, ready);
         else
                 answer(c->fd, 200, "text/html; charset=utf-8", page);
 }
@@ -457,7 +475,8 @@ static bool open_listeners(struct gateway *g) {
                 }
                 g->listeners[g->n_listeners++] = fd;
         }
-        say("listening on port %u at %.6f", s->port, monotonic());
+        g->listens_since = monotonic();
+        say("listening on port %u at %.6f", s->port, g->listens_since);
         return true;
 }
 
@@ -480,6 +499,7 @@ static void accept_one(struct gateway *g, int listener) {
         }
         c->settings = g->now;
         c->draining = g->draining;
+        c->young = monotonic() < g->listens_since + g->now.ready;
         pthread_attr_init(&attr);
         pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
         pthread_attr_setstacksize(&attr, 128 * 1024);

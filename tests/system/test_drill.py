@@ -18,7 +18,7 @@ def test_drill_passes(pair):
     timeline = done.stdout.split("\n\n")[1]
     times = [float(time) for time in re.findall(r"(\d+\.\d) s  \(\+", timeline)]
     assert len(times) >= 4 and times == sorted(times)
-    assert done.stdout.endswith("The drill has passed.\n")
+    assert "The drill has passed." in done.stdout and "channels status --probe" in done.stdout
     assert events(pair.standby) == ["promoting", "promoted", "drill-answered", "demoting", "demoted", "drill-over"]
     assert status(pair.standby)["level"] == "well" and not pair.standby.gateway.answers()
     assert pair.primary.gateway.pid == primary
@@ -38,6 +38,34 @@ def test_drill_fails(pair):
     assert done.returncode == 1
     assert done.stdout.endswith("The drill has failed: a failover would fail. See `openclaw-failover doctor`.\n")
     wait_status(pair.standby, state="standby", mode="auto", level="well")
+
+
+def test_drill_waits_for_the_channels(pair):
+    pair.standby.gateway.mode("ready=3")
+    begin(pair)
+    assert cli(pair.standby, "drill", timeout=90).returncode == 0
+    ready = wait_event(pair.standby, "channels-ready")
+    assert int(ready["FAILOVER_READY_USEC"]) > 2_000_000
+    told = [e for e in pair.standby.journal(DAEMON) if e.get("FAILOVER_EVENT") == "drill-answered"]
+    assert int(told[0]["__REALTIME_TIMESTAMP"]) >= int(ready["__REALTIME_TIMESTAMP"])
+
+
+def test_drill_fails_without_its_channels(pair):
+    """Started, as it did thirteen times with a nonsense token, is not enough; the failing one is named."""
+    pair.standby.gateway.mode("not-ready")
+    begin(pair, gateway={"start_timeout": "3s"})
+    done = cli(pair.standby, "drill", timeout=90)
+    assert done.returncode == 1
+    assert "telegram" in wait_event(pair.standby, "drill-failed")["MESSAGE"]
+    assert "drill-answered" not in events(pair.standby)
+
+
+def test_drill_of_an_older_gateway(pair):
+    """It does not say whether its channels are ready."""
+    pair.standby.gateway.mode("old")
+    begin(pair)
+    assert cli(pair.standby, "drill", timeout=90).returncode == 0
+    assert "older" in wait_event(pair.standby, "drill-answered")["MESSAGE"]
 
 
 def test_drill_becomes_real(pair):

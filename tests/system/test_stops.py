@@ -21,6 +21,17 @@ def prepare(host, gateway, **units):
     host.systemctl("daemon-reload")
 
 
+def test_stop_that_the_gateway_ignores(pair):
+    """OpenClaw ignores SIGTERM while it restarts itself: it comes back and answers, with a stop job under way."""
+    fail_over(pair)
+    pair.standby.gateway.mode("ignore-term")
+    pair.primary.gateway.start()
+    failed = wait_event(pair.standby, "stop-failed", 100)
+    assert "ignores" in failed["MESSAGE"] and "draining" not in events(pair.standby)
+    pair.standby.run("systemctl kill --signal=KILL openclaw.service")
+    wait_event(pair.standby, "demoted")
+
+
 @contextlib.contextmanager
 def not_held(pair, *words):
     """What happens within stops the gateway, which then is started again; the report has WORDS."""

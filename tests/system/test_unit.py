@@ -91,7 +91,7 @@ def test_promoted_gateway_hangs(pair, fault):
 
 
 def test_promoted_gateway_is_busy_for_a_while(pair):
-    fail_over(pair)
+    fail_over(pair, gateway={"start_timeout": "1s"})
     pair.standby.gateway.mode("hang")
     wait_event(pair.standby, "silent")
     pair.standby.gateway.mode("normal")

@@ -160,12 +160,12 @@ static void test_a_manual_failback(void **state _unused_) {
         gateway(&b, UNIT_FAILED);
         expect(&b, "lost");
         checked(&b, false);
-        wait_for(&b, 10 * S);
+        wait_for(&b, 5 * S);
         expect(&b, "start");
         gateway(&b, UNIT_FAILED);
         checked(&b, false);
         expect(&b, "");
-        wait_for(&b, 20 * S);
+        wait_for(&b, 10 * S);
         expect(&b, "start");
         gateway(&b, UNIT_ACTIVE);
         command(&b, COMMAND_DEMOTE);
