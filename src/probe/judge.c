@@ -233,7 +233,6 @@ static char *list_failing(json_t *failing, char *buf, size_t size) {
 static void say_ready(const struct answer *a, struct check *c) {
         json_auto_t *root = parse_body(a);
         json_t *ready = json_object_get(root, "ready");
-
         char parts[80];
 
         c->unsaid = !json_is_boolean(ready);

@@ -6,7 +6,7 @@
  * looked at again whenever it changes: `echo hang > /run/gateway.mode` acts on the next connection. Words:
  *
  *   normal         the gateway as it is: /health, /healthz, /startupz, /readyz, HTML for everything else (default)
- *   not-ready      the same, but /readyz says that a channel fails, and to a local caller which
+ *   not-ready      the same, but /readyz says that a channel fails, and which
  *   starting, draining   the same, but /startupz says 503 and that
  *   old            an older OpenClaw: /startupz is the control UI's HTML as well
  *   hang           accepts and stays silent        refuse       closes the listening socket
@@ -94,15 +94,9 @@ static double monotonic(void) {
         return (double) t.tv_sec + (double) t.tv_nsec / 1e9;
 }
 
-static void nap(double seconds) {
-        struct timespec t = { (time_t) seconds, (long) ((seconds - (double) (time_t) seconds) * 1e9) };
+#define nap(seconds) usleep((useconds_t) ((seconds) *1e6))
 
-        while (nanosleep(&t, &t) < 0 && errno == EINTR)
-                ;
-}
-
-static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void say(const char *format, ...) {
+__attribute__((format(printf, 1, 2))) static void say(const char *format, ...) {
         va_list ap;
 
         va_start(ap, format);
@@ -114,9 +108,7 @@ static void say(const char *format, ...) {
 
 /* Settings. */
 
-static void copy_text(char *to, size_t size, const char *from) {
-        snprintf(to, size, "%s", from);
-}
+#define COPY(to, from) snprintf(to, sizeof(to), "%s", from)
 
 static void apply_pair(struct settings *s, const char *key, const char *value) {
         if (!strcmp(key, "wait"))
@@ -134,13 +126,13 @@ static void apply_pair(struct settings *s, const char *key, const char *value) {
         else if (!strcmp(key, "port"))
                 s->port = (unsigned) atoi(value);
         else if (!strcmp(key, "redirect-to"))
-                copy_text(s->redirect_to, sizeof s->redirect_to, value);
+                COPY(s->redirect_to, value);
         else if (!strcmp(key, "control"))
-                copy_text(s->control, sizeof s->control, value);
+                COPY(s->control, value);
         else if (!strcmp(key, "role"))
-                copy_text(s->role, sizeof s->role, value);
+                COPY(s->role, value);
         else if (!strcmp(key, "bind") && s->n_binds < BINDS_MAX)
-                copy_text(s->binds[s->n_binds++], sizeof s->binds[0], value);
+                COPY(s->binds[s->n_binds++], value);
         else
                 say("gateway: what is %s=%s?", key, value);
 }
@@ -157,20 +149,27 @@ static void apply_word(struct settings *s, const char *word) {
         else if (!strcmp(word, "log"))
                 s->log = true;
         else
-                copy_text(s->mode, sizeof s->mode, word);
+                COPY(s->mode, word);
+}
+
+/* Of PATH, as far as it fits; "": there is no such file. */
+static char *read_text(const char *path, char *buf, size_t size) {
+        FILE *f = fopen(path, "re");
+
+        buf[f ? fread(buf, 1, size - 1, f) : 0] = 0;
+        if (f)
+                fclose(f);
+        return buf;
 }
 
 /* The command line's settings with the control file's words, if there is one, over them. */
 static void reread(struct gateway *g) {
         struct settings fresh = *g->fixed;
-        char text[2048], *state = NULL;
-        FILE *f = fopen(fresh.control, "re");
+        char text[2048], *state = NULL, *w = read_text(fresh.control, text, sizeof text);
 
-        if (f) {
-                text[fread(text, 1, sizeof text - 1, f)] = 0;
-                fclose(f);
-                for (char *w = strtok_r(text, " \t\r\n", &state); w; w = strtok_r(NULL, " \t\r\n", &state))
-                        apply_word(&fresh, w);
+        while ((w = strtok_r(w, " \t\r\n", &state))) {
+                apply_word(&fresh, w);
+                w = NULL;
         }
         if (strcmp(g->now.mode, fresh.mode))
                 say("mode: %s", fresh.mode);
@@ -219,29 +218,12 @@ static void answer_startup(int fd, const char *state) {
         answer_json(fd, strcmp(state, "started") ? 503 : 200, body);
 }
 
-/* To another machine it names nothing. */
-static void answer_ready(int fd, bool ready) {
-        struct sockaddr_in peer = { 0 };
-        socklen_t size = sizeof peer;
-        bool local;
-
-        (void) getpeername(fd, (struct sockaddr *) &peer, &size);
-        local = ntohl(peer.sin_addr.s_addr) >> 24 == 127;
-        answer_json(fd, ready ? 200 : 503,
-                !local          ? ready ? "{\"ready\":true}" : "{\"ready\":false}"
-                        : ready ? "{\"ready\":true,\"failing\":[]}"
-                                : "{\"ready\":false,\"failing\":[\"telegram\"]}");
-}
-
 static void answer_channels(int fd, const char *role) {
-        char text[4096] = "";
-        FILE *f = fopen(role, "re");
+        char text[4096];
 
-        if (f) {
-                text[fread(text, 1, sizeof text - 1, f)] = 0;
-                fclose(f);
-        }
-        answer_json(fd, 200, strstr(text, "\"enabled\":true") ? "{\"on\":true}" : "{\"on\":false}");
+        answer_json(fd, 200,
+                strstr(read_text(role, text, sizeof text), "\"enabled\":true") ? "{\"on\":true}"
+                                                                               : "{\"on\":false}");
 }
 
 static void answer_normally(const struct bus_connection *c, const char *request) {
@@ -258,7 +240,8 @@ static void answer_normally(const struct bus_connection *c, const char *request)
                                 : strcmp(mode, "normal") && !not_ready ? mode
                                                                        : "started");
         else if (is_path(request, "/readyz") && strcmp(mode, "old"))
-                answer_ready(c->fd, ready);
+                answer_json(c->fd, ready ? 200 : 503,
+                        ready ? "{\"ready\":true}" : "{\"ready\":false,\"failing\":[\"telegram\"]}");
         else
                 answer(c->fd, 200, "text/html; charset=utf-8", page);
 }
@@ -354,12 +337,11 @@ static bool misbehave(const struct bus_connection *c) {
 
         if (!strcmp(mode, "hang"))
                 await_close(fd);
-        else if (!strcmp(mode, "half")) {
+        else if (!strcmp(mode, "half") || !strcmp(mode, "short")) {
                 send_all(fd, half, strlen(half));
-                await_close(fd);
-        } else if (!strcmp(mode, "short"))
-                send_all(fd, half, strlen(half));
-        else if (!strcmp(mode, "drip"))
+                if (*mode == 'h')
+                        await_close(fd);
+        } else if (!strcmp(mode, "drip"))
                 drip(fd);
         else if (!strcmp(mode, "flood"))
                 flood(fd);
@@ -448,7 +430,7 @@ static int listen_on(const char *address, unsigned port) {
 static const char *tailnet_address(char buf[INET_ADDRSTRLEN]) {
         struct ifaddrs *all = NULL;
 
-        copy_text(buf, INET_ADDRSTRLEN, "127.0.0.1");
+        snprintf(buf, INET_ADDRSTRLEN, "127.0.0.1");
         (void) getifaddrs(&all);
         for (struct ifaddrs *i = all; i; i = i->ifa_next) {
                 const struct sockaddr_in *sa = (const void *) i->ifa_addr;
@@ -517,7 +499,7 @@ static int watch_control(const char *control) {
         char directory[256];
         int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 
-        copy_text(directory, sizeof directory, control);
+        COPY(directory, control);
         if (fd >= 0)
                 inotify_add_watch(fd, dirname(directory), IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE);
         return fd;
