@@ -79,7 +79,7 @@ static void ask_tailscaled(
 }
 
 static void ask_up_to(enum tailscale_question last, const struct checkup *c, struct tailnet_facts *ret) {
-        ask_tailscaled(last, c->config->primary.host, local_gateway_configured_port(c->config), ret);
+        ask_tailscaled(last, c->config->primary.host, local_gateway_port(c->config), ret);
 }
 
 int tailnet_name(const char *address, char *buf, size_t size) {

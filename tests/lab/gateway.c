@@ -257,7 +257,6 @@ static void answer_redirect(const struct bus_connection *c) {
 
 static void repeat(int fd, const char *head, const char *unit, double pause) {
         bool good = send_all(fd, head, strlen(head));
-
         while (good) {
                 if (pause > 0)
                         nap(pause);
