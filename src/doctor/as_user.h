@@ -7,7 +7,3 @@
 
 /* This process becomes USER for good, as a service of systemd's would be: groups, HOME and PATH, nothing else. 0 or a negative errno. */
 int become(const struct passwd *user);
-
-/* Runs ARGV with LC_ALL=C and returns what it writes to standard output and standard error, at most 64 KiB, for the
- * caller to free. Its exit status, or a negative errno. */
-int run_program(const char *const argv[], char **ret_output);

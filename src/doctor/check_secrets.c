@@ -3,33 +3,15 @@
 #include <string.h>
 
 #include "doctor/look.h"
-#include "lib/file.h"
+#include "lib/program.h"
 #include "lib/text.h"
 #include "sync/secrets.h"
+#include "sync/ssh_transport.h"
 
-/* "host" of "user@host". */
-static const char *host_of(const char *login) {
-        const char *at = strrchr(login, '@');
-
-        return at ? at + 1 : login;
-}
-
-/* What is wrong with the target, here. The agent may have chosen what a link leads to: then there is no command. */
-static void fix_target(const struct checkup *c, enum refusal_code code, struct finding *f) {
-        const char *user = checkup_sync_user(c);
-        _cleanup_free_ char *path = without_slash(c->config->secrets.target), *quoted = NULL, *link = NULL;
-
-        quoted = path ? shell_quote(path) : NULL;
-        link = path ? find_link(path) : NULL;
-        f->fix[0] = '\0';
-        if (!quoted)
-                return;
-        if (code == REFUSAL_TARGET)
-                finding_fix(f, "sudo mv -T %s %s.old && sudo mkdir -m 0700 %s && sudo chown -h %s: %s",
-                        quoted, quoted, quoted, user, quoted);
-        else if (!link)
-                finding_fix(
-                        f, "sudo chown -hR %s: %s && sudo -u %s chmod u+rwx %s", user, quoted, user, quoted);
+static void fix_key(const struct secrets_config *s, struct finding *f) {
+        finding_fix(f,
+                "editor ~/.ssh/authorized_keys # at %s, before the key: restrict,command=\"/usr/bin/rrsync -ro %s\"",
+                s->host, strcmp(s->source, "./") == 0 ? "DIRECTORY" : s->source);
 }
 
 /* Also where the ini has no such line. */
@@ -44,47 +26,31 @@ static void fix_source(const struct checkup *c, struct finding *f) {
         finding_fix(f, "sudo systemctl try-reload-or-restart %s", c->instance->unit);
 }
 
-/* What the host says. */
-static void fix_host(const struct checkup *c, enum refusal_code code, struct finding *f) {
+/* What is to be done at the host, or in the ini; for the rest, the refusal has the command. */
+static void fix_refusal(const struct checkup *c, const struct refusal *why, struct finding *f) {
         const struct secrets_config *s = &c->config->secrets;
-        _cleanup_free_ char *login = without_brackets(s->host);
-        const char *user = checkup_sync_user(c), *host = login ? host_of(login) : NULL;
+        const char *at = strchr(s->host, '@'), *host = at ? at + 1 : s->host;
 
-        if (!login)
-                return;
-        if (code == REFUSAL_RESTRICTED)
+        finding_fail(f, "%s", why->text);
+        if (why->code == REFUSAL_RESTRICTED)
                 fix_source(c, f);
-        else if (code == REFUSAL_NO_RSYNC)
+        else if (why->code == REFUSAL_UNRESTRICTED)
+                fix_key(s, f);
+        else if (why->code == REFUSAL_NO_RSYNC)
                 finding_fix(f, "sudo apt-get install rsync # on %s", host);
-        else if (code == REFUSAL_NO_SOURCE)
+        else if (why->code == REFUSAL_NO_SOURCE)
                 finding_fix(f, "sudo install -d -m 0700 -o %.*s %s # on %s", (int) strcspn(s->host, "@"),
                         s->host, s->source, host);
-        else if (code == REFUSAL_SSH) {
-                f->fix[0] = '\0';
-                finding_fix(f,
-                        "sudo -u %s sh -c 'ssh-keygen -R %s; ssh-keyscan %s >>~/.ssh/known_hosts' # if you trust the way there",
-                        user, host, host);
-                finding_fix(f, "sudo -u %s ssh-copy-id %s", user, login);
-        } else if (!*f->fix)
-                finding_fix(f, "sudo -u %s ssh -o BatchMode=yes %s true", user, login);
+        else if (*why->command)
+                finding_fix(f, "%s", why->command);
 }
 
 /* Whether the key that reads the secrets runs any program at their host. */
 static bool key_opens_a_shell(const struct secrets_config *s) {
         _cleanup_free_ char *login = without_brackets(s->host), *output = NULL;
-        const char *const argv[] = { "ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=5", login, "true",
-                NULL };
+        const char *const argv[] = { "sh", "-c", "exec $0 \"$1\" true", ssh_command, login, NULL };
 
-        return login && run_program(argv, &output) == 0;
-}
-
-static void warn_unrestricted(const struct secrets_config *s, struct finding *f) {
-        finding_warn(f,
-                "%s sends %s, but the key that reads it may run any program there: restrict it with rrsync",
-                s->host, s->source);
-        finding_fix(f,
-                "editor ~/.ssh/authorized_keys # at %s, before the key: restrict,command=\"/usr/bin/rrsync -ro %s\"",
-                s->host, s->source);
+        return login && program_run(argv, USEC_INFINITY, &output, NULL) == 0;
 }
 
 void look_secrets(const struct checkup *c, struct finding *f) {
@@ -100,17 +66,13 @@ void look_secrets(const struct checkup *c, struct finding *f) {
         checkup_take_agent(c);
         if (secrets_start(&task, &child, &r) == 0)
                 secrets_finish(&task, &child, &r);
-        if (r.secrets < SYNC_INCOMPLETE && key_opens_a_shell(s))
-                warn_unrestricted(s, f);
-        else if (r.secrets < SYNC_INCOMPLETE)
+        if (r.secrets >= SYNC_INCOMPLETE)
+                fix_refusal(c, &r.secrets_why, f);
+        else if (key_opens_a_shell(s)) {
+                finding_warn(f,
+                        "%s sends %s, but the key that reads it may run any program there: restrict it with rrsync",
+                        s->host, s->source);
+                fix_key(s, f);
+        } else
                 finding_ok(f, "%s sends %s", s->host, s->source);
-        else {
-                enum refusal_code code = r.secrets_why.code;
-
-                finding_refuse(f, &r.secrets_why);
-                if (code == REFUSAL_TARGET || code == REFUSAL_OWNER || code == REFUSAL_UNWRITABLE)
-                        fix_target(c, code, f);
-                else
-                        fix_host(c, code, f);
-        }
 }

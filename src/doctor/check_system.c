@@ -9,6 +9,7 @@
 #include <systemd/sd-id128.h>
 
 #include "doctor/look.h"
+#include "lib/program.h"
 #include "lib/text.h"
 
 /* Above this estimated error, in microseconds, the kernel calls its clock unsynchronised (NTP_PHASE_LIMIT in
@@ -39,7 +40,7 @@ static bool journal_is_volatile(void) {
         bool is_volatile = false;
         char *save = NULL;
 
-        if (run_program(argv, &text) != 0)
+        if (program_run(argv, USEC_INFINITY, &text, NULL) != 0)
                 return false;
         for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
                 if (strncmp(line, "Storage=", strlen("Storage=")) == 0)
@@ -157,7 +158,8 @@ void look_powers(const struct checkup *c, struct finding *f) {
         } else if (!c->root)
                 finding_skip(f, "only root can ask what sudo lets user %s do: sudo %s doctor", user,
                         c->instance->program);
-        else if (run_program(argv, &output) >= 0 && sudo_without_password(output, rule, sizeof rule)) {
+        else if (program_run(argv, USEC_INFINITY, &output, NULL) >= 0 &&
+                sudo_without_password(output, rule, sizeof rule)) {
                 finding_fail(f, "sudo asks user %s for no password: %s", user, rule);
                 finding_fix(f, "sudo visudo # or the file below /etc/sudoers.d that says so");
         } else

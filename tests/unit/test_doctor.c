@@ -11,6 +11,7 @@
 
 #include "doctor/look.h"
 #include "lib/file.h"
+#include "lib/program.h"
 #include "lib/text.h"
 #include "scratch.h"
 #include "sync_result.h"
@@ -98,7 +99,7 @@ static void assert_shell_says(const char *text, const char *expected) {
         assert_non_null(word);
         assert_true(asprintf(&command, "printf %%s %s", word) > 0);
         argv[2] = command;
-        assert_int_equal(run_program(argv, &output), 0);
+        assert_int_equal(program_run(argv, USEC_INFINITY, &output, NULL), 0);
         assert_string_equal(output, expected);
 }
 
