@@ -56,7 +56,9 @@ int child_start(
         if (pid == 0)
                 child_main(fds[1], parent, function, task, answer, answer_size);
         (void) close(fds[1]);
-        *c = (struct child){ .pid = pid, .fd = fds[0], .deadline = now_usec(CLOCK_BOOTTIME) + timeout };
+        *c = (struct child){
+                .pid = pid, .fd = fds[0], .timeout = timeout, .deadline = now_usec(CLOCK_BOOTTIME) + timeout
+        };
         return 0;
 }
 

@@ -16,7 +16,7 @@ extern volatile sig_atomic_t child_stop;
 struct child {
         pid_t pid;
         int fd;
-        usec_t deadline; /* CLOCK_BOOTTIME */
+        usec_t timeout, deadline; /* the latter of CLOCK_BOOTTIME */
 };
 
 /* Runs in the child: fills ANSWER, which is zeroed, from TASK. */

@@ -6,12 +6,15 @@
 #include <sys/resource.h>
 
 #include "lib/clock.h"
+#include "lib/file.h"
 #include "lib/text.h"
-#include "sync/credentials.h"
 #include "sync/ssh_transport.h"
 
 /* A workspace is notes and memories, a few megabytes. A fetch over this is not one, and must not fill the disk. */
 #define FETCH_MAX ((size_t) 1 << 30)
+/* GitHub takes a token as the password of any user; this is the name that its own documents use. */
+#define TOKEN_USER "x-access-token"
+#define TOKEN_MAX 4096
 /* Deltas are resolved in memory, and say themselves how large they will be: this is all that they get. */
 #define FETCH_MEMORY_MAX ((rlim_t) 1 << 30)
 
@@ -29,75 +32,92 @@ struct line {
         struct sync_result *result;
         git_repository *git;
         git_remote *remote;
-        struct credentials login;
         struct ssh_transport ssh;
         size_t max;
-        bool too_much, connected;
-        char rejected[256]; /* what the remote said to a push it did not take */
+        bool token_given;
+        bool rejected; /* the remote did not take the branch */
 };
 
 static int transfer_progress(const git_indexer_progress *stats, void *userdata) {
         struct line *line = userdata;
 
-        line->too_much = stats->received_bytes > line->max;
-        return line->too_much ? GIT_EUSER : 0;
+        if (stats->received_bytes <= line->max)
+                return 0;
+        (void) sync_refuse(line->result, REFUSAL_TOO_LARGE,
+                "the remote sent more than %zu MiB at once: fetch by hand", line->max >> 20);
+        return GIT_EUSER;
 }
 
-static int credentials(
-        git_credential **ret, const char *url, const char *user, unsigned allowed, void *userdata) {
+/* The token, for https alone; once, since libgit2 asks for as long as it is given one. To ssh, ssh itself knows the way. */
+static int give_token(
+        git_credential **ret, const char *url, const char *user, unsigned allowed _unused_, void *userdata) {
         struct line *line = userdata;
+        const char *file = line->config->token_file;
+        _cleanup_free_ char *token = NULL;
+        const char *wrong = NULL;
+        int r;
 
-        return credentials_next(&line->login, ret, url, user, allowed);
+        if (line->token_given)
+                wrong = "does not take the token in token_file";
+        else if (!file)
+                wrong = "wants a login: set token_file= in [workspace]";
+        else if (!begins_with(url, "https://"))
+                wrong = "wants a login, and the token goes over https alone";
+        if (wrong)
+                return sync_fail(
+                               line->result, REFUSAL_LOGIN, "the remote %s %s", line->config->remote, wrong),
+                       GIT_EAUTH;
+        r = read_file(file, TOKEN_MAX, &token);
+        if (r < 0)
+                return sync_fail(line->result, REFUSAL_LOGIN, "token_file %s: %s", file, strerror(-r)),
+                       GIT_EAUTH;
+        line->token_given = true;
+        token[strcspn(token, "\r\n")] = '\0';
+        return git_credential_userpass_plaintext_new(ret, user ? user : TOKEN_USER, token);
 }
 
 static int push_update_reference(const char *name, const char *status, void *userdata) {
         struct line *line = userdata;
 
-        if (status && !line->rejected[0])
-                (void) snprintf(line->rejected, sizeof line->rejected, "%s: %s", name, status);
+        line->rejected = status;
+        if (status)
+                (void) sync_fail(line->result, REFUSAL_REJECTED, "the remote %s does not take %s: %s",
+                        line->config->remote, name, status);
         return 0;
 }
 
-static void line_callbacks(struct line *line, git_remote_callbacks *callbacks) {
+static void set_callbacks(struct line *line, git_remote_callbacks *callbacks) {
         callbacks->transfer_progress = transfer_progress;
-        callbacks->credentials = credentials;
+        callbacks->credentials = give_token;
         callbacks->push_update_reference = push_update_reference;
         callbacks->payload = line;
 }
 
-/* There, a person sees what ssh asks, and can answer. */
+/* To type and see: ssh then asks what it must know, and says what to do about a key that has changed. */
 static int set_ssh_command(const struct line *line) {
-        struct ssh_address a;
         _cleanup_free_ char *login = NULL,
                             *key = line->config->ssh_key ? shell_quote(line->config->ssh_key) : NULL;
+        struct ssh_address a;
 
-        if (ssh_address_parse(line->login.url, &a) < 0 || !(login = shell_quote(a.login)))
+        if (ssh_address_parse(git_remote_url(line->remote), &a) < 0 || !(login = shell_quote(a.login)))
                 return -ECANCELED;
-        return sync_command(line->result,
-                "sudo -u %s ssh -o StrictHostKeyChecking=accept-new %s%s%s%s%s%s true", line->user,
-                key ? "-i " : "", key ? key : "", a.port[0] ? " -p " : "", a.port,
-                key || a.port[0] ? " " : "", login);
+        return sync_command(line->result, "sudo -u %s ssh%s%s%s%s %s true", line->user, key ? " -i " : "",
+                key ? key : "", *a.port ? " -p " : "", *a.port ? a.port + 1 : "", login);
 }
 
-/* The reason for what went wrong on LINE: ssh's words, or git's from the other end, or libgit2's. */
+/* The reason for what went wrong on LINE, unless one is known: ssh's words, or git's from the other end, or libgit2's. */
 static int line_failed(struct line *line) {
-        char host[128], words[256];
-        bool is_ssh = ssh_transport_failed(&line->ssh);
+        const char *remote = line->config->remote;
+        char words[256];
 
-        if (line->too_much)
-                return sync_refuse(line->result, REFUSAL_TOO_LARGE,
-                        "the remote sent more than %zu MiB at once: fetch by hand", line->max >> 20);
-        if (credentials_failed(&line->login, line->result))
+        if (line->result->workspace_why.code)
                 return -ECANCELED;
-        credentials_host(&line->login, host, sizeof host);
-        if (is_ssh)
-                return sync_fail(line->result, REFUSAL_SSH, "ssh to %s failed: %s", host,
-                               ssh_last_words(line->ssh.words, words, sizeof words)),
+        if (ssh_transport_failed(&line->ssh, words, sizeof words))
+                return sync_fail(
+                               line->result, REFUSAL_SSH, "ssh to the remote %s failed: %s", remote, words),
                        set_ssh_command(line);
-        if (line->ssh.words_n > 0)
-                return sync_fail(line->result, REFUSAL_REMOTE, "%s: %s", host,
-                        ssh_last_words(line->ssh.words, words, sizeof words));
-        return sync_fail(line->result, REFUSAL_REMOTE, "%s: %s", host, git_words(words, sizeof words));
+        return sync_fail(line->result, REFUSAL_REMOTE, "the remote %s: %s", remote,
+                *words ? words : git_words(words, sizeof words));
 }
 
 /* A remote may have several addresses: like git, the first is the one to fetch from; NULL if there is none. */
@@ -116,9 +136,8 @@ static char *first_url(git_repository *git, const char *remote, const char *key)
 /* Makes a remote of the configured one's address and nothing else, so that its refspecs write no ref of ours. */
 static int line_open(struct line *line, const struct repo *repo, bool push) {
         git_remote_create_options options = GIT_REMOTE_CREATE_OPTIONS_INIT;
-        const struct workspace_config *c = repo->config;
+        const struct workspace_config *c = line->config = repo->config;
         _cleanup_free_ char *url = NULL;
-        const char *used, *wrong;
 
         while (git_libgit2_shutdown() > 0)
                 ;
@@ -127,136 +146,113 @@ static int line_open(struct line *line, const struct repo *repo, bool push) {
         if (git_libgit2_init() < 0 || ssh_transport_register(&line->ssh) < 0 ||
                 git_repository_open_ext(&line->git, c->path, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL) < 0)
                 return sync_fail_git(line->result, c->path);
-        url = first_url(line->git, c->remote, push ? "pushurl" : "url");
-        if (!url && push)
+        url = push ? first_url(line->git, c->remote, "pushurl") : NULL;
+        if (!url)
                 url = first_url(line->git, c->remote, "url");
         if (!url)
                 return sync_refuse(line->result, REFUSAL_NO_REMOTE,
                         "%s has no remote %s with an address: add it (git remote add)", c->path, c->remote);
         options.repository = line->git;
         options.flags = GIT_REMOTE_CREATE_SKIP_DEFAULT_FETCHSPEC;
-        if (git_remote_create_with_opts(&line->remote, url, &options) < 0)
+        if (chdir(c->path) < 0 || /* what an address that is a relative path begins with */
+                git_remote_create_with_opts(&line->remote, url, &options) < 0)
                 return sync_fail_git(line->result, c->remote);
-        used = push ? git_remote_pushurl(line->remote) : NULL; /* insteadOf, too (git-config(1)) */
-        wrong = credentials_open(&line->login, c, used ? used : git_remote_url(line->remote));
-        if (wrong)
-                return sync_refuse(line->result, REFUSAL_ADDRESS,
-                        "the remote %s %s: set another (git remote set-url%s)", c->remote, wrong,
-                        push ? " --push" : "");
         return 0;
 }
 
-/* The branch to follow, as "refs/heads/…": the configured one, or the remote's HEAD. */
-static int choose_branch(struct line *line, char *ret, size_t size) {
-        const struct workspace_config *c = line->config;
-        git_buf head = GIT_BUF_INIT;
-        int n;
-
-        if (c->branch)
-                n = snprintf(ret, size, "refs/heads/%s", c->branch);
-        else if (git_remote_default_branch(&head, line->remote) < 0)
-                return sync_refuse(line->result, REFUSAL_NO_BRANCH,
-                        "the remote %s names no branch as its HEAD: set branch= in [workspace]", c->remote);
-        else
-                n = snprintf(ret, size, "%s", head.ptr);
-        git_buf_dispose(&head);
-        if (n >= (int) size || strncmp(ret, "refs/heads/", 11) != 0)
-                return sync_refuse(line->result, REFUSAL_NO_BRANCH,
-                        "the remote %s has a HEAD that is no branch: set branch= in [workspace]", c->remote);
-        return 0;
-}
-
-static int find_head(struct line *line, const char *branch, git_oid *ret) {
+/* What the remote has as NAME; NULL if it has none. */
+static const git_oid *find_head(const struct line *line, const char *name) {
         const git_remote_head **heads;
         size_t n;
 
         if (git_remote_ls(&heads, &n, line->remote) < 0)
-                return line_failed(line);
-        for (size_t i = 0; i < n; i++)
-                if (strcmp(heads[i]->name, branch) == 0) {
-                        git_oid_cpy(ret, &heads[i]->oid);
-                        return 0;
-                }
-        return sync_refuse(line->result, REFUSAL_NO_BRANCH,
-                "the remote %s has no branch %s: set branch= in [workspace]", line->config->remote,
-                branch + strlen("refs/heads/"));
-}
-
-/* No redirect to another host, which would get the login. */
-static int connect_to(struct line *line, git_direction direction) {
-        git_remote_connect_options options = GIT_REMOTE_CONNECT_OPTIONS_INIT;
-
-        line_callbacks(line, &options.callbacks);
-        options.proxy_opts.type = GIT_PROXY_AUTO;
-        options.follow_redirects = GIT_REMOTE_REDIRECT_NONE;
-        return git_remote_connect_ext(line->remote, direction, &options) < 0 ? line_failed(line) : 0;
-}
-
-static bool has_head(const git_remote_head **heads, size_t n, const char *name, const git_oid *id) {
+                return NULL;
         for (size_t i = 0; i < n; i++)
                 if (strcmp(heads[i]->name, name) == 0)
-                        return git_oid_equal(&heads[i]->oid, id);
-        return false;
+                        return &heads[i]->oid;
+        return NULL;
+}
+
+/* The branch to follow, the configured one or the remote's HEAD, and its commit. */
+static int choose_branch(struct line *line, struct fetch_answer *answer) {
+        const struct workspace_config *c = line->config;
+        git_buf head = GIT_BUF_INIT;
+        char name[REPO_BRANCH_MAX + 11];
+        const git_oid *commit;
+
+        if (c->branch)
+                (void) snprintf(name, sizeof name, "refs/heads/%s", c->branch);
+        else
+                (void) snprintf(name, sizeof name, "%s",
+                        git_remote_default_branch(&head, line->remote) < 0 ? "" : head.ptr);
+        git_buf_dispose(&head);
+        if (!begins_with(name, "refs/heads/"))
+                return sync_refuse(line->result, REFUSAL_NO_BRANCH,
+                        "the remote %s names no branch as its HEAD: set branch= in [workspace]", c->remote);
+        (void) strcpy(answer->branch, name + strlen("refs/heads/"));
+        commit = find_head(line, name);
+        if (!commit)
+                return sync_refuse(line->result, REFUSAL_NO_BRANCH,
+                        "the remote %s has no branch %s: set branch= in [workspace]", c->remote,
+                        answer->branch);
+        git_oid_cpy(&answer->commit, commit);
+        return 0;
 }
 
 /* Which of the branches that were pushed are there no longer: a person deleted them, or pushed something else. */
 static void find_gone(struct line *line, struct fetch_answer *answer) {
         _cleanup_(git_reference_iterator_freep) git_reference_iterator *i = NULL;
-        size_t n, found = 0, prefix = strlen("refs/remotes/") + strlen(line->config->remote) + 1;
-        const git_remote_head **heads;
+        size_t found = 0, prefix = strlen("refs/remotes/") + strlen(line->config->remote) + 1;
         git_reference *ref;
         char glob[200];
 
         (void) snprintf(glob, sizeof glob, "refs/remotes/%s/failover/*", line->config->remote);
-        if (git_remote_ls(&heads, &n, line->remote) < 0 ||
-                git_reference_iterator_glob_new(&i, line->git, glob) < 0)
+        if (git_reference_iterator_glob_new(&i, line->git, glob) < 0)
                 return;
         while (found < ELEMENTSOF(answer->gone) && git_reference_next(&ref, i) == 0) {
                 const char *branch = git_reference_name(ref) + prefix;
+                const git_oid *ours = git_reference_target(ref), *theirs;
                 char name[REPO_BRANCH_MAX + 20];
 
                 (void) snprintf(name, sizeof name, "refs/heads/%s", branch);
-                if (git_reference_target(ref) && strlen(branch) < sizeof answer->gone[0] &&
-                        !has_head(heads, n, name, git_reference_target(ref)))
+                theirs = find_head(line, name);
+                if (ours && strlen(branch) < sizeof answer->gone[0] &&
+                        !(theirs && git_oid_equal(theirs, ours)))
                         (void) strcpy(answer->gone[found++], branch);
                 git_reference_free(ref);
         }
 }
 
+/* No redirect to another host, which would get the login. */
 static int fetch(struct line *line, struct fetch_answer *answer) {
         git_fetch_options options = GIT_FETCH_OPTIONS_INIT;
         _cleanup_(git_commit_freep) git_commit *commit = NULL;
-        char branch[REPO_BRANCH_MAX + 11], *refspec = branch;
-        git_strarray refspecs = { &refspec, 1 };
+        char wanted[REPO_BRANCH_MAX + 11], *refspec = wanted;
         int r;
 
-        line_callbacks(line, &options.callbacks);
+        set_callbacks(line, &options.callbacks);
         options.download_tags = GIT_REMOTE_DOWNLOAD_TAGS_NONE;
         options.proxy_opts.type = GIT_PROXY_AUTO;
         options.follow_redirects = GIT_REMOTE_REDIRECT_NONE;
-
-        r = connect_to(line, GIT_DIRECTION_FETCH);
-        if (r == 0)
-                r = choose_branch(line, branch, sizeof branch);
-        if (r == 0)
-                r = find_head(line, branch, &answer->commit);
+        (void) snprintf(wanted, sizeof wanted, "%s%s", line->config->branch ? "refs/heads/" : "HEAD",
+                line->config->branch ? line->config->branch : "");
+        if (git_remote_download(line->remote, &(git_strarray){ &refspec, 1 }, &options) < 0)
+                return line_failed(line);
+        r = choose_branch(line, answer);
         if (r < 0)
                 return r;
         find_gone(line, answer);
-        if (git_remote_download(line->remote, &refspecs, &options) < 0)
-                return line_failed(line);
         if (git_commit_lookup(&commit, line->git, &answer->commit) < 0)
                 return sync_refuse(line->result, REFUSAL_NO_BRANCH,
-                        "the branch %s of the remote %s points at no commit", branch + strlen("refs/heads/"),
+                        "the branch %s of the remote %s points at no commit", answer->branch,
                         line->config->remote);
-        (void) snprintf(answer->branch, sizeof answer->branch, "%s", branch + strlen("refs/heads/"));
         return 0;
 }
 
 static void fetch_child(const void *userdata, void *ret) {
         struct fetch_answer *answer = ret;
         const struct task *task = userdata;
-        struct line line = { .config = task->repo->config, .result = &answer->result, .max = task->max };
+        struct line line = { .result = &answer->result, .max = task->max };
 
 #ifndef __SANITIZE_ADDRESS__ /* whose shadow of the whole address space would count */
         (void) setrlimit(RLIMIT_DATA, &(const struct rlimit){ FETCH_MEMORY_MAX, FETCH_MEMORY_MAX });
@@ -265,49 +261,41 @@ static void fetch_child(const void *userdata, void *ret) {
                 (void) fetch(&line, answer);
 }
 
-static int push(struct line *line, const char *branch) {
+static bool push(struct line *line, const char *branch) {
         git_push_options options = GIT_PUSH_OPTIONS_INIT;
-        char refspec[2 * REPO_BRANCH_MAX + 40], *refspecs = refspec;
-        git_strarray array = { &refspecs, 1 };
-        int r;
+        char name[2 * REPO_BRANCH_MAX + 40], *refspec = name;
+        bool pushed;
 
-        line_callbacks(line, &options.callbacks);
+        set_callbacks(line, &options.callbacks);
         options.proxy_opts.type = GIT_PROXY_AUTO;
         options.follow_redirects = GIT_REMOTE_REDIRECT_NONE;
-        line->rejected[0] = '\0';
-        (void) snprintf(refspec, sizeof refspec, "refs/heads/%s:refs/heads/%s", branch, branch);
-        r = connect_to(line, GIT_DIRECTION_PUSH);
-        line->connected = r == 0;
-        if (r == 0 && git_remote_upload(line->remote, &array, &options) < 0)
-                r = line_failed(line);
+        line->rejected = false;
+        (void) snprintf(name, sizeof name, "refs/heads/%s:refs/heads/%s", branch, branch);
+        pushed = git_remote_upload(line->remote, &(git_strarray){ &refspec, 1 }, &options) == 0;
+        if (!pushed)
+                (void) line_failed(line);
         (void) git_remote_disconnect(line->remote);
-        if (r == 0 && line->rejected[0])
-                r = sync_fail(line->result, REFUSAL_REJECTED, "the remote does not take %s", line->rejected);
-        return r;
+        return pushed && !line->rejected;
 }
 
 /* Each by itself: one that the remote rejects holds back no other. */
 static void push_child(const void *userdata, void *ret) {
         const struct task *task = userdata;
         struct push_answer *answer = ret;
-        struct line line = { .config = task->repo->config, .result = &answer->result };
+        struct line line = { .result = &answer->result };
 
-        if (line_open(&line, task->repo, true) < 0)
-                return;
-        for (size_t i = 0; i < task->n; i++)
-                if (push(&line, task->branches[i]) == 0)
-                        answer->pushed |= 1u << i;
-                else if (!line.connected)
-                        return;
+        if (line_open(&line, task->repo, true) == 0)
+                for (size_t i = 0; i < task->n; i++)
+                        answer->pushed |= push(&line, task->branches[i]) ? 1u << i : 0;
 }
 
 /* What child_finish() said, in words. */
-static int child_failed(const struct repo *repo, int k, struct sync_result *r) {
+static int child_failed(const struct repo *repo, const struct child *c, int k, struct sync_result *r) {
         char span[SPAN_MAX];
 
         if (k == -ETIMEDOUT)
                 return sync_fail(r, REFUSAL_TIMEOUT, "no answer from the remote %s in %s",
-                        repo->config->remote, format_span(span, repo->config->timeout));
+                        repo->config->remote, format_span(span, c->timeout));
         return sync_fail(
                 r, REFUSAL_REMOTE, "git with the remote %s died (out of memory?)", repo->config->remote);
 }
@@ -331,7 +319,7 @@ int remote_fetch_finish(
         int k = child_finish(c, ret, sizeof *ret);
 
         if (k < 0)
-                return child_failed(repo, k, r);
+                return child_failed(repo, c, k, r);
         if (ret->result.workspace == SYNC_NONE)
                 return 0;
         sync_take(r, &ret->result);
@@ -347,6 +335,6 @@ void remote_push(const struct repo *repo, char *const *branches, size_t n, struc
                 (void) sync_fail(&ret->result, REFUSAL_ERROR, "cannot start a push: %s", strerror(-k));
         else if ((k = child_finish(&c, ret, sizeof *ret)) < 0) {
                 *ret = (struct push_answer){ 0 };
-                (void) child_failed(repo, k, &ret->result);
+                (void) child_failed(repo, &c, k, &ret->result);
         }
 }

@@ -5,22 +5,26 @@
 #pragma once
 
 #include <git2.h>
+#include <git2/sys/transport.h>
 
 #include "lib/util.h"
 
 struct ssh_transport {
+        git_smart_subtransport base;
+        git_smart_subtransport_stream stream;
         const char *key; /* the only key to offer; NULL: as ssh chooses */
-        bool ran;
-        int status;       /* as waitpid(2) has it, once the connection is closed */
-        char words[1024]; /* of ssh, or of git at the other end */
-        size_t words_n;
+        pid_t pid;       /* 0: none runs */
+        int in, out;     /* of ssh */
+        int words;       /* its errors, of the last that ran (lib/program.h); 0: none ran */
+        int status;      /* its exit status */
 };
 
-/* Has libgit2, which is initialised, run ssh for ssh:// and host:path. T outlives every connection; there is one at a time. 0 or
- * libgit2's error. */
+/* Has libgit2, which is initialised, run ssh for ssh:// and host:path. T, zeroed but for .key, outlives every connection; there is
+ * one at a time. 0 or libgit2's error. */
 int ssh_transport_register(struct ssh_transport *t);
-/* Ends the connection that failed, so that .status and .words are there. Whether it was ssh that failed, and not git. */
-bool ssh_transport_failed(struct ssh_transport *t);
+/* Ends the connection that failed. BUF gets the last line of what ssh, or git at the other end, said of it. Whether it was ssh that
+ * failed, and not git. */
+bool ssh_transport_failed(struct ssh_transport *t, char *buf, size_t size);
 /* The last line of WORDS that is before any of rsync's, safe to print. Returns BUF. */
 char *ssh_last_words(const char *words, char *buf, size_t size);
 /* "ssh -oBatchMode=yes …", for rsync's -e. */
@@ -29,7 +33,7 @@ extern const char ssh_command[];
 /* A remote's address, as git reads it. */
 struct ssh_address {
         char login[300]; /* "user@host", without brackets */
-        char port[8];    /* "": the usual one */
+        char port[8];    /* ":2222"; "": the usual one */
         char path[1024];
 };
 /* 0, or -EINVAL if URL is no address of ssh's, or holds what a program would take for an option. */
