@@ -14,26 +14,10 @@ static const char *const secret[] = { ".env*", "*.env", "*.pem", "*.key", "*.p12
         "*token*", ".aws", ".ssh", ".gnupg", ".azure", ".secrets", ".docker/config.json", ".kube/config",
         "gcloud/*" };
 
-static bool is_secret(const char *part, size_t one, size_t two) {
-        char name[300];
-
-        for (size_t i = 0; i < ELEMENTSOF(secret); i++) {
-                (void) snprintf(name, sizeof name, "%.*s", (int) (strchr(secret[i], '/') ? two : one), part);
-                if (fnmatch(secret[i], name, FNM_CASEFOLD) == 0)
-                        return true;
-        }
-        return false;
-}
-
 bool changes_is_public(const char *path, uint64_t size) {
-        for (const char *name = path; *name;) {
-                size_t one = strcspn(name, "/"), two = one;
-
-                if (name[one])
-                        two += 1 + strcspn(name + one + 1, "/");
-                if (is_secret(name, one, two))
-                        return false;
-                name += one + (name[one] == '/');
-        }
+        for (const char *part = path; part; part = strchr(part, '/'), part += part != NULL)
+                for (size_t i = 0; i < ELEMENTSOF(secret); i++)
+                        if (fnmatch(secret[i], part, FNM_CASEFOLD | FNM_PATHNAME | FNM_LEADING_DIR) == 0)
+                                return false;
         return size <= PUBLIC_MAX;
 }

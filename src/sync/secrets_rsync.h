@@ -1,50 +1,38 @@
-/* One run of rsync: a process group of its own, its output read line by line, killed at the deadline.
+/* One run of rsync: what it lists, and what of that is here.
  *
- * At the deadline the group is killed, without asking it first: a promotion waits for this, and rsync sleeps for 0.4 s before
- * it ends (sig_int() in its rsync.c). */
+ * At the deadline it is killed, without being asked first: a promotion waits for this, and rsync sleeps for 0.4 s before it ends
+ * (sig_int() in its rsync.c). */
 #pragma once
 
 #include "config/config.h"
-#include "sync/secrets_listing.h"
-#include "sync_result.h"
 
 /* Where rsync writes before it renames; on the same file system, and ours to empty. */
 #define RSYNC_TEMPORARY ".openclaw-failover"
-
-/* rsync's exit codes that a person can do something about (rsync(1), EXIT VALUES). */
-enum {
-        RSYNC_PROTOCOL = 2,    /* the other end does not speak it: a shell that prints, most likely */
-        RSYNC_UNSUPPORTED = 4, /* it sends what nobody asked for */
-        RSYNC_STREAM = 12,     /* the other end went away */
-        RSYNC_PARTIAL = 23,    /* some files could not be read there, or written here */
-        RSYNC_VANISHED = 24,
-        RSYNC_TIMEOUT = 30,
-        RSYNC_CONNECT_TIMEOUT = 35,
-        RSYNC_ABSENT = 127,      /* the shell there has no such program */
-        RSYNC_ABSENT_HERE = 200, /* ours */
-        RSYNC_SSH = 255,         /* ssh itself failed */
-};
+/* In bytes. A secret that is larger is none, and is not copied. */
+#define SECRET_MAX ((uint64_t) 64 << 20)
 
 struct rsync_run {
         const struct secrets_config *config;
         const char *ssh;
-        const char *source; /* the configured one, or "./" to find out what the key may read */
-        bool copies;        /* else it lists */
-        struct sync_result *result;
-        int target; /* directory, locked */
-        pid_t pid;
-        int out, err;
+        int target; /* directory; -1: it is missing */
         usec_t deadline;
-        char line[4200]; /* of OUT */
-        size_t line_n;
-        struct listing listing;
-        unsigned files;
-        char words[4096]; /* of ssh and rsync */
-        size_t words_n;
+        char *listing, *errors; /* of the last run */
 };
 
-/* Runs rsync for the SOURCE, listing or copying: its exit code, 0 for a listing that was stopped since it had said enough, -ETIMEDOUT
- * or another negative errno. */
-int rsync_run(struct rsync_run *run, const char *source, bool copies);
-/* The name of this process's user. */
-const char *rsync_user(void);
+/* Lists SOURCE: rsync's exit code, -ETIMEDOUT or another negative errno. .listing is what came, or NULL. */
+int rsync_list(struct rsync_run *run, const char *source);
+/* The configured source to the target, the same. *RET_FILES: how many were copied. */
+int rsync_copy(struct rsync_run *run, unsigned *ret_files);
+void rsync_free(struct rsync_run *run);
+
+/* The listing beside the target. */
+struct comparison {
+        unsigned n;
+        bool is_home; /* it has what a home directory has at its top */
+        bool is_cut;  /* it was too long */
+        int64_t there,
+                here;     /* bytes of the files that are copied, and of those that are here by their names */
+        unsigned missing; /* items that are not here as they are there */
+        char names[160];  /* of the first three of these */
+};
+void rsync_compare(const struct rsync_run *run, struct comparison *ret);
