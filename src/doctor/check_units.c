@@ -9,6 +9,7 @@
 #include "core/role.h"
 #include "doctor/look.h"
 #include "lib/clock.h"
+#include "lib/file.h"
 #include "lib/strv.h"
 #include "lib/text.h"
 
@@ -151,14 +152,19 @@ void look_sync_unit(const struct checkup *c, struct finding *f) {
 
 /* False with a finding if the sandboxed worker could not write to the directory PATH. */
 static bool is_open_to_sync(const struct checkup *c, const char *path, struct finding *f) {
+        _cleanup_free_ char *parent = without_slash(path);
         char install[160];
 
+        if (!parent)
+                return true;
+        *strrchr(parent, '/') = '\0';
         if (!unit_may_write(&c->sync, path)) {
                 finding_fail(f, "%s may not write to %s, which the ini names", c->sync.name, path);
                 finding_fix_drop_in(f, c->sync.name,
                         path == c->config->secrets.target ? "secrets" : "workspace", "ReadWritePaths=%s",
                         path);
-        } else if (path == c->config->secrets.target && access(path, F_OK) < 0 && errno == ENOENT) {
+        } else if (path == c->config->secrets.target && !unit_may_write(&c->sync, parent) &&
+                access(path, F_OK) < 0 && errno == ENOENT) {
                 finding_fail(f, "there is no %s, and %s may not make it", path, c->sync.name);
                 (void) snprintf(install, sizeof install, "sudo install -d -m 0700 -o %s -g %s",
                         checkup_sync_user(c), checkup_sync_user(c));

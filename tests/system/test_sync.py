@@ -5,6 +5,7 @@ import re
 import subprocess
 
 import pytest
+from doctor import answer_ssh
 from lab import HOME, Pair
 from story import GATEWAY, begin, fail_over, frozen, wait_event
 
@@ -205,18 +206,16 @@ def test_unknown_host_key(pair):
     pair.standby.remove("/home/openclaw/.ssh/known_hosts")
     result = sync(pair, ok=False)
     assert result["workspace_why"]["code"] == result["secrets_why"]["code"] == "ssh"
-    pair.standby.run(result["workspace_why"]["command"].replace("sudo -u openclaw ", ""), user=USER)
+    answer_ssh(pair.standby, result["workspace_why"]["command"].replace("sudo -u openclaw", "runuser -u openclaw --"))
     assert sync(pair)["secrets"] == "updated"
 
 
 def test_missing_secrets_directory(pair):
-    """The unit's sandbox lets it make none."""
+    """It is made, in the unit's sandbox, and open to nobody else."""
     pair.standby.run("rm -rf /home/openclaw/.secrets")
-    result = sync(pair, ok=False)
-    assert result["secrets"] == "refused"
-    command = result["secrets_why"]["command"].removeprefix("sudo -u openclaw ")
-    pair.standby.run(command, user=USER)
     assert sync(pair)["secrets"] == "updated"
+    assert pair.standby.out("stat -c '%a %U' /home/openclaw/.secrets") == "700 openclaw"
+    assert sync(pair)["secrets"] == "unchanged"
 
 
 def test_secrets_target_that_is_a_file(pair):
@@ -246,8 +245,8 @@ def test_workspace_of_somebody_else(pair):
 
 
 def test_workspace_where_the_unit_may_not_write(pair):
-    pair.standby.run("cp -a ~/.openclaw/workspace ~/elsewhere", user=USER)
-    pair.configure(workspace={"path": "/home/openclaw/elsewhere"})
+    pair.standby.run("cp -a /home/openclaw/.openclaw/workspace /srv/elsewhere")
+    pair.configure(workspace={"path": "/srv/elsewhere"})
     result = sync(pair, ok=False)
     assert result["workspace"] == "refused"
     setting = re.search(r"ReadWritePaths=\S+$", result["workspace_why"]["text"]).group(0)
