@@ -200,8 +200,7 @@ static void test_target_below_such_a_name(void **state) {
 static void test_leftovers_go(void **state) {
         struct world *w = *state;
 
-        run(w,
-                "mkdir -p here/.openclaw-failover; echo half >here/.openclaw-failover/key.Ab3dEf");
+        run(w, "mkdir -p here/.openclaw-failover; echo half >here/.openclaw-failover/key.Ab3dEf");
         assert_sync(w, SYNC_UPDATED, "");
         assert_sh(w, "cd here; find . | sort", ".\n./key\n./sub\n./sub/deep");
 }
