@@ -12,6 +12,7 @@
 #include "lib/file.h"
 #include "lib/http.h"
 #include "lib/network.h"
+#include "lib/program.h"
 #include "lib/text.h"
 #include "probe/local_gateway.h"
 #include "probe/tailscale.h"
@@ -272,7 +273,7 @@ static bool jumps_there(
         char *save = NULL, *jump = NULL;
         bool there = false;
 
-        if (run_program(argv, &text) != 0)
+        if (program_run(argv, USEC_INFINITY, &text, NULL) != 0)
                 return false;
         for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
                 if (begins_with(line, as_jump ? "hostname " : "proxycommand "))
@@ -296,7 +297,7 @@ static bool ssh_jumps(const struct checkup *c, const struct tailnet_facts *t) {
 
         if (c->config->secrets.host && jumps_there(c, t, c->config->secrets.host, false))
                 return true;
-        if (!*w->path || run_program(argv, &url) != 0)
+        if (!*w->path || program_run(argv, USEC_INFINITY, &url, NULL) != 0)
                 return false;
         url[strcspn(url, "\n")] = '\0';
         return ssh_address_parse(url, &address) >= 0 && jumps_there(c, t, address.login, false);
