@@ -8,7 +8,7 @@
 #include "roles.h"
 
 struct status {
-        const char *program; /* how a person addresses this instance (instance.h); NULL: the plain one */
+        const char *program; /* what a person types for this instance (instance.h) */
 
         enum role_state state;
         usec_t since; /* of the state */
@@ -88,6 +88,8 @@ void status_set_detection(struct status *s, usec_t check_interval, usec_t retry_
 /* How long a failover takes here: "up to 9.0 s to detect a dead gateway, 14.0 s a dead machine …". Returns BUF. */
 char *status_expectation(const struct status *s, char buf[static SENTENCE_MAX]);
 
+/* By the last check: this machine has no network. */
+bool status_is_cut_off(const struct status *s);
 /* On standby in mode auto, the primary is up, and the gateway here does not run. */
 bool status_is_well(const struct status *s);
 

@@ -86,9 +86,8 @@ static void show_last(FILE *out, const struct status *s, usec_t now) {
         char when[WHEN_MAX], span[SPAN_MAX];
 
         if (s->promoted_at == 0) {
-                (void) fprintf(out,
-                        "  last     no failover since the daemon started; for earlier ones: `%s history`\n",
-                        s->program ? s->program : "openclaw-failover");
+                (void) fprintf(out, "  last     none that the daemon remembers; for others: `%s history`\n",
+                        s->program);
                 return;
         }
         (void) fprintf(out, "  last     promoted %s", show_when(when, s->promoted_at, now));

@@ -11,10 +11,6 @@
 
 #define SAY(...) appendf(buf, SENTENCE_MAX, __VA_ARGS__)
 
-static const char *program(const struct status *s) {
-        return s->program ? s->program : "openclaw-failover";
-}
-
 /* The local time of day: a sentence that says "4 s ago" is wrong a second later. */
 static const char *clock_time(char buf[static CLOCK_MAX], usec_t realtime) {
         time_t t = (time_t) (realtime / USEC_PER_SEC);
@@ -25,7 +21,7 @@ static const char *clock_time(char buf[static CLOCK_MAX], usec_t realtime) {
         return buf;
 }
 
-static bool is_cut_off(const struct status *s) {
+bool status_is_cut_off(const struct status *s) {
         return strcmp(s->verdict, verdict_name(VERDICT_CUT_OFF)) == 0;
 }
 
@@ -43,7 +39,7 @@ bool status_is_well(const struct status *s) {
 }
 
 enum status_level status_level(const struct status *s) {
-        if (!is_served(s) && !is_cut_off(s))
+        if (!is_served(s) && !status_is_cut_off(s))
                 return STATUS_UNREACHABLE;
         if (!status_is_well(s) || *s->alert_error || *s->heartbeat_error || (s->synced > 0 && !s->sync_ok))
                 return STATUS_DEGRADED;
@@ -95,7 +91,7 @@ static void say_primary(const struct status *s, char *buf) {
 
         if (s->checked == 0)
                 SAY("the first check of the primary is under way");
-        else if (is_cut_off(s))
+        else if (status_is_cut_off(s))
                 SAY("this machine is cut off, %s", s->reason);
         else if (s->failures > 0 && s->health == HEALTH_DOWN)
                 SAY("the primary is down, %s, checked at %s", s->reason, clock_time(at, s->checked));
@@ -191,7 +187,7 @@ static void say_next_on_standby(const struct status *s, usec_t now, char *buf) {
                 SAY("The daemon leaves %s alone unless the primary goes down. To stop it: `systemctl stop %s`.",
                         s->unit, s->unit);
         else if (s->mode == MODE_HELD)
-                SAY("Nothing until the primary has been up. To follow it now: `%s auto`.", program(s));
+                SAY("Nothing until the primary has been up. To follow it now: `%s auto`.", s->program);
         else if (s->mode == MODE_PINNED || s->mode == MODE_DRILL || s->health == HEALTH_DOWN)
                 SAY("The daemon starts the gateway here when the sync has ended.");
         else if (*s->senior)
@@ -209,9 +205,9 @@ static void say_next_when_promoted(const struct status *s, usec_t now, char *buf
                 SAY("If the gateway here stays silent, the daemon restarts it in %s.",
                         format_span(span, s->hang_at - now));
         else if (s->mode == MODE_PINNED)
-                SAY("This machine stays promoted until `%s auto` or `%s demote`.", program(s), program(s));
+                SAY("This machine stays promoted until `%s auto` or `%s demote`.", s->program, s->program);
         else if (!s->failback)
-                SAY("This machine stays promoted until `%s demote` (failback = manual).", program(s));
+                SAY("This machine stays promoted until `%s demote` (failback = manual).", s->program);
         else if (s->goods > 0 && s->goods < s->recover_needed)
                 SAY("After %u more good check%s, in about %s, the daemon stops the gateway here.",
                         s->recover_needed - s->goods, s->recover_needed - s->goods == 1 ? "" : "s",
@@ -238,10 +234,10 @@ char *status_next(const struct status *s, usec_t now, char buf[static SENTENCE_M
 
         buf[0] = '\0';
         if (s->paused_until == USEC_INFINITY)
-                SAY("Nothing until `%s resume`.", program(s));
+                SAY("Nothing until `%s resume`.", s->program);
         else if (s->paused_until > 0)
                 SAY("Nothing until the pause ends at %s, or `%s resume`.", clock_time(at, s->paused_until),
-                        program(s));
+                        s->program);
         else if (s->state == ROLE_STANDBY)
                 say_next_on_standby(s, now, buf);
         else if (s->state == ROLE_DEMOTING)

@@ -102,6 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         m = make_message(&in);
         if (!m || status_read(m, &s) < 0)
                 return 0;
+        s.program = "openclaw-failover";
         show_lines(&s);
         show_json(&s);
         demand(status_update(&kept, &s, changed) == 0);

@@ -12,6 +12,7 @@
 
 static struct status well(void) {
         return (struct status){
+                .program = "openclaw-failover",
                 .state = ROLE_STANDBY,
                 .mode = MODE_AUTO,
                 .since = T0 - USEC_PER_HOUR,
