@@ -12,74 +12,88 @@
 #define FILE_MAX ((size_t) 512 * 1024)
 #define MODE_PRIVATE 0600 /* not every user needs to know that much of the primary */
 
-struct entry {
-        uint64_t id;
-        struct alert_message m;
-        char event[64], title[128], text[ALERT_TEXT_MAX], primary[300], reason[256];
-        char commands[1024]; /* made safe line by line when they are shown */
-};
-
+/* What waits is kept as it stands in the file: JSON, each with a number of its own. */
 struct alert_queue {
         char *path;
-        struct entry *entries[ALERTS_MAX];
-        size_t n;
-        uint64_t last_id;
+        json_t *alerts;
+        struct alert_message first; /* as it was looked at last */
+        json_int_t last_id;
         unsigned dropped;
         bool dirty;
         bool unwritable; /* and the journal has that */
 };
 
-static struct entry *entry_new(const struct alert_message *m) {
-        struct entry *e = calloc(1, sizeof *e);
+static json_t *safe_json(const char *text, size_t max) {
+        char safe[ALERT_TEXT_MAX];
 
-        if (!e)
-                return NULL;
-        e->m = *m;
-        e->m.event = safe_text(e->event, sizeof e->event, m->event ? m->event : "");
-        e->m.title = safe_text(e->title, sizeof e->title, m->title ? m->title : "");
-        e->m.text = safe_text(e->text, sizeof e->text, m->text ? m->text : "");
-        (void) snprintf(e->commands, sizeof e->commands, "%s", m->commands ? m->commands : "");
-        e->m.commands = e->commands;
-        e->m.primary = safe_text(e->primary, sizeof e->primary, m->primary ? m->primary : "");
-        e->m.reason = safe_text(e->reason, sizeof e->reason, m->reason ? m->reason : "");
-        return e;
+        return json_string(safe_text(safe, MIN(max, sizeof safe), text ? text : ""));
+}
+
+/* USEC_INFINITY becomes -1. */
+static json_t *to_json(const struct alert_message *m, json_int_t id) {
+        return json_pack("{s:I, s:o, s:i, s:o, s:o, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "id", id,
+                "event", safe_json(m->event, 64), "level", m->level, "title", safe_json(m->title, 128),
+                "text", safe_json(m->text, ALERT_TEXT_MAX), "commands", m->commands ? m->commands : "",
+                "primary", safe_json(m->primary, 300), "reason", safe_json(m->reason, 256), "time",
+                (json_int_t) m->time, "since", (json_int_t) m->since, "hold", (json_int_t) m->hold, "outage",
+                (json_int_t) m->outage, "lasted", (json_int_t) m->lasted);
+}
+
+static int from_json(json_t *j, struct alert_message *ret) {
+        json_int_t time, since = 0, hold = 0, outage = -1, lasted = -1;
+        struct alert_message m = {};
+
+        if (json_unpack(j, "{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:I, s?I, s?I, s?I, s?I}", "event", &m.event,
+                    "level", &m.level, "title", &m.title, "text", &m.text, "commands", &m.commands,
+                    "primary", &m.primary, "reason", &m.reason, "time", &time, "since", &since, "hold",
+                    &hold, "outage", &outage, "lasted", &lasted) < 0)
+                return -EINVAL;
+        m.time = (usec_t) MAX(time, 0);
+        m.since = (usec_t) MAX(since, 0);
+        m.hold = (usec_t) MAX(hold, 0);
+        m.outage = outage < 0 ? USEC_INFINITY : (usec_t) outage;
+        m.lasted = lasted < 0 ? USEC_INFINITY : (usec_t) lasted;
+        *ret = m;
+        return 0;
+}
+
+static json_t *item(const struct alert_queue *q, size_t i) {
+        return json_array_get(q->alerts, i);
+}
+
+static json_int_t number(json_t *j, const char *name) {
+        return json_integer_value(json_object_get(j, name));
 }
 
 static void remove_at(struct alert_queue *q, size_t i) {
-        free(q->entries[i]);
-        q->n--;
-        (void) memmove(&q->entries[i], &q->entries[i + 1], (q->n - i) * sizeof q->entries[0]);
+        (void) json_array_remove(q->alerts, i);
         q->dirty = true;
 }
 
 int alert_queue_push(struct alert_queue *q, const struct alert_message *m) {
-        struct entry *e = entry_new(m);
-
-        if (!e)
+        if (json_array_append_new(q->alerts, to_json(m, ++q->last_id)) < 0)
                 return -ENOMEM;
-        if (q->n == ALERTS_MAX) {
+        if (alert_queue_length(q) > ALERTS_MAX) {
                 log_error(
                         "%d alerts wait to be delivered, as many as the daemon keeps: the oldest, \"%s\", is lost.",
-                        ALERTS_MAX, q->entries[0]->event);
+                        ALERTS_MAX, json_string_value(json_object_get(item(q, 0), "event")));
                 remove_at(q, 0);
                 q->dropped++;
         }
-        e->id = ++q->last_id;
-        q->entries[q->n++] = e;
         q->dirty = true;
         return 0;
 }
 
-const struct alert_message *alert_queue_first(const struct alert_queue *q, uint64_t *ret_id) {
-        if (q->n == 0)
+const struct alert_message *alert_queue_first(struct alert_queue *q, uint64_t *ret_id) {
+        if (from_json(item(q, 0), &q->first) < 0)
                 return NULL;
-        *ret_id = q->entries[0]->id;
-        return &q->entries[0]->m;
+        *ret_id = (uint64_t) number(item(q, 0), "id");
+        return &q->first;
 }
 
 void alert_queue_remove(struct alert_queue *q, uint64_t id) {
-        for (size_t i = 0; i < q->n; i++)
-                if (q->entries[i]->id == id) {
+        for (size_t i = 0; i < alert_queue_length(q); i++)
+                if ((uint64_t) number(item(q, i), "id") == id) {
                         remove_at(q, i);
                         return;
                 }
@@ -88,8 +102,8 @@ void alert_queue_remove(struct alert_queue *q, uint64_t id) {
 unsigned alert_queue_withdraw(struct alert_queue *q, usec_t now) {
         unsigned withdrawn = 0;
 
-        for (size_t i = q->n; i > 0; i--)
-                if (q->entries[i - 1]->m.hold > now) {
+        for (size_t i = alert_queue_length(q); i > 0; i--)
+                if (number(item(q, i - 1), "hold") > (json_int_t) now) {
                         remove_at(q, i - 1);
                         withdrawn++;
                 }
@@ -97,7 +111,7 @@ unsigned alert_queue_withdraw(struct alert_queue *q, usec_t now) {
 }
 
 size_t alert_queue_length(const struct alert_queue *q) {
-        return q->n;
+        return json_array_size(q->alerts);
 }
 
 unsigned alert_queue_dropped(const struct alert_queue *q) {
@@ -110,74 +124,17 @@ void alert_queue_count_dropped(struct alert_queue *q) {
 }
 
 void alert_queue_told_dropped(struct alert_queue *q, unsigned n) {
-        if (n == 0)
-                return;
         q->dropped -= MIN(n, q->dropped);
-        q->dirty = true;
+        q->dirty = q->dirty || n > 0;
 }
 
 /* --- the file --------------------------------------------------------------------------------------------- */
 
-/* A span or time that is not known is not written. */
-static int add_usec(json_t *j, const char *name, usec_t value, usec_t unknown) {
-        return value == unknown ? 0 : json_object_set_new(j, name, json_integer((json_int_t) value));
-}
-
-static json_t *entry_json(const struct entry *e) {
-        json_t *j = json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:I}", "event", e->event, "level",
-                e->m.level, "title", e->title, "text", e->text, "commands", e->commands, "primary",
-                e->primary, "reason", e->reason, "time", (json_int_t) e->m.time);
-
-        if (j &&
-                (add_usec(j, "since", e->m.since, 0) < 0 || add_usec(j, "hold", e->m.hold, 0) < 0 ||
-                        add_usec(j, "outage", e->m.outage, USEC_INFINITY) < 0 ||
-                        add_usec(j, "lasted", e->m.lasted, USEC_INFINITY) < 0)) {
-                json_decref(j);
-                return NULL;
-        }
-        return j;
-}
-
-static char *to_text(const struct alert_queue *q) {
-        json_auto_t *j = NULL;
-        json_t *alerts = json_array();
-
-        for (size_t i = 0; i < q->n; i++)
-                if (json_array_append_new(alerts, entry_json(q->entries[i])) < 0) {
-                        json_decref(alerts);
-                        return NULL;
-                }
-        j = json_pack("{s:i, s:I, s:o}", "version", 1, "dropped", (json_int_t) q->dropped, "alerts", alerts);
-        return j ? json_dumps(j, JSON_INDENT(1)) : NULL;
-}
-
-static usec_t get_usec(json_t *j, const char *name, usec_t unknown) {
-        json_t *value = json_object_get(j, name);
-
-        return json_is_integer(value) && json_integer_value(value) >= 0 ? (usec_t) json_integer_value(value)
-                                                                        : unknown;
-}
-
-static int load_entry(struct alert_queue *q, json_t *j) {
-        struct alert_message m = {
-                .time = get_usec(j, "time", 0),
-                .since = get_usec(j, "since", 0),
-                .hold = get_usec(j, "hold", 0),
-                .outage = get_usec(j, "outage", USEC_INFINITY),
-                .lasted = get_usec(j, "lasted", USEC_INFINITY),
-        };
-
-        if (json_unpack(j, "{s:s, s:i, s:s, s:s, s:s, s:s, s:s}", "event", &m.event, "level", &m.level,
-                    "title", &m.title, "text", &m.text, "commands", &m.commands, "primary", &m.primary,
-                    "reason", &m.reason) < 0)
-                return -EINVAL;
-        return alert_queue_push(q, &m);
-}
-
 static int from_text(struct alert_queue *q, const char *text) {
         json_auto_t *j = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+        int version, dropped, r = 0;
+        struct alert_message m;
         json_t *alerts, *alert;
-        int version, dropped;
         size_t i;
 
         if (!j ||
@@ -187,12 +144,13 @@ static int from_text(struct alert_queue *q, const char *text) {
                 return -EINVAL;
         q->dropped = (unsigned) dropped;
         json_array_foreach (alerts, i, alert) {
-                int r = load_entry(q, alert);
-
+                r = from_json(alert, &m);
+                if (r >= 0)
+                        r = alert_queue_push(q, &m);
                 if (r < 0)
-                        return r;
+                        break;
         }
-        return 0;
+        return r;
 }
 
 int alert_queue_new(const char *path, struct alert_queue **ret) {
@@ -203,7 +161,8 @@ int alert_queue_new(const char *path, struct alert_queue **ret) {
         if (!q)
                 return -ENOMEM;
         q->path = strdup(path);
-        if (!q->path)
+        q->alerts = json_array();
+        if (!q->path || !q->alerts)
                 return -ENOMEM;
         r = read_file(path, FILE_MAX, &text);
         if (r >= 0)
@@ -222,8 +181,7 @@ int alert_queue_new(const char *path, struct alert_queue **ret) {
 struct alert_queue *alert_queue_free(struct alert_queue *q) {
         if (!q)
                 return NULL;
-        for (size_t i = 0; i < q->n; i++)
-                free(q->entries[i]);
+        json_decref(q->alerts);
         free(q->path);
         free(q);
         return NULL;
@@ -231,14 +189,17 @@ struct alert_queue *alert_queue_free(struct alert_queue *q) {
 
 void alert_queue_save(struct alert_queue *q) {
         _cleanup_free_ char *text = NULL;
+        json_auto_t *j = NULL;
         int r;
 
         if (!q->dirty)
                 return;
-        if (q->n == 0 && q->dropped == 0)
+        if (alert_queue_length(q) == 0 && q->dropped == 0)
                 r = unlink(q->path) < 0 && errno != ENOENT ? -errno : 0;
         else {
-                text = to_text(q);
+                j = json_pack("{s:i, s:I, s:O}", "version", 1, "dropped", (json_int_t) q->dropped, "alerts",
+                        q->alerts);
+                text = j ? json_dumps(j, JSON_INDENT(1)) : NULL;
                 r = text ? write_file_quick(q->path, text, MODE_PRIVATE) : -ENOMEM;
         }
         if (r < 0 && !q->unwritable)
@@ -250,8 +211,7 @@ void alert_queue_save(struct alert_queue *q) {
 }
 
 void alert_queue_clear(struct alert_queue *q) {
-        while (q->n > 0)
-                remove_at(q, q->n - 1);
+        (void) json_array_clear(q->alerts);
         q->dropped = 0;
         q->dirty = true;
         alert_queue_save(q);

@@ -18,7 +18,7 @@ DEFINE_CLEANUP(struct alert_queue *, alert_queue_free)
 int alert_queue_push(struct alert_queue *q, const struct alert_message *m);
 
 /* The oldest, and in RET_ID the number by which it is taken off. NULL: none waits. Good until the next change. */
-const struct alert_message *alert_queue_first(const struct alert_queue *q, uint64_t *ret_id);
+const struct alert_message *alert_queue_first(struct alert_queue *q, uint64_t *ret_id);
 /* Harmless if it has been dropped meanwhile. */
 void alert_queue_remove(struct alert_queue *q, uint64_t id);
 /* Removes those that are still held at NOW (CLOCK_REALTIME). How many. */
