@@ -115,7 +115,7 @@ static void send_first(struct alert *a) {
         if (r >= 0)
                 r = alert_render(a->config->alert.format, url, m, &x, &request, &words);
         if (r >= 0)
-                r = webhook_send(a->courier, request->url, request->headers, request->body);
+                r = webhook_send(a->courier, request->url, &request->headers, request->body);
         if (r < 0)
                 postpone(a, *why ? why : words ? words : webhook_error(r), 0);
         a->telling = x.dropped;

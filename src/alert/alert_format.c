@@ -126,6 +126,27 @@ static void put_fact(struct out *o, const char *label, const char *words) {
         put_text(o, safe_text(text, sizeof text, words), FACT_MAX);
 }
 
+/* How bad it is, in the ways of the services. */
+static const struct level {
+        int level; /* syslog's, at most */
+        const char *name, *dot;
+        int colour;                 /* Discord's */
+        const char *priority, *tag; /* ntfy's, whose tags become emoji */
+} levels[] = {
+        { LOG_ERR, "error", "🔴 ", 0xd9534f, "Priority: 5", "Tags: rotating_light" },
+        { LOG_WARNING, "warning", "🟠 ", 0xf0ad4e, "Priority: 4", "Tags: warning" },
+        { LOG_NOTICE, "notice", "🟢 ", 0x5cb85c, "Priority: 3", "Tags: information_source" },
+        { LOG_DEBUG, "info", "🟢 ", 0x5cb85c, "Priority: 3", "Tags: information_source" },
+};
+
+static const struct level *level_of(const struct alert_message *m) {
+        const struct level *l = levels;
+
+        while (m->level > l->level)
+                l++;
+        return l;
+}
+
 #define WHEN_MAX 48
 
 /* Local time with its zone: the person may be in another. */
@@ -172,10 +193,9 @@ static void put_facts(struct out *o, const struct alert_message *m, const struct
 /* "Standby has taken over", and on which machine, if there may be several; after MARK, if the service has no colours. */
 static char *title(
         char *buf, size_t size, bool mark, const struct alert_message *m, const struct alert_context *x) {
-        const char *colour = m->level <= LOG_ERR ? "🔴 " : m->level == LOG_WARNING ? "🟠 " : "🟢 ";
         char raw[256];
 
-        (void) snprintf(raw, sizeof raw, "%s%s (%s%s%s)", mark ? colour : "",
+        (void) snprintf(raw, sizeof raw, "%s%s (%s%s%s)", mark ? level_of(m)->dot : "",
                 *or_none(m->title) ? m->title : m->event, x->host, *x->instance ? "@" : "", x->instance);
         return safe_text(buf, size, raw);
 }
@@ -228,11 +248,13 @@ static json_t *commands_json(const char *commands) {
         return array;
 }
 
-static const char *level_name(int level) {
-        return level <= LOG_ERR        ? "error"
-                : level == LOG_WARNING ? "warning"
-                : level == LOG_NOTICE  ? "notice"
-                                       : "info";
+static int add_header(struct alert_request *r, const char *header) {
+        struct curl_slist *more = curl_slist_append(r->headers, header);
+
+        if (!more)
+                return -ENOMEM;
+        r->headers = more;
+        return 0;
 }
 
 /* Consumes J. */
@@ -240,15 +262,14 @@ static int set_json_body(struct alert_request *r, json_t *j) {
         json_auto_t *owned = j;
 
         r->body = owned ? json_dumps(owned, JSON_COMPACT | JSON_DIGITS) : NULL;
-        r->headers[0] = strdup("Content-Type: application/json");
-        return r->body && r->headers[0] ? 0 : -ENOMEM;
+        return r->body ? add_header(r, "Content-Type: application/json") : -ENOMEM;
 }
 
-static int render_json(
-        struct alert_request *r, const struct alert_message *m, const struct alert_context *x) {
+static int render_json(struct alert_request *r, const struct alert_message *m, const struct alert_context *x,
+        _unused_ const char **why) {
         return set_json_body(r,
                 json_pack("{s:i, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
-                        "version", 1, "event", text_json(m->event), "level", level_name(m->level), "title",
+                        "version", 1, "event", text_json(m->event), "level", level_of(m)->name, "title",
                         text_json(m->title), "text", text_json(m->text), "commands",
                         commands_json(or_none(m->commands)), "host", text_json(x->host), "instance",
                         text_json(x->instance), "primary", text_json(m->primary), "reason",
@@ -259,9 +280,8 @@ static int render_json(
 
 /* https://discord.com/developers/docs/resources/webhook#execute-webhook: one embed, with a bar in the level's colour, a title of
  * 256 characters and a description; with an empty "parse" nobody is pinged (…/resources/message#allowed-mentions-object). */
-static int render_discord(
-        struct alert_request *r, const struct alert_message *m, const struct alert_context *x) {
-        int colour = m->level <= LOG_ERR ? 0xd9534f : m->level == LOG_WARNING ? 0xf0ad4e : 0x5cb85c;
+static int render_discord(struct alert_request *r, const struct alert_message *m,
+        const struct alert_context *x, _unused_ const char **why) {
         struct out o = { .style = &discord }, head = { .style = &discord };
         char words[256];
 
@@ -269,7 +289,7 @@ static int render_discord(
         put_text(&head, title(words, sizeof words, false, m, x), sizeof words);
         return set_json_body(r,
                 json_pack("{s:[{s:s, s:s, s:i}], s:{s:[]}}", "embeds", "title", head.buf, "description",
-                        o.buf, "color", colour, "allowed_mentions", "parse"));
+                        o.buf, "color", level_of(m)->colour, "allowed_mentions", "parse"));
 }
 
 /* A title with all its escapes. */
@@ -277,8 +297,8 @@ static int render_discord(
 
 /* https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks: a header of 150 characters, and a section of 3000
  * (https://docs.slack.dev/reference/block-kit/blocks); "text" is for notifications. */
-static int render_slack(
-        struct alert_request *r, const struct alert_message *m, const struct alert_context *x) {
+static int render_slack(struct alert_request *r, const struct alert_message *m,
+        const struct alert_context *x, _unused_ const char **why) {
         struct out o = { .style = &slack }, head = { .style = &slack };
         char words[150];
 
@@ -290,37 +310,24 @@ static int render_slack(
                         "section", "text", "type", "mrkdwn", "text", o.buf, "verbatim", 1));
 }
 
-/* ntfy takes non-ASCII headers only as RFC 2047 words: a title needs none. VALUE is one line. */
-static char *ascii_header(const char *name, const char *value) {
-        char *header;
+/* https://docs.ntfy.sh/publish/: the text as the body, the rest in headers; a body of more than 4096 bytes would become an
+ * attachment. Non-ASCII headers it takes only as RFC 2047 words: a title needs none. */
+static int render_ntfy(struct alert_request *r, const struct alert_message *m, const struct alert_context *x,
+        _unused_ const char **why) {
+        char words[256], header[300];
+        struct out o = { .style = &ntfy };
 
-        if (asprintf(&header, "%s: %s", name, value) < 0)
-                return NULL;
+        put_all(&o, m, x);
+        (void) snprintf(header, sizeof header, "Title: %s", title(words, sizeof words, false, m, x));
         for (char *s = header; *s; s++)
                 if (!isascii((unsigned char) *s))
                         *s = '?';
-        return header;
-}
-
-/* https://docs.ntfy.sh/publish/: the text as the body, the rest in headers; a body of more than 4096 bytes would become an
- * attachment. Priorities are 1 to 5, tags that name an emoji become one. */
-static int render_ntfy(
-        struct alert_request *r, const struct alert_message *m, const struct alert_context *x) {
-        bool error = m->level <= LOG_ERR, warning = m->level == LOG_WARNING;
-        struct out o = { .style = &ntfy };
-        char words[256];
-
-        put_all(&o, m, x);
-        title(words, sizeof words, false, m, x);
         r->body = strdup(o.buf);
-        r->headers[0] = strdup("Content-Type: text/plain; charset=utf-8");
-        r->headers[1] = ascii_header("Title", words);
-        r->headers[2] = ascii_header("Priority", error ? "5" : warning ? "4" : "3");
-        r->headers[3] = ascii_header("Tags",
-                error             ? "rotating_light"
-                        : warning ? "warning"
-                                  : "information_source");
-        return r->body && r->headers[0] && r->headers[1] && r->headers[2] && r->headers[3] ? 0 : -ENOMEM;
+        return !r->body || add_header(r, "Content-Type: text/plain; charset=utf-8") < 0 ||
+                        add_header(r, header) < 0 || add_header(r, level_of(m)->priority) < 0 ||
+                        add_header(r, level_of(m)->tag) < 0
+                ? -ENOMEM
+                : 0;
 }
 
 /* --- Telegram --------------------------------------------------------------------------------------------- */
@@ -374,39 +381,28 @@ static int render_telegram(struct alert_request *r, const struct alert_message *
                         text) < 0)
                 return -ENOMEM;
         (void) memcpy(r->url, bare, strlen(bare) + 1); /* which is shorter */
-        r->headers[0] = strdup("Content-Type: application/x-www-form-urlencoded");
-        return r->headers[0] ? 0 : -ENOMEM;
+        return add_header(r, "Content-Type: application/x-www-form-urlencoded");
 }
 
 /* --- all of them ------------------------------------------------------------------------------------------ */
 
 int alert_render(enum alert_format format, const char *url, const struct alert_message *m,
         const struct alert_context *x, struct alert_request **ret, const char **why) {
+        static int (*const render[])(struct alert_request * r, const struct alert_message *m,
+                const struct alert_context *x, const char **why) = {
+                [ALERT_JSON] = render_json,
+                [ALERT_DISCORD] = render_discord,
+                [ALERT_SLACK] = render_slack,
+                [ALERT_TELEGRAM] = render_telegram,
+                [ALERT_NTFY] = render_ntfy,
+        };
         _cleanup_(alert_request_freep) struct alert_request *request = calloc(1, sizeof *request);
-        int r = -ENOMEM;
+        int r;
 
         if (!request)
                 return -ENOMEM;
         request->url = strdup(url);
-        if (!request->url)
-                return -ENOMEM;
-        switch (format) {
-        case ALERT_JSON:
-                r = render_json(request, m, x);
-                break;
-        case ALERT_DISCORD:
-                r = render_discord(request, m, x);
-                break;
-        case ALERT_SLACK:
-                r = render_slack(request, m, x);
-                break;
-        case ALERT_TELEGRAM:
-                r = render_telegram(request, m, x, why);
-                break;
-        case ALERT_NTFY:
-                r = render_ntfy(request, m, x);
-                break;
-        }
+        r = request->url ? render[format](request, m, x, why) : -ENOMEM;
         if (r < 0)
                 return r;
         *ret = TAKE(request);
@@ -420,8 +416,7 @@ struct alert_request *alert_request_free(struct alert_request *r) {
                 explicit_bzero(r->url, strlen(r->url));
         free(r->url);
         free(r->body);
-        for (size_t i = 0; i < ELEMENTSOF(r->headers); i++)
-                free(r->headers[i]);
+        curl_slist_free_all(r->headers);
         free(r);
         return NULL;
 }

@@ -46,7 +46,7 @@ struct alert_context {
 struct alert_request {
         char *url;
         char *body;
-        char *headers[5]; /* "Name: value"; NULL after the last */
+        struct curl_slist *headers; /* "Name: value" */
 };
 
 /* URL is the address that the person configured. 0, -ENOMEM, or -EINVAL with *WHY set to words (which do not repeat the

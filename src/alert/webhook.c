@@ -162,18 +162,7 @@ struct webhook *webhook_free(struct webhook *c) {
         return NULL;
 }
 
-static int set_headers(struct webhook *c, char *const *headers) {
-        for (; headers && *headers; headers++) {
-                struct curl_slist *more = curl_slist_append(c->headers, *headers);
-
-                if (!more)
-                        return -ENOMEM;
-                c->headers = more;
-        }
-        return 0;
-}
-
-int webhook_send(struct webhook *c, const char *url, char *const *headers, const char *body) {
+int webhook_send(struct webhook *c, const char *url, struct curl_slist **headers, const char *body) {
         CURL *easy = http_request_easy(c->request);
         int r;
 
@@ -183,10 +172,8 @@ int webhook_send(struct webhook *c, const char *url, char *const *headers, const
                 return -EAGAIN;
         forget(c);
         c->url = strdup(url);
-        r = c->url ? set_headers(c, headers) : -ENOMEM;
-        if (r < 0)
-                return r;
-        if (curl_easy_setopt(easy, CURLOPT_URL, c->url) != CURLE_OK ||
+        c->headers = headers ? TAKE(*headers) : NULL;
+        if (!c->url || curl_easy_setopt(easy, CURLOPT_URL, c->url) != CURLE_OK ||
                 curl_easy_setopt(easy, CURLOPT_HTTPHEADER, c->headers) != CURLE_OK ||
                 curl_easy_setopt(easy, body ? CURLOPT_POST : CURLOPT_HTTPGET, 1L) != CURLE_OK ||
                 (body && curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, body) != CURLE_OK))

@@ -30,9 +30,9 @@ DEFINE_CLEANUP(struct webhook *, webhook_free)
 
 #define WEBHOOK_TIMEOUT (10 * USEC_PER_SEC)
 
-/* Asks URL; with a BODY it is a POST, with these HEADERS ("Name: value", NULL after the last). All is copied.
+/* Asks URL; with a BODY it is a POST. HEADERS, if any, are taken over, the rest is copied.
  * 0, -EBUSY if a request is under way, another negative errno. */
-int webhook_send(struct webhook *c, const char *url, char *const *headers, const char *body);
+int webhook_send(struct webhook *c, const char *url, struct curl_slist **headers, const char *body);
 /* Why that failed, in words. */
 const char *webhook_error(int r);
 bool webhook_is_busy(const struct webhook *c);

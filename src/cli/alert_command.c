@@ -44,7 +44,7 @@ static int deliver(const struct instance *instance, const struct alert_config *a
         if (r >= 0)
                 r = webhook_new(h, on_answer, &answer, &c);
         if (r >= 0)
-                r = webhook_send(c, request->url, request->headers, request->body);
+                r = webhook_send(c, request->url, &request->headers, request->body);
         if (r >= 0)
                 r = http_wait(h, answer.words);
         if (!*words)
