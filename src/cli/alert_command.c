@@ -141,7 +141,7 @@ static int deliver_in_time(
 }
 
 int cmd_alert_failed(const struct instance *instance, const char *unit) {
-        struct alert_config a = {};
+        _cleanup_(config_freep) struct config *c = NULL;
         char text[ALERT_TEXT_MAX] = "";
         struct alert_message m = {
                 .event = "unit-failed",
@@ -155,15 +155,13 @@ int cmd_alert_failed(const struct instance *instance, const char *unit) {
         int r;
 
         describe_failure(instance, unit, text, sizeof text);
-        r = config_load_alert(instance->config, &a);
+        r = config_load_alert(instance->config, &c);
         if (r < 0)
                 log_error("No alert can be sent, since %s cannot be read: %s. It was: %s", instance->config,
                         strerror(-r), text);
-        else if (is_on(&a))
-                r = deliver_in_time(instance, &a, &m);
+        else if (is_on(&c->alert))
+                r = deliver_in_time(instance, &c->alert, &m);
         else
                 log_notice("No alert is configured, so none was sent: %s", text);
-        free(a.url);
-        free(a.url_file);
         return r < 0 ? EXIT_FAILURE : r;
 }

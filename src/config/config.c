@@ -1,7 +1,7 @@
 /* The ini file becomes a struct config; see config.h.
  *
- * inih splits lines into keys and values. It reports no empty section, no line numbers and no error but the first, and takes an indented line for the continuation of a value: so the reader that
- * feeds it, next_line(), reads the section headers itself and keeps account of lines. */
+ * inih splits a line into key and value. It reports no empty section, no line numbers and no error but the first, and takes an
+ * indented line for the continuation of a value: so it is given one line at a time, and headers are read here. */
 #include "config/config.h"
 
 #include <ctype.h>
@@ -25,27 +25,33 @@
 
 struct section {
         enum section_kind kind;
-        size_t senior;            /* which one, of [senior NAME] */
-        unsigned line;            /* of its header; 0: not in the file */
-        unsigned lines[KEYS_MAX]; /* where each key was given; 0: it was not */
-        bool bad[KEYS_MAX];       /* it was, wrongly */
+        void *base;       /* its struct in the configuration; NULL: there is none yet */
+        const char *name; /* of a [senior NAME]; "" */
+        unsigned line;    /* of its header; 0: not in the file */
+        struct given {
+                unsigned line; /* 0: it was not */
+                bool bad;      /* it was, wrongly, or is missing */
+        } keys[KEYS_MAX];
 };
 
 struct parser {
         const char *path;
-        const char *text; /* what is still to be read */
+        const char *text; /* all of it; then the line that inih is given next */
         unsigned line;
-        bool expects_key; /* inih has a line that must turn out to be a key */
         config_error_t error;
         void *userdata;
         unsigned errors;
+        bool no_memory;
         bool names_primary;      /* [primary] host says something, be it wrong */
         struct section *section; /* the current one; NULL before the first and in a bad one … */
         bool skipping;           /* … whose keys cannot be judged */
-        struct section fixed[_SECTION_MAX];
-        struct section seniors[SENIORS_MAX];
+        struct section sections[_SECTION_MAX + SENIORS_MAX]; /* by kind, then the seniors */
         struct config *config;
 };
+
+static struct given *given_key(struct section *s, const struct config_key *k) {
+        return &s->keys[k - config_keys];
+}
 
 static void _printf_(3, 4) report_error(struct parser *p, unsigned line, const char *format, ...) {
         char raw[1024], what[1024];
@@ -62,23 +68,29 @@ static void _printf_(3, 4) report_error(struct parser *p, unsigned line, const c
 /* Room for a word from the file in a message. */
 #define SHORT_MAX 48
 
+/* "did you mean 'host'? ", or nothing. Returns BUF. */
+static char *say_suggestion(
+        char buf[static 96], const struct suggestion *h, const char *open, const char *close) {
+        buf[0] = '\0';
+        return h->name ? appendf(buf, 96, "did you mean %s%s%s? ", open, h->name, close) : buf;
+}
+
 static void unknown_section(struct parser *p, const char *name) {
-        char word[SHORT_MAX];
+        char word[SHORT_MAX], hint[96];
         struct suggestion h = {};
 
         for (size_t i = 0; i < _SECTION_MAX; i++)
                 suggest_try(&h, name, section_name(i));
         report_error(p, p->line,
-                "unknown section [%s]; %s%s%sallowed: [primary], [senior NAME], [witness], [gateway], "
+                "unknown section [%s]; %sallowed: [primary], [senior NAME], [witness], [gateway], "
                 "[workspace], [secrets], [alert], [heartbeat], [metrics]",
-                safe_text(word, sizeof word, name), h.name ? "did you mean [" : "", h.name ? h.name : "",
-                h.name ? "]? " : "");
+                safe_text(word, sizeof word, name), say_suggestion(hint, &h, "[", "]"));
 }
 
 static void unknown_key(struct parser *p, const char *name) {
-        char word[SHORT_MAX], known[512] = "";
+        char word[SHORT_MAX], known[512] = "", hint[96];
+        const char *section = section_name(p->section->kind), *elsewhere = NULL;
         struct suggestion h = {};
-        const char *elsewhere = NULL;
 
         for (size_t i = 0; i < n_config_keys; i++)
                 if (key_is_of(&config_keys[i], p->section->kind)) {
@@ -90,45 +102,46 @@ static void unknown_key(struct parser *p, const char *name) {
         (void) safe_text(word, sizeof word, name);
         if (elsewhere)
                 report_error(p, p->line, "unknown key '%s' in [%s]: it belongs in [%s]; allowed here: %s",
-                        word, section_name(p->section->kind), elsewhere, known);
+                        word, section, elsewhere, known);
         else
-                report_error(p, p->line, "unknown key '%s' in [%s]; %s%s%sallowed: %s", word,
-                        section_name(p->section->kind), h.name ? "did you mean '" : "", h.name ? h.name : "",
-                        h.name ? "'? " : "", known);
+                report_error(p, p->line, "unknown key '%s' in [%s]; %sallowed: %s", word, section,
+                        say_suggestion(hint, &h, "'", "'"), known);
 }
 
 /* The [senior NAME] to read on in, or NULL. */
 static struct section *open_senior(struct parser *p, const char *name) {
+        struct section *seniors = &p->sections[_SECTION_MAX], *s;
         struct config *c = p->config;
         const char *why = validate_senior_name(name);
-        struct section *s;
 
         if (why) {
                 report_error(p, p->line, "[senior NAME]: the name %s", why);
                 return NULL;
         }
         for (size_t i = 0; i < c->n_seniors; i++)
-                if (strcasecmp(c->seniors[i].name, name) == 0) {
+                if (strcasecmp(seniors[i].name, name) == 0) {
                         report_error(p, p->line, "a second [senior %s], the first is in line %u", name,
-                                p->seniors[i].line);
+                                seniors[i].line);
                         return NULL;
                 }
         if (c->n_seniors == SENIORS_MAX) {
                 report_error(p, p->line, "too many [senior NAME] sections; allowed: %d", SENIORS_MAX);
                 return NULL;
         }
-        c->seniors[c->n_seniors].name = strdup(name);
-        if (!c->seniors[c->n_seniors].name) {
-                report_error(p, p->line, "out of memory");
+        s = &seniors[c->n_seniors];
+        s->kind = SECTION_SENIOR;
+        s->base = &c->seniors[c->n_seniors];
+        s->name = c->seniors[c->n_seniors].name = strdup(name);
+        if (!s->name) {
+                p->no_memory = true;
                 return NULL;
         }
-        s = &p->seniors[c->n_seniors];
-        s->senior = c->n_seniors++;
+        c->n_seniors++;
         return s;
 }
 
 /* NAME is what stands in [ ], without blanks around it. */
-static struct section *open_section(struct parser *p, char *name) {
+static struct section *open_section(struct parser *p, const char *name) {
         size_t word = strcspn(name, " \t");
         const char *rest = name + word + strspn(name + word, " \t");
 
@@ -139,22 +152,18 @@ static struct section *open_section(struct parser *p, char *name) {
                         return open_senior(p, rest);
                 if (*rest)
                         break;
-                if (p->fixed[i].line > 0) {
-                        /* It is read all the same: one reading shows every error. */
+                if (p->sections[i].line > 0) /* it is read all the same: one reading shows every error */
                         report_error(p, p->line, "a second [%s], the first is in line %u: put them together",
-                                name, p->fixed[i].line);
-                }
-                return &p->fixed[i];
+                                name, p->sections[i].line);
+                return &p->sections[i];
         }
         unknown_section(p, name);
         return NULL;
 }
 
 /* LINE begins with '['. */
-static void read_header(struct parser *p, const char *line) {
-        const char *end = strchr(line, ']'), *rest = end ? end + 1 + strspn(end + 1, " \t\r") : NULL;
-        _cleanup_free_ char *name = NULL;
-        size_t n;
+static void read_header(struct parser *p, char *line) {
+        char *end = strchr(line, ']'), *rest = end ? end + 1 + strspn(end + 1, " \t\r") : NULL;
 
         p->section = NULL;
         p->skipping = true;
@@ -163,70 +172,21 @@ static void read_header(struct parser *p, const char *line) {
                 return;
         }
         line += 1 + strspn(line + 1, " \t");
-        for (n = line < end ? (size_t) (end - line) : 0; n > 0 && isblank((unsigned char) line[n - 1]); n--)
-                ;
-        name = strndup(line, n);
-        if (!name) {
-                report_error(p, p->line, "out of memory");
-                return;
-        }
-        p->section = open_section(p, name);
+        while (end > line && isblank((unsigned char) end[-1]))
+                end--;
+        *end = '\0';
+        p->section = open_section(p, line);
         if (p->section && p->section->line == 0)
                 p->section->line = p->line;
-}
-
-/* inih has read the last line that it was given: if that was no key, it is an error. */
-static void reject_lone_line(struct parser *p) {
-        if (p->expects_key)
-                report_error(p, p->line, "not understood; allowed: [section], key = value, # comment");
-        p->expects_key = false;
-}
-
-/* Gives inih the next line, as fgets(3) would: a line that is its business as it is, an empty one for
- * others. */
-static char *next_line(char *buf, int size, void *userdata) {
-        struct parser *p = userdata;
-        size_t length, room = (size_t) size - 2; /* newline and NUL */
-        _cleanup_free_ char *line = NULL;
-
-        reject_lone_line(p);
-        if (!*p->text)
-                return NULL;
-        p->line++;
-        p->text += strspn(p->text, " \t");
-        length = strcspn(p->text, "\n");
-        (void) strcpy(buf, "\n");
-        line = strndup(p->text, length);
-        p->text += length;
-        if (*p->text)
-                p->text++;
-        else
-                report_error(
-                        p, p->line, "the last line does not end in a newline: is this file half written?");
-
-        if (!line)
-                report_error(p, p->line, "out of memory");
-        else if (*line == '[')
-                read_header(p, line);
-        else if (*line && !strchr(";#\r", *line)) {
-                if (length > room)
-                        report_error(p, p->line, "line too long; allowed: %zu bytes", room);
-                else {
-                        (void) stpcpy(stpcpy(buf, line), "\n");
-                        p->expects_key = true;
-                }
-        }
-        return buf;
 }
 
 /* inih found "NAME = VALUE". Its idea of the section is not used: it knows of no bad ones. */
 static int on_key(void *userdata, const char *section _unused_, const char *name, const char *value) {
         struct parser *p = userdata;
         const struct config_key *k;
+        struct given *given;
         const char *why;
-        size_t i;
 
-        p->expects_key = false;
         if (!p->section) {
                 if (!p->skipping)
                         report_error(p, p->line, "key before any [section]");
@@ -237,75 +197,114 @@ static int on_key(void *userdata, const char *section _unused_, const char *name
                 unknown_key(p, name);
                 return 1;
         }
-        i = (size_t) (k - config_keys);
-        if (p->section->lines[i] > 0) {
-                report_error(p, p->line, "%s: given twice, first in line %u", name, p->section->lines[i]);
+        given = given_key(p->section, k);
+        if (given->line > 0) {
+                report_error(p, p->line, "%s: given twice, first in line %u", name, given->line);
                 return 1;
         }
-        p->section->lines[i] = p->line;
-        if (*value && k == key_find(SECTION_PRIMARY, "host"))
+        given->line = p->line;
+        if (*value && p->section->kind == SECTION_PRIMARY && strcmp(name, "host") == 0)
                 p->names_primary = true;
-        why = key_set(k, section_base(p->config, p->section->kind, p->section->senior), value);
+        why = key_set(k, p->section->base, value);
         if (why) {
-                p->section->bad[i] = true;
+                given->bad = true;
                 report_error(p, p->line, "%s: %s; allowed: %s", name, why, k->allowed);
         }
         return 1;
+}
+
+/* Gives inih the one line that it is to split, as fgets(3) would. */
+static char *give_line(char *buf, int size, void *userdata) {
+        struct parser *p = userdata;
+        const char *line = TAKE(p->text);
+        size_t room = (size_t) size - 2; /* newline and NUL */
+
+        if (!line)
+                return NULL;
+        if (strlen(line) > room) {
+                report_error(p, p->line, "line too long; allowed: %zu bytes", room);
+                line = "";
+        }
+        (void) stpcpy(stpcpy(buf, line), "\n");
+        return buf;
+}
+
+static void read_key(struct parser *p, const char *line) {
+        int r;
+
+        p->text = line;
+        r = ini_parse_stream(give_line, p, on_key, p);
+        if (r == -2)
+                p->no_memory = true;
+        else if (r != 0)
+                report_error(p, p->line, "not understood; allowed: [section], key = value, # comment");
+}
+
+static void read_lines(struct parser *p, char *rest) {
+        char *line;
+
+        while ((line = strsep(&rest, "\n")) && (rest || *line)) {
+                p->line++;
+                if (!rest)
+                        report_error(p, p->line,
+                                "the last line does not end in a newline: is this file half written?");
+                line += strspn(line, " \t");
+                if (*line == '[')
+                        read_header(p, line);
+                else if (*line && !strchr(";#\r", *line))
+                        read_key(p, line);
+        }
 }
 
 /* --- what the file does not say, and what keys say of each other --------------------------------------- */
 
 /* Keys that were not given get their default: what [primary] has for a [senior], or the table's. */
 static void fill_section(struct parser *p, struct section *s) {
-        void *base = section_base(p->config, s->kind, s->senior);
-
         for (size_t i = 0; i < n_config_keys; i++) {
                 const struct config_key *k = &config_keys[i];
 
-                if (!key_is_of(k, s->kind) || s->lines[i] > 0)
+                if (!key_is_of(k, s->kind) || s->keys[i].line > 0)
                         continue;
                 if (!k->fallback) {
                         report_error(p, s->line, "[%s%s%s]: %s is missing; allowed: %s", k->section,
-                                s->kind == SECTION_SENIOR ? " " : "",
-                                s->kind == SECTION_SENIOR ? ((struct peer_config *) base)->name : "",
-                                k->name, k->allowed);
-                        s->bad[i] = true;
+                                *s->name ? " " : "", s->name, k->name, k->allowed);
+                        s->keys[i].bad = true;
                 } else if (s->kind == SECTION_SENIOR && key_find(SECTION_PRIMARY, k->name)) {
-                        if (p->errors == 0 && key_inherit(k, base, &p->config->primary) < 0)
-                                report_error(p, s->line, "out of memory");
-                } else if (*k->fallback && key_set(k, base, k->fallback))
-                        report_error(p, s->line, "[%s]: %s: out of memory", k->section, k->name);
+                        if (p->errors == 0 && key_inherit(k, s->base, &p->config->primary) < 0)
+                                p->no_memory = true;
+                } else if (*k->fallback && key_set(k, s->base, k->fallback))
+                        p->no_memory = true;
         }
 }
 
 /* The span NAME of S is at most check_interval: an error where it is given, else it is shortened. */
 static void limit_to_interval(struct parser *p, struct section *s, const char *name) {
-        const struct config_key *key = key_find(s->kind, name);
-        size_t interval = (size_t) (key_find(SECTION_PRIMARY, "check_interval") - config_keys);
-        usec_t *span = key_target(key, section_base(p->config, s->kind, s->senior));
-        usec_t most = p->config->primary.check_interval;
-        unsigned line = s->lines[key - config_keys];
+        const struct config_key *k = key_find(s->kind, name);
+        const struct config_key *interval = key_find(SECTION_PRIMARY, "check_interval");
+        usec_t *span = key_target(k, s->base), most = p->config->primary.check_interval;
+        struct given *given = given_key(s, k);
         char text[SPAN_MAX];
 
-        if (s->bad[key - config_keys] || p->fixed[SECTION_PRIMARY].bad[interval] || *span <= most)
+        if (given->bad || given_key(&p->sections[SECTION_PRIMARY], interval)->bad || *span <= most)
                 return;
-        if (line > 0)
-                report_error(p, line, "%s: is more than check_interval; allowed here: up to %s", name,
+        if (given->line > 0)
+                report_error(p, given->line, "%s: is more than check_interval; allowed here: up to %s", name,
                         format_span(text, most));
         else
                 *span = most;
 }
 
 /* The line in which the text NAME was given, and not as empty; 0: it was not. */
-static unsigned text_line(struct parser *p, const struct section *s, const char *name) {
-        const struct config_key *k = key_find(s->kind, name);
-        char *const *text = key_target(k, section_base(p->config, s->kind, s->senior));
+static unsigned text_line(struct parser *p, enum section_kind kind, const char *name) {
+        struct section *s = &p->sections[kind];
+        const struct config_key *k = key_find(kind, name);
+        char *const *text = key_target(k, s->base);
 
-        return s->bad[k - config_keys] || *text ? s->lines[k - config_keys] : 0;
+        return given_key(s, k)->bad || *text ? given_key(s, k)->line : 0;
 }
 
-static void check_urls(struct parser *p, const struct section *s) {
-        unsigned file = text_line(p, s, "url_file"), url = text_line(p, s, "url");
+static void check_urls(struct parser *p, enum section_kind kind) {
+        unsigned file = text_line(p, kind, "url_file"), url = text_line(p, kind, "url");
 
         if (file > 0 && url > 0)
                 report_error(p, MAX(file, url), "both url_file and url; allowed: one of them");
@@ -313,14 +312,14 @@ static void check_urls(struct parser *p, const struct section *s) {
 
 /* What is in the workspace is committed, and with save = push it leaves this machine. */
 static void check_target(struct parser *p) {
-        unsigned path = text_line(p, &p->fixed[SECTION_WORKSPACE], "path");
-        unsigned target = text_line(p, &p->fixed[SECTION_SECRETS], "target");
         const struct config *c = p->config;
+        const char *target = c->secrets.target, *path = c->workspace.path;
 
-        if (c->secrets.host && c->secrets.target && c->workspace.path && *c->workspace.path &&
-                (path_is_within(c->secrets.target, c->workspace.path) ||
-                        path_is_within(c->workspace.path, c->secrets.target)))
-                report_error(p, MAX(path, target),
+        if (c->secrets.host && target && path && *path &&
+                (path_is_within(target, path) || path_is_within(path, target)))
+                report_error(p,
+                        MAX(text_line(p, SECTION_WORKSPACE, "path"),
+                                text_line(p, SECTION_SECRETS, "target")),
                         "[secrets] target and [workspace] path overlap: secrets would be committed with the workspace; "
                         "allowed: neither within the other");
 }
@@ -336,21 +335,21 @@ static void strip_brackets(char *host) {
 }
 
 static void fill_and_check(struct parser *p) {
-        struct config *c = p->config;
+        for (size_t i = 0; i < ELEMENTSOF(p->sections); i++) {
+                struct section *s = &p->sections[i];
 
-        for (size_t i = 0; i < _SECTION_MAX; i++)
-                if (i != SECTION_SENIOR)
-                        fill_section(p, &p->fixed[i]);
-        limit_to_interval(p, &p->fixed[SECTION_PRIMARY], "timeout");
-        limit_to_interval(p, &p->fixed[SECTION_PRIMARY], "retry_interval");
-        strip_brackets(c->primary.host);
-        for (size_t i = 0; i < c->n_seniors; i++) {
-                fill_section(p, &p->seniors[i]);
-                limit_to_interval(p, &p->seniors[i], "timeout");
-                strip_brackets(c->seniors[i].host);
+                if (!s->base)
+                        continue;
+                fill_section(p, s);
+                if (s->kind == SECTION_PRIMARY)
+                        limit_to_interval(p, s, "retry_interval");
+                if (s->kind == SECTION_PRIMARY || s->kind == SECTION_SENIOR) {
+                        limit_to_interval(p, s, "timeout");
+                        strip_brackets(((struct peer_config *) s->base)->host);
+                }
         }
-        check_urls(p, &p->fixed[SECTION_ALERT]);
-        check_urls(p, &p->fixed[SECTION_HEARTBEAT]);
+        check_urls(p, SECTION_ALERT);
+        check_urls(p, SECTION_HEARTBEAT);
         check_target(p);
 }
 
@@ -358,23 +357,23 @@ static void fill_and_check(struct parser *p) {
  * two cases. */
 static int parse(struct parser *p) {
         static const char bom[] = "\xef\xbb\xbf";
+        _cleanup_free_ char *text = NULL;
 
         p->config->primary.name = strdup("primary");
         if (!p->config->primary.name)
                 return -ENOMEM;
-        for (size_t i = 0; i < _SECTION_MAX; i++)
-                p->fixed[i].kind = (enum section_kind) i;
-        for (size_t i = 0; i < SENIORS_MAX; i++)
-                p->seniors[i].kind = SECTION_SENIOR;
-        if (strncmp(p->text, bom, strlen(bom)) == 0)
-                p->text += strlen(bom);
-
-        /* Its result is the first bad line, which reject_lone_line() has reported; -2 means no memory. */
-        if (ini_parse_stream(next_line, p, on_key, p) == -2)
+        for (enum section_kind i = 0; i < _SECTION_MAX; i++)
+                p->sections[i] = (struct section){
+                        .kind = i,
+                        .base = i == SECTION_SENIOR ? NULL : section_base(p->config, i, 0),
+                        .name = "",
+                };
+        text = strdup(p->text + (begins_with(p->text, bom) ? strlen(bom) : 0));
+        if (!text)
                 return -ENOMEM;
-        reject_lone_line(p);
+        read_lines(p, text);
         fill_and_check(p);
-        return p->errors > 0 ? -EINVAL : 0;
+        return p->no_memory ? -ENOMEM : p->errors > 0 ? -EINVAL : 0;
 }
 
 int config_parse(
@@ -389,24 +388,34 @@ int config_parse(
         return 0;
 }
 
-int config_load_alert(const char *path, struct alert_config *ret) {
-        _cleanup_(config_freep) struct config *c = calloc(1, sizeof *c);
-        struct parser p = { .path = path, .config = c };
+/* As parse(), of P's file. */
+static int parse_file(struct parser *p) {
         _cleanup_free_ char *text = NULL;
-        int r = read_file(path, FILE_MAX, &text);
+        int r = read_file(p->path, FILE_MAX, &text);
 
         if (r < 0)
                 return r;
-        p.text = text;
-        r = c ? parse(&p) : -ENOMEM;
+        p->text = text;
+        return p->config ? parse(p) : -ENOMEM;
+}
+
+int config_load_alert(const char *path, struct config **ret) {
+        _cleanup_(config_freep) struct config *c = calloc(1, sizeof *c);
+        struct parser p = { .path = path, .config = c };
+        int r = parse_file(&p);
+
         if (r < 0 && r != -EINVAL)
                 return r;
-        *ret = (struct alert_config){
-                .url_file = TAKE(c->alert.url_file),
-                .url = TAKE(c->alert.url),
-                .format = c->alert.format,
-        };
+        *ret = TAKE(c);
         return 0;
+}
+
+bool config_is_unused(const char *path) {
+        _cleanup_(config_freep) struct config *c = calloc(1, sizeof *c);
+        struct parser p = { .path = path, .config = c };
+        int r = parse_file(&p);
+
+        return r == -ENOENT || (r == -EINVAL && p.errors == 1 && !p.names_primary);
 }
 
 int config_load(const char *path, config_error_t error, void *userdata, struct config **ret) {
@@ -429,30 +438,20 @@ int config_load(const char *path, config_error_t error, void *userdata, struct c
         return config_parse(path, text, error, userdata, ret);
 }
 
-bool config_is_unused(const char *path) {
-        _cleanup_(config_freep) struct config *c = calloc(1, sizeof *c);
-        struct parser p = { .path = path, .config = c };
-        _cleanup_free_ char *text = NULL;
-        int r = read_file(path, FILE_MAX, &text);
+void config_keep_error(const char *path, unsigned line, const char *what, void *userdata) {
+        char **first = userdata, place[16] = "";
 
-        if (r < 0)
-                return r == -ENOENT;
-        p.text = text;
-        return c && parse(&p) == -EINVAL && p.errors == 1 && !p.names_primary;
+        if (line > 0)
+                (void) snprintf(place, sizeof place, ":%u", line);
+        if (!*first && asprintf(first, "%s%s: %s", path, place, what) < 0)
+                *first = NULL;
 }
-
-/* PATH, LINE if there is one, what: an unsigned 0 of no digits is nothing. */
-#define PLACED(line) (line) > 0 ? "%s:%u: %s" : "%s:%.0u %s"
 
 void config_log_error(const char *path, unsigned line, const char *what, void *userdata _unused_) {
-        log_error(PLACED(line), path, line, what);
-}
+        _cleanup_free_ char *text = NULL;
 
-void config_keep_error(const char *path, unsigned line, const char *what, void *userdata) {
-        char **first = userdata;
-
-        if (!*first && asprintf(first, PLACED(line), path, line, what) < 0)
-                *first = NULL;
+        config_keep_error(path, line, what, &text);
+        log_error("%s", text ? text : what);
 }
 
 /* --- and back ------------------------------------------------------------------------------------------ */
@@ -463,37 +462,37 @@ static void free_texts(enum section_kind kind, void *base) {
                         free(*(char **) key_target(&config_keys[i], base));
 }
 
+/* How many sections of that kind C has. */
+static size_t n_sections(const struct config *c, enum section_kind kind) {
+        return kind == SECTION_SENIOR ? c->n_seniors : 1;
+}
+
 struct config *config_free(struct config *c) {
         if (!c)
                 return NULL;
-        for (size_t i = 0; i < _SECTION_MAX; i++)
-                if (i != SECTION_SENIOR)
-                        free_texts((enum section_kind) i, section_base(c, (enum section_kind) i, 0));
-        for (size_t i = 0; i < c->n_seniors; i++) {
-                free_texts(SECTION_SENIOR, &c->seniors[i]);
+        for (enum section_kind kind = 0; kind < _SECTION_MAX; kind++)
+                for (size_t i = 0; i < n_sections(c, kind); i++)
+                        free_texts(kind, section_base(c, kind, i));
+        for (size_t i = 0; i < c->n_seniors; i++)
                 free(c->seniors[i].name);
-        }
         free(c->primary.name);
         free(c);
         return NULL;
 }
 
-static void print_section(enum section_kind kind, const char *name, const void *base, FILE *out) {
+static void print_section(enum section_kind kind, const void *base, FILE *out) {
+        bool senior = kind == SECTION_SENIOR;
+
         (void) fprintf(out, "%s[%s%s%s]\n", kind == SECTION_PRIMARY ? "" : "\n", section_name(kind),
-                *name ? " " : "", name);
+                senior ? " " : "", senior ? ((const struct peer_config *) base)->name : "");
         for (size_t i = 0; i < n_config_keys; i++)
                 if (key_is_of(&config_keys[i], kind))
                         key_print(&config_keys[i], base, out);
 }
 
 int config_print(const struct config *c, FILE *out) {
-        for (size_t i = 0; i < _SECTION_MAX; i++)
-                if (i != SECTION_SENIOR)
-                        print_section(
-                                (enum section_kind) i, "", section_base(c, (enum section_kind) i, 0), out);
-                else
-                        for (size_t j = 0; j < c->n_seniors; j++)
-                                print_section(SECTION_SENIOR, c->seniors[j].name,
-                                        section_base(c, SECTION_SENIOR, j), out);
+        for (enum section_kind kind = 0; kind < _SECTION_MAX; kind++)
+                for (size_t i = 0; i < n_sections(c, kind); i++)
+                        print_section(kind, section_base(c, kind, i), out);
         return fflush(out) == EOF || ferror(out) ? -EIO : 0;
 }

@@ -117,8 +117,8 @@ int config_load(const char *path, config_error_t error, void *userdata, struct c
 int config_parse(
         const char *path, const char *text, config_error_t error, void *userdata, struct config **ret);
 /* What can be understood of [alert] in PATH, whatever is wrong with the rest: for the one message that must get out when the
- * file is why the daemon does not run. The caller frees both texts. 0, or a negative errno if it cannot be read. */
-int config_load_alert(const char *path, struct alert_config *ret);
+ * file is why the daemon does not run. 0, or a negative errno if it cannot be read. */
+int config_load_alert(const char *path, struct config **ret);
 /* Whether nobody has made a standby of PATH: there is no such file, or all that is wrong with it is that [primary] names no
  * host, as it is shipped. One that cannot be read is somebody's. */
 bool config_is_unused(const char *path);

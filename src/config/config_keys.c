@@ -288,22 +288,15 @@ const char *key_set(const struct config_key *k, void *base, const char *value) {
 }
 
 int key_inherit(const struct config_key *k, void *base, const struct peer_config *primary) {
-        const char *from = (const char *) primary + k->offset;
-        char *to = key_target(k, base);
+        const void *from = (const char *) primary + k->offset;
+        void *to = key_target(k, base);
 
-        switch (k->type) {
-        case CONFIG_COUNT:
-        case CONFIG_WORD:
-                (void) memcpy(to, from, sizeof(unsigned));
+        if (k->type != CONFIG_TEXT) {
+                (void) memcpy(to, from, k->type == CONFIG_SPAN ? sizeof(usec_t) : sizeof(unsigned));
                 return 0;
-        case CONFIG_SPAN:
-                (void) memcpy(to, from, sizeof(usec_t));
-                return 0;
-        case CONFIG_TEXT:
-                *(char **) to = strdup(*(char *const *) from);
-                return *(char **) to ? 0 : -ENOMEM;
         }
-        abort();
+        *(char **) to = strdup(*(char *const *) from);
+        return *(char **) to ? 0 : -ENOMEM;
 }
 
 /* In the largest unit that says it exactly, for parse_span(): whence it came, in whole milliseconds. */
