@@ -2,177 +2,137 @@
 #include "config/validate.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
+#include <regex.h>
 #include <stdbool.h>
 #include <string.h>
-#include <strings.h>
 
-#include "lib/text.h"
 #include "lib/url.h"
 #include "lib/util.h"
 
-static bool is_ascii_alnum(char c) {
-        return isascii((unsigned char) c) && isalnum((unsigned char) c);
+/* What a text must not look like, or after a '!' must: an extended regular expression (regex(7)), and what is wrong then. The
+ * first that finds something decides. */
+struct rule {
+        const char *pattern, *why;
+};
+
+#define OUT_OF_MEMORY "cannot be looked at: out of memory"
+
+/* FLAGS are those of regcomp(3): REG_ICASE or 0. */
+static const char *check(const struct rule *rules, const char *text, int flags) {
+        for (; rules->pattern; rules++) {
+                bool must = *rules->pattern == '!', found;
+                regex_t regex;
+
+                if (regcomp(&regex, rules->pattern + must, REG_EXTENDED | REG_NOSUB | flags) != 0)
+                        return OUT_OF_MEMORY;
+                found = regexec(&regex, text, 0, NULL, 0) == 0;
+                regfree(&regex);
+                if (found != must)
+                        return rules->why;
+        }
+        return NULL;
 }
 
-/* Every byte of TEXT is an ASCII letter, a digit or one of OTHERS. */
-static bool made_of(const char *text, const char *others) {
-        for (; *text; text++)
-                if (!is_ascii_alnum(*text) && !strchr(others, *text))
-                        return false;
-        return true;
-}
+#define EMPTY                                                                                               \
+        { "^$", "is empty" }
+#define DASH                                                                                                \
+        { "^-", "begins with a '-'" }
+#define DOT_DOT                                                                                             \
+        { "(^|/)\\.\\.(/|$)", "holds '..'" }
+#define NO_HOST "is neither an address nor a DNS name"
 
-static bool ends_with(const char *text, const char *suffix) {
-        size_t n = strlen(text), m = strlen(suffix);
-
-        return n >= m && strcasecmp(text + n - m, suffix) == 0;
-}
-
-static bool is_ipv4(const char *text) {
-        struct in_addr a;
-
-        return inet_pton(AF_INET, text, &a) == 1;
-}
-
-static bool is_ipv6(const char *text) {
+static bool is_address(const char *text) {
+        char inside[INET6_ADDRSTRLEN + 1];
         struct in6_addr a;
-
-        return inet_pton(AF_INET6, text, &a) == 1;
-}
-
-static bool is_bracketed_ipv6(const char *text) {
-        char inside[INET6_ADDRSTRLEN];
         size_t n = strlen(text);
 
+        if (inet_pton(AF_INET, text, &a) == 1 || inet_pton(AF_INET6, text, &a) == 1)
+                return true;
         if (n < 2 || n - 2 >= sizeof inside || text[0] != '[' || text[n - 1] != ']')
                 return false;
-        (void) memcpy(inside, text + 1, n - 2);
-        inside[n - 2] = '\0';
-        return is_ipv6(inside);
-}
-
-/* Labels of 1 to 63, 253 in all, one dot at the end at most (RFC 1035 2.3.4); '_' is seen in the wild. A
- * last label of digits makes it an address (RFC 1123 2.1), and what is a good one has been accepted
- * before. */
-static const char *check_dns_name(const char *text) {
-        size_t length = strlen(text);
-        const char *label = text, *last = text;
-
-        if (length > 253 + 1)
-                return "is longer than a DNS name can be";
-        while (*label) {
-                size_t n = strcspn(label, ".");
-
-                if (n == 0 || n > 63 || label[0] == '-' || label[n - 1] == '-')
-                        return "is neither an address nor a DNS name";
-                last = label;
-                label += n + (label[n] == '.');
-        }
-        if (last[strspn(last, "0123456789.")] == '\0')
-                return "looks like an IPv4 address and is none";
-        return NULL;
+        (void) snprintf(inside, sizeof inside, "%.*s", (int) (n - 2), text + 1);
+        return inet_pton(AF_INET6, inside, &a) == 1;
 }
 
 const char *validate_host(const char *text) {
-        const char *colon = strchr(text, ':');
+        /* Labels of 1 to 63, 253 in all, one dot at the end at most (RFC 1035 2.3.4); '_' is seen in the wild. A last label
+         * of digits makes it an address (RFC 1123 2.1), and what is a good one has been accepted before. */
+        static const struct rule rules[] = {
+                EMPTY,
+                { "://", "is a URL: give the host alone here, the rest in scheme, port and path" },
+                { "^[^:[]*:[^:]*$", "holds a ':': a port belongs in the key port" },
+                { "[]:[]", "is not an IPv6 address" },
+                { "@", "holds a '@': no user is needed here" },
+                { "[^A-Za-z0-9._-]", NO_HOST },
+                { "^.{254}.", "is longer than a DNS name can be" },
+                { "(^|\\.)[.-]|-(\\.|$)|[^.]{64}", NO_HOST },
+                { "(^|\\.)[0-9]+\\.?$", "looks like an IPv4 address and is none" },
+                {},
+        };
 
-        if (is_ipv4(text) || is_ipv6(text) || is_bracketed_ipv6(text))
-                return NULL;
-        if (!*text)
-                return "is empty";
-        if (strstr(text, "://"))
-                return "is a URL: give the host alone here, the rest in scheme, port and path";
-        if (colon && colon == strrchr(text, ':') && text[0] != '[')
-                return "holds a ':': a port belongs in the key port";
-        if (colon || strpbrk(text, "[]"))
-                return "is not an IPv6 address";
-        if (strchr(text, '@'))
-                return "holds a '@': no user is needed here";
-        if (!made_of(text, "-_."))
-                return "is neither an address nor a DNS name";
-        return check_dns_name(text);
+        return is_address(text) ? NULL : check(rules, text, 0);
 }
 
 const char *validate_ssh_host(const char *text) {
-        const char *at = strrchr(text, '@'), *host = at ? at + 1 : text;
+        /* ssh and rsync would take what begins with a '-' for an option: "-oProxyCommand=…" runs what it names. In rsync's
+         * HOST:PATH a ':' outside of [ ] ends the host; "::" means a daemon's module (rsync(1)). */
+        static const struct rule rules[] = {
+                EMPTY,
+                { "^-|@-[^@]*$", "begins with a '-'" },
+                { "^@[^@]*$", "has no user before the '@'" },
+                { "[^A-Za-z0-9._-].*@", "has a user name with characters that no user name has" },
+                { "(^|@)[^@[][^@]*:",
+                        "holds a ':': write an IPv6 address in [ ], a port in the user's ~/.ssh/config, a path in source" },
+                {},
+        };
+        const char *at = strrchr(text, '@'), *why = check(rules, text, 0);
 
-        if (!*text)
-                return "is empty";
-        /* ssh and rsync would take it for an option: "-oProxyCommand=…" runs what it names. */
-        if (text[0] == '-' || host[0] == '-')
-                return "begins with a '-'";
-        if (at == text)
-                return "has no user before the '@'";
-        for (const char *s = text; at && s < at; s++)
-                if (!is_ascii_alnum(*s) && !strchr("._-", *s))
-                        return "has a user name with characters that no user name has";
-        /* In rsync's HOST:PATH a ':' outside of [ ] ends the host; "::" means a daemon's module
-         * (rsync(1)). */
-        if (strchr(host, ':') && host[0] != '[')
-                return "holds a ':': write an IPv6 address in [ ], a port in the user's ~/.ssh/config, "
-                       "a path in source";
-        return validate_host(host);
-}
-
-static bool has_dot_dot(const char *path) {
-        for (const char *s = path; s; s = strchr(s, '/')) {
-                s += *s == '/';
-                if (s[0] == '.' && s[1] == '.' && (s[2] == '/' || s[2] == '\0'))
-                        return true;
-        }
-        return false;
+        return why ? why : validate_host(at ? at + 1 : text);
 }
 
 const char *validate_remote_path(const char *text) {
-        const char *s = begins_with(text, "~/") ? text + 2 : text;
+        static const struct rule rules[] = {
+                EMPTY,
+                DASH,
+                { "^:", "begins with a ':'" },
+                { "[\001-$&-*;<>?[\\^`{|}\177]|]|.~|^~[^/]|^~$",
+                        "holds blanks, wildcards or other characters that the shell on that host would expand" },
+                DOT_DOT,
+                {},
+        };
 
-        if (!*text)
-                return "is empty";
-        if (text[0] == '-')
-                return "begins with a '-'";
-        if (text[0] == ':')
-                return "begins with a ':'";
-        for (; *s; s++)
-                if (isascii((unsigned char) *s) && !is_ascii_alnum(*s) && !strchr("._-/+@,%=:", *s))
-                        return "holds blanks, wildcards or other characters that the shell on that host "
-                               "would expand";
-        if (has_dot_dot(text))
-                return "holds '..'";
-        return NULL;
+        return check(rules, text, 0);
 }
 
 const char *validate_path(const char *text) {
-        if (!*text)
-                return "is empty";
-        if (text[0] == '~')
-                return "begins with '~', which is not expanded here";
-        if (text[0] != '/')
-                return "does not begin with '/'";
-        if (text[strspn(text, "/.")] == '\0' && !has_dot_dot(text))
-                return "is the root directory";
-        if (has_dot_dot(text))
-                return "holds '..'";
-        return NULL;
+        static const struct rule rules[] = {
+                EMPTY,
+                { "^~", "begins with '~', which is not expanded here" },
+                { "^[^/]", "does not begin with '/'" },
+                DOT_DOT,
+                { "^[/.]*$", "is the root directory" },
+                {},
+        };
+
+        return check(rules, text, 0);
 }
 
 const char *validate_prom_path(const char *text) {
+        static const struct rule rules[] = { { "!\\.prom$", "does not end in .prom" }, {} };
         const char *why = validate_path(text);
 
-        if (why)
-                return why;
-        return ends_with(text, ".prom") ? NULL : "does not end in .prom";
+        return why ? why : check(rules, text, 0);
 }
 
 const char *validate_url_path(const char *text) {
-        if (text[0] != '/')
-                return "does not begin with '/'";
-        for (; *text; text++)
-                if (!isascii((unsigned char) *text) || !isgraph((unsigned char) *text))
-                        return "holds blanks or characters that a URL writes as %XX";
-                else if (*text == '#')
-                        return "holds a '#', which is never sent";
-        return NULL;
+        static const struct rule rules[] = {
+                { "!^/", "does not begin with '/'" },
+                { "[^!-~]", "holds blanks or characters that a URL writes as %XX" },
+                { "#", "holds a '#', which is never sent" },
+                {},
+        };
+
+        return check(rules, text, 0);
 }
 
 static const char *check_url_parts(CURLU *url, const char *text) {
@@ -193,7 +153,7 @@ static const char *check_url_parts(CURLU *url, const char *text) {
 const char *validate_url(const char *text) {
         _cleanup_(curl_url_cleanupp) CURLU *url = curl_url();
 
-        return url ? check_url_parts(url, text) : "cannot be looked at: out of memory";
+        return url ? check_url_parts(url, text) : OUT_OF_MEMORY;
 }
 
 const char *validate_witness(const char *text) {
@@ -202,124 +162,79 @@ const char *validate_witness(const char *text) {
         return word ? NULL : validate_url(text);
 }
 
-static bool is_loopback(const char *host) {
-        return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
-                (begins_with(host, "127.") && is_ipv4(host));
-}
-
-/* HOST is DOMAIN or below it; the root's dot at the end changes nothing. */
-static bool in_domain(const char *host, const char *domain) {
-        size_t n = strlen(host), m = strlen(domain);
-
-        if (n > 0 && host[n - 1] == '.')
-                n--;
-        return n >= m && strncasecmp(host + n - m, domain, m) == 0 && (n == m || host[n - m - 1] == '.');
-}
-
-/* A parameter whose name says that its value is a secret. */
-static bool query_has_secret(const char *query) {
-        static const char *const names[] = { "auth", "token", "access_token", "key", "apikey", "api_key",
-                "secret", "password" };
-
-        for (const char *s = query; s; s = strchr(s, '&')) {
-                s += *s == '&';
-                for (size_t i = 0; i < ELEMENTSOF(names); i++)
-                        if (strncasecmp(s, names[i], strlen(names[i])) == 0 && s[strlen(names[i])] == '=')
-                                return true;
-        }
-        return false;
-}
-
 const char *validate_reach(const char *text) {
         return strlen(text) > 120 ? "longer than 120 bytes" : NULL;
 }
 
 const char *validate_public_url(const char *text) {
-        /* Where the path is the password: https://discord.com/developers/docs/resources/webhook,
-         * https://api.slack.com/messaging/webhooks,
-         * https://core.telegram.org/bots/api#authorizing-your-bot */
-        static const char *const domains[] = { "discord.com", "discordapp.com", "hooks.slack.com",
-                "hooks.slack-gov.com", "api.telegram.org" };
+        /* Where the path is the password (https://discord.com/developers/docs/resources/webhook,
+         * https://api.slack.com/messaging/webhooks, https://core.telegram.org/bots/api#authorizing-your-bot), and parameters
+         * whose names say that they are secrets. */
+        static const struct rule loopback[] = { { "!^(localhost|\\[::1\\]|127\\.[0-9.]+)$", "" }, {} };
+        static const struct rule hosts[] = {
+                { "(^|\\.)(discord(app)?\\.com|hooks\\.slack(-gov)?\\.com|api\\.telegram\\.org)\\.?$",
+                        "is itself a secret, and this file is readable by everybody on this machine: put it in a file of "
+                        "root's with mode 0600 and name that in url_file" },
+                {},
+        };
+        static const struct rule queries[] = {
+                { "(^|&)(auth|(access_)?token|(api_?)?key|secret|password)=",
+                        "holds a secret after the '?', and this file is readable by everybody on this machine: put it in a file "
+                        "of root's with mode 0600 and name that in url_file" },
+                {},
+        };
         _cleanup_(curl_url_cleanupp) CURLU *url = curl_url();
         _cleanup_part_ char *host = NULL, *query = NULL;
-        const char *why;
+        const char *why = url ? check_url_parts(url, text) : OUT_OF_MEMORY;
 
-        if (!url)
-                return "cannot be looked at: out of memory";
-        why = check_url_parts(url, text);
         if (why)
                 return why;
         host = url_part(url, CURLUPART_HOST);
         query = url_part(url, CURLUPART_QUERY);
         if (!host)
                 return "is not a URL";
-        if (is_loopback(host))
+        if (!check(loopback, host, REG_ICASE))
                 return NULL;
-        for (size_t i = 0; i < ELEMENTSOF(domains); i++)
-                if (in_domain(host, domains[i]))
-                        return "is itself a secret, and this file is readable by everybody on this machine: "
-                               "put it in a file of root's with mode 0600 and name that in url_file";
-        if (query && query_has_secret(query))
-                return "holds a secret after the '?', and this file is readable by everybody on this "
-                       "machine: put it in a file of root's with mode 0600 and name that in url_file";
-        return NULL;
+        why = check(hosts, host, REG_ICASE);
+        return !why && query ? check(queries, query, REG_ICASE) : why;
 }
 
 const char *validate_service(const char *text) {
-        static const char suffix[] = ".service";
-        size_t n = strlen(text), m = strlen(suffix);
-        const char *at = strchr(text, '@');
+        /* systemd itself would take a '-' at the beginning, but systemctl(1) in our advice takes it for an option. */
+        static const struct rule rules[] = {
+                { "!.\\.service$", "does not end in .service" },
+                { "^.{255}.|^@|[^A-Za-z0-9:._@\\-]|@.*@", "is not a unit's name" },
+                { "@\\.service$", "is a template: put the instance between '@' and '.service'" },
+                DASH,
+                {},
+        };
 
-        if (n <= m || strcmp(text + n - m, suffix) != 0)
-                return "does not end in .service";
-        if (n > 255 || text[0] == '@' || !made_of(text, ":-_.\\@") || (at && strchr(at + 1, '@')))
-                return "is not a unit's name";
-        if (at && strcmp(at + 1, suffix) == 0)
-                return "is a template: put the instance between '@' and '.service'";
-        /* systemd itself would take it, but systemctl(1) in our advice takes it for an option. */
-        if (text[0] == '-')
-                return "begins with a '-'";
-        return NULL;
-}
-
-static bool bad_component(const char *s, size_t n) {
-        return n == 0 || s[0] == '.' || (n >= 5 && strncmp(s + n - 5, ".lock", 5) == 0);
+        return check(rules, text, 0);
 }
 
 const char *validate_git_name(const char *text) {
-        size_t n = strlen(text);
+        static const struct rule rules[] = {
+                EMPTY,
+                DASH,
+                { "://", "is a URL: give the name that git knows it by (see `git remote`)" },
+                { "[^!-~]|[~^:?*[\\]", "holds characters that a git name cannot have" },
+                { "(^|/)(\\.|/|$)|\\.lock(/|$)|\\.$|\\.\\.|@\\{|^@$", "is not a git name" },
+                {},
+        };
 
-        if (n == 0)
-                return "is empty";
-        if (text[0] == '-')
-                return "begins with a '-'";
-        if (strstr(text, "://"))
-                return "is a URL: give the name that git knows it by (see `git remote`)";
-        for (const char *s = text; *s; s++)
-                if (!isascii((unsigned char) *s) || !isgraph((unsigned char) *s) || strchr("~^:?*[\\", *s))
-                        return "holds characters that a git name cannot have";
-        for (const char *s = text;; s++) {
-                size_t length = strcspn(s, "/");
-
-                if (bad_component(s, length))
-                        return "is not a git name";
-                s += length;
-                if (!*s)
-                        break;
-        }
-        if (text[n - 1] == '.' || strstr(text, "..") || strstr(text, "@{") || strcmp(text, "@") == 0)
-                return "is not a git name";
-        return NULL;
+        return check(rules, text, 0);
 }
 
 const char *validate_senior_name(const char *text) {
-        if (!*text)
-                return "is missing";
-        if (strlen(text) > 32 || !is_ascii_alnum(*text) || !made_of(text, "-_."))
-                return "is not 1 to 32 of A-Z a-z 0-9 - _ . beginning with a letter or digit";
-        if (strcasecmp(text, "primary") == 0)
-                return "is taken by the primary itself";
-        return NULL;
+        static const struct rule rules[] = {
+                { "^$", "is missing" },
+                { "^.{32}.|^[^A-Za-z0-9]|[^A-Za-z0-9._-]",
+                        "is not 1 to 32 of A-Z a-z 0-9 - _ . beginning with a letter or digit" },
+                { "^primary$", "is taken by the primary itself" },
+                {},
+        };
+
+        return check(rules, text, REG_ICASE);
 }
 
 /* The next name in PATH, of which "/", "//" and "/./" are nothing. */
