@@ -299,27 +299,9 @@ int key_inherit(const struct config_key *k, void *base, const struct peer_config
         return *(char **) to ? 0 : -ENOMEM;
 }
 
-/* In the largest unit that says it exactly, for parse_span(): whence it came, in whole milliseconds. */
-static void print_span(usec_t span, FILE *out) {
-        static const struct {
-                const char *suffix;
-                usec_t factor;
-        } units[] = { { "h", USEC_PER_HOUR }, { "m", USEC_PER_MINUTE }, { "s", USEC_PER_SEC },
-                { "ms", USEC_PER_MSEC } };
-
-        if (span == 0 || span == USEC_INFINITY) {
-                (void) fputs(span == 0 ? "0" : "never", out);
-                return;
-        }
-        for (size_t i = 0; i < ELEMENTSOF(units); i++)
-                if (span % units[i].factor == 0) {
-                        (void) fprintf(out, "%" PRIu64 "%s", span / units[i].factor, units[i].suffix);
-                        return;
-                }
-}
-
 void key_print(const struct config_key *k, const void *base, FILE *out) {
         const void *value = (const char *) base + k->offset;
+        char span[SPAN_MAX];
 
         (void) fprintf(out, "%s = ", k->name);
         switch (k->type) {
@@ -327,7 +309,10 @@ void key_print(const struct config_key *k, const void *base, FILE *out) {
                 (void) fprintf(out, "%u", *(const unsigned *) value);
                 break;
         case CONFIG_SPAN:
-                print_span(*(const usec_t *) value, out);
+                (void) fputs(*(const usec_t *) value == USEC_INFINITY
+                                ? "never"
+                                : print_span(span, *(const usec_t *) value),
+                        out);
                 break;
         case CONFIG_WORD:
                 (void) fputs(k->words[*(const unsigned *) value], out);

@@ -53,38 +53,29 @@ int lock_until(int fd, usec_t until) {
 }
 
 int read_file(const char *path, size_t max, char **ret) {
-        _cleanup_close_ int fd = -1;
+        /* O_NONBLOCK: a FIFO in the file's place must not block the loop. */
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         _cleanup_free_ char *text = NULL;
         size_t used = 0;
         struct stat st;
+        ssize_t n = 1;
 
-        /* O_NONBLOCK: a FIFO in the file's place must not block the loop. */
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-        if (fd < 0)
-                return -errno;
-        if (fstat(fd, &st) < 0)
+        if (fd < 0 || fstat(fd, &st) < 0)
                 return -errno;
         if (!S_ISREG(st.st_mode))
                 return -EINVAL;
         if ((uintmax_t) st.st_size > max)
                 return -EFBIG;
-
         text = malloc(max + 2);
         if (!text)
                 return -ENOMEM;
-        for (;;) {
-                ssize_t n = read(fd, text + used, max + 1 - used);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
+        for (; n > 0 && used <= max; used += (size_t) n) {
+                n = TEMP_FAILURE_RETRY(read(fd, text + used, max + 1 - used));
                 if (n < 0)
                         return -errno;
-                if (n == 0)
-                        break;
-                used += (size_t) n;
-                if (used > max)
-                        return -EFBIG;
         }
+        if (used > max)
+                return -EFBIG;
         text[used] = '\0';
         if (strlen(text) != used)
                 return -EINVAL;
@@ -94,10 +85,8 @@ int read_file(const char *path, size_t max, char **ret) {
 
 static int write_all(int fd, const char *text) {
         for (size_t left = strlen(text); left > 0;) {
-                ssize_t n = write(fd, text, left);
+                ssize_t n = TEMP_FAILURE_RETRY(write(fd, text, left));
 
-                if (n < 0 && errno == EINTR)
-                        continue;
                 if (n < 0)
                         return -errno;
                 text += n;
@@ -106,7 +95,7 @@ static int write_all(int fd, const char *text) {
         return 0;
 }
 
-static int replace_file(const char *path, const char *text, mode_t mode, bool durable) {
+int replace_file(const char *path, const char *text, mode_t mode, bool durable) {
         _cleanup_free_ char *temporary = NULL;
         _cleanup_close_ int fd = -1;
         int r;
@@ -127,12 +116,4 @@ static int replace_file(const char *path, const char *text, mode_t mode, bool du
         if (r < 0)
                 (void) unlink(temporary);
         return r;
-}
-
-int write_file_atomic(const char *path, const char *text, mode_t mode) {
-        return replace_file(path, text, mode, true);
-}
-
-int write_file_quick(const char *path, const char *text, mode_t mode) {
-        return replace_file(path, text, mode, false);
 }

@@ -19,9 +19,9 @@ int lock_until(int fd, usec_t until);
  * 0, -EFBIG if it is longer, -EINVAL on a NUL or if it is no regular file, or the negative errno of open(2), read(2). */
 int read_file(const char *path, size_t max, char **ret);
 
-/* Writes TEXT to PATH so that a reader, or a crash at any instant, sees the old file or the new one: a temporary
- * file beside it, fsync(2), rename(2). MODE is that of the new file. 0 or a negative errno. */
-int write_file_atomic(const char *path, const char *text, mode_t mode);
-/* The same without fsync(2), so that the loop never waits for a disk: after a power cut the file may be the old one, the
- * new one, or empty. */
-int write_file_quick(const char *path, const char *text, mode_t mode);
+/* Writes TEXT to PATH so that a reader, or a crash at any instant, sees the old file or the new one: a temporary file beside it,
+ * fsync(2) if it is to be DURABLE, rename(2). Without, the loop never waits for a disk, and after a power cut the file may be the
+ * old one, the new one, or empty. MODE is that of the new file. 0 or a negative errno. */
+int replace_file(const char *path, const char *text, mode_t mode, bool durable);
+#define write_file_atomic(path, text, mode) replace_file(path, text, mode, true)
+#define write_file_quick(path, text, mode) replace_file(path, text, mode, false)

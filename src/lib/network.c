@@ -34,18 +34,26 @@ bool network_is_tailnet(const char *text) {
         return inet_pton(AF_INET6, text, &a6) == 1 && is_tailnet6(&a6);
 }
 
+/* The bytes of A's address, how many RET_N says; NULL: of another family. */
+static const void *address_of(const struct sockaddr *a, size_t *ret_n) {
+        bool is6 = a->sa_family == AF_INET6;
+
+        *ret_n = is6 ? sizeof(struct in6_addr) : sizeof(struct in_addr);
+        if (is6)
+                return &((const struct sockaddr_in6 *) (const void *) a)->sin6_addr;
+        return a->sa_family == AF_INET ? &((const struct sockaddr_in *) (const void *) a)->sin_addr : NULL;
+}
+
 /* The tailnet address of FAMILY that interface I holds while it is up, or NULL. */
 static const void *tailnet_address(const struct ifaddrs *i, int family) {
+        const void *a;
+        size_t n;
+
         if (!i->ifa_addr || i->ifa_addr->sa_family != family || !(i->ifa_flags & IFF_UP) ||
                 (i->ifa_flags & IFF_LOOPBACK))
                 return NULL;
-        if (family == AF_INET) {
-                const struct sockaddr_in *a = (const void *) i->ifa_addr;
-
-                return is_tailnet4(a->sin_addr) ? &a->sin_addr : NULL;
-        }
-        const struct sockaddr_in6 *a = (const void *) i->ifa_addr;
-        return is_tailnet6(&a->sin6_addr) ? &a->sin6_addr : NULL;
+        a = address_of(i->ifa_addr, &n);
+        return (family == AF_INET ? is_tailnet4(*(const struct in_addr *) a) : is_tailnet6(a)) ? a : NULL;
 }
 
 int network_tailnet_address(char *buf, size_t size) {
@@ -71,19 +79,10 @@ bool network_has_tailnet_address(void) {
 }
 
 static bool same_address(const struct sockaddr *a, const struct sockaddr *b) {
-        if (a->sa_family != b->sa_family)
-                return false;
-        if (a->sa_family == AF_INET) {
-                const struct sockaddr_in *a4 = (const void *) a, *b4 = (const void *) b;
+        size_t n;
+        const void *x = address_of(a, &n), *y = address_of(b, &n);
 
-                return a4->sin_addr.s_addr == b4->sin_addr.s_addr;
-        }
-        if (a->sa_family == AF_INET6) {
-                const struct sockaddr_in6 *a6 = (const void *) a, *b6 = (const void *) b;
-
-                return memcmp(&a6->sin6_addr, &b6->sin6_addr, sizeof a6->sin6_addr) == 0;
-        }
-        return false;
+        return a->sa_family == b->sa_family && x && memcmp(x, y, n) == 0;
 }
 
 /* All of 127.0.0.0/8, of which lo has one address only: Debian gives a host's own name 127.0.1.1. */

@@ -32,19 +32,6 @@ static int get_text(
         return r;
 }
 
-int unit_is_stopped(const char *unit) {
-        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        const char *path;
-        char state[32];
-        int r;
-
-        r = load_unit(&bus, unit, &reply, &path);
-        if (r >= 0)
-                r = get_text(bus, path, SYSTEMD ".Unit", "ActiveState", state);
-        return r < 0 ? r : strcmp(state, "inactive") == 0 || strcmp(state, "failed") == 0;
-}
-
 int unit_ask_outcome(const char *unit, struct unit_outcome *ret) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
@@ -65,4 +52,11 @@ int unit_ask_outcome(const char *unit, struct unit_outcome *ret) {
         }
         *ret = o;
         return r < 0 ? r : 0;
+}
+
+int unit_is_stopped(const char *unit) {
+        struct unit_outcome o;
+        int r = unit_ask_outcome(unit, &o);
+
+        return r < 0 ? r : strcmp(o.active_state, "inactive") == 0 || strcmp(o.active_state, "failed") == 0;
 }

@@ -158,17 +158,18 @@ char *format_span(char buf[static SPAN_MAX], usec_t span) {
         return buf;
 }
 
+static const struct {
+        const char *suffix;
+        usec_t factor;
+} units[] = {
+        { "h", USEC_PER_HOUR },
+        { "m", USEC_PER_MINUTE },
+        { "s", USEC_PER_SEC },
+        { "ms", USEC_PER_MSEC },
+        { "", USEC_PER_SEC },
+};
+
 int parse_span(const char *text, usec_t *ret) {
-        static const struct {
-                const char *suffix;
-                usec_t factor;
-        } units[] = {
-                { "", USEC_PER_SEC },
-                { "s", USEC_PER_SEC },
-                { "ms", USEC_PER_MSEC },
-                { "m", USEC_PER_MINUTE },
-                { "h", USEC_PER_HOUR },
-        };
         unsigned long long n;
         char *end;
 
@@ -176,14 +177,22 @@ int parse_span(const char *text, usec_t *ret) {
                 return -EINVAL;
         errno = 0;
         n = strtoull(text, &end, 10);
-        if (errno)
-                return -ERANGE;
         for (size_t i = 0; i < ELEMENTSOF(units); i++)
                 if (strcmp(end, units[i].suffix) == 0) {
-                        if (n > (USEC_INFINITY - 1) / units[i].factor)
+                        if (errno || n > (USEC_INFINITY - 1) / units[i].factor)
                                 return -ERANGE;
                         *ret = n * units[i].factor;
                         return 0;
                 }
-        return -EINVAL;
+        return errno ? -ERANGE : -EINVAL;
+}
+
+char *print_span(char buf[static SPAN_MAX], usec_t span) {
+        size_t i = 0;
+
+        while (span % units[i].factor != 0 && i < ELEMENTSOF(units) - 2)
+                i++;
+        (void) snprintf(
+                buf, SPAN_MAX, "%" PRIu64 "%s", span / units[i].factor, span > 0 ? units[i].suffix : "");
+        return buf;
 }

@@ -29,3 +29,5 @@ char *format_span(char buf[static SPAN_MAX], usec_t span);
 /* Parses "10", "10s", "500ms", "5m", "1h" (a bare number is seconds) as the ini does.
  * 0, -EINVAL on anything else, -ERANGE if it does not fit. */
 int parse_span(const char *text, usec_t *ret);
+/* The reverse: in the largest unit that says it exactly, for whole milliseconds. Returns BUF. */
+char *print_span(char buf[static SPAN_MAX], usec_t span);
