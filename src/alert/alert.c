@@ -18,7 +18,7 @@
 #define BACK_OFF_FIRST (5 * USEC_PER_SEC)
 #define BACK_OFF_MAX (15 * USEC_PER_MINUTE)
 #define GIVE_UP_AFTER USEC_PER_DAY
-/* An outage that is over by then is in the journal, and wakes nobody. */
+/* An outage that is over by then is in the journal only. */
 #define QUIET_FOR (45 * USEC_PER_SEC)
 
 struct alert {
@@ -26,7 +26,7 @@ struct alert {
         const struct config *config;
         char host[65]; /* HOST_NAME_MAX + 1 */
         struct alert_queue *queue;
-        struct webhook *courier;
+        struct webhook *webhook;
         struct conditions conditions;
 
         bool quiet;                   /* this failover has had no alert yet */
@@ -38,7 +38,7 @@ struct alert {
         unsigned attempts;      /* in a row that came to nothing */
         usec_t not_before;      /* CLOCK_BOOTTIME: the service asked to be left alone */
         uint64_t sending;       /* the one that is under way, or was tried last */
-        unsigned telling;       /* lost ones that it mentions */
+        unsigned mentioned;     /* lost ones that it mentions */
         char error[512];        /* why they cannot be delivered, and the journal has that; "" if they can */
 };
 
@@ -115,10 +115,10 @@ static void send_first(struct alert *a) {
         if (r >= 0)
                 r = alert_render(a->config->alert.format, url, m, &x, &request, &words);
         if (r >= 0)
-                r = webhook_send(a->courier, request->url, &request->headers, request->body);
+                r = webhook_send(a->webhook, request->url, &request->headers, request->body);
         if (r < 0)
                 postpone(a, *why ? why : words ? words : webhook_error(r), 0);
-        a->telling = x.dropped;
+        a->mentioned = x.dropped;
         if (url)
                 explicit_bzero(url, strlen(url));
 }
@@ -136,7 +136,7 @@ static usec_t held_for(const struct alert *a) {
 static int on_timer(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *userdata) {
         struct alert *a = userdata;
 
-        if (!webhook_is_busy(a->courier)) {
+        if (!webhook_is_busy(a->webhook)) {
                 usec_t now = now_usec(CLOCK_BOOTTIME), wait;
 
                 drop_expired(a);
@@ -166,7 +166,7 @@ static void on_answer(_unused_ struct webhook *c, const struct webhook_answer *a
                         log_notice("Alerts are delivered again.");
                 *a->error = '\0';
                 alert_queue_remove(a->queue, a->sending);
-                alert_queue_told_dropped(a->queue, a->telling);
+                alert_queue_mentioned_dropped(a->queue, a->mentioned);
         } else {
                 (void) safe_text(a->error, sizeof a->error, answer->words);
                 log_error(
@@ -354,7 +354,7 @@ void alert_configure(struct alert *a, const struct config *c) {
 
         a->config = c;
         a->conditions.cut_off_after = c->primary.silent_timeout;
-        webhook_cancel(a->courier);
+        webhook_cancel(a->webhook);
         a->attempts = 0;
         a->not_before = 0;
         *a->error = '\0';
@@ -383,7 +383,7 @@ int alert_new(struct http *h, const struct instance *n, const struct config *c, 
         r = alert_queue_new(path, &a->queue);
         if (r < 0)
                 return r;
-        r = webhook_new(h, on_answer, a, &a->courier);
+        r = webhook_new(h, on_answer, a, &a->webhook);
         if (r >= 0)
                 r = sd_event_add_time(
                         http_event(h), &a->timer, CLOCK_BOOTTIME, 0, USEC_PER_MSEC, on_timer, a);
@@ -404,7 +404,7 @@ struct alert *alert_free(struct alert *a) {
                 alert_queue_save(a->queue);
         }
         alert_queue_free(a->queue);
-        webhook_free(a->courier);
+        webhook_free(a->webhook);
         (void) sd_event_source_disable_unref(a->timer);
         free(a);
         return NULL;

@@ -123,7 +123,7 @@ void alert_queue_count_dropped(struct alert_queue *q) {
         q->dirty = true;
 }
 
-void alert_queue_told_dropped(struct alert_queue *q, unsigned n) {
+void alert_queue_mentioned_dropped(struct alert_queue *q, unsigned n) {
         q->dropped -= MIN(n, q->dropped);
         q->dirty = q->dirty || n > 0;
 }

@@ -28,7 +28,7 @@ size_t alert_queue_length(const struct alert_queue *q);
 /* Alerts that were lost and that no delivered alert has mentioned yet. */
 unsigned alert_queue_dropped(const struct alert_queue *q);
 void alert_queue_count_dropped(struct alert_queue *q);
-void alert_queue_told_dropped(struct alert_queue *q, unsigned n);
+void alert_queue_mentioned_dropped(struct alert_queue *q, unsigned n);
 
 /* Writes the file if there is anything new; an empty queue is no file. An error is logged, once. */
 void alert_queue_save(struct alert_queue *q);

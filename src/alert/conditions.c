@@ -12,8 +12,8 @@ static const struct {
         const char *event, *over;
         const char *title, *title_over;
 } kinds[_CONDITION_MAX] = {
-        [CONDITION_CUT_OFF] = { 0, "cut-off", "cut-off-over",
-                "Standby is cut off from the network", "Standby has its network back" },
+        [CONDITION_CUT_OFF] = { 0, "cut-off", "cut-off-over", "Standby is cut off from the network",
+                "Standby has its network back" },
         [CONDITION_NO_SYSTEMD] = { USEC_PER_MINUTE, "no-systemd", "no-systemd-over",
                 "Standby cannot start its gateway: systemd does not answer",
                 "systemd answers again on the standby" },
@@ -132,7 +132,7 @@ static bool look_kind(struct conditions *l, enum condition_kind kind, const stru
         return true;
 }
 
-/* When it began, as far as this daemon knows; 0: there is no trouble. */
+/* When it began, or this daemon saw it first; 0: there is no trouble. */
 static usec_t trouble_since(const struct status *s) {
         if (s->state == ROLE_PROMOTED && s->promoted_at > 0)
                 return s->promoted_at;
@@ -149,11 +149,11 @@ static bool look_trouble(struct conditions *l, const struct status *s, usec_t no
         bool is_new = l->trouble_since == 0;
 
         l->trouble_since = since;
-        if (since == 0 || is_new || days <= l->days_told) {
-                l->days_told = days;
+        if (since == 0 || is_new || days <= l->days_reported) {
+                l->days_reported = days;
                 return false;
         }
-        l->days_told = days;
+        l->days_reported = days;
         m->event = "reminder";
         m->title = s->state == ROLE_PROMOTED ? "Standby is still promoted" : "Primary is still down";
         m->level = LOG_WARNING;

@@ -25,8 +25,8 @@ struct conditions {
                 usec_t since; /* CLOCK_BOOTTIME; 0: it is not so */
                 bool alerted;
         } of[_CONDITION_MAX];
-        usec_t trouble_since; /* promoted, or the primary down; 0: neither */
-        unsigned days_told;   /* whole days of it */
+        usec_t trouble_since;   /* promoted, or the primary down; 0: neither */
+        unsigned days_reported; /* whole days of it */
         char text[ALERT_TEXT_MAX];
 };
 

@@ -1,4 +1,4 @@
-/* An address to post to or to ping, which may be a secret: whoever knows a webhook may use it.
+/* An address to post to or to ping, which may be a secret: a webhook's URL is all that posting takes.
  *
  * It stands in the ini (url), or in a file that only root can read (url_file). The daemon is not root: systemd hands it
  * the file as a credential (systemd.exec(5), LoadCredential=). */

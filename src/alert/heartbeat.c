@@ -15,7 +15,7 @@
 
 struct heartbeat {
         const struct heartbeat_config *config;
-        struct webhook *courier;
+        struct webhook *webhook;
         sd_event_source *timer;
         bool well;
         char error[512]; /* why it does not get through, and the journal has that; "" if it does */
@@ -49,7 +49,7 @@ static int on_timer(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *u
                 return 0;
         }
         ping_in(b, b->config->interval);
-        r = webhook_send(b->courier, url, NULL, NULL);
+        r = webhook_send(b->webhook, url, NULL, NULL);
         if (r < 0 && r != -EBUSY)
                 failed(b, webhook_error(r), 0);
         explicit_bzero(url, strlen(url));
@@ -81,7 +81,7 @@ void heartbeat_set(struct heartbeat *b, bool well) {
         if (well)
                 ping_in(b, 0);
         else {
-                webhook_cancel(b->courier);
+                webhook_cancel(b->webhook);
                 (void) sd_event_source_set_enabled(b->timer, SD_EVENT_OFF);
         }
 }
@@ -102,7 +102,7 @@ int heartbeat_new(struct http *h, const struct config *c, struct heartbeat **ret
 
         if (!b)
                 return -ENOMEM;
-        r = webhook_new(h, on_answer, b, &b->courier);
+        r = webhook_new(h, on_answer, b, &b->webhook);
         if (r >= 0)
                 r = sd_event_add_time(
                         http_event(h), &b->timer, CLOCK_BOOTTIME, 0, USEC_PER_SEC, on_timer, b);
@@ -120,7 +120,7 @@ int heartbeat_new(struct http *h, const struct config *c, struct heartbeat **ret
 struct heartbeat *heartbeat_free(struct heartbeat *b) {
         if (!b)
                 return NULL;
-        webhook_free(b->courier);
+        webhook_free(b->webhook);
         (void) sd_event_source_disable_unref(b->timer);
         free(b);
         return NULL;

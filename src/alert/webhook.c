@@ -19,7 +19,7 @@
 
 struct webhook {
         struct http_request *request;
-        courier_done_t done;
+        webhook_done_t done;
         void *userdata;
         bool busy;
         char *url;
@@ -124,7 +124,7 @@ static void on_done(struct http_request *r, CURLcode code, void *userdata) {
         c->done(c, &a, c->userdata);
 }
 
-int webhook_new(struct http *h, courier_done_t done, void *userdata, struct webhook **ret) {
+int webhook_new(struct http *h, webhook_done_t done, void *userdata, struct webhook **ret) {
         _cleanup_(webhook_freep) struct webhook *c = calloc(1, sizeof *c);
         CURL *easy;
         int r;

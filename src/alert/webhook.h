@@ -21,10 +21,10 @@ struct webhook_answer {
 struct webhook;
 
 /* Called once for each request, from the loop. It may send again; it may not free C. */
-typedef void (*courier_done_t)(struct webhook *c, const struct webhook_answer *answer, void *userdata);
+typedef void (*webhook_done_t)(struct webhook *c, const struct webhook_answer *answer, void *userdata);
 
 /* H must outlive it. 0 or a negative errno. */
-int webhook_new(struct http *h, courier_done_t done, void *userdata, struct webhook **ret);
+int webhook_new(struct http *h, webhook_done_t done, void *userdata, struct webhook **ret);
 struct webhook *webhook_free(struct webhook *c); /* the callback is not called any more */
 DEFINE_CLEANUP(struct webhook *, webhook_free)
 

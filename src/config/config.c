@@ -180,7 +180,7 @@ static void read_header(struct parser *p, char *line) {
                 p->section->line = p->line;
 }
 
-/* inih found "NAME = VALUE". Its idea of the section is not used: it knows of no bad ones. */
+/* inih found "NAME = VALUE". Its idea of the section is not used: it has none of bad ones. */
 static int on_key(void *userdata, const char *section _unused_, const char *name, const char *value) {
         struct parser *p = userdata;
         const struct config_key *k;

@@ -1,6 +1,6 @@
 /* The ini file becomes a struct config, or a list of everything that is wrong with it.
  *
- * What keys there are, config_keys.h knows. What is here is valid: nobody checks it again.
+ * config_keys.h has the keys. What is here is valid and is not checked again.
  *
  * Syntax: "key = value"; a comment is a line that begins with '#' or ';', or what follows " ;" on any
  * line ('#' within a value does not begin one, so that a URL may hold it). Nothing is expanded or
@@ -119,8 +119,8 @@ int config_parse(
 /* What can be understood of [alert] in PATH, whatever is wrong with the rest: for the one message that must get out when the
  * file is why the daemon does not run. 0, or a negative errno if it cannot be read. */
 int config_load_alert(const char *path, struct config **ret);
-/* Whether nobody has made a standby of PATH: there is no such file, or all that is wrong with it is that [primary] names no
- * host, as it is shipped. One that cannot be read is somebody's. */
+/* Whether PATH configures no standby: there is no such file, or all that is wrong with it is that [primary] names no host,
+ * as it is shipped. One that cannot be read counts as in use. */
 bool config_is_unused(const char *path);
 struct config *config_free(struct config *c);
 DEFINE_CLEANUP(struct config *, config_free)

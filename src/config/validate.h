@@ -26,7 +26,7 @@ const char *validate_url(const char *text);
 #define WITNESS_TAILSCALE "tailscale" /* this node's home relay, where there is a tailnet */
 #define WITNESS_NONE "none"
 const char *validate_witness(const char *text);
-/* The same, and none of those that are themselves a secret: whoever knows a webhook may post to it. */
+/* The same, and none of those that are themselves a secret: a webhook's URL is all that posting takes. */
 const char *validate_public_url(const char *text);
 /* The name of a service that can be started (systemd.unit(5)). */
 const char *validate_service(const char *text);

@@ -149,7 +149,7 @@ static void say_held(const struct story *s, char *buf) {
 }
 
 static void say_kept_back(const struct story *s, char *buf) {
-        SAY("The primary %s is down (%s), and this standby is paused: nobody can be reached until the pause ends. To "
+        SAY("Nobody can be reached until the pause ends: the primary %s is down (%s), and this standby is paused. To "
             "promote now: `%s resume`.",
                 s->primary, s->reason, s->program);
 }

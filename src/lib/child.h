@@ -10,7 +10,7 @@
 
 #include "lib/util.h"
 
-/* Set by a signal handler: nobody waits any longer, as if each deadline were over. */
+/* Set by a signal handler: every wait ends, as if its deadline were over. */
 extern volatile sig_atomic_t child_stop;
 
 struct child {

@@ -273,7 +273,7 @@ CURL *http_request_easy(struct http_request *r) {
         return r->easy;
 }
 
-/* What ends is delivered from the loop: nobody is called back from inside his own call. */
+/* What ends is delivered from the loop: a caller is never called back from inside its own call. */
 static void drive_deferred(struct http *h) {
         if (drive(h, CURL_SOCKET_TIMEOUT, 0) < h->n_running)
                 (void) sd_event_source_set_enabled(h->deferred, SD_EVENT_ONESHOT);

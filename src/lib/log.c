@@ -31,8 +31,8 @@ static bool is_writable(int fd) {
         return poll(&p, 1, 0) > 0;
 }
 
-/* libsystemd's own socket cannot be had, but one that is connected as that is writable as long as it is (unix(7)). Nobody to
- * connect to is nobody to wait for. */
+/* libsystemd does not show its own socket, but one that is connected like it is writable as long as it is (unix(7)). Without a
+ * journald to connect to there is no wait. */
 bool log_is_stuck(void) {
         static const struct sockaddr_un journal = {
                 .sun_family = AF_UNIX,

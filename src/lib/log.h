@@ -10,15 +10,14 @@
 /* One line. Control characters in the result are replaced, the line is cut at 2 KiB. */
 void log_line(int level, const char *format, ...) _printf_(2, 3);
 
-/* From here on lines keep their order with the entries that have fields. For a process that stays: journald looks up in
- * /proc whose such a line is, and of one that has ended by then it finds no unit, so that `journalctl -u` misses it. */
+/* From here on lines keep their order with the entries that have fields. For a process that stays: journald looks up a
+ * line's process in /proc, and if that has ended by then, `journalctl -u` misses the line. */
 void log_keep_order(void);
 
 /* Whether standard error is the journal. */
 bool log_is_journal(void);
 
-/* Whether sd_journal_send(3) would wait now: for a journald that hangs, as on a disk that does, it waits without an end, and
- * with it everything else here would. */
+/* Whether sd_journal_send(3) would wait now: for a journald that hangs, as on a disk that does, it waits without an end. */
 bool log_is_stuck(void);
 
 #define log_error(...) log_line(LOG_ERR, __VA_ARGS__)

@@ -89,8 +89,7 @@ static void check_key(const char *page, const struct config_key *k, const char *
         entry = part(chapter, item, "\n.It ");
         if (!entry)
                 fail_msg(INI_MANUAL ": [%s] lacks %s", section, k->name);
-        assert_true(
-                asprintf(&says, "\n.br\nDefault: %s.\n.br\nAllowed: %s.\n", fallback_of(k), k->allowed) > 0);
+        assert_true(asprintf(&says, "\n.br\nDefault: %s.\nAllowed: %s.\n", fallback_of(k), k->allowed) > 0);
         if (!strstr(entry, says))
                 fail_msg(INI_MANUAL ": %s of [%s] does not say:%s", k->name, section, says);
 }
