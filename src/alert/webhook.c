@@ -1,17 +1,15 @@
 /* One request to a service out there; see webhook.h. */
 #include "alert/webhook.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <jansson.h>
 #include <string.h>
 
 #include "alert/endpoint.h"
+#include "lib/http_error.h"
 #include "lib/text.h"
 
-/* What is kept of an answer: services explain a refusal in a line. */
-#define KEPT_MAX 1024
-/* What is read of it at most. */
+/* What is read of an answer at most. */
 #define ANSWER_MAX ((size_t) 64 * 1024)
 
 /* Seconds. Alerts are kept for a day: they are to be tried again within it. */
@@ -24,19 +22,8 @@ struct webhook {
         bool busy;
         char *url;
         struct curl_slist *headers;
-        char kept[KEPT_MAX];
-        size_t n_kept, n_read;
+        struct http_body body;
 };
-
-static size_t on_body(char *data, _unused_ size_t size, size_t n, void *userdata) {
-        struct webhook *c = userdata;
-        size_t take = MIN(n, sizeof c->kept - 1 - c->n_kept);
-
-        (void) memcpy(c->kept + c->n_kept, data, take);
-        c->n_kept += take;
-        c->n_read += n;
-        return c->n_read > ANSWER_MAX ? 0 : n; /* 0 ends the request */
-}
 
 static enum webhook_outcome outcome_of(unsigned status) {
         if (status >= 200 && status < 300)
@@ -51,17 +38,16 @@ static enum webhook_outcome outcome_of(unsigned status) {
 static void own_words(struct webhook *c, char *buf, size_t size) {
         /* Discord: message; Telegram: description; ntfy: error; Uptime Kuma: msg. */
         static const char *const members[] = { "message", "description", "error", "msg" };
-        json_auto_t *j = NULL;
-        const char *text = c->kept;
+        _cleanup_free_ char *kept = strndup(c->body.data ? c->body.data : "", c->body.length);
+        const char *text = kept ? kept : "";
+        json_auto_t *j = json_loads(text, 0, NULL);
 
-        c->kept[c->n_kept] = '\0';
-        j = json_loads(c->kept, 0, NULL);
         for (size_t i = 0; j && i < ELEMENTSOF(members); i++)
                 if (json_is_string(json_object_get(j, members[i]))) {
                         text = json_string_value(json_object_get(j, members[i]));
                         break;
                 }
-        /* A web page says nothing to anybody here; and a server may repeat the address it was asked for. */
+        /* Not a web page; and a server may repeat the address it was asked for. */
         if (*text == '<' || endpoint_leaks(c->url, text))
                 text = "";
         (void) safe_text(buf, size, text);
@@ -79,25 +65,22 @@ static void say_status(struct webhook *c, struct webhook_answer *a) {
                 (void) appendf(a->words, sizeof a->words, ", %s", own);
 }
 
-/* No status: libcurl's word for what went wrong, or the system's. */
+/* There is no status. */
 static void say_failed(CURL *easy, CURLcode code, struct webhook_answer *a) {
-        long error = 0;
-        char words[128];
+        const struct http_error *e;
+        long detail = 0;
 
-        (void) curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &error);
-        if (code == CURLE_COULDNT_RESOLVE_HOST)
-                (void) strcpy(words, "the name does not resolve");
-        else if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY)
-                (void) strcpy(words, "answered, but not in HTTP");
-        else if (code == CURLE_OPERATION_TIMEDOUT)
-                (void) snprintf(
-                        words, sizeof words, "silent for %" PRIu64 " s", WEBHOOK_TIMEOUT / USEC_PER_SEC);
+        (void) curl_easy_getinfo(easy,
+                code == CURLE_COULDNT_CONNECT ? CURLINFO_OS_ERRNO : CURLINFO_SSL_VERIFYRESULT, &detail);
+        e = http_error(code, detail);
+        if (code == CURLE_OPERATION_TIMEDOUT)
+                (void) appendf(a->words, sizeof a->words, "silent for %" PRIu64 " s",
+                        WEBHOOK_TIMEOUT / USEC_PER_SEC);
         else
-                (void) snprintf(words, sizeof words, "%s",
-                        code == CURLE_COULDNT_CONNECT && error ? strerror((int) error)
-                                                               : curl_easy_strerror(code));
-        words[0] = (char) tolower((unsigned char) words[0]);
-        (void) appendf(a->words, sizeof a->words, "%s", words);
+                (void) appendf(a->words, sizeof a->words, "%s",
+                        e                                       ? e->words
+                                : code == CURLE_COULDNT_CONNECT ? strerror((int) detail)
+                                                                : curl_easy_strerror(code));
 }
 
 static void on_done(struct http_request *r, CURLcode code, void *userdata) {
@@ -137,8 +120,8 @@ int webhook_new(struct http *h, webhook_done_t done, void *userdata, struct webh
         if (r < 0)
                 return r;
         easy = http_request_easy(c->request);
-        (void) curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-        (void) curl_easy_setopt(easy, CURLOPT_WRITEDATA, c);
+        (void) curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, http_body_write);
+        (void) curl_easy_setopt(easy, CURLOPT_WRITEDATA, &c->body);
         (void) curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long) (WEBHOOK_TIMEOUT / USEC_PER_MSEC));
         *ret = TAKE(c);
         return 0;
@@ -150,7 +133,7 @@ static void forget(struct webhook *c) {
                 explicit_bzero(c->url, strlen(c->url));
         free(TAKE(c->url));
         curl_slist_free_all(TAKE(c->headers));
-        c->n_kept = c->n_read = 0;
+        http_body_clear(&c->body, ANSWER_MAX);
 }
 
 struct webhook *webhook_free(struct webhook *c) {

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "lib/http_error.h"
 #include "lib/text.h"
 
 #define CANNOT_ASK "this machine cannot ask"
@@ -21,49 +22,19 @@ static _printf_(3, 4) void say(struct check *c, enum verdict v, const char *form
         (void) safe_text(c->reason, sizeof c->reason, raw);
 }
 
-/* A code, and what it means. DOWN is what the other side does; SILENT is an error of this machine, or proves nothing else. */
-struct failure {
-        long code;
-        enum verdict verdict;
-        const char *words;
-};
+/* False if there are no words for it. */
+static bool say_known(const struct answer *a, long detail, struct check *c) {
+        const struct http_error *e = http_error(a->code, detail);
 
-/* False if CODE is not in the list, which ends with words that are NULL. */
-static bool say_listed(const struct failure *list, long code, struct check *c) {
-        for (; list->words; list++)
-                if (list->code == code) {
-                        say(c, list->verdict, "%s", list->words);
-                        return true;
-                }
-        return false;
+        if (e)
+                say(c, e->here ? VERDICT_SILENT : VERDICT_DOWN, "%s", e->words);
+        return e;
 }
-
-/* connect(2), socket(2). */
-static const struct failure connect_failures[] = {
-        { ECONNREFUSED, VERDICT_DOWN, "connection refused" },
-        { ECONNRESET, VERDICT_DOWN, "connection reset" }, /* accepted, and reset before we looked */
-        { EHOSTUNREACH, VERDICT_DOWN, "no route to host" },
-        { ENETUNREACH, VERDICT_DOWN, "network is unreachable" },
-        { ETIMEDOUT, VERDICT_DOWN, "no answer to the connect" },
-        /* By ICMPv6 (icmpv6_err_convert() in Linux's net/ipv6/icmp.c), a route of our own, or our own firewall. */
-        { EACCES, VERDICT_DOWN, "a firewall or a route forbids the connection" },
-        { EPERM, VERDICT_DOWN, "a firewall or a route forbids the connection" },
-        /* By ICMP (icmp_err_convert[] in net/ipv4/icmp.c). */
-        { ENOPROTOOPT, VERDICT_DOWN, "connection refused: no TCP is spoken there" },
-        { 0, VERDICT_DOWN, "cannot connect" },
-        { EADDRNOTAVAIL, VERDICT_SILENT, CANNOT_ASK ": it has no address for that" },
-        { EAFNOSUPPORT, VERDICT_SILENT, CANNOT_ASK ": it does not speak that protocol" },
-        { EMFILE, VERDICT_SILENT, CANNOT_ASK ": it has too many files open" },
-        { ENFILE, VERDICT_SILENT, CANNOT_ASK ": it has too many files open" },
-        { ENOBUFS, VERDICT_SILENT, CANNOT_ASK ": it is out of memory" },
-        { ENOMEM, VERDICT_SILENT, CANNOT_ASK ": it is out of memory" },
-        {},
-};
 
 static void say_connect_failed(const struct answer *a, struct check *c) {
         /* No packet came back, or none from the host that was asked. */
         c->unanswered = a->error == EHOSTUNREACH || a->error == ENETUNREACH || a->error == ETIMEDOUT;
-        if (!say_listed(connect_failures, a->error, c))
+        if (!say_known(a, a->error, c))
                 say(c, VERDICT_DOWN, "cannot connect: %s", strerror(a->error));
 }
 
@@ -117,42 +88,16 @@ static void say_tls_failed(const struct answer *a, struct check *c) {
                 say(c, VERDICT_DOWN, "closed the connection during the TLS handshake");
 }
 
-/* X509_V_ERR_… (openssl/x509_vfy.h). */
-static const struct failure certificate_failures[] = {
-        { 0, VERDICT_DOWN, "its TLS certificate is for another name" },
-        { 9, VERDICT_DOWN, "its TLS certificate is not valid yet, by the clock here" },
-        { 10, VERDICT_DOWN, "its TLS certificate has expired" },
-        { 18, VERDICT_DOWN, "its TLS certificate is self-signed (tls_verify = no accepts it)" },
-        { 19, VERDICT_DOWN, "its TLS certificate is self-signed (tls_verify = no accepts it)" },
-        { 20, VERDICT_DOWN, "no CA that this machine trusts has signed its TLS certificate" },
-        { 21, VERDICT_DOWN, "no CA that this machine trusts has signed its TLS certificate" },
-        {},
-};
-
 static void say_not_trusted(const struct answer *a, struct check *c) {
         c->connected = true;
-        if (!say_listed(certificate_failures, a->certificate, c))
+        if (!say_known(a, a->certificate, c))
                 say(c, VERDICT_DOWN, "its TLS certificate is not trusted (error %ld)", a->certificate);
 }
-
-/* libcurl's codes that say all there is to say (libcurl-errors(3)). */
-static const struct failure other_failures[] = {
-        { CURLE_COULDNT_RESOLVE_HOST, VERDICT_SILENT, "the name does not resolve" },
-        { CURLE_SEND_ERROR, VERDICT_DOWN, "connection reset" },
-        { CURLE_RECV_ERROR, VERDICT_DOWN, "connection reset" },
-        { CURLE_GOT_NOTHING, VERDICT_DOWN, "closed the connection without an answer" },
-        { CURLE_PARTIAL_FILE, VERDICT_DOWN, "closed the connection in the middle of its answer" },
-        { CURLE_UNSUPPORTED_PROTOCOL, VERDICT_DOWN, "answered, but not in HTTP" }, /* HTTP/0.9: anything */
-        { CURLE_WEIRD_SERVER_REPLY, VERDICT_DOWN, "answered, but not in HTTP" },
-        { CURLE_SSL_CACERT_BADFILE, VERDICT_SILENT,
-                CANNOT_ASK ": it has no CA certificates (install ca-certificates)" },
-        {},
-};
 
 static void say_other_failure(const struct answer *a, struct check *c) {
         const char *words = curl_easy_strerror(a->code);
 
-        if (say_listed(other_failures, a->code, c))
+        if (say_known(a, 0, c))
                 return;
         if (a->too_long)
                 say(c, VERDICT_DOWN, "answered with more than %d KiB of headers", ANSWER_MAX / 1024);
