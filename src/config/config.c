@@ -68,27 +68,17 @@ static void _printf_(3, 4) report_error(struct parser *p, unsigned line, const c
 /* Room for a word from the file in a message. */
 #define SHORT_MAX 48
 
-/* "did you mean 'host'? ", or nothing. Returns BUF. */
-static char *say_suggestion(
-        char buf[static 96], const struct suggestion *h, const char *open, const char *close) {
-        buf[0] = '\0';
-        return h->name ? appendf(buf, 96, "did you mean %s%s%s? ", open, h->name, close) : buf;
-}
-
 static void unknown_section(struct parser *p, const char *name) {
-        char word[SHORT_MAX], hint[96];
-        struct suggestion h = {};
+        char word[SHORT_MAX];
 
-        for (size_t i = 0; i < _SECTION_MAX; i++)
-                suggest_try(&h, name, section_name(i));
         report_error(p, p->line,
-                "unknown section [%s]; %sallowed: [primary], [senior NAME], [witness], [gateway], "
+                "unknown section [%s]; allowed: [primary], [senior NAME], [witness], [gateway], "
                 "[workspace], [secrets], [alert], [heartbeat], [metrics]",
-                safe_text(word, sizeof word, name), say_suggestion(hint, &h, "[", "]"));
+                safe_text(word, sizeof word, name));
 }
 
 static void unknown_key(struct parser *p, const char *name) {
-        char word[SHORT_MAX], known[512] = "", hint[96];
+        char word[SHORT_MAX], known[512] = "";
         const char *section = section_name(p->section->kind), *elsewhere = NULL;
         struct suggestion h = {};
 
@@ -104,8 +94,8 @@ static void unknown_key(struct parser *p, const char *name) {
                 report_error(p, p->line, "unknown key '%s' in [%s]: it belongs in [%s]; allowed here: %s",
                         word, section, elsewhere, known);
         else
-                report_error(p, p->line, "unknown key '%s' in [%s]; %sallowed: %s", word, section,
-                        say_suggestion(hint, &h, "'", "'"), known);
+                report_error(p, p->line, "unknown key '%s' in [%s]; %s%s%sallowed: %s", word, section,
+                        h.name ? "did you mean '" : "", h.name ? h.name : "", h.name ? "'? " : "", known);
 }
 
 /* The [senior NAME] to read on in, or NULL. */

@@ -1,4 +1,4 @@
-"""People are told, whatever becomes of the service that tells them; the heartbeat; the metrics."""
+"""Alerts arrive, whatever becomes of the service that takes them; the heartbeat; the metrics."""
 
 import datetime
 import json
@@ -99,7 +99,7 @@ def promote(pair):
     return wait_event(pair.standby, "promoted")
 
 
-def test_failover_and_failback_are_told(pair, receiver):
+def test_failover_and_failback_are_reported(pair, receiver):
     """Not before the outage has lasted 45 s; and the failback's alert names the branch to merge, and how."""
     begin(pair)
     pair.primary.gateway.kill()
@@ -235,7 +235,7 @@ def test_address_in_another_file(pair, receiver):
 
 
 @pytest.mark.parametrize("broken", [{"nonsense": 1}, {"host": None}, {"port": "many"}])
-def test_daemon_that_does_not_start_is_told(pair, receiver, broken):
+def test_daemon_that_does_not_start_is_reported(pair, receiver, broken):
     """Exit 78 after a reboot, because of a mistake elsewhere in the ini."""
     standby = pair.standby
     pair.configure(primary=broken, alert={"url_file": URL_FILE})

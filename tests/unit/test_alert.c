@@ -1,4 +1,4 @@
-/* Alerts reach a service that refuses, hangs, is busy, fails or redirects; or wait on disk; and never tell its secret. */
+/* Alerts reach a service that refuses, hangs, is busy, fails or redirects; or wait on disk; and never show its secret. */
 #include "alert_fixture.h"
 
 static void test_delivered(void **state) {

@@ -1,4 +1,4 @@
-/* What lasts is told of once, at the right time, and when it is over. */
+/* What lasts is reported once, at the right time, and when it is over. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -38,14 +38,14 @@ static struct status well(void) {
 #define UP_FOR(now) ((now) -T0 + USEC_PER_MINUTE)
 
 static bool looks(struct conditions *l, const struct status *s, usec_t now, struct alert_message *m) {
-        bool told = conditions_look(l, s, now, UP_FOR(now), m);
+        bool reported = conditions_look(l, s, now, UP_FOR(now), m);
 
-        if (told) { /* each says one thing at a time */
+        if (reported) { /* each says one thing at a time */
                 struct alert_message again;
 
                 assert_false(conditions_look(l, s, now, UP_FOR(now), &again));
         }
-        return told;
+        return reported;
 }
 
 static void test_nothing(_unused_ void **state) {
@@ -141,7 +141,7 @@ static void test_sync(_unused_ void **state) {
 }
 
 /* Each kind: not at once, once, and its end; and a short time of it is no news. */
-static void assert_told(
+static void assert_reported(
         const struct status *trouble, enum condition_kind kind, const char *event, const char *over) {
         struct status good = well();
         struct conditions l = { .cut_off_after = USEC_PER_MINUTE };
@@ -167,7 +167,7 @@ static void test_no_systemd(_unused_ void **state) {
         struct status s = well();
 
         s.unit_state = UNIT_UNKNOWN;
-        assert_told(&s, CONDITION_NO_SYSTEMD, "no-systemd", "no-systemd-over");
+        assert_reported(&s, CONDITION_NO_SYSTEMD, "no-systemd", "no-systemd-over");
 }
 
 /* systemd starts it again and again, so that it neither hangs nor is lost. */
@@ -177,28 +177,28 @@ static void test_silent(_unused_ void **state) {
         s.state = ROLE_PROMOTED;
         s.health = HEALTH_DOWN;
         s.unit_state = UNIT_RESTARTING;
-        assert_told(&s, CONDITION_SILENT, "unreachable", "unreachable-over");
+        assert_reported(&s, CONDITION_SILENT, "unreachable", "unreachable-over");
 }
 
 static void test_foreign(_unused_ void **state) {
         struct status s = well();
 
         s.unit_state = UNIT_ACTIVE;
-        assert_told(&s, CONDITION_FOREIGN, "foreign-stays", "foreign-over");
+        assert_reported(&s, CONDITION_FOREIGN, "foreign-stays", "foreign-over");
 }
 
 static void test_cold(_unused_ void **state) {
         struct status s = well();
 
         s.warm = true;
-        assert_told(&s, CONDITION_COLD, "cold", "warm-again");
+        assert_reported(&s, CONDITION_COLD, "cold", "warm-again");
 }
 
 static void test_reminder(_unused_ void **state) {
         struct status s = well();
         struct conditions l = { .cut_off_after = USEC_PER_MINUTE };
         struct alert_message m;
-        unsigned told = 0;
+        unsigned reported = 0;
 
         s.state = ROLE_PROMOTED;
         s.answers = true;
@@ -206,12 +206,12 @@ static void test_reminder(_unused_ void **state) {
         s.health = HEALTH_DOWN;
         for (usec_t t = T0; t <= T0 + 3 * USEC_PER_DAY; t += USEC_PER_HOUR)
                 if (looks(&l, &s, t, &m)) {
-                        told++;
-                        assert_true(t == T0 + told * USEC_PER_DAY);
+                        reported++;
+                        assert_true(t == T0 + reported * USEC_PER_DAY);
                         assert_string_equal(m.event, "reminder");
                         assert_true(m.since == T0);
                 }
-        assert_int_equal(told, 3);
+        assert_int_equal(reported, 3);
 
         s = well();
         assert_false(looks(&l, &s, T0 + 5 * USEC_PER_DAY, &m));

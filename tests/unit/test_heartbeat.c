@@ -86,7 +86,7 @@ static void test_stops(void **state) {
         TURN_UNTIL(f->event, f->receiver.n == 1);
 }
 
-/* Being told again that all is well is no reason for another ping. */
+/* A second word that all is well is no reason for another ping. */
 static void test_interval(void **state) {
         struct fixture *f = *state;
 
