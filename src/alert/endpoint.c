@@ -8,6 +8,7 @@
 
 #include "config/instance.h"
 #include "lib/file.h"
+#include "lib/http_error.h"
 #include "lib/text.h"
 #include "lib/url.h"
 
@@ -145,5 +146,5 @@ const char *endpoint_ask(const char *url, long *status) {
         e = curl_easy_perform(curl);
         if (status)
                 (void) curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status);
-        return e == CURLE_OK ? NULL : curl_easy_strerror(e);
+        return e == CURLE_OK ? NULL : http_error_words(curl, e);
 }

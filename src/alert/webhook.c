@@ -65,24 +65,6 @@ static void say_status(struct webhook *c, struct webhook_answer *a) {
                 (void) appendf(a->words, sizeof a->words, ", %s", own);
 }
 
-/* There is no status. */
-static void say_failed(CURL *easy, CURLcode code, struct webhook_answer *a) {
-        const struct http_error *e;
-        long detail = 0;
-
-        (void) curl_easy_getinfo(easy,
-                code == CURLE_COULDNT_CONNECT ? CURLINFO_OS_ERRNO : CURLINFO_SSL_VERIFYRESULT, &detail);
-        e = http_error(code, detail);
-        if (code == CURLE_OPERATION_TIMEDOUT)
-                (void) appendf(a->words, sizeof a->words, "silent for %" PRIu64 " s",
-                        WEBHOOK_TIMEOUT / USEC_PER_SEC);
-        else
-                (void) appendf(a->words, sizeof a->words, "%s",
-                        e                                       ? e->words
-                                : code == CURLE_COULDNT_CONNECT ? strerror((int) detail)
-                                                                : curl_easy_strerror(code));
-}
-
 static void on_done(struct http_request *r, CURLcode code, void *userdata) {
         struct webhook *c = userdata;
         CURL *easy = http_request_easy(r);
@@ -99,8 +81,11 @@ static void on_done(struct http_request *r, CURLcode code, void *userdata) {
                 a.status = (unsigned) status;
                 a.outcome = outcome_of(a.status);
                 say_status(c, &a);
-        } else
-                say_failed(easy, code, &a);
+        } else if (code == CURLE_OPERATION_TIMEDOUT)
+                (void) appendf(
+                        a.words, sizeof a.words, "silent for %" PRIu64 " s", WEBHOOK_TIMEOUT / USEC_PER_SEC);
+        else
+                (void) appendf(a.words, sizeof a.words, "%s", http_error_words(easy, code));
         if (retry_after > 0)
                 a.retry_after = (usec_t) MIN(retry_after, RETRY_AFTER_MAX) * USEC_PER_SEC;
         c->busy = false;

@@ -2,6 +2,7 @@
 #include "lib/http_error.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define CANNOT_ASK "this machine cannot ask: "
 
@@ -61,4 +62,16 @@ const struct http_error *http_error(CURLcode code, long detail) {
         while (e->words && e->code != sought)
                 e++;
         return e->words ? e : NULL;
+}
+
+const char *http_error_words(CURL *easy, CURLcode code) {
+        const struct http_error *e;
+        long detail = 0;
+
+        (void) curl_easy_getinfo(easy,
+                code == CURLE_COULDNT_CONNECT ? CURLINFO_OS_ERRNO : CURLINFO_SSL_VERIFYRESULT, &detail);
+        e = http_error(code, detail);
+        if (e)
+                return e->words;
+        return code == CURLE_COULDNT_CONNECT ? strerror((int) detail) : curl_easy_strerror(code);
 }

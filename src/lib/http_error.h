@@ -14,3 +14,6 @@ struct http_error {
 /* CODE is that of the request. DETAIL: of CURLE_COULDNT_CONNECT the errno, of CURLE_PEER_FAILED_VERIFICATION the
  * X509_V_ERR_…. NULL: there are no other words than libcurl's or the system's. */
 const struct http_error *http_error(CURLcode code, long detail);
+
+/* The same of a request of EASY that ended with CODE, and if there are none, libcurl's or the system's words. */
+const char *http_error_words(CURL *easy, CURLcode code);

@@ -9,7 +9,7 @@ DEFINE_CLEANUP(char **, strv_free)
 #define _cleanup_strv_ _cleanup_(strv_freep)
 bool strv_contains(char *const *list, const char *text);
 
-/* A list of paths that grows. */
+/* A list of texts, most often paths, that grows. */
 struct paths {
         char **items;
         size_t n;

@@ -303,7 +303,7 @@ def alert_refused(pair, later):
              "systemd-run -q -p User=alice /usr/bin/python3 /home/alice/receiver.py\n")
 
 
-@finds("alert", "cannot be reached: Could", fix=lambda pair, line: receiver(pair, 200))
+@finds("alert", "cannot be reached: connection refused", fix=lambda pair, line: receiver(pair, 200))
 def alert_unreachable(pair, later):
     pair.standby.put(ADDRESS_FILE, ADDRESS + "\n", mode=0o600)
     pair.configure(alert={"url_file": ADDRESS_FILE})
