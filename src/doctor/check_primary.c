@@ -24,36 +24,44 @@ static void on_selfchecked(struct local_gateway *s, const struct check *check, v
         *(struct check *) userdata = *check;
 }
 
-static int check_url(const struct probe_target *target, struct check *ret) {
+/* One check, whatever comes of it. */
+static struct check check_url(const struct probe_target *target) {
         _cleanup_(http_freep) struct http *http = NULL;
         _cleanup_(probe_freep) struct probe *probe = NULL;
+        struct check c = { .verdict = VERDICT_SILENT };
         int r;
 
-        *ret = (struct check){ 0 };
         r = http_new_with_loop(&http);
         if (r >= 0)
                 r = probe_new(http, target, &probe);
         if (r >= 0)
-                r = probe_start(probe, on_checked, ret);
-        return r < 0 ? r : http_wait(http, ret->reason);
+                r = probe_start(probe, on_checked, &c);
+        if (r >= 0)
+                r = http_wait(http, c.reason);
+        if (r < 0)
+                (void) snprintf(c.reason, sizeof c.reason, "cannot be checked: %s", strerror(-r));
+        return c;
 }
 
-static int check_peer(const struct peer_config *p, struct check *ret) {
+static struct check check_peer(const struct peer_config *p) {
         _cleanup_free_ char *url = probe_url(p->scheme, p->host, p->port, p->path);
 
-        if (!url)
-                return -ENOMEM;
-        return check_url(&(struct probe_target){ .url = url,
-                                 .scheme = p->scheme,
-                                 .expect = p->expect,
-                                 .timeout = p->timeout,
-                                 .any_certificate = p->tls_verify == TLS_VERIFY_NO },
-                ret);
+        return check_url(&(struct probe_target){
+                .url = url ?: "",
+                .scheme = p->scheme,
+                .expect = p->expect,
+                .timeout = p->timeout,
+                .any_certificate = p->tls_verify == TLS_VERIFY_NO,
+        });
+}
+
+static bool is_refused(const struct check *c) {
+        return c->verdict == VERDICT_DOWN && !c->connected && !c->unanswered;
 }
 
 /* Where it says no, its machine is asked for the reason: those commands run there. */
 static void fix_primary(const struct peer_config *p, const struct check *check, struct finding *f) {
-        if (!check->connected && strstr(check->reason, "refused")) {
+        if (is_refused(check)) {
                 finding_fix(f, "sudo systemctl start openclaw.service # on the primary");
                 finding_fix(f,
                         "openclaw config set gateway.bind tailnet && "
@@ -85,23 +93,23 @@ static bool is_this_machine(const struct config *c) {
 /* `tailscale serve` knows requests for its MagicDNS name alone. */
 static bool answers_by_name(const struct peer_config *p, char *name, size_t size) {
         struct peer_config by_name = *p;
-        struct check check;
 
         if (!network_is_address(p->host) || tailnet_name(p->host, name, size) < 0)
                 return false;
         by_name.host = name;
-        return check_peer(&by_name, &check) >= 0 && check.verdict == VERDICT_UP;
+        return check_peer(&by_name).verdict == VERDICT_UP;
 }
 
 static void fix_host(const struct checkup *c, struct finding *f) {
         finding_fix(f, "tailscale ip -4 # on the primary: its address, for host in %s", c->instance->config);
 }
 
+#define REFUSED ". The gateway there is stopped, or it listens on loopback only (its bind)"
+
 void look_primary(const struct checkup *c, struct finding *f) {
         const struct peer_config *p = &c->config->primary;
         char span[SPAN_MAX], limit[SPAN_MAX], name[256];
         struct check check;
-        int r;
 
         if (is_this_machine(c->config)) {
                 finding_fail(
@@ -109,10 +117,8 @@ void look_primary(const struct checkup *c, struct finding *f) {
                 fix_host(c, f);
                 return;
         }
-        r = check_peer(p, &check);
-        if (r < 0)
-                finding_fail(f, "cannot be checked: %s", strerror(-r));
-        else if (check.verdict == VERDICT_UP && check.took > p->timeout / 2)
+        check = check_peer(p);
+        if (check.verdict == VERDICT_UP && check.took > p->timeout / 2)
                 finding_warn(f,
                         "%s port %u answers in %s, and a check may take %s: a busy moment looks like a death",
                         p->host, p->port, format_span(span, check.took), format_span(limit, p->timeout));
@@ -127,9 +133,7 @@ void look_primary(const struct checkup *c, struct finding *f) {
                 finding_fix(f, "sudoedit %s # in [primary]: host = %s", c->instance->config, name);
         } else {
                 finding_fail(f, "%s port %u: %s%s", p->host, p->port, check.reason,
-                        !check.connected && strstr(check.reason, "refused")
-                                ? ". The gateway there is stopped, or it listens on loopback only (its bind)"
-                                : "");
+                        is_refused(&check) ? REFUSED : "");
                 fix_primary(p, &check, f);
         }
 }
@@ -156,51 +160,43 @@ void look_seniors(const struct checkup *c, struct finding *f) {
         }
         for (size_t i = 0; i < c->config->n_seniors; i++) {
                 const struct peer_config *p = &c->config->seniors[i];
-                struct check check;
-                int r = check_peer(p, &check);
+                struct check check = check_peer(p);
 
-                if (r < 0 || check.verdict == VERDICT_UP || strstr(check.reason, "refused"))
+                /* A standby's gateway does not run, so a refusal is its normal answer. */
+                if (check.verdict == VERDICT_UP || is_refused(&check))
                         continue;
                 finding_fail(f, "%s, %s port %u: %s", p->name, p->host, p->port, check.reason);
                 finding_fix(f, "ping -c 3 %s", p->host);
                 return;
         }
-        /* A standby's gateway does not run, so a refusal is its normal answer. */
         finding_ok(f, "the standbys that go first can be reached");
 }
 
 void look_witness(const struct checkup *c, struct finding *f) {
-        _cleanup_free_ char *url = NULL;
+        const struct witness_config *w = &c->config->witness;
+        _cleanup_free_ char *url = shell_quote(w->url);
+        char span[SPAN_MAX];
         struct check check;
-        int r;
 
-        if (strcmp(c->config->witness.url, WITNESS_TAILSCALE) == 0) {
+        if (strcmp(w->url, WITNESS_TAILSCALE) == 0) {
                 look_relay(c, f);
                 return;
         }
-        if (strcmp(c->config->witness.url, WITNESS_NONE) == 0) {
+        if (strcmp(w->url, WITNESS_NONE) == 0) {
                 finding_off(f, "none is configured");
                 return;
         }
-        r = check_url(&(struct probe_target){ .url = c->config->witness.url,
-                              .scheme = SCHEME_HTTP,
-                              .expect = EXPECT_2XX,
-                              .timeout = c->config->primary.timeout },
-                &check);
-        if (r < 0)
-                finding_fail(f, "cannot be asked: %s", strerror(-r));
-        else if (check.verdict == VERDICT_UP || check.connected)
-                finding_ok(f, "%s answers", c->config->witness.url);
-        else {
-                char span[SPAN_MAX];
-
-                finding_fail(f, "%s: %s. With a dead witness every failover is held up for %s",
-                        c->config->witness.url, check.reason,
-                        format_span(span, c->config->witness.cut_off_wait));
-                url = shell_quote(c->config->witness.url);
-                if (url)
-                        finding_fix(f, "curl -sS -o /dev/null %s", url);
+        check = check_url(&(struct probe_target){ .url = w->url,
+                .scheme = SCHEME_HTTP,
+                .expect = EXPECT_2XX,
+                .timeout = c->config->primary.timeout });
+        if (check.verdict == VERDICT_UP || check.connected) {
+                finding_ok(f, "%s answers", w->url);
+                return;
         }
+        finding_fail(f, "%s: %s. With a dead witness every failover is held up for %s", w->url, check.reason,
+                format_span(span, w->cut_off_wait));
+        finding_fix(f, "curl -sS -o /dev/null %s", url ?: "");
 }
 
 void look_own_gateway(const struct checkup *c, struct finding *f) {

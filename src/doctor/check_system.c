@@ -70,29 +70,21 @@ void look_journal(const struct checkup *c _unused_, struct finding *f) {
 }
 
 void look_programs(const struct checkup *c, struct finding *f) {
-        const struct {
-                const char *path, *package;
-                bool needed;
-        } programs[] = {
-                { "/usr/bin/rsync", "rsync", c->config->secrets.host },
-                { "/usr/bin/ssh", "openssh-client", c->config->secrets.host },
+        static const char *const programs[][2] = {
+                { "/usr/bin/rsync", "rsync" },
+                { "/usr/bin/ssh", "openssh-client" },
         };
-        bool needed = false;
 
-        for (size_t i = 0; i < ELEMENTSOF(programs); i++) {
-                if (!programs[i].needed)
-                        continue;
-                needed = true;
-                if (access(programs[i].path, X_OK) < 0) {
-                        finding_fail(f, "%s is not there: secrets cannot be synced", programs[i].path);
-                        finding_fix(f, "sudo apt-get install %s", programs[i].package);
-                        return;
-                }
-        }
-        if (needed)
-                finding_ok(f, "rsync and ssh are installed");
-        else
+        if (!c->config->secrets.host) {
                 finding_off(f, "rsync and ssh are not needed: no secrets are synced");
+                return;
+        }
+        finding_ok(f, "rsync and ssh are installed");
+        for (size_t i = 0; i < ELEMENTSOF(programs); i++)
+                if (access(programs[i][0], X_OK) < 0) {
+                        finding_fail(f, "%s is not there: secrets cannot be synced", programs[i][0]);
+                        finding_fix(f, "sudo apt-get install %s", programs[i][1]);
+                }
 }
 
 /* Whoever is in one of these is root, or as good as root. */
@@ -115,20 +107,16 @@ static const char *powerful_group(const char *user, gid_t primary) {
 }
 
 bool sudo_without_password(const char *output, char *buf, size_t size) {
-        for (const char *line = output; *line;) {
-                size_t n = strcspn(line, "\n");
-                const char *found = memmem(line, n, "NOPASSWD:", strlen("NOPASSWD:"));
+        const char *found = strstr(output, "NOPASSWD:"), *line = found;
+        char text[256];
 
-                if (found) {
-                        char text[256];
-
-                        (void) snprintf(text, sizeof text, "%.*s", (int) MIN(n, sizeof text - 1), line);
-                        (void) safe_text(buf, size, text + strspn(text, " \t"));
-                        return true;
-                }
-                line += n + (line[n] == '\n');
-        }
-        return false;
+        if (!found)
+                return false;
+        while (line > output && line[-1] != '\n')
+                line--;
+        (void) snprintf(text, sizeof text, "%.*s", (int) MIN(strcspn(line, "\n"), sizeof text - 1), line);
+        (void) safe_text(buf, size, text + strspn(text, " \t"));
+        return true;
 }
 
 void look_powers(const struct checkup *c, struct finding *f) {

@@ -1,7 +1,6 @@
 /* Is this node in the tailnet, for how long yet, and what would be lost with the primary? The looks ask tailscaled as the
  * daemon does. */
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <errno.h>
 #include <jansson.h>
 #include <netdb.h>
@@ -120,33 +119,30 @@ void look_tailscale(const struct checkup *c, struct finding *f) {
                 (void) appendf(f->text, sizeof f->text, ". Log in at %s", t.self.login_url);
         if (*t.self.health)
                 (void) appendf(f->text, sizeof f->text, ". tailscaled warns: %s", t.self.health);
-        if (f->kind == FINDING_FAIL)
-                finding_fix(f, "sudo systemctl enable tailscaled && sudo systemctl restart tailscaled");
-        if (trouble && t.self.state < TAILSCALE_STATE_GONE)
-                finding_fix(f, "sudo tailscale up");
-        else if (f->kind == FINDING_WARN)
-                finding_fix(f, "tailscale status");
+        if (f->kind != FINDING_OK)
+                finding_fix(f,
+                        f->kind == FINDING_WARN ? "tailscale status"
+                                : trouble && t.self.state < TAILSCALE_STATE_GONE
+                                ? "sudo tailscale up"
+                                : "sudo systemctl enable tailscaled && sudo systemctl restart tailscaled");
 }
 
 /* Whose key it is, WHO, is "this node" or "the primary"; WHERE is added to the command. */
 static void judge_key(usec_t expires, const char *who, const char *where, struct finding *f) {
         time_t then = (time_t) (expires / USEC_PER_SEC);
         usec_t now = now_usec(CLOCK_REALTIME);
-        char date[32] = "";
-        struct tm tm;
+        char date[32];
 
-        if (gmtime_r(&then, &tm))
-                (void) strftime(date, sizeof date, "%Y-%m-%d", &tm);
+        (void) strftime(date, sizeof date, "%Y-%m-%d", gmtime(&then));
         if (expires == 0)
                 finding_ok(f, "never expires");
         else if (expires >= now + SOON)
                 finding_ok(f, "expires on %s", date);
         else {
                 finding_fail(f,
-                        "the key of %s %s on %s, and %s cut off from the tailnet (or disable key expiry for it at "
+                        "the key of %s %s on %s, which cuts it off from the tailnet (or disable key expiry for it at "
                         "https://login.tailscale.com/admin/machines)",
-                        who, expires <= now ? "has expired" : "expires", date,
-                        expires <= now ? "it is" : "then it is");
+                        who, expires <= now ? "has expired" : "expires", date);
                 finding_fix(f, "sudo tailscale up --force-reauth%s", where);
         }
 }
@@ -175,41 +171,32 @@ void look_primary_key(const struct checkup *c, struct finding *f) {
 /* The home relay, which the daemon asks as long as no url is configured. */
 void look_relay(const struct checkup *c, struct finding *f) {
         struct tailnet_facts t;
+        const char *why;
 
         ask_up_to(TAILSCALE_DERPMAP, c, &t);
-        if (t.peer.in != TAILSCALE_PEER_IN) {
-                finding_off(f,
-                        "none is configured, and the primary is not in a tailnet whose relay would be one");
-                return;
-        }
-        if (t.self.has_exit_node)
-                finding_warn(f, "none: this node uses an exit node, so its home relay proves nothing");
-        else if (!*t.relay.address)
-                finding_warn(f, "none: this node has no home relay");
-        else if (tailscale_is_at(&t.peer, t.relay.address))
-                finding_warn(f, "none: the home relay of this node is on the primary's machine");
-        else {
+        why = t.self.has_exit_node                          ? "this node uses an exit node"
+                : !*t.relay.address                         ? "this node has no home relay"
+                : tailscale_is_at(&t.peer, t.relay.address) ? "its home relay is on the primary's machine"
+                                                            : NULL;
+        if (t.peer.in != TAILSCALE_PEER_IN)
+                finding_off(f, "none is configured, and no tailnet with a relay leads to the primary");
+        else if (!why)
                 finding_ok(f, "the home relay of this node, %s port %u", t.relay.address, t.relay.port);
-                return;
+        else {
+                finding_warn(f, "none: %s", why);
+                finding_fix(f, "sudoedit %s # in [witness], url = https://www.gstatic.com/generate_204",
+                        c->instance->config);
         }
-        finding_fix(f, "sudoedit %s # in [witness], url = https://www.gstatic.com/generate_204",
-                c->instance->config);
 }
 
 /* What would be lost with the primary. */
 
 bool names_server(const char *text, const char *address) {
-        static const char word[] = "nameserver";
+        char word[64];
 
-        for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-                const char *rest = line + strlen(word);
-
-                if (!begins_with(line, word))
-                        continue;
-                rest += strspn(rest, " \t");
-                if (begins_with(rest, address) && strchr(" \t\n", rest[strlen(address)]))
+        for (const char *line = text; line; line = strchr(line, '\n'), line += line != NULL)
+                if (sscanf(line, "nameserver%*[ \t]%63s", word) == 1 && strcmp(word, address) == 0)
                         return true;
-        }
         return false;
 }
 
@@ -245,11 +232,11 @@ static bool file_has(
 
 /* Whether NAME is in TEXT as a whole word. */
 static bool has_name(const char *text, const char *name) {
+        static const char inside[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
         size_t n = strlen(name);
 
         for (const char *s = text; n > 0 && (s = strstr(s, name)); s++)
-                if ((s == text || !(isalnum(s[-1]) || strchr(".-", s[-1]))) &&
-                        (!s[n] || !(isalnum(s[n]) || strchr(".-", s[n]))))
+                if ((s == text || !strchr(inside, s[-1])) && strspn(s + n, inside) == 0)
                         return true;
         return false;
 }
@@ -265,42 +252,42 @@ static bool names_primary(const struct checkup *c, const struct tailnet_facts *t
                 has_name(text, label);
 }
 
-/* Whether ssh(1), as its configuration is, reaches LOGIN through the primary, or AS_JUMP itself is the primary. */
-static bool jumps_there(
+/* Whether ssh(1), by its configuration, reaches LOGIN through the primary; AS_JUMP, whether LOGIN itself is the primary. */
+static bool ssh_jumps(
         const struct checkup *c, const struct tailnet_facts *t, const char *login, bool as_jump) {
         const char *const argv[] = { "ssh", "-G", "--", login, NULL };
         _cleanup_free_ char *text = NULL;
         char *save = NULL, *jump = NULL;
-        bool there = false;
 
         if (program_run(argv, USEC_INFINITY, &text, NULL) != 0)
                 return false;
-        for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-                if (begins_with(line, as_jump ? "hostname " : "proxycommand "))
-                        there |= names_primary(c, t, line);
-                else if (!as_jump && begins_with(line, "proxyjump "))
+        for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+                if (begins_with(line, as_jump ? "hostname " : "proxycommand ") && names_primary(c, t, line))
+                        return true;
+                if (!as_jump && begins_with(line, "proxyjump "))
                         jump = line + strlen("proxyjump ");
-        for (jump = jump ? strtok_r(jump, ",", &save) : NULL; jump && !there;
-                jump = strtok_r(NULL, ",", &save)) {
+        }
+        for (jump = jump ? strtok_r(jump, ",", &save) : NULL; jump; jump = strtok_r(NULL, ",", &save)) {
                 _cleanup_free_ char *url = NULL;
 
-                there = asprintf(&url, "ssh://%s", jump) > 0 && jumps_there(c, t, url, true);
+                if (asprintf(&url, "ssh://%s", jump) > 0 && ssh_jumps(c, t, url, true))
+                        return true;
         }
-        return there;
+        return false;
 }
 
-static bool ssh_jumps(const struct checkup *c, const struct tailnet_facts *t) {
+static bool sync_jumps(const struct checkup *c, const struct tailnet_facts *t) {
         const struct workspace_config *w = &c->config->workspace;
         const char *const argv[] = { "git", "-C", w->path, "remote", "get-url", w->remote, NULL };
         _cleanup_free_ char *url = NULL;
         struct ssh_address address;
 
-        if (c->config->secrets.host && jumps_there(c, t, c->config->secrets.host, false))
+        if (c->config->secrets.host && ssh_jumps(c, t, c->config->secrets.host, false))
                 return true;
         if (!*w->path || program_run(argv, USEC_INFINITY, &url, NULL) != 0)
                 return false;
         url[strcspn(url, "\n")] = '\0';
-        return ssh_address_parse(url, &address) >= 0 && jumps_there(c, t, address.login, false);
+        return ssh_address_parse(url, &address) >= 0 && ssh_jumps(c, t, address.login, false);
 }
 
 void look_lost_with_primary(const struct checkup *c, struct finding *f) {
@@ -327,7 +314,7 @@ void look_lost_with_primary(const struct checkup *c, struct finding *f) {
                         "a name server of this machine", NULL },
                 { t.is_resolver, "a name server of the tailnet", NULL },
                 { *t.peer.routes, subnets, NULL },
-                { ssh_jumps(c, &t), "the way of the sync (ProxyJump, ProxyCommand)", NULL },
+                { sync_jumps(c, &t), "the way of the sync (ProxyJump, ProxyCommand)", NULL },
                 { tailscale_is_at(&t.peer, t.relay.address), "the home relay of this node", NULL },
         };
         for (size_t i = 0; i < ELEMENTSOF(losses); i++) {
