@@ -355,8 +355,7 @@ char *tailscale_remark(const struct tailscale_peer *p, enum tailscale_ping ping,
 
         *buf = '\0';
         if (c->by_name && *p->name && network_is_address(host))
-                (void) appendf(buf, TAILSCALE_REMARK_MAX, "if it is behind tailscale serve, set host = %s",
-                        p->name);
+                (void) appendf(buf, TAILSCALE_REMARK_MAX, "if that is tailscale serve: host = %s", p->name);
         if (!refused && !c->unanswered)
                 return buf;
         if (p->in == TAILSCALE_PEER_OUT)

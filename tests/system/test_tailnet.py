@@ -5,6 +5,8 @@ import time
 
 import pytest
 import tailnet
+from doctor import doctor
+from lab import HOME, USER
 from story import DAEMON, GATEWAY, begin, events, wait_event
 
 pytestmark = pytest.mark.skipif(not tailnet.programs(), reason=tailnet.HOW_TO_GET)
@@ -170,10 +172,94 @@ def test_gateway_behind_serve(pair, scheme):
 
 
 @only_all
-def test_serve_knows_no_address(pair):
-    """By the address it is a 404, though the primary lives: doctor and the message say so, see test_tailnet_here.py."""
-    pair.primary.tailscale("serve", "--bg", "--http=8080", "18789")
-    pair.configure(primary={**COUNTED, "port": "8080"})
+@pytest.mark.parametrize("scheme, words", [("http", "404"), ("https", "TLS")])
+def test_serve_knows_no_address(pair, scheme, words):
+    """By the address it refuses, though the primary lives: message and doctor name the name to write."""
+    pair.primary.tailscale("serve", "--bg", f"--{scheme}=8080", "18789")
+    pair.configure(primary={**COUNTED, "port": "8080", "scheme": scheme})
     pair.start(up=False)
     promoted = wait_event(pair.standby, "promoted")
-    assert "404" in promoted["FAILOVER_REASON"]
+    assert words in promoted["FAILOVER_REASON"]
+    assert f"host = primary.{tailnet.DOMAIN}" in promoted["FAILOVER_REASON"]
+    if scheme == "http":  # https takes a certificate to be well by name
+        line = doctor(pair.standby).lines["primary"]
+        assert line.kind == "FAIL" and any(f"host = primary.{tailnet.DOMAIN}" in command for command in line.commands)
+
+
+@only_all
+def test_the_control_servers_word(pair):
+    """It is in the promotion's message."""
+    pair.order("online", host="primary", on=0)
+    begin(pair, primary=COUNTED)
+    pair.primary.power_cut()
+    promoted = wait_event(pair.standby, "promoted", 60)
+    pair.order("online", host="primary", on=1)
+    assert "no Tailscale ping either, and is offline" in promoted["FAILOVER_REASON"]
+
+
+@only_all
+def test_nothing_in_clear(pair):
+    """All is well: what goes to the primary, the sync's too, goes through the tunnel."""
+    begin(pair)
+    pair.standby.leaks()
+    pair.standby.systemctl("start", pair.SYNC)
+    pair.standby.wait_for(lambda: pair.json["sync_ok"], what="synced")
+    assert pair.standby.leaks() == []
+
+
+@only_all
+def test_ssh_without_a_key(pair):
+    """Tailscale SSH lets the standby in: rsync's ssh and git's alike."""
+    pair.standby.run("rm ~/.ssh/id_ed25519", user=USER)
+    pair.order("ssh", mode="accept")
+    pair.primary.tailscale("set", "--ssh")
+    login = ["ssh", "-o", "BatchMode=yes", "openclaw@100.64.0.1", "true"]
+    pair.standby.wait_for(lambda: pair.standby.run(login, user=USER, check=False).returncode == 0, what="Tailscale SSH")
+    head = pair.commit("memory/day-3.md", "third day\n")
+    pair.primary.put(f"{HOME}/.secrets/new", "secret\n", mode=0o600, user=USER)
+    begin(pair)
+    pair.standby.systemctl("start", pair.SYNC)
+    pair.standby.wait_for(lambda: pair.json["sync_ok"], what="synced")
+    assert pair.git("rev-parse", "HEAD") == head
+    assert pair.standby.get(f"{HOME}/.secrets/new") == "secret\n"
+
+
+def notices(host):
+    return [m for m in host.messages(DAEMON) if "Tailscale key of" in m]
+
+
+@only_all
+@pytest.mark.parametrize("side", ["primary", "standby"])
+def test_key_expires_soon(pair, side):
+    """Once, over restarts; then at the next threshold."""
+    host = getattr(pair, side)
+    whose = "the primary" if side == "primary" else "this standby"
+    pair.expire(host, 13.5 * 86400)
+    pair.standby.wait_for(lambda: '"KeyExpiry"' in pair.standby.local("whois?addr=" + host.address)[1], what="it is known")
+    begin(pair)
+    pair.standby.wait_journal(f"key of {whose} expires in 13 d", DAEMON)
+    key = "primary_key_expires_at" if side == "primary" else "key_expires_at"
+    pair.standby.wait_for(lambda: pair.json[key], what="status shows it")
+    for _ in range(2):
+        pair.standby.systemctl("restart", DAEMON)
+        pair.standby.wait_for(lambda: pair.json["health"] == "up", what="up again")
+    assert len(notices(pair.standby)) == 1
+    pair.expire(host, 2.5 * 86400)
+    pair.standby.wait_for(lambda: notices(pair.standby)[1:] or pair.standby.systemctl("restart", DAEMON), what="told", every=3)
+    assert "expires in 2 d" in notices(pair.standby)[1]
+
+
+@only_all
+def test_senior_in_the_tailnet(pair):
+    """A third node that cannot see the tailnet does not take the senior in it for dead, though the primary is outside and is."""
+    pair.configure(primary={"host": "192.0.2.1", "port": "1"}, witness={"cut_off_wait": "never"}, workspace={"path": ""}, secrets=None,
+                   **{"senior first": {"host": "100.64.0.1", "port": "18789", "head_start": "2s"}})
+    pair.start(up=False)
+    pair.standby.wait_journal("first has taken over", DAEMON)
+    pair.standby.tailscale("down")
+    time.sleep(6)  # twice what it took without it, and nothing may happen
+    assert events(pair.standby) == []
+    pair.standby.tailscale("up")
+    pair.standby.wait_tailscale("Running")
+    pair.primary.gateway.kill()
+    wait_event(pair.standby, "promoted", 60)

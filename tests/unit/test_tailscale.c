@@ -219,7 +219,7 @@ static void remark(void **state _unused_) {
                 { { .expires = EXPIRY }, TAILSCALE_PING_SILENT, &unanswered, "has expired" },
                 { { .expires = EXPIRY + 1 }, TAILSCALE_PING_SILENT, &unanswered, "no Tailscale ping" },
                 { { .in = TAILSCALE_PEER_OUT }, TAILSCALE_PING_SILENT, &unanswered, "no node" },
-                { { .name = "p.t1.ts.net" }, TAILSCALE_PING_UNKNOWN, &by_name, "set host = p.t1.ts.net" },
+                { { .name = "p.t1.ts.net" }, TAILSCALE_PING_UNKNOWN, &by_name, "host = p.t1.ts.net" },
                 { { .name = "p.t1.ts.net" }, TAILSCALE_PING_UNKNOWN, &by_name, "", "p.t1.ts.net" },
                 { {}, TAILSCALE_PING_UNKNOWN, &by_name, "" },
         };
