@@ -80,30 +80,19 @@ static char *find_installed(const char *name) {
         return look_up(DEFAULT_PATH, name, X_OK);
 }
 
-/* One word of ExecStart= in quotes, with what systemd would expand escaped (systemd.service(5), "Command lines"). */
-static void append_word(char *buf, size_t size, const char *word) {
-        bool quote = !*word || strpbrk(word, " \t\"'\\;");
+/* What neither systemd nor a shell makes anything of (systemd.service(5), "Command lines"). */
+#define PLAIN "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/:=@+,-"
 
-        (void) appendf(buf, size, quote ? " \"" : " ");
-        for (const char *c = word; *c; c++)
-                (void) appendf(buf, size,
-                        *c == '%'                    ? "%%%%"
-                                : *c == '$'          ? "$$"
-                                : strchr("\"\\", *c) ? "\\%c"
-                                                     : "%c",
-                        *c);
-        (void) appendf(buf, size, quote ? "\"" : "");
-}
-
-/* The drop-in that runs PROGRAM with the unit's own arguments. */
+/* The drop-in that runs PROGRAM with the unit's own arguments, if these need no quotes. */
 static void fix_program(const struct unit_facts *u, const char *program, struct finding *f) {
-        char lines[1024];
+        char line[512] = "";
 
-        (void) snprintf(lines, sizeof lines, "ExecStart=\nExecStart=%s", program);
-        for (char **arg = u->argv && *u->argv ? u->argv + 1 : NULL; arg && *arg; arg++)
-                append_word(lines, sizeof lines, *arg);
-        if (strlen(lines) + 1 < sizeof lines)
-                finding_fix_drop_in(f, u->name, "program", "%s", lines);
+        for (char **arg = u->argv && *u->argv ? u->argv + 1 : NULL; arg && *arg; arg++) {
+                if (!**arg || (*arg)[strspn(*arg, PLAIN)])
+                        return;
+                (void) appendf(line, sizeof line, " %s", *arg);
+        }
+        finding_fix_drop_in(f, u->name, "program", "ExecStart=\nExecStart=%s%s", program, line);
 }
 
 void look_program(const struct checkup *c, struct finding *f) {

@@ -1,5 +1,6 @@
 """What `doctor` finds and has fixed (tests/lab/doctor.py): the daemon, the gateway, the alerts; and what else it promises."""
 
+import json
 import subprocess
 
 import pytest
@@ -362,6 +363,20 @@ def test_who_came_by_sudo_is_given_commands_with_sudo(well):
     command = f"systemctl restart {Pair.UNIT}"
     assert doctor(well.standby, SUDO_UID="1000").lines["daemon"].commands == ["sudo " + command]
     assert doctor(well.standby).lines["daemon"].commands == [command]
+
+
+def test_quiet_and_json(well):
+    """-q leaves out what is well, --json has the same rows and commands; the exit status is the same."""
+    well.standby.systemctl("stop", Pair.UNIT)
+    whole, quiet = doctor(well.standby), Report(well.standby.run([*DOCTOR, "-q"], check=False))
+    assert quiet.status == 1 and quiet.of("FAIL") == ["daemon"] and quiet.of("warn") == whole.of("warn")
+    assert quiet.of("ok", "off", "skip") == [] != whole.of("ok")
+    for words, report in ([], whole), (["-q"], quiet):
+        done = well.standby.run([*DOCTOR, *words, "--json"], check=False)
+        found = json.loads(done.stdout)
+        assert done.returncode == 1 and (found["version"], found["instance"]) == (1, "")
+        assert {(row["title"], row["kind"].lower(), *row["fix"]) for row in found["findings"]} == {
+            (line.title, line.kind.lower(), *line.commands) for line in report.lines.values()}
 
 
 def test_a_gateway_unit_that_is_not_there_needs_no_rule(well):
