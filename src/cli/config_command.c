@@ -42,16 +42,9 @@ int cmd_config(const struct instance *instance, enum config_view view) {
         _cleanup_(config_freep) struct config *c = NULL;
         int r;
 
-        if (view == CONFIG_KEYS)
-                r = print_keys();
-        else {
-                r = config_load(instance->config, print_error, NULL, &c);
-                if (r == -ENOMEM)
-                        print_error(instance->config, 0, "cannot be read: out of memory", NULL);
-                if (r < 0)
-                        return EX_CONFIG;
-                r = view == CONFIG_CHECK ? 0 : config_print(c, stdout);
-        }
+        if (view != CONFIG_KEYS && config_load(instance->config, print_error, NULL, &c) < 0)
+                return EX_CONFIG;
+        r = view == CONFIG_KEYS ? print_keys() : view == CONFIG_CHECK ? 0 : config_print(c, stdout);
         if (r < 0) {
                 log_error("standard output cannot be written: %s", strerror(-r));
                 return EX_IOERR;

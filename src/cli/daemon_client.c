@@ -70,12 +70,6 @@ int client_no_bus(int r) {
         return EXIT_NOT_RUNNING;
 }
 
-int client_open(sd_bus **ret) {
-        int r = sd_bus_open_system(ret);
-
-        return r < 0 ? client_no_bus(r) : 0;
-}
-
 /* sd_bus_open_system() does not wait for the bus to answer: ENOTCONN comes with the first call. */
 static bool is_absent(const sd_bus_error *e, int r) {
         return r == -ENOTCONN ||

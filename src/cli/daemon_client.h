@@ -14,9 +14,6 @@ enum {
         EXIT_NOT_RUNNING = 3, /* the daemon is not running (as LSB's init scripts say it) */
 };
 
-/* Opens the system bus. 0, or an exit status after saying why. */
-int client_open(sd_bus **ret);
-
 /* Asks for all properties, for status_read(). 0, EXIT_NOT_RUNNING, or another exit status after saying why. */
 int client_get_all(sd_bus *bus, const struct instance *n, sd_bus_message **ret);
 

@@ -164,18 +164,15 @@ void history_close(struct history *c, sd_id128_t boot) {
                 end(f, END_REBOOT, 0);
 }
 
-static bool is_over_before(const struct failover *f, usec_t since) {
-        if (f->end == END_OPEN)
-                return false;
-        return MAX(f->begun, MAX(f->promoted, f->ended)) < since;
-}
-
 void history_forget(struct history *c, usec_t since) {
         size_t n = 0;
 
-        for (size_t i = 0; i < c->n; i++)
-                if (!is_over_before(&c->failovers[i], since))
-                        c->failovers[n++] = c->failovers[i];
+        for (size_t i = 0; i < c->n; i++) {
+                const struct failover *f = &c->failovers[i];
+
+                if (f->end == END_OPEN || MAX(f->begun, MAX(f->promoted, f->ended)) >= since)
+                        c->failovers[n++] = *f;
+        }
         c->n = n;
 }
 

@@ -95,9 +95,10 @@ static int send_command(const struct instance *n, enum role_command command, uin
         struct status s;
         int r;
 
-        r = client_open(&bus);
-        if (r == 0)
-                r = client_command(bus, n, command, seconds);
+        r = sd_bus_open_system(&bus);
+        if (r < 0)
+                return client_no_bus(r);
+        r = client_command(bus, n, command, seconds);
         if (r != 0)
                 return r;
         r = ask_status(bus, n, &m, &s);
