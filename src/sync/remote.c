@@ -226,7 +226,6 @@ static void find_gone(struct line *line, struct fetch_answer *answer) {
 /* No redirect to another host, which would get the login. */
 static int fetch(struct line *line, struct fetch_answer *answer) {
         git_fetch_options options = GIT_FETCH_OPTIONS_INIT;
-        _cleanup_(git_commit_freep) git_commit *commit = NULL;
         char wanted[REPO_BRANCH_MAX + 11], *refspec = wanted;
         int r;
 
@@ -239,14 +238,9 @@ static int fetch(struct line *line, struct fetch_answer *answer) {
         if (git_remote_download(line->remote, &(git_strarray){ &refspec, 1 }, &options) < 0)
                 return line_failed(line);
         r = choose_branch(line, answer);
-        if (r < 0)
-                return r;
-        find_gone(line, answer);
-        if (git_commit_lookup(&commit, line->git, &answer->commit) < 0)
-                return sync_refuse(line->result, REFUSAL_NO_BRANCH,
-                        "the branch %s of the remote %s points at no commit", answer->branch,
-                        line->config->remote);
-        return 0;
+        if (r == 0)
+                find_gone(line, answer);
+        return r;
 }
 
 static void fetch_child(const void *userdata, void *ret) {

@@ -1,4 +1,7 @@
-/* The secrets, copied by rsync; see secrets.h. */
+/* The secrets, listed and copied by rsync; see secrets.h.
+ *
+ * At the deadline rsync is killed, without being asked first: a promotion waits for this, and rsync sleeps for 0.4 s before it ends
+ * (sig_int() in its rsync.c). */
 #include "sync/secrets.h"
 
 #include <errno.h>
@@ -6,7 +9,6 @@
 #include <fts.h>
 #include <pwd.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -16,11 +18,13 @@
 #include "lib/file.h"
 #include "lib/program.h"
 #include "lib/text.h"
-#include "sync/secrets_rsync.h"
 #include "sync/ssh_transport.h"
 
-/* More than that here are no secrets any more. */
+/* In bytes: a secret that is larger is none, and is not copied; and more than that here are no secrets any more. */
+#define SECRET_MAX ((uint64_t) 64 << 20)
 #define TOTAL_MAX ((int64_t) 256 << 20)
+/* Where rsync writes before it renames; on the same file system, and ours to empty. */
+#define TEMPORARY ".openclaw-failover"
 /* How much longer the child lives than rsync may run. */
 #define CHILD_GRACE (2 * USEC_PER_SEC)
 
@@ -42,8 +46,6 @@ static const struct {
 } failures[] = {
         { 4, SYNC_REFUSED, REFUSAL_CONTENT,
                 "sends names that it was not asked for, and nothing was copied" },
-        { 30, SYNC_FAILED, REFUSAL_TIMEOUT, "stopped answering" },
-        { 35, SYNC_FAILED, REFUSAL_TIMEOUT, "stopped answering" },
         { 127, SYNC_FAILED, REFUSAL_NO_RSYNC, "has no rsync" },
         { PROGRAM_ABSENT, SYNC_REFUSED, REFUSAL_NO_RSYNC_HERE,
                 "cannot be asked: rsync is not installed here" },
@@ -51,21 +53,27 @@ static const struct {
 
 struct copy {
         const struct secrets_config *config;
+        const char *ssh;
         struct sync_result *result;
-        struct rsync_run run;
+        usec_t deadline;
+        int target;             /* directory; -1: it is missing */
+        char *listing, *errors; /* of the last run of rsync */
 };
 
-static int _printf_(4, 5)
-        fail(struct copy *c, enum sync_part part, enum refusal_code code, const char *format, ...) {
-        char text[2 * sizeof c->result->secrets_why.text];
-        va_list ap;
+/* The listing beside the target. */
+struct comparison {
+        unsigned n;
+        bool is_home; /* it has what a home directory has at its top */
+        bool is_cut;  /* it was too long */
+        int64_t there,
+                here;     /* bytes of the files that are copied, and of those that are here by their names */
+        unsigned missing; /* items that are not here as they are there */
+        char names[160];  /* of the first three of these */
+};
 
-        va_start(ap, format);
-        (void) vsnprintf(text, sizeof text, format, ap);
-        va_end(ap);
-        c->result->secrets = part;
-        return refusal_set(&c->result->secrets_why, code, "%s", text);
-}
+/* -ECANCELED */
+#define fail(c, part, ...)                                                                                  \
+        ((c)->result->secrets = (part), refusal_set(&(c)->result->secrets_why, __VA_ARGS__))
 
 static const char *our_name(void) {
         const struct passwd *pw = getpwuid(geteuid());
@@ -109,14 +117,122 @@ static int open_target(struct copy *c, bool dry_run) {
                 return refuse_target(c, path, REFUSAL_TARGET, "mkdir -m 700");
         if (st.st_uid != geteuid())
                 return refuse_owner(c, path);
-        c->run.target = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (c->run.target < 0 && errno == ENOTDIR)
+        c->target = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (c->target < 0 && errno == ENOTDIR)
                 return refuse_target(c, path, REFUSAL_TARGET, "mv -t /var/tmp");
-        if (c->run.target < 0 || access(path, W_OK | X_OK) < 0)
+        if (c->target < 0 || access(path, W_OK | X_OK) < 0)
                 return refuse_target(c, path, REFUSAL_UNWRITABLE, "chmod u+rwx");
-        if (!dry_run && lock_until(c->run.target, c->run.deadline) < 0)
+        if (!dry_run && lock_until(c->target, c->deadline) < 0)
                 return fail(c, SYNC_FAILED, REFUSAL_BUSY, "another sync is at work in %s", path);
         return 0;
+}
+
+/* Runs rsync: its exit code, -ETIMEDOUT or another negative errno. *RET_OUT is what came, or NULL. */
+static int run_rsync(
+        struct copy *c, const char *const *options, const char *source, const char *target, char **ret_out) {
+        _cleanup_free_ char *from = NULL;
+        const char *argv[40] = { "rsync", "-rl", "-e", c->ssh };
+        size_t n = 4;
+
+        if (asprintf(&from, "%s:%s", c->config->host, source) < 0)
+                return -ENOMEM;
+        for (const char *const *o = options; *o; o++)
+                argv[n++] = *o;
+        argv[n++] = "--";
+        argv[n++] = from;
+        argv[n++] = target;
+        free(c->errors);
+        c->errors = *ret_out = NULL;
+        return program_run(argv, c->deadline, ret_out, &c->errors);
+}
+
+/* Sizes in bytes, names as they are. */
+static int list(struct copy *c, const char *source) {
+        static const char *const options[] = { "--list-only", "--no-human-readable", NULL };
+
+        free(c->listing);
+        c->listing = NULL;
+        return run_rsync(c, options, source, NULL, &c->listing);
+}
+
+/* Of --out-format=%i, '>' begins a file that was received and "cL" a link that was made (rsync(1), --itemize-changes). */
+static int copy_files(struct copy *c) {
+        const char *const options[] = { "-tp", "--chmod=D0700,Fgo=,Fu+rw", "--checksum", "--force",
+                "--safe-links", "--no-devices", "--no-specials", "--fsync", "--temp-dir=" TEMPORARY,
+                "--filter=P /" TEMPORARY, "--out-format=%i", "--max-size=64m",
+                c->config->delete ? "--delete" : NULL, NULL };
+        _cleanup_free_ char *target = NULL, *out = NULL;
+        int code = asprintf(&target, "%s/", c->config->target);
+
+        if (code >= 0)
+                code = run_rsync(c, options, c->config->source, target, &out);
+        for (const char *line = out; line && *line; line += strcspn(line, "\n"), line += *line == '\n')
+                c->result->files += *line == '>' || begins_with(line, "cL");
+        return code;
+}
+
+/* "\\#012" is how rsync writes a byte that a terminal would not show. */
+static void decode(char *name) {
+        char *to = name;
+        unsigned byte;
+
+        for (const char *c = name; *c;)
+                if (c[0] == '\\' && c[1] == '#' && sscanf(c + 2, "%3o", &byte) == 1 && byte < 256) {
+                        *to++ = (char) byte;
+                        c += 5;
+                } else
+                        *to++ = *c++;
+        *to = '\0';
+}
+
+/* "-rw------- 12 2026/07/11 04:15:02 name", and of a link "name -> target". The name, in LINE; NULL: it is no such line. */
+static char *parse_line(char *line, uint64_t *ret_size) {
+        char *name, *arrow;
+        int at = 0;
+
+        if (sscanf(line, "%*s %" SCNu64 " %*u/%*u/%*u %*u:%*u:%*u%n", ret_size, &at) != 1 || line[at] != ' ')
+                return NULL;
+        name = line + at + 1;
+        arrow = *line == 'l' ? strstr(name, " -> ") : NULL;
+        if (arrow)
+                *arrow = '\0';
+        decode(name);
+        return name;
+}
+
+static void compare_item(int target, char type, uint64_t size, const char *name, struct comparison *c) {
+        static const char *const home[] = { ".ssh", ".bashrc", ".profile", ".bash_logout", ".bash_history" };
+        struct stat st = { 0 };
+        char safe[40];
+        bool same;
+
+        c->n++;
+        for (size_t i = 0; i < ELEMENTSOF(home); i++)
+                c->is_home = c->is_home || strcmp(name, home[i]) == 0;
+        (void) fstatat(target, name, &st, AT_SYMLINK_NOFOLLOW);
+        if (type == '-' && size <= SECRET_MAX) {
+                c->there += (int64_t) size;
+                c->here += S_ISREG(st.st_mode) ? st.st_size : 0;
+        }
+        same = type == '-' ? S_ISREG(st.st_mode) && (uint64_t) st.st_size == size
+                           : type == 'd' || (type == 'l' && S_ISLNK(st.st_mode));
+        if (!same && c->missing++ < 3)
+                (void) appendf(c->names, sizeof c->names, "%s%s", c->missing > 1 ? ", " : "",
+                        safe_text(safe, sizeof safe, name));
+}
+
+static void compare(const struct copy *c, struct comparison *ret) {
+        _cleanup_free_ char *copy = strdup(c->listing ? c->listing : "");
+        size_t n = copy ? strlen(copy) : 0;
+        char *rest = copy, *line, *name;
+        uint64_t size;
+
+        *ret = (struct comparison){ .is_cut = n > 0 && copy[n - 1] != '\n' };
+        while ((line = strsep(&rest, "\n")))
+                if ((name = parse_line(line, &size)))
+                        compare_item(c->target, *line, size, name, ret);
+        if (ret->missing > 3)
+                (void) appendf(ret->names, sizeof ret->names, " and %u more", ret->missing - 3);
 }
 
 /* All files in the target, in bytes. */
@@ -139,7 +255,7 @@ static void remove_temporary(const struct copy *c) {
         FTSENT *e;
         FTS *fts;
 
-        (void) snprintf(path, sizeof path, "/proc/self/fd/%d/" RSYNC_TEMPORARY, c->run.target);
+        (void) snprintf(path, sizeof path, "/proc/self/fd/%d/" TEMPORARY, c->target);
         fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
         while (fts && (e = fts_read(fts)))
                 if (e->fts_info != FTS_D)
@@ -153,9 +269,9 @@ static void remove_temporary(const struct copy *c) {
 static bool is_restricted(struct copy *c) {
         struct comparison found;
 
-        if (strcmp(c->config->source, "./") == 0 || rsync_list(&c->run, "./") != 0)
+        if (strcmp(c->config->source, "./") == 0 || list(c, "./") != 0)
                 return false;
-        rsync_compare(&c->run, &found);
+        compare(c, &found);
         return !found.is_home;
 }
 
@@ -163,9 +279,9 @@ static bool is_restricted(struct copy *c) {
  * every protocol. rsync itself may end before it knows that ssh failed. */
 static int probe_ssh(const struct copy *c, bool *ret) {
         _cleanup_free_ char *login = without_brackets(c->config->host), *out = NULL, *errors = NULL;
-        int code = program_run(
-                (const char *const[]){ "sh", "-c", "exec $0 \"$1\" true", c->run.ssh, login, NULL },
-                c->run.deadline, &out, &errors);
+        int code =
+                program_run((const char *const[]){ "sh", "-c", "exec $0 \"$1\" true", c->ssh, login, NULL },
+                        c->deadline, &out, &errors);
 
         *ret = out && *out;
         return code;
@@ -198,7 +314,7 @@ static int find_failure(struct copy *c, int code) {
         const char *host = c->config->host;
         char words[200], span[SPAN_MAX];
 
-        (void) ssh_last_words(c->run.errors ? c->run.errors : "", words, sizeof words);
+        (void) ssh_last_words(c->errors ? c->errors : "", words, sizeof words);
         for (size_t i = 0; i < ELEMENTSOF(failures); i++)
                 if (failures[i].code == code)
                         return fail(c, failures[i].part, failures[i].why, "%s %s", host, failures[i].text);
@@ -223,10 +339,10 @@ static int judge_failure(struct copy *c, int code) {
 
 /* Refuses to copy what is no set of secrets. */
 static int check_listing(struct copy *c) {
-        int code = rsync_list(&c->run, c->config->source);
+        int code = list(c, c->config->source);
         struct comparison found;
 
-        rsync_compare(&c->run, &found);
+        compare(c, &found);
         if (strcmp(c->config->source, "./") == 0 && found.is_home)
                 return fail(c, SYNC_REFUSED, REFUSAL_UNRESTRICTED,
                         "the key may read the whole home directory of %s, and source = ./ would copy it: restrict the key (rrsync)",
@@ -247,13 +363,13 @@ static void copy(struct copy *c) {
         int code;
 
         remove_temporary(c);
-        if (mkdirat(c->run.target, RSYNC_TEMPORARY, 0700) < 0) {
+        if (mkdirat(c->target, TEMPORARY, 0700) < 0) {
                 (void) fail(c, SYNC_FAILED, REFUSAL_ERROR, "%s: %s", c->config->target, strerror(errno));
                 return;
         }
-        code = rsync_copy(&c->run, &c->result->files);
+        code = copy_files(c);
         remove_temporary(c);
-        rsync_compare(&c->run, &found);
+        compare(c, &found);
         if (code != 0 && code != RSYNC_PARTIAL && code != RSYNC_VANISHED)
                 (void) judge_failure(c, code);
         else if (found.missing > 0 || code == RSYNC_PARTIAL)
@@ -266,11 +382,10 @@ static void copy(struct copy *c) {
 static void secrets_child(const void *userdata, void *ret) {
         const struct secrets_task *task = userdata;
         struct copy c = { .config = task->config,
+                .ssh = task->ssh ? task->ssh : ssh_command,
                 .result = ret,
-                .run = { .config = task->config,
-                        .target = -1,
-                        .ssh = task->ssh ? task->ssh : ssh_command,
-                        .deadline = now_usec(CLOCK_BOOTTIME) + task->config->timeout - task->late } };
+                .deadline = now_usec(CLOCK_BOOTTIME) + task->config->timeout - task->late,
+                .target = -1 };
 
         (void) umask(077);
         (void) prctl(PR_SET_CHILD_SUBREAPER, 1); /* for those that rsync leaves behind */
@@ -281,7 +396,8 @@ static void secrets_child(const void *userdata, void *ret) {
                 if (!task->dry_run)
                         copy(&c);
         }
-        rsync_free(&c.run);
+        free(c.listing);
+        free(c.errors);
 }
 
 int secrets_start(const struct secrets_task *task, struct child *c, struct sync_result *r) {

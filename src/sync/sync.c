@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
@@ -43,23 +42,6 @@ static bool nobody_waits(void *userdata) {
 
         return asprintf(&promoting, "%s/promoting", c->instance->runtime_dir) > 0 &&
                 access(promoting, F_OK) < 0;
-}
-
-static int refuse_root(const struct instance *n) {
-        log_error(
-                "sync runs as the workspace's user, never as root: sudo systemctl start %s, or sudo -u openclaw %s sync",
-                n->sync_unit, n->program);
-        return EX_NOPERM;
-}
-
-/* Each fetch that brings something adds a pack, and libgit2 keeps packs open: after a year there are thousands. */
-static void allow_many_files(void) {
-        struct rlimit files;
-
-        if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-                files.rlim_cur = files.rlim_max;
-                (void) setrlimit(RLIMIT_NOFILE, &files);
-        }
 }
 
 /* From here on nothing is written but what the ini names, our own state, and /dev/null, which ssh wants. */
@@ -160,12 +142,15 @@ int cmd_sync(const struct instance *instance, const struct config *config) {
         struct context c = { .instance = instance, .config = config };
         struct sync_result r = { 0 };
 
-        if (geteuid() == 0)
-                return refuse_root(instance);
+        if (geteuid() == 0) {
+                log_error(
+                        "sync runs as the workspace's user, never as root: sudo systemctl start %s, or sudo -u openclaw %s sync",
+                        instance->sync_unit, instance->program);
+                return EX_NOPERM;
+        }
         (void) signal(SIGTERM, on_signal);
         (void) signal(SIGINT, on_signal);
         (void) signal(SIGHUP, on_signal);
-        allow_many_files();
         confine(&c);
         run_both(&c, &r);
         report(instance, &r);
