@@ -119,26 +119,45 @@ void look_remote(const struct checkup *c, struct finding *f) {
         repo_close(&repo);
 }
 
+/* Of a clone that kept its name, a command for the primary would lead the primary to itself; and nobody can tell whose the branches
+ * are. */
+static bool has_name_of_primary(const struct checkup *c, const char *host) {
+        const char *primary = c->config->primary.host;
+        char name[256];
+
+        if (tailnet_name(primary, name, sizeof name) == 0)
+                primary = name;
+        return strlen(host) == strcspn(primary, ".") && strncasecmp(host, primary, strlen(host)) == 0;
+}
+
 /* The newest of the remote's that is known here is enough: each sync brings it up to date. */
 void look_saved_work(const struct checkup *c, struct finding *f) {
         const struct workspace_config *w = &c->config->workspace;
         char branches[512], commands[2048], host[64], *save = NULL;
         struct sync_result r = { 0 };
         struct repo repo = REPO_NONE;
+        bool clone;
 
         if (open_workspace(c, &repo, f)) {
                 saved_unmerged(&repo, &r);
                 saved_host(host);
+                clone = has_name_of_primary(c, host);
                 (void) sync_result_merge_commands(
                         &r, w->path, w->remote, checkup_sync_user(c), host, commands, sizeof commands);
-                if (r.n_unmerged > 0)
+                if (clone) {
+                        finding_warn(f,
+                                "this machine bears the primary's name, %s: commands for the primary would pull from itself",
+                                host);
+                        finding_fix(f, "sudo hostnamectl set-hostname %s-standby", host);
+                } else if (r.n_unmerged > 0)
                         finding_warn(f, "the primary lacks work that was done here, in branch %s",
                                 sync_result_say_unmerged(&r, branches, sizeof branches));
                 else
                         finding_ok(f, "the primary has all the work that was done here");
-                for (char *line = strtok_r(commands, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+                for (char *line = clone ? NULL : strtok_r(commands, "\n", &save); line;
+                        line = strtok_r(NULL, "\n", &save))
                         finding_fix(f, "%s # on the primary, as user %s", line, checkup_sync_user(c));
-                if (r.n_unmerged > 0)
+                if (r.n_unmerged > 0 && !clone)
                         finding_fix(f, "sudo systemctl start %s", c->instance->sync_unit);
         }
         repo_close(&repo);

@@ -167,6 +167,14 @@ def saved_work_not_merged(pair, later):
     pair.standby.systemctl("start", Pair.SYNC)
 
 
+@finds("saved work", "bears the primary's name, primary")
+def clone_of_the_primary(pair, later):
+    """Its own name, in a command for the primary, would be the primary's."""
+    pair.standby.run("hostname primary")
+    later.callback(pair.standby.run, "hostname standby")
+    pair.configure(primary={"host": "primary"})
+
+
 @finds("remote", "ssh to the remote origin failed")
 def git_host_unknown(pair, later):
     pair.standby.put(f"{HOME}/.ssh/known_hosts", "", user=USER)
