@@ -37,6 +37,7 @@ static const struct fact {
         FACT("Environment", true, 'L', environment),
         FACT("ExecSearchPath", true, 'L', search_path),
         FACT("ReadWritePaths", true, 'L', writable),
+        FACT("ReadOnlyPaths", true, 'L', closed),
 #undef FACT
 };
 
@@ -56,11 +57,21 @@ void unit_facts_clear(struct unit_facts *u) {
         *u = (struct unit_facts){ 0 };
 }
 
+/* The length of the longest of PATHS that PATH is within: of several, that one counts (systemd.exec(5)). */
+static size_t longest_above(char *const *paths, const char *path) {
+        size_t n = 0;
+
+        for (; paths && *paths; paths++) {
+                const char *above = *paths + strspn(*paths, "-+");
+
+                if (path_is_within(path, above))
+                        n = MAX(n, strlen(above));
+        }
+        return n;
+}
+
 bool unit_may_write(const struct unit_facts *u, const char *path) {
-        for (char **w = u->writable; w && *w; w++)
-                if (path_is_within(path, *w + strspn(*w, "-+")))
-                        return true;
-        return false;
+        return longest_above(u->writable, path) > longest_above(u->closed, path);
 }
 
 bool unit_is_loaded(const struct unit_facts *u) {

@@ -25,6 +25,7 @@ struct unit_facts {
         char **argv;        /* of the first ExecStart */
         char *program;      /* its path; a bare name is looked up when it is started */
         char **writable;    /* ReadWritePaths, with their "-" and "+" */
+        char **closed;      /* ReadOnlyPaths, the same */
         usec_t timeout_stop;
         struct paths credentials; /* LoadCredential: "NAME:PATH" */
 };

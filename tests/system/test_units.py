@@ -107,7 +107,7 @@ def test_the_sync_writes_workspace_secrets_and_its_state(pair, figure):
         may git -C .openclaw/workspace fetch
         may rsync -rt -e 'ssh -o BatchMode=yes -o StrictHostKeyChecking=yes' openclaw@100.64.0.1:.secrets/ .secrets/
         """)
-    assert said == [".openclaw/workspace/probe", ".openclaw/probe", "./probe", ".secrets/probe", "/var/lib/openclaw-failover-sync/probe", "-C", "-rt"]
+    assert said == [".openclaw/workspace/probe", "./probe", ".secrets/probe", "/var/lib/openclaw-failover-sync/probe", "-C", "-rt"]
     assert pair.standby.get("/home/openclaw/.secrets/deep/api.key") == "secret of deep/api.key\n"
     figure(f"the sync's sandbox: {sum(path.endswith('/probe') for path in said)} of 10 directories may be written")
 
