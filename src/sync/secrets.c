@@ -287,31 +287,10 @@ static int probe_ssh(const struct copy *c, bool *ret) {
         return code;
 }
 
-/* The other end runs, and does not do what it is asked. */
-static int judge_protocol(struct copy *c, int code, const char *words) {
-        const char *host = c->config->host, *source = c->config->source;
-        bool noisy = false;
-        int status = code == RSYNC_PARTIAL ? 0 : probe_ssh(c, &noisy);
-
-        if (status == RSYNC_SSH)
-                return fail(c, SYNC_FAILED, REFUSAL_SSH, "ssh to %s failed: %s", host, words);
-        if (noisy)
-                return fail(c, SYNC_FAILED, REFUSAL_NOISY,
-                        "the login shell of %s prints something before any command, and rsync cannot work over it",
-                        host);
-        if (code != RSYNC_PROTOCOL && is_restricted(c))
-                return fail(c, SYNC_FAILED, REFUSAL_RESTRICTED,
-                        "%s lets the key read one directory only (rrsync), without %s: set source = ./",
-                        host, source);
-        if (code == RSYNC_PARTIAL)
-                return fail(
-                        c, SYNC_FAILED, REFUSAL_NO_SOURCE, "%s has no %s that can be read", host, source);
-        return fail(c, SYNC_FAILED, REFUSAL_NO_RSYNC, "%s does not speak rsync (exit code %d)%s%s", host,
-                code, *words ? ": " : "", words);
-}
-
+/* In this order: each is looked for where the ones before it are not the reason. */
 static int find_failure(struct copy *c, int code) {
-        const char *host = c->config->host;
+        const char *host = c->config->host, *source = c->config->source;
+        bool is_protocol = code == RSYNC_PROTOCOL || code == RSYNC_STREAM, noisy = false;
         char words[200], span[SPAN_MAX];
 
         (void) ssh_last_words(c->errors ? c->errors : "", words, sizeof words);
@@ -321,10 +300,22 @@ static int find_failure(struct copy *c, int code) {
         if (code == -ETIMEDOUT)
                 return fail(c, SYNC_FAILED, REFUSAL_TIMEOUT, "%s did not finish in %s", host,
                         format_span(span, c->config->timeout));
-        if (code == RSYNC_SSH)
+        if (code == RSYNC_SSH || (is_protocol && probe_ssh(c, &noisy) == RSYNC_SSH))
                 return fail(c, SYNC_FAILED, REFUSAL_SSH, "ssh to %s failed: %s", host, words);
-        if (code == RSYNC_PROTOCOL || code == RSYNC_STREAM || code == RSYNC_PARTIAL)
-                return judge_protocol(c, code, words);
+        if (noisy)
+                return fail(c, SYNC_FAILED, REFUSAL_NOISY,
+                        "the login shell of %s prints something before any command, and rsync cannot work over it",
+                        host);
+        if ((code == RSYNC_STREAM || code == RSYNC_PARTIAL) && is_restricted(c))
+                return fail(c, SYNC_FAILED, REFUSAL_RESTRICTED,
+                        "%s lets the key read one directory only (rrsync), without %s: set source = ./",
+                        host, source);
+        if (code == RSYNC_PARTIAL)
+                return fail(
+                        c, SYNC_FAILED, REFUSAL_NO_SOURCE, "%s has no %s that can be read", host, source);
+        if (is_protocol)
+                return fail(c, SYNC_FAILED, REFUSAL_NO_RSYNC, "%s does not speak rsync (exit code %d)%s%s",
+                        host, code, *words ? ": " : "", words);
         return fail(c, SYNC_FAILED, REFUSAL_ERROR, "rsync from %s failed (exit code %d)", host, code);
 }
 

@@ -103,12 +103,54 @@ static void test_a_delta_against_the_bound_of_memory(void **state) {
         assert_unharmed(w);
 }
 
+/* What asks for a login over http, and what leads elsewhere. A server writes what it was sent to "asked", and to "token" if that
+ * had a login in it. */
+static void test_a_token_goes_nowhere_else(void **state) {
+        static const struct {
+                const char *answer;
+                bool has_token;
+                enum refusal_code code;
+        } cases[] = {
+                { "401 Unauthorized\\r\\nWWW-Authenticate: Basic realm=x", true, REFUSAL_LOGIN },
+                { "401 Unauthorized\\r\\nWWW-Authenticate: Basic realm=x", false, REFUSAL_LOGIN },
+                { "302 Found\\r\\nLocation: http://localhost:%d/y", true, REFUSAL_REMOTE },
+        };
+        struct world *w = *state;
+        char file[100];
+
+        (void) snprintf(file, sizeof file, "%s/secret", w->dir);
+        run(w, "echo ghp_secret >secret");
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ char *port = sh(w,
+                        "rm -f asked token; cat >http.py <<'EOT'\n"
+                        "import os, socket\n"
+                        "s = socket.create_server(('127.0.0.1', 0)); port = s.getsockname()[1]; print(port, flush=True)\n"
+                        "if os.fork(): os._exit(0)\n"
+                        "null = os.open(os.devnull, os.O_RDWR); os.dup2(null, 1); os.dup2(null, 2); s.settimeout(60)\n"
+                        "open('server', 'w').write(str(os.getpid()))\n"
+                        "while True:\n"
+                        "    c = s.accept()[0]; sent = c.recv(65536); open('asked', 'ab').write(sent)\n"
+                        "    if b'authorization' in sent.lower(): open('token', 'w')\n"
+                        "    c.sendall(('HTTP/1.1 %s\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n'.replace('%%d', str(port))).encode())\n"
+                        "    c.close()\nEOT\npython3 http.py; until test -s server; do sleep 0.01; done",
+                        cases[i].answer);
+
+                w->config.token_file = cases[i].has_token ? file : NULL;
+                run(w, "git -C standby remote set-url origin http://127.0.0.1:%s/x", port);
+                assert_sync(w, SYNC_FAILED);
+                run(w, "kill $(cat server); rm server; test -e asked; not grep -q 'GET /y' asked; not test -e token");
+                if (w->result.workspace_why.code != cases[i].code)
+                        fail_msg("%zu: %s", i, words(&w->result.workspace_why));
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_a_silent_remote),
                 TEST(test_an_endless_pack_against_the_deadline),
                 TEST(test_an_endless_pack_against_the_bound),
                 TEST(test_a_delta_against_the_bound_of_memory),
+                TEST(test_a_token_goes_nowhere_else),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
