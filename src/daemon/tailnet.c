@@ -325,7 +325,7 @@ void tailnet_remark(const struct tailnet *t, struct check *c) {
 }
 
 bool tailnet_looks_first(const struct tailnet *t) {
-        return t->known.blind_since > 0 || !t->known.asked;
+        return tailnet_blind_since(t, NULL, 0) > 0 || !t->known.asked;
 }
 
 usec_t tailnet_blind_since(const struct tailnet *t, char *why, size_t size) {

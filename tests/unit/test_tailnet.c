@@ -137,6 +137,7 @@ static void membership(void **state _unused_) {
         tailnet_free(t);
         t = new_tailnet("203.0.113.6"); /* another host: forgotten */
         assert_int_equal(look(t, "203.0.113.6"), 0);
+        assert_false(tailnet_looks_first(t));
         assert_false(is_blind(t));
         tailnet_free(t);
         forget();
