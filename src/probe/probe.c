@@ -119,25 +119,24 @@ static void finish(struct probe *p, struct check *c) {
 
 /* The request has ended, or there was none: on to the next one, or to the end of the check. */
 static void conclude(struct probe *p, CURLcode code) {
+        enum startup s = STARTUP_DECIDES;
         struct check c = { 0 };
 
         p->answer.code = code;
         p->answer.body = p->body.data;
         p->answer.length = p->body.length;
         p->answer.instead = p->asks_good ? p->good : NULL;
-        if (p->asks_startup) {
-                enum startup s = judge_startup(&p->answer, &c);
-
-                if (s != STARTUP_DECIDES) {
-                        p->startup_absent = s == STARTUP_ABSENT;
-                        p->has_started = c.started;
-                        p->asks_startup = false;
-                        if (ask(p) >= 0)
-                                return;
-                        p->answer.code = CURLE_OUT_OF_MEMORY;
-                        judge(&p->answer, p->scheme, p->expect, &c);
-                }
-        } else
+        if (p->asks_startup)
+                s = judge_startup(&p->answer, &c);
+        if (s != STARTUP_DECIDES) {
+                p->startup_absent = s == STARTUP_ABSENT;
+                p->has_started = c.started;
+                p->asks_startup = false;
+                if (ask(p) >= 0)
+                        return;
+                p->answer.code = CURLE_OUT_OF_MEMORY;
+        }
+        if (!p->asks_startup)
                 judge(&p->answer, p->scheme, p->expect, &c);
         finish(p, &c);
 }
@@ -315,19 +314,6 @@ static int parse_url(const char *url, CURLU **ret) {
         return 0;
 }
 
-/* The host of URL without brackets, for the caller to free; NULL without memory. */
-static char *url_host(CURLU *url) {
-        char *host = NULL, *copy;
-        size_t n;
-
-        if (curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK)
-                return NULL;
-        n = strlen(host);
-        copy = *host == '[' && n > 2 ? strndup(host + 1, n - 2) : strdup(host);
-        curl_free(host);
-        return copy;
-}
-
 static int prepare(struct probe *p, struct http *h) {
         CURL *easy;
         int r;
@@ -360,8 +346,7 @@ static int prepare(struct probe *p, struct http *h) {
 
 int probe_new(struct http *h, const struct probe_target *target, struct probe **ret) {
         _cleanup_(probe_freep) struct probe *p = calloc(1, sizeof *p);
-        _cleanup_free_ char *host = NULL;
-        _cleanup_part_ char *scheme = NULL;
+        _cleanup_part_ char *host = NULL, *scheme = NULL;
         int r;
 
         if (!p)
@@ -375,14 +360,17 @@ int probe_new(struct http *h, const struct probe_target *target, struct probe **
                 r = parse_url(target->startup_url, &p->startup_url);
         if (r < 0)
                 return r;
-        host = url_host(p->url);
-        if (!host)
-                return -ENOMEM;
-        p->is_name = !network_is_address(host);
-        if (!p->is_name)
-                (void) snprintf(p->good, sizeof p->good, "%s", host);
+        host = url_part(p->url, CURLUPART_HOST);
         scheme = url_part(p->url, CURLUPART_SCHEME);
-        p->is_tls = scheme && strcmp(scheme, "https") == 0;
+        if (!host || !scheme)
+                return -ENOMEM;
+        /* Without the brackets of IPv6. */
+        (void) snprintf(p->good, sizeof p->good, "%.*s", (int) strcspn(host, "]") - (*host == '['),
+                host + (*host == '['));
+        p->is_name = !network_is_address(p->good);
+        if (p->is_name)
+                p->good[0] = '\0';
+        p->is_tls = strcmp(scheme, "https") == 0;
         r = prepare(p, h);
         if (r < 0)
                 return r;

@@ -22,25 +22,16 @@ struct tailscale {
         struct http_body body;
 };
 
-static unsigned how_it_ended(CURLcode code) {
-        switch (code) {
-        case CURLE_OK:
-        case CURLE_WRITE_ERROR: /* with more than is read */
-                return TAILSCALE_ANSWERED;
-        case CURLE_OPERATION_TIMEDOUT:
-                return TAILSCALE_SILENT;
-        default: /* there is no socket, or tailscaled has just ended */
-                return TAILSCALE_GONE;
-        }
-}
-
 static void on_done(struct http_request *r, CURLcode code, void *userdata) {
         struct tailscale *t = userdata;
         tailscale_done_t done = TAKE(t->done);
         long http = 0;
 
         (void) curl_easy_getinfo(http_request_easy(r), CURLINFO_RESPONSE_CODE, &http);
-        t->answer.how = how_it_ended(code);
+        /* More than is read is an answer; without a socket, or with a tailscaled that has just ended, there is none. */
+        t->answer.how = code == CURLE_OK || code == CURLE_WRITE_ERROR ? TAILSCALE_ANSWERED
+                : code == CURLE_OPERATION_TIMEDOUT                    ? TAILSCALE_SILENT
+                                                                      : TAILSCALE_GONE;
         t->answer.http = (unsigned) http;
         t->answer.body = t->body.data;
         t->answer.length = t->body.length;
