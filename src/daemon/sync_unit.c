@@ -56,8 +56,8 @@ static void on_unit(struct unit *u _unused_, const struct unit_info *info, void 
 
         if (info->state == UNIT_UNKNOWN)
                 return;
-        s->view.running = info->job != JOB_NONE || info->state == UNIT_STARTING ||
-                info->state == UNIT_ACTIVE || info->state == UNIT_STOPPING;
+        s->view.running = (info->job != JOB_NONE && !unit_is_unanswered(s->unit)) ||
+                info->state == UNIT_STARTING || info->state == UNIT_ACTIVE || info->state == UNIT_STOPPING;
         if (was_running && !s->view.running)
                 learn(s, info);
         s->changed(s, was_running && !s->view.running, s->userdata);
@@ -102,7 +102,7 @@ void sync_unit_start(struct sync_unit *s, bool promoting) {
 }
 
 void sync_unit_stop(struct sync_unit *s) {
-        if (s->view.running)
+        if (s->view.running || unit_is_unanswered(s->unit))
                 unit_stop(s->unit);
 }
 

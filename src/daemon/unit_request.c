@@ -88,6 +88,10 @@ static int on_slow(sd_event_source *s _unused_, uint64_t usec _unused_, void *us
         return 0;
 }
 
+bool unit_is_unanswered(const struct unit *u) {
+        return u->call && *u->info.trouble;
+}
+
 /* Asks the manager. 0 or a negative errno; then DONE is not called. */
 static int call(struct unit *u, sd_bus_message_handler_t done, const char *method, const char *types, ...) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;

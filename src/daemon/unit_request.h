@@ -7,3 +7,5 @@
 void unit_start(struct unit *u); /* also when it failed before, whatever its start limit says */
 void unit_stop(struct unit *u);
 void unit_kill(struct unit *u); /* SIGKILL to all of its processes */
+/* polkit hangs, as far as can be seen: systemd has not answered the last request for longer than it should take. */
+bool unit_is_unanswered(const struct unit *u);

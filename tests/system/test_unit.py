@@ -29,6 +29,19 @@ def test_start_limit_then_mended(pair, fault):
     fault("the gateway here fails until systemd gives up on it, and is mended then", promoted, failed["MESSAGE"].split(". ")[0])
 
 
+def test_polkit_hangs(pair):
+    """It is asked for the sync first, which nobody waits for then: as soon as polkit answers, the gateway starts."""
+    begin(pair)
+    pair.standby.wait_journal("Finished openclaw-failover-sync")
+    with frozen(pair.standby, "polkit"):
+        pair.primary.gateway.kill()
+        down = pair.standby.wait_journal("counts as down", DAEMON)
+        promoting = wait_event(pair.standby, "promoting")
+    wait_event(pair.standby, "promoted")
+    assert int(promoting["__REALTIME_TIMESTAMP"]) - int(down["__REALTIME_TIMESTAMP"]) < 4_000_000
+    pair.standby.wait_state("openclaw-failover-sync.service", "inactive", "failed")
+
+
 def test_program_missing(pair, fault):
     drop_in(pair.standby, "[Service]\nExecStart=\nExecStart=/nonexistent/openclaw gateway\n")
     begin(pair)
