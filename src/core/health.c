@@ -7,8 +7,9 @@
 
 /* A check may end up to half an interval late and the loop may be busy; a machine that was suspended or frozen is
  * away for far longer than either. */
-static usec_t standstill_after(const struct health_rules *rules) {
-        return MAX(3 * rules->interval, rules->interval + 5 * USEC_PER_SEC);
+bool health_is_old(const struct health *h, const struct health_rules *rules, usec_t now) {
+        return h->last_check > 0 &&
+                now - h->last_check > MAX(3 * rules->interval, rules->interval + 5 * USEC_PER_SEC);
 }
 
 static usec_t add(usec_t a, usec_t b) {
@@ -149,7 +150,7 @@ struct health_change health_check(
         struct health_change change = {};
         enum health_level before = h->level;
 
-        if (h->last_check > 0 && now - h->last_check > standstill_after(rules)) {
+        if (health_is_old(h, rules, now)) {
                 change.standstill = true;
                 change.gap = now - h->last_check;
                 health_restart_counting(h);

@@ -78,5 +78,8 @@ unsigned health_recover_needed(const struct health *h, const struct health_rules
 /* A failback begins at NOW. */
 void health_failback(struct health *h, usec_t now);
 
+/* At NOW there has been no check for so long that this machine stood still: the level may be an old one. */
+bool health_is_old(const struct health *h, const struct health_rules *rules, usec_t now);
+
 /* The clock is not to be trusted: the level stays, counting starts again. */
 void health_restart_counting(struct health *h);

@@ -386,7 +386,8 @@ static usec_t waits_until(const struct peers *w, const char **ret_for) {
 enum health_level peers_level(const struct peers *w) {
         if (w->primary.health.level == HEALTH_UP || senior_up(w))
                 return HEALTH_UP;
-        return w->decided ? HEALTH_DOWN : HEALTH_UNKNOWN;
+        return w->decided && !health_is_old(&w->primary.health, &w->primary.rules, now()) ? HEALTH_DOWN
+                                                                                          : HEALTH_UNKNOWN;
 }
 
 void peers_set_started(struct peers *w, bool started) {

@@ -1,6 +1,7 @@
 """The way there and the way back, for every way in which a primary can fail."""
 
 import re
+import time
 
 import pytest
 from story import DAEMON, GATEWAY, begin, events, fail_over, failed_checks, marker, starts, wait_event, wait_up
@@ -206,3 +207,19 @@ def test_standstill_starts_counting_again(pair, fault):
     pair.standby.run(f"kill -STOP {pid}; sleep 7; kill -CONT {pid}")
     told = pair.standby.wait_journal("stood still", DAEMON)
     fault("it is killed while the standby is frozen for 7 s", wait_event(pair.standby, "promoted"), told["MESSAGE"])
+
+
+def test_a_pause_ends_while_the_standby_is_frozen(pair):
+    """The primary is back meanwhile: what the last check found is no reason to promote."""
+    begin(pair, primary={"timeout": "450ms"})
+    pair.standby.run("openclaw-failover pause 5s")
+    pair.primary.gateway.kill()
+    wait_event(pair.standby, "kept-back")
+    pair.standby.pause()
+    pair.primary.gateway.mode("wait=0.2")  # so that the end of the pause is seen before the check's
+    pair.primary.gateway.start()
+    time.sleep(7)  # the daemon's own time
+    pair.standby.resume()
+    wait_event(pair.standby, "pause-over")
+    pair.wait_status("^Standby: the primary is up")
+    assert "promoting" not in events(pair.standby)
