@@ -112,15 +112,18 @@ static int ask_bound_units(struct unit *u, char **names) {
         return r < 0 ? r : sd_bus_call_async(bus, &u->look, m, on_bound_units, u, 0);
 }
 
-/* The first unit whose job is done before this one's is begun. */
+/* The first unit whose job is done before this one's is begun. It is asked again each second; boots are full of shorter waits. */
 static int on_waits_for(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
         struct unit *u = userdata;
-        const char *name;
+        const char *name = "";
 
         if (end_look(u, m) > 0 && sd_bus_message_enter_container(m, 'a', "(usssoo)") > 0 &&
-                sd_bus_message_enter_container(m, 'r', "usssoo") > 0 &&
-                sd_bus_message_read(m, "us", NULL, &name) > 0)
-                copy(u->info.waits_for, sizeof u->info.waits_for, name);
+                sd_bus_message_enter_container(m, 'r', "usssoo") > 0)
+                (void) sd_bus_message_read(m, "us", NULL, &name);
+        if (*name && strcmp(name, u->info.waits_for) == 0 && ++u->waits == 2)
+                log_warning(
+                        "systemd waits for %s before it starts %s. See `systemctl list-jobs`.", name, u->id);
+        copy(u->info.waits_for, sizeof u->info.waits_for, name);
         if (!u->look)
                 ask_system_state(u);
         return 0;
@@ -129,7 +132,6 @@ static int on_waits_for(sd_bus_message *m, void *userdata, sd_bus_error *error _
 static void read_job(struct unit *u, const struct unit_properties *p) {
         bool waiting = p->job && strcmp(p->job, "/") != 0;
 
-        u->info.waits_for[0] = '\0';
         if (u->call)
                 return;
         if (!waiting)
@@ -248,7 +250,7 @@ static void read_unit(struct unit *u, const struct unit_properties *p) {
 static int on_look(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
         _cleanup_properties_ struct unit_properties p = {};
         struct unit *u = userdata;
-        bool bound = false;
+        bool bound = false, waits;
         int r;
 
         r = end_look(u, m);
@@ -273,10 +275,15 @@ static int on_look(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
         } else
                 bound = read_end(u, &p);
 
+        waits = !bound && u->info.job == JOB_START && !unit_state_runs(u->info.state);
+        if (!waits) {
+                u->info.waits_for[0] = '\0';
+                u->waits = 0;
+        }
         r = -1;
         if (bound)
                 r = ask_bound_units(u, p.bound_to);
-        else if (u->info.job == JOB_START && !unit_state_runs(u->info.state))
+        else if (waits)
                 r = ask(u, on_waits_for, p.job, SYSTEMD ".Job", "GetAfter", NULL);
         if (r < 0)
                 ask_system_state(u);

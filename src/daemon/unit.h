@@ -74,6 +74,7 @@ struct unit {
         sd_id128_t before;     /* … and that was its run */
         bool unmet;            /* a condition or an assertion was not, since then */
         sd_bus_slot *ask_type; /* a question under way */
+        unsigned waits;        /* how often it was found to wait for the same unit */
         uint32_t own;          /* the last job that this daemon asked for */
         uint32_t explained;    /* the stop job whose cause is known */
 };

@@ -1,10 +1,11 @@
 """Who stopped the gateway, and why it does not start: what systemd knows, the daemon reports."""
 
 import contextlib
+import json
 
 import pytest
 
-from story import GATEWAY, begin, events, fail_over, wait_event
+from story import DAEMON, GATEWAY, begin, events, fail_over, wait_event
 
 UNITS = "/etc/systemd/system"
 DROP_IN = f"{UNITS}/{GATEWAY}.d/test.conf"
@@ -165,6 +166,85 @@ def test_does_not_start(pair, unit, word):
     pair.primary.gateway.kill()
     failed = wait_event(pair.standby, "start-failed")
     assert word in failed["MESSAGE"], failed["MESSAGE"]
+
+
+def test_killed_by_the_watchdog(pair):
+    prepare(pair.standby, "[Service]\nRestart=no\nWatchdogSec=2\n")
+    fail_over(pair)
+    with not_held(pair, "watchdog"):
+        pass
+
+
+def test_killed_for_its_memory(pair):
+    prepare(pair.standby, "[Service]\nRestart=no\nMemoryMax=64M\nOOMPolicy=stop\n")
+    fail_over(pair)
+    if pair.standby.unit(GATEWAY)["MemoryCurrent"] == "[not set]":
+        pytest.skip("no memory controller here")
+    with not_held(pair, "oom-kill"):
+        pair.standby.systemctl("set-property", "--runtime", GATEWAY, "MemoryMax=1")
+        pair.standby.run("curl -s -m 2 http://127.0.0.1:18789/health", check=False)
+        pair.standby.wait_state(GATEWAY, "failed")
+        pair.standby.systemctl("set-property", "--runtime", GATEWAY, "MemoryMax=64M")
+
+
+def test_its_file_vanishes_while_it_runs(pair):
+    host = pair.standby
+    fail_over(pair)
+    host.run(f"mv /usr/lib/systemd/system/{GATEWAY} /root/")
+    try:
+        host.systemctl("daemon-reload")
+        host.systemctl("kill", "--signal=KILL", GATEWAY)
+        wait_event(host, "lost")
+        host.wait_journal("no such unit|polkit refused|not loaded|not found", DAEMON)
+    finally:
+        host.run(f"mv /root/{GATEWAY} /usr/lib/systemd/system/; systemctl daemon-reload")
+    wait_event(host, "promoted", 60, count=2)
+    assert "held" not in events(host)
+
+
+@pytest.mark.parametrize("how", ["reboot", "isolate"])
+def test_the_system_stops_everything(pair, how):
+    """Nobody has wanted the gateway stopped: the daemon that comes back follows the primary."""
+    host = pair.standby
+    host.put(f"{UNITS}/lonely.target", "[Unit]\nAllowIsolate=yes\nRequires=basic.target\nWants=dbus.service\n")
+    host.systemctl("daemon-reload")
+    fail_over(pair)
+    if how == "reboot":
+        host.reboot()
+    else:
+        host.systemctl("isolate", "lonely.target")
+        host.wait_state(DAEMON, "inactive")
+        host.systemctl("isolate", "multi-user.target")
+    host.systemctl("start", DAEMON)
+    pair.wait_promoted()
+    assert json.loads(host.run("openclaw-failover status --json", check=False).stdout)["mode"] == "auto"
+    assert "held" not in events(host)
+
+
+def test_a_users_start_waits_for_another_unit(pair):
+    """Its true cause is reported within seconds, and the time is the start's."""
+    prepare(pair.standby, "[Unit]\nAfter=a.service\n", a=ONESHOT.format("/bin/sh -c 'until test -e /run/go; do sleep .1; done'"))
+    begin(pair)
+    pair.standby.wait_journal("Finished openclaw-failover-sync")
+    pair.standby.systemctl("start", "--no-block", "a.service")
+    pair.standby.systemctl("start", "--no-block", GATEWAY)
+    pair.primary.gateway.kill()
+    adopted = wait_event(pair.standby, "adopted")
+    waits = pair.standby.wait_journal("waits for a.service", DAEMON)
+    assert int(waits["__REALTIME_TIMESTAMP"]) - int(adopted["__REALTIME_TIMESTAMP"]) < 5_000_000
+    assert pair.standby.run("openclaw-failover status", check=False).returncode == 2
+    pair.standby.run("touch /run/go")
+    promoted = wait_event(pair.standby, "promoted")
+    assert int(promoted["FAILOVER_SYNCING_USEC"]) < int(promoted["FAILOVER_STARTING_USEC"])
+    pair.standby.run("rm /run/go")
+
+
+def test_the_network_is_never_online(pair):
+    """Whatever waits for network-online.target, the daemon and its gateway do not."""
+    prepare(pair.standby, "", a="[Unit]\nBefore=network-online.target\n" + ONESHOT.format("/bin/sleep inf"))
+    pair.standby.systemctl("start", "--no-block", "a.service", "network-online.target")
+    fail_over(pair)
+    assert pair.standby.state("network-online.target") != "active"
 
 
 def test_alias(pair):
