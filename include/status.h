@@ -27,6 +27,7 @@ struct status {
         usec_t interval; /* a span, from the start of one check to that of the next */
         unsigned failures, fail_needed;
         unsigned goods, recover_needed;
+        bool restarts; /* it fails again and again, each time too short for a failover (restart_loop.h) */
         const char *senior; /* the name of one that has taken over; "" if none */
         /* What is waited for, however many checks fail, in words, and until when; 0: nothing. */
         const char *waits_for;
@@ -34,11 +35,12 @@ struct status {
 
         const char *unit;
         enum unit_state unit_state;
-        bool warm;         /* the gateway runs here all the time, and the unit switches its channels */
-        bool answers;      /* the gateway here did, when it was last asked */
-        unsigned starts;   /* tried since it last worked */
-        usec_t next_start; /* when it is tried again */
-        usec_t hang_at;    /* while it is silent: when it is restarted; 0: never */
+        bool warm;             /* the gateway runs here all the time, and the unit switches its channels */
+        bool answers;          /* the gateway here did, when it was last asked */
+        bool gateway_restarts; /* it fails again and again, and systemd starts it again */
+        unsigned starts;       /* tried since it last worked */
+        usec_t next_start;     /* when it is tried again */
+        usec_t hang_at;        /* while it is silent: when it is restarted; 0: never */
         usec_t kill_at; /* while it stops, and is to be started again: if it still runs then, it is killed */
 
         usec_t synced;    /* when the last sync ended */

@@ -28,6 +28,10 @@ static const struct {
                 "Sync to the standby works again" },
         [CONDITION_NOT_READY] = { 0, "not-ready", "ready-again", "The primary's channels are not ready",
                 "The primary's channels are ready again" },
+        [CONDITION_PRIMARY_RESTARTS] = { 0, "primary-restarts", "primary-steady",
+                "Primary fails again and again", "Primary has stopped failing" },
+        [CONDITION_GATEWAY_RESTARTS] = { 0, "gateway-restarts", "gateway-steady",
+                "Standby's gateway fails again and again", "Standby's gateway has stopped failing" },
 };
 
 static bool is_so(enum condition_kind kind, const struct status *s) {
@@ -46,6 +50,10 @@ static bool is_so(enum condition_kind kind, const struct status *s) {
                 return s->synced > 0 && !s->sync_ok;
         case CONDITION_NOT_READY:
                 return s->channels_fail;
+        case CONDITION_PRIMARY_RESTARTS:
+                return s->restarts;
+        case CONDITION_GATEWAY_RESTARTS:
+                return s->gateway_restarts;
         default:
                 return false;
         }
@@ -93,6 +101,16 @@ static void say(enum condition_kind kind, const struct status *s, const char *sp
                 SAY("The sync of workspace and secrets has failed for %s: %s. A failover would start the gateway with old "
                     "data. See `%s doctor`.",
                         span, s->sync, s->program);
+                break;
+        case CONDITION_PRIMARY_RESTARTS:
+                SAY("The primary %s fails again and again: at least 4 times within 10 min, each time too short for a "
+                    "failover. See `journalctl -u openclaw` there.",
+                        s->primary);
+                break;
+        case CONDITION_GATEWAY_RESTARTS:
+                SAY("The gateway here fails again and again: systemd has restarted %s at least 4 times within 10 min. See "
+                    "`journalctl -u %s`.",
+                        s->unit, s->unit);
                 break;
         default:
                 SAY("The primary %s answers, but its channels are not ready: see `openclaw channels status` there. Nothing "

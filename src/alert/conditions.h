@@ -16,6 +16,8 @@ enum condition_kind {
         CONDITION_FOREIGN,   /* the gateway runs here though this machine is on standby */
         CONDITION_SYNC,      /* it fails */
         CONDITION_NOT_READY, /* the primary lives and its channels do not, and not_ready = alert */
+        CONDITION_PRIMARY_RESTARTS, /* it fails again and again, each time too short for a failover */
+        CONDITION_GATEWAY_RESTARTS, /* the gateway here does, and systemd starts it again */
         _CONDITION_MAX,
 };
 

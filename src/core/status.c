@@ -41,7 +41,8 @@ bool status_is_well(const struct status *s) {
 enum status_level status_level(const struct status *s) {
         if (!is_served(s) && !status_is_cut_off(s))
                 return STATUS_UNREACHABLE;
-        if (!status_is_well(s) || *s->alert_error || *s->heartbeat_error || (s->synced > 0 && !s->sync_ok))
+        if (!status_is_well(s) || s->restarts || *s->alert_error || *s->heartbeat_error ||
+                (s->synced > 0 && !s->sync_ok))
                 return STATUS_DEGRADED;
         return STATUS_WELL;
 }
@@ -126,7 +127,11 @@ static void say_role(const struct status *s, char *buf) {
                 SAY(", demoted by hand");
         else if (s->mode != MODE_AUTO)
                 SAY(", in a drill");
-        if (*s->alert_error)
+        if (s->restarts)
+                SAY(", but the primary fails again and again");
+        else if (s->gateway_restarts)
+                SAY(", but the gateway here fails again and again");
+        else if (*s->alert_error)
                 SAY(", but alerts are not delivered");
         else if (*s->heartbeat_error)
                 SAY(", but the heartbeat fails");

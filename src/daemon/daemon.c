@@ -66,8 +66,13 @@ static void on_watch(struct peers *w, void *userdata) {
         look(d);
 }
 
-static void on_gateway(struct unit *u _unused_, const struct unit_info *info _unused_, void *userdata) {
-        look(userdata);
+static void on_gateway(struct unit *u _unused_, const struct unit_info *info, void *userdata) {
+        struct daemon *d = userdata;
+
+        if (info->restarts > d->restarts && d->role.state != ROLE_STANDBY)
+                restart_loop_count(&d->loop, now_usec(CLOCK_BOOTTIME));
+        d->restarts = info->restarts;
+        look(d);
 }
 
 static void on_gateway_checked(struct local_gateway *s _unused_, const struct check *check, void *userdata) {

@@ -7,6 +7,7 @@
 #include "alert/alert.h"
 #include "alert/heartbeat.h"
 #include "config/config.h"
+#include "core/restart_loop.h"
 #include "core/timeline.h"
 #include "daemon/bus_connection.h"
 #include "daemon/bus_service.h"
@@ -45,8 +46,10 @@ struct daemon {
         usec_t level_since;
         usec_t kept_back; /* when a mode or a pause last kept the role from following it */
         struct timeline timeline;
-        struct check answer;   /* of the gateway here, the last time it was asked … */
-        struct check channels; /* … and asked for its channels; .reason "": not yet */
+        struct restart_loop loop; /* of the gateway here, which systemd restarts */
+        unsigned restarts;        /* as they were seen last */
+        struct check answer;      /* of the gateway here, the last time it was asked … */
+        struct check channels;    /* … and asked for its channels; .reason "": not yet */
         struct sync_story sync_story;
 
         sd_event_source *look_timer;

@@ -97,6 +97,9 @@ static void make_status(const struct daemon *d, struct status *ret) {
                 .health_since = to_realtime(d->level_since),
                 .verdict = v.health->last_check > 0 ? verdict_name(v.check->verdict) : "",
                 .reason = v.check->reason,
+                .restarts = v.restarts,
+                .gateway_restarts = d->role.state != ROLE_STANDBY &&
+                        restart_loop_goes_on(&d->loop, now_usec(CLOCK_BOOTTIME)),
                 .channels_fail = channels_fail(d, v.health),
                 .took = v.check->took,
                 .checked = to_realtime(v.health->last_check),

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/restart_loop.h"
 #include "daemon/check_report.h"
 #include "daemon/peer.h"
 #include "daemon/readiness.h"
@@ -37,7 +38,8 @@ struct peers {
         struct witness *witness;
         bool waiting;        /* the primary's check is over, and its witness or tailscaled is not */
         unsigned unanswered; /* the last checks of the primary, in a row */
-        char name[300];      /* host:port */
+        struct restart_loop loop; /* of the primary */
+        char name[300];           /* host:port */
         uint64_t checks[_VERDICT_MAX];
 };
 
@@ -115,7 +117,9 @@ static void count(struct peer *p) {
                         log_notice(
                                 "This machine stood still for %s (suspended or frozen?). Counting starts again.",
                                 format_span(span, change.gap));
-                }
+                } else if (before.level != HEALTH_DOWN && before.failures > 0 && p->health.failures == 0 &&
+                        before.cut_off_since == 0)
+                        restart_loop_count(&w->loop, now());
                 if (p->last.verdict == VERDICT_UP)
                         report_good_check(&before, &p->health, &p->rules, w->name);
                 else
@@ -298,6 +302,7 @@ static void carry_all_over(struct peers *w, const struct peers *before) {
                 return;
         peer_carry_over(&w->primary, &before->primary);
         w->unanswered = before->unanswered;
+        w->loop = before->loop;
         w->started = before->started;
         w->decided = before->decided;
         w->asking_since = before->asking_since;
@@ -434,6 +439,7 @@ struct peers_view peers_view(const struct peers *w) {
                 .last_good = p->health.last_good,
                 .fail_needed = p->rules.fail_threshold,
                 .recover_needed = health_recover_needed(&p->health, &p->rules, now()),
+                .restarts = restart_loop_goes_on(&w->loop, now()),
                 .next = w->next,
                 .senior = senior ? senior->config->name : "",
         };

@@ -55,6 +55,7 @@ struct peers_view {
         const char *waits_for;
         usec_t waits_until;
         usec_t key_expires, primary_key_expires; /* of Tailscale, CLOCK_REALTIME; 0: never, or not known */
+        bool restarts;                           /* the primary fails again and again (restart_loop.h) */
         uint64_t checks[_VERDICT_MAX];           /* by verdict, since the start */
 };
 struct peers_view peers_view(const struct peers *w);

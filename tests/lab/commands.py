@@ -10,9 +10,9 @@ BUS = ["org.openclaw.Failover1", "/org/openclaw/Failover1", "org.openclaw.Failov
 TICKS = {"LastCheckUSec", "LastCheckTimestamp", "NextCheckTimestamp"}
 STATUS_KEYS = {
     "version", "instance", "running", "level", "summary", "next", "state", "state_since", "mode", "paused_until", "primary",
-    "health", "health_since", "check_verdict", "check_reason", "primary_channels_fail", "check_seconds", "checked_at", "next_check_at",
+    "health", "health_since", "check_verdict", "check_reason", "primary_channels_fail", "primary_restarts", "check_seconds", "checked_at", "next_check_at",
     "check_interval_seconds", "failed_checks", "failed_checks_needed", "good_checks", "good_checks_needed", "senior",
-    "waiting_for", "waiting_until", "gateway_unit", "gateway_state", "gateway_warm", "gateway_answers", "gateway_starts", "next_start_at",
+    "waiting_for", "waiting_until", "gateway_unit", "gateway_state", "gateway_warm", "gateway_answers", "gateway_restarts", "gateway_starts", "next_start_at",
     "hang_at", "kill_at", "synced_at", "sync_ok", "sync", "sync_succeeded_at", "unmerged_branches", "merge_commands",
     "last_failover", "failovers", "automatic_failback", "detection", "last_start_seconds", "key_expires_at",
     "primary_key_expires_at", "undelivered_alerts", "alert_error", "heartbeat_error",
