@@ -8,7 +8,10 @@ enum role_state {
         ROLE_DEMOTING, /* the daemon has stopped it */
         _ROLE_MAX,
 };
-const char *role_state_name(enum role_state s);
+extern const char *const role_state_names[_ROLE_MAX];
+static inline const char *role_state_name(enum role_state s) {
+        return role_state_names[s];
+}
 
 enum mode {
         MODE_AUTO,   /* the role follows the primary */
@@ -17,7 +20,10 @@ enum mode {
         MODE_DRILL,  /* promoted to see whether that works, and then demoted */
         _MODE_MAX,
 };
-const char *role_mode_name(enum mode m);
+extern const char *const role_mode_names[_MODE_MAX];
+static inline const char *role_mode_name(enum mode m) {
+        return role_mode_names[m];
+}
 
 /* Of the primary. */
 enum health_level {
@@ -26,7 +32,10 @@ enum health_level {
         HEALTH_DOWN,
         _HEALTH_MAX,
 };
-const char *health_level_name(enum health_level level);
+extern const char *const health_level_names[_HEALTH_MAX];
+static inline const char *health_level_name(enum health_level level) {
+        return health_level_names[level];
+}
 
 /* A unit as systemd sees it (org.freedesktop.systemd1(5): ActiveState, SubState), as far as it matters here. */
 enum unit_state {
@@ -39,7 +48,10 @@ enum unit_state {
         UNIT_STOPPING,
         _UNIT_STATE_MAX,
 };
-const char *unit_state_name(enum unit_state s);
+extern const char *const unit_state_names[_UNIT_STATE_MAX];
+static inline const char *unit_state_name(enum unit_state s) {
+        return unit_state_names[s];
+}
 
 /* What is reported to a user. */
 enum role_event {

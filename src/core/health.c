@@ -170,13 +170,3 @@ struct health_change health_check(
                 h->since = now;
         return change;
 }
-
-const char *health_level_name(enum health_level level) {
-        static const char *const names[_HEALTH_MAX] = {
-                [HEALTH_UNKNOWN] = "unknown",
-                [HEALTH_UP] = "up",
-                [HEALTH_DOWN] = "down",
-        };
-
-        return names[level];
-}

@@ -171,4 +171,7 @@ const char *role_command(struct role *r, const struct facts *f, enum role_comman
 /* Wait before attempt N + 1 when attempt N (from 1) did not work: 5 s, 10 s … 5 min. */
 usec_t role_back_off(unsigned attempts);
 
-const char *role_intent_name(enum role_intent i);
+extern const char *const role_intent_names[_INTENT_MAX];
+static inline const char *role_intent_name(enum role_intent i) {
+        return role_intent_names[i];
+}

@@ -1,4 +1,4 @@
-/* What a person's commands and the marker of an earlier daemon mean for the role, and its names; see role.h. */
+/* What the role is told from outside: a user's commands, and the marker of the daemon before; see role.h. */
 #include "core/role_facts.h"
 
 enum role_intent role_intent(const struct role *r) {
@@ -71,7 +71,7 @@ const char *role_command(struct role *r, const struct facts *f, enum role_comman
                 break;
         case COMMAND_DEMOTE:
                 if (r->state == ROLE_STANDBY && is_running(f))
-                        return "The gateway here was started by somebody else, and is not this daemon's to stop: use systemctl stop.";
+                        return "Another user started the gateway here, and this daemon does not stop it: use systemctl stop.";
                 r->mode = MODE_HELD;
                 break;
         case COMMAND_AUTO:
@@ -92,7 +92,7 @@ const char *role_command(struct role *r, const struct facts *f, enum role_comman
                 if (f->gateway == UNIT_UNKNOWN)
                         return "systemd cannot be asked about the gateway here just now.";
                 if (!is_stopped(f))
-                        return "The gateway here runs already, started by somebody else: stop it first.";
+                        return "The gateway here runs already, and another user started it: stop it first.";
                 r->mode = MODE_DRILL;
                 r->drill_done = false;
                 break;
@@ -104,38 +104,4 @@ const char *role_command(struct role *r, const struct facts *f, enum role_comman
                 r->held_at = 0;
         forget_back_off(r);
         return NULL;
-}
-
-const char *role_state_name(enum role_state s) {
-        static const char *const names[_ROLE_MAX] = {
-                [ROLE_STANDBY] = "standby",
-                [ROLE_STARTING] = "starting",
-                [ROLE_PROMOTED] = "promoted",
-                [ROLE_DEMOTING] = "demoting",
-        };
-
-        return names[s];
-}
-
-const char *role_mode_name(enum mode m) {
-        static const char *const names[_MODE_MAX] = {
-                [MODE_AUTO] = "auto",
-                [MODE_PINNED] = "pinned",
-                [MODE_HELD] = "held",
-                [MODE_DRILL] = "drill",
-        };
-
-        return names[m];
-}
-
-const char *role_intent_name(enum role_intent i) {
-        static const char *const names[_INTENT_MAX] = {
-                [INTENT_NONE] = "none",
-                [INTENT_STARTING] = "starting",
-                [INTENT_PROMOTED] = "promoted",
-                [INTENT_DEMOTING] = "demoting",
-                [INTENT_RESTARTING] = "restarting",
-        };
-
-        return names[i];
 }

@@ -79,15 +79,6 @@ static const struct property table[] = {
 
 _Static_assert(ELEMENTSOF(table) <= PROPERTIES_MAX, "PROPERTIES_MAX is too small");
 
-#define WORDS(function, type, name)                                                                         \
-        static const char *function(int i) {                                                                \
-                return name((type) i);                                                                      \
-        }
-WORDS(state_word, enum role_state, role_state_name)
-WORDS(mode_word, enum mode, role_mode_name)
-WORDS(health_word, enum health_level, health_level_name)
-WORDS(unit_word, enum unit_state, unit_state_name)
-
 _Static_assert(
         sizeof(enum role_state) == sizeof(int) && sizeof(enum unit_state) == sizeof(int), "enum is int");
 
@@ -95,13 +86,13 @@ _Static_assert(
 static const struct {
         const char *signature;
         size_t size;
-        const char *(*word)(int i);
+        const char *const *words;
         int n_words;
 } types[_PROPERTY_TYPE_MAX] = {
-        [PROPERTY_STATE] = { "s", sizeof(int), state_word, _ROLE_MAX },
-        [PROPERTY_MODE] = { "s", sizeof(int), mode_word, _MODE_MAX },
-        [PROPERTY_HEALTH] = { "s", sizeof(int), health_word, _HEALTH_MAX },
-        [PROPERTY_UNIT_STATE] = { "s", sizeof(int), unit_word, _UNIT_STATE_MAX },
+        [PROPERTY_STATE] = { "s", sizeof(int), role_state_names, _ROLE_MAX },
+        [PROPERTY_MODE] = { "s", sizeof(int), role_mode_names, _MODE_MAX },
+        [PROPERTY_HEALTH] = { "s", sizeof(int), health_level_names, _HEALTH_MAX },
+        [PROPERTY_UNIT_STATE] = { "s", sizeof(int), unit_state_names, _UNIT_STATE_MAX },
         [PROPERTY_TEXT] = { "s", sizeof(char *) },
         [PROPERTY_LINES] = { "s", sizeof(char *) },
         [PROPERTY_FLAG] = { "b", sizeof(bool) },
@@ -150,8 +141,8 @@ int property_append(const struct property *p, const struct status *s, sd_bus_mes
 
         if (is_text(p))
                 value = *text_of(p, s);
-        else if (types[p->type].word)
-                value = types[p->type].word(*(const int *) value);
+        else if (types[p->type].words)
+                value = types[p->type].words[*(const int *) value];
         else if (p->type == PROPERTY_FLAG) {
                 flag = *(const bool *) value;
                 value = &flag;
@@ -192,7 +183,7 @@ json_t *property_json(const struct property *p, const struct status *s) {
         case PROPERTY_SPAN:
                 return json_span(number_of(p, s));
         default:
-                return json_string(types[p->type].word(*(const int *) value));
+                return json_string(types[p->type].words[*(const int *) value]);
         }
 }
 
@@ -259,14 +250,14 @@ static int read_value(const struct property *p, sd_bus_message *m, struct status
                 return -EBADMSG;
         if (p->type == PROPERTY_FLAG)
                 *(bool *) member(p, s) = v.flag;
-        else if (!types[p->type].word)
+        else if (!types[p->type].words)
                 (void) memcpy(member(p, s), &v, types[p->type].size);
         else
                 for (int i = 0;; i++) {
                         if (i == types[p->type].n_words)
                                 return -EBADMSG;
                         *(int *) member(p, s) = i;
-                        if (strcmp(types[p->type].word(i), v.text) == 0)
+                        if (strcmp(types[p->type].words[i], v.text) == 0)
                                 break;
                 }
         return 0;

@@ -1,21 +1,7 @@
-/* The names of what a unit is and how it ended; see unit_state.h. */
+/* How a unit ended, in words; see unit_state.h. */
 #include "core/unit_state.h"
 
 #include "lib/util.h"
-
-const char *unit_state_name(enum unit_state s) {
-        static const char *const names[_UNIT_STATE_MAX] = {
-                [UNIT_UNKNOWN] = "unknown",
-                [UNIT_INACTIVE] = "inactive",
-                [UNIT_FAILED] = "failed",
-                [UNIT_STARTING] = "starting",
-                [UNIT_RESTARTING] = "restarting",
-                [UNIT_ACTIVE] = "active",
-                [UNIT_STOPPING] = "stopping",
-        };
-
-        return names[s];
-}
 
 char *unit_end_describe(
         const struct unit_end *e, enum unit_state state, const char *result, char *buf, size_t size) {

@@ -26,4 +26,7 @@ struct check {
 };
 
 /* "up", "not-ready", "starting", "draining", "down", "silent", "cut-off": for logs, D-Bus and JSON. */
-const char *verdict_name(enum verdict v);
+extern const char *const verdict_names[_VERDICT_MAX];
+static inline const char *verdict_name(enum verdict v) {
+        return verdict_names[v];
+}

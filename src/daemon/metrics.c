@@ -27,13 +27,9 @@ struct metrics {
         uint64_t buckets[ELEMENTSOF(bounds) + 1]; /* not cumulated; the last one: longer */
         usec_t took;                              /* all of them together */
 
-        usec_t written;  /* CLOCK_BOOTTIME; 0: not yet */
-        bool unwritable; /* and the journal has that */
-        enum role_state state;
-        enum health_level health;
-        enum mode mode;
-        bool paused;
-        uint64_t promotions;
+        usec_t written;      /* CLOCK_BOOTTIME; 0: not yet */
+        bool unwritable;     /* and the journal has that */
+        struct status shown; /* of which only what makes a difference is looked at */
 };
 
 void metrics_check(struct metrics *m, const struct check *check) {
@@ -70,50 +66,46 @@ static void sample(FILE *f, const struct metrics *m, const char *name, const cha
         (void) fprintf(f, "%s %.15g\n", *instance || label ? "}" : "", number);
 }
 
-static void gauge(FILE *f, const struct metrics *m, const char *name, const char *help, double number) {
-        head(f, name, "gauge", help);
+static void put(FILE *f, const struct metrics *m, const char *name, const char *type, const char *help,
+        double number) {
+        head(f, name, type, help);
         sample(f, m, name, NULL, NULL, number);
 }
 
-static void counter(FILE *f, const struct metrics *m, const char *name, const char *help, double number) {
-        head(f, name, "counter", help);
-        sample(f, m, name, NULL, NULL, number);
+/* As a gauge, if it is known. */
+static void put_known(
+        FILE *f, const struct metrics *m, const char *name, const char *help, usec_t when, usec_t value) {
+        if (when > 0 && value != USEC_INFINITY)
+                put(f, m, name, "gauge", help, SECONDS(value));
 }
 
 /* One series for each of the names, 1 for the one that is. */
-static void states(FILE *f, const struct metrics *m, const char *name, const char *label, const char *help,
-        const char *(*name_of)(int), int count, int current) {
+static void states(FILE *f, const struct metrics *m, const char *name, const char *help,
+        const char *const names[], int count, int current) {
         head(f, name, "gauge", help);
         for (int i = 0; i < count; i++)
-                sample(f, m, name, label, name_of(i), i == current);
-}
-
-static const char *role_of(int i) {
-        return role_state_name((enum role_state) i);
-}
-
-static const char *mode_of(int i) {
-        return i == _MODE_MAX ? "paused" : role_mode_name((enum mode) i);
+                sample(f, m, name, name, names[i], i == current);
 }
 
 static void put_role(FILE *f, const struct metrics *m, const struct status *s, usec_t now) {
-        states(f, m, "role", "role", "What this machine is.", role_of, _ROLE_MAX, (int) s->state);
-        states(f, m, "mode", "mode", "What the role follows: auto is the primary.", mode_of, _MODE_MAX + 1,
-                s->paused_until > 0 ? _MODE_MAX : (int) s->mode);
-        gauge(f, m, "role_seconds", "For how long it has had this role.",
+        bool paused = s->paused_until > 0;
+
+        states(f, m, "role", "What this machine is.", role_state_names, _ROLE_MAX, (int) s->state);
+        states(f, m, "mode", "What the role follows: auto is the primary.", role_mode_names, _MODE_MAX,
+                paused ? _MODE_MAX : (int) s->mode);
+        sample(f, m, "mode", "mode", "paused", paused);
+        put(f, m, "role_seconds", "gauge", "For how long it has had this role.",
                 now > s->since ? SECONDS(now - s->since) : 0);
-        counter(f, m, "failovers_total", "Promotions since the daemon started.", (double) s->promotions);
-        if (s->outage != USEC_INFINITY && s->promoted_at > 0)
-                gauge(f, m, "last_outage_seconds",
-                        "How long nobody could be reached at the last promotion, at most.",
-                        SECONDS(s->outage));
-        if (s->promoted_at > 0)
-                gauge(f, m, "last_promotion_timestamp_seconds", "When it was last promoted.",
-                        SECONDS(s->promoted_at));
-        if (s->sync_succeeded > 0)
-                gauge(f, m, "last_sync_success_timestamp_seconds",
-                        "When a sync of workspace and secrets last did all there was to do.",
-                        SECONDS(s->sync_succeeded));
+        put(f, m, "failovers_total", "counter", "Promotions since the daemon started.",
+                (double) s->promotions);
+        put_known(f, m, "last_outage_seconds",
+                "How long nobody could be reached at the last promotion, at most.", s->promoted_at,
+                s->outage);
+        put_known(f, m, "last_promotion_timestamp_seconds", "When it was last promoted.", s->promoted_at,
+                s->promoted_at);
+        put_known(f, m, "last_sync_success_timestamp_seconds",
+                "When a sync of workspace and secrets last did all there was to do.", s->sync_succeeded,
+                s->sync_succeeded);
 }
 
 static void put_keys(FILE *f, const struct metrics *m, const struct status *s) {
@@ -149,21 +141,20 @@ static void put_checks(FILE *f, const struct metrics *m) {
         sample(f, m, "check_duration_seconds_count", NULL, NULL, (double) sum);
 }
 
-/* S is NULL when the daemon ends. */
-static char *make_text(const struct metrics *m, const struct status *s, usec_t now) {
+char *metrics_text(const struct metrics *m, const struct status *s, usec_t now) {
         char *text = NULL;
         size_t size;
         FILE *f = open_memstream(&text, &size);
 
         if (!f)
                 return NULL;
-        gauge(f, m, "up", "Whether the daemon runs: 0 after it was stopped.", s != NULL);
-        gauge(f, m, "written_timestamp_seconds",
+        put(f, m, "up", "gauge", "Whether the daemon runs: 0 after it was stopped.", s != NULL);
+        put(f, m, "written_timestamp_seconds", "gauge",
                 "When this file was written; an old one means a daemon that died.", SECONDS(now));
         head(f, "build_info", "gauge", "The version, as a label.");
         sample(f, m, "build_info", "version", VERSION, 1);
         if (s) {
-                gauge(f, m, "primary_up", "Whether the primary, or a senior standby, is up.",
+                put(f, m, "primary_up", "gauge", "Whether the primary, or a senior standby, is up.",
                         s->health == HEALTH_UP);
                 put_role(f, m, s, now);
                 put_keys(f, m, s);
@@ -176,30 +167,19 @@ static char *make_text(const struct metrics *m, const struct status *s, usec_t n
         return text;
 }
 
-char *metrics_text(const struct metrics *m, const struct status *s, usec_t now) {
-        return make_text(m, s, now);
-}
-
 /* --- the file --------------------------------------------------------------------------------------------- */
 
-static void explain(const struct metrics *m, int r) {
-        if (r == -EROFS || r == -EACCES || r == -EPERM)
-                log_error(
-                        "Metrics cannot be written to %s: %s. The daemon's user must own the directory or be in its group, "
-                        "and the unit must allow it: `systemctl edit %s`, add the two lines [Service] and "
-                        "ReadWritePaths= with the directory, then restart it.",
-                        m->path, strerror(-r), m->instance->unit);
-        else
-                log_error("Metrics cannot be written to %s: %s.", m->path, strerror(-r));
-}
-
 static void write_now(struct metrics *m, const struct status *s) {
-        _cleanup_free_ char *text = make_text(m, s, now_usec(CLOCK_REALTIME));
+        _cleanup_free_ char *text = metrics_text(m, s, now_usec(CLOCK_REALTIME));
         /* Another user reads it. No fsync(2): it is worth nothing after a power cut. */
         int r = text ? write_file_quick(m->path, text, 0644) : -ENOMEM;
 
         if (r < 0 && !m->unwritable)
-                explain(m, r);
+                log_error(
+                        "Metrics cannot be written to %s: %s. The daemon's user must be allowed to write there, and "
+                        "so must the unit: `systemctl edit %s`, add the two lines [Service] and ReadWritePaths= with the "
+                        "directory, then restart it.",
+                        m->path, strerror(-r), m->instance->unit);
         else if (r >= 0 && m->unwritable)
                 log_notice("Metrics can be written to %s again.", m->path);
         m->unwritable = r < 0;
@@ -207,17 +187,14 @@ static void write_now(struct metrics *m, const struct status *s) {
 }
 
 void metrics_write(struct metrics *m, const struct status *s) {
-        bool paused = s->paused_until > 0;
-        bool same = m->written > 0 && s->state == m->state && s->health == m->health && s->mode == m->mode &&
-                paused == m->paused && s->promotions == m->promotions;
+        const struct status *old = &m->shown;
+        bool same = m->written > 0 && s->state == old->state && s->health == old->health &&
+                s->mode == old->mode && (s->paused_until > 0) == (old->paused_until > 0) &&
+                s->promotions == old->promotions;
 
         if (!m->path || (same && now_usec(CLOCK_BOOTTIME) < m->written + WRITE_INTERVAL))
                 return;
-        m->state = s->state;
-        m->health = s->health;
-        m->mode = s->mode;
-        m->paused = paused;
-        m->promotions = s->promotions;
+        m->shown = *s;
         write_now(m, s);
 }
 

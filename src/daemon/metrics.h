@@ -24,5 +24,5 @@ void metrics_check(struct metrics *m, const struct check *check);
  * is said in the journal, once. Call it after each check and change. */
 void metrics_write(struct metrics *m, const struct status *s);
 
-/* The file's text at NOW (CLOCK_REALTIME), for the tests; the caller frees it. NULL without memory. */
+/* The file's text at NOW (CLOCK_REALTIME), which the caller frees. S is NULL when the daemon ends. NULL without memory. */
 char *metrics_text(const struct metrics *m, const struct status *s, usec_t now);

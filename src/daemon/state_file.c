@@ -52,19 +52,11 @@ static int save(const char *dir, const char *file, json_t *j) {
 }
 
 /* The number of WORD in a list of names, or LIMIT. */
-static int number_of(const char *word, const char *(*name)(int), int limit) {
+static int number_of(const char *word, const char *const names[], int limit) {
         for (int i = 0; i < limit; i++)
-                if (strcmp(name(i), word) == 0)
+                if (strcmp(names[i], word) == 0)
                         return i;
         return limit;
-}
-
-static const char *intent_name(int i) {
-        return role_intent_name((enum role_intent) i);
-}
-
-static const char *mode_name(int i) {
-        return role_mode_name((enum mode) i);
 }
 
 void marker_load(const struct instance *n, struct marker *ret) {
@@ -81,7 +73,7 @@ void marker_load(const struct instance *n, struct marker *ret) {
                 log_warning("%s/" MARKER " is no marker. Going on without it.", n->runtime_dir);
                 return;
         }
-        m.intent = (enum role_intent) number_of(intent, intent_name, _INTENT_MAX);
+        m.intent = (enum role_intent) number_of(intent, role_intent_names, _INTENT_MAX);
         if (m.intent ==
                 _INTENT_MAX) { /* a newer version's: whatever it was about to do, the gateway is ours */
                 log_warning("%s/" MARKER " is a newer version's. Going on as promoted.", n->runtime_dir);
@@ -94,12 +86,6 @@ void marker_load(const struct instance *n, struct marker *ret) {
         m.last_good = (usec_t) MAX(last_good, 0);
         safe_text(m.reason, sizeof m.reason, reason);
         *ret = m;
-}
-
-bool marker_equal(const struct marker *a, const struct marker *b) {
-        return a->intent == b->intent && strcmp(a->unit, b->unit) == 0 &&
-                sd_id128_equal(a->invocation, b->invocation) && a->since == b->since &&
-                a->last_good == b->last_good && strcmp(a->reason, b->reason) == 0;
 }
 
 int marker_save(const struct instance *n, const struct marker *m) {
@@ -128,11 +114,11 @@ static bool mode_read(const char *dir, struct remembered_mode *ret) {
         if (json_unpack(j, "{s:s, s:I, s?I, s?{s:I, s:I, s:I, s:I, s:s}}", "mode", &mode, "paused_until",
                     &paused_until, "pause", &pause, "last_failover", "began", &began, "started", &started,
                     "ended", &ended, "outage", &outage, "reason", &cause) < 0 ||
-                paused_until < -1 || pause < 0 || number_of(mode, mode_name, _MODE_MAX) == _MODE_MAX) {
+                paused_until < -1 || pause < 0 || number_of(mode, role_mode_names, _MODE_MAX) == _MODE_MAX) {
                 log_warning("%s/" MODE " is not what this version writes. Going on in mode auto.", dir);
                 return false;
         }
-        ret->mode = (enum mode) number_of(mode, mode_name, _MODE_MAX);
+        ret->mode = (enum mode) number_of(mode, role_mode_names, _MODE_MAX);
         ret->paused_until = paused_until == -1 ? USEC_INFINITY : (usec_t) paused_until;
         ret->pause = (usec_t) pause;
         ret->last.began = (usec_t) MAX(began, 0);
@@ -193,19 +179,19 @@ static sd_id128_t marked_run(const struct state_file *m, const struct role *r, c
 
 static void keep_marker(struct state_file *m, const struct role *r, const struct timeline *e,
         const char *unit, const struct unit_info *g, enum role_action action) {
-        struct marker marker = {
-                .intent = role_intent(r),
-                .since = r->promoted_before ? e->promoted_at : r->since,
-                .last_good = e->last_good,
-        };
+        struct marker marker;
         int k;
 
-        marker.invocation = marked_run(m, r, g, action);
-        memcpy(marker.reason, e->reason, sizeof marker.reason);
-        (void) snprintf(marker.unit, sizeof marker.unit, "%s", unit);
-        if (marker.intent == INTENT_NONE)
-                marker = (struct marker){};
-        if (marker_equal(&marker, &m->marker) && !m->marker_unwritten)
+        memset(&marker, 0, sizeof marker); /* padding too: all of it is compared */
+        marker.intent = role_intent(r);
+        if (marker.intent != INTENT_NONE) {
+                marker.since = r->promoted_before ? e->promoted_at : r->since;
+                marker.last_good = e->last_good;
+                marker.invocation = marked_run(m, r, g, action);
+                (void) snprintf(marker.reason, sizeof marker.reason, "%s", e->reason);
+                (void) snprintf(marker.unit, sizeof marker.unit, "%s", unit);
+        }
+        if (memcmp(&marker, &m->marker, sizeof marker) == 0 && !m->marker_unwritten)
                 return;
         k = marker_save(m->instance, &marker);
         if (k < 0 && !m->marker_unwritten)

@@ -21,7 +21,6 @@ struct marker {
         char reason[160];      /* what the deciding check said */
 };
 
-bool marker_equal(const struct marker *a, const struct marker *b);
 /* Sets *RET to what the file says, or to INTENT_NONE. */
 void marker_load(const struct instance *n, struct marker *ret);
 /* INTENT_NONE removes the file. 0 or a negative errno. */
