@@ -20,7 +20,7 @@ struct bus_service {
         const struct instance *instance;
         bus_command_t command;
         void *userdata;
-        struct polkit *authority;
+        struct polkit authority;
         struct status shown; /* what the properties are; owns its texts */
         sd_bus_slot *object;
         sd_bus_slot *name;
@@ -88,13 +88,13 @@ static void carry_out(sd_bus_message *m, uid_t uid, const sd_bus_error *refusal,
         usec_t pause = 0, until = 0;
         const char *why;
 
-        if (!refusal && commands[i].command == COMMAND_PAUSE) {
-                (void) bus_service_read_pause(m, &pause, NULL); /* on_command() has read it already */
-                until = pause == USEC_INFINITY ? USEC_INFINITY : now_usec(CLOCK_REALTIME) + pause;
-        }
         if (refusal) {
                 (void) sd_bus_reply_method_error(m, refusal);
                 return;
+        }
+        if (commands[i].command == COMMAND_PAUSE) {
+                (void) bus_service_read_pause(m, &pause, NULL); /* on_command() has read it already */
+                until = pause == USEC_INFINITY ? USEC_INFINITY : now_usec(CLOCK_REALTIME) + pause;
         }
         log_command(i, uid, pause);
         why = b->command(commands[i].command, until, b->userdata);
@@ -115,7 +115,7 @@ static int on_command(sd_bus_message *m, void *userdata, sd_bus_error *e) {
         if (commands[command_of(m)].command == COMMAND_PAUSE)
                 r = bus_service_read_pause(m, &pause, e);
         if (r >= 0)
-                r = polkit_ask(b->authority, m);
+                r = polkit_ask(&b->authority, m);
         return r < 0 ? r : 1;
 }
 
@@ -135,15 +135,16 @@ static int on_get_version(sd_bus *bus _unused_, const char *path _unused_, const
 }
 
 /* UNPRIVILEGED: sd-bus lets every user in, polkit.h decides. */
+#define COMMAND(name) SD_BUS_METHOD(name, NULL, NULL, on_command, SD_BUS_VTABLE_UNPRIVILEGED)
 static const sd_bus_vtable head[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD("Promote", NULL, NULL, on_command, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD("Demote", NULL, NULL, on_command, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD("Auto", NULL, NULL, on_command, SD_BUS_VTABLE_UNPRIVILEGED),
+        COMMAND("Promote"),
+        COMMAND("Demote"),
+        COMMAND("Auto"),
         SD_BUS_METHOD_WITH_ARGS("Pause", SD_BUS_ARGS("t", seconds), SD_BUS_NO_RESULT, on_command,
                 SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD("Resume", NULL, NULL, on_command, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD("Drill", NULL, NULL, on_command, SD_BUS_VTABLE_UNPRIVILEGED),
+        COMMAND("Resume"),
+        COMMAND("Drill"),
         SD_BUS_SIGNAL_WITH_ARGS("Event", SD_BUS_ARGS("s", event, "s", message), 0),
         SD_BUS_PROPERTY("Version", "s", on_get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
 };
@@ -236,7 +237,7 @@ static void on_up(sd_bus *bus, void *userdata) {
 static void on_down(void *userdata) {
         struct bus_service *b = userdata;
 
-        polkit_drop(b->authority);
+        polkit_drop(&b->authority);
         b->object = sd_bus_slot_unref(b->object);
         b->name = sd_bus_slot_unref(b->name);
 }
@@ -255,9 +256,7 @@ int bus_service_new(struct bus_connection *c, const struct instance *n, bus_comm
         b->command = command;
         b->userdata = userdata;
         fill_vtable(b);
-        r = polkit_new(POLKIT_ACTION, carry_out, b, &b->authority);
-        if (r < 0)
-                return r;
+        b->authority = (struct polkit){ .action = POLKIT_ACTION, .decided = carry_out, .userdata = b };
         r = bus_connection_add_user(
                 c, &(struct bus_connection_user){ .up = on_up, .down = on_down, .userdata = b });
         if (r < 0)
@@ -271,7 +270,7 @@ struct bus_service *bus_service_free(struct bus_service *b) {
                 return NULL;
         sd_bus_slot_unref(b->object);
         sd_bus_slot_unref(b->name);
-        polkit_free(b->authority);
+        polkit_drop(&b->authority);
         status_clear(&b->shown);
         free(b);
         return NULL;

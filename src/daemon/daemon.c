@@ -168,7 +168,7 @@ static int use_config(struct daemon *d, struct config *c) {
         r = local_gateway_new(d->http, c, on_gateway_checked, on_gateway_said, d, &selfcheck);
         if (r < 0)
                 return r;
-        if (!d->gateway || strcmp(unit_name(d->gateway), c->gateway.unit) != 0) {
+        if (!d->gateway || strcmp(d->gateway->name, c->gateway.unit) != 0) {
                 r = units_follow(d->units, c->gateway.unit, on_gateway, d, &gateway);
                 if (r < 0)
                         return r;
@@ -325,7 +325,7 @@ static int daemon_new(const struct instance *instance, struct config *c, struct 
                 r = use_config(d, c);
         if (r < 0)
                 return r;
-        state_recall(&d->state_file, instance, unit_name(d->gateway), &d->role, &d->timeline);
+        state_recall(&d->state_file, instance, d->gateway->name, &d->role, &d->timeline);
         *ret = TAKE(d);
         return 0;
 }

@@ -112,7 +112,7 @@ static void make_status(const struct daemon *d, struct status *ret) {
                 .senior = v.senior,
                 .waits_for = v.waits_for,
                 .waits_until = to_realtime(v.waits_until),
-                .unit = unit_id(d->gateway),
+                .unit = d->gateway->id,
                 .unit_state = g->job == JOB_START && !unit_state_runs(g->state) ? UNIT_STARTING : g->state,
                 .starts = d->role.starts,
                 .next_start = to_realtime(d->role.start_again),

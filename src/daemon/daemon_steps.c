@@ -56,7 +56,7 @@ static void report(struct daemon *d, enum role_event event, enum role_state from
                 .program = d->instance->program,
                 .primary = peers_primary_name(d->peers),
                 .senior = v.health->level != HEALTH_UP ? v.senior : "",
-                .unit = unit_id(d->gateway),
+                .unit = d->gateway->id,
                 .trouble = trouble(d, why, sizeof why),
                 .channels = *d->channels.reason ? d->channels.reason : "it has not said so yet",
                 .unsaid = d->channels.unsaid,
@@ -198,8 +198,8 @@ static struct role_step step(struct daemon *d) {
         }
 
         keep_timeline(d, s.event);
-        state_keep(&d->state_file, &d->role, &d->timeline, unit_name(d->gateway), unit_info(d->gateway),
-                s.action);
+        state_keep(
+                &d->state_file, &d->role, &d->timeline, d->gateway->name, unit_info(d->gateway), s.action);
         if (s.event != EVENT_NONE)
                 report(d, s.event, from);
         carry_out(d, s.action);

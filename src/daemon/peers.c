@@ -36,8 +36,8 @@ struct peers {
         usec_t asking_since;         /* the seniors */
         struct readiness *readiness; /* NULL: does not matter */
         struct witness *witness;
-        bool waiting;        /* the primary's check is over, and its witness or tailscaled is not */
-        unsigned unanswered; /* the last checks of the primary, in a row */
+        bool waiting;             /* the primary's check is over, and its witness or tailscaled is not */
+        unsigned unanswered;      /* the last checks of the primary, in a row */
         struct restart_loop loop; /* of the primary */
         char name[300];           /* host:port */
         uint64_t checks[_VERDICT_MAX];

@@ -22,13 +22,6 @@ struct question {
         enum { ASKS_BUS, ASKS_POLKIT, ASKS_PERSON } stage;
 };
 
-struct polkit {
-        const char *action;
-        authorized_t decided;
-        void *userdata;
-        struct question *first;
-};
-
 static void question_free(struct question *q) {
         for (struct question **p = &q->authority->first; *p; p = &(*p)->next)
                 if (*p == q) {
@@ -154,22 +147,4 @@ int polkit_ask(struct polkit *a, sd_bus_message *m) {
 void polkit_drop(struct polkit *a) {
         while (a->first)
                 question_free(a->first);
-}
-
-int polkit_new(const char *action, authorized_t decided, void *userdata, struct polkit **ret) {
-        struct polkit *a;
-
-        a = calloc(1, sizeof *a);
-        if (!a)
-                return -ENOMEM;
-        *a = (struct polkit){ .action = action, .decided = decided, .userdata = userdata };
-        *ret = a;
-        return 0;
-}
-
-struct polkit *polkit_free(struct polkit *a) {
-        if (a)
-                polkit_drop(a);
-        free(a);
-        return NULL;
 }

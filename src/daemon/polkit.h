@@ -7,16 +7,16 @@
 
 #include "lib/util.h"
 
-struct polkit;
-
 /* REFUSAL is NULL if UID may; else why not, as an error to answer M with. Called from the loop, once for each question
  * unless it is dropped. */
 typedef void (*authorized_t)(sd_bus_message *m, uid_t uid, const sd_bus_error *refusal, void *userdata);
 
-/* ACTION is polkit's name for what is asked for; it must outlive the authority. 0 or -ENOMEM. */
-int polkit_new(const char *action, authorized_t decided, void *userdata, struct polkit **ret);
-struct polkit *polkit_free(struct polkit *a); /* drops all questions */
-DEFINE_CLEANUP(struct polkit *, polkit_free)
+struct polkit {
+        const char *action; /* polkit's name for what is asked for */
+        authorized_t decided;
+        void *userdata;
+        struct question *first; /* those that wait for an answer */
+};
 
 /* 0, or a negative errno if the question could not even be asked. */
 int polkit_ask(struct polkit *a, sd_bus_message *m);

@@ -392,15 +392,3 @@ int unit_new(struct units *us, const char *name, unit_changed_t changed, void *u
         *ret = TAKE(u);
         return 0;
 }
-
-const struct unit_info *unit_info(const struct unit *u) {
-        return &u->info;
-}
-
-const char *unit_name(const struct unit *u) {
-        return u->name;
-}
-
-const char *unit_id(const struct unit *u) {
-        return u->id;
-}

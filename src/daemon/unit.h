@@ -85,12 +85,12 @@ struct units {
         struct unit_jobs jobs;
         sd_event_source *ask_again; /* after no answer, or one that will not last */
         bool shutting_down;
-        sd_bus_slot *slots[5]; /* signals of the manager and of its owner, and the subscription */
+        sd_bus_slot *subscription;
 };
 
-const struct unit_info *unit_info(const struct unit *u);
-const char *unit_name(const struct unit *u); /* as units_follow() got it */
-const char *unit_id(const struct unit *u);   /* systemd's name for it: another one if that is an alias */
+static inline const struct unit_info *unit_info(const struct unit *u) {
+        return &u->info;
+}
 
 /* NAME, which need not exist, followed for US. 0 or a negative errno. */
 int unit_new(struct units *us, const char *name, unit_changed_t changed, void *userdata, struct unit **ret);

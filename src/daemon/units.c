@@ -63,8 +63,8 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error
 }
 
 static int subscribe(struct units *us, sd_bus *bus) {
-        us->slots[3] = sd_bus_slot_unref(us->slots[3]);
-        return sd_bus_call_method_async(bus, &us->slots[3], SYSTEMD, SYSTEMD_PATH, MANAGER, "Subscribe",
+        us->subscription = sd_bus_slot_unref(us->subscription);
+        return sd_bus_call_method_async(bus, &us->subscription, SYSTEMD, SYSTEMD_PATH, MANAGER, "Subscribe",
                 on_systemd_changed, us, NULL);
 }
 
@@ -74,23 +74,27 @@ static int on_systemd_owner(sd_bus_message *m, void *userdata, sd_bus_error *err
         return 0;
 }
 
+/* The slots are the connection's, and go with it. */
 static void on_up(sd_bus *bus, void *userdata) {
+        static const struct {
+                const char *name;
+                sd_bus_message_handler_t handler;
+        } signals[] = {
+                { "JobNew", on_job_new },
+                { "JobRemoved", on_job_removed },
+                { "Reloading", on_systemd_changed },
+        };
         struct units *us = userdata;
-        int r;
+        int r = 0;
 
-        r = sd_bus_match_signal_async(
-                bus, &us->slots[0], SYSTEMD, SYSTEMD_PATH, MANAGER, "JobRemoved", on_job_removed, NULL, us);
+        for (size_t i = 0; i < ELEMENTSOF(signals) && r >= 0; i++)
+                r = sd_bus_match_signal_async(bus, NULL, SYSTEMD, SYSTEMD_PATH, MANAGER, signals[i].name,
+                        signals[i].handler, NULL, us);
         if (r >= 0)
-                r = sd_bus_match_signal_async(bus, &us->slots[1], SYSTEMD, SYSTEMD_PATH, MANAGER,
-                        "Reloading", on_systemd_changed, NULL, us);
-        if (r >= 0)
-                r = sd_bus_add_match_async(bus, &us->slots[2],
+                r = sd_bus_add_match_async(bus, NULL,
                         "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
                         "member='NameOwnerChanged',arg0='" SYSTEMD "'",
                         on_systemd_owner, NULL, us);
-        if (r >= 0)
-                r = sd_bus_match_signal_async(
-                        bus, &us->slots[4], SYSTEMD, SYSTEMD_PATH, MANAGER, "JobNew", on_job_new, NULL, us);
         for (struct unit *u = us->first; u && r >= 0; u = u->next)
                 r = unit_follow_signals(u);
         if (r >= 0)
@@ -102,8 +106,7 @@ static void on_up(sd_bus *bus, void *userdata) {
 static void on_down(void *userdata) {
         struct units *us = userdata;
 
-        for (size_t i = 0; i < ELEMENTSOF(us->slots); i++)
-                us->slots[i] = sd_bus_slot_unref(us->slots[i]);
+        us->subscription = sd_bus_slot_unref(us->subscription);
         for (struct unit *u = us->first; u; u = u->next)
                 unit_forget(u);
 }
@@ -134,8 +137,7 @@ int units_new(struct bus_connection *c, struct units **ret) {
 struct units *units_free(struct units *us) {
         if (!us)
                 return NULL;
-        for (size_t i = 0; i < ELEMENTSOF(us->slots); i++)
-                sd_bus_slot_unref(us->slots[i]);
+        sd_bus_slot_unref(us->subscription);
         while (us->first)
                 units_unfollow(us, us->first);
         sd_event_source_disable_unref(us->ask_again);
