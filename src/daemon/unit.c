@@ -284,7 +284,7 @@ static int on_look(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
         if (bound)
                 r = ask_bound_units(u, p.bound_to);
         else if (waits)
-                r = ask(u, on_waits_for, p.job, SYSTEMD ".Job", "GetAfter", NULL);
+                r = ask(u, on_waits_for, p.job, SYSTEMD ".Job", "GetBefore", NULL);
         if (r < 0)
                 ask_system_state(u);
         return 0;

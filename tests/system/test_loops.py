@@ -40,7 +40,7 @@ def test_promoted_gateway_crashes_again_and_again(pair):
         host.systemctl("kill", "--signal=KILL", "openclaw.service")
         host.wait_for(lambda: host.gateway.pid not in (0, pid) and host.gateway.answers())
         host.wait_for(lambda: status(host)["gateway_restarts"] == (n > 3))
-    assert status(host)["level"] == "degraded"
+    host.wait_for(lambda: status(host)["level"] == "degraded")
     assert reports(host) == 1
     pair.primary.gateway.start()
     pair.wait_standby()
