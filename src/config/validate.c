@@ -13,16 +13,22 @@
  * first that finds something decides. */
 struct rule {
         const char *pattern, *why;
+        size_t longest; /* instead of a pattern: bytes that the text may have */
 };
 
 #define OUT_OF_MEMORY "cannot be looked at: out of memory"
 
 /* FLAGS are those of regcomp(3): REG_ICASE or 0. */
 static const char *check(const struct rule *rules, const char *text, int flags) {
-        for (; rules->pattern; rules++) {
-                bool must = *rules->pattern == '!', found;
+        for (; rules->why; rules++) {
+                bool must = rules->pattern && *rules->pattern == '!', found;
                 regex_t regex;
 
+                if (!rules->pattern) {
+                        if (strlen(text) > rules->longest)
+                                return rules->why;
+                        continue;
+                }
                 if (regcomp(&regex, rules->pattern + must, REG_EXTENDED | REG_NOSUB | flags) != 0)
                         return OUT_OF_MEMORY;
                 found = regexec(&regex, text, 0, NULL, 0) == 0;
@@ -64,7 +70,7 @@ const char *validate_host(const char *text) {
                 { "[]:[]", "is not an IPv6 address" },
                 { "@", "holds a '@': no user is needed here" },
                 { "[^A-Za-z0-9._-]", NO_HOST },
-                { "^.{254}.", "is longer than a DNS name can be" },
+                { .longest = 254, .why = "is longer than a DNS name can be" },
                 { "(^|\\.)[.-]|-(\\.|$)|[^.]{64}", NO_HOST },
                 { "(^|\\.)[0-9]+\\.?$", "looks like an IPv4 address and is none" },
                 {},
@@ -163,7 +169,7 @@ const char *validate_witness(const char *text) {
 }
 
 const char *validate_reach(const char *text) {
-        return strlen(text) > 120 ? "longer than 120 bytes" : NULL;
+        return strlen(text) > 120 ? "is longer than 120 bytes" : NULL;
 }
 
 const char *validate_public_url(const char *text) {
@@ -203,7 +209,8 @@ const char *validate_service(const char *text) {
         /* systemd itself would take a '-' at the beginning, but systemctl(1) in our advice takes it for an option. */
         static const struct rule rules[] = {
                 { "!.\\.service$", "does not end in .service" },
-                { "^.{255}.|^@|[^A-Za-z0-9:._@\\-]|@.*@", "is not a unit's name" },
+                { .longest = 255, .why = "is not a unit's name" },
+                { "^@|[^A-Za-z0-9:._@\\-]|@.*@", "is not a unit's name" },
                 { "@\\.service$", "is a template: put the instance between '@' and '.service'" },
                 DASH,
                 {},
@@ -225,11 +232,13 @@ const char *validate_git_name(const char *text) {
         return check(rules, text, 0);
 }
 
+#define NO_NAME "is not 1 to 32 of A-Z a-z 0-9 - _ . beginning with a letter or digit"
+
 const char *validate_senior_name(const char *text) {
         static const struct rule rules[] = {
                 { "^$", "is missing" },
-                { "^.{32}.|^[^A-Za-z0-9]|[^A-Za-z0-9._-]",
-                        "is not 1 to 32 of A-Z a-z 0-9 - _ . beginning with a letter or digit" },
+                { .longest = 32, .why = NO_NAME },
+                { "^[^A-Za-z0-9]|[^A-Za-z0-9._-]", NO_NAME },
                 { "^primary$", "is taken by the primary itself" },
                 {},
         };
