@@ -70,12 +70,16 @@ static inline int on_visitor(
 
 static inline int on_visit(_unused_ sd_event_source *s, int fd, _unused_ uint32_t revents, void *userdata) {
         struct receiver *r = userdata;
-        struct visitor *v = calloc(1, sizeof *v);
+        struct visitor *v = calloc(1, sizeof *v), **slot = &r->visitors[r->n_open++ % REQUESTS_MAX];
 
+        if (*slot) {
+                visitor_leave(*slot);
+                free(*slot);
+        }
+        *slot = v;
         v->receiver = r;
         v->fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
         (void) sd_event_add_io(r->event, &v->source, v->fd, EPOLLIN, on_visitor, v);
-        r->visitors[r->n_open++ % REQUESTS_MAX] = v;
         return 0;
 }
 
