@@ -257,11 +257,12 @@ static void post_demoted(struct alert *a, const struct status *s) {
                 branches++;
         (void) snprintf(title, sizeof title, "%s: %u branch%s to merge", a->demoted_title, branches,
                 branches == 1 ? "" : "es");
+        if (s)
+                a->demoted.primary = s->primary;
         if (branches > 0) {
                 bool fits = strlen(s->merge) < ALERT_COMMANDS_MAX;
 
                 a->demoted.title = title;
-                a->demoted.primary = s->primary;
                 a->demoted.commands = fits ? s->merge : "";
                 (void) appendf(a->demoted_text, sizeof a->demoted_text,
                         " The primary lacks work that was done here. To merge it, type there as its user%s%s%s:",

@@ -15,6 +15,7 @@ const char *validate_ssh_host(const char *text);
 const char *validate_remote_path(const char *text);
 /* An absolute path without ".." that is not "/". */
 const char *validate_path(const char *text);
+/* At most 120 bytes of any words. */
 const char *validate_reach(const char *text);
 /* The same, ending in ".prom": node_exporter's textfile collector reads no other. */
 const char *validate_prom_path(const char *text);

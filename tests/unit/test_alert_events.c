@@ -1,6 +1,8 @@
 /* Which events are alerts, when they go out, and what of a failback. */
 #include "alert_fixture.h"
 
+#include "scenes.h"
+
 /* A failover whose last good check was DOWN ago. */
 static struct story failover_story(usec_t down) {
         return (struct story){ .mode = MODE_AUTO,
@@ -139,6 +141,32 @@ static void test_branches_to_merge(void **state) {
         assert_event(f, 1, "demoted");
 }
 
+/* Nothing to merge; and more than an alert has room for. */
+static void test_branches_of_any_number(void **state) {
+        struct fixture *f = *state;
+        struct story s = failover_story(60 * USEC_PER_SEC);
+        struct status now = scene_status(&scenes[0]);
+        char many[ALERT_COMMANDS_MAX + 1] = "";
+
+        f->config.workspace.path = (char *) "/home/openclaw/workspace";
+        begin(f);
+        alert_event(f->alert, EVENT_DEMOTED, &s, "Back.");
+        now.synced = now_usec(CLOCK_REALTIME) + USEC_PER_SEC;
+        alert_look(f->alert, &now);
+        TURN_UNTIL(f->event, f->receiver.n == 1);
+        assert_string_equal(json_string_value(delivered(f, 0, "primary")), now.primary);
+        assert_string_equal(json_string_value(delivered(f, 0, "text")), "Back.");
+
+        (void) memset(many, 'x', sizeof many - 1);
+        now.unmerged = "idea";
+        now.merge = many;
+        alert_event(f->alert, EVENT_DEMOTED, &s, "Back.");
+        alert_look(f->alert, &now);
+        TURN_UNTIL(f->event, f->receiver.n == 2);
+        assert_int_equal(json_array_size(delivered(f, 1, "commands")), 0);
+        assert_non_null(strstr(json_string_value(delivered(f, 1, "text")), "`openclaw-failover status`"));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 T(test_events),
@@ -146,6 +174,7 @@ int main(void) {
                 T(test_hold_and_clock),
                 T(test_by_hand_at_once),
                 T(test_branches_to_merge),
+                T(test_branches_of_any_number),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
