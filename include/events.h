@@ -3,8 +3,8 @@
  * Every event has a stable MESSAGE_ID, which the catalog explains (journalctl -x), and one row in the table in events.c.
  * Fields: FAILOVER_EVENT, FAILOVER_FROM, FAILOVER_TO (roles), FAILOVER_MODE, FAILOVER_REASON, FAILOVER_PRIMARY,
  * FAILOVER_UNIT, FAILOVER_INSTANCE; after a promotion FAILOVER_OUTAGE_USEC and its parts FAILOVER_DETECTING_USEC,
- * FAILOVER_SYNCING_USEC and FAILOVER_STARTING_USEC; when the channels are ready FAILOVER_READY_USEC, counted from there; after
- * a demotion FAILOVER_PROMOTED_USEC. */
+ * FAILOVER_SYNCING_USEC and FAILOVER_STARTING_USEC; when the channels are ready FAILOVER_READY_USEC, counted from there,
+ * and FAILOVER_ACTIVE_USEC, counted from the start; after a demotion FAILOVER_PROMOTED_USEC. */
 #pragma once
 
 #include "lib/util.h"
@@ -30,6 +30,7 @@ struct story {
                 unit_waits_for; /* the unit that systemd finishes before it starts .unit; NULL or "": none */
         bool ended_well;        /* nothing, and yet it is not running */
         bool other;             /* another gateway answers at this one's address */
+        bool warm;              /* .unit only switches the channels of a gateway that runs */
         bool unsaid;            /* the gateway here is an older one, which says nothing of its channels */
         bool finishes;          /* it says that it is draining */
         bool ignores_stop;      /* it answers as if no one had stopped it */
@@ -38,6 +39,7 @@ struct story {
         usec_t syncing;         /* … to the start … */
         usec_t starting;        /* … to the answer */
         usec_t ready;           /* and from there until its channels were ready */
+        usec_t active;          /* from the start until then */
         usec_t down;            /* from the last good check until now */
         usec_t promoted;        /* how long the standby was promoted */
         usec_t start_timeout, hang_timeout, drain_timeout;

@@ -105,7 +105,9 @@ static void say_channels_ready(const struct story *s, char *buf) {
         char span[SPAN_MAX];
 
         SAY("The promoted gateway says that its channels are ready");
-        if (s->ready != USEC_INFINITY)
+        if (s->warm && s->active != USEC_INFINITY)
+                SAY(": active after %s", format_span(span, s->active));
+        else if (s->ready != USEC_INFINITY)
                 SAY(", %s after it had started", format_span(span, s->ready));
         SAY(".");
 }
@@ -237,7 +239,9 @@ static void say_drill_answered(const struct story *s, char *buf) {
         char span[SPAN_MAX];
 
         SAY("The drill has passed: the gateway here has started");
-        if (s->starting != USEC_INFINITY)
+        if (s->warm && s->active != USEC_INFINITY)
+                SAY(", active after %s", format_span(span, s->active));
+        else if (s->starting != USEC_INFINITY)
                 SAY(", within %s", format_span(span, s->starting));
         SAY(s->unsaid ? ". This older OpenClaw does not say whether its channels are ready."
                       : ", and says that its channels are ready.");

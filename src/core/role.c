@@ -6,6 +6,8 @@
 #define SAY_DRAINING_AFTER (30 * USEC_PER_SEC)
 /* Whoever still answers then has not heeded SIGTERM: OpenClaw ignores it during a restart of its own. */
 #define SAY_IGNORES_STOP_AFTER USEC_PER_MINUTE
+/* 10 s seen, under load. */
+#define WARM_RELOADS_WITHIN (15 * USEC_PER_SEC)
 /* A plugin that is replaced takes up to a minute of it, a channel that npm installs one and a half. */
 #define SAY_NOT_READY_AFTER (2 * USEC_PER_MINUTE)
 /* With no refresh, of which the third part counts. */
@@ -235,8 +237,11 @@ static bool is_silent(struct look *l) {
         return !in_drill(l) && l->r->silent_since > 0 && due(l, l->r->since + l->rules->start_timeout);
 }
 
+/* A warm gateway was ready before, without its channels: it takes seconds until it finds its configuration changed, and while
+ * it applies that, it says that it is not ready. */
 static bool channels_are_ready(struct look *l) {
-        return l->r->ready == READY_YES;
+        return l->r->ready == READY_YES &&
+                (!l->rules->warm || l->r->reloaded || due(l, l->r->since + WARM_RELOADS_WITHIN));
 }
 
 static bool channels_fail(struct look *l) {
@@ -244,7 +249,7 @@ static bool channels_fail(struct look *l) {
 }
 
 static bool drill_is_ready(struct look *l) {
-        return in_drill(l) && (l->r->ready == READY_YES || l->r->ready == READY_UNSAID);
+        return in_drill(l) && (l->r->ready == READY_UNSAID || channels_are_ready(l));
 }
 
 static bool drill_is_not_ready(struct look *l) {

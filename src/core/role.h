@@ -91,6 +91,7 @@ struct role {
         pid_t silent_pid;   /* hangs, wanted_and_runs_on: that process */
         enum gateway_ready
                 ready; /* channels_are_ready, in_drill: what the promoted gateway says of its channels */
+        bool reloaded; /* the same: it has said that they are not since it is promoted */
         usec_t unready_since; /* channels_fail: since when it says that they are not; 0: it does not */
         enum {
                 OTHER_UNKNOWN,

@@ -37,6 +37,7 @@ void role_gateway_said(struct role *r, const struct facts *f, enum gateway_ready
         if (r->state != ROLE_PROMOTED || ready == READY_UNKNOWN)
                 return;
         r->ready = ready;
+        r->reloaded = r->reloaded || ready == READY_NO;
         r->unready_since = ready != READY_NO ? 0 : r->unready_since > 0 ? r->unready_since : f->now;
 }
 

@@ -96,6 +96,7 @@ void role_enter(struct role *r, enum role_state to, enum role_event why, usec_t 
         r->wanted_since = 0;
         r->silent_since = r->unready_since = 0;
         r->ready = READY_UNKNOWN;
+        r->reloaded = false;
         r->answers = 0;
         r->restart = why == EVENT_HUNG;
         r->synced = false;

@@ -277,6 +277,6 @@ char *status_expectation(const struct status *s, char buf[static SENTENCE_MAX]) 
                 format_span(refused, s->detect_refused), format_span(unanswered, s->detect_unanswered),
                 format_span(silent, s->detect_silent));
         if (s->start_took > 0)
-                SAY("; %s to start", format_span(start, s->start_took));
+                SAY("; %s to %s", format_span(start, s->start_took), s->warm ? "take over" : "start");
         return buf;
 }

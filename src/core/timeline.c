@@ -70,6 +70,7 @@ void timeline_tell(const struct timeline *e, usec_t now, struct story *s) {
         s->syncing = between(e->decided, e->started);
         s->starting = between(e->started, e->answered);
         s->ready = between(e->answered, e->ready);
+        s->active = between(e->started, e->ready);
         s->down = e->decided > 0 ? between(e->last_good, now) : USEC_INFINITY;
         s->promoted = timeline_is_open(e) ? between(e->promoted_at, now) : USEC_INFINITY;
 }

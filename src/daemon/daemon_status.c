@@ -29,6 +29,7 @@ static void show_to_systemd(struct daemon *d, const struct status *s) {
 static void set_last_failover(const struct daemon *d, struct status *ret) {
         const struct last_failover *f = &d->state_file.last;
         const struct timeline *e = &d->timeline;
+        usec_t there = d->rules.warm ? e->ready : e->answered;
 
         ret->began_at = f->began;
         ret->promoted_at = f->started;
@@ -36,7 +37,7 @@ static void set_last_failover(const struct daemon *d, struct status *ret) {
         ret->outage = f->outage;
         ret->cause = f->cause;
         ret->promotions = e->promotions;
-        ret->start_took = e->started > 0 && e->answered > e->started ? e->answered - e->started : 0;
+        ret->start_took = e->started > 0 && there > e->started ? there - e->started : 0;
 }
 
 static void set_sync(const struct daemon *d, struct status *ret) {

@@ -59,6 +59,7 @@ static void report(struct daemon *d, enum role_event event, enum role_state from
                 .unit = d->gateway->id,
                 .trouble = trouble(d, why, sizeof why),
                 .channels = *d->channels.reason ? d->channels.reason : "it has not said so yet",
+                .warm = d->rules.warm,
                 .unsaid = d->channels.unsaid,
                 .finishes = d->answer.verdict == VERDICT_DRAINING,
                 .ignores_stop = unit_info(d->gateway)->state == UNIT_STOPPING && d->role.answers > 0,

@@ -54,8 +54,10 @@ void journal_send_event(
                 add_span(&e, "FAILOVER_SYNCING_USEC", s->syncing);
                 add_span(&e, "FAILOVER_STARTING_USEC", s->starting);
         }
-        if (event == EVENT_CHANNELS_READY)
+        if (event == EVENT_CHANNELS_READY) {
                 add_span(&e, "FAILOVER_READY_USEC", s->ready);
+                add_span(&e, "FAILOVER_ACTIVE_USEC", s->active);
+        }
         if (event == EVENT_DEMOTED)
                 add_span(&e, "FAILOVER_PROMOTED_USEC", s->promoted);
 

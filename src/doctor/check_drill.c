@@ -13,15 +13,15 @@
 
 #define STARTS_MAX 5
 
-/* The last starts of the gateway here, from the daemon's entries "promoted", the last one first. */
+/* The last starts of the gateway here, from the daemon's entries "promoted", the last one first; where it is warm, until its
+ * channels were active, from its "channels-ready". */
 struct starts {
         usec_t when; /* of the last one */
         usec_t took[STARTS_MAX];
         size_t n;
 };
 
-static usec_t read_span(sd_journal *j) {
-        static const char field[] = "FAILOVER_STARTING_USEC";
+static usec_t read_span(sd_journal *j, const char *field) {
         char text[32];
         const void *data;
         size_t size;
@@ -35,11 +35,13 @@ static usec_t read_span(sd_journal *j) {
 
 static int read_starts(const struct checkup *c, struct starts *ret) {
         _cleanup_(sd_journal_closep) sd_journal *j = NULL;
+        bool warm = c->config->gateway.warm;
         char unit[160], id[64];
         int r;
 
         (void) snprintf(unit, sizeof unit, "_SYSTEMD_UNIT=%s", c->instance->unit);
-        (void) snprintf(id, sizeof id, "MESSAGE_ID=%s", event_message_id(EVENT_PROMOTED));
+        (void) snprintf(id, sizeof id, "MESSAGE_ID=%s",
+                event_message_id(warm ? EVENT_CHANNELS_READY : EVENT_PROMOTED));
         r = sd_journal_open(&j, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
         if (r >= 0)
                 r = sd_journal_add_match(j, unit, 0);
@@ -50,7 +52,7 @@ static int read_starts(const struct checkup *c, struct starts *ret) {
         while (r >= 0 && ret->n < STARTS_MAX && (r = sd_journal_previous(j)) > 0) {
                 if (ret->when == 0)
                         r = sd_journal_get_realtime_usec(j, &ret->when);
-                ret->took[ret->n++] = read_span(j);
+                ret->took[ret->n++] = read_span(j, warm ? "FAILOVER_ACTIVE_USEC" : "FAILOVER_STARTING_USEC");
         }
         return MIN(r, 0);
 }
@@ -68,7 +70,7 @@ void look_drill(const struct checkup *c, struct finding *f) {
         const struct peer_config *p = &c->config->primary;
         usec_t now = now_usec(CLOCK_REALTIME);
         struct starts starts = {};
-        struct status s = {};
+        struct status s = { .warm = c->config->gateway.warm };
         char ago[SPAN_MAX], span[SPAN_MAX], expect[SENTENCE_MAX];
         int r = read_starts(c, &starts);
 

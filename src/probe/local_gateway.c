@@ -23,6 +23,9 @@
 /* Nobody is far away here: who is silent for this long does not answer. */
 #define TIMEOUT_MAX (2 * USEC_PER_SEC)
 #define READY_INTERVAL USEC_PER_MINUTE
+/* Until then channels come and go. */
+#define FOLLOW_INTERVAL (500 * USEC_PER_MSEC)
+#define FOLLOW_FOR (15 * USEC_PER_SEC)
 
 struct local_gateway {
         struct http *http;
@@ -39,7 +42,8 @@ struct local_gateway {
         struct check first;  /* what the first one said */
         struct probe *ready; /* asks for the channels */
         usec_t ready_asked;  /* since it is followed; 0: not yet */
-        bool ready_known;    /* they were ready, or it does not say */
+        usec_t followed_since;
+        bool ready_known; /* they were ready, or it does not say */
 };
 
 static const struct check unsaid = {
@@ -58,13 +62,17 @@ static usec_t steady_interval(const struct local_gateway *s) {
         return hang > 0 ? MIN(interval, hang / 3) : interval;
 }
 
+static bool is_settled(const struct local_gateway *s) {
+        return s->ready_known && now_usec(CLOCK_BOOTTIME) - s->followed_since > FOLLOW_FOR;
+}
+
 static void schedule(struct local_gateway *s, bool answers) {
         bool late = now_usec(CLOCK_BOOTTIME) - s->eager_since > EAGER_FOR;
 
-        if (s->pace == LOCAL_GATEWAY_STEADY || (s->pace == LOCAL_GATEWAY_FOLLOW && s->ready_known))
+        if (s->pace == LOCAL_GATEWAY_STEADY || (s->pace == LOCAL_GATEWAY_FOLLOW && is_settled(s)))
                 next_in(s, steady_interval(s));
         else if (s->pace == LOCAL_GATEWAY_FOLLOW)
-                next_in(s, LATER_INTERVAL);
+                next_in(s, FOLLOW_INTERVAL);
         else if (s->pace == LOCAL_GATEWAY_EAGER)
                 next_in(s,
                         answers && !s->answered ? CONFIRM_INTERVAL
@@ -120,7 +128,8 @@ static void ask_ready(struct local_gateway *s) {
         usec_t now = now_usec(CLOCK_BOOTTIME);
         _cleanup_free_ char *url = NULL;
 
-        if (s->pace != LOCAL_GATEWAY_FOLLOW || (s->ready_known && now - s->ready_asked < READY_INTERVAL))
+        if (s->pace != LOCAL_GATEWAY_FOLLOW || (s->ready && probe_is_running(s->ready)) ||
+                (is_settled(s) && now - s->ready_asked < READY_INTERVAL))
                 return;
         s->ready_asked = now;
         url = beside(s->url, READY_PATH);
@@ -220,8 +229,10 @@ void local_gateway_pace(struct local_gateway *s, enum local_gateway_pace pace) {
         s->pace = pace;
         if (pace == LOCAL_GATEWAY_EAGER && before != LOCAL_GATEWAY_EAGER)
                 s->eager_since = now_usec(CLOCK_BOOTTIME);
-        if (pace == LOCAL_GATEWAY_FOLLOW && before != LOCAL_GATEWAY_FOLLOW)
+        if (pace == LOCAL_GATEWAY_FOLLOW && before != LOCAL_GATEWAY_FOLLOW) {
                 s->ready_known = false;
+                s->followed_since = now_usec(CLOCK_BOOTTIME);
+        }
         if (pace == LOCAL_GATEWAY_OFF) {
                 s->probe = probe_free(s->probe);
                 s->ready = probe_free(s->ready);

@@ -8,8 +8,8 @@
 enum local_gateway_pace {
         LOCAL_GATEWAY_OFF,
         LOCAL_GATEWAY_STEADY, /* as often as the primary is checked, and every third of hang_timeout at least */
-        LOCAL_GATEWAY_FOLLOW, /* it is promoted: the same, and it says whether its channels are ready, every second until they
-                                 are, then once a minute */
+        LOCAL_GATEWAY_FOLLOW, /* it is promoted: the same, and it says whether its channels are ready, twice a second at
+                                 first and until they are, then once a minute */
         LOCAL_GATEWAY_EAGER, /* the sooner an answer is seen, the shorter the outage */
 };
 

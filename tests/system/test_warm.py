@@ -3,11 +3,14 @@
 import json
 
 import pytest
+from doctor import doctor
 from story import DAEMON, GATEWAY, begin, events, wait_event
 
 ACTIVE, WARM = "openclaw-active.service", "openclaw-warm.service"
 FOLDER = "/home/openclaw/.openclaw/failover"
 IDLE = '{"channels":{"telegram":{"enabled":false}}}\n'
+QUIET = ('{"channels":{"telegram":{"enabled":false}},"cron":{"enabled":false},'
+         '"agents":{"defaults":{"heartbeat":{"every":"0m"}}}}')
 PROMOTED = '{"channels":{"telegram":{"enabled":true}}}\n'
 
 
@@ -36,6 +39,11 @@ def role(pair):
 
 def state(pair):
     return json.loads(pair.standby.run("openclaw-failover status --json", check=False).stdout)
+
+
+def row(pair):
+    """What kind doctor's line about the warm gateway is."""
+    return doctor(pair.standby).lines["warm gateway"].kind
 
 
 def fail_over(pair):
@@ -136,3 +144,26 @@ def test_drill(warm):
     assert done.returncode == 0, done
     assert channels(warm) is False
     assert warm.standby.gateway.pid == pid
+    ready = wait_event(warm.standby, "channels-ready")
+    assert 1_000_000 < int(ready["FAILOVER_ACTIVE_USEC"]) < 14_000_000, "it was ready before, and is not yet active"
+    assert state(warm)["last_start_seconds"] > 1
+
+
+@pytest.mark.parametrize(("file", "text", "found"), [
+    ("idle.json", '{"channels":{"telegram":{"enabled":true}}}', "telegram"),
+    ("idle.json", IDLE, "cron"),
+    ("idle.json", "nonsense", "JSON"),
+    ("role.json", '{"channels":{}}', "role.json"),
+    ("promoted.json", None, "promoted.json"),
+])
+def test_doctor(warm, file, text, found):
+    """What would answer twice, work twice, or not be switched."""
+    begin(warm)
+    warm.standby.put(f"{FOLDER}/idle.json", QUIET, user="openclaw")
+    warm.standby.put(f"{FOLDER}/role.json", QUIET, user="openclaw")
+    assert row(warm) == "ok"
+    if text is None:
+        warm.standby.remove(f"{FOLDER}/{file}")
+    else:
+        warm.standby.put(f"{FOLDER}/{file}", text, user="openclaw")
+    assert row(warm) == "FAIL" and found in doctor(warm.standby).lines["warm gateway"].text

@@ -195,6 +195,7 @@ static inline struct story plain_story(void) {
                 .syncing = 2 * S,
                 .starting = 8 * S,
                 .ready = 4 * S,
+                .active = 12 * S,
                 .down = 40 * S,
                 .promoted = 3600 * S,
                 .start_timeout = 300 * S,

@@ -67,6 +67,24 @@ static void test_the_channels(void **state _unused_) {
         b = promoted();
         said(&b, READY_UNSAID);
         expect(&b, "");
+
+        /* A warm one was ready before it was switched. */
+        b = promoted();
+        b.rules.warm = true;
+        b.f.now = b.role.since;
+        said(&b, READY_YES);
+        expect(&b, "");
+        b.f.now += 5 * S;
+        said(&b, READY_NO);
+        said(&b, READY_YES);
+        expect(&b, "channels-ready");
+        b = promoted();
+        b.rules.warm = true;
+        b.f.now = b.role.since;
+        said(&b, READY_YES);
+        wait_for(&b, 15 * S);
+        expect(&b, "channels-ready");
+
         b = starting();
         said(&b, READY_YES); /* of the one before */
         assert_int_equal(b.role.ready, READY_UNKNOWN);

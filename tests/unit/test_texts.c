@@ -93,6 +93,10 @@ static void put_events(FILE *f) {
         put_event(f, EVENT_DRILL_FAILED, ", not ready", &s);
         put_event(f, EVENT_DRAINING, ", its work", &s);
         put_event(f, EVENT_STOP_FAILED, ", ignored", &s);
+        s.warm = true;
+        s.unsaid = false;
+        put_event(f, EVENT_CHANNELS_READY, ", warm", &s);
+        put_event(f, EVENT_DRILL_ANSWERED, ", warm", &s);
 }
 
 /* Whatever lasts for a day in each scene, and is over then. */
