@@ -15,15 +15,8 @@
 #include "lib/text.h"
 
 #define EXIT_INTERRUPTED (128 + SIGINT)
-#define MARKS_MAX 12
 /* How long a daemon that is restarted is waited for. */
 #define PATIENCE (30 * USEC_PER_SEC)
-
-/* One line of the timeline. */
-struct mark {
-        usec_t at; /* since the beginning */
-        const char *what;
-};
 
 struct drill {
         const struct instance *instance;
@@ -34,42 +27,20 @@ struct drill {
         bool gone;                 /* it is not there just now … */
         sd_event_source *patience; /* … for no longer than this */
         usec_t synced;             /* as seen last */
-        struct mark marks[MARKS_MAX];
-        size_t n_marks;
         enum { OPEN, PASSED, FAILED, REAL } result;
         int exit;
 };
 
-static usec_t elapsed(const struct drill *d) {
-        return now_usec(CLOCK_BOOTTIME) - d->begun;
-}
-
 static void print_line(const struct drill *d, const char *what) {
-        printf("%7.1f s  %s\n", (double) elapsed(d) / USEC_PER_SEC, what);
-        (void) fflush(stdout);
-}
+        usec_t elapsed = now_usec(CLOCK_BOOTTIME) - d->begun;
 
-static void mark(struct drill *d, const char *what) {
-        if (d->n_marks < MARKS_MAX)
-                d->marks[d->n_marks++] = (struct mark){ .at = elapsed(d), .what = what };
+        printf("%7.1f s  %s\n", (double) elapsed / USEC_PER_SEC, what);
+        (void) fflush(stdout);
 }
 
 static void end(struct drill *d, int code) {
         d->exit = code;
         (void) sd_event_exit(d->event, 0);
-}
-
-static void print_timeline(const struct drill *d) {
-        usec_t before = 0;
-
-        printf("\n");
-        for (size_t i = 0; i < d->n_marks; i++) {
-                char span[SPAN_MAX];
-
-                printf("  %-36s %8.1f s  (+ %s)\n", d->marks[i].what, (double) d->marks[i].at / USEC_PER_SEC,
-                        format_span(span, d->marks[i].at - before));
-                before = d->marks[i].at;
-        }
 }
 
 /* The drill is over, however it went. */
@@ -90,7 +61,6 @@ static void sum_up(struct drill *d) {
                 [REAL] = { EX_TEMPFAIL, "The primary went down: this is a failover now.", "status" },
         };
 
-        print_timeline(d);
         printf("\n%s", results[d->result].words);
         if (results[d->result].see)
                 printf(" See `%s %s`.", d->instance->program, results[d->result].see);
@@ -98,32 +68,21 @@ static void sum_up(struct drill *d) {
         end(d, results[d->result].exit);
 }
 
-/* What the events of events.h mean for a drill. */
 static void on_event(const char *event, const char *message, void *userdata) {
         static const struct {
                 enum role_event event;
-                const char *mark;
                 int result;
         } meanings[] = {
-                { EVENT_PROMOTING, "the daemon starts the gateway", OPEN },
-                { EVENT_PROMOTED, "the gateway has started", OPEN },
-                { EVENT_CHANNELS_READY, "its channels are ready", OPEN },
-                { EVENT_DRILL_ANSWERED, NULL, PASSED },
-                { EVENT_DRILL_FAILED, "the gateway does not start, or is not ready", FAILED },
-                { EVENT_DRILL_REAL, "the primary is down", REAL },
-                { EVENT_DEMOTING, "the daemon stops the gateway", OPEN },
-                { EVENT_DEMOTED, "back on standby", OPEN },
+                { EVENT_DRILL_ANSWERED, PASSED },
+                { EVENT_DRILL_FAILED, FAILED },
+                { EVENT_DRILL_REAL, REAL },
         };
         struct drill *d = userdata;
 
         print_line(d, message);
         for (size_t i = 0; i < ELEMENTSOF(meanings); i++)
-                if (strcmp(event, event_name(meanings[i].event)) == 0) {
-                        if (meanings[i].mark)
-                                mark(d, meanings[i].mark);
-                        if (meanings[i].result != OPEN)
-                                d->result = meanings[i].result;
-                }
+                if (strcmp(event, event_name(meanings[i].event)) == 0)
+                        d->result = meanings[i].result;
 }
 
 static bool in_drill(const struct status *s) {
@@ -137,7 +96,6 @@ static void look_at_sync(struct drill *d, const struct status *s) {
         if (d->known && s->synced != d->synced && s->state == ROLE_STANDBY) {
                 (void) snprintf(text, sizeof text, "Synced: %s.", s->sync);
                 print_line(d, text);
-                mark(d, s->sync_ok ? "workspace and secrets are synced" : "the sync has failed");
         }
 }
 
@@ -199,22 +157,15 @@ static int on_signal(
 }
 
 static int add_sources(struct drill *d) {
-        sigset_t set;
-        int r;
+        int r = sd_event_add_time_relative(d->event, &d->patience, CLOCK_MONOTONIC, 0, 0, on_patience, d);
 
-        r = sd_event_add_time_relative(d->event, &d->patience, CLOCK_MONOTONIC, 0, 0, on_patience, d);
         if (r >= 0)
                 r = sd_event_source_set_enabled(d->patience, SD_EVENT_OFF);
-        if (r < 0)
-                return r;
-
-        (void) sigemptyset(&set);
-        (void) sigaddset(&set, SIGINT);
-        (void) sigaddset(&set, SIGTERM);
-        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-                return -errno;
-        r = sd_event_add_signal(d->event, NULL, SIGINT, on_signal, d);
-        return r < 0 ? r : sd_event_add_signal(d->event, NULL, SIGTERM, on_signal, d);
+        if (r >= 0)
+                r = sd_event_add_signal(d->event, NULL, SIGINT | SD_EVENT_SIGNAL_PROCMASK, on_signal, d);
+        if (r >= 0)
+                r = sd_event_add_signal(d->event, NULL, SIGTERM | SD_EVENT_SIGNAL_PROCMASK, on_signal, d);
+        return r;
 }
 
 static int run(struct drill *d) {
@@ -225,9 +176,8 @@ static int run(struct drill *d) {
         r = sd_event_default(&d->event);
         if (r >= 0)
                 r = follow_new(d->event, d->instance, &calls, d, &f);
-        if (r < 0) {
+        if (r < 0)
                 return client_no_bus(r);
-        }
         /* Followed before it begins, so that nothing of it is missed. */
         d->begun = now_usec(CLOCK_BOOTTIME);
         r = client_command(follow_bus(f), d->instance, COMMAND_DRILL, 0);

@@ -46,10 +46,6 @@ struct local_gateway {
         bool ready_known; /* they were ready, or it does not say */
 };
 
-static const struct check unsaid = {
-        .verdict = VERDICT_DOWN, .unsaid = true, .reason = "it has another health path"
-};
-
 static void next_in(struct local_gateway *s, usec_t span) {
         (void) sd_event_source_set_time_relative(s->timer, span);
         (void) sd_event_source_set_enabled(s->timer, SD_EVENT_ONESHOT);
@@ -136,7 +132,7 @@ static void ask_ready(struct local_gateway *s) {
         if (url)
                 (void) ask(s, url, NULL, EXPECT_READY, on_said, &s->ready);
         else
-                on_said(NULL, &unsaid, s);
+                on_said(NULL, &(struct check){ .unsaid = true, .verdict = VERDICT_DOWN }, s);
 }
 
 static void finish(struct local_gateway *s, const struct check *check) {
