@@ -53,9 +53,9 @@ static void sum_up(struct drill *d) {
                 [OPEN] = { EXIT_DEGRADED,
                         "The drill ended before the gateway here was ready: it proves nothing.", NULL },
                 [PASSED] = { EXIT_WELL,
-                        "The drill has passed. It does not prove that the channels' tokens are good: OpenClaw calls a channel ready\n"
-                        "before it has tried its token. To try them: `sudo openclaw-failover promote`, as the gateway's user\n"
-                        "`openclaw channels status --probe`, and `sudo openclaw-failover auto`.",
+                        "The drill has passed. OpenClaw calls a channel ready that still connects. To be sure of the tokens:\n"
+                        "`sudo openclaw-failover promote`, as the gateway's user `openclaw channels status --probe`, and\n"
+                        "`sudo openclaw-failover auto`.",
                         NULL },
                 [FAILED] = { EXIT_DEGRADED, "The drill has failed: a failover would fail.", "doctor" },
                 [REAL] = { EX_TEMPFAIL, "The primary went down: this is a failover now.", "status" },

@@ -18,6 +18,11 @@ static const char *span_text(char buf[static SPAN_MAX], usec_t span) {
         return span == USEC_INFINITY ? "-" : format_span(buf, span);
 }
 
+/* A part of an outage, if it was long enough to matter. */
+static const char *part_text(char buf[static SPAN_MAX], usec_t part) {
+        return part < 10 * USEC_PER_MSEC ? "-" : span_text(buf, part);
+}
+
 /* To the minute: of times long ago the second is no use, and the day always is. */
 static const char *when_text(char buf[static WHEN_MAX], usec_t realtime) {
         (void) show_when(buf, realtime, 0);
@@ -57,8 +62,8 @@ static void print_row(FILE *out, const struct failover *f, usec_t now) {
                         : *f->reason     ? f->reason
                                          : "unknown");
         if (f->detecting != USEC_INFINITY || f->syncing != USEC_INFINITY || f->starting != USEC_INFINITY)
-                (void) appendf(parts, sizeof parts, "%s + %s + %s", span_text(detecting, f->detecting),
-                        span_text(syncing, f->syncing), span_text(starting, f->starting));
+                (void) appendf(parts, sizeof parts, "%s + %s + %s", part_text(detecting, f->detecting),
+                        part_text(syncing, f->syncing), part_text(starting, f->starting));
         end_text(end, f, now);
         (void) fprintf(out, ROW,
                 when_text(when,
