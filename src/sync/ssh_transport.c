@@ -45,6 +45,9 @@ int ssh_address_parse(const char *url, struct ssh_address *ret) {
         if (scheme && *path == ':')
                 path += 1 + strspn(path + 1, "0123456789");
         n = snprintf(ret->port, sizeof ret->port, "%.*s", (int) (path - port), port);
+        if (!scheme && *path == ':' &&
+                path[1] == ':') /* gitremote-helpers(7): "ext::" would run any command */
+                return -EINVAL;
         if (host + bracket >= end || *login == '-' || *host == '-' || *path != (scheme ? '/' : ':') ||
                 n >= (int) sizeof ret->port)
                 return -EINVAL;

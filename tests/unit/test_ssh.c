@@ -137,6 +137,7 @@ static void test_ssh_addresses(void **state _unused_) {
                 { "ssh://[fd7a::1" },
                 { "ssh:///x" },
                 { "host:" },
+                { "ext::sh -c true" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {

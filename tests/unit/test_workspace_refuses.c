@@ -47,8 +47,6 @@ static void test_refuses(void **state) {
                 { "cd standby; git update-index --skip-worktree notes; echo x >>notes",
                         "--no-skip-worktree" },
                 { "cd standby; git remote rename origin upstream", "remote add" },
-                { "cd standby; git remote set-url origin 'ext::sh -c true'", "remote helper" },
-                { "cd standby; git remote set-url origin ftp://example.org/x", "neither ssh" },
                 { "cd primary; echo x >d; git add d; git commit -qm d; git push -q; cd ../standby; mkdir d; git init -q d/inner",
                         "of its own" },
                 { "cd primary; echo x >d; git add d; git commit -qm d; git push -q; mkfifo ../standby/d",
