@@ -150,6 +150,7 @@ def test_every_command(pair):
     wait_fails(standby)
     assert standby.get(f"{HOME}/.secrets/token") == "secret\n"
     walk.run(standby, "sudo openclaw-failover promote")
+    walk.run(standby, "sudo -iu openclaw openclaw pairing")
 
     # Another user or unit
     standby.run(f"useradd -m claw && cp -a {HOME}/.ssh {HOME}/.openclaw {HOME}/.secrets /home/claw && chown -R claw: /home/claw")
