@@ -40,6 +40,14 @@ void changes_free(struct changes *w) {
         *w = (struct changes){ 0 };
 }
 
+size_t changes_count(const struct changes *w, enum change_kind kind) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < w->n; i++)
+                n += w->items[i].kind == kind;
+        return n;
+}
+
 static int fail_memory(const struct finder *f) {
         return sync_fail(f->result, REFUSAL_ERROR, "out of memory");
 }
@@ -100,21 +108,9 @@ static int identify(
 
 /* What is left alone. */
 
-/* A file of ours is opened with chmod; who owns another's may have meant it. */
-static void set_open_command(const struct finder *f, const char *full) {
-        struct refusal *why = &f->result->workspace_why;
-        _cleanup_free_ char *word = shell_quote(full);
-        struct stat st;
-
-        if (word && lstat(full, &st) == 0 && st.st_uid == geteuid())
-                (void) refusal_set_command(why, "sudo -u %s chmod u+rwX %s", f->repo->user, word);
-        else
-                (void) refusal_set_command(why, "sudo chown -hR %s: %s", f->repo->user, f->repo->word);
-}
-
-/* PATH, which is FULL, is not saved, and WHY; if it is IN_THE_WAY, the sync is refused. */
-static int leave(struct finder *f, bool in_the_way, enum refusal_code code, const char *path,
-        const char *full, const char *why) {
+/* PATH, which is OWNER's, is not saved, and WHY; if it is IN_THE_WAY, the sync is refused. */
+static int leave(struct finder *f, bool in_the_way, enum refusal_code code, const char *path, uid_t owner,
+        const char *why) {
         bool is_long = strlen(path) > 80, first = in_the_way || !f->result->workspace_why.code;
         int k = 0;
 
@@ -125,7 +121,7 @@ static int leave(struct finder *f, bool in_the_way, enum refusal_code code, cons
                 sync_remark(f->result, code, "%.*s%s %s, and is not saved", is_long ? 60 : 80, path,
                         is_long ? "…" : "", why);
         if (first && code == REFUSAL_UNREADABLE)
-                set_open_command(f, full);
+                (void) repo_set_open_command(f->repo, owner, &f->result->workspace_why);
         return k;
 }
 
@@ -177,6 +173,7 @@ static void visit(struct finder *f, const char *path) {
 
 /* The walk. */
 
+/* Of lists of texts, and of changes, which begin with one. */
 static int compare_paths(const void *a, const void *b) {
         return strcmp(*(char *const *) a, *(char *const *) b);
 }
@@ -187,7 +184,8 @@ static bool must_go(const struct finder *f, const char *path) {
 
         if (!f->target)
                 return false;
-        return bsearch(&path, f->paths->items, f->incoming, sizeof path, compare_paths) ||
+        return (f->incoming > 0 &&
+                       bsearch(&path, f->paths->items, f->incoming, sizeof path, compare_paths)) ||
                 (asprintf(&below, "%s/", path) > 0 && has_below(f->target, below));
 }
 
@@ -228,7 +226,7 @@ static int add_file(struct finder *f, const char *path, const struct stat *st, b
         f->work->tracked = f->work->tracked || tracked;
         if (!filtered && changes_is_public(path, (uint64_t) st->st_size))
                 kind = WORK_PUBLIC;
-        return add(f, (struct change){ kind, !tracked, strdup(path), mode, id }, (uint64_t) st->st_size);
+        return add(f, (struct change){ strdup(path), kind, !tracked, mode, id }, (uint64_t) st->st_size);
 }
 
 static int find_file_changes(
@@ -239,15 +237,15 @@ static int find_file_changes(
 
         visit(f, path);
         if (!S_ISREG(st->st_mode) && !S_ISLNK(st->st_mode))
-                return in_the_way
-                        ? leave(f, true, REFUSAL_LEFT_OUT, path, full, "neither a file nor a directory")
-                        : 0;
+                return in_the_way ? leave(f, true, REFUSAL_LEFT_OUT, path, st->st_uid,
+                                            "neither a file nor a directory")
+                                  : 0;
         if (!seen_recall(&f->seen, path, st)) {
                 if (!tracked && !in_the_way && is_ignored(f, path))
                         return 0;
                 why = why_not(path, full, st, tracked, &code);
                 if (why)
-                        return leave(f, in_the_way, code, path, full, why);
+                        return leave(f, in_the_way, code, path, st->st_uid, why);
         }
         return add_file(f, path, st, tracked);
 }
@@ -256,7 +254,8 @@ static int find_below(struct finder *f, const char *prefix, const char *full, bo
 
 /* A directory: one that git ignores or that is a repository of its own is none of ours, and one that is too deep or closed
  * is left alone. */
-static int find_directory(struct finder *f, const char *path, const char *full, bool in_the_way, int depth) {
+static int find_directory(
+        struct finder *f, const char *path, const char *full, uid_t owner, bool in_the_way, int depth) {
         _cleanup_free_ char *below = NULL, *git = NULL;
         const git_index_entry *link = f->index ? find_file(f->index, path) : NULL;
         bool tracked, own;
@@ -268,15 +267,15 @@ static int find_directory(struct finder *f, const char *path, const char *full, 
         tracked = has_below(f->head, below) || has_below(f->index, below);
         own = !tracked && access(git, F_OK) == 0;
         if (own && in_the_way)
-                return leave(f, true, REFUSAL_LEFT_OUT, path, full, "a git repository of its own");
+                return leave(f, true, REFUSAL_LEFT_OUT, path, owner, "a git repository of its own");
         if (own || (!tracked && !in_the_way && is_ignored(f, below)))
                 return 0;
         if (depth <= CHANGE_DEPTH_MAX && access(full, in_the_way ? R_OK | W_OK | X_OK : R_OK | X_OK) == 0)
                 return find_below(f, below, full, in_the_way, depth);
         visit(f, below);
         return depth > CHANGE_DEPTH_MAX
-                ? leave(f, in_the_way, REFUSAL_LEFT_OUT, path, full, "is too deep")
-                : leave(f, in_the_way, REFUSAL_UNREADABLE, path, full, "cannot be read");
+                ? leave(f, in_the_way, REFUSAL_LEFT_OUT, path, owner, "is too deep")
+                : leave(f, in_the_way, REFUSAL_UNREADABLE, path, owner, "cannot be read");
 }
 
 static int find_entry(struct finder *f, const char *prefix, const char *directory, const char *name,
@@ -294,7 +293,7 @@ static int find_entry(struct finder *f, const char *prefix, const char *director
         if (!S_ISDIR(st.st_mode))
                 return find_file_changes(f, path, full, &st, in_the_way || must_go(f, path));
         in_the_way = in_the_way || (f->target && find_file(f->target, path));
-        return find_directory(f, path, full, in_the_way, depth + 1);
+        return find_directory(f, path, full, st.st_uid, in_the_way, depth + 1);
 }
 
 /* Everything in the directory FULL, whose files begin with PREFIX. */
@@ -325,16 +324,10 @@ static int find_gone(struct finder *f) {
                 if (f->cut_short || (f->target && !find_file(f->target, e->path)))
                         continue;
                 f->work->tracked = true;
-                if (add(f, (struct change){ .kind = WORK_GONE, .path = strdup(e->path) }, 0) < 0)
+                if (add(f, (struct change){ .path = strdup(e->path) }, 0) < 0)
                         return -ECANCELED;
         }
         return 0;
-}
-
-static int compare_items(const void *a, const void *b) {
-        const struct change *x = a, *y = b;
-
-        return strcmp(x->path, y->path);
 }
 
 /* What was staged, if neither the tree nor anything known holds it: the index is its only home. The items are sorted. */
@@ -344,18 +337,16 @@ static int find_staged(struct finder *f) {
         for (size_t i = 0; f->index && i < git_index_entrycount(f->index); i++) {
                 const git_index_entry *e = git_index_get_byindex(f->index, i);
                 const struct change key = { .path = (char *) e->path }, *item;
-                char *name;
 
                 if (git_index_entry_stage(e) > 0 || (!S_ISREG(e->mode) && !S_ISLNK(e->mode)) ||
                         is_known(f, e->path, &e->id, e->mode) || repo_is_filtered(f->repo, e->path))
                         continue;
-                item = found > 0 ? bsearch(&key, f->work->items, found, sizeof key, compare_items) : NULL;
+                item = found > 0 ? bsearch(&key, f->work->items, found, sizeof key, compare_paths) : NULL;
                 if (item && git_oid_equal(&item->id, &e->id))
                         continue;
                 f->work->tracked = true;
-                if (asprintf(&name, "%s.staged", e->path) < 0)
-                        return fail_memory(f);
-                if (add(f, (struct change){ WORK_STAGED, false, name, (uint16_t) e->mode, e->id }, 0) < 0)
+                if (add(f, (struct change){ strdup(e->path), WORK_STAGED, false, (uint16_t) e->mode, e->id },
+                            0) < 0)
                         return -ECANCELED;
         }
         return 0;
@@ -365,7 +356,6 @@ static int find_staged(struct finder *f) {
 static int find_unpushed(struct finder *f, git_commit *target) {
         const struct repo *repo = f->repo;
         _cleanup_(git_revwalk_freep) git_revwalk *walk = NULL;
-        _cleanup_free_ char *tracking = NULL;
         git_oid id, base;
         bool has_base = checkout_base(repo, &base) == 0;
         int k;
@@ -374,13 +364,7 @@ static int find_unpushed(struct finder *f, git_commit *target) {
                 return 0; /* never fetched: nothing is known of the remote, and nothing moves */
         if (repo->branch[0] && strcmp(repo->branch, repo->follow) != 0)
                 return 0; /* another branch keeps its own commits, and does not move */
-        if (asprintf(&tracking, "refs/remotes/%s/*", repo->config->remote) < 0)
-                return fail_memory(f);
-        k = git_revwalk_new(&walk, repo->git);
-        if (k == 0)
-                k = git_revwalk_push(walk, &repo->head);
-        if (k == 0)
-                k = git_revwalk_hide_glob(walk, tracking);
+        k = repo_walk_unpushed(repo, &repo->head, &walk);
         if (k == 0 && !repo->branch[0])
                 k = git_revwalk_hide_glob(walk, "refs/heads/*");
         if (k == 0 && has_base)
@@ -401,7 +385,7 @@ static int find_all(struct finder *f, git_commit *target) {
         if (k == 0)
                 k = find_gone(f);
         if (k == 0 && f->work->n > 0)
-                qsort(f->work->items, f->work->n, sizeof *f->work->items, compare_items);
+                qsort(f->work->items, f->work->n, sizeof *f->work->items, compare_paths);
         if (k == 0)
                 k = find_staged(f);
         if (k == 0)

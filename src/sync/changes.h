@@ -13,18 +13,19 @@
 /* libgit2 walks no deeper. */
 #define CHANGE_DEPTH_MAX 100
 
+/* Each has branches of its own. */
 enum change_kind {
         WORK_PUBLIC,  /* may be pushed */
-        WORK_GONE,    /* deleted here; may be pushed, too */
         WORK_PRIVATE, /* stays here: over 5 MB, named like a secret, or stored by a filter of git's */
-        WORK_STAGED,  /* the same, in the index alone: its path ends in ".staged" */
+        WORK_STAGED,  /* in the index alone, and stays here */
+        _WORK_MAX,
 };
 
 struct change {
+        char *path;
         enum change_kind kind;
         bool untracked;
-        char *path;
-        uint16_t mode; /* git's */
+        uint16_t mode; /* git's; 0: it was deleted */
         git_oid id;    /* of the blob that it would be */
 };
 
@@ -42,6 +43,8 @@ struct changes {
  * reason in R. */
 int changes_find(const struct repo *repo, git_commit *target, struct paths *paths, struct changes *ret,
         struct sync_result *r);
+/* How many are of KIND. */
+size_t changes_count(const struct changes *w, enum change_kind kind);
 void changes_free(struct changes *w);
 #define _cleanup_work_ _cleanup_(changes_free)
 

@@ -62,28 +62,31 @@ const git_index_entry *find_file(git_index *files, const char *path) {
         return git_index_get_bypath(files, path, 0);
 }
 
-static void own_name(char *buf, size_t size) {
-        const struct passwd *pw = getpwuid(geteuid());
+static void name_user(uid_t uid, char buf[static 64]) {
+        const struct passwd *pw = getpwuid(uid);
 
         if (pw)
-                safe_text(buf, size, pw->pw_name);
+                safe_text(buf, 64, pw->pw_name);
         else
-                (void) snprintf(buf, size, "#%u", (unsigned) geteuid());
+                (void) snprintf(buf, 64, "#%u", (unsigned) uid);
+}
+
+/* What is ours is opened with chmod; who owns another's may have meant it. */
+int repo_set_open_command(const struct repo *repo, uid_t owner, struct refusal *why) {
+        return owner == geteuid()
+                ? refusal_set_command(why, "sudo -u %s chmod -R u+rwX %s", repo->user, repo->word)
+                : refusal_set_command(why, "sudo chown -hR %s: %s", repo->user, repo->word);
 }
 
 /* Of a link there is no command: root would give away what the link leads to. */
 static int refuse_owner(const struct repo *repo, struct sync_result *r, const char *path, uid_t owner) {
         _cleanup_free_ char *link = find_link(path);
-        const struct passwd *pw = getpwuid(owner);
         char name[64];
 
-        (void) snprintf(name, sizeof name, "#%u", (unsigned) owner);
-        if (link)
-                return sync_refuse(r, REFUSAL_OWNER, "%s belongs to %s, not to %s: %s", path,
-                        pw ? pw->pw_name : name, repo->user, link);
-        return sync_refuse(r, REFUSAL_OWNER, "%s belongs to %s, not to %s", path, pw ? pw->pw_name : name,
-                       repo->user),
-               sync_command(r, "sudo chown -hR %s: %s", repo->user, repo->word);
+        name_user(owner, name);
+        (void) sync_refuse(r, REFUSAL_OWNER, "%s belongs to %s, not to %s%s%s", path, name, repo->user,
+                link ? ": " : "", link ? link : "");
+        return link ? -ECANCELED : repo_set_open_command(repo, owner, &r->workspace_why);
 }
 
 int repo_refuse_unwritable(
@@ -94,46 +97,34 @@ int repo_refuse_unwritable(
                 return sync_refuse(r, REFUSAL_READ_ONLY,
                         "%s is read-only here. If only for the unit: systemctl edit openclaw-failover-sync, [Service] ReadWritePaths=%s",
                         path, path);
-        if (owner == geteuid())
-                return sync_refuse(r, REFUSAL_UNWRITABLE, "%s in %s cannot be written: %s",
-                               *what ? what : ".git", path, strerror(error)),
-                       sync_command(r, "sudo -u %s chmod -R u+rwX %s", repo->user, repo->word);
-        return sync_refuse(r, REFUSAL_UNWRITABLE, "%s in %s cannot be written: %s", *what ? what : ".git",
-                       path, strerror(error)),
-               sync_command(r, "sudo chown -hR %s: %s", repo->user, repo->word);
+        (void) sync_refuse(
+                r, REFUSAL_UNWRITABLE, "%s in %s cannot be written: %s", what, path, strerror(error));
+        return repo_set_open_command(repo, owner, &r->workspace_why);
 }
 
 /* The directory and its .git, before libgit2 looks: its own words for these would not help anybody. */
 static int check_directories(struct repo *repo, struct sync_result *r) {
         const char *path = repo->config->path;
-        _cleanup_free_ char *head = NULL;
         struct stat st;
 
+        if (asprintf(&repo->dir, "%s/.git", path) < 0)
+                return sync_fail(r, REFUSAL_ERROR, "out of memory");
         if (stat(path, &st) < 0)
                 return sync_refuse(r, REFUSAL_NO_REPOSITORY, "%s: %s. Clone the workspace there (git clone)",
                         path, strerror(errno));
-        if (!S_ISDIR(st.st_mode))
-                return sync_refuse(r, REFUSAL_NO_REPOSITORY, "%s is not a directory", path);
         if (st.st_uid != geteuid())
                 return refuse_owner(repo, r, path, st.st_uid);
-
-        if (asprintf(&repo->dir, "%s/.git", path) < 0 || asprintf(&head, "%s/HEAD", path) < 0)
-                return sync_fail(r, REFUSAL_ERROR, "out of memory");
-        if (lstat(repo->dir, &st) < 0) {
-                if (access(head, F_OK) == 0)
-                        return sync_refuse(r, REFUSAL_NO_REPOSITORY,
-                                "%s is a bare repository: clone it without --bare", path);
+        if (lstat(repo->dir, &st) < 0)
                 return sync_refuse(r, REFUSAL_NO_REPOSITORY,
-                        "%s is no git repository: move it away, and clone the workspace there (git clone)",
+                        "%s is no git repository, or a bare one: move it away, and clone the workspace there (git clone)",
                         path);
-        }
         if (!S_ISDIR(st.st_mode))
                 return sync_refuse(r, REFUSAL_NO_REPOSITORY,
                         "%s is no directory: a linked worktree or a submodule; use a clone", repo->dir);
         if (st.st_uid != geteuid())
                 return refuse_owner(repo, r, repo->dir, st.st_uid);
         if (access(repo->dir, R_OK | W_OK | X_OK) < 0)
-                return repo_refuse_unwritable(repo, "", errno, st.st_uid, r);
+                return repo_refuse_unwritable(repo, ".git", errno, st.st_uid, r);
         return 0;
 }
 
@@ -217,7 +208,7 @@ int repo_open(struct repo *repo, const struct workspace_config *c, struct sync_r
                 return sync_fail(r, REFUSAL_ERROR, "out of memory");
         if (git_libgit2_init() < 0)
                 return sync_fail_git(r, "libgit2");
-        own_name(repo->user, sizeof repo->user);
+        name_user(geteuid(), repo->user);
         k = check_directories(repo, r);
         if (k < 0)
                 return k;
@@ -359,4 +350,19 @@ int repo_find_theirs(const struct repo *repo, git_oid *ret) {
 
         (void) snprintf(name, sizeof name, "refs/remotes/%s/%s", repo->config->remote, repo->follow);
         return git_reference_name_to_id(ret, repo->git, name) < 0 ? -ENOENT : 0;
+}
+
+int repo_walk_unpushed(const struct repo *repo, const git_oid *tip, git_revwalk **ret) {
+        _cleanup_(git_revwalk_freep) git_revwalk *walk = NULL;
+        char tracking[256];
+        int k = git_revwalk_new(&walk, repo->git);
+
+        (void) snprintf(tracking, sizeof tracking, "refs/remotes/%s/*", repo->config->remote);
+        if (k == 0)
+                k = git_revwalk_push(walk, tip);
+        if (k == 0)
+                k = git_revwalk_hide_glob(walk, tracking);
+        if (k == 0)
+                *ret = TAKE(walk);
+        return k;
 }

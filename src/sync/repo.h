@@ -74,6 +74,9 @@ bool repo_is_over(const struct repo *repo);
 /* The remote's branch to follow, as it was last seen. 0 or -ENOENT. */
 int repo_find_theirs(const struct repo *repo, git_oid *ret);
 
+/* The commits of TIP that no branch of the remote's had when they were last seen. 0 or libgit2's error. */
+int repo_walk_unpushed(const struct repo *repo, const git_oid *tip, git_revwalk **ret);
+
 /* Refuses merges under way, a detached HEAD and so on. 0 or -ECANCELED. */
 int repo_check(struct repo *repo, struct sync_result *r);
 
@@ -81,7 +84,9 @@ int repo_check(struct repo *repo, struct sync_result *r);
 int repo_check_branch(const struct repo *repo, const char *branch, struct sync_result *r);
 /* Refuses a .git that cannot be written. 0 or -ECANCELED. */
 int repo_check_writable(const struct repo *repo, struct sync_result *r);
-/* Refuses since WHAT, a path in the workspace ("" for .git), cannot be written, for the reason ERROR (errno). OWNER: of the
+/* Adds the command that lets us have what OWNER has closed. -ECANCELED. */
+int repo_set_open_command(const struct repo *repo, uid_t owner, struct refusal *why);
+/* Refuses since WHAT, a path in the workspace, cannot be written, for the reason ERROR (errno). OWNER: of the
  * directory that is closed. -ECANCELED. */
 int repo_refuse_unwritable(
         const struct repo *repo, const char *what, int error, uid_t owner, struct sync_result *r);

@@ -142,7 +142,7 @@ int repo_check_writable(const struct repo *repo, struct sync_result *r) {
                 if (error == 0 || error == ENOENT)
                         continue;
                 (void) fstatat(repo->dir_fd, places[i], &st, 0);
-                return repo_refuse_unwritable(repo, i == 0 ? "" : places[i], error, st.st_uid, r);
+                return repo_refuse_unwritable(repo, i == 0 ? ".git" : places[i], error, st.st_uid, r);
         }
         return 0;
 }

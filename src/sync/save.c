@@ -19,24 +19,12 @@ struct saver {
         char name[128];
 };
 
-static bool is_private(const struct change *c) {
-        return c->kind >= WORK_PRIVATE;
-}
-
-static size_t count(const struct changes *work, bool private) {
-        size_t n = 0;
-
-        for (size_t i = 0; i < work->n; i++)
-                n += is_private(&work->items[i]) == private;
-        return n;
-}
-
 /* Writes the blob of an item as it is now. */
 static int write_blob(const struct saver *s, git_odb *odb, struct change *item) {
         git_buf content = GIT_BUF_INIT;
         int k;
 
-        if (item->kind == WORK_GONE || git_odb_exists(odb, &item->id))
+        if (!item->mode || git_odb_exists(odb, &item->id))
                 return 0;
         if (repo_is_over(s->repo))
                 return sync_fail(s->result, REFUSAL_TIMEOUT, "saving the work in %s was not done in time",
@@ -51,53 +39,49 @@ static int write_blob(const struct saver *s, git_odb *odb, struct change *item) 
 
 static int apply(git_index *files, const struct change *item) {
         const git_index_entry e = { .path = item->path, .mode = item->mode, .id = item->id };
-        int k = item->kind == WORK_GONE ? git_index_remove(files, item->path, 0) : git_index_add(files, &e);
+        int k = item->mode ? git_index_add(files, &e) : git_index_remove(files, item->path, 0);
 
         return k == GIT_ENOTFOUND ? 0 : k; /* gone already: a file took the place of its directory */
 }
 
-int saved_files(
-        const struct repo *repo, const struct changes *work, bool public, bool private, git_index **ret) {
+int saved_files(const struct repo *repo, const struct changes *work, unsigned kinds, git_index **ret) {
         _cleanup_(git_index_freep) git_index *files = NULL;
         git_oid parent;
         int k = repo_find_parent(repo, &parent) == 0 ? commit_files(repo->git, &parent, &files)
                                                      : git_index_new(&files);
 
         for (size_t i = 0; k == 0 && i < work->n; i++)
-                if (is_private(&work->items[i]) ? private : public)
+                if (kinds & (1u << work->items[i].kind))
                         k = apply(files, &work->items[i]);
         if (k == 0)
                 *ret = TAKE(files);
         return k;
 }
 
-/* Whether WORK goes on from what D did: with the same content, or, of a file that is untracked and so was never taken back by a
- * checkout, with any. SAME stays true if it is the same. */
-static bool goes_on(const struct changes *work, const git_diff_delta *d, bool *same) {
+/* Whether WORK of KIND goes on from what D did: with the same content, or, of a file that is untracked and so was never taken
+ * back by a checkout, with any. */
+static bool goes_on(const struct changes *work, enum change_kind kind, const git_diff_delta *d) {
         for (size_t i = 0; i < work->n; i++) {
                 const struct change *c = &work->items[i];
 
-                if (strcmp(c->path, d->new_file.path) != 0)
-                        continue;
-                if (c->kind == WORK_GONE ? d->status == GIT_DELTA_DELETED
-                                         : git_oid_equal(&c->id, &d->new_file.id))
-                        return true;
-                *same = false;
-                return c->untracked;
+                if (c->kind == kind && strcmp(c->path, d->new_file.path) == 0)
+                        return c->untracked ||
+                                (c->mode ? git_oid_equal(&c->id, &d->new_file.id)
+                                         : d->status == GIT_DELTA_DELETED);
         }
         return false;
 }
 
 /* Whether the new branch has all that the last one of its kind has: then BRANCH, its name, goes, and its commit TIP becomes a
  * parent. So a file that is written again and again takes one branch, and each version is kept. */
-static bool find_replaced(const struct saver *s, bool private, char branch[static 128], git_oid *tip) {
+static bool find_replaced(
+        const struct saver *s, enum change_kind kind, char branch[static 128], git_oid *tip) {
         _cleanup_(git_commit_freep) git_commit *commit = NULL, *parent = NULL;
         _cleanup_(git_tree_freep) git_tree *old = NULL, *new = NULL;
         _cleanup_(git_diff_freep) git_diff *diff = NULL;
-        bool same = true;
         size_t n;
 
-        if (saved_find_last(s->repo, s->host, private, branch, tip) < 0 ||
+        if (saved_find_last(s->repo, s->host, kind, branch, tip) < 0 ||
                 git_commit_lookup(&commit, s->repo->git, tip) < 0 ||
                 git_commit_parent(&parent, commit, 0) < 0 ||
                 (!git_oid_equal(&s->parent, git_commit_id(parent)) &&
@@ -107,7 +91,7 @@ static bool find_replaced(const struct saver *s, bool private, char branch[stati
                 return false;
         n = git_diff_num_deltas(diff);
         for (size_t i = 0; i < n; i++)
-                if (!goes_on(s->work, git_diff_get_delta(diff, i), &same))
+                if (!goes_on(s->work, kind, git_diff_get_delta(diff, i)))
                         return false;
         return n > 0;
 }
@@ -141,42 +125,45 @@ static int make_branch(const struct saver *s, const char *branch, const git_oid 
         return git_reference_create(&ref, s->repo->git, name, tip, false, "failover: save");
 }
 
-/* Commits the private items, or the others; commits that the branch has already need no other. */
-static int commit_half(const struct saver *s, bool private, char replaced[static 128], git_oid *tip) {
-        const char *what = private ? "What is never pushed" : "Work of the standby";
+/* Commits the items of KIND; commits that the branch has already need no other. */
+static int commit_kind(
+        const struct saver *s, enum change_kind kind, char replaced[static 128], git_oid *tip) {
+        static const char *const what[] = { "Work of the standby", "What is never pushed",
+                "What was staged" };
         _cleanup_(git_index_freep) git_index *files = NULL;
         const git_oid *parents[2];
         git_oid tree, last;
         size_t n = 0;
 
         *tip = s->parent;
-        if (count(s->work, private) == 0)
+        if (changes_count(s->work, kind) == 0)
                 return 0;
         if (!git_oid_is_zero(&s->parent))
                 parents[n++] = &s->parent;
-        if (find_replaced(s, private, replaced, &last))
+        if (find_replaced(s, kind, replaced, &last))
                 parents[n++] = &last;
         else
                 replaced[0] = '\0';
-        if (saved_files(s->repo, s->work, !private, private, &files) < 0 ||
+        if (saved_files(s->repo, s->work, 1u << kind, &files) < 0 ||
                 git_index_write_tree_to(&tree, files, s->repo->git) < 0)
                 return -1;
-        return commit(s, what, &tree, parents, n, tip);
+        return commit(s, what[kind], &tree, parents, n, tip);
 }
 
-static int add_half(struct saver *s, git_odb *odb, bool private) {
-        char branch[sizeof s->name + sizeof SAVED_PRIVATE], replaced[128] = "", old[200];
-        size_t n = count(s->work, private);
+static int add_kind(struct saver *s, git_odb *odb, enum change_kind kind) {
+        char branch[sizeof s->result->saved], replaced[128] = "", old[200];
+        size_t n = changes_count(s->work, kind);
         git_oid tip;
         int k = 0;
 
-        (void) snprintf(branch, sizeof branch, "%s%s", s->name, private ? SAVED_PRIVATE : "");
+        (void) snprintf(branch, sizeof branch, "%.100s%s", s->name, saved_suffixes[kind]);
+        repo_unsettle();
         for (size_t i = 0; k == 0 && i < s->work->n; i++)
-                if (is_private(&s->work->items[i]) == private)
+                if (s->work->items[i].kind == kind)
                         k = write_blob(s, odb, &s->work->items[i]);
         if (k < 0)
                 return k;
-        if (commit_half(s, private, replaced, &tip) < 0)
+        if (commit_kind(s, kind, replaced, &tip) < 0)
                 return sync_fail_git(s->result, FAILED);
         k = repo_settle(s->repo); /* what a branch names is on disk before the branch */
         if (k < 0)
@@ -186,18 +173,20 @@ static int add_half(struct saver *s, git_odb *odb, bool private) {
         (void) snprintf(old, sizeof old, "refs/heads/%s", replaced);
         if (replaced[0])
                 (void) git_reference_remove(s->repo->git, old);
-        if (private)
-                log_notice(
-                        "%s: %zu file%s over 5 MB, named like a secret, filtered or only staged: kept here on %s, never pushed",
-                        s->repo->config->path, n, n == 1 ? "" : "s", branch);
-        (void) snprintf(s->result->saved, sizeof s->result->saved, "%.127s", branch);
+        if (kind != WORK_PUBLIC)
+                log_notice("%s: %zu file%s %s: kept here on %s, never pushed", s->repo->config->path, n,
+                        n == 1 ? "" : "s",
+                        kind == WORK_STAGED ? "staged as it was in no other place"
+                                            : "over 5 MB, named like a secret or filtered",
+                        branch);
+        (void) strcpy(s->result->saved, branch);
         return 0;
 }
 
 int saved_add(const struct repo *repo, struct changes *work, const char *host, struct sync_result *r) {
         struct saver s = { .repo = repo, .work = work, .host = host, .result = r };
         _cleanup_(git_odb_freep) git_odb *odb = NULL;
-        int k = 0;
+        int k;
 
         if (saved_has(repo, work, host))
                 return 0;
@@ -206,9 +195,8 @@ int saved_add(const struct repo *repo, struct changes *work, const char *host, s
                 return sync_fail_git(r, FAILED);
         k = checkout_check_room(repo, work->n, work->bytes, r);
         saved_name(repo, host, s.name);
-        for (int private = 1; k == 0 && private >= 0;
-                private --) /* R has the public one, if there are both */
-                if (!saved_has_half(repo, work, host, private))
-                        k = add_half(&s, odb, private);
+        for (int kind = _WORK_MAX - 1; k == 0 && kind >= 0; kind--) /* the public one is what R names */
+                if (!saved_has_kind(repo, work, host, (enum change_kind) kind))
+                        k = add_kind(&s, odb, (enum change_kind) kind);
         return k;
 }

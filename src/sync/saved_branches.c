@@ -27,8 +27,10 @@ void saved_host(char host[static 64]) {
         (void) snprintf(host, 64, "%s", *name ? name : "standby");
 }
 
+const char *const saved_suffixes[] = { "", "-private", "-staged" };
+
 /* Whether BRANCH is one of ours, of any host: the machine may have been renamed or cloned. RET: its TIME, or NULL. */
-static bool is_saved(const char *branch, bool *private, time_t *ret) {
+static bool is_saved(const char *branch, enum change_kind *kind, time_t *ret) {
         const char *slash = strrchr(branch, '/'), *end;
         struct tm tm = { 0 };
 
@@ -39,11 +41,13 @@ static bool is_saved(const char *branch, bool *private, time_t *ret) {
                 return false;
         if (ret)
                 *ret = timegm(&tm);
-        *private = strcmp(end, SAVED_PRIVATE) == 0;
-        return *private || !*end;
+        for (*kind = 0; *kind < _WORK_MAX; (*kind)++)
+                if (strcmp(end, saved_suffixes[*kind]) == 0)
+                        return true;
+        return false;
 }
 
-/* Every branch here whose name matches GLOB, sorted: of one host the oldest first, and each "-private" after its other half. */
+/* Every branch here whose name matches GLOB, sorted: of one host the oldest first. */
 static void list(const struct repo *repo, const char *glob, struct paths *ret) {
         _cleanup_(git_reference_iterator_freep) git_reference_iterator *i = NULL;
         const char *name;
@@ -66,12 +70,12 @@ void saved_name(const struct repo *repo, const char *host, char branch[static 12
         _cleanup_paths_ struct paths branches = { 0 };
         time_t t = time(NULL), other;
         char stamp[32];
-        bool private;
+        enum change_kind kind;
         struct tm tm;
 
         list_of(repo, host, &branches);
         for (size_t i = 0; i < branches.n; i++)
-                if (is_saved(branches.items[i], &private, &other))
+                if (is_saved(branches.items[i], &kind, &other))
                         t = MAX(t, other + 1);
         (void) strftime(stamp, sizeof stamp, STAMP, gmtime_r(&t, &tm));
         (void) snprintf(branch, 128, "failover/%s/%s", host, stamp);
@@ -96,38 +100,39 @@ static int tree_of(const struct repo *repo, const git_oid *id, git_tree **ret) {
 static bool holds(git_index *files, const struct change *item) {
         const git_index_entry *e = find_file(files, item->path);
 
-        if (item->kind == WORK_GONE)
+        if (!item->mode)
                 return !e;
         return e && git_oid_equal(&e->id, &item->id) && e->mode == item->mode;
 }
 
 /* Whether the last branch holds the items, and could be merged: HEAD may have got its first commit since. */
-bool saved_has_half(const struct repo *repo, const struct changes *work, const char *host, bool private) {
+bool saved_has_kind(
+        const struct repo *repo, const struct changes *work, const char *host, enum change_kind kind) {
         _cleanup_(git_index_freep) git_index *files = NULL;
-        bool has = private || !work->unpushed;
+        bool unpushed = kind == WORK_PUBLIC && work->unpushed;
         git_oid tip, parent, merge_base;
         char last[128];
 
-        for (size_t i = 0; has && i < work->n; i++)
-                has = (work->items[i].kind >= WORK_PRIVATE) != private;
-        if (has)
-                return true; /* there is nothing to hold */
-        if (saved_find_last(repo, host, private, last, &tip) < 0 ||
-                commit_files(repo->git, &tip, &files) < 0 ||
+        if (!unpushed && changes_count(work, kind) == 0)
+                return true;
+        if (saved_find_last(repo, host, kind, last, &tip) < 0 || commit_files(repo->git, &tip, &files) < 0 ||
                 (repo_find_parent(repo, &parent) == 0 &&
-                        git_merge_base(&merge_base, repo->git, &tip, &parent) < 0))
-                return false;
-        if (!private && work->unpushed && !git_oid_equal(&tip, &repo->head) &&
-                git_graph_descendant_of(repo->git, &tip, &repo->head) != 1)
+                        git_merge_base(&merge_base, repo->git, &tip, &parent) < 0) ||
+                (unpushed && !git_oid_equal(&tip, &repo->head) &&
+                        git_graph_descendant_of(repo->git, &tip, &repo->head) != 1))
                 return false;
         for (size_t i = 0; i < work->n; i++)
-                if ((work->items[i].kind >= WORK_PRIVATE) == private && !holds(files, &work->items[i]))
+                if (work->items[i].kind == kind && !holds(files, &work->items[i]))
                         return false;
         return true;
 }
 
 bool saved_has(const struct repo *repo, const struct changes *work, const char *host) {
-        return saved_has_half(repo, work, host, false) && saved_has_half(repo, work, host, true);
+        bool has = true;
+
+        for (enum change_kind kind = 0; kind < _WORK_MAX; kind++)
+                has = has && saved_has_kind(repo, work, host, kind);
+        return has;
 }
 
 /* Whether the tree of COMMIT has every file that differs in DIFF as its new side has it. */
@@ -182,14 +187,14 @@ static bool is_merged(const struct repo *repo, const git_oid *tip) {
         return had_content(repo, related ? &base : NULL, tip, &theirs);
 }
 
-int saved_find_last(
-        const struct repo *repo, const char *host, bool private, char branch[static 128], git_oid *tip) {
+int saved_find_last(const struct repo *repo, const char *host, enum change_kind kind,
+        char branch[static 128], git_oid *tip) {
         _cleanup_paths_ struct paths branches = { 0 };
-        bool is_private;
+        enum change_kind its;
 
         list_of(repo, host, &branches);
         for (size_t i = branches.n; i-- > 0;)
-                if (is_saved(branches.items[i], &is_private, NULL) && is_private == private) {
+                if (is_saved(branches.items[i], &its, NULL) && its == kind) {
                         (void) snprintf(branch, 128, "%s", branches.items[i]);
                         return tip_of(repo, NULL, branch, tip) == 0 && !is_merged(repo, tip) ? 0 : -ENOENT;
                 }
@@ -202,19 +207,16 @@ static bool is_pushed(const struct repo *repo, const char *branch, const git_oid
         return tip_of(repo, repo->config->remote, branch, &there) == 0 && git_oid_equal(&there, tip);
 }
 
-static void remove_branch(const struct repo *repo, const char *branch, const char *why) {
-        char name[400];
-
-        (void) snprintf(name, sizeof name, "refs/heads/%s", branch);
-        if (git_reference_remove(repo->git, name) == 0)
-                log_info("%s: removed %s, %s", repo->config->path, branch, why);
-}
-
-static bool is_old(const struct repo *repo, const git_oid *tip) {
+/* Why the branch goes; NULL: it stays. */
+static const char *find_reason(const struct repo *repo, const char *branch, const git_oid *tip) {
         _cleanup_(git_commit_freep) git_commit *commit = NULL;
 
-        return git_commit_lookup(&commit, repo->git, tip) == 0 &&
-                git_commit_time(commit) + KEPT_SECONDS < time(NULL);
+        if (is_merged(repo, tip))
+                return "which the remote has merged";
+        if (is_pushed(repo, branch, tip) && git_commit_lookup(&commit, repo->git, tip) == 0 &&
+                git_commit_time(commit) + KEPT_SECONDS < time(NULL))
+                return "which the remote has had for 30 days";
+        return NULL;
 }
 
 void saved_prune(const struct repo *repo) {
@@ -222,42 +224,39 @@ void saved_prune(const struct repo *repo) {
 
         list(repo, "refs/heads/failover/*", &branches);
         for (size_t i = 0; i < branches.n; i++) {
-                const char *branch = branches.items[i];
-                bool private;
+                const char *branch = branches.items[i], *why = NULL;
+                char name[400];
+                enum change_kind kind;
                 git_oid tip;
 
-                if (!is_saved(branch, &private, NULL) || tip_of(repo, NULL, branch, &tip) < 0)
-                        continue;
-                if (is_merged(repo, &tip))
-                        remove_branch(repo, branch, "which the remote has merged");
-                else if (is_pushed(repo, branch, &tip) && is_old(repo, &tip))
-                        remove_branch(repo, branch, "which the remote has had for 30 days");
+                if (is_saved(branch, &kind, NULL) && tip_of(repo, NULL, branch, &tip) == 0)
+                        why = find_reason(repo, branch, &tip);
+                (void) snprintf(name, sizeof name, "refs/heads/%s", branch);
+                if (why && git_reference_remove(repo->git, name) == 0)
+                        log_info("%s: removed %s, %s", repo->config->path, branch, why);
         }
 }
 
 /* Whether a branch of the agent's own is at the remote, under whatever name. */
 static bool is_at_remote(const struct repo *repo, const git_oid *tip) {
         _cleanup_(git_revwalk_freep) git_revwalk *walk = NULL;
-        char tracking[256];
         git_oid id;
 
-        (void) snprintf(tracking, sizeof tracking, "refs/remotes/%s/*", repo->config->remote);
-        return git_revwalk_new(&walk, repo->git) == 0 && git_revwalk_push(walk, tip) == 0 &&
-                git_revwalk_hide_glob(walk, tracking) == 0 && git_revwalk_next(&id, walk) == GIT_ITEROVER;
+        return repo_walk_unpushed(repo, tip, &walk) == 0 && git_revwalk_next(&id, walk) == GIT_ITEROVER;
 }
 
-/* Whether BRANCH has work that the remote does not have. OURS: one of those above, but for the private ones. */
+/* Whether BRANCH has work that the remote does not have. OURS: one of those above, but for those that are never pushed. */
 static bool is_unmerged(const struct repo *repo, const char *branch, bool *ours, git_oid *tip) {
-        bool private = false;
+        enum change_kind kind = WORK_PUBLIC;
 
-        *ours = is_saved(branch, &private, NULL);
-        return !private && strcmp(branch, repo->follow) != 0 && tip_of(repo, NULL, branch, tip) == 0 &&
-                !is_merged(repo, tip) && (*ours || !is_at_remote(repo, tip));
+        *ours = is_saved(branch, &kind, NULL);
+        return (!*ours || kind == WORK_PUBLIC) && strcmp(branch, repo->follow) != 0 &&
+                tip_of(repo, NULL, branch, tip) == 0 && !is_merged(repo, tip) &&
+                (*ours || !is_at_remote(repo, tip));
 }
 
 void saved_unmerged(const struct repo *repo, struct sync_result *r) {
         _cleanup_paths_ struct paths branches = { 0 };
-
         unsigned named = 0;
 
         r->n_unmerged = 0;
@@ -279,54 +278,52 @@ void saved_unmerged(const struct repo *repo, struct sync_result *r) {
                 }
 }
 
-/* Whether a commit brings in a file that is never pushed, which goes to FILE. The standby's agent may have committed it. */
-static bool has_private_file(const struct repo *repo, const git_oid *id, char *file, size_t size) {
-        _cleanup_(git_commit_freep) git_commit *commit = NULL, *parent = NULL;
+/* The first file that the commit ID brings in and that is never pushed; NULL if there is none. The standby's agent may have
+ * committed it. "" if that cannot be found out. The caller frees it. */
+static char *find_private_file(const struct repo *repo, const git_oid *id) {
+        _cleanup_(git_commit_freep) git_commit *commit = NULL;
         _cleanup_(git_tree_freep) git_tree *new = NULL, *old = NULL;
         _cleanup_(git_diff_freep) git_diff *diff = NULL;
         _cleanup_(git_odb_freep) git_odb *odb = NULL;
 
         if (git_commit_lookup(&commit, repo->git, id) < 0 || git_commit_tree(&new, commit) < 0 ||
-                git_repository_odb(&odb, repo->git) < 0)
-                return true;
-        if (git_commit_parentcount(commit) > 0 &&
-                (git_commit_parent(&parent, commit, 0) < 0 || git_commit_tree(&old, parent) < 0))
-                return true;
-        if (git_diff_tree_to_tree(&diff, repo->git, old, new, NULL) < 0)
-                return true;
+                (git_commit_parentcount(commit) > 0 &&
+                        tree_of(repo, git_commit_parent_id(commit, 0), &old) < 0) ||
+                git_repository_odb(&odb, repo->git) < 0 ||
+                git_diff_tree_to_tree(&diff, repo->git, old, new, NULL) < 0)
+                return strdup("");
         for (size_t i = 0; i < git_diff_num_deltas(diff); i++) {
                 const git_diff_file *f = &git_diff_get_delta(diff, i)->new_file;
                 git_object_t type;
                 size_t n = 0;
 
-                if (git_diff_get_delta(diff, i)->status == GIT_DELTA_DELETED ||
-                        f->mode == GIT_FILEMODE_COMMIT)
-                        continue;
-                if (git_odb_read_header(&n, &type, odb, &f->id) < 0 || !changes_is_public(f->path, n) ||
-                        repo_is_filtered(repo, f->path)) {
-                        safe_text(file, size, f->path);
-                        return true;
-                }
+                if (f->mode != 0 && f->mode != GIT_FILEMODE_COMMIT &&
+                        (git_odb_read_header(&n, &type, odb, &f->id) < 0 || !changes_is_public(f->path, n) ||
+                                repo_is_filtered(repo, f->path)))
+                        return strdup(f->path);
         }
-        return false;
+        return NULL;
 }
 
-/* Whether no commit that a push of TIP would send holds a file that is never pushed. If one does: WHY. */
+/* Whether no commit that a push of TIP would send holds a file that is never pushed. If one does: WHY, unless it says
+ * something already. */
 static bool is_fit(const struct repo *repo, const git_oid *tip, char why[static 128]) {
         _cleanup_(git_revwalk_freep) git_revwalk *walk = NULL;
-        char tracking[256], file[64] = "?", hex[8];
         git_oid id;
 
-        (void) snprintf(tracking, sizeof tracking, "refs/remotes/%s/*", repo->config->remote);
-        if (git_revwalk_new(&walk, repo->git) < 0 || git_revwalk_push(walk, tip) < 0 ||
-                git_revwalk_hide_glob(walk, tracking) < 0)
+        if (repo_walk_unpushed(repo, tip, &walk) < 0)
                 return false;
-        while (git_revwalk_next(&id, walk) == 0)
-                if (has_private_file(repo, &id, file, sizeof file)) {
+        while (git_revwalk_next(&id, walk) == 0) {
+                _cleanup_free_ char *file = find_private_file(repo, &id);
+                char hex[8], text[64];
+
+                if (!file)
+                        continue;
+                if (!why[0])
                         (void) snprintf(why, 128, "its commit %s holds %s",
-                                git_oid_tostr(hex, sizeof hex, &id), file);
-                        return false;
-                }
+                                git_oid_tostr(hex, sizeof hex, &id), safe_text(text, sizeof text, file));
+                return false;
+        }
         return true;
 }
 
@@ -337,21 +334,12 @@ int saved_to_push(const struct repo *repo, char *branches[static SAVED_PUSH_MAX]
         why[0] = '\0';
         list(repo, "refs/heads/failover/*", &all);
         for (size_t i = all.n; i-- > 0 && n < SAVED_PUSH_MAX;) {
-                char reason[128] = "";
                 git_oid tip;
                 bool ours;
 
-                if (!is_unmerged(repo, all.items[i], &ours, &tip) || !ours ||
-                        is_pushed(repo, all.items[i], &tip))
-                        continue;
-                if (is_fit(repo, &tip, reason))
-                        branches[n] = strdup(all.items[i]);
-                else {
-                        if (!why[0])
-                                (void) snprintf(why, 128, "%s", reason);
-                        continue;
-                }
-                if (branches[n])
+                if (is_unmerged(repo, all.items[i], &ours, &tip) && ours &&
+                        !is_pushed(repo, all.items[i], &tip) && is_fit(repo, &tip, why) &&
+                        (branches[n] = strdup(all.items[i])))
                         n++;
         }
         return n;

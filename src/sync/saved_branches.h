@@ -1,5 +1,5 @@
-/* The branches that hold what the standby had: failover/HOST/TIME, and failover/HOST/TIME-private for what is never pushed, so
- * that merging the one brings no secret along. Made, listed, pruned, and asked whether the remote has their work by now.
+/* The branches that hold what the standby had: failover/HOST/TIME, and for what is never pushed failover/HOST/TIME-private and,
+ * of the index, failover/HOST/TIME-staged, so that merging the first brings no secret along. Made, listed, pruned, and asked whether the remote has their work by now.
  *
  * A saved branch continues the commit that was checked out, so merging it is all that it takes to have the work. None is
  * removed before the remote has its work. */
@@ -8,22 +8,22 @@
 #include "sync/changes.h"
 #include "sync/repo.h"
 
-#define SAVED_PRIVATE "-private"
 #define SAVED_PUSH_MAX 20
 
 /* Commits WORK to new branches unless the last ones hold the very same. Neither the tree nor the index is touched. HOST: this
  * machine's name. R.saved: the new branch's name, if there is one. 0 or -ECANCELED with the reason in R. */
 int saved_add(const struct repo *repo, struct changes *work, const char *host, struct sync_result *r);
-/* The files of our commit with those of WORK that may be pushed, or those that may not, or both. 0 or libgit2's error. */
-int saved_files(
-        const struct repo *repo, const struct changes *work, bool public, bool private, git_index **ret);
+/* The files of our commit with those of WORK whose kind is in the mask KINDS. 0 or libgit2's error. */
+int saved_files(const struct repo *repo, const struct changes *work, unsigned kinds, git_index **ret);
 /* Whether the last branches hold all of WORK. What was saved once and stays in the tree, untracked, is not saved again. */
 bool saved_has(const struct repo *repo, const struct changes *work, const char *host);
-/* The same of what is private, or of the rest. */
-bool saved_has_half(const struct repo *repo, const struct changes *work, const char *host, bool private);
-/* The last branch of HOST, private or not, that the remote has not merged. 0 or -ENOENT. */
-int saved_find_last(
-        const struct repo *repo, const char *host, bool private, char branch[static 128], git_oid *tip);
+/* The same of one kind. */
+bool saved_has_kind(
+        const struct repo *repo, const struct changes *work, const char *host, enum change_kind kind);
+/* The last branch of HOST for KIND that the remote has not merged. 0 or -ENOENT. */
+int saved_find_last(const struct repo *repo, const char *host, enum change_kind kind,
+        char branch[static 128], git_oid *tip);
+extern const char *const saved_suffixes[_WORK_MAX];
 /* The name that a new branch gets: it sorts after all that are there, since the last is the newest. Its TIME is now, or
  * later if the clock was ahead once. */
 void saved_name(const struct repo *repo, const char *host, char branch[static 128]);

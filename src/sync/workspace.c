@@ -68,7 +68,8 @@ static int follow(struct sync *s, const git_oid *id) {
         }
         if (k == 0 && (cut_short || work.tracked || !git_oid_equal(&s->repo.head, id))) {
                 k = checkout_check(&s->repo, &in.paths, in.bytes, r);
-                if (k == 0 && saved_files(&s->repo, &work, true, true, &saved) < 0)
+                if (k == 0 &&
+                        saved_files(&s->repo, &work, 1u << WORK_PUBLIC | 1u << WORK_PRIVATE, &saved) < 0)
                         k = sync_fail_git(r, "HEAD");
                 if (k == 0)
                         k = checkout_to(&s->repo, target, &in.paths, saved, r);

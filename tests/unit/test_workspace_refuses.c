@@ -39,7 +39,7 @@ static void test_refuses(void **state) {
                 { "cd standby; git config core.bare true", "bare" },
                 { "rm -rf standby", "git clone" },
                 { "rm -rf standby/.git", "no git repository" },
-                { "rm -rf standby; echo x >standby", "not a directory" },
+                { "rm -rf standby; echo x >standby", "no git repository" },
                 { "cd primary; git branch side; rm -rf ../standby; git worktree add -q ../standby side",
                         "worktree" },
                 { "cd standby; git update-index --assume-unchanged notes; echo x >>notes",

@@ -84,7 +84,7 @@ static void test_what_was_only_staged_is_saved(void **state) {
         assert_follows(w);
         assert_saved(w, "notes", "later");
         assert_sh(w,
-                "cd standby; git show \"$(git branch --list 'failover/*-private' --format='%(refname)'):notes.staged\"",
+                "cd standby; git show \"$(git branch --list 'failover/*-staged' --format='%(refname)'):notes\"",
                 "one\nstaged");
 }
 

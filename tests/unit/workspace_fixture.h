@@ -183,7 +183,7 @@ static inline int sync_around(struct world *w, const char *meanwhile, char **bef
         assert_int_equal(incoming_check(&repo, target, &in, &w->result), 0);
         assert_int_equal(changes_find(&repo, target, &in.paths, &work, &w->result), 0);
         assert_int_equal(saved_add(&repo, &work, "box", &w->result), 0);
-        assert_int_equal(saved_files(&repo, &work, true, true, &files), 0);
+        assert_int_equal(saved_files(&repo, &work, 1u << WORK_PUBLIC | 1u << WORK_PRIVATE, &files), 0);
         run(w, "cd standby; %s", meanwhile);
         *before = fingerprint(w);
         k = checkout_to(&repo, target, &in.paths, files, &w->result);
