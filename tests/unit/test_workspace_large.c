@@ -1,0 +1,66 @@
+/* What large and many files add to a sync. Printed: by how much it outlasts its deadline without a refresh before, and how long it
+ * takes with one. */
+#include "workspace_fixture.h"
+
+/* How many bytes this process has read until now (proc(5)). */
+static long long bytes_read(void) {
+        _cleanup_fclose_ FILE *f = fopen("/proc/self/io", "re");
+        long long n = -1;
+
+        return f && fscanf(f, "rchar: %lld", &n) == 1 ? n : -1;
+}
+
+/* Runs a sync of so much time. Returns how long it took, in milliseconds. */
+static int measure(struct world *w, usec_t timeout) {
+        usec_t begin = now_usec(CLOCK_BOOTTIME);
+
+        w->config.timeout = timeout;
+        (void) do_sync(w);
+        return (int) ((now_usec(CLOCK_BOOTTIME) - begin) / USEC_PER_MSEC);
+}
+
+static int over(int took, usec_t timeout) {
+        return MAX(0, took - (int) (timeout / USEC_PER_MSEC));
+}
+
+static void test_large(void **state) {
+        static const struct {
+                const char *name, *script;
+        } cases[] = {
+                { "nothing", ":" },
+                { "5 GB untracked", "truncate -s 5G standby/large" },
+                { "60,000 small files untracked",
+                        "mkdir standby/many; cd standby/many; for d in $(seq 60); do mkdir $d; (cd $d; seq 1000 | split -l 1 -a 4 -); done" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                struct world *w = *state;
+                int first, second, before, after, again;
+                long long read;
+
+                run(w, "%s", cases[i].script);
+                first = over(measure(w, USEC_PER_SEC), USEC_PER_SEC);
+                second = over(measure(w, USEC_PER_SEC), USEC_PER_SEC);
+                before = measure(w, 5 * USEC_PER_MINUTE);
+                assert_int_equal(w->result.workspace, SYNC_UNCHANGED);
+                read = bytes_read();
+                after = measure(w, 5 * USEC_PER_MINUTE);
+                read = bytes_read() - read;
+                again = measure(w, 5 * USEC_PER_MINUTE);
+                assert_int_equal(w->result.workspace, SYNC_UNCHANGED);
+                assert_string_equal(w->result.saved, "");
+                print_message(
+                        "%s: past a deadline of 1 s by %d ms, then by %d ms; the refresh %d ms, after it %d and %d ms, %lld kB read\n",
+                        cases[i].name, first, second, before, after, again, read / 1000);
+                assert_in_range(
+                        MAX(read, 0), 0, 64 << 20); /* what is remembered, and the tree that was saved */
+                assert_int_equal(end_world(state), 0);
+                assert_int_equal(new_world(state), 0);
+        }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = { TEST(test_large) };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
