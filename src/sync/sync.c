@@ -79,11 +79,6 @@ static usec_t age(void) {
         return born < now ? now - born : 0;
 }
 
-/* While nobody waits, a large fetch may take up to half of the time until the next one; a failover's is short. */
-static usec_t refresh_timeout(const struct workspace_config *c) {
-        return MAX(c->timeout, c->refresh / 2);
-}
-
 /* systemd stops a sync with SIGTERM: what waits or looks gives up, and a move that is under way comes to its end. */
 static void on_signal(int number _unused_) {
         child_stop = 1;
@@ -92,9 +87,11 @@ static void on_signal(int number _unused_) {
 static void run_both(const struct context *c, struct sync_result *r) {
         usec_t late = MIN(age(), LATE_MAX);
         const struct secrets_task secrets = { .config = &c->config->secrets, .late = late };
-        const struct workspace_job workspace = { .config = &c->config->workspace,
+        const struct workspace_config *w = &c->config->workspace;
+        /* While nobody waits, a large fetch may take up to half of the time until the next one; a failover's is short. */
+        const struct workspace_job workspace = { .config = w,
                 .late = late,
-                .timeout = nobody_waits((void *) c) ? refresh_timeout(&c->config->workspace) : 0,
+                .timeout = nobody_waits((void *) c) ? MAX(w->timeout, w->refresh / 2) : 0,
                 .state = access(c->instance->sync_state_dir, W_OK) == 0 ? c->instance->sync_state_dir : NULL,
                 .may_move = gateway_is_stopped,
                 .may_push = nobody_waits,
@@ -104,7 +101,7 @@ static void run_both(const struct context *c, struct sync_result *r) {
 
         if (has_secrets)
                 has_secrets = secrets_start(&secrets, &child, r) == 0;
-        if (c->config->workspace.path[0])
+        if (w->path[0])
                 workspace_sync(&workspace, r);
         if (has_secrets)
                 secrets_finish(&secrets, &child, r);
