@@ -153,7 +153,8 @@ char *status_sentence(const struct status *s, char buf[static SENTENCE_MAX]) {
         else if (s->state == ROLE_STARTING)
                 SAY("%s is %s; ", s->unit, unit_state_name(s->unit_state));
         else if (s->state == ROLE_DEMOTING)
-                SAY("%s is stopping; ", s->unit);
+                SAY(s->answers ? "%s is stopping; " : "%s no longer answers, and is still shutting down; ",
+                        s->unit);
         else if (unit_state_runs(s->unit_state))
                 SAY("%s runs here, and the daemon did not start it; ", s->unit);
         say_primary(s, buf);

@@ -57,8 +57,11 @@ static void set_alerts(const struct daemon *d, struct status *ret) {
 }
 
 static void set_gateway(const struct daemon *d, struct status *ret) {
+        bool drains = d->role.state == ROLE_DEMOTING && d->answer.verdict == VERDICT_DRAINING;
+
         ret->warm = d->rules.warm;
-        ret->answers = d->answer.verdict == VERDICT_UP && (d->timeline.last_answered > 0 || d->rules.warm);
+        ret->answers = (d->answer.verdict == VERDICT_UP || drains) &&
+                (d->timeline.last_answered > 0 || d->rules.warm);
 }
 
 /* When a gateway that is silent is restarted. */
