@@ -392,15 +392,19 @@ week: $(BUILD)/tests/test_week
 	WEEK_ROUNDS=300 $(BUILD)/tests/test_week
 
 # The long form of tests/proof/test_crash.py: every point of the daemon, 200 of the worker's, 50 power cuts, side by side.
-# How many, and how well they went, is printed at the end of each.
-CRASHES = $(addprefix crash-,daemon worker power)
+# And 500 of all system calls of the workspace's, and every one that a full disk fails. How many, and how well they went, is printed
+# at the end of each.
+CRASHES = $(addprefix crash-,daemon worker power) crash-calls
 .PHONY: $(CRASHES)
 
 crash: deps
 	@$(MAKE) --no-print-directory WERROR=1 all lab
 	@$(MAKE) --no-print-directory -j$(words $(CRASHES)) -O $(CRASHES)
 
-$(CRASHES):
+crash-calls: $(BUILD)/tests/test_crash
+	@POINTS=500 $<
+
+$(filter-out crash-calls,$(CRASHES)):
 	@CRASH_DAEMON=1000 CRASH_WORKER=200 CRASH_POWER=50 K=$(@:crash-%=test_%) JOBS=1 BUILD=$(BUILD) \
 		tests/run tests/proof/test_crash.py
 
