@@ -88,45 +88,38 @@ static usec_t grace_until(const struct health *h, const struct health_rules *rul
         return h->restarting_since > 0 ? add(h->restarting_since, rules->restart_grace) : 0;
 }
 
-/* Whether the check that was just counted makes it down, and why. */
-static bool is_down(
-        const struct health *h, const struct health_rules *rules, usec_t now, enum verdict *why) {
+/* From when on a check like the last one makes it down, and why then. */
+static usec_t down_at(const struct health *h, const struct health_rules *rules, enum verdict *why) {
+        usec_t at = 0;
+
         if (h->failing_since == 0) {
                 *why = VERDICT_NOT_READY;
-                return h->not_ready_since > 0 && now >= add(h->not_ready_since, rules->ready_timeout);
+                return h->not_ready_since > 0 ? add(h->not_ready_since, rules->ready_timeout)
+                                              : USEC_INFINITY;
         }
-        if (now < grace_until(h, rules))
-                return false;
         if (h->cut_off_since > 0) {
                 *why = VERDICT_CUT_OFF;
-                return now >= add(h->cut_off_since, rules->cut_off_wait);
+                at = add(h->cut_off_since, rules->cut_off_wait);
+        } else if (h->clear >= rules->fail_threshold)
+                *why = VERDICT_DOWN;
+        else {
+                *why = VERDICT_SILENT;
+                at = add(h->silent_since, rules->silent_timeout);
         }
-        *why = h->clear >= rules->fail_threshold ? VERDICT_DOWN : VERDICT_SILENT;
-        return *why == VERDICT_DOWN || now >= add(h->silent_since, rules->silent_timeout);
+        return MAX(at, grace_until(h, rules));
 }
 
 usec_t health_waits_until(const struct health *h, const struct health_rules *rules, enum verdict *why) {
-        usec_t grace = grace_until(h, rules);
+        usec_t at = down_at(h, rules, why), grace = grace_until(h, rules);
 
-        *why = VERDICT_UP;
-        if (h->level == HEALTH_DOWN || (h->failing_since == 0 && h->not_ready_since == 0))
+        if (h->level == HEALTH_DOWN || (h->failing_since == 0 && h->not_ready_since == 0) || at == 0 ||
+                (*why == VERDICT_SILENT && h->clear > 0 && grace == 0)) {
+                *why = VERDICT_UP;
                 return 0;
-        if (h->failing_since == 0) {
-                *why = VERDICT_NOT_READY;
-                return add(h->not_ready_since, rules->ready_timeout);
         }
-        if (h->cut_off_since > 0 && add(h->cut_off_since, rules->cut_off_wait) >= grace) {
-                *why = VERDICT_CUT_OFF;
-                return add(h->cut_off_since, rules->cut_off_wait);
-        }
-        if (grace > 0) {
+        if (grace > 0 && (*why != VERDICT_CUT_OFF || at == grace))
                 *why = VERDICT_STARTING;
-                return grace;
-        }
-        if (h->clear > 0)
-                return 0;
-        *why = VERDICT_SILENT;
-        return add(h->silent_since, rules->silent_timeout);
+        return *why == VERDICT_STARTING ? grace : at;
 }
 
 /* A good check never makes it down, a failed one never up. */
@@ -138,7 +131,7 @@ static void set_level(struct health *h, const struct health_rules *rules, enum v
                 if (may_be_early(h, now))
                         h->called_off = now;
                 h->level = HEALTH_UP;
-        } else if (verdict != VERDICT_UP && h->level != HEALTH_DOWN && is_down(h, rules, now, &why)) {
+        } else if (verdict != VERDICT_UP && h->level != HEALTH_DOWN && now >= down_at(h, rules, &why)) {
                 h->level = HEALTH_DOWN;
                 h->why = why;
                 h->goods = 0;
