@@ -168,7 +168,7 @@ static bool read_end(struct unit *u, const struct unit_properties *p) {
                 : cause && unit_is_target(cause) ? STOP_BY_SHUTDOWN
                 : cause                          ? STOP_BY_UNIT
                                                  : STOP_BY_USER;
-        if (end->cause == STOP_BY_USER && p->bound_to && *p->bound_to)
+        if (end->cause == STOP_BY_USER && p->related[BOUND_TO] && *p->related[BOUND_TO])
                 return true;
         u->explained = u->job;
         return false;
@@ -282,7 +282,7 @@ static int on_look(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
         }
         r = -1;
         if (bound)
-                r = ask_bound_units(u, p.bound_to);
+                r = ask_bound_units(u, p.related[BOUND_TO]);
         else if (waits)
                 r = ask(u, on_waits_for, p.job, SYSTEMD ".Job", "GetBefore", NULL);
         if (r < 0)

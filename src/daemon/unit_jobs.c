@@ -50,8 +50,10 @@ bool unit_is_target(const char *unit) {
 }
 
 static bool can_stop(const struct unit_properties *p, const char *unit) {
-        return strv_contains(p->stops_with, unit) || strv_contains(p->bound_to, unit) ||
-                strv_contains(p->conflicts_with, unit) || unit_is_target(unit);
+        for (size_t i = 0; i < RELATIONS_MAX; i++)
+                if (strv_contains(p->related[i], unit))
+                        return true;
+        return unit_is_target(unit);
 }
 
 /* The jobs at places A and B are of one transaction, as far as can be seen. */

@@ -7,9 +7,8 @@
 #include "lib/text.h"
 
 void unit_properties_free(struct unit_properties *p) {
-        strv_free(p->stops_with);
-        strv_free(p->conflicts_with);
-        strv_free(p->bound_to);
+        for (size_t i = 0; i < RELATIONS_MAX; i++)
+                strv_free(p->related[i]);
 }
 
 enum unit_state unit_properties_state(const struct unit_properties *p) {
@@ -36,32 +35,13 @@ enum unit_state unit_properties_state(const struct unit_properties *p) {
         return UNIT_UNKNOWN;
 }
 
-/* Adds the names of the "as" that is next in M to LIST. */
-static int read_units(sd_bus_message *m, char ***list) {
-        _cleanup_strv_ char **more = NULL;
-        size_t old = 0, n = 0;
-        char **both;
+static int read_units(sd_bus_message *m, char ***ret) {
         int r;
 
         r = sd_bus_message_enter_container(m, 'v', "as");
         if (r >= 0)
-                r = sd_bus_message_read_strv(m, &more);
-        if (r >= 0)
-                r = sd_bus_message_exit_container(m);
-        if (r < 0)
-                return r;
-        while (*list && (*list)[old])
-                old++;
-        while (more && more[n])
-                n++;
-        both = realloc(*list, (old + n + 1) * sizeof *both);
-        if (!both)
-                return -ENOMEM;
-        for (size_t i = 0; i <= n; i++)
-                both[old + i] = i < n ? more[i] : NULL;
-        free(TAKE(more));
-        *list = both;
-        return 0;
+                r = sd_bus_message_read_strv(m, ret);
+        return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
 /* As the unit file has them. systemd forgets a unit that is not active, and with it which of them failed. */
@@ -130,23 +110,18 @@ static int read_value(sd_bus_message *m, const char *name, struct unit_propertie
 }
 
 static int read_property(sd_bus_message *m, const char *name, struct unit_properties *p) {
-        const struct {
-                const char *name;
-                char ***to;
-        } lists[] = {
-                { "Requires", &p->stops_with },
-                { "Requisite", &p->stops_with },
-                { "PartOf", &p->stops_with },
-                { "StopPropagatedFrom", &p->stops_with },
-                { "BindsTo", &p->bound_to },
-                { "Conflicts", &p->conflicts_with },
-                { "ConflictedBy", &p->conflicts_with },
-        };
+        static const char *const relations[RELATIONS_MAX] = { [BOUND_TO] = "BindsTo",
+                "Requires",
+                "Requisite",
+                "PartOf",
+                "StopPropagatedFrom",
+                "Conflicts",
+                "ConflictedBy" };
         uint32_t job;
 
-        for (size_t i = 0; i < ELEMENTSOF(lists); i++)
-                if (strcmp(name, lists[i].name) == 0)
-                        return read_units(m, lists[i].to);
+        for (size_t i = 0; i < RELATIONS_MAX; i++)
+                if (strcmp(name, relations[i]) == 0 && !p->related[i])
+                        return read_units(m, &p->related[i]);
         if (strcmp(name, "Job") == 0)
                 return sd_bus_message_read(m, "v", "(uo)", &job, &p->job);
         if (strcmp(name, "InvocationID") == 0)

@@ -9,6 +9,9 @@
 #include "lib/strv.h"
 #include "lib/util.h"
 
+/* The properties that name units. */
+enum relation { BOUND_TO, RELATIONS_MAX = 7 };
+
 /* Texts are NULL where the message has none, and good as long as the message is. */
 struct unit_properties {
         const char *id, *active, *sub, *result, *user, *status;
@@ -20,9 +23,8 @@ struct unit_properties {
         enum { MET = 1, UNMET } conditions;
         /* Those that were not met, or all where systemd does not know any more. */
         char condition[sizeof((struct unit_end *) NULL)->condition];
-        char **stops_with;     /* units whose stop stops this one; owned */
-        char **conflicts_with; /* units whose start stops this one; owned */
-        char **bound_to;       /* units without which it cannot run; owned */
+        /* Units whose stop or start stops this one, by the property that names them; owned */
+        char **related[RELATIONS_MAX];
 };
 
 void unit_properties_free(struct unit_properties *p);

@@ -92,22 +92,26 @@ bool unit_is_unanswered(const struct unit *u) {
         return u->call && *u->info.trouble;
 }
 
-/* Asks the manager. 0 or a negative errno; then DONE is not called. */
-static int call(struct unit *u, sd_bus_message_handler_t done, const char *method, const char *types, ...) {
+/* Asks the manager. If it cannot be asked, the request has failed. */
+static void call(struct unit *u, sd_bus_message_handler_t done, const char *method, const char *types, ...) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        _cleanup_(sd_bus_error_free) sd_bus_error e = SD_BUS_ERROR_NULL;
         sd_bus *bus = bus_connection_bus(u->units->connection);
         va_list ap;
         int r;
 
-        if (!bus)
-                return -ENOTCONN;
-        r = sd_bus_message_new_method_call(bus, &m, SYSTEMD, SYSTEMD_PATH, MANAGER, method);
-        if (r < 0)
-                return r;
+        r = bus ? sd_bus_message_new_method_call(bus, &m, SYSTEMD, SYSTEMD_PATH, MANAGER, method)
+                : -ENOTCONN;
         va_start(ap, types);
-        r = sd_bus_message_appendv(m, types, ap);
+        if (r >= 0)
+                r = sd_bus_message_appendv(m, types, ap);
         va_end(ap);
-        return r < 0 ? r : sd_bus_call_async(bus, &u->call, m, done, u, REQUEST_TIMEOUT);
+        if (r >= 0)
+                r = sd_bus_call_async(bus, &u->call, m, done, u, REQUEST_TIMEOUT);
+        if (r < 0) {
+                (void) sd_bus_error_set_errno(&e, r);
+                answered(u, &e);
+        }
 }
 
 static void begin(struct unit *u, enum unit_job wanted, const char *verb) {
@@ -120,18 +124,8 @@ static void begin(struct unit *u, enum unit_job wanted, const char *verb) {
                 CLOCK_MONOTONIC, REQUEST_IS_SLOW_AFTER, 0, on_slow, u);
 }
 
-static void could_not_ask(struct unit *u, int r) {
-        _cleanup_(sd_bus_error_free) sd_bus_error e = SD_BUS_ERROR_NULL;
-
-        (void) sd_bus_error_set_errno(&e, r);
-        answered(u, &e);
-}
-
 static void request(struct unit *u, const char *method) {
-        int r = call(u, on_answer, method, "ss", u->name, "replace");
-
-        if (r < 0)
-                could_not_ask(u, r);
+        call(u, on_answer, method, "ss", u->name, "replace");
 }
 
 static int on_reset(sd_bus_message *m _unused_, void *userdata, sd_bus_error *error _unused_) {
@@ -147,7 +141,9 @@ void unit_start(struct unit *u) {
         begin(u, JOB_START, "start");
         u->info.status[0] = '\0';
         /* After a start limit was hit, StartUnit fails until the unit's failures are forgotten. */
-        if (u->info.state != UNIT_FAILED || call(u, on_reset, "ResetFailedUnit", "s", u->name) < 0)
+        if (u->info.state == UNIT_FAILED)
+                call(u, on_reset, "ResetFailedUnit", "s", u->name);
+        else
                 request(u, "StartUnit");
 }
 
@@ -157,10 +153,6 @@ void unit_stop(struct unit *u) {
 }
 
 void unit_kill(struct unit *u) {
-        int r;
-
         begin(u, u->info.job, "kill");
-        r = call(u, on_answer, "KillUnit", "ssi", u->name, "all", SIGKILL);
-        if (r < 0)
-                could_not_ask(u, r);
+        call(u, on_answer, "KillUnit", "ssi", u->name, "all", SIGKILL);
 }

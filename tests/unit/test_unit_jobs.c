@@ -15,9 +15,7 @@ static char *requires[] = { (char *) "a.service", NULL };
 static char *conflicts[] = { (char *) "rival.service", (char *) "shutdown.target", NULL };
 static char *bound[] = { (char *) "b.device", NULL };
 static const struct unit_properties relations = {
-        .stops_with = requires,
-        .conflicts_with = conflicts,
-        .bound_to = bound,
+        .related = { [BOUND_TO] = bound, requires, conflicts },
 };
 
 /* One signal a word: "10:a.service" announces, "10-" ends, "~" is half a second later. */
