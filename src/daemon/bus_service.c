@@ -200,17 +200,14 @@ static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
         const sd_bus_error *e = sd_bus_message_get_error(m);
         uint32_t answer = 0;
 
-        if (sd_bus_error_has_name(e, SD_BUS_ERROR_ACCESS_DENIED))
+        if (e)
                 log_error(
-                        "The system bus does not let this daemon have the name %s: its policy file is not installed, or "
-                        "this daemon does not run as its user. Failover works; status, promote and the other commands do "
-                        "not.",
-                        b->instance->bus_name);
-        else if (e)
-                log_error(
-                        "The system bus did not give this daemon the name %s: %s. Failover works; status, promote and "
+                        "The system bus does not give this daemon the name %s: %s%s. Failover works; status, promote and "
                         "the other commands do not.",
-                        b->instance->bus_name, e->message);
+                        b->instance->bus_name, e->message,
+                        sd_bus_error_has_name(e, SD_BUS_ERROR_ACCESS_DENIED)
+                                ? " (its policy file is not installed, or this daemon does not run as its user)"
+                                : "");
         else if (sd_bus_message_read(m, "u", &answer) >= 0 && answer == NAME_IN_QUEUE)
                 log_warning(
                         "Another daemon has the name %s on the system bus: two of them run. Commands reach the other one "

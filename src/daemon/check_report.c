@@ -11,32 +11,27 @@ static bool is_reported(unsigned failures) {
 
 static void report_wait(
         const struct health *h, const struct health_rules *rules, const struct check *check) {
-        char span[SPAN_MAX];
-        const char *because;
+        const struct {
+                usec_t at_most;
+                const char *because;
+        } waits[_VERDICT_MAX] = {
+                [VERDICT_STARTING] = { rules->restart_grace, "the gateway said that it restarts" },
+                [VERDICT_SILENT] = { rules->silent_timeout, "silence proves no death" },
+                [VERDICT_CUT_OFF] = { rules->cut_off_wait, "that says nothing about the primary" },
+        };
+        char span[SPAN_MAX] = "as long as that lasts";
         enum verdict why;
         usec_t wait;
 
         (void) health_waits_until(h, rules, &why);
-        switch (why) {
-        case VERDICT_STARTING:
-                wait = rules->restart_grace;
-                because = "the gateway said that it restarts";
-                break;
-        case VERDICT_SILENT:
-                wait = rules->silent_timeout;
-                because = "silence proves no death";
-                break;
-        case VERDICT_CUT_OFF:
-                wait = rules->cut_off_wait;
-                because = "that says nothing about the primary";
-                break;
-        default:
+        wait = waits[why].at_most;
+        if (wait != USEC_INFINITY)
+                format_span(span, wait);
+        if (!waits[why].because)
                 log_notice("Failed check %u: %s.", h->failures, check->reason);
-                return;
-        }
-        log_notice("Failed check %u: %s. Waiting for %s%s: %s.", h->failures, check->reason,
-                wait == USEC_INFINITY ? "as long as that lasts" : "at most ",
-                wait == USEC_INFINITY ? "" : format_span(span, wait), because);
+        else
+                log_notice("Failed check %u: %s. Waiting for %s%s: %s.", h->failures, check->reason,
+                        wait == USEC_INFINITY ? "" : "at most ", span, waits[why].because);
 }
 
 void report_failed_check(enum health_level before, const struct health *h, const struct health_rules *rules,

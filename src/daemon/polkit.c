@@ -46,15 +46,12 @@ static int ask_polkit(struct question *q, bool person);
 
 /* polkit hangs, is not installed, or does not let us ask. */
 static void explain(struct question *q, const sd_bus_error *e) {
-        if (q->stage == ASKS_PERSON &&
-                sd_bus_error_has_names(e, SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_TIMEOUT))
-                refuse(q, SD_BUS_ERROR_ACCESS_DENIED, "No password was entered in time. Root needs none.");
-        else if (sd_bus_error_has_names(e, SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_TIMEOUT))
-                refuse(q, SD_BUS_ERROR_ACCESS_DENIED, /* a timeout would be the daemon's own */
-                        "polkit does not answer, so only root may do that now. See `systemctl status polkit`.");
-        else
-                refuse(q, SD_BUS_ERROR_ACCESS_DENIED,
-                        "polkit cannot be asked, so only root may do that. See `systemctl status polkit`.");
+        bool late = sd_bus_error_has_names(e, SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_TIMEOUT);
+
+        refuse(q, SD_BUS_ERROR_ACCESS_DENIED, /* a timeout would be the daemon's own */
+                late && q->stage == ASKS_PERSON
+                        ? "No password was entered in time. Root needs none."
+                        : "polkit does not answer, so only root may do that now. See `systemctl status polkit`.");
 }
 
 static int on_polkit(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
