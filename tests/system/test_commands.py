@@ -153,24 +153,15 @@ def test_nobody_can_be_reached(pair):
     assert cli(pair.standby, "status").returncode == 1
 
 
-def test_unmerged_work_is_worth_a_look(pair):
-    """Exit status 1, with the branch and the command that merges it."""
+def test_unmerged_work_is_shown(pair):
+    """With the branch and the command that merges it. A failover would work, so the exit status is 0."""
     begin(pair)
     pair.standby.put(f"{pair.WORKSPACE}/learned.md", "learned\n", user="openclaw")
     assert cli(pair.standby, "drill", timeout=90).returncode == 0
-    now = wait_status(pair.standby, state="standby", level="degraded")
+    now = wait_status(pair.standby, state="standby", level="well")
     assert len(now["unmerged_branches"]) == len(now["merge_commands"]) == 1
     done = cli(pair.standby, "status")
-    assert done.returncode == 1 and now["unmerged_branches"][0] in done.stdout and now["merge_commands"][0] in done.stdout
-
-
-def test_a_machine_that_is_cut_off_is_not_unreachable(pair):
-    """Exit status 1: the primary may well be up."""
-    begin(pair)
-    pair.standby.link_down()
-    wait_status(pair.standby, check_verdict="cut-off", state="standby")
-    done = cli(pair.standby, "status")
-    assert done.returncode == 1 and status(pair.standby)["level"] == "degraded"
+    assert done.returncode == 0 and now["unmerged_branches"][0] in done.stdout and now["merge_commands"][0] in done.stdout
 
 
 def test_colour_only_on_a_terminal(pair):
