@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/file.h"
+#include "lib/file_writer.h"
 #include "lib/log.h"
 #include "lib/text.h"
 
@@ -19,6 +20,7 @@ struct alert_queue {
         struct alert_message first; /* as it was looked at last */
         json_int_t last_id;
         unsigned dropped;
+        pid_t writer;
         bool dirty;
         bool unwritable; /* and the journal has that */
 };
@@ -195,12 +197,12 @@ void alert_queue_save(struct alert_queue *q) {
         if (!q->dirty)
                 return;
         if (alert_queue_length(q) == 0 && q->dropped == 0)
-                r = unlink(q->path) < 0 && errno != ENOENT ? -errno : 0;
+                r = write_file_aside(&q->writer, q->path, NULL, 0);
         else {
                 j = json_pack("{s:i, s:I, s:O}", "version", 1, "dropped", (json_int_t) q->dropped, "alerts",
                         q->alerts);
                 text = j ? json_dumps(j, JSON_INDENT(1)) : NULL;
-                r = text ? write_file_quick(q->path, text, MODE_PRIVATE) : -ENOMEM;
+                r = text ? write_file_aside(&q->writer, q->path, text, MODE_PRIVATE) : -ENOMEM;
         }
         if (r < 0 && !q->unwritable)
                 log_error(

@@ -11,6 +11,7 @@
 
 #include "lib/clock.h"
 #include "lib/file.h"
+#include "lib/file_writer.h"
 #include "lib/log.h"
 
 #define WRITE_INTERVAL (15 * USEC_PER_SEC)
@@ -21,6 +22,7 @@ static const usec_t bounds[] = { 1 * USEC_PER_MSEC, 2500, 5 * USEC_PER_MSEC, 10 
         500 * USEC_PER_MSEC, 1 * USEC_PER_SEC, 2500 * USEC_PER_MSEC, 5 * USEC_PER_SEC };
 
 struct metrics {
+        pid_t writer; /* of .path */
         const struct instance *instance;
         char *path;
         uint64_t checks[_VERDICT_MAX];
@@ -172,7 +174,7 @@ char *metrics_text(const struct metrics *m, const struct status *s, usec_t now) 
 static void write_now(struct metrics *m, const struct status *s) {
         _cleanup_free_ char *text = metrics_text(m, s, now_usec(CLOCK_REALTIME));
         /* Another user reads it. No fsync(2): it is worth nothing after a power cut. */
-        int r = text ? write_file_quick(m->path, text, 0644) : -ENOMEM;
+        int r = text ? write_file_aside(&m->writer, m->path, text, 0644) : -ENOMEM;
 
         if (r < 0 && !m->unwritable)
                 log_error(

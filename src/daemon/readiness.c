@@ -7,12 +7,14 @@
 
 #include "lib/clock.h"
 #include "lib/file.h"
+#include "lib/file_writer.h"
 #include "lib/log.h"
 #include "lib/text.h"
 
 #define INTERVAL USEC_PER_MINUTE
 
 struct readiness {
+        pid_t writer; /* of .path */
         struct probe *probe;
         char *path; /* a file with the primary's name, there if it was ready */
         const char *name;
@@ -25,15 +27,12 @@ struct readiness {
 };
 
 static void remember(struct readiness *r, bool was_ready) {
-        int e = 0;
+        int e;
 
         if (was_ready == r->was_ready)
                 return;
         r->was_ready = was_ready;
-        if (was_ready)
-                e = write_file_quick(r->path, r->name, 0644);
-        else if (unlink(r->path) < 0 && errno != ENOENT)
-                e = -errno;
+        e = write_file_aside(&r->writer, r->path, was_ready ? r->name : NULL, 0644);
         if (e < 0)
                 log_warning("%s cannot be written: %s.", r->path, strerror(-e));
 }

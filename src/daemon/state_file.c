@@ -2,15 +2,13 @@
 #include "daemon/state_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
-#include <limits.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
 #include "lib/file.h"
+#include "lib/file_writer.h"
 #include "lib/log.h"
 #include "lib/text.h"
 
@@ -43,12 +41,15 @@ static json_t *load(const char *dir, const char *file) {
         return j;
 }
 
-static int save(const char *dir, const char *file, json_t *j) {
-        _cleanup_free_ char *path = join(dir, file), *text = NULL;
+static char *to_text(json_t *j) {
         json_auto_t *owned _unused_ = j;
 
-        text = j ? json_dumps(j, JSON_INDENT(1)) : NULL;
-        return path && text ? write_file_atomic(path, text, 0644) : -ENOMEM;
+        return j ? json_dumps(j, JSON_INDENT(1)) : NULL;
+}
+
+/* PATH may be NULL: there is no memory. */
+static int remove_file(const char *path) {
+        return !path ? -ENOMEM : unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
 /* The number of WORD in a list of names, or LIMIT. */
@@ -89,17 +90,15 @@ void marker_load(const struct instance *n, struct marker *ret) {
 }
 
 int marker_save(const struct instance *n, const struct marker *m) {
+        _cleanup_free_ char *path = join(n->runtime_dir, MARKER), *text = NULL;
         char invocation[SD_ID128_STRING_MAX];
 
-        if (m->intent == INTENT_NONE) {
-                _cleanup_free_ char *path = join(n->runtime_dir, MARKER);
-
-                return !path ? -ENOMEM : unlink(path) < 0 && errno != ENOENT ? -errno : 0;
-        }
-        return save(n->runtime_dir, MARKER,
-                json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "intent", role_intent_name(m->intent), "unit",
-                        m->unit, "invocation", sd_id128_to_string(m->invocation, invocation), "since",
-                        (json_int_t) m->since, "last_good", (json_int_t) m->last_good, "reason", m->reason));
+        if (m->intent == INTENT_NONE)
+                return remove_file(path);
+        text = to_text(json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "intent", role_intent_name(m->intent),
+                "unit", m->unit, "invocation", sd_id128_to_string(m->invocation, invocation), "since",
+                (json_int_t) m->since, "last_good", (json_int_t) m->last_good, "reason", m->reason));
+        return path && text ? write_file_atomic(path, text, 0644) : -ENOMEM;
 }
 
 /* JSON's integers end at 2^63: "until resumed" is -1. */
@@ -136,30 +135,22 @@ void mode_load(const struct instance *n, struct remembered_mode *ret) {
 }
 
 /* USEC_INFINITY becomes -1. */
-static int mode_write(const char *dir, const struct remembered_mode *m) {
+static char *mode_text(const struct remembered_mode *m) {
         const struct last_failover *f = &m->last;
 
-        return save(dir, MODE,
-                json_pack("{s:s, s:I, s:I, s:{s:I, s:I, s:I, s:I, s:s}}", "mode", role_mode_name(m->mode),
-                        "paused_until", (json_int_t) m->paused_until, "pause", (json_int_t) m->pause,
-                        "last_failover", "began", (json_int_t) f->began, "started", (json_int_t) f->started,
-                        "ended", (json_int_t) f->ended, "outage", (json_int_t) f->outage, "reason",
-                        f->cause));
+        return to_text(json_pack("{s:s, s:I, s:I, s:{s:I, s:I, s:I, s:I, s:s}}", "mode",
+                role_mode_name(m->mode), "paused_until", (json_int_t) m->paused_until, "pause",
+                (json_int_t) m->pause, "last_failover", "began", (json_int_t) f->began, "started",
+                (json_int_t) f->started, "ended", (json_int_t) f->ended, "outage", (json_int_t) f->outage,
+                "reason", f->cause));
 }
 
 int promotion_hint(const struct instance *n, bool promoting) {
         _cleanup_free_ char *path = join(n->runtime_dir, PROMOTION_HINT);
-        int fd;
 
-        if (!path)
-                return -ENOMEM;
         if (!promoting)
-                return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
-        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-        if (fd < 0)
-                return -errno;
-        close(fd);
-        return 0;
+                return remove_file(path);
+        return path ? write_file_quick(path, "", 0644) : -ENOMEM;
 }
 
 /* The run of the gateway that the marker is to name, so that whoever comes after a crash can tell it from somebody
@@ -211,43 +202,6 @@ static void mode_not_written(struct state_file *m, const char *dir) {
         m->mode_failed = m->mode_unwritten = true;
 }
 
-/* Whether the child has ended. */
-static bool writer_is_done(struct state_file *m) {
-        int status;
-
-        if (m->writer <= 0)
-                return true;
-        if (waitpid(m->writer, &status, WNOHANG) == 0)
-                return false;
-        m->writer = 0;
-        if (status == 0)
-                m->mode_failed = false;
-        else
-                mode_not_written(m, m->instance->state_dir);
-        return true;
-}
-
-/* Starts the child, and waits until it has closed what it inherited. Otherwise a socket that libcurl closes meanwhile stays open
- * in the child, and with it in the loop's epoll(7), whose event then names a source that is gone. */
-static pid_t fork_writer(const char *dir, const struct remembered_mode *mode) {
-        int fds[2];
-        pid_t pid;
-        char c;
-
-        if (pipe2(fds, O_CLOEXEC) < 0)
-                return -errno;
-        pid = fork();
-        if (pid == 0) {
-                (void) close_range(3, UINT_MAX, 0);
-                _exit(mode_write(dir, mode) < 0);
-        }
-        (void) close(fds[1]);
-        while (read(fds[0], &c, 1) < 0 && errno == EINTR)
-                ;
-        (void) close(fds[0]);
-        return pid;
-}
-
 /* What is new in E. On standby it is over, whichever daemon had promoted. */
 static void keep_last_failover(struct state_file *m, const struct role *r, const struct timeline *e) {
         struct last_failover *f = &m->last;
@@ -270,8 +224,11 @@ static void keep_last_failover(struct state_file *m, const struct role *r, const
 
 /* A disk may hang: a child waits for it. What changes meanwhile is written after that. */
 static void keep_mode(struct state_file *m, const struct role *r) {
+        _cleanup_free_ char *text = NULL, *here = NULL, *there = NULL;
         usec_t now = now_usec(CLOCK_BOOTTIME);
         struct remembered_mode mode;
+        bool busy;
+        int k;
 
         if (r->mode != m->mode || r->paused_until != m->paused_until) {
                 m->mode = r->mode;
@@ -281,12 +238,21 @@ static void keep_mode(struct state_file *m, const struct role *r) {
                 m->mode_unwritten = true;
         }
         mode = (struct remembered_mode){ m->mode, to_realtime(m->paused_until), m->pause, m->last };
-        if (m->mode_unwritten && mode_write(m->instance->runtime_dir, &mode) < 0)
-                mode_not_written(m, m->instance->runtime_dir);
-        if (!writer_is_done(m) || !m->mode_unwritten)
+        busy = m->writer > 0;
+        k = writer_result(&m->writer);
+        if (busy && k == 0)
+                m->mode_failed = false;
+        if (k < 0 && k != -EINPROGRESS)
+                mode_not_written(m, m->instance->state_dir);
+        if (!m->mode_unwritten)
                 return;
-        m->writer = fork_writer(m->instance->state_dir, &mode);
-        m->mode_unwritten = m->writer < 0;
+        text = mode_text(&mode);
+        here = join(m->instance->runtime_dir, MODE);
+        there = join(m->instance->state_dir, MODE);
+        if (!text || !here || !there || write_file_atomic(here, text, 0644) < 0)
+                mode_not_written(m, m->instance->runtime_dir);
+        else if (k != -EINPROGRESS)
+                m->mode_unwritten = writer_start(&m->writer, there, text, 0644, true) < 0;
 }
 
 /* The clock may have been set since, or may not have been yet: no pause becomes longer by that. */

@@ -8,6 +8,7 @@
 
 #include "lib/clock.h"
 #include "lib/file.h"
+#include "lib/file_writer.h"
 #include "lib/log.h"
 #include "lib/network.h"
 #include "lib/text.h"
@@ -26,6 +27,7 @@ struct key {
 };
 
 struct tailnet {
+        pid_t writer; /* of .path */
         struct http *http;
         struct tailscale *tailscale, *pinger;
         struct probe *witness; /* of .known.relay; NULL: none */
@@ -82,13 +84,13 @@ static void load(struct tailnet *t) {
         t->known.there = (struct key){ (usec_t) there, (unsigned) told_there };
 }
 
-static void save(const struct tailnet *t) {
+static void save(struct tailnet *t) {
         const struct key *here = &t->known.here, *there = &t->known.there;
         json_auto_t *j = json_pack(FORMAT, "host", t->host, "in", t->known.in, "here",
                 (json_int_t) here->expires, (json_int_t) here->told, "there", (json_int_t) there->expires,
                 (json_int_t) there->told);
         _cleanup_free_ char *text = j ? json_dumps(j, 0) : NULL;
-        int r = text ? write_file_quick(t->path, text, 0644) : -ENOMEM;
+        int r = text ? write_file_aside(&t->writer, t->path, text, 0644) : -ENOMEM;
 
         if (r < 0)
                 log_warning("%s cannot be written: %s.", t->path, strerror(-r));

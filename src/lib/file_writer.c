@@ -1,0 +1,73 @@
+/* Files that a child writes; see file_writer.h. */
+#include "lib/file_writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/file.h"
+
+#define WAIT_MSEC 100
+
+static int end_of(pid_t *child, int options) {
+        int status = 0;
+
+        if (*child > 0 && waitpid(*child, &status, options) == 0)
+                return -EINPROGRESS;
+        *child = 0;
+        return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+}
+
+int writer_result(pid_t *child) {
+        return end_of(child, WNOHANG);
+}
+
+_Noreturn static void write_in_child(int fd, const char *path, const char *text, mode_t mode, bool durable) {
+        int r;
+
+        (void) dup2(fd, STDIN_FILENO);
+        (void) close_range(STDERR_FILENO + 1, UINT_MAX, 0);
+        (void) dprintf(STDIN_FILENO, ".");
+        if (text)
+                r = replace_file(path, text, mode, durable);
+        else
+                r = unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+        _exit(-r);
+}
+
+/* Waits until the child has closed what it inherited: otherwise a socket that libcurl closes meanwhile stays open in the child,
+ * and with it in the loop's epoll(7), whose event then names a source that is gone. Then for at most TIMEOUT ms. */
+static int start(pid_t *child, const char *path, const char *text, mode_t mode, bool durable, int timeout) {
+        struct pollfd end = { .events = POLLIN };
+        int fds[2], r = 0;
+        char c;
+
+        if (pipe2(fds, O_CLOEXEC) < 0)
+                return -errno;
+        *child = fork();
+        if (*child == 0)
+                write_in_child(fds[1], path, text, mode, durable);
+        if (*child < 0)
+                r = -errno;
+        (void) close(fds[1]);
+        while (read(fds[0], &c, 1) < 0 && errno == EINTR)
+                ;
+        end.fd = fds[0];
+        if (timeout > 0 && r >= 0)
+                r = poll(&end, 1, timeout) > 0 ? end_of(child, 0) : -EINPROGRESS;
+        (void) close(fds[0]);
+        return r;
+}
+
+int writer_start(pid_t *child, const char *path, const char *text, mode_t mode, bool durable) {
+        return start(child, path, text, mode, durable, 0);
+}
+
+int write_file_aside(pid_t *child, const char *path, const char *text, mode_t mode) {
+        if (writer_result(child) == -EINPROGRESS)
+                return -EINPROGRESS;
+        return start(child, path, text, mode, false, WAIT_MSEC);
+}
