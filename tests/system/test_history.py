@@ -118,7 +118,7 @@ def test_catalog(pair):
     assert cli(pair.standby, "drill", timeout=90).returncode == 0
     ids = {entry["MESSAGE_ID"] for entry in pair.standby.journal(DAEMON) if "FAILOVER_EVENT" in entry}
     listed = pair.standby.out(["journalctl", "--list-catalog", *ids])
-    assert listed.count(" openclaw-failover: ") == len(ids) == 6
+    assert listed.count(" openclaw-failover: ") == len(ids) == 7
     shown = pair.standby.out(["journalctl", "-q", "-x", "-u", DAEMON, f"--after-cursor={pair.standby._cursor}"])
     assert "Subject: The drill has passed" in shown
     assert "The daemon starts openclaw.service on this machine" in shown and "@FAILOVER_" not in shown
