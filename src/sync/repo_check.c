@@ -53,15 +53,14 @@ static int check_state(const struct repo *repo, struct sync_result *r) {
         };
         int state = git_repository_state(repo->git);
         const char *command = state < 0 || (size_t) state >= ELEMENTSOF(stop) ? NULL : stop[state];
-        char what[64];
 
         if (!command)
                 return 0;
         if (has_crashed_rebase(repo))
                 command = "rebase --quit";
-        (void) snprintf(what, sizeof what, "has a %.*s under way: finish it, or stop it",
-                (int) strcspn(command, " "), command);
-        return refuse(repo, REFUSAL_UNDER_WAY, what, command, r);
+        return sync_refuse(r, REFUSAL_UNDER_WAY, "a %.*s is under way in %s: finish it, or stop it",
+                       (int) strcspn(command, " "), command, repo->config->path),
+               sync_command(r, "sudo -u %s git -C %s %s", repo->user, repo->word, command);
 }
 
 /* Nothing of the tree is touched. */
@@ -81,10 +80,10 @@ static int check_head(const struct repo *repo, struct sync_result *r) {
                 return refuse_unborn(repo, r);
         if (git_oid_is_zero(&repo->head))
                 return sync_fail_git(r, "HEAD");
-        return repo->branch[0]
-                ? 0
-                : refuse_word(repo, REFUSAL_DETACHED, "has no branch checked out (detached HEAD)", "switch",
-                          repo->follow, r);
+        if (repo->branch[0])
+                return 0;
+        return refuse_word(repo, REFUSAL_DETACHED, "has a detached HEAD: no branch is checked out", "switch",
+                repo->follow, r);
 }
 
 int repo_check_branch(const struct repo *repo, const char *branch, struct sync_result *r) {

@@ -81,6 +81,25 @@ void saved_name(const struct repo *repo, const char *host, char branch[static 12
         (void) snprintf(branch, 128, "failover/%s/%s", host, stamp);
 }
 
+int saved_check_name(const struct repo *repo, const char *host, struct sync_result *r) {
+        char names[2][160];
+        git_oid id;
+
+        (void) strcpy(names[0], "refs/heads/failover");
+        (void) snprintf(names[1], sizeof names[1], "refs/heads/failover/%s", host);
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                const char *branch = names[i] + strlen("refs/heads/");
+
+                if (git_reference_name_to_id(&id, repo->git, names[i]) == 0)
+                        return sync_refuse(r, REFUSAL_BRANCH_NAME,
+                                       "%s has a branch %s, where the branches go that keep the standby's work",
+                                       repo->config->path, branch),
+                               sync_command(r, "sudo -u %s git -C %s branch -m %s failover-%sold",
+                                       repo->user, repo->word, branch, i == 0 ? "" : "of-");
+        }
+        return 0;
+}
+
 /* The commit of the branch, here or, with a REMOTE, as last seen there. */
 static int tip_of(const struct repo *repo, const char *remote, const char *branch, git_oid *ret) {
         char name[400];

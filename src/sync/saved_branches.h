@@ -39,5 +39,7 @@ int saved_to_push(const struct repo *repo, char *branches[static SAVED_PUSH_MAX]
 /* Notes that BRANCH is at the remote, as git push does; or that it no longer is. */
 void saved_mark_pushed(const struct repo *repo, const char *branch, bool pushed);
 
+/* Refuses a branch failover or failover/HOST, which leaves no room for those below it. 0 or -ECANCELED. */
+int saved_check_name(const struct repo *repo, const char *host, struct sync_result *r);
 /* This machine's name as part of a branch's. */
 void saved_host(char host[static 64]);

@@ -104,13 +104,31 @@ static void note_base(const struct sync *s, const git_oid *old) {
                 (void) checkout_note_base(&s->repo, &head);
 }
 
+/* Refuses if a branch that the remote no longer has leaves no room to note where BRANCH is. 0 or -ECANCELED. */
+static int check_tracking(const struct repo *repo, const char *branch, struct sync_result *r) {
+        _cleanup_(git_reference_iterator_freep) git_reference_iterator *i = NULL;
+        char glob[REPO_BRANCH_MAX + 200];
+        const char *name;
+
+        (void) snprintf(glob, sizeof glob, "refs/remotes/%s/%s/*", repo->config->remote, branch);
+        if (git_reference_iterator_glob_new(&i, repo->git, glob) < 0 ||
+                git_reference_next_name(&name, i) < 0)
+                return 0;
+        return sync_refuse(
+                       r, REFUSAL_BRANCH_NAME, "%s, which the remote no longer has, is in the way", name),
+               sync_command(r, "sudo -u %s git -C %s remote prune %s", repo->user, repo->word,
+                       repo->config->remote);
+}
+
 /* Remembers where the remote's branch is, as git fetch does; what was received is on disk first. */
 static int track(const struct sync *s, const struct fetch_answer *fetched, struct sync_result *r) {
         _cleanup_(git_reference_freep) git_reference *ref = NULL;
         char name[REPO_BRANCH_MAX + 200];
         git_oid old;
-        int k;
+        int k = check_tracking(&s->repo, fetched->branch, r);
 
+        if (k < 0)
+                return k;
         (void) snprintf(name, sizeof name, "refs/remotes/%s/%s", s->repo.config->remote, fetched->branch);
         if (git_reference_name_to_id(&old, s->repo.git, name) == 0) {
                 if (git_oid_equal(&old, &fetched->commit))
@@ -157,6 +175,8 @@ static int prepare(struct sync *s) {
         repo_find_head(&s->repo);
         k = repo_check_writable(&s->repo, s->result);
         if (k == 0)
+                k = saved_check_name(&s->repo, s->host, s->result);
+        if (k == 0)
                 k = save_first(s);
         if (k == 0)
                 k = cleanup_wait(&s->repo, s->result);
@@ -196,8 +216,10 @@ static int fetch_and_prepare(struct sync *s, bool moving, struct fetch_answer *f
 int workspace_check_fetched(struct repo *repo, const struct fetch_answer *fetched, struct sync_result *r) {
         _cleanup_(git_commit_freep) git_commit *target = NULL;
         struct incoming incoming = { 0 };
-        int k = repo_check_branch(repo, fetched->branch, r);
+        int k = check_tracking(repo, fetched->branch, r);
 
+        if (k == 0)
+                k = repo_check_branch(repo, fetched->branch, r);
         if (k < 0)
                 return k;
         if (git_commit_lookup(&target, repo->git, &fetched->commit) < 0)

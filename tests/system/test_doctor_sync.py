@@ -81,7 +81,7 @@ def workspace_of_a_mac(pair, later):
     pair.git("config", "core.ignorecase", "true")
 
 
-@finds("workspace", "is split", rounds=2)
+@finds("workspace", "cannot be read")
 def workspace_with_a_split_index(pair, later):
     pair.git("config", "core.splitIndex", "true")
     pair.git("update-index", "--split-index")

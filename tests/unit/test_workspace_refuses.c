@@ -32,6 +32,10 @@ static void test_refuses(void **state) {
                 { "cd standby; git config remote.origin.promisor true", "promisor" },
                 { "cd standby; git config core.splitIndex true; git update-index --split-index",
                         "config core.splitIndex false" },
+                { "cd standby; git branch failover", "branch -m failover failover-old" },
+                { "cd standby; git branch failover/box", "branch -m failover/box failover-of-old" },
+                { "cd standby; git update-ref -d refs/remotes/origin/main; git update-ref refs/remotes/origin/main/x HEAD",
+                        "remote prune origin" },
                 { "mkdir standby/.git/rebase-merge", "rebase --quit" }, /* of a crash */
                 { "mkdir standby/.git/rebase-apply", "rebase --quit" },
                 { "cd standby; git config core.ignorecase true", "config core.ignorecase false" },
