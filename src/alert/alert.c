@@ -32,7 +32,7 @@ struct alert {
         bool quiet;                   /* this failover has had no alert yet */
         struct alert_message demoted; /* waits for the sync that names them; .event is NULL: none does */
         usec_t demoted_until;         /* CLOCK_BOOTTIME */
-        char demoted_title[64], demoted_text[ALERT_TEXT_MAX];
+        char demoted_title[64], demoted_text[ALERT_TEXT_MAX], demoted_reason[160];
 
         sd_event_source *timer; /* the next thing to do: save, send */
         unsigned attempts;      /* in a row that came to nothing */
@@ -277,9 +277,11 @@ static void keep_demoted(struct alert *a, const struct alert_message *m) {
         a->demoted = *m;
         a->demoted.title = a->demoted_title;
         a->demoted.text = a->demoted_text;
+        a->demoted.reason = a->demoted_reason;
         a->demoted.primary = "";
         (void) snprintf(a->demoted_title, sizeof a->demoted_title, "%s", m->title);
         (void) snprintf(a->demoted_text, sizeof a->demoted_text, "%s", m->text);
+        (void) snprintf(a->demoted_reason, sizeof a->demoted_reason, "%s", m->reason);
         a->demoted_until = now_usec(CLOCK_BOOTTIME) + BRANCHES_WITHIN;
         if (!a->config->workspace.path || !*a->config->workspace.path)
                 post_demoted(a, NULL);

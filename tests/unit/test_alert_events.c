@@ -167,6 +167,28 @@ static void test_branches_of_any_number(void **state) {
         assert_non_null(strstr(json_string_value(delivered(f, 1, "text")), "`openclaw-failover status`"));
 }
 
+/* Its alert waits for the sync, and what it says may be gone by then. */
+static void test_called_off_after_an_alert(void **state) {
+        struct fixture *f = *state;
+        char reason[] = "connection refused";
+        struct story s = failover_story(60 * USEC_PER_SEC);
+        struct status now = scene_status(&scenes[0]);
+
+        s.reason = reason;
+        f->config.workspace.path = (char *) "/home/openclaw/workspace";
+        begin(f);
+        alert_event(f->alert, EVENT_PROMOTING, &s, "Promoting.");
+        alert_event(f->alert, EVENT_START_SLOW, &s, "Slow.");
+        TURN_UNTIL(f->event, f->receiver.n == 1);
+        alert_event(f->alert, EVENT_CALLED_OFF, &s, "Back.");
+        (void) memset(reason, 'x', sizeof reason - 1);
+        now.synced = now_usec(CLOCK_REALTIME) + USEC_PER_SEC;
+        alert_look(f->alert, &now);
+        TURN_UNTIL(f->event, f->receiver.n == 2);
+        assert_event(f, 1, "called-off");
+        assert_string_equal(json_string_value(delivered(f, 1, "reason")), "connection refused");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 T(test_events),
@@ -175,6 +197,7 @@ int main(void) {
                 T(test_by_hand_at_once),
                 T(test_branches_to_merge),
                 T(test_branches_of_any_number),
+                T(test_called_off_after_an_alert),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
