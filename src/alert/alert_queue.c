@@ -48,7 +48,8 @@ static int from_json(json_t *j, struct alert_message *ret) {
         if (json_unpack(j, "{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:I, s?I, s?I, s?I, s?I}", "event", &m.event,
                     "level", &m.level, "title", &m.title, "text", &m.text, "commands", &m.commands,
                     "primary", &m.primary, "reason", &m.reason, "time", &time, "since", &since, "hold",
-                    &hold, "outage", &outage, "lasted", &lasted) < 0)
+                    &hold, "outage", &outage, "lasted", &lasted) < 0 ||
+                m.level < LOG_EMERG || m.level > LOG_DEBUG)
                 return -EINVAL;
         m.time = (usec_t) MAX(time, 0);
         m.since = (usec_t) MAX(since, 0);
