@@ -208,7 +208,7 @@ void alert_queue_save(struct alert_queue *q) {
         if (r < 0 && !q->unwritable)
                 log_error(
                         "%s cannot be written: %s. Alerts that are not delivered yet are lost if this daemon stops.",
-                        q->path, strerror(-r));
+                        q->path, writer_error(r));
         q->unwritable = r < 0;
         q->dirty = r < 0;
 }

@@ -171,17 +171,24 @@ char *metrics_text(const struct metrics *m, const struct status *s, usec_t now) 
 
 /* --- the file --------------------------------------------------------------------------------------------- */
 
+static void explain(const struct metrics *m, int r) {
+        if (r == -EROFS || r == -EACCES || r == -EPERM)
+                log_error(
+                        "Metrics cannot be written to %s: %s. The daemon's user must be allowed to write there, and "
+                        "so must the unit: `systemctl edit %s`, add the two lines [Service] and ReadWritePaths= with the "
+                        "directory, then restart it.",
+                        m->path, strerror(-r), m->instance->unit);
+        else
+                log_error("Metrics cannot be written to %s: %s.", m->path, writer_error(r));
+}
+
 static void write_now(struct metrics *m, const struct status *s) {
         _cleanup_free_ char *text = metrics_text(m, s, now_usec(CLOCK_REALTIME));
         /* Another user reads it. No fsync(2): it is worth nothing after a power cut. */
         int r = text ? write_file_aside(&m->writer, m->path, text, 0644) : -ENOMEM;
 
         if (r < 0 && !m->unwritable)
-                log_error(
-                        "Metrics cannot be written to %s: %s. The daemon's user must be allowed to write there, and "
-                        "so must the unit: `systemctl edit %s`, add the two lines [Service] and ReadWritePaths= with the "
-                        "directory, then restart it.",
-                        m->path, strerror(-r), m->instance->unit);
+                explain(m, r);
         else if (r >= 0 && m->unwritable)
                 log_notice("Metrics can be written to %s again.", m->path);
         m->unwritable = r < 0;

@@ -34,7 +34,7 @@ static void remember(struct readiness *r, bool was_ready) {
         r->was_ready = was_ready;
         e = write_file_aside(&r->writer, r->path, was_ready ? r->name : NULL, 0644);
         if (e < 0)
-                log_warning("%s cannot be written: %s.", r->path, strerror(-e));
+                log_warning("%s cannot be written: %s.", r->path, writer_error(e));
 }
 
 static void on_checked(struct probe *p _unused_, const struct check *check, void *userdata) {

@@ -93,7 +93,7 @@ static void save(struct tailnet *t) {
         int r = text ? write_file_aside(&t->writer, t->path, text, 0644) : -ENOMEM;
 
         if (r < 0)
-                log_warning("%s cannot be written: %s.", t->path, strerror(-r));
+                log_warning("%s cannot be written: %s.", t->path, writer_error(r));
 }
 
 /* Keys. */

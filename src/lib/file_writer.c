@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +20,10 @@ static int end_of(pid_t *child, int options) {
                 return -EINPROGRESS;
         *child = 0;
         return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+}
+
+const char *writer_error(int r) {
+        return r == -EINPROGRESS ? "the disk has not answered yet" : strerror(-r);
 }
 
 int writer_result(pid_t *child) {
