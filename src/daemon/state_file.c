@@ -249,9 +249,9 @@ static void keep_mode(struct state_file *m, const struct role *r) {
         text = mode_text(&mode);
         here = join(m->instance->runtime_dir, MODE);
         there = join(m->instance->state_dir, MODE);
-        if (!text || !here || !there || write_file_atomic(here, text, 0644) < 0)
+        if (!text || !here || write_file_atomic(here, text, 0644) < 0)
                 mode_not_written(m, m->instance->runtime_dir);
-        else if (k != -EINPROGRESS)
+        if (text && there && k != -EINPROGRESS)
                 m->mode_unwritten = writer_start(&m->writer, there, text, 0644, true) < 0;
 }
 
