@@ -85,6 +85,11 @@ static usec_t kill_at(const struct daemon *d) {
         return wanted > 0 ? to_realtime(wanted + d->config->gateway.drain_timeout) : 0;
 }
 
+/* systemd has a start job for it. What it is while systemd does not answer is not known for all that. */
+static bool waits_to_start(const struct unit_info *g) {
+        return g->job == JOB_START && (g->state == UNIT_INACTIVE || g->state == UNIT_FAILED);
+}
+
 static void make_status(const struct daemon *d, struct status *ret) {
         struct peers_view v = peers_view(d->peers);
         const struct unit_info *g = unit_info(d->gateway);
@@ -117,7 +122,7 @@ static void make_status(const struct daemon *d, struct status *ret) {
                 .waits_for = v.waits_for,
                 .waits_until = to_realtime(v.waits_until),
                 .unit = d->gateway->id,
-                .unit_state = g->job == JOB_START && !unit_state_runs(g->state) ? UNIT_STARTING : g->state,
+                .unit_state = waits_to_start(g) ? UNIT_STARTING : g->state,
                 .starts = d->role.starts,
                 .next_start = to_realtime(d->role.start_again),
                 .hang_at = hang_at(d),
