@@ -88,10 +88,16 @@ static void say_tls_failed(const struct answer *a, struct check *c) {
                 say(c, VERDICT_DOWN, "closed the connection during the TLS handshake");
 }
 
+/* X509_V_ERR_… (openssl/x509_vfy.h). */
+#define SELF_SIGNED 18
+#define SELF_SIGNED_IN_CHAIN 19
+
 static void say_not_trusted(const struct answer *a, struct check *c) {
         c->connected = true;
         if (!say_known(a, a->certificate, c))
                 say(c, VERDICT_DOWN, "its TLS certificate is not trusted (error %ld)", a->certificate);
+        if (a->certificate == SELF_SIGNED || a->certificate == SELF_SIGNED_IN_CHAIN)
+                (void) appendf(c->reason, sizeof c->reason, " (tls_verify = no accepts it)");
 }
 
 static void say_other_failure(const struct answer *a, struct check *c) {
