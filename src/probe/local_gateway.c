@@ -26,6 +26,8 @@
 /* Until then channels come and go. */
 #define FOLLOW_INTERVAL (500 * USEC_PER_MSEC)
 #define FOLLOW_FOR (15 * USEC_PER_SEC)
+/* A channel that fails for longer fails for hours. */
+#define FOLLOW_MAX (5 * USEC_PER_MINUTE)
 
 struct local_gateway {
         struct http *http;
@@ -59,7 +61,9 @@ static usec_t steady_interval(const struct local_gateway *s) {
 }
 
 static bool is_settled(const struct local_gateway *s) {
-        return s->ready_known && now_usec(CLOCK_BOOTTIME) - s->followed_since > FOLLOW_FOR;
+        usec_t followed = now_usec(CLOCK_BOOTTIME) - s->followed_since;
+
+        return followed > (s->ready_known ? FOLLOW_FOR : FOLLOW_MAX);
 }
 
 static void schedule(struct local_gateway *s, bool answers) {
