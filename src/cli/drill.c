@@ -53,10 +53,7 @@ static void sum_up(struct drill *d) {
                 [OPEN] = { EXIT_DEGRADED,
                         "The drill ended before the gateway here was ready: it proves nothing.", NULL },
                 [PASSED] = { EXIT_WELL,
-                        "The drill has passed. OpenClaw calls a channel ready that still connects. To be sure of the tokens:\n"
-                        "`sudo openclaw-failover promote`, as the gateway's user `openclaw channels status --probe`, and\n"
-                        "`sudo openclaw-failover auto`.",
-                        NULL },
+                        "The drill has passed. OpenClaw calls a channel ready that still connects.", NULL },
                 [FAILED] = { EXIT_DEGRADED, "The drill has failed: a failover would fail.", "doctor" },
                 [REAL] = { EX_TEMPFAIL, "The primary went down: this is a failover now.", "status" },
         };
@@ -64,6 +61,11 @@ static void sum_up(struct drill *d) {
         printf("\n%s", results[d->result].words);
         if (results[d->result].see)
                 printf(" See `%s %s`.", d->instance->program, results[d->result].see);
+        if (d->result == PASSED)
+                printf(" To be sure of the tokens:\n"
+                       "`sudo %s promote`, as the gateway's user `openclaw channels status --probe`, and\n"
+                       "`sudo %s auto`.",
+                        d->instance->program, d->instance->program);
         printf("\n");
         end(d, results[d->result].exit);
 }
