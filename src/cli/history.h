@@ -47,8 +47,8 @@ struct failover {
         usec_t lasted;    /* how long it was promoted; USEC_INFINITY: unknown, or it goes on */
         char reason[160]; /* "" where unknown */
         usec_t outage, detecting, syncing, starting; /* USEC_INFINITY: unknown */
-        bool trouble;                                /* the gateway failed to start, was lost or hung */
-        bool handing_back;                           /* the gateway is being stopped for good */
+        bool trouble;      /* the gateway failed to start, was lost or hung, or its channels did not work */
+        bool handing_back; /* the gateway is being stopped for good */
 };
 
 struct history {

@@ -106,7 +106,8 @@ void history_table(FILE *out, const struct history *c, usec_t since, usec_t now)
         if (c->n > 0)
                 (void) fprintf(out, "\n");
         if (trouble)
-                (void) fprintf(out, "! The gateway failed to start, was lost or hung.\n");
+                (void) fprintf(out,
+                        "! The gateway failed to start, was lost or hung, or its channels did not work.\n");
         print_sums(out, c, since, now);
         if (c->first_entry > since)
                 (void) fprintf(out, "The journal begins at %s: earlier ones are not in it.\n",
