@@ -108,6 +108,10 @@ static void put_text(struct out *o, const char *text, size_t room) {
 
         for (; *text && fits; text += n + (text[n] == '`'), code = !code) {
                 n = strcspn(text, "`");
+                if (o->used + END_ROOM > end) {
+                        put_markup(o, "…");
+                        return;
+                }
                 put_markup(o, code ? o->style->code : "");
                 fits = put(o, code ? o->style->escape_code : o->style->escape, text, n, end);
                 put_markup(o, code ? o->style->code_end : "");
@@ -217,7 +221,7 @@ static void put_commands(struct out *o, const char *commands) {
 
 /* Everything but the title, in at most the style's limit. */
 static void put_all(struct out *o, const struct alert_message *m, const struct alert_context *x) {
-        const char *commands = or_none(m->commands);
+        const char *commands = m->commands && strlen(m->commands) < ALERT_COMMANDS_MAX ? m->commands : "";
         char text[ALERT_TEXT_MAX];
 
         put_text(o, safe_text(text, sizeof text, or_none(m->text)),

@@ -156,6 +156,7 @@ static void test_commands(_unused_ void **state) {
                 { ALERT_TELEGRAM, "text", "\n<pre>git pull a_b\nx'''&lt;b&gt;&amp;</pre>\n" },
         };
         struct alert_message m = promoted;
+        char many[2 * ALERT_COMMANDS_MAX] = "";
 
         m.commands = "git pull a_b\nx```<b>&";
         for (size_t i = 0; i < ELEMENTSOF(services); i++) {
@@ -165,6 +166,13 @@ static void test_commands(_unused_ void **state) {
 
                 if (!strstr(inner(j, services[i].path), services[i].shown))
                         fail_msg("%s", inner(j, services[i].path));
+        }
+        m.commands = memset(many, 'x', sizeof many - 1);
+        for (size_t i = 0; i < ELEMENTSOF(services); i++) {
+                _cleanup_(alert_request_freep) struct alert_request *r =
+                        render(services[i].format, "https://h/bot/sendMessage?chat_id=1", &m, &context);
+
+                assert_null(strstr(r->body, "xx"));
         }
 }
 
@@ -270,7 +278,7 @@ static void test_limits(_unused_ void **state) {
                 size_t limit;
         } services[] = { { ALERT_DISCORD, "embeds.0.description", 2000 },
                 { ALERT_SLACK, "blocks.1.text.text", 3000 }, { ALERT_TELEGRAM, "text", 4096 } };
-        static const char *const fillers[] = { "*", "&", "é", "😀", "a" };
+        static const char *const fillers[] = { "*", "&", "é", "😀", "a", "`" };
         char text[ALERT_TEXT_MAX], reason[512] = "";
 
         for (size_t i = 0; i < ELEMENTSOF(services); i++)
