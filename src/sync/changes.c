@@ -189,11 +189,32 @@ static bool must_go(const struct finder *f, const char *path) {
                 (asprintf(&below, "%s/", path) > 0 && has_below(f->target, below));
 }
 
+/* Whether a large file need not be saved, since a known tree has it. It is read only if its size says that it may be. */
+static bool is_stored(const struct finder *f, const char *path, const struct stat *st) {
+        _cleanup_(git_odb_freep) git_odb *odb = NULL;
+        git_object_t type;
+        size_t size;
+        git_oid id;
+
+        for (size_t i = 0; i < f->n_known; i++) {
+                const git_index_entry *e = find_file(f->known[i], path);
+
+                if (e && S_ISREG(e->mode) && (odb || git_repository_odb(&odb, f->repo->git) == 0) &&
+                        git_odb_read_header(&size, &type, odb, &e->id) == 0 &&
+                        size == (size_t) st->st_size && blob_hash_bytes(f->repo, path, &id) == 0 &&
+                        git_oid_equal(&id, &e->id)) {
+                        seen_add(&f->seen, path, st, (uint16_t) e->mode, &id);
+                        return true;
+                }
+        }
+        return false;
+}
+
 /* Why the file cannot be saved; NULL: it can. */
-static const char *why_not(
-        const char *path, const char *full, const struct stat *st, bool tracked, enum refusal_code *code) {
+static const char *why_not(const struct finder *f, const char *path, const char *full, const struct stat *st,
+        bool tracked, enum refusal_code *code) {
         *code = REFUSAL_LEFT_OUT;
-        if (S_ISREG(st->st_mode) && st->st_size > CHANGE_SIZE_MAX)
+        if (S_ISREG(st->st_mode) && st->st_size > CHANGE_SIZE_MAX && !is_stored(f, path, st))
                 return "is over 50 MB";
         if (!tracked && !git_takes(path))
                 return "has a name that git does not take";
@@ -243,7 +264,7 @@ static int find_file_changes(
         if (!seen_recall(&f->seen, path, st)) {
                 if (!tracked && !in_the_way && is_ignored(f, path))
                         return 0;
-                why = why_not(path, full, st, tracked, &code);
+                why = why_not(f, path, full, st, tracked, &code);
                 if (why)
                         return leave(f, in_the_way, code, path, st->st_uid, why);
         }

@@ -418,6 +418,24 @@ static void test_what_is_too_much_is_left_out(void **state) {
         assert_sh(w, "stat -c %s standby/large", "53477376");
 }
 
+/* What the remote has is neither too large to save nor in the way, though the index is too young to vouch for it. */
+static void test_a_large_file_of_the_remote(void **state) {
+        struct world *w = *state;
+
+        for (int i = 0; i < 3; i++) {
+                commit(w, "truncate -s 51M large; echo more >>large");
+                assert_sync(w, SYNC_UPDATED);
+                assert_follows(w);
+                run(w, "touch standby/large");
+                assert_sync(w, SYNC_UNCHANGED);
+                assert_int_equal(w->result.workspace_why.code, REFUSAL_NONE);
+                run(w, "cd primary; seq %d 100 >large; truncate -s 5M large", i);
+        }
+        run(w, "echo mine >>standby/large");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_why(w, "large is over 50 MB");
+}
+
 /* Each pattern with a name that it is for, and names that people give to notes. */
 static void test_names_of_secrets(void **state) {
         static const char *const secret[] = { ".env", ".env.local", "prod.env", "server.pem", "SERVER.PEM",
@@ -529,6 +547,7 @@ int main(void) {
                 TEST(test_saves_before_it_refuses),
                 TEST(test_what_cannot_be_followed_is_left_alone),
                 TEST(test_what_is_too_much_is_left_out),
+                TEST(test_a_large_file_of_the_remote),
                 TEST(test_names_of_secrets),
                 TEST(test_what_a_filter_would_change_is_not_pushed),
                 TEST(test_each_branch_is_pushed_by_itself),
