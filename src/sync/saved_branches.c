@@ -238,6 +238,13 @@ static const char *find_reason(const struct repo *repo, const char *branch, cons
         return NULL;
 }
 
+/* In the tree itself or in another of git's: without its branch, HEAD would have no commit. */
+static bool is_checked_out(const struct repo *repo, const char *name) {
+        _cleanup_(git_reference_freep) git_reference *ref = NULL;
+
+        return git_reference_lookup(&ref, repo->git, name) < 0 || git_branch_is_checked_out(ref) != 0;
+}
+
 void saved_prune(const struct repo *repo) {
         _cleanup_paths_ struct paths branches = { 0 };
 
@@ -251,7 +258,7 @@ void saved_prune(const struct repo *repo) {
                 if (is_saved(branch, &kind, NULL) && tip_of(repo, NULL, branch, &tip) == 0)
                         why = find_reason(repo, branch, &tip);
                 (void) snprintf(name, sizeof name, "refs/heads/%s", branch);
-                if (why && git_reference_remove(repo->git, name) == 0)
+                if (why && !is_checked_out(repo, name) && git_reference_remove(repo->git, name) == 0)
                         log_info("%s: removed %s, %s", repo->config->path, branch, why);
         }
 }

@@ -266,6 +266,24 @@ static void test_unmerged_work_is_never_pruned(void **state) {
         run(w, "not git -C standby rev-parse -q --verify %s", branch);
 }
 
+/* Without it, HEAD would have no commit. */
+static void test_a_branch_that_is_checked_out_stays(void **state) {
+        struct world *w = *state;
+        char branch[128];
+
+        run(w, "cd standby; echo learned >>notes");
+        assert_sync(w, SYNC_UPDATED);
+        (void) strcpy(branch, saved(w));
+        run(w, "git -C standby switch -q %s", branch);
+        run(w, "cd primary; git pull -q --no-rebase --no-edit ../standby %s; git push -q", branch);
+        assert_sync(w, SYNC_REFUSED);
+        assert_int_equal(w->result.workspace_why.code, REFUSAL_BRANCH);
+        run(w, "git -C standby rev-parse -q --verify HEAD");
+        mend(w);
+        assert_sync(w, SYNC_UPDATED);
+        run(w, "not git -C standby rev-parse -q --verify %s", branch);
+}
+
 /* The agent's own branches, a detached HEAD's commits, those of a host of another name, and names that no message repeats. */
 static void test_every_branch_counts(void **state) {
         struct world *w = *state;
@@ -541,6 +559,7 @@ int main(void) {
                 TEST(test_pushes_what_was_saved),
                 TEST(test_unmerged_until_merged),
                 TEST(test_unmerged_work_is_never_pruned),
+                TEST(test_a_branch_that_is_checked_out_stays),
                 TEST(test_every_branch_counts),
                 TEST(test_work_that_was_undone_is_work_again),
                 TEST(test_a_mode_of_other_tools_is_no_work),
