@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lib/child.h"
 #include "lib/log.h"
 #include "lib/strv.h"
 #include "lib/text.h"
@@ -188,12 +189,39 @@ static bool had_content(
         if (git_revwalk_new(&walk, repo->git) < 0 || git_revwalk_push(walk, theirs) < 0 ||
                 git_revwalk_hide(walk, tip) < 0)
                 return false;
-        while (git_revwalk_next(&id, walk) == 0 && n++ < HISTORY_MAX)
+        while (!child_stop && git_revwalk_next(&id, walk) == 0 && n++ < HISTORY_MAX)
                 if (has_content(repo, &id, diff))
                         return true;
         return git_diff_num_deltas(diff) == 0;
 }
 
+static bool has_same_tree(const struct repo *repo, const git_oid *a, const git_oid *b) {
+        _cleanup_(git_tree_freep) git_tree *one = NULL, *two = NULL;
+
+        return tree_of(repo, a, &one) == 0 && tree_of(repo, b, &two) == 0 &&
+                git_oid_equal(git_tree_id(one), git_tree_id(two));
+}
+
+/* The same of each commit of TIP by itself. */
+static bool had_each(const struct repo *repo, const git_oid *tip, const git_oid *theirs) {
+        _cleanup_(git_revwalk_freep) git_revwalk *walk = NULL;
+        git_oid id;
+        int k;
+
+        if (git_revwalk_new(&walk, repo->git) < 0 || git_revwalk_push(walk, tip) < 0 ||
+                git_revwalk_hide(walk, theirs) < 0)
+                return false;
+        while ((k = git_revwalk_next(&id, walk)) == 0) {
+                _cleanup_(git_commit_freep) git_commit *commit = NULL;
+
+                if (git_commit_lookup(&commit, repo->git, &id) < 0 ||
+                        !had_content(repo, git_commit_parent_id(commit, 0), &id, theirs))
+                        return false;
+        }
+        return k == GIT_ITEROVER;
+}
+
+/* What a branch made and took back again is in no tree of its end: then each commit counts. */
 static bool is_merged(const struct repo *repo, const git_oid *tip) {
         git_oid base, theirs;
         bool related;
@@ -203,6 +231,8 @@ static bool is_merged(const struct repo *repo, const git_oid *tip) {
         if (git_oid_equal(tip, &theirs) || git_graph_descendant_of(repo->git, &theirs, tip) == 1)
                 return true;
         related = git_merge_base(&base, repo->git, tip, &theirs) == 0;
+        if (related && has_same_tree(repo, &base, tip))
+                return had_each(repo, tip, &theirs);
         return had_content(repo, related ? &base : NULL, tip, &theirs);
 }
 

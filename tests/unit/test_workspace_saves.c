@@ -266,6 +266,22 @@ static void test_unmerged_work_is_never_pruned(void **state) {
         run(w, "not git -C standby rev-parse -q --verify %s", branch);
 }
 
+/* What was made and undone is in no tree of the branch's end, and lives in its commits alone. */
+static void test_what_was_undone_is_kept(void **state) {
+        struct world *w = *state;
+
+        run(w, "cd standby; echo idea >idea; git add idea; git commit -qm idea; git rm -q idea; git commit -qm undo");
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+        run(w, "cd standby; git rev-list --objects %s | grep $(echo idea | git hash-object --stdin)",
+                saved(w));
+        assert_int_equal(w->result.n_unmerged, 1);
+        commit(w, "echo idea >idea"); /* picked, and undone there, too */
+        commit(w, "rm idea");
+        assert_sync(w, SYNC_UPDATED);
+        assert_int_equal(w->result.n_unmerged, 0);
+}
+
 /* Without it, HEAD would have no commit. */
 static void test_a_branch_that_is_checked_out_stays(void **state) {
         struct world *w = *state;
@@ -559,6 +575,7 @@ int main(void) {
                 TEST(test_pushes_what_was_saved),
                 TEST(test_unmerged_until_merged),
                 TEST(test_unmerged_work_is_never_pruned),
+                TEST(test_what_was_undone_is_kept),
                 TEST(test_a_branch_that_is_checked_out_stays),
                 TEST(test_every_branch_counts),
                 TEST(test_work_that_was_undone_is_work_again),
