@@ -366,10 +366,11 @@ static char *find_private_file(const struct repo *repo, const git_oid *id) {
 static bool is_fit(const struct repo *repo, const git_oid *tip, char why[static 128]) {
         _cleanup_(git_revwalk_freep) git_revwalk *walk = NULL;
         git_oid id;
+        int k;
 
         if (repo_walk_unpushed(repo, tip, &walk) < 0)
                 return false;
-        while (git_revwalk_next(&id, walk) == 0) {
+        while ((k = git_revwalk_next(&id, walk)) == 0) {
                 _cleanup_free_ char *file = find_private_file(repo, &id);
                 char hex[8], text[64];
 
@@ -380,7 +381,7 @@ static bool is_fit(const struct repo *repo, const git_oid *tip, char why[static 
                                 git_oid_tostr(hex, sizeof hex, &id), safe_text(text, sizeof text, file));
                 return false;
         }
-        return true;
+        return k == GIT_ITEROVER;
 }
 
 int saved_to_push(const struct repo *repo, char *branches[static SAVED_PUSH_MAX], char why[static 128]) {
