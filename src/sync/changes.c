@@ -381,8 +381,9 @@ static int find_unpushed(struct finder *f, git_commit *target) {
         bool has_base = checkout_base(repo, &base) == 0;
         int k;
 
-        if (git_oid_is_zero(&repo->head) || (!target && !has_base && repo_find_theirs(repo, &id) < 0))
-                return 0; /* never fetched: nothing is known of the remote, and nothing moves */
+        if (git_oid_is_zero(&repo->head) ||
+                (repo->branch[0] && !target && !has_base && repo_find_theirs(repo, &id) < 0))
+                return 0; /* never fetched: nothing is known of the remote, and the branch keeps them */
         if (repo->branch[0] && strcmp(repo->branch, repo->follow) != 0)
                 return 0; /* another branch keeps its own commits, and does not move */
         k = repo_walk_unpushed(repo, &repo->head, &walk);

@@ -326,6 +326,13 @@ static void test_every_branch_counts(void **state) {
         run(w, "cd standby; git switch -q main");
         assert_sync(w, SYNC_UNCHANGED);
         assert_int_equal(w->result.n_unmerged, 1);
+        /* Nor are they lost where nothing is known of the remote yet. */
+        run(w,
+                "cd standby; git remote remove origin; git remote add origin ../origin; git update-ref -d refs/failover/base\n"
+                "git checkout -q --detach; echo n >n; git add n; git commit -qm n");
+        assert_sync(w, SYNC_REFUSED);
+        assert_saved(w, "n", "n");
+        run(w, "cd standby; git switch -q main; git branch -D %s", saved(w));
 
         run(w, "cd standby; git switch -qc 'x;touch${IFS}ran' main; echo x >x; git add x; git commit -qm x; git switch -q main");
         assert_sync(w, SYNC_UNCHANGED);
