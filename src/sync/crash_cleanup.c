@@ -91,12 +91,16 @@ static void remove_locks(const struct repo *repo, struct locks *l) {
                         n == 1 ? "" : "s");
 }
 
-void cleanup_locks(struct repo *repo) {
-        struct locks l;
+void cleanup_begin(struct repo *repo) {
         struct stat st;
 
         if (fstatat(repo->dir_fd, REPO_BUSY, &st, AT_SYMLINK_NOFOLLOW) == 0)
                 repo->killed = st.st_mtim.tv_sec;
+}
+
+void cleanup_locks(const struct repo *repo) {
+        struct locks l;
+
         remove_locks(repo, &l);
 }
 
@@ -114,6 +118,12 @@ int cleanup_wait(const struct repo *repo, struct sync_result *r) {
         return 0;
 }
 
-void cleanup_end(const struct repo *repo) {
-        (void) unlinkat(repo->dir_fd, REPO_BUSY, 0);
+void cleanup_end(const struct repo *repo, bool removed) {
+        const struct timespec killed = { .tv_sec = repo->killed };
+
+        if (repo->killed && !removed)
+                (void) utimensat(repo->dir_fd, REPO_BUSY, (const struct timespec[]){ killed, killed },
+                        AT_SYMLINK_NOFOLLOW);
+        else
+                (void) unlinkat(repo->dir_fd, REPO_BUSY, 0);
 }

@@ -245,12 +245,18 @@ void repo_close(struct repo *repo) {
         *repo = (struct repo) REPO_NONE;
 }
 
-int repo_settle(const struct repo *repo) {
+int repo_mark_busy(const struct repo *repo) {
         _cleanup_close_ int fd = openat(
                 repo->dir_fd, REPO_BUSY, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 
-        if (fd < 0 || futimens(fd, NULL) < 0 || syncfs(repo->dir_fd) < 0)
-                return -errno;
+        return fd < 0 || futimens(fd, NULL) < 0 ? -errno : 0;
+}
+
+int repo_settle(const struct repo *repo) {
+        int k = repo_mark_busy(repo);
+
+        if (k < 0 || syncfs(repo->dir_fd) < 0)
+                return k < 0 ? k : -errno;
         (void) git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
         return 0;
 }

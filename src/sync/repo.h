@@ -37,7 +37,7 @@ struct repo {
 
         const char *state; /* a directory of ours that outlives a run; NULL: none */
         usec_t until;      /* of CLOCK_BOOTTIME: what is looked for, or saved, gives up then; 0: never */
-        time_t killed;     /* when the last sync was settled, if it never ended; 0: it did */
+        time_t killed;     /* when the last sync was busy last, if it never ended; 0: it did */
         char follow[REPO_BRANCH_MAX]; /* the remote's branch to follow, as far as it is known */
 
         /* From repo_find_head(): */
@@ -91,11 +91,13 @@ int repo_set_open_command(const struct repo *repo, uid_t owner, struct refusal *
 int repo_refuse_unwritable(
         const struct repo *repo, const char *what, int error, uid_t owner, struct sync_result *r);
 
-/* In .git while a sync may hold locks there; its time is that of the last repo_settle(). */
+/* In .git while a sync may hold locks there; its time is that of the last repo_mark_busy(). */
 #define REPO_BUSY "failover-busy"
+/* Locks are about to be taken. 0 or a negative errno. */
+int repo_mark_busy(const struct repo *repo);
 /* Everything written so far is on disk when this returns: one flush of the file system at the few points where a power
  * cut matters, instead of one for each of perhaps thousands of objects. What is written from then on is waited for one by
- * one: refs and the index, whose locks a later run knows by the time, if we are killed. 0 or a negative errno. */
+ * one: refs and the index. Marks it busy, so that a later run knows their locks by the time. 0 or a negative errno. */
 int repo_settle(const struct repo *repo);
 /* Thousands of objects are about to be written. */
 void repo_unsettle(void);

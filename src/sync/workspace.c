@@ -198,6 +198,7 @@ static int fetch_and_prepare(struct sync *s, bool moving, struct fetch_answer *f
         if (moving)
                 k = prepare(s);
         fetch_k = remote_fetch_finish(&s->repo, &fetch, fetched, &failure);
+        (void) repo_mark_busy(&s->repo); /* refs are noted and removed from here on */
         if (fetch_k < 0)
                 cleanup_objects(&s->repo);
         else
@@ -241,8 +242,8 @@ static void sync_open(struct sync *s) {
         bool moving = may_move(s);
         int k;
 
+        cleanup_begin(&s->repo);
         k = fetch_and_prepare(s, moving, &fetched);
-
         if (fetched.branch[0])
                 (void) strcpy(s->repo.follow, fetched.branch);
         if (k == 0 && moving && may_move(s)) {
@@ -256,7 +257,7 @@ static void sync_open(struct sync *s) {
         if (fetched.branch[0])
                 saved_prune(&s->repo);
         saved_unmerged(&s->repo, r);
-        cleanup_end(&s->repo);
+        cleanup_end(&s->repo, moving);
 }
 
 /* Another sync, by hand perhaps, is waited for within the timeout: a promotion that went on without us would start the gateway
