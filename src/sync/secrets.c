@@ -227,7 +227,7 @@ static void compare(const struct copy *c, struct comparison *ret) {
         char *rest = copy, *line, *name;
         uint64_t size;
 
-        *ret = (struct comparison){ .is_cut = n > 0 && copy[n - 1] != '\n' };
+        *ret = (struct comparison){ .is_cut = n >= PROGRAM_OUTPUT_MAX || (n > 0 && copy[n - 1] != '\n') };
         while ((line = strsep(&rest, "\n")))
                 if ((name = parse_line(line, &size)))
                         compare_item(c->target, *line, size, name, ret);

@@ -387,6 +387,15 @@ static void test_the_total_is_bounded(void **state) {
         assert_code(w, SYNC_REFUSED, REFUSAL_TOO_LARGE);
 }
 
+/* Of more files than a listing has room for none is copied, and it is said why. */
+static void test_the_number_is_bounded(void **state) {
+        struct world *w = *state;
+
+        run(w, "mkdir there/many; cd there/many; p=$(head -c 150 /dev/zero | tr '\\0' x); seq -f \"$p%%g\" 25000 | xargs touch");
+        assert_code(w, SYNC_REFUSED, REFUSAL_TOO_LARGE);
+        run(w, "test -z \"$(ls -A here)\"");
+}
+
 static void test_a_silent_host(void **state) {
         struct world *w = *state;
 
@@ -474,6 +483,7 @@ int main(void) {
                 TEST(test_kept_as_it_was),
                 TEST(test_one_bad_file_costs_itself),
                 TEST(test_the_total_is_bounded),
+                TEST(test_the_number_is_bounded),
                 TEST(test_a_silent_host),
                 TEST(test_environment),
                 TEST(test_killed),
