@@ -94,11 +94,14 @@ static int refuse_owner(struct copy *c, const char *path) {
 
 /* COMMAND of the agent's user on the target may help. */
 static int refuse_target(struct copy *c, const char *path, enum refusal_code code, const char *command) {
-        _cleanup_free_ char *word = shell_quote(path);
+        _cleanup_free_ char *word = NULL;
+        bool closed = errno == EROFS;
 
-        (void) fail(c, SYNC_REFUSED, code, "%s: %s%s", path, strerror(errno),
-                errno == EROFS ? ". Let the unit: systemctl edit openclaw-failover-sync, ReadWritePaths="
-                               : "");
+        (void) fail(c, SYNC_REFUSED, code, "%s: %s%s%s", path, strerror(errno),
+                closed ? ". Let the unit: systemctl edit openclaw-failover-sync, [Service] ReadWritePaths="
+                       : "",
+                closed ? path : "");
+        word = closed && code == REFUSAL_UNWRITABLE ? NULL : shell_quote(path);
         return word
                 ? refusal_set_command(&c->result->secrets_why, "sudo -u %s %s %s", our_name(), command, word)
                 : -ECANCELED;
@@ -114,7 +117,7 @@ static int open_target(struct copy *c, bool dry_run) {
         if (stat(path, &st) < 0 && errno == ENOENT && dry_run)
                 return 0; /* it will be made */
         if (stat(path, &st) < 0)
-                return refuse_target(c, path, REFUSAL_TARGET, "mkdir -m 700");
+                return refuse_target(c, path, REFUSAL_TARGET, "mkdir -p -m 700");
         if (st.st_uid != geteuid())
                 return refuse_owner(c, path);
         c->target = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -324,6 +327,8 @@ static int judge_failure(struct copy *c, int code) {
         _cleanup_free_ char *login = without_brackets(c->config->host);
 
         (void) find_failure(c, code);
+        if (c->result->secrets_why.code == REFUSAL_NO_RSYNC_HERE)
+                return refusal_set_command(&c->result->secrets_why, "sudo apt-get install rsync");
         return refusal_set_command(
                 &c->result->secrets_why, "sudo -u %s ssh %s true", our_name(), login ? login : "");
 }
