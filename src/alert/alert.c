@@ -324,7 +324,7 @@ void alert_event(struct alert *a, enum role_event event, const struct story *s, 
                         " Next: find out why the primary is down. `%s status` here shows what the daemon waits for.",
                         a->instance->program);
         }
-        if (event == EVENT_PROMOTED)
+        if (event == EVENT_PROMOTED || (event == EVENT_DRILL_REAL && s->promoted != USEC_INFINITY))
                 add_reach(a, words, sizeof words);
         if (m.since > 0 && m.since + QUIET_FOR > now)
                 m.hold = m.since + QUIET_FOR;

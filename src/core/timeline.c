@@ -41,6 +41,13 @@ void timeline_promoted(struct timeline *e, usec_t now) {
                 e->promotions++;
 }
 
+void timeline_taken_over(struct timeline *e, usec_t now) {
+        timeline_started(e, now);
+        e->answered = now;
+        timeline_was_promoted(e, now);
+        e->promotions++;
+}
+
 void timeline_ready(struct timeline *e, usec_t now) {
         if (e->ready == 0)
                 e->ready = now;

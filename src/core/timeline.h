@@ -31,6 +31,8 @@ struct timeline {
 void timeline_begin(struct timeline *e, usec_t last_good, usec_t decided, const char *reason);
 void timeline_started(struct timeline *e, usec_t now);
 void timeline_promoted(struct timeline *e, usec_t now);
+/* What timeline_begin() has begun is served by a gateway that runs already, for a drill. */
+void timeline_taken_over(struct timeline *e, usec_t now);
 void timeline_ready(struct timeline *e, usec_t now);
 /* The daemon before this one had promoted, at SINCE; timeline_begin() has been told the rest. */
 void timeline_was_promoted(struct timeline *e, usec_t since);

@@ -113,6 +113,8 @@ static void keep_timeline(struct daemon *d, enum role_event event) {
         case EVENT_DRILL_REAL:
                 if (!d->timeline.again)
                         begin_episode(d);
+                if (d->role.state == ROLE_PROMOTED)
+                        timeline_taken_over(&d->timeline, now_usec(CLOCK_BOOTTIME));
                 break;
         case EVENT_LOST:
         case EVENT_HUNG:

@@ -98,6 +98,15 @@ static void test_the_last_promotion_stays_the_last(void **state _unused_) {
         assert_string_equal(e.cause, "connection refused");
         assert_true(e.promoted_at == 140 * S && e.promotions == 1);
 
+        /* The primary dies while a drill waits for the channels of its gateway. */
+        e = (struct timeline){};
+        timeline_begin(&e, 0, 0, "drill");
+        timeline_promoted(&e, 90 * S);
+        timeline_begin(&e, 100 * S, 130 * S, "connection refused");
+        timeline_taken_over(&e, 130 * S);
+        assert_string_equal(e.cause, "connection refused");
+        assert_true(e.promotions == 1 && e.promoted_at == 130 * S && timeline_outage(&e) == 30 * S);
+
         /* A daemon that was restarted meanwhile. */
         e = (struct timeline){};
         assert_true(timeline_outage(&e) == USEC_INFINITY);
