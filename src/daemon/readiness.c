@@ -19,6 +19,7 @@ struct readiness {
         char *path; /* a file with the primary's name, there if it was ready */
         const char *name;
         bool was_ready;
+        bool unwritten; /* .path says otherwise, and the journal has that */
         bool not_ready; /* its last answer */
         char reason[128];
         usec_t asked; /* 0: never */
@@ -29,12 +30,13 @@ struct readiness {
 static void remember(struct readiness *r, bool was_ready) {
         int e;
 
-        if (was_ready == r->was_ready)
+        if (was_ready == r->was_ready && !r->unwritten)
                 return;
         r->was_ready = was_ready;
         e = write_file_aside(&r->writer, r->path, was_ready ? r->name : NULL, 0644);
-        if (e < 0)
+        if (e < 0 && !r->unwritten)
                 log_warning("%s cannot be written: %s.", r->path, writer_error(e));
+        r->unwritten = e < 0;
 }
 
 static void on_checked(struct probe *p _unused_, const struct check *check, void *userdata) {

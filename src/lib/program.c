@@ -34,14 +34,15 @@ pid_t program_start(const char *const argv[], int in, int out, int err) {
 int program_end(pid_t pid, usec_t until) {
         _cleanup_close_ int fd = pidfd_open(pid, 0);
         struct pollfd p = { .fd = fd, .events = POLLIN };
-        usec_t now = now_usec(CLOCK_BOOTTIME), left = until > now ? until - now : 0;
         int status = 0, s, n;
         pid_t ended;
 
-        do
+        do {
+                usec_t now = now_usec(CLOCK_BOOTTIME), left = until > now ? until - now : 0;
+
                 n = poll(&p, 1,
                         until == USEC_INFINITY ? -1 : (int) ((left + USEC_PER_MSEC - 1) / USEC_PER_MSEC));
-        while (n < 0 && errno == EINTR);
+        } while (n < 0 && errno == EINTR);
         (void) kill(-pid, SIGKILL);
         while ((ended = waitpid(-pid, &s, 0)) > 0 || errno == EINTR)
                 if (ended == pid)
