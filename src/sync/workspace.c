@@ -71,9 +71,9 @@ static int follow(struct sync *s, const git_oid *id) {
                 if (k == 0 &&
                         saved_files(&s->repo, &work, 1u << WORK_PUBLIC | 1u << WORK_PRIVATE, &saved) < 0)
                         k = sync_fail_git(r, "HEAD");
-                if (k == 0)
-                        k = checkout_to(&s->repo, target, &in.paths, saved, r);
-                if (k == 0)
+                if (k == 0 && !may_move(s)) /* looking and saving took a while */
+                        r->workspace = SYNC_SKIPPED;
+                else if (k == 0 && (k = checkout_to(&s->repo, target, &in.paths, saved, r)) == 0)
                         r->workspace = SYNC_UPDATED;
         }
         paths_free(&in.paths);

@@ -41,6 +41,21 @@ static void test_leaves_a_running_gateway_alone(void **state) {
         assert_follows(w);
 }
 
+/* One that starts while work is looked for and saved keeps its tree, too. */
+static void test_leaves_a_gateway_that_starts_alone(void **state) {
+        struct world *w = *state;
+
+        run(w, "echo mine >standby/x.log");
+        commit(w, "echo theirs >x.log; git add -f x.log");
+        w->gateway_runs_when = "standby/.git/refs/heads/failover"; /* only what is in the way is saved */
+        assert_sync(w, SYNC_SKIPPED);
+        assert_sh(w, "cat standby/x.log", "mine");
+        assert_saved(w, "x.log", "mine");
+        w->gateway_runs_when = NULL;
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+}
+
 static void test_saves_all_kinds_of_work(void **state) {
         struct world *w = *state;
 
@@ -572,6 +587,7 @@ int main(void) {
                 TEST(test_follows_the_remote),
                 TEST(test_index_keeps_what_it_knows),
                 TEST(test_leaves_a_running_gateway_alone),
+                TEST(test_leaves_a_gateway_that_starts_alone),
                 TEST(test_saves_all_kinds_of_work),
                 TEST(test_what_was_only_staged_is_saved),
                 TEST(test_saves_unpushed_commits),
