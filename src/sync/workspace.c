@@ -254,7 +254,8 @@ static void sync_open(struct sync *s) {
                         push(s);
         } else if (k == 0)
                 r->workspace = SYNC_SKIPPED;
-        if (fetched.branch[0])
+        /* If more are gone than an answer has room for, some still pass for pushed. */
+        if (fetched.branch[0] && !fetched.gone[ELEMENTSOF(fetched.gone) - 1][0])
                 saved_prune(&s->repo);
         saved_unmerged(&s->repo, r);
         cleanup_end(&s->repo, moving);
