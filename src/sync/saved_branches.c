@@ -222,18 +222,41 @@ static bool had_each(const struct repo *repo, const git_oid *tip, const git_oid 
 }
 
 /* What a branch made and took back again is in no tree of its end: then each commit counts. */
+static bool had_work(const struct repo *repo, const git_oid *tip, const git_oid *theirs) {
+        git_oid base;
+        bool related = git_merge_base(&base, repo->git, tip, theirs) == 0;
+
+        if (related && has_same_tree(repo, &base, tip))
+                return had_each(repo, tip, theirs);
+        return had_content(repo, related ? &base : NULL, tip, theirs);
+}
+
+/* A sync asks several times, and where the remote has gone on far the answer takes long. */
 static bool is_merged(const struct repo *repo, const git_oid *tip) {
-        git_oid base, theirs;
-        bool related;
+        static struct {
+                git_oid tip, theirs;
+                bool merged;
+        } known[32];
+        static unsigned n;
+        git_oid theirs;
+        bool merged;
 
         if (repo_find_theirs(repo, &theirs) < 0)
                 return false;
         if (git_oid_equal(tip, &theirs) || git_graph_descendant_of(repo->git, &theirs, tip) == 1)
                 return true;
-        related = git_merge_base(&base, repo->git, tip, &theirs) == 0;
-        if (related && has_same_tree(repo, &base, tip))
-                return had_each(repo, tip, &theirs);
-        return had_content(repo, related ? &base : NULL, tip, &theirs);
+        for (unsigned i = 0; i < MIN(n, (unsigned) ELEMENTSOF(known)); i++)
+                if (git_oid_equal(&known[i].tip, tip) && git_oid_equal(&known[i].theirs, &theirs))
+                        return known[i].merged;
+        merged = had_work(repo, tip, &theirs);
+        if (!child_stop) {
+                unsigned i = n++ % (unsigned) ELEMENTSOF(known);
+
+                git_oid_cpy(&known[i].tip, tip);
+                git_oid_cpy(&known[i].theirs, &theirs);
+                known[i].merged = merged;
+        }
+        return merged;
 }
 
 int saved_find_last(const struct repo *repo, const char *host, enum change_kind kind,
