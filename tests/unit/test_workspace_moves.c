@@ -293,6 +293,39 @@ static void test_a_late_time_is_no_change(void **state) {
         assert_sh(w, "cat standby/same", "one\nmine");
 }
 
+/* A gateway that starts while work is looked for and saved keeps its tree, too. */
+static void test_leaves_a_gateway_that_starts_alone(void **state) {
+        struct world *w = *state;
+
+        run(w, "echo mine >standby/x.log");
+        commit(w, "echo theirs >x.log; git add -f x.log");
+        w->gateway_runs_when = "standby/.git/refs/heads/failover"; /* only what is in the way is saved */
+        assert_sync(w, SYNC_SKIPPED);
+        assert_sh(w, "cat standby/x.log", "mine");
+        assert_saved(w, "x.log", "mine");
+        w->gateway_runs_when = NULL;
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+}
+
+/* What the remote has is neither too large to save nor in the way, though the index is too young to vouch for it. */
+static void test_a_large_file_of_the_remote(void **state) {
+        struct world *w = *state;
+
+        for (int i = 0; i < 3; i++) {
+                commit(w, "truncate -s 51M large; echo more >>large");
+                assert_sync(w, SYNC_UPDATED);
+                assert_follows(w);
+                run(w, "touch standby/large");
+                assert_sync(w, SYNC_UNCHANGED);
+                assert_int_equal(w->result.workspace_why.code, REFUSAL_NONE);
+                run(w, "cd primary; seq %d 100 >large; truncate -s 5M large", i);
+        }
+        run(w, "echo mine >>standby/large");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_why(w, "large is over 50 MB");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_a_mirror_refspec_moves_no_branch),
@@ -307,6 +340,8 @@ int main(void) {
                 TEST(test_refuses_a_directory_that_stays),
                 TEST(test_a_change_after_the_look_stays),
                 TEST(test_a_late_time_is_no_change),
+                TEST(test_leaves_a_gateway_that_starts_alone),
+                TEST(test_a_large_file_of_the_remote),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,21 +41,6 @@ static void test_leaves_a_running_gateway_alone(void **state) {
         assert_follows(w);
 }
 
-/* One that starts while work is looked for and saved keeps its tree, too. */
-static void test_leaves_a_gateway_that_starts_alone(void **state) {
-        struct world *w = *state;
-
-        run(w, "echo mine >standby/x.log");
-        commit(w, "echo theirs >x.log; git add -f x.log");
-        w->gateway_runs_when = "standby/.git/refs/heads/failover"; /* only what is in the way is saved */
-        assert_sync(w, SYNC_SKIPPED);
-        assert_sh(w, "cat standby/x.log", "mine");
-        assert_saved(w, "x.log", "mine");
-        w->gateway_runs_when = NULL;
-        assert_sync(w, SYNC_UPDATED);
-        assert_follows(w);
-}
-
 static void test_saves_all_kinds_of_work(void **state) {
         struct world *w = *state;
 
@@ -474,24 +459,6 @@ static void test_what_is_too_much_is_left_out(void **state) {
         assert_sh(w, "stat -c %s standby/large", "53477376");
 }
 
-/* What the remote has is neither too large to save nor in the way, though the index is too young to vouch for it. */
-static void test_a_large_file_of_the_remote(void **state) {
-        struct world *w = *state;
-
-        for (int i = 0; i < 3; i++) {
-                commit(w, "truncate -s 51M large; echo more >>large");
-                assert_sync(w, SYNC_UPDATED);
-                assert_follows(w);
-                run(w, "touch standby/large");
-                assert_sync(w, SYNC_UNCHANGED);
-                assert_int_equal(w->result.workspace_why.code, REFUSAL_NONE);
-                run(w, "cd primary; seq %d 100 >large; truncate -s 5M large", i);
-        }
-        run(w, "echo mine >>standby/large");
-        assert_sync(w, SYNC_UNCHANGED);
-        assert_why(w, "large is over 50 MB");
-}
-
 /* Each pattern with a name that it is for, and names that people give to notes. */
 static void test_names_of_secrets(void **state) {
         static const char *const secret[] = { ".env", ".env.local", "prod.env", "server.pem", "SERVER.PEM",
@@ -587,7 +554,6 @@ int main(void) {
                 TEST(test_follows_the_remote),
                 TEST(test_index_keeps_what_it_knows),
                 TEST(test_leaves_a_running_gateway_alone),
-                TEST(test_leaves_a_gateway_that_starts_alone),
                 TEST(test_saves_all_kinds_of_work),
                 TEST(test_what_was_only_staged_is_saved),
                 TEST(test_saves_unpushed_commits),
@@ -606,7 +572,6 @@ int main(void) {
                 TEST(test_saves_before_it_refuses),
                 TEST(test_what_cannot_be_followed_is_left_alone),
                 TEST(test_what_is_too_much_is_left_out),
-                TEST(test_a_large_file_of_the_remote),
                 TEST(test_names_of_secrets),
                 TEST(test_what_a_filter_would_change_is_not_pushed),
                 TEST(test_each_branch_is_pushed_by_itself),
