@@ -161,8 +161,8 @@ static int list(struct copy *c, const char *source) {
 /* Of --out-format=%i, '>' begins a file that was received and "cL" a link that was made (rsync(1), --itemize-changes). */
 static int copy_files(struct copy *c) {
         const char *const options[] = { "-tp", "--chmod=D0700,Fgo=,Fu+rw", "--checksum", "--force",
-                "--safe-links", "--no-devices", "--no-specials", "--fsync", "--temp-dir=" TEMPORARY,
-                "--filter=P /" TEMPORARY, "--out-format=%i", "--max-size=64m",
+                "--safe-links", "--no-devices", "--no-specials", "--delay-updates", "--fsync",
+                "--temp-dir=" TEMPORARY, "--filter=P /" TEMPORARY, "--out-format=%i", "--max-size=64m",
                 c->config->delete ? "--delete" : NULL, NULL };
         _cleanup_free_ char *target = NULL, *out = NULL;
         int code = asprintf(&target, "%s/", c->config->target);
