@@ -262,5 +262,5 @@ int main(int argc, char **argv) {
         if (argv[optind] && strcmp(argv[optind], "help") == 0)
                 return help();
         r = read_words(argv + optind, &a);
-        return r == EX_OK ? call(&a, a.given['i']) : r;
+        return a.command && r == EX_OK ? call(&a, a.given['i']) : r;
 }

@@ -168,13 +168,17 @@ static sd_id128_t marked_run(const struct state_file *m, const struct role *r, c
         return m->marker.invocation;
 }
 
+static bool marker_equal(const struct marker *a, const struct marker *b) {
+        return a->intent == b->intent && a->since == b->since && a->last_good == b->last_good &&
+                sd_id128_equal(a->invocation, b->invocation) && strcmp(a->unit, b->unit) == 0 &&
+                strcmp(a->reason, b->reason) == 0;
+}
+
 static void keep_marker(struct state_file *m, const struct role *r, const struct timeline *e,
         const char *unit, const struct unit_info *g, enum role_action action) {
-        struct marker marker;
+        struct marker marker = { .intent = role_intent(r) };
         int k;
 
-        memset(&marker, 0, sizeof marker); /* padding too: all of it is compared */
-        marker.intent = role_intent(r);
         if (marker.intent != INTENT_NONE) {
                 marker.since = r->promoted_before ? e->promoted_at : r->since;
                 marker.last_good = e->last_good;
@@ -182,7 +186,7 @@ static void keep_marker(struct state_file *m, const struct role *r, const struct
                 (void) snprintf(marker.reason, sizeof marker.reason, "%s", e->reason);
                 (void) snprintf(marker.unit, sizeof marker.unit, "%s", unit);
         }
-        if (memcmp(&marker, &m->marker, sizeof marker) == 0 && !m->marker_unwritten)
+        if (marker_equal(&marker, &m->marker) && !m->marker_unwritten)
                 return;
         k = marker_save(m->instance, &marker);
         if (k < 0 && !m->marker_unwritten)

@@ -133,9 +133,10 @@ static void apply_pair(struct settings *s, const char *key, const char *value) {
                 COPY(s->control, value);
         else if (!strcmp(key, "role"))
                 COPY(s->role, value);
-        else if (!strcmp(key, "bind") && s->n_binds < BINDS_MAX)
-                COPY(s->binds[s->n_binds++], value);
-        else
+        else if (!strcmp(key, "bind") && s->n_binds < BINDS_MAX) {
+                COPY(s->binds[s->n_binds], value);
+                s->n_binds++;
+        } else
                 say("gateway: what is %s=%s?", key, value);
 }
 

@@ -249,8 +249,8 @@ static void test_broken_queue(void **state) {
                 "{\"version\": 2, \"dropped\": 0, \"alerts\": []}",
                 "{\"version\": 1, \"dropped\": -1, \"alerts\": []}",
                 "{\"version\": 1, \"dropped\": 0, \"alerts\": [{\"event\": 7}]}",
-                "{\"version\": 1, \"dropped\": 0, \"alerts\": [{\"event\": \"x\", \"level\": 8, \"title\": \"\", \"text\": \"\", "
-                "\"commands\": \"\", \"primary\": \"\", \"reason\": \"\", \"time\": 1}]}" };
+                ("{\"version\": 1, \"dropped\": 0, \"alerts\": [{\"event\": \"x\", \"level\": 8, \"title\": \"\", \"text\": \"\", "
+                 "\"commands\": \"\", \"primary\": \"\", \"reason\": \"\", \"time\": 1}]}") };
         struct fixture *f = *state;
         char path[128];
 

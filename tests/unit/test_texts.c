@@ -206,7 +206,7 @@ static void put_doctor(FILE *f) {
 #define PUT(look, ...)                                                                                      \
         c = well_checkup(instance);                                                                         \
         __VA_ARGS__;                                                                                        \
-        put_finding(f, #look + strlen("look_"), look, &c)
+        put_finding(f, &#look[strlen("look_")], look, &c)
 
         (void) fprintf(f, "doctor:\n");
         PUT(look_reload, );
