@@ -152,7 +152,7 @@ def test_a_person_is_asked_where_an_agent_can(pair):
 def test_nobody_else_can_have_the_name(pair):
     pair.standby.put("/etc/openclaw-failover.ini", "[primary]\nhost = 100.64.0.1\n")
     done = pair.standby.run("timeout --preserve-status 2 openclaw-failover run", user="alice", check=False)
-    assert "does not let this daemon have the name" in done.stderr
+    assert "does not give this daemon the name" in done.stderr
 
 
 def test_bus_restarts(pair):

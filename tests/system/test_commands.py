@@ -154,12 +154,12 @@ def test_nobody_can_be_reached(pair):
 
 
 def test_unmerged_work_is_shown(pair):
-    """With the branch and the command that merges it. A failover would work, so the exit status is 0."""
+    """With the branch, the command that merges it, and the one that pushes what was merged. A failover would work, so the exit status is 0."""
     begin(pair)
     pair.standby.put(f"{pair.WORKSPACE}/learned.md", "learned\n", user="openclaw")
     assert cli(pair.standby, "drill", timeout=90).returncode == 0
     now = wait_status(pair.standby, state="standby", level="well")
-    assert len(now["unmerged_branches"]) == len(now["merge_commands"]) == 1
+    assert len(now["unmerged_branches"]) == 1 and len(now["merge_commands"]) == 2
     done = cli(pair.standby, "status")
     assert done.returncode == 0 and now["unmerged_branches"][0] in done.stdout and now["merge_commands"][0] in done.stdout
 
