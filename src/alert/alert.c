@@ -35,6 +35,7 @@ struct alert {
         char demoted_title[64], demoted_text[ALERT_TEXT_MAX], demoted_reason[160];
 
         sd_event_source *timer; /* the next thing to do: save, send */
+        bool posted;            /* something is new since the last try began */
         unsigned attempts;      /* in a row that came to nothing */
         usec_t not_before;      /* CLOCK_BOOTTIME: the service asked to be left alone */
         uint64_t sending;       /* the one that is under way, or was tried last */
@@ -68,7 +69,8 @@ static void postpone(struct alert *a, const char *words, usec_t retry_after) {
         (void) safe_text(a->error, sizeof a->error, words);
         if (retry_after > 0)
                 a->not_before = now_usec(CLOCK_BOOTTIME) + retry_after;
-        act_in(a, MAX(wait, retry_after));
+        /* What was posted during the try has not had its own. */
+        act_in(a, a->posted && retry_after == 0 ? 0 : MAX(wait, retry_after));
 }
 
 static void drop(struct alert *a, uint64_t id) {
@@ -111,6 +113,7 @@ static void send_first(struct alert *a) {
 
         if (!m)
                 return;
+        a->posted = false;
         r = load_address(a, &url, why, sizeof why);
         if (r >= 0)
                 r = alert_render(a->config->alert.format, url, m, &x, &request, &words);
@@ -187,6 +190,7 @@ void alert_post(struct alert *a, const struct alert_message *m) {
                 return;
         }
         /* New trouble may have ended the old: worth a try before its turn. */
+        a->posted = true;
         act_in(a, 0);
 }
 
