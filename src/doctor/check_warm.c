@@ -91,5 +91,5 @@ void look_warm(const struct checkup *c, struct finding *f) {
                 finding_fail(
                         f, "this machine has less than 1.5 GB of memory for a gateway that always runs");
         else
-                finding_ok(f, "channels, cron and heartbeat are off while it idles");
+                finding_ok(f, "idle.json turns its channels, cron and heartbeat off");
 }
