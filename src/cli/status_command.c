@@ -65,8 +65,9 @@ static int print_all(sd_bus *bus, const struct instance *const *instances, size_
         }
         if (json) {
                 text = json_dumps(n > 1 ? array : json_array_get(array, 0), JSON_INDENT(2) | JSON_DIGITS);
-                if (text)
-                        (void) puts(text);
+                if (!text)
+                        return EX_OSERR;
+                (void) puts(text);
         }
         return fflush(stdout) != 0 ? EX_IOERR : worst;
 }
