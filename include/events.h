@@ -11,6 +11,8 @@
 #include "roles.h"
 
 #define MESSAGE_MAX 1024
+/* A shorter part of an outage, of a sync that was not needed say, is not worth a word. */
+#define OUTAGE_PART_MIN (10 * USEC_PER_MSEC)
 
 /* What a message is made of. Texts that come from outside are made safe already. Spans are USEC_INFINITY where unknown. */
 struct story {

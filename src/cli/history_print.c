@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/status_print.h"
+#include "events.h"
 #include "lib/clock.h"
 #include "lib/json.h"
 #include "lib/text.h"
@@ -20,7 +21,7 @@ static const char *span_text(char buf[static SPAN_MAX], usec_t span) {
 
 /* A part of an outage, if it was long enough to matter. */
 static const char *part_text(char buf[static SPAN_MAX], usec_t part) {
-        return part < 10 * USEC_PER_MSEC ? "-" : span_text(buf, part);
+        return part < OUTAGE_PART_MIN ? "-" : span_text(buf, part);
 }
 
 /* To the minute: of times long ago the second is no use, and the day always is. */

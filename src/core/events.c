@@ -6,8 +6,6 @@
 #include "lib/text.h"
 
 #define SAY(...) appendf(buf, MESSAGE_MAX, __VA_ARGS__)
-/* A shorter part of an outage, of a sync that was not needed say, is not worth a word. */
-#define PART_MIN (10 * USEC_PER_MSEC)
 
 typedef void (*say_t)(const struct story *s, char *buf);
 
@@ -53,7 +51,7 @@ static void say_adopted(const struct story *s, char *buf) {
 static void say_part(char *buf, const char **before, usec_t part, const char *what) {
         char span[SPAN_MAX];
 
-        if (part == USEC_INFINITY || part < PART_MIN)
+        if (part == USEC_INFINITY || part < OUTAGE_PART_MIN)
                 return;
         SAY("%s%s %s", *before, format_span(span, part), what);
         *before = ", ";
