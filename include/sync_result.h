@@ -45,7 +45,6 @@ enum refusal_code {
         REFUSAL_LEFT_OUT, /* some paths, which are named */
         /* The remote, or the secrets' host. */
         REFUSAL_NO_REMOTE,
-        REFUSAL_ADDRESS,
         REFUSAL_NO_BRANCH,
         REFUSAL_REMOTE, /* git or libgit2 failed, in its own words */
         REFUSAL_SSH,    /* ssh failed */

@@ -41,7 +41,6 @@ static const char *const code_names[_REFUSAL_MAX] = {
         [REFUSAL_HALF] = "half",
         [REFUSAL_LEFT_OUT] = "left-out",
         [REFUSAL_NO_REMOTE] = "no-remote",
-        [REFUSAL_ADDRESS] = "address",
         [REFUSAL_NO_BRANCH] = "no-branch",
         [REFUSAL_REMOTE] = "remote",
         [REFUSAL_SSH] = "ssh",
@@ -239,8 +238,10 @@ char *sync_result_say_unmerged(const struct sync_result *r, char *buf, size_t si
 }
 
 static void say_why(const struct refusal *f, char *buf, size_t size) {
+        char why[sizeof f->text + sizeof f->command + 2];
+
         if (*f->text)
-                appendf(buf, size, ": %s%s%s", f->text, *f->command ? ": " : "", f->command);
+                appendf(buf, size, ": %s", refusal_say(f, why, sizeof why));
 }
 
 static void say_workspace(const struct sync_result *r, char *buf, size_t size) {
