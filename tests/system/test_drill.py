@@ -67,11 +67,17 @@ def test_drill_of_an_older_gateway(pair):
     assert "older" in wait_event(pair.standby, "drill-answered")["MESSAGE"]
 
 
-def test_drill_becomes_real(pair):
-    pair.standby.gateway.mode("boot=6")
+def begin_drill(pair, boot):
+    """Its process, once the gateway is being started, which takes BOOT s."""
+    pair.standby.gateway.mode(f"boot={boot}")
     begin(pair)
     popen = pair.standby.popen(["openclaw-failover", "drill"], stdout=subprocess.PIPE)
     wait_event(pair.standby, "promoting")
+    return popen
+
+
+def test_drill_becomes_real(pair):
+    popen = begin_drill(pair, boot=6)
     pair.primary.gateway.kill()
     out = popen.communicate(timeout=40)[0]
     assert popen.returncode == 75 and "this is a failover now" in out
@@ -88,10 +94,7 @@ def test_drill_is_refused_in_trouble(pair):
 
 
 def test_drill_goes_on_when_interrupted(pair):
-    pair.standby.gateway.mode("boot=3")
-    begin(pair)
-    popen = pair.standby.popen(["openclaw-failover", "drill"], stdout=subprocess.PIPE)
-    wait_event(pair.standby, "promoting")
+    popen = begin_drill(pair, boot=3)
     interrupt(pair.standby, "drill")
     out = popen.communicate(timeout=10)[0]
     assert popen.returncode == 128 + signal.SIGINT and "The drill goes on, and ends by itself" in out
@@ -101,10 +104,7 @@ def test_drill_goes_on_when_interrupted(pair):
 
 
 def test_drill_ended_by_hand_proves_nothing(pair):
-    pair.standby.gateway.mode("boot=20")
-    begin(pair)
-    popen = pair.standby.popen(["openclaw-failover", "drill"], stdout=subprocess.PIPE)
-    wait_event(pair.standby, "promoting")
+    popen = begin_drill(pair, boot=20)
     ok(pair.standby, "auto")
     out = popen.communicate(timeout=20)[0]
     assert popen.returncode == 1 and "proves nothing" in out
