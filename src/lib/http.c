@@ -2,8 +2,8 @@
  *
  * libcurl says which sockets it waits for (on_socket) and until when (on_timer); the loop reports what
  * happened (drive). Neither function may call back into libcurl (libcurl-errors(3):
- * CURLM_RECURSIVE_API_CALL), so on_timer notes that libcurl wants to go on at once, and drive() does so.
- * What ended is delivered from deliver(), which is only ever called by the loop. */
+ * CURLM_RECURSIVE_API_CALL), and nobody is called back from inside their own call: what is due at once is for the
+ * next turn of the loop. */
 #include "lib/http.h"
 
 #include <assert.h>
@@ -16,9 +16,8 @@ struct http {
         sd_event *event;
         CURLM *multi;
         sd_event_source *timer;
-        sd_event_source *deferred; /* delivers what ended inside http_request_start() */
-        bool go_on;                /* libcurl asked for a timeout of 0 */
-        int n_running;             /* requests that we started and have not delivered */
+        sd_event_source *at_once; /* the same for a timeout of 0: it costs no system call */
+        int n_running;            /* requests that we started and have not delivered */
 };
 
 struct http_request {
@@ -30,23 +29,6 @@ struct http_request {
         curl_socket_t socket; /* the last one that libcurl waits for; -1: none */
 };
 
-/* More rounds than any request needs in a row; the rest waits for the loop, which other sources share. */
-#define ROUNDS_MAX 8
-
-/* Lets libcurl work, on FD that is ready as MASK says (CURL_SOCKET_TIMEOUT: on what time is up for).
- * Returns how many transfers are still going on. */
-static int drive(struct http *h, curl_socket_t fd, int mask) {
-        int still = 0;
-
-        h->go_on = false;
-        (void) curl_multi_socket_action(h->multi, fd, mask, &still);
-        for (unsigned i = 0; h->go_on && i < ROUNDS_MAX; i++) {
-                h->go_on = false;
-                (void) curl_multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, &still);
-        }
-        return still;
-}
-
 static void detach(struct http_request *r) {
         (void) curl_multi_remove_handle(r->http->multi, r->easy);
         r->running = false;
@@ -54,10 +36,13 @@ static void detach(struct http_request *r) {
         r->http->n_running--;
 }
 
-static void deliver(struct http *h) {
+/* Lets libcurl work, on FD that is ready as MASK says (CURL_SOCKET_TIMEOUT: on what time is up for), and delivers what has
+ * ended. */
+static int drive(struct http *h, curl_socket_t fd, int mask) {
         struct CURLMsg *m;
         int left;
 
+        (void) curl_multi_socket_action(h->multi, fd, mask, &left);
         while ((m = curl_multi_info_read(h->multi, &left))) {
                 CURLcode result = m->data.result; /* M is gone once its handle is removed */
                 struct http_request *r;
@@ -68,10 +53,10 @@ static void deliver(struct http *h) {
                 detach(r);
                 r->done(r, result, r->userdata);
         }
+        return 0;
 }
 
 static int on_io(_unused_ sd_event_source *s, int fd, uint32_t revents, void *userdata) {
-        struct http *h = userdata;
         int mask = 0;
 
         /* An error or a hang-up makes a socket readable and writable: reading or writing shows which error
@@ -80,22 +65,15 @@ static int on_io(_unused_ sd_event_source *s, int fd, uint32_t revents, void *us
                 mask |= CURL_CSELECT_IN;
         if (revents & (EPOLLOUT | EPOLLERR | EPOLLHUP))
                 mask |= CURL_CSELECT_OUT;
-        (void) drive(h, fd, mask);
-        deliver(h);
-        return 0;
+        return drive(userdata, fd, mask);
 }
 
 static int on_time(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *userdata) {
-        struct http *h = userdata;
-
-        (void) drive(h, CURL_SOCKET_TIMEOUT, 0);
-        deliver(h);
-        return 0;
+        return drive(userdata, CURL_SOCKET_TIMEOUT, 0);
 }
 
-static int on_deferred(_unused_ sd_event_source *s, void *userdata) {
-        deliver(userdata);
-        return 0;
+static int on_at_once(_unused_ sd_event_source *s, void *userdata) {
+        return drive(userdata, CURL_SOCKET_TIMEOUT, 0);
 }
 
 static void note_socket(CURL *easy, curl_socket_t fd, int what) {
@@ -129,18 +107,18 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, voi
         return 0;
 }
 
-/* CURLMOPT_TIMERFUNCTION(3): one timer for the whole multi handle, -1 deletes it. It is set for 0 as well,
- * since not everything that makes libcurl ask is followed by drive(). */
+/* CURLMOPT_TIMERFUNCTION(3): one timer for the whole multi handle, -1 deletes it. One that is early does no harm. */
 static int on_timer(_unused_ CURLM *multi, long timeout_ms, void *userdata) {
         struct http *h = userdata;
+        int r = 0;
 
-        h->go_on = timeout_ms == 0;
-        if (timeout_ms < 0)
-                return sd_event_source_set_enabled(h->timer, SD_EVENT_OFF) < 0 ? -1 : 0;
-        if (sd_event_source_set_time_relative(h->timer, (usec_t) timeout_ms * USEC_PER_MSEC) < 0 ||
-                sd_event_source_set_enabled(h->timer, SD_EVENT_ONESHOT) < 0)
-                return -1;
-        return 0;
+        if (timeout_ms == 0)
+                r = sd_event_source_set_enabled(h->at_once, SD_EVENT_ONESHOT);
+        else if (timeout_ms > 0)
+                r = sd_event_source_set_time_relative(h->timer, (usec_t) timeout_ms * USEC_PER_MSEC);
+        if (r >= 0 && timeout_ms != 0)
+                r = sd_event_source_set_enabled(h->timer, timeout_ms > 0 ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+        return r < 0 ? -1 : 0;
 }
 
 int http_new(sd_event *event, struct http **ret) {
@@ -169,9 +147,9 @@ int http_new(sd_event *event, struct http **ret) {
         if (r >= 0)
                 r = sd_event_source_set_enabled(h->timer, SD_EVENT_OFF);
         if (r >= 0)
-                r = sd_event_add_defer(event, &h->deferred, on_deferred, h);
+                r = sd_event_add_defer(event, &h->at_once, on_at_once, h);
         if (r >= 0)
-                r = sd_event_source_set_enabled(h->deferred, SD_EVENT_OFF);
+                r = sd_event_source_set_enabled(h->at_once, SD_EVENT_OFF);
         if (r < 0)
                 return r;
         *ret = TAKE(h);
@@ -184,7 +162,7 @@ struct http *http_free(struct http *h) {
         assert(h->n_running == 0);
         if (h->multi)
                 (void) curl_multi_cleanup(h->multi);
-        (void) sd_event_source_disable_unref(h->deferred);
+        (void) sd_event_source_disable_unref(h->at_once);
         (void) sd_event_source_disable_unref(h->timer);
         (void) sd_event_unref(h->event);
         free(h);
@@ -211,10 +189,6 @@ int http_wait(struct http *h, const char *answer) {
         return MIN(r, 0);
 }
 
-static size_t throw_away(_unused_ char *data, _unused_ size_t size, size_t n, _unused_ void *userdata) {
-        return n;
-}
-
 static CURL *new_easy(void) {
         CURL *easy = curl_easy_init();
 
@@ -239,7 +213,6 @@ static CURL *new_easy(void) {
         (void) curl_easy_setopt(
                 easy, CURLOPT_TCP_NODELAY, 0L); /* a request is one segment: a system call saved */
         (void) curl_easy_setopt(easy, CURLOPT_USERAGENT, "openclaw-failover/" VERSION);
-        (void) curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, throw_away);
         return easy;
 }
 
@@ -273,12 +246,6 @@ CURL *http_request_easy(struct http_request *r) {
         return r->easy;
 }
 
-/* What ends is delivered from the loop: a caller is never called back from inside its own call. */
-static void drive_deferred(struct http *h) {
-        if (drive(h, CURL_SOCKET_TIMEOUT, 0) < h->n_running)
-                (void) sd_event_source_set_enabled(h->deferred, SD_EVENT_ONESHOT);
-}
-
 int http_request_start(struct http_request *r) {
         struct http *h = r->http;
 
@@ -288,8 +255,6 @@ int http_request_start(struct http_request *r) {
                 return -ENOMEM;
         r->running = true;
         h->n_running++;
-        /* At once: waiting for libcurl's timeout of 0 would cost another turn of the loop. */
-        drive_deferred(h);
         return 0;
 }
 
@@ -316,7 +281,6 @@ void http_request_nudge(struct http_request *r) {
         /* Nothing changes, but libcurl runs it at its next timeout, which is now. */
         (void) curl_easy_pause(r->easy, CURLPAUSE_RECV);
         (void) curl_easy_pause(r->easy, CURLPAUSE_CONT);
-        drive_deferred(r->http);
 }
 
 void http_request_cancel(struct http_request *r) {

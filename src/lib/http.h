@@ -36,8 +36,7 @@ struct http_request *http_request_free(struct http_request *r); /* cancels it fi
 DEFINE_CLEANUP(struct http_request *, http_request_free)
 
 /* Its easy handle, owned by R, to set CURLOPT_URL, CURLOPT_TIMEOUT_MS (none is set), CURLOPT_POSTFIELDS …
- * on before a start, and to ask with curl_easy_getinfo() after the end. CURLOPT_PRIVATE is taken. Without
- * a CURLOPT_WRITEFUNCTION the answer's body is thrown away. */
+ * on before a start, and to ask with curl_easy_getinfo() after the end. CURLOPT_PRIVATE is taken. */
 CURL *http_request_easy(struct http_request *r);
 
 /* 0, -EBUSY if it is under way, another negative errno. Everything but a wrong call is reported to
