@@ -10,7 +10,7 @@
 #include "lib/util.h"
 
 enum scheme { SCHEME_HTTP, SCHEME_HTTPS, SCHEME_TCP };
-enum expect { EXPECT_OPENCLAW, EXPECT_2XX, EXPECT_READY /* not in the ini: of /readyz */ };
+enum expect { EXPECT_OPENCLAW, EXPECT_2XX };
 enum not_ready { NOT_READY_PROMOTE, NOT_READY_ALERT, NOT_READY_IGNORE };
 enum failback { FAILBACK_AUTO, FAILBACK_MANUAL };
 enum save { SAVE_LOCAL, SAVE_PUSH };

@@ -12,6 +12,7 @@
 
 #include "core/health.h"
 #include "core/unit_state.h"
+#include "core/verdict.h"
 #include "lib/util.h"
 #include "roles.h"
 
@@ -51,14 +52,6 @@ enum role_action {
         ACTION_STOP,
         ACTION_KILL,
         _ACTION_MAX,
-};
-
-/* What a gateway says of its channels. */
-enum gateway_ready {
-        READY_UNKNOWN, /* nothing yet, or it was silent */
-        READY_UNSAID,  /* an older one, which does not say */
-        READY_NO,
-        READY_YES,
 };
 
 /* What is remembered, and the rules of role.c that need it. */

@@ -14,14 +14,23 @@ enum verdict {
         _VERDICT_MAX,
 };
 
+/* What a gateway says of its channels. */
+enum gateway_ready {
+        READY_UNKNOWN, /* it was not asked, or silent */
+        READY_UNSAID,  /* an older one, which does not say */
+        READY_NO,
+        READY_YES,
+};
+
 struct check {
         enum verdict verdict;
         bool connected;  /* the connection was accepted, whatever came of it */
         bool unanswered; /* nothing came back: only a witness can say whether the network here works */
         bool by_name; /* so fails a server that answers to its name alone, when it is asked by its address */
         bool started; /* the gateway itself says that it has started; false: it says nothing, or not that */
-        bool unsaid; /* it was asked whether it is ready, and answered nothing about that: an older gateway */
+        enum gateway_ready ready;
         char reason[128]; /* for a person, in lower case, safe to print: "connection refused". Never empty */
+        char channels[128]; /* the same of .ready; "" if that is not known */
         usec_t took;
 };
 

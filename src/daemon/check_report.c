@@ -17,7 +17,7 @@ static void report_wait(
         } waits[_VERDICT_MAX] = {
                 [VERDICT_STARTING] = { rules->restart_grace, "the gateway said that it restarts" },
                 [VERDICT_SILENT] = { rules->silent_timeout, "silence proves no death" },
-                [VERDICT_CUT_OFF] = { rules->cut_off_wait, "that says nothing about the primary" },
+                [VERDICT_CUT_OFF] = { rules->cut_off_wait, "this machine is cut off" },
         };
         char span[SPAN_MAX] = "as long as that lasts";
         enum verdict why;
@@ -34,11 +34,11 @@ static void report_wait(
                         wait == USEC_INFINITY ? "" : "at most ", span, waits[why].because);
 }
 
-void report_failed_check(enum health_level before, const struct health *h, const struct health_rules *rules,
-        const struct check *check) {
+static void report_failed(const struct health *before, const struct health *h,
+        const struct health_rules *rules, const struct check *check) {
         unsigned needed = rules->fail_threshold;
 
-        if (before == HEALTH_DOWN)
+        if (before->level == HEALTH_DOWN)
                 return;
         if (h->level == HEALTH_DOWN && h->clear == needed)
                 log_notice("Failed check %u of %u: %s. The primary counts as down.", needed, needed,
@@ -51,8 +51,8 @@ void report_failed_check(enum health_level before, const struct health *h, const
                 report_wait(h, rules, check);
 }
 
-void report_good_check(const struct health *before, const struct health *h, const struct health_rules *rules,
-        const char *name) {
+static void report_good(const struct health *before, const struct health *h,
+        const struct health_rules *rules, const char *name) {
         unsigned needed = health_recover_needed(h, rules, h->last_good);
 
         if (before->level == HEALTH_UNKNOWN && h->level == HEALTH_UP)
@@ -60,8 +60,20 @@ void report_good_check(const struct health *before, const struct health *h, cons
         else if (before->level == HEALTH_UP && before->failures > 0)
                 log_notice("The primary answers again after %u failed check%s.", before->failures,
                         before->failures == 1 ? "" : "s");
-        else if (before->level == HEALTH_DOWN && h->level == HEALTH_UP)
-                log_notice("Good check %u of %u: the primary counts as up.", h->goods, needed);
         else if (before->level == HEALTH_DOWN)
-                log_notice("Good check %u of %u: the primary answers again.", h->goods, needed);
+                log_notice("Good check %u of %u: the primary %s.", h->goods, needed,
+                        h->level == HEALTH_UP ? "counts as up" : "answers again");
+}
+
+void report_check(const struct health *before, const struct health *h, const struct health_rules *rules,
+        const struct health_change *change, const struct check *check, const char *name) {
+        char span[SPAN_MAX];
+
+        if (change->standstill)
+                log_notice("This machine stood still for %s (suspended or frozen?). Counting starts again.",
+                        format_span(span, change->gap));
+        if (check->verdict == VERDICT_UP)
+                report_good(before, h, rules, name);
+        else
+                report_failed(before, h, rules, check);
 }

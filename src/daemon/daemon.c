@@ -87,20 +87,10 @@ static void on_gateway_checked(struct local_gateway *s _unused_, const struct ch
                 check->started                         ? ANSWER_STARTED
                         : check->verdict == VERDICT_UP ? ANSWER_HEALTHY
                                                        : ANSWER_NONE);
-        look(d);
-}
-
-static void on_gateway_said(struct local_gateway *s _unused_, const struct check *check, void *userdata) {
-        struct daemon *d = userdata;
-        struct facts f;
-
-        d->channels = *check;
-        daemon_gather(d, &f);
-        role_gateway_said(&d->role, &f,
-                check->unsaid                                 ? READY_UNSAID
-                        : check->verdict == VERDICT_UP        ? READY_YES
-                        : check->verdict == VERDICT_NOT_READY ? READY_NO
-                                                              : READY_UNKNOWN);
+        if (check->ready != READY_UNKNOWN) {
+                d->channels = *check;
+                role_gateway_said(&d->role, &f, check->ready);
+        }
         look(d);
 }
 
@@ -165,7 +155,7 @@ static int use_config(struct daemon *d, struct config *c) {
         r = peers_new(d->http, d->instance, c, d->peers, on_watch, d, &watch);
         if (r < 0)
                 return r;
-        r = local_gateway_new(d->http, c, on_gateway_checked, on_gateway_said, d, &selfcheck);
+        r = local_gateway_new(d->http, c, on_gateway_checked, d, &selfcheck);
         if (r < 0)
                 return r;
         if (!d->gateway || strcmp(d->gateway->name, c->gateway.unit) != 0) {

@@ -49,7 +49,7 @@ struct daemon {
         struct restart_loop loop; /* of the gateway here, which systemd restarts */
         unsigned restarts;        /* as they were seen last */
         struct check answer;      /* of the gateway here, the last time it was asked … */
-        struct check channels;    /* … and asked for its channels; .reason "": not yet */
+        struct check channels;    /* … and said something of its channels; .channels "": not yet */
         struct sync_story sync_story;
 
         sd_event_source *look_timer;

@@ -71,13 +71,6 @@ static usec_t hang_at(const struct daemon *d) {
         return silent_since > 0 && timeout > 0 ? to_realtime(silent_since + timeout) : 0;
 }
 
-static bool channels_fail(const struct daemon *d, const struct health *h) {
-        const struct peer_config *p = &d->config->primary;
-
-        return p->not_ready == NOT_READY_ALERT && h->not_ready_since > 0 &&
-                now_usec(CLOCK_BOOTTIME) - h->not_ready_since >= p->ready_timeout;
-}
-
 /* When a gateway that drains, and is wanted again, is killed. */
 static usec_t kill_at(const struct daemon *d) {
         usec_t wanted = d->role.wanted_since;
@@ -91,9 +84,7 @@ static bool waits_to_start(const struct unit_info *g) {
 }
 
 static void make_status(const struct daemon *d, struct status *ret) {
-        struct peers_view v = peers_view(d->peers);
         const struct unit_info *g = unit_info(d->gateway);
-        const struct peer_config *primary = &d->config->primary;
 
         *ret = (struct status){
                 .program = d->instance->program,
@@ -101,38 +92,18 @@ static void make_status(const struct daemon *d, struct status *ret) {
                 .since = to_realtime(d->role.since),
                 .mode = d->role.mode,
                 .paused_until = to_realtime(d->role.paused_until),
-                .primary = peers_primary_name(d->peers),
                 .health = d->level,
                 .health_since = to_realtime(d->level_since),
-                .verdict = v.health->last_check > 0 ? verdict_name(v.check->verdict) : "",
-                .reason = v.check->reason,
-                .restarts = v.restarts,
                 .gateway_restarts = d->role.state != ROLE_STANDBY &&
                         restart_loop_goes_on(&d->loop, now_usec(CLOCK_BOOTTIME)),
-                .channels_fail = channels_fail(d, v.health),
-                .took = v.check->took,
-                .checked = to_realtime(v.health->last_check),
-                .next_check = to_realtime(v.next),
-                .interval = primary->check_interval,
-                .failures = v.health->failures,
-                .fail_needed = v.fail_needed,
-                .goods = MIN(v.health->goods, v.recover_needed),
-                .recover_needed = v.recover_needed,
-                .senior = v.senior,
-                .waits_for = v.waits_for,
-                .waits_until = to_realtime(v.waits_until),
                 .unit = d->gateway->id,
                 .unit_state = waits_to_start(g) ? UNIT_STARTING : g->state,
                 .starts = d->role.starts,
                 .next_start = to_realtime(d->role.start_again),
                 .hang_at = hang_at(d),
                 .kill_at = kill_at(d),
-                .failback = primary->failback == FAILBACK_AUTO,
-                .key_expires = v.key_expires,
-                .primary_key_expires = v.primary_key_expires,
         };
-        status_set_detection(ret, primary->check_interval, primary->retry_interval, primary->timeout,
-                primary->silent_timeout, primary->fail_threshold);
+        peers_show(d->peers, ret);
         set_sync(d, ret);
         set_alerts(d, ret);
         set_gateway(d, ret);

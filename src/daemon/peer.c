@@ -6,31 +6,11 @@
 
 #include "lib/clock.h"
 
-int peer_set(struct peer *p, struct http *h, const struct instance *instance, const char *file,
-        const struct peer_config *pc, const struct config *c) {
+int peer_set(struct peer *p, struct http *h, const struct peer_config *pc, const struct config *c) {
         _cleanup_free_ char *url = probe_url(pc->scheme, pc->host, pc->port, pc->path);
-        _cleanup_free_ char *startup = NULL;
-        int r;
 
         if (!url)
                 return -ENOMEM;
-        if (pc->restart_grace > 0 && pc->scheme != SCHEME_TCP) {
-                startup = probe_url(pc->scheme, pc->host, pc->port, "/startupz");
-                if (!startup)
-                        return -ENOMEM;
-        }
-        r = probe_new(h,
-                &(struct probe_target){
-                        .url = url,
-                        .startup_url = startup,
-                        .scheme = pc->scheme,
-                        .expect = pc->expect,
-                        .timeout = pc->timeout,
-                        .any_certificate = pc->tls_verify == TLS_VERIFY_NO,
-                },
-                &p->probe);
-        if (r < 0)
-                return r;
         p->config = pc;
         p->rules = (struct health_rules){
                 .interval = c->primary.check_interval,
@@ -41,12 +21,16 @@ int peer_set(struct peer *p, struct http *h, const struct instance *instance, co
                 .cut_off_wait = c->witness.cut_off_wait,
                 .ready_timeout = pc->not_ready == NOT_READY_PROMOTE ? pc->ready_timeout : USEC_INFINITY,
         };
-        return tailnet_new(h, instance, file, pc->host, &p->tailnet);
-}
-
-void peer_clear(struct peer *p) {
-        probe_free(p->probe);
-        tailnet_free(p->tailnet);
+        return probe_new(h,
+                &(struct probe_target){
+                        .url = url,
+                        .startup = pc->restart_grace > 0 && pc->scheme != SCHEME_TCP,
+                        .scheme = pc->scheme,
+                        .expect = pc->expect,
+                        .timeout = pc->timeout,
+                        .any_certificate = pc->tls_verify == TLS_VERIFY_NO,
+                },
+                &p->probe);
 }
 
 /* How long ago the last check was says nothing after it. */
@@ -56,7 +40,6 @@ void peer_carry_over(struct peer *p, const struct peer *before) {
         p->last = before->last;
         p->failed = before->failed;
         p->served = before->served;
-        tailnet_carry_over(p->tailnet, before->tailnet);
 }
 
 bool peer_is_same(const struct peer *a, const struct peer *b) {
@@ -65,22 +48,9 @@ bool peer_is_same(const struct peer *a, const struct peer *b) {
         return strcmp(c->name, d->name) == 0 && strcmp(c->host, d->host) == 0 && c->port == d->port;
 }
 
-const char *peer_address(const struct peer *p) {
-        return probe_address(p->probe);
-}
-
-bool peer_is_passed_over(struct peer *p) {
-        struct check *c = &p->found;
-        usec_t blind_since = tailnet_blind_since(p->tailnet, c->reason, sizeof c->reason);
-
-        if (blind_since == 0)
-                return false;
-        c->verdict = VERDICT_CUT_OFF;
-        if (tailnet_restarts(p->tailnet)) {
-                if (p->health.last_check > 0)
-                        p->health.last_check = now_usec(CLOCK_BOOTTIME); /* no standstill */
-                return true;
-        }
-        p->health.cut_off_since = p->health.cut_off_since ?: blind_since;
-        return false;
+struct health_change peer_count(struct peer *p) {
+        p->last = p->found;
+        if (p->last.verdict != VERDICT_UP)
+                p->failed = p->last;
+        return health_check(&p->health, &p->rules, p->last.verdict, now_usec(CLOCK_BOOTTIME));
 }

@@ -21,7 +21,6 @@
 #define CUT_OFF_HURRY USEC_PER_MINUTE
 
 struct peers {
-        struct http *http;
         const struct config *config;
         peers_changed_t changed;
         void *userdata;
@@ -33,14 +32,16 @@ struct peers {
         struct peer primary;
         struct peer seniors[SENIORS_MAX];
         size_t n_seniors;
-        usec_t asking_since;         /* the seniors */
-        struct readiness *readiness; /* NULL: does not matter */
-        struct witness *witness;
+        usec_t asking_since; /* the seniors */
+        struct tailnet
+                *tailnet; /* the way to the primary, and to those seniors that are in the tailnet, too */
+        bool looking;     /* tailscaled is asked, before a check of the primary or about one that failed */
+        struct readiness readiness;
+        struct witness witness;
         bool waiting;             /* the primary's check is over, and its witness or tailscaled is not */
         unsigned unanswered;      /* the last checks of the primary, in a row */
         struct restart_loop loop; /* of the primary */
         char name[300];           /* host:port */
-        uint64_t checks[_VERDICT_MAX];
 };
 
 static usec_t now(void) {
@@ -85,7 +86,7 @@ static void decide(struct peers *w) {
 static usec_t interval_now(const struct peers *w) {
         const struct health *h = &w->primary.health;
         const struct peer_config *c = &w->config->primary;
-        bool blind = tailnet_blind_since(w->primary.tailnet, NULL, 0) > 0;
+        bool blind = tailnet_blind_since(w->tailnet, NULL, 0) > 0;
         bool trouble = h->failures > 0 || h->level == HEALTH_DOWN || blind;
         bool hurry = h->cut_off_since == 0 || now() - h->cut_off_since < CUT_OFF_HURRY;
 
@@ -99,172 +100,167 @@ static void schedule(struct peers *w) {
         (void) sd_event_source_set_enabled(w->timer, SD_EVENT_ONESHOT);
 }
 
-/* One check of P is over, with everything known that belongs to it. */
-static void count(struct peer *p) {
-        struct peers *w = p->watch;
-        struct health before = p->health;
-        struct health_change change;
+/* What was found of the primary proves nothing while Tailscale does not work here: it is judged as cut off then. A restart of
+ * tailscaled is not to be counted at all: true. */
+static bool is_passed_over(struct peers *w) {
+        struct health *h = &w->primary.health;
+        struct check *c = &w->primary.found;
+        usec_t blind_since = tailnet_blind_since(w->tailnet, c->reason, sizeof c->reason);
 
-        p->last = p->found;
-        change = health_check(&p->health, &p->rules, p->last.verdict, now());
-        if (p->last.verdict != VERDICT_UP)
-                p->failed = p->last;
-        if (p == &w->primary) {
-                w->checks[p->last.verdict]++;
-                if (change.standstill) {
-                        char span[SPAN_MAX];
-
-                        log_notice(
-                                "This machine stood still for %s (suspended or frozen?). Counting starts again.",
-                                format_span(span, change.gap));
-                } else if (before.level != HEALTH_DOWN && before.failures > 0 && p->health.failures == 0 &&
-                        before.cut_off_since == 0)
-                        restart_loop_count(&w->loop, now());
-                if (p->last.verdict == VERDICT_UP)
-                        report_good_check(&before, &p->health, &p->rules, w->name);
-                else
-                        report_failed_check(before.level, &p->health, &p->rules, &p->last);
-                if (change.level && p->health.level == HEALTH_DOWN && p->health.why != VERDICT_NOT_READY)
-                        readiness_forget(w->readiness);
-                decide(w);
-                schedule(w);
-        } else if (p->health.level == HEALTH_UP) {
-                if (change.level)
-                        log_notice("The senior standby %s has taken over.", p->config->name);
-                if (p->last.verdict == VERDICT_UP)
-                        p->served = now();
+        if (blind_since == 0)
+                return false;
+        c->verdict = VERDICT_CUT_OFF;
+        if (tailnet_restarts(w->tailnet)) {
+                if (h->last_check > 0)
+                        h->last_check = now(); /* no standstill */
+                return true;
         }
+        h->cut_off_since = h->cut_off_since ?: blind_since;
+        return false;
+}
+
+static void count_primary(struct peers *w) {
+        struct peer *p = &w->primary;
+        struct health *h = &p->health, before = *h;
+        struct health_change change = peer_count(p);
+
+        if (!change.standstill && before.level != HEALTH_DOWN && before.failures > 0 && h->failures == 0 &&
+                before.cut_off_since == 0)
+                restart_loop_count(&w->loop, now());
+        report_check(&before, h, &p->rules, &change, &p->last, w->name);
+        if (change.level && h->level == HEALTH_DOWN && h->why != VERDICT_NOT_READY)
+                readiness_forget(&w->readiness);
+        decide(w);
+        schedule(w);
         w->changed(w, w->userdata);
 }
 
 /* The witness is asked together with a check of the primary, and its answer counts for that check alone. */
-
-static void count_primary(struct peers *w) {
+static void judge_primary(struct peers *w) {
         struct peer *p = &w->primary;
         struct check *c = &p->found;
 
-        if (p->looking || witness_testimony(w->witness) == WITNESS_ASKED)
+        if (w->looking || w->witness.testimony == WITNESS_ASKED)
                 return;
         w->waiting = false;
         if (c->verdict == VERDICT_UP)
-                readiness_judge(w->readiness, c);
-        else if (peer_is_passed_over(p)) {
+                readiness_judge(&w->readiness, c);
+        else if (is_passed_over(w)) {
                 schedule(w);
                 return;
         } else
-                witness_judge(w->witness, c);
+                witness_judge(&w->witness, c);
         if (w->unanswered >= PING_AFTER || p->health.clear + 1 >= p->rules.fail_threshold)
-                tailnet_remark(p->tailnet, c);
-        count(p);
-}
-
-/* What keeps this machine from the primary keeps it from its seniors. */
-static void count_senior(struct peer *s) {
-        struct check *c = &s->found;
-
-        if (c->verdict != VERDICT_UP && peer_is_passed_over(s))
-                return;
-        if (c->unanswered && s->watch->primary.last.verdict == VERDICT_CUT_OFF)
-                c->verdict = VERDICT_CUT_OFF;
-        count(s);
-}
-
-static void count_peer(struct peer *p) {
-        if (p == &p->watch->primary)
-                count_primary(p->watch);
-        else
-                count_senior(p);
+                tailnet_remark(w->tailnet, c);
+        count_primary(w);
 }
 
 static void on_witness(void *userdata) {
         struct peers *w = userdata;
 
         if (w->waiting)
-                count_primary(w);
+                judge_primary(w);
 }
 
 static void on_looked(void *userdata) {
-        struct peer *p = userdata;
+        struct peers *w = userdata;
 
-        p->looking = false;
-        count_peer(p);
+        w->looking = false;
+        judge_primary(w);
 }
 
 static void on_primary(struct probe *probe _unused_, const struct check *check, void *userdata) {
-        struct peer *p = userdata;
-        struct peers *w = p->watch;
+        struct peers *w = userdata;
+        struct peer *p = &w->primary;
         struct check *c = &p->found;
 
         *c = *check;
         w->unanswered = c->unanswered ? w->unanswered + 1 : 0;
         if (!c->unanswered)
-                witness_drop(w->witness);
+                witness_drop(&w->witness);
         else if (network_is_cut_off(c->reason, sizeof c->reason)) {
-                witness_drop(w->witness);
+                witness_drop(&w->witness);
                 c->verdict = VERDICT_CUT_OFF;
         } else if (w->unanswered == 1 && p->rules.fail_threshold == 1 && p->health.level != HEALTH_DOWN)
-                witness_ask(w->witness); /* the first one could decide */
+                witness_ask(&w->witness); /* the first one could decide */
         w->waiting = true;
-        if (c->verdict == VERDICT_UP) {
-                bool back = p->health.level == HEALTH_DOWN && p->health.why == VERDICT_NOT_READY;
-
-                tailnet_refresh(p->tailnet, peer_address(p));
-                p->looking = readiness_ask(w->readiness, back, on_looked, p);
-        } else if (c->verdict != VERDICT_CUT_OFF && p->health.level != HEALTH_DOWN)
-                p->looking = tailnet_look(p->tailnet, peer_address(p), on_looked, p) >= 0;
-        count_primary(w);
+        if (c->verdict == VERDICT_UP)
+                tailnet_refresh(w->tailnet, probe_address(p->probe));
+        else if (c->verdict != VERDICT_CUT_OFF && p->health.level != HEALTH_DOWN)
+                w->looking = tailnet_look(w->tailnet, probe_address(p->probe), on_looked, w) >= 0;
+        judge_primary(w);
 }
 
-static void on_senior(struct probe *probe _unused_, const struct check *check, void *userdata) {
-        struct peer *s = userdata;
-
-        s->found = *check;
-        s->looking = check->verdict != VERDICT_UP && s->health.level != HEALTH_DOWN &&
-                tailnet_look(s->tailnet, peer_address(s), on_looked, s) >= 0;
-        if (!s->looking)
-                count_senior(s);
-}
-
-static void check(struct peer *p) {
-        struct peers *w = p->watch;
-        bool is_primary = p == &w->primary, matters = p->health.level != HEALTH_DOWN;
+static void check_primary(struct peers *w) {
+        struct peer *p = &w->primary;
+        bool is_down = p->health.level == HEALTH_DOWN;
         int r;
 
-        if (is_primary && matters && w->unanswered > 0)
-                witness_ask(w->witness);
-        if (is_primary && matters && w->unanswered + 1 == PING_AFTER)
-                tailnet_ping(p->tailnet, peer_address(p));
-        r = probe_start(p->probe, is_primary ? on_primary : on_senior, p);
+        if (!is_down && w->unanswered > 0)
+                witness_ask(&w->witness);
+        if (!is_down && w->unanswered + 1 == PING_AFTER)
+                tailnet_ping(w->tailnet, probe_address(p->probe));
+        if (readiness_ask(&w->readiness, is_down && p->health.why == VERDICT_NOT_READY))
+                probe_ask_ready(p->probe);
+        r = probe_start(p->probe, on_primary, w);
         if (r < 0 && r != -EBUSY)
                 log_error("Cannot check %s: %s.", p->config->host, strerror(-r));
-        if (r < 0 && is_primary)
+        if (r < 0)
                 schedule(w);
 }
 
 /* tailscaled was asked in place of a check, which would leave by another interface, in clear, to whoever has the address
  * there. */
 static void on_looked_first(void *userdata) {
-        struct peer *p = userdata;
-        struct peers *w = p->watch;
+        struct peers *w = userdata;
 
-        p->looking = false;
-        if (tailnet_blind_since(p->tailnet, NULL, 0) == 0) {
-                check(p);
+        w->looking = false;
+        if (tailnet_blind_since(w->tailnet, NULL, 0) == 0) {
+                check_primary(w);
                 return;
         }
-        p->found = (struct check){ .verdict = VERDICT_CUT_OFF, .took = now() - w->begun };
-        if (p == &w->primary)
-                w->unanswered = 0;
-        count_peer(p);
+        w->primary.found = (struct check){ .verdict = VERDICT_CUT_OFF, .took = now() - w->begun };
+        w->unanswered = 0;
+        judge_primary(w);
 }
 
-static void begin(struct peer *p) {
-        if (p->looking)
+static void begin_primary(struct peers *w) {
+        if (w->looking)
                 return;
-        p->looking = tailnet_looks_first(p->tailnet) &&
-                tailnet_look(p->tailnet, peer_address(p), on_looked_first, p) >= 0;
-        if (!p->looking)
-                check(p);
+        w->looking = tailnet_looks_first(w->tailnet) &&
+                tailnet_look(w->tailnet, probe_address(w->primary.probe), on_looked_first, w) >= 0;
+        if (!w->looking)
+                check_primary(w);
+}
+
+/* What keeps this machine from the primary keeps it from its seniors. */
+static void on_senior(struct probe *probe _unused_, const struct check *check, void *userdata) {
+        struct peer *s = userdata;
+        struct peers *w = s->watch;
+        struct health_change change;
+
+        s->found = *check;
+        if (check->unanswered && w->primary.last.verdict == VERDICT_CUT_OFF)
+                s->found.verdict = VERDICT_CUT_OFF;
+        change = peer_count(s);
+        if (change.level && s->health.level == HEALTH_UP)
+                log_notice("The senior standby %s has taken over.", s->config->name);
+        if (s->health.level == HEALTH_UP && s->last.verdict == VERDICT_UP)
+                s->served = now();
+        w->changed(w, w->userdata);
+}
+
+static void check_senior(struct peer *s) {
+        bool blind = tailnet_blind_since(s->watch->tailnet, NULL, 0) > 0;
+        int r;
+
+        if (blind && tailnet_looks_in(s->config->host)) {
+                on_senior(NULL, &(struct check){ .verdict = VERDICT_CUT_OFF }, s);
+                return;
+        }
+        r = probe_start(s->probe, on_senior, s);
+        if (r < 0 && r != -EBUSY)
+                log_error("Cannot check %s: %s.", s->config->host, strerror(-r));
 }
 
 /* Seniors are asked only while the primary is in trouble: at all other times their gateways do not run. What was known
@@ -278,7 +274,7 @@ static void start_seniors(struct peers *w) {
                 struct peer *s = &w->seniors[i];
 
                 if (trouble) {
-                        begin(s);
+                        check_senior(s);
                 } else {
                         s->health = (struct health){};
                         s->served = 0;
@@ -291,8 +287,8 @@ static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, vo
 
         w->begun = now();
         w->next = w->begun + w->config->primary.check_interval;
-        witness_drop(w->witness);
-        begin(&w->primary);
+        witness_drop(&w->witness);
+        begin_primary(w);
         start_seniors(w);
         return 0;
 }
@@ -302,11 +298,11 @@ static void carry_all_over(struct peers *w, const struct peers *before) {
                 return;
         peer_carry_over(&w->primary, &before->primary);
         w->unanswered = before->unanswered;
+        tailnet_carry_over(w->tailnet, before->tailnet);
         w->loop = before->loop;
         w->started = before->started;
         w->decided = before->decided;
         w->asking_since = before->asking_since;
-        memcpy(w->checks, before->checks, sizeof w->checks);
         for (size_t i = 0; i < w->n_seniors; i++)
                 for (size_t j = 0; j < before->n_seniors; j++)
                         if (peer_is_same(&w->seniors[i], &before->seniors[j]))
@@ -321,7 +317,6 @@ int peers_new(struct http *h, const struct instance *instance, const struct conf
         w = calloc(1, sizeof *w);
         if (!w)
                 return -ENOMEM;
-        w->http = h;
         w->config = c;
         w->changed = changed;
         w->userdata = userdata;
@@ -329,20 +324,17 @@ int peers_new(struct http *h, const struct instance *instance, const struct conf
         (void) snprintf(w->name, sizeof w->name, strchr(c->primary.host, ':') ? "[%s]:%u" : "%s:%u",
                 c->primary.host, c->primary.port);
 
-        w->primary.watch = w;
-        r = peer_set(&w->primary, h, instance, "tailnet.json", &c->primary, c);
+        r = peer_set(&w->primary, h, &c->primary, c);
         for (; r >= 0 && w->n_seniors < c->n_seniors; w->n_seniors++) {
-                struct peer *s = &w->seniors[w->n_seniors];
-                char file[40];
-
-                (void) snprintf(file, sizeof file, "tailnet-%zu.json", w->n_seniors + 1);
-                s->watch = w;
-                r = peer_set(s, h, instance, file, &c->seniors[w->n_seniors], c);
+                w->seniors[w->n_seniors].watch = w;
+                r = peer_set(&w->seniors[w->n_seniors], h, &c->seniors[w->n_seniors], c);
         }
         if (r >= 0)
-                r = witness_new(h, c, w->primary.tailnet, on_witness, w, &w->witness);
+                r = tailnet_new(h, instance, c->primary.host, &w->tailnet);
         if (r >= 0)
-                r = readiness_new(h, instance, &c->primary, w->name, &w->readiness);
+                r = witness_set(&w->witness, h, c, w->tailnet, on_witness, w);
+        if (r >= 0)
+                r = readiness_set(&w->readiness, instance, &c->primary, w->name);
         if (r < 0)
                 return r;
         if (before)
@@ -359,11 +351,12 @@ struct peers *peers_free(struct peers *w) {
         if (!w)
                 return NULL;
         sd_event_source_disable_unref(w->timer);
-        witness_free(w->witness);
-        peer_clear(&w->primary);
+        witness_clear(&w->witness);
+        readiness_clear(&w->readiness);
+        tailnet_free(w->tailnet);
+        probe_free(w->primary.probe);
         for (size_t i = 0; i < ELEMENTSOF(w->seniors); i++)
-                peer_clear(&w->seniors[i]);
-        readiness_free(w->readiness);
+                probe_free(w->seniors[i].probe);
         free(w);
         return NULL;
 }
@@ -427,29 +420,49 @@ void peers_failback(struct peers *w) {
 }
 
 bool peers_take_notice(struct peers *w, char *buf, size_t size) {
-        return tailnet_take_notice(w->primary.tailnet, buf, size);
+        return tailnet_take_notice(w->tailnet, buf, size);
 }
 
 struct peers_view peers_view(const struct peers *w) {
-        const struct peer *p = &w->primary, *senior = senior_up(w);
+        const struct peer *senior = senior_up(w);
         struct peers_view v = {
-                .health = &p->health,
-                .check = &p->last,
-                .down_reason = p->failed.reason,
-                .last_good = p->health.last_good,
-                .fail_needed = p->rules.fail_threshold,
-                .recover_needed = health_recover_needed(&p->health, &p->rules, now()),
-                .restarts = restart_loop_goes_on(&w->loop, now()),
-                .next = w->next,
+                .health = &w->primary.health,
+                .check = &w->primary.last,
+                .down_reason = w->primary.failed.reason,
+                .last_good = w->primary.health.last_good,
                 .senior = senior ? senior->config->name : "",
         };
 
-        v.waits_until = waits_until(w, &v.waits_for);
-        tailnet_keys(w->primary.tailnet, &v.key_expires, &v.primary_key_expires);
         for (size_t i = 0; i < w->n_seniors; i++)
                 v.last_good = MAX(v.last_good, w->seniors[i].served);
-        memcpy(v.checks, w->checks, sizeof v.checks);
         return v;
+}
+
+void peers_show(const struct peers *w, struct status *s) {
+        const struct peer *p = &w->primary;
+        const struct peer_config *c = p->config;
+        const struct health *h = &p->health;
+        bool fails = h->not_ready_since > 0 && now() - h->not_ready_since >= c->ready_timeout;
+
+        s->primary = w->name;
+        s->verdict = h->last_check > 0 ? verdict_name(p->last.verdict) : "";
+        s->reason = p->last.reason;
+        s->took = p->last.took;
+        s->checked = to_realtime(h->last_check);
+        s->next_check = to_realtime(w->next);
+        s->interval = c->check_interval;
+        s->failures = h->failures;
+        s->fail_needed = p->rules.fail_threshold;
+        s->recover_needed = health_recover_needed(h, &p->rules, now());
+        s->goods = MIN(h->goods, s->recover_needed);
+        s->restarts = restart_loop_goes_on(&w->loop, now());
+        s->channels_fail = c->not_ready == NOT_READY_ALERT && fails;
+        s->senior = peers_view(w).senior;
+        s->waits_until = to_realtime(waits_until(w, &s->waits_for));
+        s->failback = c->failback == FAILBACK_AUTO;
+        tailnet_keys(w->tailnet, &s->key_expires, &s->primary_key_expires);
+        status_set_detection(
+                s, c->check_interval, c->retry_interval, c->timeout, c->silent_timeout, c->fail_threshold);
 }
 
 const char *peers_primary_name(const struct peers *w) {

@@ -8,6 +8,7 @@
 #include "config/instance.h"
 #include "core/health.h"
 #include "lib/http.h"
+#include "status.h"
 
 struct peers;
 
@@ -47,18 +48,11 @@ struct peers_view {
         const struct check *check;   /* the last one; .reason is "" before the first */
         const char *down_reason;     /* the words of the last check that was not good; "" before the first */
         usec_t last_good; /* the last good check of the primary, or of a senior that served since; 0: never */
-        unsigned fail_needed;    /* clear failures that make it down */
-        unsigned recover_needed; /* good checks in a row that make it up */
-        usec_t next;             /* when the next check begins */
-        const char *senior;      /* the name of a senior that is up; "": none */
-        /* What keeps the level from becoming down, however many checks fail, in words, and until when; "" and 0: nothing. */
-        const char *waits_for;
-        usec_t waits_until;
-        usec_t key_expires, primary_key_expires; /* of Tailscale, CLOCK_REALTIME; 0: never, or not known */
-        bool restarts;                           /* the primary fails again and again (restart_loop.h) */
-        uint64_t checks[_VERDICT_MAX];           /* by verdict, since the start */
+        const char *senior; /* the name of a senior that is up; "": none */
 };
 struct peers_view peers_view(const struct peers *w);
+/* Sets what S has of the primary but for its level, and of the seniors and Tailscale. */
+void peers_show(const struct peers *w, struct status *s);
 
 /* "100.64.0.1:18789". */
 const char *peers_primary_name(const struct peers *w);

@@ -4,20 +4,26 @@
 
 #include "config/config.h"
 #include "config/instance.h"
-#include "probe/probe.h"
+#include "core/verdict.h"
+#include "daemon/kept_file.h"
 
-struct readiness;
+struct readiness {
+        bool matters;
+        struct kept_file file; /* with the primary's name, there if it was ready */
+        const char *name;
+        bool was_ready;
+        struct check said; /* the last check that has an answer */
+        usec_t asked;      /* 0: never */
+};
 
-/* *RET stays NULL if it does not matter: all functions take that. NAME tells primaries apart. 0 or a negative errno. */
-int readiness_new(struct http *h, const struct instance *instance, const struct peer_config *primary,
-        const char *name, struct readiness **ret);
-struct readiness *readiness_free(struct readiness *r);
-DEFINE_CLEANUP(struct readiness *, readiness_free)
+/* Makes R, which is all zero. NAME, which must outlive it, tells primaries apart. 0 or -ENOMEM. */
+int readiness_set(struct readiness *r, const struct instance *instance, const struct peer_config *primary,
+        const char *name);
+void readiness_clear(struct readiness *r);
 
-/* A check of the primary was good: asks if it is due, or if NOW_TOO says so. True: DONE is called, once, from the loop. */
-typedef void (*readiness_done_t)(void *userdata);
-bool readiness_ask(struct readiness *r, bool now_too, readiness_done_t done, void *userdata);
-/* If it was ready and is not: makes that of CHECK, a good one. */
-void readiness_judge(const struct readiness *r, struct check *check);
+/* A check of the primary begins: whether it is to ask for this, too. NOW_TOO: even if that was done lately. */
+bool readiness_ask(struct readiness *r, bool now_too);
+/* Learns from C, a good check. If the primary was ready and is not: makes that of C. */
+void readiness_judge(struct readiness *r, struct check *c);
 /* The primary is down for another reason: what it said is worth nothing any more. */
 void readiness_forget(struct readiness *r);

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/kept_file.h"
 #include "lib/clock.h"
 #include "lib/file.h"
-#include "lib/file_writer.h"
 #include "lib/log.h"
 #include "lib/network.h"
 #include "lib/text.h"
@@ -27,11 +27,10 @@ struct key {
 };
 
 struct tailnet {
-        pid_t writer; /* of .path */
         struct http *http;
         struct tailscale *tailscale, *pinger;
         struct probe *witness; /* of .known.relay; NULL: none */
-        char *path;            /* where what is known over restarts is kept */
+        struct kept_file file; /* what is known over restarts */
         char host[256];
         char notice[320]; /* for a user; "": none */
         usec_t refreshed; /* 0: never */
@@ -71,7 +70,7 @@ static void load(struct tailnet *t) {
         const char *host;
         int in;
 
-        if (read_file(t->path, 4096, &text) >= 0)
+        if (read_file(t->file.path, 4096, &text) >= 0)
                 j = json_loads(text, 0, NULL);
         if (!j ||
                 json_unpack(j, FORMAT, "host", &host, "in", &in, "here", &here, &told_here, "there", &there,
@@ -90,10 +89,9 @@ static void save(struct tailnet *t) {
                 (json_int_t) here->expires, (json_int_t) here->told, "there", (json_int_t) there->expires,
                 (json_int_t) there->told);
         _cleanup_free_ char *text = j ? json_dumps(j, 0) : NULL;
-        int r = text ? write_file_aside(&t->writer, t->path, text, 0644) : -ENOMEM;
 
-        if (r < 0)
-                log_warning("%s cannot be written: %s.", t->path, writer_error(r));
+        if (text)
+                kept_file_write(&t->file, text);
 }
 
 /* Keys. */
@@ -162,7 +160,7 @@ static bool is_installed(void) {
 }
 
 /* Before tailscaled has ever said so. */
-static bool looks_in(const char *host) {
+bool tailnet_looks_in(const char *host) {
         const char *end = strcasestr(host, ".ts.net");
 
         return network_is_tailnet(host) ||
@@ -253,6 +251,8 @@ static void on_answer(const struct tailscale_answer *a, void *userdata) {
         case TAILSCALE_WHOIS:
                 learn(t, a);
                 look_at_keys(t);
+                if (t->file.unwritten)
+                        save(t);
                 if (t->all && k->in && *k->self.relay)
                         r = tailscale_ask(t->tailscale, TAILSCALE_DERPMAP, NULL, on_answer, t);
                 break;
@@ -286,7 +286,7 @@ int tailnet_look(struct tailnet *t, const char *address, tailnet_done_t done, vo
         if (!installed)
                 k->in = k->certain = false;
         else if (!k->certain)
-                k->in = looks_in(t->host);
+                k->in = tailnet_looks_in(t->host);
         if (!installed || (k->certain && !k->in)) {
                 k->asked = true; /* and no more before the next failed check */
                 k->blind_since = 0;
@@ -362,12 +362,11 @@ void tailnet_carry_over(struct tailnet *t, const struct tailnet *before) {
                 make_witness(t);
 }
 
-int tailnet_new(struct http *h, const struct instance *instance, const char *file, const char *host,
-        struct tailnet **ret) {
+int tailnet_new(struct http *h, const struct instance *instance, const char *host, struct tailnet **ret) {
         _cleanup_(tailnet_freep) struct tailnet *t = calloc(1, sizeof *t);
         int r;
 
-        if (!t || asprintf(&t->path, "%s/%s", instance->state_dir, file) < 0)
+        if (!t || asprintf(&t->file.path, "%s/tailnet.json", instance->state_dir) < 0)
                 return -ENOMEM;
         t->http = h;
         (void) snprintf(t->host, sizeof t->host, "%s", host);
@@ -387,7 +386,7 @@ struct tailnet *tailnet_free(struct tailnet *t) {
         tailscale_free(t->tailscale);
         tailscale_free(t->pinger);
         probe_free(t->witness);
-        free(t->path);
+        free(t->file.path);
         free(t);
         return NULL;
 }

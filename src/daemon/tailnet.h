@@ -14,10 +14,9 @@
 
 struct tailnet;
 
-/* HOST is the gateway's as the ini has it; what is known of it is kept in FILE of the state directory. 0 or a negative errno.
- * H must outlive it. */
-int tailnet_new(struct http *h, const struct instance *instance, const char *file, const char *host,
-        struct tailnet **ret);
+/* HOST is the gateway's as the ini has it; what is known of it is kept in the state directory. 0 or a negative errno. H must
+ * outlive it. */
+int tailnet_new(struct http *h, const struct instance *instance, const char *host, struct tailnet **ret);
 struct tailnet *tailnet_free(struct tailnet *t);
 DEFINE_CLEANUP(struct tailnet *, tailnet_free)
 
@@ -32,6 +31,8 @@ int tailnet_look(struct tailnet *t, const char *address, tailnet_done_t done, vo
 /* While all is well: asks now and then, for everything there is to know. */
 void tailnet_refresh(struct tailnet *t, const char *address);
 
+/* Whether HOST looks as if it were in a tailnet, by its address or name. */
+bool tailnet_looks_in(const char *host);
 /* Whether a look has to come before a check: this is the first one, or the way was found not to work. */
 bool tailnet_looks_first(const struct tailnet *t);
 /* Since when the gateway is in the tailnet and Tailscale does not work here, by the last look; 0: it works. WHY, if it is not

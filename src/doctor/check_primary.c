@@ -208,7 +208,7 @@ void look_own_gateway(const struct checkup *c, struct finding *f) {
 
         r = http_new_with_loop(&http);
         if (r >= 0)
-                r = local_gateway_new(http, c->config, on_selfchecked, NULL, &check, &selfcheck);
+                r = local_gateway_new(http, c->config, on_selfchecked, &check, &selfcheck);
         if (r >= 0) {
                 local_gateway_pace(selfcheck, LOCAL_GATEWAY_EAGER);
                 r = http_wait(http, check.reason);

@@ -162,10 +162,8 @@ bool network_is_cut_off(char *why, size_t size) {
         if (has_default_route4(all) || has_default_route6(all))
                 return false;
         if (*names)
-                (void) snprintf(
-                        why, size, "this machine is cut off: no carrier on %s and no default route", names);
+                (void) snprintf(why, size, "no carrier on %s and no default route", names);
         else
-                (void) snprintf(why, size,
-                        "this machine is cut off: it has no network interface and no default route");
+                (void) snprintf(why, size, "no network interface and no default route");
         return true;
 }

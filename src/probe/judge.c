@@ -180,23 +180,6 @@ static char *list_failing(json_t *failing, char *buf, size_t size) {
         return buf;
 }
 
-/* A page in HTML, or a 404, is an older gateway's. */
-static void say_ready(const struct answer *a, struct check *c) {
-        json_auto_t *root = parse_body(a);
-        json_t *ready = json_object_get(root, "ready");
-        char parts[80];
-
-        c->unsaid = !json_is_boolean(ready);
-        if (json_is_false(ready) && *list_failing(json_object_get(root, "failing"), parts, sizeof parts))
-                say(c, VERDICT_NOT_READY, "it answers, but is not ready: %s", parts);
-        else if (json_is_false(ready))
-                say(c, VERDICT_NOT_READY, "it answers, but its channels are not ready");
-        else if (json_is_true(ready))
-                say(c, VERDICT_UP, "its channels are ready");
-        else
-                say(c, VERDICT_DOWN, "it does not say whether it is ready");
-}
-
 static bool is_2xx(unsigned status) {
         return status >= 200 && status < 300;
 }
@@ -231,7 +214,7 @@ static void say_where(const struct answer *a, struct check *c) {
 }
 
 bool judge_needs_body(unsigned status, enum expect expect) {
-        return expect == EXPECT_READY || (expect == EXPECT_OPENCLAW && is_2xx(status));
+        return expect == EXPECT_OPENCLAW && is_2xx(status);
 }
 
 void judge(const struct answer *a, enum scheme scheme, enum expect expect, struct check *c) {
@@ -242,13 +225,30 @@ void judge(const struct answer *a, enum scheme scheme, enum expect expect, struc
                 say_failed(a, c);
         else if (!judge_needs_body(a->status, expect))
                 say_status(a, c);
-        else if (expect == EXPECT_READY && (a->too_long || a->code == CURLE_OK))
-                say_ready(a, c);
         else if (a->too_long || a->code == CURLE_OK)
                 say_body(a, c);
         else
                 say_failed(a, c);
         say_where(a, c);
+}
+
+/* A page in HTML, or a 404, is an older gateway's. */
+void judge_ready(const struct answer *a, struct check *c) {
+        json_auto_t *root = parse_body(a);
+        json_t *ready = json_object_get(root, "ready");
+        char parts[80], raw[sizeof c->channels] = "its channels are ready";
+
+        if (a->status == 0 || (a->code != CURLE_OK && !a->too_long))
+                return;
+        c->ready = json_is_true(ready) ? READY_YES : json_is_false(ready) ? READY_NO : READY_UNSAID;
+        if (c->ready == READY_UNSAID)
+                (void) snprintf(raw, sizeof raw, "it does not say whether it is ready");
+        else if (c->ready == READY_NO &&
+                *list_failing(json_object_get(root, "failing"), parts, sizeof parts))
+                (void) snprintf(raw, sizeof raw, "it answers, but is not ready: %s", parts);
+        else if (c->ready == READY_NO)
+                (void) snprintf(raw, sizeof raw, "it answers, but its channels are not ready");
+        (void) safe_text(c->channels, sizeof c->channels, raw);
 }
 
 enum startup judge_startup(const struct answer *a, struct check *c) {

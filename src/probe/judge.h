@@ -35,6 +35,9 @@ void judge(const struct answer *a, enum scheme scheme, enum expect expect, struc
 /* Whether the headers leave the verdict open; if not, the request can end with them. */
 bool judge_needs_body(unsigned status, enum expect expect);
 
+/* Sets .ready of CHECK, whose gateway is up, and the words for it, by the answer of /readyz. */
+void judge_ready(const struct answer *a, struct check *check);
+
 /* What the answer of /startupz leads to. It can only say that a gateway is starting or draining: whether
  * one is up is decided by its health path. */
 enum startup {

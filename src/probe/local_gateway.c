@@ -7,12 +7,11 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/network.h"
+#include "lib/url.h"
 #include "probe/probe.h"
 
 #define DEFAULT_PORT 18789
 #define DEFAULT_PATH "/health"
-#define STARTUP_PATH "/startupz"
-#define READY_PATH "/readyz"
 /* A refused connection costs a tenth of a millisecond, so this costs next to nothing and adds as little to an outage. */
 #define EAGER_INTERVAL (40 * USEC_PER_MSEC)
 /* A real gateway takes longer than that, and its processor time is better spent on starting. */
@@ -32,18 +31,16 @@
 struct local_gateway {
         struct http *http;
         const struct config *config;
-        local_gateway_done_t done, said;
+        local_gateway_done_t done;
         void *userdata;
         sd_event_source *timer;
         enum local_gateway_pace pace;
         usec_t eager_since;
         struct probe *probe; /* of the address under way */
-        char *url;           /* that address */
         bool on_tailnet;     /* it is the second one */
         bool answered;       /* the last check was good */
         struct check first;  /* what the first one said */
-        struct probe *ready; /* asks for the channels */
-        usec_t ready_asked;  /* since it is followed; 0: not yet */
+        usec_t ready_asked;  /* for the channels */
         usec_t followed_since;
         bool ready_known; /* they were ready, or it does not say */
 };
@@ -81,97 +78,58 @@ static void schedule(struct local_gateway *s, bool answers) {
         s->answered = answers;
 }
 
-/* PATH beside the health path of URL; NULL: the gateway has another one, or there is no memory. */
-static char *beside(const char *url, const char *path) {
-        size_t n = strlen(url), k = strlen(DEFAULT_PATH);
-        char *made;
-
-        if (n < k || strcmp(url + n - k, DEFAULT_PATH) != 0)
-                return NULL;
-        return asprintf(&made, "%.*s%s", (int) (n - k), url, path) < 0 ? NULL : made;
-}
-
-/* *RET is replaced by a probe of URL that is under way. */
-static int ask(struct local_gateway *s, const char *url, const char *startup, enum expect expect,
-        probe_done_t done, struct probe **ret) {
-        _cleanup_(probe_freep) struct probe *probe = NULL;
-        int r;
-
-        r = probe_new(s->http,
-                &(struct probe_target){
-                        .url = url,
-                        .startup_url = startup,
-                        .scheme = SCHEME_HTTP,
-                        .expect = expect,
-                        .any_certificate = s->config->gateway.tls_verify == TLS_VERIFY_NO,
-                        .timeout = MIN(s->config->primary.timeout, TIMEOUT_MAX),
-                },
-                &probe);
-        if (r >= 0)
-                r = probe_start(probe, done, s);
-        if (r < 0)
-                return r;
-        probe_free(*ret);
-        *ret = TAKE(probe);
-        return 0;
-}
-
-static void on_said(struct probe *p _unused_, const struct check *check, void *userdata) {
-        struct local_gateway *s = userdata;
-
-        s->ready_known = s->ready_known || check->verdict == VERDICT_UP || check->unsaid;
-        s->said(s, check, s->userdata);
-}
-
-/* Of a gateway that has just answered. */
-static void ask_ready(struct local_gateway *s) {
+/* It is asked for its channels. */
+static bool ready_is_due(struct local_gateway *s) {
         usec_t now = now_usec(CLOCK_BOOTTIME);
-        _cleanup_free_ char *url = NULL;
 
-        if (s->pace != LOCAL_GATEWAY_FOLLOW || (s->ready && probe_is_running(s->ready)) ||
-                (is_settled(s) && now - s->ready_asked < READY_INTERVAL))
-                return;
+        if (s->pace != LOCAL_GATEWAY_FOLLOW || (is_settled(s) && now - s->ready_asked < READY_INTERVAL))
+                return false;
         s->ready_asked = now;
-        url = beside(s->url, READY_PATH);
-        if (url)
-                (void) ask(s, url, NULL, EXPECT_READY, on_said, &s->ready);
-        else
-                on_said(NULL, &(struct check){ .unsaid = true, .verdict = VERDICT_DOWN }, s);
+        return true;
 }
 
 static void finish(struct local_gateway *s, const struct check *check) {
-        bool answers = check->verdict == VERDICT_UP;
-
-        if (answers)
-                ask_ready(s);
-        schedule(s, answers);
+        s->ready_known = s->ready_known || check->ready == READY_YES || check->ready == READY_UNSAID;
+        schedule(s, check->verdict == VERDICT_UP);
         s->done(s, check, s->userdata);
 }
 
 static void on_checked(struct probe *p, const struct check *check, void *userdata);
 
 static int start(struct local_gateway *s, const char *url) {
-        _cleanup_free_ char *startup = beside(url, STARTUP_PATH), *copy = strdup(url);
+        _cleanup_(probe_freep) struct probe *probe = NULL;
+        int r;
 
-        if (!copy)
-                return -ENOMEM;
-        free(s->url);
-        s->url = TAKE(copy);
-        return ask(s, url, startup, s->config->primary.expect, on_checked, &s->probe);
+        r = probe_new(s->http,
+                &(struct probe_target){
+                        .url = url,
+                        .startup = true,
+                        .scheme = SCHEME_HTTP,
+                        .expect = s->config->primary.expect,
+                        .any_certificate = s->config->gateway.tls_verify == TLS_VERIFY_NO,
+                        .timeout = MIN(s->config->primary.timeout, TIMEOUT_MAX),
+                },
+                &probe);
+        if (r < 0)
+                return r;
+        if (ready_is_due(s))
+                probe_ask_ready(probe);
+        r = probe_start(probe, on_checked, s);
+        if (r < 0)
+                return r;
+        probe_free(s->probe);
+        s->probe = TAKE(probe);
+        return 0;
 }
 
-/* The port of an http URL that the configuration has accepted. */
+/* The port of a URL that the configuration has accepted. */
 static unsigned port_of(const char *url) {
-        const char *host = strstr(url, "://"), *end, *colon;
-        unsigned port;
+        _cleanup_(curl_url_cleanupp) CURLU *u = curl_url();
+        _cleanup_part_ char *port = NULL;
 
-        host = host ? host + 3 : url;
-        end = host + strcspn(host, "/?#");
-        for (colon = end; colon > host && *colon != ':' && *colon != ']'; colon--)
-                ;
-        if (*colon == ':' && sscanf(colon, ":%u", &port) == 1)
-                return port;
-        return strncmp(url, "https:", 6) == 0 ? 443 : 80;
+        if (u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK)
+                (void) curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
+        return port ? (unsigned) strtoul(port, NULL, 10) : 0;
 }
 
 unsigned local_gateway_port(const struct config *c) {
@@ -235,14 +193,13 @@ void local_gateway_pace(struct local_gateway *s, enum local_gateway_pace pace) {
         }
         if (pace == LOCAL_GATEWAY_OFF) {
                 s->probe = probe_free(s->probe);
-                s->ready = probe_free(s->ready);
                 (void) sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
         } else if (pace > before && (!s->probe || !probe_is_running(s->probe)))
                 next_in(s, 0);
 }
 
-int local_gateway_new(struct http *h, const struct config *c, local_gateway_done_t done,
-        local_gateway_done_t said, void *userdata, struct local_gateway **ret) {
+int local_gateway_new(struct http *h, const struct config *c, local_gateway_done_t done, void *userdata,
+        struct local_gateway **ret) {
         _cleanup_(local_gateway_freep) struct local_gateway *s = NULL;
         int r;
 
@@ -252,7 +209,6 @@ int local_gateway_new(struct http *h, const struct config *c, local_gateway_done
         s->http = h;
         s->config = c;
         s->done = done;
-        s->said = said;
         s->userdata = userdata;
         r = sd_event_add_time_relative(http_event(h), &s->timer, CLOCK_BOOTTIME, 0, 1, on_timer, s);
         if (r < 0)
@@ -269,8 +225,6 @@ struct local_gateway *local_gateway_free(struct local_gateway *s) {
                 return NULL;
         sd_event_source_disable_unref(s->timer);
         probe_free(s->probe);
-        probe_free(s->ready);
-        free(s->url);
         free(s);
         return NULL;
 }

@@ -19,11 +19,10 @@ struct local_gateway;
  * furthest. */
 typedef void (*local_gateway_done_t)(struct local_gateway *s, const struct check *check, void *userdata);
 
-/* Off at first. SAID gets what /readyz answers: up, not ready, .unsaid (an older gateway), or another failure, which says nothing.
- * The addresses are [gateway] url, or loopback and this node's tailnet address as it is at each check.
+/* Off at first. The addresses are [gateway] url, or loopback and this node's tailnet address as it is at each check.
  * 0 or a negative errno. */
-int local_gateway_new(struct http *h, const struct config *c, local_gateway_done_t done,
-        local_gateway_done_t said, void *userdata, struct local_gateway **ret);
+int local_gateway_new(struct http *h, const struct config *c, local_gateway_done_t done, void *userdata,
+        struct local_gateway **ret);
 struct local_gateway *local_gateway_free(struct local_gateway *s);
 DEFINE_CLEANUP(struct local_gateway *, local_gateway_free)
 

@@ -1,7 +1,7 @@
 /* One check of one gateway becomes a verdict with a reason; see probe.h.
  *
  * A check is one request or more within one deadline: first to /startupz, if that is asked at all, then to
- * the health path. If the name does not resolve in half of the time, the last good address is asked in its
+ * the health path, then now and then to /readyz. If the name does not resolve in half of the time, the last good address is asked in its
  * place. */
 #include "probe/probe.h"
 
@@ -19,8 +19,10 @@
 /* By so much libcurl's time for a connect, which includes TLS, is longer than ours: we look at the socket first. */
 #define CONNECT_SPARE (50 * USEC_PER_MSEC)
 
+enum question { ASKS_STARTUP, ASKS_HEALTH, ASKS_READY, QUESTIONS };
+
 struct probe {
-        CURLU *url, *startup_url; /* parsed once: that is a seventh of what libcurl has to do for a check */
+        CURLU *urls[QUESTIONS]; /* parsed once: that is a seventh of what libcurl has to do for a check */
         enum scheme scheme;
         enum expect expect;
         usec_t timeout;
@@ -31,16 +33,18 @@ struct probe {
 
         char good[INET6_ADDRSTRLEN];    /* the address that last answered as it should; "": none yet */
         struct curl_slist *good_option; /* the same for CURLOPT_CONNECT_TO */
-        bool startup_absent;            /* an older gateway; asked again after a failure */
+        bool startup;                   /* the target's */
+        bool asks_startup; /* the same, and it is no older gateway; asked again after a failure */
+        bool wants_ready;  /* the next check, or this one, asks for that */
 
         /* The check under way. */
         probe_done_t done; /* NULL: there is none */
         void *userdata;
         usec_t started, asked; /* the check, and its last request */
-        bool asks_startup;
-        bool has_started; /* the gateway said so */
-        bool asks_good;   /* the last good address, not the name */
-        bool is_stuck;    /* nobody can be asked: there is neither a resolver nor a good address */
+        enum question question;
+        struct check check; /* what is known of it */
+        bool asks_good;     /* the last good address, not the name */
+        bool is_stuck;      /* nobody can be asked: there is neither a resolver nor a good address */
 
         /* The request under way. */
         struct answer answer;
@@ -73,7 +77,7 @@ static int ask(struct probe *p) {
         p->asked = now_usec(CLOCK_BOOTTIME);
         p->answer.waited = p->timeout;
         p->detail[0] = '\0';
-        (void) curl_easy_setopt(easy, CURLOPT_CURLU, p->asks_startup ? p->startup_url : p->url);
+        (void) curl_easy_setopt(easy, CURLOPT_CURLU, p->urls[p->question]);
         (void) curl_easy_setopt(easy, CURLOPT_CONNECT_TO, p->asks_good ? p->good_option : NULL);
         return http_request_start(p->request);
 }
@@ -102,43 +106,60 @@ static void remember_address(struct probe *p) {
         (void) snprintf(p->good, sizeof p->good, "%s", address);
 }
 
-static void finish(struct probe *p, struct check *c) {
-        bool failed = c->verdict == VERDICT_DOWN || c->verdict == VERDICT_SILENT;
+static void finish(struct probe *p) {
+        struct check c = p->check;
         probe_done_t done = p->done;
         void *userdata = p->userdata;
 
+        p->wants_ready = false;
+        probe_cancel(p);
+        done(p, &c, userdata);
+}
+
+/* /startupz has answered, or not. True if its health path decides. */
+static bool startup_passes(struct probe *p) {
+        enum startup s = judge_startup(&p->answer, &p->check);
+
+        if (s != STARTUP_DECIDES)
+                p->asks_startup = s != STARTUP_ABSENT;
+        return s != STARTUP_DECIDES;
+}
+
+/* The verdict is known; the channels may be asked for. */
+static void end_verdict(struct probe *p, bool started) {
+        struct check *c = &p->check;
+
+        c->started = started && c->verdict == VERDICT_UP;
         c->took = now_usec(CLOCK_BOOTTIME) - p->started;
-        c->started = p->has_started && c->verdict == VERDICT_UP;
-        if (failed)
-                p->startup_absent = false;
+        if (c->verdict == VERDICT_DOWN || c->verdict == VERDICT_SILENT)
+                p->asks_startup = p->startup;
         else if (p->is_name && !p->asks_good)
                 remember_address(p);
-        probe_cancel(p);
-        done(p, c, userdata);
+        p->question = ASKS_READY;
+        if (!p->wants_ready || c->verdict != VERDICT_UP || ask(p) < 0)
+                finish(p);
 }
 
 /* The request has ended, or there was none: on to the next one, or to the end of the check. */
 static void conclude(struct probe *p, CURLcode code) {
-        enum startup s = STARTUP_DECIDES;
-        struct check c = { 0 };
+        bool started = p->check.started;
 
         p->answer.code = code;
         p->answer.body = p->body.data;
         p->answer.length = p->body.length;
         p->answer.instead = p->asks_good ? p->good : NULL;
-        if (p->asks_startup)
-                s = judge_startup(&p->answer, &c);
-        if (s != STARTUP_DECIDES) {
-                p->startup_absent = s == STARTUP_ABSENT;
-                p->has_started = c.started;
-                p->asks_startup = false;
-                if (ask(p) >= 0)
-                        return;
-                p->answer.code = CURLE_OUT_OF_MEMORY;
+        if (p->question == ASKS_READY) {
+                judge_ready(&p->answer, &p->check);
+                finish(p);
+        } else if (p->question == ASKS_STARTUP && startup_passes(p)) {
+                p->question = ASKS_HEALTH;
+                if (ask(p) < 0)
+                        conclude(p, CURLE_OUT_OF_MEMORY);
+        } else {
+                if (p->question == ASKS_HEALTH)
+                        judge(&p->answer, p->scheme, p->expect, &p->check);
+                end_verdict(p, started);
         }
-        if (!p->asks_startup)
-                judge(&p->answer, p->scheme, p->expect, &c);
-        finish(p, &c);
 }
 
 static bool can_ask_good(const struct probe *p) {
@@ -264,7 +285,9 @@ static size_t on_header(char *line, _unused_ size_t size, size_t n, void *userda
         if (status < 200) /* an interim answer: the real one is still to come */
                 return n;
         p->answer.status = (unsigned) status;
-        return p->asks_startup || judge_needs_body(p->answer.status, p->expect) ? n : CURL_WRITEFUNC_ERROR;
+        return p->question != ASKS_HEALTH || judge_needs_body(p->answer.status, p->expect)
+                ? n
+                : CURL_WRITEFUNC_ERROR;
 }
 
 static size_t on_body(char *data, size_t size, size_t n, void *userdata) {
@@ -282,8 +305,8 @@ int probe_start(struct probe *p, probe_done_t done, void *userdata) {
         p->done = done;
         p->userdata = userdata;
         p->started = now_usec(CLOCK_BOOTTIME);
-        p->has_started = false;
-        p->asks_startup = p->startup_url && !p->startup_absent;
+        p->question = p->asks_startup ? ASKS_STARTUP : ASKS_HEALTH;
+        p->check = (struct check){ 0 };
         p->asks_good = no_resolver && p->good_option;
         p->is_stuck = no_resolver && !p->good_option;
         r = set_timer(p, p->is_stuck ? 0 : tick(p, 0));
@@ -298,19 +321,28 @@ const char *probe_address(const struct probe *p) {
         return p->good;
 }
 
+void probe_ask_ready(struct probe *p) {
+        p->wants_ready = true;
+}
+
 bool probe_is_running(const struct probe *p) {
         return p->done;
 }
 
-/* 0, or -EINVAL if URL is none. */
-static int parse_url(const char *url, CURLU **ret) {
-        _cleanup_(curl_url_cleanupp) CURLU *u = curl_url();
+/* URL's, and those beside it. 0, or -EINVAL if URL is none. */
+static int parse_urls(struct probe *p, const char *url) {
+        static const char *const beside[QUESTIONS] = {
+                [ASKS_STARTUP] = "startupz", [ASKS_READY] = "readyz"
+        };
 
-        if (!u)
-                return -ENOMEM;
-        if (curl_url_set(u, CURLUPART_URL, url, 0) != CURLUE_OK)
-                return -EINVAL;
-        *ret = TAKE(u);
+        for (int i = 0; i < QUESTIONS; i++) {
+                p->urls[i] = curl_url();
+                if (!p->urls[i])
+                        return -ENOMEM;
+                if (curl_url_set(p->urls[i], CURLUPART_URL, url, 0) != CURLUE_OK ||
+                        (beside[i] && curl_url_set(p->urls[i], CURLUPART_URL, beside[i], 0) != CURLUE_OK))
+                        return -EINVAL;
+        }
         return 0;
 }
 
@@ -355,13 +387,12 @@ int probe_new(struct http *h, const struct probe_target *target, struct probe **
         p->expect = target->expect;
         p->timeout = target->timeout;
         p->any_certificate = target->any_certificate;
-        r = parse_url(target->url, &p->url);
-        if (r >= 0 && target->startup_url)
-                r = parse_url(target->startup_url, &p->startup_url);
+        p->startup = p->asks_startup = target->startup;
+        r = parse_urls(p, target->url);
         if (r < 0)
                 return r;
-        host = url_part(p->url, CURLUPART_HOST);
-        scheme = url_part(p->url, CURLUPART_SCHEME);
+        host = url_part(p->urls[ASKS_HEALTH], CURLUPART_HOST);
+        scheme = url_part(p->urls[ASKS_HEALTH], CURLUPART_SCHEME);
         if (!host || !scheme)
                 return -ENOMEM;
         /* Without the brackets of IPv6. */
@@ -386,8 +417,8 @@ struct probe *probe_free(struct probe *p) {
         http_request_free(p->request);
         (void) sd_event_source_disable_unref(p->timer);
         curl_slist_free_all(p->good_option);
-        curl_url_cleanup(p->startup_url);
-        curl_url_cleanup(p->url);
+        for (int i = 0; i < QUESTIONS; i++)
+                curl_url_cleanup(p->urls[i]);
         free(p);
         return NULL;
 }

@@ -11,9 +11,8 @@
 #define CONNECT_MAX (3 * USEC_PER_SEC) /* a SYN and two more */
 
 struct probe_target {
-        const char *url; /* complete: see probe_url() */
-        const char
-                *startup_url; /* where the gateway says that it is starting or draining; NULL: not asked */
+        const char *url; /* complete: see probe_url(). /startupz and /readyz are beside its path */
+        bool startup;    /* the gateway is asked first whether it is starting or draining */
         enum scheme scheme;
         enum expect expect;
         usec_t timeout;       /* of the whole check: name, connect (CONNECT_MAX at most), answers */
@@ -33,6 +32,8 @@ DEFINE_CLEANUP(struct probe *, probe_free)
 
 /* Begins a check. 0, -EBUSY if one is under way, another negative errno. */
 int probe_start(struct probe *p, probe_done_t done, void *userdata);
+/* If the check that is started next is good, the gateway is asked whether its channels are ready, too. */
+void probe_ask_ready(struct probe *p);
 /* The callback is not called any more. Harmless when nothing is under way. */
 void probe_cancel(struct probe *p);
 /* The address that a check connects to: the host, or what its name led to when it last answered; "": not known. */

@@ -51,6 +51,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         judge(&a, flags & TCP ? SCHEME_TCP : SCHEME_HTTP, expect, &health);
         look(&health);
         demand(health.verdict != VERDICT_UP || a.code == CURLE_OK || !judge_needs_body(a.status, expect));
+        judge_ready(&a, &health);
+        look(&health);
         if (judge_startup(&a, &startup) == STARTUP_DECIDES) {
                 look(&startup);
                 demand(startup.verdict != VERDICT_UP);

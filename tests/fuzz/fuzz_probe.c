@@ -66,7 +66,7 @@ static void on_done(_unused_ struct probe *p, const struct check *check, void *u
 static void check(struct http *h, uint8_t flags) {
         struct probe_target target = {
                 .url = "http://127.0.0.1:18789/health",
-                .startup_url = flags & ASKS_STARTUP ? "http://127.0.0.1:18789/startupz" : NULL,
+                .startup = flags & ASKS_STARTUP,
                 .scheme = SCHEME_HTTP,
                 .expect = flags & EXPECTS_2XX ? EXPECT_2XX : EXPECT_OPENCLAW,
                 .timeout = flags & STAYS_SILENT ? 2 * USEC_PER_MSEC : USEC_PER_MINUTE,

@@ -234,25 +234,26 @@ static void verdicts(_unused_ void **state) {
 static void ready(_unused_ void **state) {
         static const struct {
                 struct answer answer;
-                enum verdict verdict;
+                enum gateway_ready ready;
         } table[] = {
-                { ANSWERED(CURLE_OK, 200, "application/json", "{\"ready\":true}"), VERDICT_UP },
-                { ANSWERED(CURLE_OK, 503, "application/json", "{\"ready\":false}"), VERDICT_NOT_READY },
-                { ANSWERED(CURLE_OK, 200, NULL, "{\"ready\":false,\"failing\":[\"discord\"]}"),
-                        VERDICT_NOT_READY },
-                { ANSWERED(CURLE_OK, 503, NULL, "{\"ready\":0}"), VERDICT_DOWN },
-                { ANSWERED(CURLE_OK, 200, "text/html", HTML), VERDICT_DOWN },
-                { ANSWERED(CURLE_OK, 404, NULL, "{}"), VERDICT_DOWN },
-                { ANSWERED(CURLE_OPERATION_TIMEDOUT, 503, NULL, "{\"ready\":false}"), VERDICT_DOWN },
-                { TIMED_OUT(.addressed = true, .connected = true), VERDICT_SILENT },
+                { ANSWERED(CURLE_OK, 200, "application/json", "{\"ready\":true}"), READY_YES },
+                { ANSWERED(CURLE_OK, 503, "application/json", "{\"ready\":false}"), READY_NO },
+                { ANSWERED(CURLE_OK, 200, NULL, "{\"ready\":false,\"failing\":[\"discord\"]}"), READY_NO },
+                { ANSWERED(CURLE_OK, 503, NULL, "{\"ready\":0}"), READY_UNSAID },
+                { ANSWERED(CURLE_OK, 200, "text/html", HTML), READY_UNSAID },
+                { TOO_LONG(200), READY_UNSAID },
+                { ANSWERED(CURLE_OK, 404, NULL, "{}"), READY_UNSAID },
+                { ANSWERED(CURLE_OPERATION_TIMEDOUT, 503, NULL, "{\"ready\":false}"), READY_UNKNOWN },
+                { TIMED_OUT(.addressed = true, .connected = true), READY_UNKNOWN },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++) {
-                struct check c = { .verdict = _VERDICT_MAX };
+                struct check c = { .verdict = VERDICT_UP };
 
-                judge(&table[i].answer, SCHEME_HTTP, EXPECT_READY, &c);
-                assert_int_equal(c.verdict, table[i].verdict);
-                assert_true(*c.reason);
+                judge_ready(&table[i].answer, &c);
+                assert_int_equal(c.ready, table[i].ready);
+                assert_int_equal(*c.channels != '\0', c.ready != READY_UNKNOWN);
+                assert_int_equal(c.verdict, VERDICT_UP);
         }
 }
 

@@ -18,10 +18,9 @@ static void startup(void **state) {
 
         peer_start(&peer, AF_INET);
         struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
-        _cleanup_free_ char *url = (char *) t.url,
-                            *startup_url = probe_url(SCHEME_HTTP, "127.0.0.1", peer.port, "/startupz");
+        _cleanup_free_ char *url = (char *) t.url;
 
-        t.startup_url = startup_url;
+        t.startup = true;
         assert_check(check_once(*state, &t), VERDICT_STARTING, "the gateway says it is starting");
         assert_null(strstr(peer_requests(&peer, asked), "GET /health "));
         peer_stop(&peer);
@@ -34,10 +33,9 @@ static void startup_is_over(void **state) {
 
         peer_start(&peer, AF_INET);
         struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
-        _cleanup_free_ char *url = (char *) t.url,
-                            *startup_url = probe_url(SCHEME_HTTP, "127.0.0.1", peer.port, "/startupz");
+        _cleanup_free_ char *url = (char *) t.url;
 
-        t.startup_url = startup_url;
+        t.startup = true;
         assert_check(check_once(*state, &t), VERDICT_UP, "answered HTTP 200");
         (void) peer_requests(&peer, asked);
         assert_int_equal(count_of(asked, "GET /startupz "), 1);
@@ -52,10 +50,9 @@ static void startup_redirects(void **state) {
 
         peer_start(&peer, AF_INET);
         struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
-        _cleanup_free_ char *url = (char *) t.url,
-                            *startup_url = probe_url(SCHEME_HTTP, "127.0.0.1", peer.port, "/startupz");
+        _cleanup_free_ char *url = (char *) t.url;
 
-        t.startup_url = startup_url;
+        t.startup = true;
         assert_check(check_once(*state, &t), VERDICT_UP, "answered HTTP 200");
         assert_int_equal(count_of(peer_requests(&peer, asked), "GET "), 2);
         peer_stop(&peer);
@@ -70,10 +67,9 @@ static void startup_unknown(void **state) {
 
         peer_start(&peer, AF_INET);
         struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
-        _cleanup_free_ char *url = (char *) t.url,
-                            *startup_url = probe_url(SCHEME_HTTP, "127.0.0.1", peer.port, "/startupz");
+        _cleanup_free_ char *url = (char *) t.url;
 
-        t.startup_url = startup_url;
+        t.startup = true;
         assert_int_equal(probe_new(f->http, &t, &p), 0);
         for (unsigned i = 0; i < 3; i++)
                 assert_check(check(f, p, t.timeout), VERDICT_UP, "answered HTTP 200");
@@ -89,12 +85,64 @@ static void startup_unknown(void **state) {
         peer_stop(&peer);
 }
 
+/* A live gateway, whose answer at /readyz is the text; without one it is silent there. */
+static void is_ready(const struct peer *peer, int fd, const char *request) {
+        if (strncmp(request, "GET /readyz ", 12) != 0)
+                put(fd, UP, strlen(UP));
+        else if (peer->text)
+                put(fd, peer->text, strlen(peer->text));
+        else
+                (void) pause();
+}
+
+/* It is asked for in one check alone. */
+static void ready(void **state) {
+        struct fixture *f = *state;
+        struct peer peer = { is_ready, JSON_OK "\r\n{\"ready\":false,\"failing\":[\"telegram\"]}" };
+        char asked[65536];
+        _cleanup_(probe_freep) struct probe *p = NULL;
+
+        peer_start(&peer, AF_INET);
+        struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
+        _cleanup_free_ char *url = (char *) t.url;
+
+        assert_int_equal(probe_new(f->http, &t, &p), 0);
+        probe_ask_ready(p);
+        assert_check(check(f, p, t.timeout), VERDICT_UP, "answered HTTP 200");
+        assert_int_equal(f->check.ready, READY_NO);
+        assert_non_null(strstr(f->check.channels, "telegram"));
+        assert_check(check(f, p, t.timeout), VERDICT_UP, "answered HTTP 200");
+        assert_int_equal(f->check.ready, READY_UNKNOWN);
+        assert_int_equal(count_of(peer_requests(&peer, asked), "GET /readyz "), 1);
+        peer_stop(&peer);
+}
+
+/* Nor does its silence say anything of the gateway. */
+static void ready_is_silent(void **state) {
+        struct fixture *f = *state;
+        struct peer peer = { is_ready };
+        _cleanup_(probe_freep) struct probe *p = NULL;
+
+        peer_start(&peer, AF_INET);
+        struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
+        _cleanup_free_ char *url = (char *) t.url;
+
+        t.timeout = IMPATIENT;
+        assert_int_equal(probe_new(f->http, &t, &p), 0);
+        probe_ask_ready(p);
+        assert_check(check(f, p, t.timeout), VERDICT_UP, "answered HTTP 200");
+        assert_int_equal(f->check.ready, READY_UNKNOWN);
+        peer_stop(&peer);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(startup),
                 cmocka_unit_test(startup_is_over),
                 cmocka_unit_test(startup_redirects),
                 cmocka_unit_test(startup_unknown),
+                cmocka_unit_test(ready),
+                cmocka_unit_test(ready_is_silent),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);

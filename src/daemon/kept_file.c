@@ -1,0 +1,16 @@
+/* A file that is kept up to date; see kept_file.h. */
+#include "daemon/kept_file.h"
+
+#include "lib/file_writer.h"
+#include "lib/log.h"
+
+/* Other users read them. No fsync(2): they are worth little after a power cut. */
+void kept_file_write(struct kept_file *f, const char *text) {
+        int r = write_file_aside(&f->writer, f->path, text, 0644);
+
+        if (r < 0 && !f->unwritten)
+                log_error("%s cannot be written: %s.%s", f->path, writer_error(r), f->advice ?: "");
+        else if (r >= 0 && f->unwritten)
+                log_notice("%s can be written again.", f->path);
+        f->unwritten = r < 0;
+}

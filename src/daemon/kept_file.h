@@ -1,0 +1,16 @@
+/* A small file that is kept up to date by a child, since a disk may hang and the loop may not. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "lib/util.h"
+
+struct kept_file {
+        char *path;         /* owned */
+        const char *advice; /* what the journal adds if it cannot be written; NULL: nothing */
+        pid_t writer;
+        bool unwritten; /* the file is not what it should be; the journal has that */
+};
+
+/* Replaces the file, or removes it if TEXT is NULL. What fails is logged, once, and is for the caller to try again. */
+void kept_file_write(struct kept_file *f, const char *text);
