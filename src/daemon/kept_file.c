@@ -1,6 +1,8 @@
 /* A file that is kept up to date; see kept_file.h. */
 #include "daemon/kept_file.h"
 
+#include <errno.h>
+
 #include "lib/file_writer.h"
 #include "lib/log.h"
 
@@ -8,8 +10,11 @@
 void kept_file_write(struct kept_file *f, const char *text) {
         int r = write_file_aside(&f->writer, f->path, text, 0644);
 
+        bool forbidden = r == -EROFS || r == -EACCES || r == -EPERM;
+
         if (r < 0 && !f->unwritten)
-                log_error("%s cannot be written: %s.%s", f->path, writer_error(r), f->advice ?: "");
+                log_error("%s cannot be written: %s.%s%s", f->path, writer_error(r),
+                        f->advice && forbidden ? " " : "", f->advice && forbidden ? f->advice : "");
         else if (r >= 0 && f->unwritten)
                 log_notice("%s can be written again.", f->path);
         f->unwritten = r < 0;

@@ -7,7 +7,7 @@
 
 struct kept_file {
         char *path;         /* owned */
-        const char *advice; /* what the journal adds if it cannot be written; NULL: nothing */
+        const char *advice; /* what the journal adds if it may not be written; NULL: nothing */
         pid_t writer;
         bool unwritten; /* the file is not what it should be; the journal has that */
 };

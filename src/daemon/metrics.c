@@ -6,41 +6,27 @@
 #include "daemon/metrics.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <string.h>
 
+#include "daemon/kept_file.h"
 #include "lib/clock.h"
-#include "lib/file.h"
-#include "lib/file_writer.h"
 #include "lib/log.h"
 
 #define WRITE_INTERVAL (15 * USEC_PER_SEC)
 
-/* Upper bounds of the histogram: from a good link within one city to the longest default timeout. */
-static const usec_t bounds[] = { 1 * USEC_PER_MSEC, 2500, 5 * USEC_PER_MSEC, 10 * USEC_PER_MSEC,
-        25 * USEC_PER_MSEC, 50 * USEC_PER_MSEC, 100 * USEC_PER_MSEC, 250 * USEC_PER_MSEC,
-        500 * USEC_PER_MSEC, 1 * USEC_PER_SEC, 2500 * USEC_PER_MSEC, 5 * USEC_PER_SEC };
-
 struct metrics {
-        pid_t writer; /* of .path */
+        struct kept_file file; /* .path NULL: none */
+        char *advice;
         const struct instance *instance;
-        char *path;
         uint64_t checks[_VERDICT_MAX];
-        uint64_t buckets[ELEMENTSOF(bounds) + 1]; /* not cumulated; the last one: longer */
-        usec_t took;                              /* all of them together */
+        usec_t took; /* all of them together */
 
         usec_t written;      /* CLOCK_BOOTTIME; 0: not yet */
-        bool unwritable;     /* and the journal has that */
         struct status shown; /* of which only what makes a difference is looked at */
 };
 
 void metrics_check(struct metrics *m, const struct check *check) {
-        size_t i = 0;
-
         m->checks[check->verdict]++;
-        while (i < ELEMENTSOF(bounds) && check->took > bounds[i])
-                i++;
-        m->buckets[i]++;
         m->took += check->took;
 }
 
@@ -68,46 +54,55 @@ static void sample(FILE *f, const struct metrics *m, const char *name, const cha
         (void) fprintf(f, "%s %.15g\n", *instance || label ? "}" : "", number);
 }
 
-static void put(FILE *f, const struct metrics *m, const char *name, const char *type, const char *help,
-        double number) {
-        head(f, name, type, help);
-        sample(f, m, name, NULL, NULL, number);
-}
-
-/* As a gauge, if it is known. */
-static void put_known(
-        FILE *f, const struct metrics *m, const char *name, const char *help, usec_t when, usec_t value) {
-        if (when > 0 && value != USEC_INFINITY)
-                put(f, m, name, "gauge", help, SECONDS(value));
-}
-
 /* One series for each of the names, 1 for the one that is. */
-static void states(FILE *f, const struct metrics *m, const char *name, const char *help,
+static void put_states(FILE *f, const struct metrics *m, const char *name, const char *help,
         const char *const names[], int count, int current) {
         head(f, name, "gauge", help);
         for (int i = 0; i < count; i++)
                 sample(f, m, name, name, names[i], i == current);
 }
 
-static void put_role(FILE *f, const struct metrics *m, const struct status *s, usec_t now) {
+/* What is one number, and left out while it is not known. S is all zero when the daemon ends. */
+static void put_numbers(FILE *f, const struct metrics *m, const struct status *s, bool up, usec_t now) {
+        const struct {
+                const char *name, *type, *help;
+                bool known;
+                double value;
+        } rows[] = {
+                { "up", "gauge", "Whether the daemon runs: 0 after it was stopped.", true, up },
+                { "written_timestamp_seconds", "gauge",
+                        "When this file was written; an old one means a daemon that died.", true,
+                        SECONDS(now) },
+                { "primary_up", "gauge", "Whether the primary, or a senior standby, is up.", up,
+                        s->health == HEALTH_UP },
+                { "role_seconds", "gauge", "For how long it has had this role.", up,
+                        now > s->since ? SECONDS(now - s->since) : 0 },
+                { "failovers_total", "counter", "Promotions since the daemon started.", up,
+                        (double) s->promotions },
+                { "last_outage_seconds", "gauge",
+                        "How long nobody could be reached at the last promotion, at most.",
+                        s->promoted_at > 0 && s->outage != USEC_INFINITY, SECONDS(s->outage) },
+                { "last_promotion_timestamp_seconds", "gauge", "When it was last promoted.",
+                        s->promoted_at > 0, SECONDS(s->promoted_at) },
+                { "last_sync_success_timestamp_seconds", "gauge",
+                        "When a sync of workspace and secrets last did all there was to do.",
+                        s->sync_succeeded > 0, SECONDS(s->sync_succeeded) },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++)
+                if (rows[i].known) {
+                        head(f, rows[i].name, rows[i].type, rows[i].help);
+                        sample(f, m, rows[i].name, NULL, NULL, rows[i].value);
+                }
+}
+
+static void put_role(FILE *f, const struct metrics *m, const struct status *s) {
         bool paused = s->paused_until > 0;
 
-        states(f, m, "role", "What this machine is.", role_state_names, _ROLE_MAX, (int) s->state);
-        states(f, m, "mode", "What the role follows: auto is the primary.", role_mode_names, _MODE_MAX,
+        put_states(f, m, "role", "What this machine is.", role_state_names, _ROLE_MAX, (int) s->state);
+        put_states(f, m, "mode", "What the role follows: auto is the primary.", role_mode_names, _MODE_MAX,
                 paused ? _MODE_MAX : (int) s->mode);
         sample(f, m, "mode", "mode", "paused", paused);
-        put(f, m, "role_seconds", "gauge", "For how long it has had this role.",
-                now > s->since ? SECONDS(now - s->since) : 0);
-        put(f, m, "failovers_total", "counter", "Promotions since the daemon started.",
-                (double) s->promotions);
-        put_known(f, m, "last_outage_seconds",
-                "How long nobody could be reached at the last promotion, at most.", s->promoted_at,
-                s->outage);
-        put_known(f, m, "last_promotion_timestamp_seconds", "When it was last promoted.", s->promoted_at,
-                s->promoted_at);
-        put_known(f, m, "last_sync_success_timestamp_seconds",
-                "When a sync of workspace and secrets last did all there was to do.", s->sync_succeeded,
-                s->sync_succeeded);
 }
 
 static void put_keys(FILE *f, const struct metrics *m, const struct status *s) {
@@ -123,42 +118,32 @@ static void put_keys(FILE *f, const struct metrics *m, const struct status *s) {
 }
 
 static void put_checks(FILE *f, const struct metrics *m) {
-        static const char histogram[] = "check_duration_seconds";
         uint64_t sum = 0;
-        char bound[32];
 
         head(f, "checks_total", "counter", "Checks of the primary, by what they found.");
-        for (int i = 0; i < _VERDICT_MAX; i++)
+        for (int i = 0; i < _VERDICT_MAX; i++) {
                 sample(f, m, "checks_total", "verdict", verdict_name((enum verdict) i),
                         (double) m->checks[i]);
-        head(f, histogram, "histogram", "How long the checks of the primary took.");
-        for (size_t i = 0; i < ELEMENTSOF(bounds); i++) {
-                sum += m->buckets[i];
-                (void) snprintf(bound, sizeof bound, "%g", SECONDS(bounds[i]));
-                sample(f, m, "check_duration_seconds_bucket", "le", bound, (double) sum);
+                sum += m->checks[i];
         }
-        sum += m->buckets[ELEMENTSOF(bounds)];
-        sample(f, m, "check_duration_seconds_bucket", "le", "+Inf", (double) sum);
+        head(f, "check_duration_seconds", "summary", "How long the checks of the primary took.");
         sample(f, m, "check_duration_seconds_sum", NULL, NULL, SECONDS(m->took));
         sample(f, m, "check_duration_seconds_count", NULL, NULL, (double) sum);
 }
 
 char *metrics_text(const struct metrics *m, const struct status *s, usec_t now) {
+        static const struct status none;
         char *text = NULL;
         size_t size;
         FILE *f = open_memstream(&text, &size);
 
         if (!f)
                 return NULL;
-        put(f, m, "up", "gauge", "Whether the daemon runs: 0 after it was stopped.", s != NULL);
-        put(f, m, "written_timestamp_seconds", "gauge",
-                "When this file was written; an old one means a daemon that died.", SECONDS(now));
+        put_numbers(f, m, s ?: &none, s != NULL, now);
         head(f, "build_info", "gauge", "The version, as a label.");
         sample(f, m, "build_info", "version", VERSION, 1);
         if (s) {
-                put(f, m, "primary_up", "gauge", "Whether the primary, or a senior standby, is up.",
-                        s->health == HEALTH_UP);
-                put_role(f, m, s, now);
+                put_role(f, m, s);
                 put_keys(f, m, s);
         }
         put_checks(f, m);
@@ -171,27 +156,11 @@ char *metrics_text(const struct metrics *m, const struct status *s, usec_t now) 
 
 /* --- the file --------------------------------------------------------------------------------------------- */
 
-static void explain(const struct metrics *m, int r) {
-        if (r == -EROFS || r == -EACCES || r == -EPERM)
-                log_error(
-                        "Metrics cannot be written to %s: %s. The daemon's user must be allowed to write there, and "
-                        "so must the unit: `systemctl edit %s`, add the two lines [Service] and ReadWritePaths= with the "
-                        "directory, then restart it.",
-                        m->path, strerror(-r), m->instance->unit);
-        else
-                log_error("Metrics cannot be written to %s: %s.", m->path, writer_error(r));
-}
-
 static void write_now(struct metrics *m, const struct status *s) {
         _cleanup_free_ char *text = metrics_text(m, s, now_usec(CLOCK_REALTIME));
-        /* Another user reads it. No fsync(2): it is worth nothing after a power cut. */
-        int r = text ? write_file_aside(&m->writer, m->path, text, 0644) : -ENOMEM;
 
-        if (r < 0 && !m->unwritable)
-                explain(m, r);
-        else if (r >= 0 && m->unwritable)
-                log_notice("Metrics can be written to %s again.", m->path);
-        m->unwritable = r < 0;
+        if (text)
+                kept_file_write(&m->file, text);
         m->written = now_usec(CLOCK_BOOTTIME);
 }
 
@@ -201,7 +170,7 @@ void metrics_write(struct metrics *m, const struct status *s) {
                 s->mode == old->mode && (s->paused_until > 0) == (old->paused_until > 0) &&
                 s->promotions == old->promotions;
 
-        if (!m->path || (same && now_usec(CLOCK_BOOTTIME) < m->written + WRITE_INTERVAL))
+        if (!m->file.path || (same && now_usec(CLOCK_BOOTTIME) < m->written + WRITE_INTERVAL))
                 return;
         m->shown = *s;
         write_now(m, s);
@@ -210,36 +179,40 @@ void metrics_write(struct metrics *m, const struct status *s) {
 void metrics_configure(struct metrics *m, const struct config *c) {
         const char *path = c->metrics_textfile && *c->metrics_textfile ? c->metrics_textfile : NULL;
 
-        if (m->path && path && strcmp(m->path, path) == 0)
+        if (m->file.path && path && strcmp(m->file.path, path) == 0)
                 return;
         /* What is elsewhere now would be stale for ever here. */
-        if (m->path && m->written > 0)
-                (void) unlink(m->path);
-        free(TAKE(m->path));
-        m->path = path ? strdup(path) : NULL;
-        if (path && !m->path)
+        if (m->file.path && m->written > 0)
+                (void) unlink(m->file.path);
+        free(m->file.path);
+        m->file = (struct kept_file){ .path = path ? strdup(path) : NULL, .advice = m->advice };
+        if (path && !m->file.path)
                 log_error("Out of memory: no metrics are written.");
         m->written = 0;
-        m->unwritable = false;
 }
 
 int metrics_new(const struct instance *n, const struct config *c, struct metrics **ret) {
-        struct metrics *m = calloc(1, sizeof *m);
+        _cleanup_(metrics_freep) struct metrics *m = calloc(1, sizeof *m);
 
-        if (!m)
+        if (!m ||
+                asprintf(&m->advice,
+                        "The daemon's user must be allowed to write there, and so must the unit: `systemctl edit %s`, add "
+                        "the two lines [Service] and ReadWritePaths= with the directory, then restart it.",
+                        n->unit) < 0)
                 return -ENOMEM;
         m->instance = n;
         metrics_configure(m, c);
-        *ret = m;
+        *ret = TAKE(m);
         return 0;
 }
 
 struct metrics *metrics_free(struct metrics *m) {
         if (!m)
                 return NULL;
-        if (m->path && m->written > 0 && !m->unwritable)
+        if (m->file.path && m->written > 0 && !m->file.unwritten)
                 write_now(m, NULL);
-        free(m->path);
+        free(m->file.path);
+        free(m->advice);
         free(m);
         return NULL;
 }

@@ -305,10 +305,10 @@ def test_metrics_elsewhere(pair):
     standby, directory = pair.standby, "/var/lib/prometheus/node-exporter"
     standby.run(f"mkdir -p {directory}; chown openclaw-failover {directory}")
     begin(pair, metrics={"textfile": f"{directory}/openclaw.prom"})
-    standby.wait_journal(r"Metrics cannot be written to .*ReadWritePaths=", DAEMON)
+    standby.wait_journal(r"cannot be written: .*ReadWritePaths=", DAEMON)
     pair.primary.gateway.kill()
     wait_event(standby, "promoted")
-    assert sum("Metrics cannot be written" in m for m in standby.messages(DAEMON)) == 1
+    assert sum("ReadWritePaths=" in m for m in standby.messages(DAEMON)) == 1
     standby.put(f"/etc/systemd/system/{DAEMON}.d/metrics.conf", f"[Service]\nReadWritePaths={directory}\n")
     standby.systemctl("daemon-reload")
     standby.systemctl("restart", DAEMON)
