@@ -63,8 +63,8 @@ struct copy {
 /* The listing beside the target. */
 struct comparison {
         unsigned n;
-        bool is_home; /* it has what a home directory has at its top */
-        bool is_cut;  /* it was too long */
+        unsigned home; /* items at its top that a home directory has */
+        bool is_cut;   /* it was too long */
         int64_t there,
                 here;     /* bytes of the files that are copied, and of those that are here by their names */
         unsigned missing; /* items that are not here as they are there */
@@ -204,14 +204,15 @@ static char *parse_line(char *line, uint64_t *ret_size) {
 }
 
 static void compare_item(int target, char type, uint64_t size, const char *name, struct comparison *c) {
-        static const char *const home[] = { ".ssh", ".bashrc", ".profile", ".bash_logout", ".bash_history" };
+        static const char *const home[] = { ".ssh", ".bashrc", ".profile", ".bash_logout", ".bash_history",
+                ".bash_profile", ".zshrc", ".cache", ".local", ".npm" };
         struct stat st = { 0 };
         char safe[40];
         bool same;
 
         c->n++;
         for (size_t i = 0; i < ELEMENTSOF(home); i++)
-                c->is_home = c->is_home || strcmp(name, home[i]) == 0;
+                c->home += strcmp(name, home[i]) == 0;
         (void) fstatat(target, name, &st, AT_SYMLINK_NOFOLLOW);
         if (type == '-' && size <= SECRET_MAX) {
                 c->there += (int64_t) size;
@@ -275,7 +276,7 @@ static bool is_restricted(struct copy *c) {
         if (strcmp(c->config->source, "./") == 0 || list(c, "./") != 0)
                 return false;
         compare(c, &found);
-        return !found.is_home;
+        return found.home == 0;
 }
 
 /* What ssh does without rsync: its exit code, and in *RET whether the login shell there prints something of itself, which spoils
@@ -333,16 +334,21 @@ static int judge_failure(struct copy *c, int code) {
                 &c->result->secrets_why, "sudo -u %s ssh %s true", our_name(), login ? login : "");
 }
 
+/* "./", ".", "~/" …: where a login begins, unless the key is restricted. Another source may hold one file that a home has. */
+static bool names_home(const char *source) {
+        return source[strspn(source, "~./")] == '\0';
+}
+
 /* Refuses to copy what is no set of secrets. */
 static int check_listing(struct copy *c) {
         int code = list(c, c->config->source);
         struct comparison found;
 
         compare(c, &found);
-        if (strcmp(c->config->source, "./") == 0 && found.is_home)
+        if (found.home > (names_home(c->config->source) ? 0 : 1))
                 return fail(c, SYNC_REFUSED, REFUSAL_UNRESTRICTED,
-                        "the key may read the whole home directory of %s, and source = ./ would copy it: restrict the key (rrsync)",
-                        c->config->host);
+                        "the key may read the whole home directory of %s, and source = %s would copy it: restrict the key (rrsync)",
+                        c->config->host, c->config->source);
         if (code != 0 && code != RSYNC_VANISHED &&
                 !(code == RSYNC_PARTIAL && found.n > 1)) /* something below is closed */
                 return judge_failure(c, code);

@@ -309,14 +309,20 @@ static void test_codes(void **state) {
 
 /* A key that rrsync(1) restricts, and one that it should. */
 static void test_keys(void **state) {
+        static const char *const homes[] = { "./", ".", "././", "~/", "../home/" };
         struct world *w = *state;
 
         run(w, "mkdir home; echo x >home/.bashrc; mkdir home/.ssh; echo private >home/.ssh/id_ed25519");
         set_ssh(w,
-                "while [ \"$1\" != far ]; do shift; done; shift; cd $(dirname $0)/home; exec sh -c \"$*\"");
+                "while [ \"$1\" != far ]; do shift; done; shift; cd $(dirname $0)/home; export HOME=$PWD; exec sh -c \"$*\"");
+        for (size_t i = 0; i < ELEMENTSOF(homes); i++) {
+                w->config.source = (char *) homes[i];
+                assert_code(w, SYNC_REFUSED, REFUSAL_UNRESTRICTED);
+                run(w, "test -z \"$(ls -A here)\"");
+        }
+        run(w, "rm -r home/.ssh; mv home/.bashrc home/.npm"); /* as a login without a key may find it */
         w->config.source = (char *) "./";
         assert_code(w, SYNC_REFUSED, REFUSAL_UNRESTRICTED);
-        run(w, "test -z \"$(ls -A here)\"");
 
         if (access("/usr/bin/rrsync", X_OK) < 0)
                 skip();
