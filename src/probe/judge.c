@@ -184,9 +184,10 @@ static bool is_2xx(unsigned status) {
         return status >= 200 && status < 300;
 }
 
-/* What a server that lives says of us, not of itself: "not you", "not so", "not now" (RFC 9110 15.5, RFC 6585 4). */
+/* What a server that lives says of us, not of itself: "not you", "not so", "not now" (RFC 9110 15.5, RFC 6585, 7725, 8470). */
 static bool is_live_refusal(unsigned status) {
-        static const unsigned refusals[] = { 401, 403, 405, 407, 408, 421, 429 };
+        static const unsigned refusals[] = { 401, 403, 405, 406, 407, 408, 421, 425, 426, 428, 429, 431,
+                451 };
 
         for (size_t i = 0; i < ELEMENTSOF(refusals); i++)
                 if (refusals[i] == status)
