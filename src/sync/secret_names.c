@@ -8,11 +8,12 @@
 
 /* Each part of a path is compared, in any case; a pattern with a slash with two parts. */
 static const char *const secret[] = { ".env*", "*.env", "*.pem", "*.key", "*.p12", "*.pfx", "*.jks",
-        "*.keystore", "*.kdbx", "*.ppk", "*.ovpn", "id_*", ".netrc", "_netrc", ".pgpass", ".my.cnf",
-        ".npmrc", ".pypirc", ".htpasswd", ".git-credentials", ".s3cfg", ".boto", "credentials*",
-        "client_secret*", "secrets.*", "*.tfstate", "service-account*.json", "service_account*.json",
-        "*token*", ".aws", ".ssh", ".gnupg", ".azure", ".secrets", ".docker/config.json", ".kube/config",
-        "gcloud/*" };
+        "*.keystore", "*.keytab", "*.kdb", "*.kdbx", "*.p8", "*.ppk", "*.ovpn", "id_*", ".netrc", "_netrc",
+        ".pgpass", ".my.cnf", ".npmrc", ".pypirc", ".dockercfg", ".htpasswd", ".git-credentials", ".s3cfg",
+        ".boto", "rclone.conf", ".*_history", "auth.json", "auth-profiles.json", "credentials*",
+        "client_secret*", "secret.*", "secrets.*", "secrets", "*.secret", "password*", "*.tfstate",
+        "*.tfvars", "service-account*.json", "service_account*.json", "*token*", ".aws", ".ssh", ".gnupg",
+        ".azure", ".secrets", ".docker/config.json", ".kube/config", "gh/hosts.yml", "gcloud/*" };
 
 bool changes_is_public(const char *path, uint64_t size) {
         for (const char *part = path; part; part = strchr(part, '/'), part += part != NULL)

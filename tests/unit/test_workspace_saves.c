@@ -468,11 +468,15 @@ static void test_names_of_secrets(void **state) {
                 "credentials.json", "client_secret_1.json", "secrets.yaml", "a.tfstate",
                 "service-account-prod.json", "service_account.json", "token", "bot_token.txt", ".aws/config",
                 ".ssh/config", ".gnupg/x", ".azure/x", ".secrets/x", ".docker/config.json",
-                "home/.kube/config", "gcloud/x" };
+                "home/.kube/config", "gcloud/x", "agent/auth-profiles.json", "auth.json", "host.keytab",
+                "old.kdb", "AuthKey_1.p8", ".dockercfg", "rclone.conf", ".bash_history", ".psql_history",
+                "secret.txt", "secrets/x", "db.secret", "passwords.txt", "prod.tfvars",
+                ".config/gh/hosts.yml" };
         static const char *const ordinary[] = { "notes.md", "MEMORY.md", "IDENTITY.md",
                 "memory/2026-07-11.md", "keys.md", "monkey.txt", "environment.md", "idea.md",
-                "docker/config.json", ".docker/readme", "secretary.md", "keyboard.key.md",
-                "skills/aws/SKILL.md", "pem.txt", "USER.md", ".gitignore", "service.json" };
+                "docker/config.json", ".docker/readme", "keyboard.key.md", "skills/aws/SKILL.md", "pem.txt",
+                "USER.md", ".gitignore", "service.json", "authors.json", "history.md", "hosts.yml",
+                "secretary.md" };
 
         (void) state;
         for (size_t i = 0; i < ELEMENTSOF(secret); i++)
