@@ -22,7 +22,7 @@ static int parse_ago(const char *text, usec_t now, usec_t *ret) {
                 return -EINVAL;
         for (size_t i = 0; i < ELEMENTSOF(units); i++)
                 if (strcmp(units[i].suffix, suffix) == 0) {
-                        *ret = n * units[i].factor < now ? now - n * units[i].factor : 0;
+                        *ret = n < now / units[i].factor ? now - n * units[i].factor : 0;
                         return 0;
                 }
         return -EINVAL;

@@ -58,6 +58,7 @@ static void test_ago(void **state _unused_) {
         assert_since("30m", NOW - 30 * USEC_PER_MINUTE);
         assert_since("90s", NOW - 90 * USEC_PER_SEC);
         assert_since("999999999w", 0); /* before time began */
+        assert_since("30500569w", 0);  /* and so much that 64 bits of microseconds wrap */
 }
 
 static void test_refused(void **state _unused_) {
