@@ -39,9 +39,11 @@ bool status_is_well(const struct status *s) {
 }
 
 enum status_level status_level(const struct status *s) {
-        if (!is_served(s) && !status_is_cut_off(s))
+        bool cut_off = status_is_cut_off(s);
+
+        if (!is_served(s) && !cut_off)
                 return STATUS_UNREACHABLE;
-        if (!status_is_well(s) || s->restarts || *s->alert_error || *s->heartbeat_error ||
+        if (!status_is_well(s) || cut_off || s->restarts || *s->alert_error || *s->heartbeat_error ||
                 (s->synced > 0 && !s->sync_ok))
                 return STATUS_DEGRADED;
         return STATUS_WELL;

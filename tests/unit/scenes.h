@@ -98,7 +98,7 @@ static const struct scene scenes[] = {
         { "waiting", NULL, STATUS_WELL,
                 { .failures = 20, .reason = "HTTP 503", .waits_for = "the end of its restart", .waits_until = SCENE_NOW + 120 * S } },
         { "no more waiting", NULL, STATUS_WELL, { .failures = 20, .reason = "HTTP 503", .waits_until = SCENE_NOW - S } },
-        { "cut off", NULL, STATUS_WELL,
+        { "cut off", NULL, STATUS_DEGRADED,
                 { .failures = 9, .verdict = "cut-off", .reason = "no carrier on eth0", .waits_for = "the network here",
                         .waits_until = SCENE_NOW + 200 * S } },
         { "cut off and down", scene_down, STATUS_DEGRADED, { .verdict = "cut-off", .reason = "no carrier on eth0" } },
