@@ -56,7 +56,7 @@ enum role_watch role_watch(const struct role *r, const struct facts *f) {
                         return r->other != OTHER_UNKNOWN ? WATCH_STEADY : WATCH_EAGER;
                 return r->other == OTHER_ANSWERS && f->gateway == UNIT_ACTIVE ? WATCH_STEADY : WATCH_EAGER;
         case ROLE_PROMOTED:
-                return WATCH_STEADY;
+                return WATCH_FOLLOW;
         case ROLE_STANDBY:
                 if (start_waits_for_check(r, f))
                         return WATCH_EAGER;

@@ -225,7 +225,7 @@ int status_update(
                 if (same(&table[i], kept, s))
                         continue;
                 r = keep(&table[i], kept, s);
-                if (r >= 0)
+                if (r >= 0 && !table[i].ticks)
                         changed[n++] = table[i].name;
         }
         changed[n] = NULL;

@@ -165,22 +165,11 @@ static void fill_vtable(struct bus_service *b) {
 _Static_assert(ELEMENTSOF(head) + PROPERTIES_MAX + 1 <= ELEMENTSOF(((struct bus_service *) NULL)->vtable),
         "no room");
 
-/* What every check changes is there to be read: a signal of it would cost a fifth of the check, and the bus as much again. */
-static void drop_ticking(const char **changed) {
-        const char **kept = changed;
-
-        for (; *changed; changed++)
-                if (!property_find(*changed)->ticks)
-                        *kept++ = *changed;
-        *kept = NULL;
-}
-
 void bus_service_changed(struct bus_service *b, const struct status *s) {
         const char *changed[PROPERTIES_MAX + 1];
         sd_bus *bus = bus_connection_bus(b->connection);
 
         (void) status_update(&b->shown, s, changed); /* what there was no memory for is new the next time */
-        drop_ticking(changed);
         if (bus && b->object && changed[0])
                 (void) sd_bus_emit_properties_changed_strv(bus, BUS_PATH, BUS_INTERFACE, (char **) changed);
 }

@@ -168,13 +168,6 @@ static void carry_out(struct daemon *d, enum role_action action) {
         }
 }
 
-static enum local_gateway_pace pace(const struct daemon *d, enum role_watch watch) {
-        return watch == WATCH_EAGER                      ? LOCAL_GATEWAY_EAGER
-                : d->role.state == ROLE_PROMOTED         ? LOCAL_GATEWAY_FOLLOW
-                : watch == WATCH_STEADY || d->rules.warm ? LOCAL_GATEWAY_STEADY
-                                                         : LOCAL_GATEWAY_OFF;
-}
-
 /* The level also changes by time alone, when a senior's head start is over. */
 void daemon_read_level(struct daemon *d) {
         enum health_level level = peers_level(d->peers);
@@ -225,7 +218,8 @@ void daemon_step(struct daemon *d) {
         (void) sd_event_source_set_enabled(
                 d->look_timer, s.look_at == USEC_INFINITY ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
         daemon_gather(d, &f);
-        local_gateway_pace(d->local_gateway, pace(d, role_watch(&d->role, &f)));
+        local_gateway_pace(
+                d->local_gateway, MAX(role_watch(&d->role, &f), d->rules.warm ? WATCH_STEADY : WATCH_NOT));
         peers_set_started(d->peers, d->role.state == ROLE_PROMOTED);
         peers_set_early(d->peers, role_is_early(&d->role));
 }

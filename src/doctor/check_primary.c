@@ -20,7 +20,7 @@ static void on_checked(struct probe *p _unused_, const struct check *check, void
 }
 
 static void on_selfchecked(struct local_gateway *s, const struct check *check, void *userdata) {
-        local_gateway_pace(s, LOCAL_GATEWAY_OFF);
+        local_gateway_pace(s, WATCH_NOT);
         *(struct check *) userdata = *check;
 }
 
@@ -210,7 +210,7 @@ void look_own_gateway(const struct checkup *c, struct finding *f) {
         if (r >= 0)
                 r = local_gateway_new(http, c->config, on_selfchecked, &check, &selfcheck);
         if (r >= 0) {
-                local_gateway_pace(selfcheck, LOCAL_GATEWAY_EAGER);
+                local_gateway_pace(selfcheck, WATCH_EAGER);
                 r = http_wait(http, check.reason);
         }
         if (r < 0)

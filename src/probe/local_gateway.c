@@ -34,7 +34,7 @@ struct local_gateway {
         local_gateway_done_t done;
         void *userdata;
         sd_event_source *timer;
-        enum local_gateway_pace pace;
+        enum role_watch pace;
         usec_t eager_since;
         struct probe *probe; /* of the address under way */
         bool on_tailnet;     /* it is the second one */
@@ -66,11 +66,11 @@ static bool is_settled(const struct local_gateway *s) {
 static void schedule(struct local_gateway *s, bool answers) {
         bool late = now_usec(CLOCK_BOOTTIME) - s->eager_since > EAGER_FOR;
 
-        if (s->pace == LOCAL_GATEWAY_STEADY || (s->pace == LOCAL_GATEWAY_FOLLOW && is_settled(s)))
+        if (s->pace == WATCH_STEADY || (s->pace == WATCH_FOLLOW && is_settled(s)))
                 next_in(s, steady_interval(s));
-        else if (s->pace == LOCAL_GATEWAY_FOLLOW)
+        else if (s->pace == WATCH_FOLLOW)
                 next_in(s, FOLLOW_INTERVAL);
-        else if (s->pace == LOCAL_GATEWAY_EAGER)
+        else if (s->pace == WATCH_EAGER)
                 next_in(s,
                         answers && !s->answered ? CONFIRM_INTERVAL
                                 : late          ? LATER_INTERVAL
@@ -82,7 +82,7 @@ static void schedule(struct local_gateway *s, bool answers) {
 static bool ready_is_due(struct local_gateway *s) {
         usec_t now = now_usec(CLOCK_BOOTTIME);
 
-        if (s->pace != LOCAL_GATEWAY_FOLLOW || (is_settled(s) && now - s->ready_asked < READY_INTERVAL))
+        if (s->pace != WATCH_FOLLOW || (is_settled(s) && now - s->ready_asked < READY_INTERVAL))
                 return false;
         s->ready_asked = now;
         return true;
@@ -181,17 +181,17 @@ static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, vo
         return 0;
 }
 
-void local_gateway_pace(struct local_gateway *s, enum local_gateway_pace pace) {
-        enum local_gateway_pace before = s->pace;
+void local_gateway_pace(struct local_gateway *s, enum role_watch pace) {
+        enum role_watch before = s->pace;
 
         s->pace = pace;
-        if (pace == LOCAL_GATEWAY_EAGER && before != LOCAL_GATEWAY_EAGER)
+        if (pace == WATCH_EAGER && before != WATCH_EAGER)
                 s->eager_since = now_usec(CLOCK_BOOTTIME);
-        if (pace == LOCAL_GATEWAY_FOLLOW && before != LOCAL_GATEWAY_FOLLOW) {
+        if (pace == WATCH_FOLLOW && before != WATCH_FOLLOW) {
                 s->ready_known = false;
                 s->followed_since = now_usec(CLOCK_BOOTTIME);
         }
-        if (pace == LOCAL_GATEWAY_OFF) {
+        if (pace == WATCH_NOT) {
                 s->probe = probe_free(s->probe);
                 (void) sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
         } else if (pace > before && (!s->probe || !probe_is_running(s->probe)))

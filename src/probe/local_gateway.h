@@ -2,16 +2,9 @@
 #pragma once
 
 #include "config/config.h"
+#include "core/role.h"
 #include "core/verdict.h"
 #include "lib/http.h"
-
-enum local_gateway_pace {
-        LOCAL_GATEWAY_OFF,
-        LOCAL_GATEWAY_STEADY, /* as often as the primary is checked, and every third of hang_timeout at least */
-        LOCAL_GATEWAY_FOLLOW, /* it is promoted: the same, and it says whether its channels are ready, twice a second at
-                                 first and until they are, then once a minute */
-        LOCAL_GATEWAY_EAGER, /* the sooner an answer is seen, the shorter the outage */
-};
 
 struct local_gateway;
 
@@ -27,7 +20,7 @@ struct local_gateway *local_gateway_free(struct local_gateway *s);
 DEFINE_CLEANUP(struct local_gateway *, local_gateway_free)
 
 /* From now on at this pace; a faster one than before begins with a check at once. */
-void local_gateway_pace(struct local_gateway *s, enum local_gateway_pace pace);
+void local_gateway_pace(struct local_gateway *s, enum role_watch pace);
 
 /* The port of the gateway here, by the configuration. */
 unsigned local_gateway_port(const struct config *c);
