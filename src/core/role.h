@@ -132,7 +132,7 @@ enum role_watch {
         WATCH_STEADY, /* as often as the primary, and every third of hang_timeout at least */
         WATCH_FOLLOW, /* it is promoted: the same, and it says whether its channels are ready, twice a second at first and
                          until they are, then once a minute */
-        WATCH_EAGER,  /* the sooner its answer is seen, the shorter the outage */
+        WATCH_EAGER, /* the sooner its answer is seen, the shorter the outage */
 };
 enum role_watch role_watch(const struct role *r, const struct facts *f);
 

@@ -211,12 +211,6 @@ static int on_hangup(
         return 0;
 }
 
-static int on_terminate(
-        sd_event_source *s, const struct signalfd_siginfo *si _unused_, void *userdata _unused_) {
-        (void) sd_notify(false, "STOPPING=1");
-        return sd_event_exit(sd_event_source_get_event(s), 0);
-}
-
 static const char *on_command(enum role_command command, usec_t until, void *userdata) {
         struct daemon *d = userdata;
         const char *refusal;
@@ -256,22 +250,12 @@ static struct daemon *daemon_free(struct daemon *d) {
 DEFINE_CLEANUP(struct daemon *, daemon_free)
 
 static int add_signals(struct daemon *d) {
-        sigset_t set;
         int r;
 
         (void) signal(SIGPIPE, SIG_IGN);
-        (void) sigemptyset(&set);
-        (void) sigaddset(&set, SIGHUP);
-        (void) sigaddset(&set, SIGTERM);
-        (void) sigaddset(&set, SIGINT);
-        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-                return -errno;
-        r = sd_event_add_signal(d->event, NULL, SIGHUP, on_hangup, d);
-        if (r >= 0)
-                r = sd_event_add_signal(d->event, NULL, SIGTERM, on_terminate, d);
-        if (r >= 0)
-                r = sd_event_add_signal(d->event, NULL, SIGINT, on_terminate, d);
-        return r;
+        r = sd_event_set_signal_exit(d->event, true); /* SIGTERM, SIGINT */
+        return r < 0 ? r
+                     : sd_event_add_signal(d->event, NULL, SIGHUP | SD_EVENT_SIGNAL_PROCMASK, on_hangup, d);
 }
 
 static int add_look_timer(struct daemon *d) {
@@ -347,6 +331,7 @@ int cmd_run(const struct instance *instance) {
         log_info("Watching the primary %s.", peers_primary_name(d->peers));
         (void) sd_notify(false, "READY=1");
         r = sd_event_loop(d->event);
+        (void) sd_notify(false, "STOPPING=1");
         if (r < 0)
                 log_error("The event loop has failed: %s.", strerror(-r));
         return r < 0 ? EX_SOFTWARE : r;

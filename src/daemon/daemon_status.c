@@ -26,44 +26,6 @@ static void show_to_systemd(struct daemon *d, const struct status *s) {
         d->status_sent = now_usec(CLOCK_BOOTTIME);
 }
 
-static void set_last_failover(const struct daemon *d, struct status *ret) {
-        const struct last_failover *f = &d->state_file.last;
-        const struct timeline *e = &d->timeline;
-        usec_t there = d->rules.warm ? e->ready : e->answered;
-
-        ret->began_at = f->began;
-        ret->promoted_at = f->started;
-        ret->demoted_at = f->ended;
-        ret->outage = f->outage;
-        ret->cause = f->cause;
-        ret->promotions = e->promotions;
-        ret->start_took = e->started > 0 && there > e->started ? there - e->started : 0;
-}
-
-static void set_sync(const struct daemon *d, struct status *ret) {
-        const struct sync_view *sync = sync_unit_view(d->sync_unit);
-
-        ret->synced = to_realtime(sync->ended);
-        ret->sync_ok = sync->ok;
-        ret->sync = sync->text;
-        ret->unmerged = sync->unmerged;
-        ret->merge = d->sync_story.merge;
-        ret->sync_succeeded = to_realtime(sync->succeeded);
-}
-
-static void set_alerts(const struct daemon *d, struct status *ret) {
-        ret->alert_error = alert_error(d->alert, &ret->undelivered);
-        ret->heartbeat_error = heartbeat_error(d->heartbeat);
-}
-
-static void set_gateway(const struct daemon *d, struct status *ret) {
-        bool drains = d->role.state == ROLE_DEMOTING && d->answer.verdict == VERDICT_DRAINING;
-
-        ret->warm = d->rules.warm;
-        ret->answers = (d->answer.verdict == VERDICT_UP || drains) &&
-                (d->timeline.last_answered > 0 || d->rules.warm);
-}
-
 /* When a gateway that is silent is restarted. */
 static usec_t hang_at(const struct daemon *d) {
         usec_t silent_since = d->role.silent_since, timeout = d->rules.hang_timeout;
@@ -83,8 +45,25 @@ static bool waits_to_start(const struct unit_info *g) {
         return g->job == JOB_START && (g->state == UNIT_INACTIVE || g->state == UNIT_FAILED);
 }
 
+/* The gateway here answered when it was last asked, if only to say that it drains. */
+static bool gateway_answers(const struct daemon *d) {
+        bool drains = d->role.state == ROLE_DEMOTING && d->answer.verdict == VERDICT_DRAINING;
+
+        return (d->answer.verdict == VERDICT_UP || drains) &&
+                (d->timeline.last_answered > 0 || d->rules.warm);
+}
+
+static usec_t start_took(const struct daemon *d) {
+        const struct timeline *e = &d->timeline;
+        usec_t there = d->rules.warm ? e->ready : e->answered;
+
+        return e->started > 0 && there > e->started ? there - e->started : 0;
+}
+
 static void make_status(const struct daemon *d, struct status *ret) {
         const struct unit_info *g = unit_info(d->gateway);
+        const struct sync_view *sync = sync_unit_view(d->sync_unit);
+        const struct last_failover *last = &d->state_file.last;
 
         *ret = (struct status){
                 .program = d->instance->program,
@@ -98,16 +77,29 @@ static void make_status(const struct daemon *d, struct status *ret) {
                         restart_loop_goes_on(&d->loop, now_usec(CLOCK_BOOTTIME)),
                 .unit = d->gateway->id,
                 .unit_state = waits_to_start(g) ? UNIT_STARTING : g->state,
+                .warm = d->rules.warm,
+                .answers = gateway_answers(d),
                 .starts = d->role.starts,
                 .next_start = to_realtime(d->role.start_again),
                 .hang_at = hang_at(d),
                 .kill_at = kill_at(d),
+                .synced = to_realtime(sync->ended),
+                .sync_ok = sync->ok,
+                .sync = sync->text,
+                .unmerged = sync->unmerged,
+                .merge = d->sync_story.merge,
+                .sync_succeeded = to_realtime(sync->succeeded),
+                .began_at = last->began,
+                .promoted_at = last->started,
+                .demoted_at = last->ended,
+                .outage = last->outage,
+                .cause = last->cause,
+                .promotions = d->timeline.promotions,
+                .start_took = start_took(d),
+                .heartbeat_error = heartbeat_error(d->heartbeat),
         };
+        ret->alert_error = alert_error(d->alert, &ret->undelivered);
         peers_show(d->peers, ret);
-        set_sync(d, ret);
-        set_alerts(d, ret);
-        set_gateway(d, ret);
-        set_last_failover(d, ret);
 }
 
 /* To everybody who looks at levels; each of them knows what is new to it. */

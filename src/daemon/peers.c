@@ -240,7 +240,9 @@ static void on_senior(struct probe *probe _unused_, const struct check *check, v
         struct health_change change;
 
         s->found = *check;
-        if (check->unanswered && w->primary.last.verdict == VERDICT_CUT_OFF)
+        if (check->verdict != VERDICT_UP &&
+                (tailnet_is_broken(w->tailnet) ||
+                        (check->unanswered && w->primary.last.verdict == VERDICT_CUT_OFF)))
                 s->found.verdict = VERDICT_CUT_OFF;
         change = peer_count(s);
         if (change.level && s->health.level == HEALTH_UP)
@@ -251,10 +253,9 @@ static void on_senior(struct probe *probe _unused_, const struct check *check, v
 }
 
 static void check_senior(struct peer *s) {
-        bool blind = tailnet_blind_since(s->watch->tailnet, NULL, 0) > 0;
         int r;
 
-        if (blind && tailnet_looks_in(s->config->host)) {
+        if (tailnet_is_broken(s->watch->tailnet) && tailnet_looks_in(s->config->host)) {
                 on_senior(NULL, &(struct check){ .verdict = VERDICT_CUT_OFF }, s);
                 return;
         }
@@ -312,6 +313,7 @@ static void carry_all_over(struct peers *w, const struct peers *before) {
 int peers_new(struct http *h, const struct instance *instance, const struct config *c,
         const struct peers *before, peers_changed_t changed, void *userdata, struct peers **ret) {
         _cleanup_(peers_freep) struct peers *w = NULL;
+        bool others = false;
         int r;
 
         w = calloc(1, sizeof *w);
@@ -326,11 +328,12 @@ int peers_new(struct http *h, const struct instance *instance, const struct conf
 
         r = peer_set(&w->primary, h, &c->primary, c);
         for (; r >= 0 && w->n_seniors < c->n_seniors; w->n_seniors++) {
+                others = others || tailnet_looks_in(c->seniors[w->n_seniors].host);
                 w->seniors[w->n_seniors].watch = w;
                 r = peer_set(&w->seniors[w->n_seniors], h, &c->seniors[w->n_seniors], c);
         }
         if (r >= 0)
-                r = tailnet_new(h, instance, c->primary.host, &w->tailnet);
+                r = tailnet_new(h, instance, c->primary.host, others, &w->tailnet);
         if (r >= 0)
                 r = witness_set(&w->witness, h, c, w->tailnet, on_witness, w);
         if (r >= 0)
