@@ -26,15 +26,10 @@ static void print_key(const struct config_key *k) {
 
 /* Section by section: the table has each key of [primary] beside the same one of [senior]. */
 static int print_keys(void) {
-        for (size_t i = 0; i < n_config_keys; i++) {
-                bool first = true;
-
-                for (size_t j = 0; j < i; j++)
-                        first = first && strcmp(config_keys[i].section, config_keys[j].section) != 0;
-                for (size_t j = i; first && j < n_config_keys; j++)
-                        if (strcmp(config_keys[i].section, config_keys[j].section) == 0)
-                                print_key(&config_keys[j]);
-        }
+        for (enum section_kind kind = 0; kind < _SECTION_MAX; kind++)
+                for (size_t i = 0; i < n_config_keys; i++)
+                        if (key_is_of(&config_keys[i], kind))
+                                print_key(&config_keys[i]);
         return fflush(stdout) == EOF || ferror(stdout) ? -EIO : 0;
 }
 

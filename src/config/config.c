@@ -20,23 +20,20 @@
 #include "lib/text.h"
 
 #define FILE_MAX ((size_t) 64 * 1024)
+#define LINE_LONGEST (INI_MAX_LINE - 2) /* a newline and a NUL */
 
 /* --- the parser ---------------------------------------------------------------------------------------- */
 
 struct section {
         enum section_kind kind;
-        void *base;       /* its struct in the configuration; NULL: there is none yet */
-        const char *name; /* of a [senior NAME]; "" */
-        unsigned line;    /* of its header; 0: not in the file */
-        struct given {
-                unsigned line; /* 0: it was not */
-                bool bad;      /* it was, wrongly, or is missing */
-        } keys[KEYS_MAX];
+        void *base;               /* its struct in the configuration; NULL: there is none yet */
+        const char *name;         /* of a [senior NAME]; "" */
+        unsigned line;            /* of its header; 0: not in the file */
+        unsigned given[KEYS_MAX]; /* in which line a key is; 0: it is not there */
 };
 
 struct parser {
         const char *path;
-        const char *text; /* all of it; then the line that inih is given next */
         unsigned line;
         config_error_t error;
         void *userdata;
@@ -49,8 +46,8 @@ struct parser {
         struct config *config;
 };
 
-static struct given *given_key(struct section *s, const struct config_key *k) {
-        return &s->keys[k - config_keys];
+static unsigned *line_of(struct section *s, const struct config_key *k) {
+        return &s->given[k - config_keys];
 }
 
 static void _printf_(3, 4) report_error(struct parser *p, unsigned line, const char *format, ...) {
@@ -174,8 +171,8 @@ static void read_header(struct parser *p, char *line) {
 static int on_key(void *userdata, const char *section _unused_, const char *name, const char *value) {
         struct parser *p = userdata;
         const struct config_key *k;
-        struct given *given;
         const char *why;
+        unsigned *line;
 
         if (!p->section) {
                 if (!p->skipping)
@@ -187,46 +184,24 @@ static int on_key(void *userdata, const char *section _unused_, const char *name
                 unknown_key(p, name);
                 return 1;
         }
-        given = given_key(p->section, k);
-        if (given->line > 0) {
-                report_error(p, p->line, "%s: given twice, first in line %u", name, given->line);
+        line = line_of(p->section, k);
+        if (*line > 0) {
+                report_error(p, p->line, "%s: given twice, first in line %u", name, *line);
                 return 1;
         }
-        given->line = p->line;
+        *line = p->line;
         if (*value && p->section->kind == SECTION_PRIMARY && strcmp(name, "host") == 0)
                 p->names_primary = true;
         why = key_set(k, p->section->base, value);
-        if (why) {
-                given->bad = true;
+        if (why)
                 report_error(p, p->line, "%s: %s; allowed: %s", name, why, k->allowed);
-        }
         return 1;
 }
 
-/* Gives inih the one line that it is to split, as fgets(3) would. */
-static char *give_line(char *buf, int size, void *userdata) {
-        struct parser *p = userdata;
-        const char *line = TAKE(p->text);
-        size_t room = (size_t) size - 2; /* newline and NUL */
-
-        if (!line)
-                return NULL;
-        if (strlen(line) > room) {
-                report_error(p, p->line, "line too long; allowed: %zu bytes", room);
-                line = "";
-        }
-        (void) stpcpy(stpcpy(buf, line), "\n");
-        return buf;
-}
-
 static void read_key(struct parser *p, const char *line) {
-        int r;
-
-        p->text = line;
-        r = ini_parse_stream(give_line, p, on_key, p);
-        if (r == -2)
-                p->no_memory = true;
-        else if (r != 0)
+        if (strlen(line) > LINE_LONGEST)
+                report_error(p, p->line, "line too long; allowed: %d bytes", LINE_LONGEST);
+        else if (ini_parse_string(line, on_key, p) != 0)
                 report_error(p, p->line, "not understood; allowed: [section], key = value, # comment");
 }
 
@@ -253,13 +228,12 @@ static void fill_section(struct parser *p, struct section *s) {
         for (size_t i = 0; i < n_config_keys; i++) {
                 const struct config_key *k = &config_keys[i];
 
-                if (!key_is_of(k, s->kind) || s->keys[i].line > 0)
+                if (!key_is_of(k, s->kind) || s->given[i] > 0)
                         continue;
-                if (!k->fallback) {
+                if (!k->fallback)
                         report_error(p, s->line, "[%s%s%s]: %s is missing; allowed: %s", k->section,
                                 *s->name ? " " : "", s->name, k->name, k->allowed);
-                        s->keys[i].bad = true;
-                } else if (s->kind == SECTION_SENIOR && key_find(SECTION_PRIMARY, k->name)) {
+                else if (s->kind == SECTION_SENIOR && key_find(SECTION_PRIMARY, k->name)) {
                         if (p->errors == 0 && key_inherit(k, s->base, &p->config->primary) < 0)
                                 p->no_memory = true;
                 } else if (*k->fallback && key_set(k, s->base, k->fallback))
@@ -267,37 +241,29 @@ static void fill_section(struct parser *p, struct section *s) {
         }
 }
 
-/* The span NAME of S is at most check_interval: an error where it is given, else it is shortened. */
+/* The span NAME of S is at most check_interval: an error where it is given, else it is shortened. What is wrong by itself is 0. */
 static void limit_to_interval(struct parser *p, struct section *s, const char *name) {
         const struct config_key *k = key_find(s->kind, name);
-        const struct config_key *interval = key_find(SECTION_PRIMARY, "check_interval");
         usec_t *span = key_target(k, s->base), most = p->config->primary.check_interval;
-        struct given *given = given_key(s, k);
         char text[SPAN_MAX];
 
-        if (given->bad || given_key(&p->sections[SECTION_PRIMARY], interval)->bad || *span <= most)
+        if (most == 0 || *span <= most)
                 return;
-        if (given->line > 0)
-                report_error(p, given->line, "%s: is more than check_interval; allowed here: up to %s", name,
-                        format_span(text, most));
+        if (*line_of(s, k) > 0)
+                report_error(p, *line_of(s, k), "%s: is more than check_interval; allowed here: up to %s",
+                        name, format_span(text, most));
         else
                 *span = most;
 }
 
-/* The line in which the text NAME was given, and not as empty; 0: it was not. */
-static unsigned text_line(struct parser *p, enum section_kind kind, const char *name) {
-        struct section *s = &p->sections[kind];
-        const struct config_key *k = key_find(kind, name);
-        char *const *text = key_target(k, s->base);
-
-        return given_key(s, k)->bad || *text ? given_key(s, k)->line : 0;
+static unsigned given_in(struct parser *p, enum section_kind kind, const char *name) {
+        return *line_of(&p->sections[kind], key_find(kind, name));
 }
 
-static void check_urls(struct parser *p, enum section_kind kind) {
-        unsigned file = text_line(p, kind, "url_file"), url = text_line(p, kind, "url");
-
-        if (file > 0 && url > 0)
-                report_error(p, MAX(file, url), "both url_file and url; allowed: one of them");
+static void check_urls(struct parser *p, enum section_kind kind, const char *file, const char *url) {
+        if (file && url)
+                report_error(p, MAX(given_in(p, kind, "url_file"), given_in(p, kind, "url")),
+                        "both url_file and url; allowed: one of them");
 }
 
 /* What is in the workspace is committed, and with save = push it leaves this machine. */
@@ -308,20 +274,18 @@ static void check_target(struct parser *p) {
         if (c->secrets.host && target && path && *path &&
                 (path_is_within(target, path) || path_is_within(path, target)))
                 report_error(p,
-                        MAX(text_line(p, SECTION_WORKSPACE, "path"),
-                                text_line(p, SECTION_SECRETS, "target")),
+                        MAX(given_in(p, SECTION_WORKSPACE, "path"), given_in(p, SECTION_SECRETS, "target")),
                         "[secrets] target and [workspace] path overlap: secrets would be committed with the workspace; "
                         "allowed: neither within the other");
 }
 
 /* "[::1]" is how a person writes it; getaddrinfo(3) wants "::1". */
-static void strip_brackets(char *host) {
-        size_t n = host ? strlen(host) : 0;
+static void strip_brackets(struct parser *p, char **host) {
+        char *bare = *host ? without_brackets(*host) : NULL;
 
-        if (n > 2 && host[0] == '[') {
-                (void) memmove(host, host + 1, n - 2);
-                host[n - 2] = '\0';
-        }
+        p->no_memory = p->no_memory || (*host && !bare);
+        free(*host);
+        *host = bare;
 }
 
 static void fill_and_check(struct parser *p) {
@@ -335,22 +299,21 @@ static void fill_and_check(struct parser *p) {
                         limit_to_interval(p, s, "retry_interval");
                 if (s->kind == SECTION_PRIMARY || s->kind == SECTION_SENIOR) {
                         limit_to_interval(p, s, "timeout");
-                        strip_brackets(((struct peer_config *) s->base)->host);
+                        strip_brackets(p, &((struct peer_config *) s->base)->host);
                 }
         }
-        check_urls(p, SECTION_ALERT);
-        check_urls(p, SECTION_HEARTBEAT);
+        check_urls(p, SECTION_ALERT, p->config->alert.url_file, p->config->alert.url);
+        check_urls(p, SECTION_HEARTBEAT, p->config->heartbeat.url_file, p->config->heartbeat.url);
         check_target(p);
 }
 
-/* Reads what P says to read. 0, -EINVAL if anything is wrong with it, -ENOMEM; P's configuration is filled in in the first
- * two cases. */
-static int parse(struct parser *p) {
+/* Reads TEXT into P's configuration, which is filled in whatever is wrong. 0, -EINVAL if anything is, -ENOMEM. */
+static int parse(struct parser *p, const char *text) {
         static const char bom[] = "\xef\xbb\xbf";
-        _cleanup_free_ char *text = NULL;
+        _cleanup_free_ char *copy = strdup(text + (begins_with(text, bom) ? strlen(bom) : 0));
 
-        p->config->primary.name = strdup("primary");
-        if (!p->config->primary.name)
+        p->config = calloc(1, sizeof *p->config);
+        if (!copy || !p->config || !(p->config->primary.name = strdup("primary")))
                 return -ENOMEM;
         for (enum section_kind i = 0; i < _SECTION_MAX; i++)
                 p->sections[i] = (struct section){
@@ -358,74 +321,61 @@ static int parse(struct parser *p) {
                         .base = i == SECTION_SENIOR ? NULL : section_base(p->config, i, 0),
                         .name = "",
                 };
-        text = strdup(p->text + (begins_with(p->text, bom) ? strlen(bom) : 0));
-        if (!text)
-                return -ENOMEM;
-        read_lines(p, text);
+        read_lines(p, copy);
         fill_and_check(p);
         return p->no_memory ? -ENOMEM : p->errors > 0 ? -EINVAL : 0;
 }
 
-int config_parse(
-        const char *path, const char *text, config_error_t error, void *userdata, struct config **ret) {
-        _cleanup_(config_freep) struct config *c = calloc(1, sizeof *c);
-        struct parser p = { .path = path, .text = text, .error = error, .userdata = userdata, .config = c };
-        int r = c ? parse(&p) : -ENOMEM;
-
-        if (r < 0)
-                return r;
-        *ret = TAKE(c);
-        return 0;
-}
-
-/* As parse(), of P's file. */
+/* As parse(), of P's file. If that cannot be read, there is no configuration. */
 static int parse_file(struct parser *p) {
         _cleanup_free_ char *text = NULL;
         int r = read_file(p->path, FILE_MAX, &text);
 
-        if (r < 0)
-                return r;
-        p->text = text;
-        return p->config ? parse(p) : -ENOMEM;
+        if (r >= 0)
+                return parse(p, text);
+        report_error(p, 0, "cannot be read: %s",
+                r == -EFBIG            ? "larger than 64 KiB"
+                        : r == -EINVAL ? "not a text file"
+                        : r == -ENOENT ? "no such file; it needs at least a [primary] section with host"
+                                       : strerror(-r));
+        return r;
 }
 
-int config_load_alert(const char *path, struct config **ret) {
-        _cleanup_(config_freep) struct config *c = calloc(1, sizeof *c);
-        struct parser p = { .path = path, .config = c };
-        int r = parse_file(&p);
+/* What P has read, if R says that it is to be had. */
+static int hand_over(struct parser *p, int r, struct config **ret) {
+        _cleanup_(config_freep) struct config *c = p->config;
 
-        if (r < 0 && r != -EINVAL)
-                return r;
-        *ret = TAKE(c);
-        return 0;
+        if (r >= 0)
+                *ret = TAKE(c);
+        return r;
 }
 
-bool config_is_unused(const char *path) {
-        _cleanup_(config_freep) struct config *c = calloc(1, sizeof *c);
-        struct parser p = { .path = path, .config = c };
-        int r = parse_file(&p);
+int config_parse(
+        const char *path, const char *text, config_error_t error, void *userdata, struct config **ret) {
+        struct parser p = { .path = path, .error = error, .userdata = userdata };
 
-        return r == -ENOENT || (r == -EINVAL && p.errors == 1 && !p.names_primary);
+        return hand_over(&p, parse(&p, text), ret);
 }
 
 int config_load(const char *path, config_error_t error, void *userdata, struct config **ret) {
         struct parser p = { .path = path, .error = error, .userdata = userdata };
-        _cleanup_free_ char *text = NULL;
-        int r;
 
-        r = read_file(path, FILE_MAX, &text);
-        if (r == -EFBIG)
-                report_error(&p, 0, "cannot be read: larger than %zu KiB", FILE_MAX / 1024);
-        else if (r == -EINVAL)
-                report_error(&p, 0, "cannot be read: not a text file");
-        else if (r == -ENOENT)
-                report_error(&p, 0,
-                        "cannot be read: no such file; it needs at least a [primary] section with host");
-        else if (r < 0)
-                report_error(&p, 0, "cannot be read: %s", strerror(-r));
-        if (r < 0)
-                return r;
-        return config_parse(path, text, error, userdata, ret);
+        return hand_over(&p, parse_file(&p), ret);
+}
+
+int config_load_alert(const char *path, struct config **ret) {
+        struct parser p = { .path = path };
+        int r = parse_file(&p);
+
+        return hand_over(&p, r == -EINVAL && p.config ? 0 : r, ret);
+}
+
+bool config_is_unused(const char *path) {
+        struct parser p = { .path = path };
+        int r = parse_file(&p);
+
+        config_free(p.config);
+        return r == -ENOENT || (r == -EINVAL && p.config && p.errors == 1 && !p.names_primary);
 }
 
 void config_keep_error(const char *path, unsigned line, const char *what, void *userdata) {
@@ -446,12 +396,6 @@ void config_log_error(const char *path, unsigned line, const char *what, void *u
 
 /* --- and back ------------------------------------------------------------------------------------------ */
 
-static void free_texts(enum section_kind kind, void *base) {
-        for (size_t i = 0; i < n_config_keys; i++)
-                if (config_keys[i].type == CONFIG_TEXT && key_is_of(&config_keys[i], kind))
-                        free(*(char **) key_target(&config_keys[i], base));
-}
-
 /* How many sections of that kind C has. */
 static size_t n_sections(const struct config *c, enum section_kind kind) {
         return kind == SECTION_SENIOR ? c->n_seniors : 1;
@@ -462,7 +406,9 @@ struct config *config_free(struct config *c) {
                 return NULL;
         for (enum section_kind kind = 0; kind < _SECTION_MAX; kind++)
                 for (size_t i = 0; i < n_sections(c, kind); i++)
-                        free_texts(kind, section_base(c, kind, i));
+                        for (const struct config_key *k = config_keys; k < config_keys + n_config_keys; k++)
+                                if (k->type == CONFIG_TEXT && key_is_of(k, kind))
+                                        free(*(char **) key_target(k, section_base(c, kind, i)));
         for (size_t i = 0; i < c->n_seniors; i++)
                 free(c->seniors[i].name);
         free(c->primary.name);

@@ -1,13 +1,13 @@
 /* Is this text a host, a path, a unit name …? See validate.h. */
 #include "config/validate.h"
 
-#include <arpa/inet.h>
 #include <regex.h>
 #include <stdbool.h>
 #include <string.h>
 
+#include "lib/network.h"
+#include "lib/text.h"
 #include "lib/url.h"
-#include "lib/util.h"
 
 /* What a text must not look like, or after a '!' must: an extended regular expression (regex(7)), and what is wrong then. The
  * first that finds something decides. */
@@ -47,17 +47,11 @@ static const char *check(const struct rule *rules, const char *text, int flags) 
         { "(^|/)\\.\\.(/|$)", "holds '..'" }
 #define NO_HOST "is neither an address nor a DNS name"
 
+/* In [ ] or not. */
 static bool is_address(const char *text) {
-        char inside[INET6_ADDRSTRLEN + 1];
-        struct in6_addr a;
-        size_t n = strlen(text);
+        _cleanup_free_ char *bare = without_brackets(text);
 
-        if (inet_pton(AF_INET, text, &a) == 1 || inet_pton(AF_INET6, text, &a) == 1)
-                return true;
-        if (n < 2 || n - 2 >= sizeof inside || text[0] != '[' || text[n - 1] != ']')
-                return false;
-        (void) snprintf(inside, sizeof inside, "%.*s", (int) (n - 2), text + 1);
-        return inet_pton(AF_INET6, inside, &a) == 1;
+        return bare && (text[0] != '[' || strchr(bare, ':')) && network_is_address(bare);
 }
 
 const char *validate_host(const char *text) {
