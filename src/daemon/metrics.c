@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/kept_file.h"
 #include "lib/clock.h"
+#include "lib/kept_file.h"
 #include "lib/log.h"
 
 #define WRITE_INTERVAL (15 * USEC_PER_SEC)

@@ -5,7 +5,7 @@
 #include "config/config.h"
 #include "config/instance.h"
 #include "core/verdict.h"
-#include "daemon/kept_file.h"
+#include "lib/kept_file.h"
 
 struct readiness {
         bool matters;

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/kept_file.h"
 #include "lib/clock.h"
 #include "lib/file.h"
+#include "lib/kept_file.h"
 #include "lib/log.h"
 #include "lib/network.h"
 #include "lib/text.h"

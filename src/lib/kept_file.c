@@ -1,5 +1,5 @@
 /* A file that is kept up to date; see kept_file.h. */
-#include "daemon/kept_file.h"
+#include "lib/kept_file.h"
 
 #include <errno.h>
 
