@@ -13,152 +13,147 @@
 #include "lib/log.h"
 #include "lib/text.h"
 
-#define QUEUE_FILE "alerts.json"
-
 #define BACK_OFF_FIRST (5 * USEC_PER_SEC)
 #define BACK_OFF_MAX (15 * USEC_PER_MINUTE)
 #define GIVE_UP_AFTER USEC_PER_DAY
 /* An outage that is over by then is in the journal only. */
 #define QUIET_FOR (45 * USEC_PER_SEC)
+/* How long the alert of a failback waits for the sync that names the branches to merge; no alert is held for twice as long. */
+#define BRANCHES_WITHIN USEC_PER_MINUTE
+#define HOLD_MAX (2 * BRANCHES_WITHIN)
+/* After a disk that hung or was full. */
+#define SAVE_AGAIN_AFTER (5 * USEC_PER_SEC)
 
 struct alert {
         const struct instance *instance;
         const struct config *config;
-        char host[65]; /* HOST_NAME_MAX + 1 */
-        struct alert_queue *queue;
+        struct alert_queue queue;
         struct webhook *webhook;
         struct conditions conditions;
 
-        bool quiet;                   /* this failover has had no alert yet */
-        struct alert_message demoted; /* waits for the sync that names them; .event is NULL: none does */
-        usec_t demoted_until;         /* CLOCK_BOOTTIME */
-        char demoted_title[64], demoted_text[ALERT_TEXT_MAX], demoted_reason[160];
+        bool quiet;      /* this failover has had no alert yet */
+        json_t *demoted; /* of the queue, held for the sync that names branches; a reference, NULL: none */
+        usec_t demoted_until; /* CLOCK_BOOTTIME */
 
         sd_event_source *timer; /* the next thing to do: save, send */
         bool posted;            /* something is new since the last try began */
         unsigned attempts;      /* in a row that came to nothing */
-        usec_t not_before;      /* CLOCK_BOOTTIME: the service asked to be left alone */
-        uint64_t sending;       /* the one that is under way, or was tried last */
+        usec_t try_at;          /* CLOCK_BOOTTIME, as is: */
+        usec_t not_before;      /* the service asked to be left alone */
+        json_t *sending;        /* the one that is under way, or was tried last; a reference */
         unsigned mentioned;     /* lost ones that it mentions */
         char error[512];        /* why they cannot be delivered, and the journal has that; "" if they can */
 };
-
-static bool is_on(const struct alert *a) {
-        return a->config->alert.url || a->config->alert.url_file;
-}
 
 usec_t alert_back_off(unsigned attempts) {
         return back_off(attempts, BACK_OFF_FIRST, BACK_OFF_MAX);
 }
 
-/* At the latest after WAIT. */
-static void act_in(struct alert *a, usec_t wait) {
-        usec_t now = now_usec(CLOCK_BOOTTIME);
-
-        (void) sd_event_source_set_time(a->timer, now + wait);
-        (void) sd_event_source_set_enabled(a->timer, SD_EVENT_ONESHOT);
+static void act_at(struct alert *a, usec_t time) {
+        (void) sd_event_source_set_time(a->timer, time);
+        (void) sd_event_source_set_enabled(
+                a->timer, time == USEC_INFINITY ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
 }
 
 /* Not now; WORDS say why. */
 static void postpone(struct alert *a, const char *words, usec_t retry_after) {
-        usec_t wait = alert_back_off(++a->attempts);
+        usec_t now = now_usec(CLOCK_BOOTTIME);
 
         if (!*a->error)
                 log_warning("Alerts cannot be delivered: %s. The daemon keeps them, and retries for a day.",
                         words);
         (void) safe_text(a->error, sizeof a->error, words);
-        if (retry_after > 0)
-                a->not_before = now_usec(CLOCK_BOOTTIME) + retry_after;
+        a->attempts++;
         /* What was posted during the try has not had its own. */
-        act_in(a, a->posted && retry_after == 0 ? 0 : MAX(wait, retry_after));
+        a->try_at = a->posted ? 0 : now + alert_back_off(a->attempts);
+        if (retry_after > 0)
+                a->not_before = now + retry_after;
+        act_at(a, 0);
 }
 
-static void drop(struct alert *a, uint64_t id) {
-        alert_queue_remove(a->queue, id);
-        alert_queue_count_dropped(a->queue);
+static void drop(struct alert *a, const json_t *alert) {
+        alert_queue_remove(&a->queue, alert);
+        a->queue.dropped++;
 }
 
 /* What is too old. An alert that was never tried is not, however old it seems: the clock may have been set since. */
 static void drop_expired(struct alert *a) {
-        usec_t now = now_usec(CLOCK_REALTIME);
-        const struct alert_message *m;
-        uint64_t id;
+        struct alert_message m;
+        json_t *first = alert_queue_first(&a->queue, &m);
 
-        while ((m = alert_queue_first(a->queue, &id)) && id <= a->sending && now > m->time + GIVE_UP_AFTER) {
-                log_error("The alert \"%s\" could not be delivered for a day, and is lost: %s", m->event,
-                        m->text);
-                drop(a, id);
-        }
+        if (!first || first != a->sending || now_usec(CLOCK_REALTIME) <= m.time + GIVE_UP_AFTER)
+                return;
+        log_error("The alert \"%s\" could not be delivered for a day, and is lost: %s", m.event, m.text);
+        drop(a, first);
 }
 
-static int load_address(const struct alert *a, char **ret, char *why, size_t size) {
-        const struct alert_config *c = &a->config->alert;
-
-        return endpoint_load(c->url, c->url_file, ADDRESS_ALERT, ret, why, size);
-}
-
-static void send_first(struct alert *a) {
+int alert_send(struct webhook *w, const struct instance *instance, const struct alert_config *c,
+        const struct alert_message *m, unsigned dropped, char why[static ALERT_WHY_MAX]) {
         _cleanup_(alert_request_freep) struct alert_request *request = NULL;
-        const struct alert_message *m = alert_queue_first(a->queue, &a->sending);
+        char raw[65] = "", host[sizeof raw]; /* HOST_NAME_MAX + 1 */
         struct alert_context x = {
-                .host = a->host,
-                .instance = a->instance->name,
+                .host = host,
+                .instance = instance->name,
                 .now = now_usec(CLOCK_REALTIME),
-                .dropped = alert_queue_dropped(a->queue),
+                .dropped = dropped,
         };
         _cleanup_free_ char *url = NULL;
         const char *words = NULL;
-        char why[768] = "";
         int r;
 
-        if (!m)
-                return;
-        a->posted = false;
-        r = load_address(a, &url, why, sizeof why);
+        (void) gethostname(raw, sizeof raw - 1);
+        (void) safe_text(host, sizeof host, raw);
+        r = endpoint_load(c->url, c->url_file, ADDRESS_ALERT, &url, why, ALERT_WHY_MAX);
         if (r >= 0)
-                r = alert_render(a->config->alert.format, url, m, &x, &request, &words);
+                r = alert_render(c->format, url, m, &x, &request, &words);
         if (r >= 0)
-                r = webhook_send(a->webhook, request->url, &request->headers, request->body);
-        if (r < 0)
-                postpone(a, *why ? why : words ? words : webhook_error(r), 0);
-        a->mentioned = x.dropped;
+                r = webhook_send(w, request->url, &request->headers, request->body);
+        if (r < 0 && !*why)
+                (void) snprintf(why, ALERT_WHY_MAX, "%s", words ? words : webhook_error(r));
         if (url)
                 explicit_bzero(url, strlen(url));
+        return r;
 }
 
-/* For how long yet the first one is held. A hold that is further away than any can be means that the clock was set back. */
-static usec_t held_for(const struct alert *a) {
-        usec_t now = now_usec(CLOCK_REALTIME);
-        const struct alert_message *m;
-        uint64_t id;
+static void send_first(struct alert *a) {
+        char why[ALERT_WHY_MAX];
+        struct alert_message m;
 
-        m = alert_queue_first(a->queue, &id);
-        return m && m->hold > now && m->hold - now <= QUIET_FOR ? m->hold - now : 0;
+        json_decref(a->sending);
+        a->sending = json_incref(alert_queue_first(&a->queue, &m));
+        a->posted = false;
+        a->mentioned = a->queue.dropped;
+        if (alert_send(a->webhook, a->instance, &a->config->alert, &m, a->mentioned, why) < 0)
+                postpone(a, why, 0);
+}
+
+/* When the first one is to be tried; USEC_INFINITY: there is none, or one is under way. A hold that is further away than any
+ * can be means that the clock was set back. */
+static usec_t next_try(const struct alert *a) {
+        usec_t now = now_usec(CLOCK_REALTIME), at = MAX(a->try_at, a->not_before);
+        struct alert_message m;
+
+        if (webhook_is_busy(a->webhook) || !alert_queue_first(&a->queue, &m))
+                return USEC_INFINITY;
+        if (m.hold > now && m.hold - now <= HOLD_MAX)
+                at = MAX(at, now_usec(CLOCK_BOOTTIME) + m.hold - now);
+        return at;
 }
 
 static int on_timer(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *userdata) {
         struct alert *a = userdata;
+        usec_t now = now_usec(CLOCK_BOOTTIME);
 
-        if (!webhook_is_busy(a->webhook)) {
-                usec_t now = now_usec(CLOCK_BOOTTIME), wait;
-
+        if (!webhook_is_busy(a->webhook))
                 drop_expired(a);
-                wait = held_for(a);
-                if (wait > 0)
-                        act_in(a, wait);
-                else if (now >= a->not_before)
-                        send_first(a);
-                else if (alert_queue_length(a->queue) > 0)
-                        act_in(a, a->not_before - now);
-        }
-        alert_queue_save(a->queue);
+        if (next_try(a) <= now)
+                send_first(a);
+        act_at(a, alert_queue_save(&a->queue) ? next_try(a) : MIN(next_try(a), now + SAVE_AGAIN_AFTER));
         return 0;
 }
 
 static void on_answer(_unused_ struct webhook *c, const struct webhook_answer *answer, void *userdata) {
         struct alert *a = userdata;
-        uint64_t id = 0;
-        const struct alert_message *m = alert_queue_first(a->queue, &id);
 
         if (answer->outcome == WEBHOOK_LATER) {
                 postpone(a, answer->words, answer->retry_after);
@@ -168,41 +163,47 @@ static void on_answer(_unused_ struct webhook *c, const struct webhook_answer *a
                 if (*a->error)
                         log_notice("Alerts are delivered again.");
                 *a->error = '\0';
-                alert_queue_remove(a->queue, a->sending);
-                alert_queue_mentioned_dropped(a->queue, a->mentioned);
+                alert_queue_remove(&a->queue, a->sending);
+                a->queue.dropped -= MIN(a->mentioned, a->queue.dropped);
         } else {
                 (void) safe_text(a->error, sizeof a->error, answer->words);
                 log_error(
                         "The service refused the alert \"%s\", which is lost: %s. To try again: `%s alert-test`.",
-                        m && id == a->sending ? m->event : "?", a->error, a->instance->program);
+                        json_string_value(json_object_get(a->sending, "event")), a->error,
+                        a->instance->program);
                 drop(a, a->sending);
         }
         a->attempts = 0;
-        a->not_before = 0;
-        act_in(a, 0);
+        a->try_at = a->not_before = 0;
+        act_at(a, 0);
+}
+
+/* The copy in the queue, borrowed; NULL: there is none. */
+static json_t *post(struct alert *a, const struct alert_message *m) {
+        json_t *alert;
+
+        if (!alert_is_on(&a->config->alert))
+                return NULL;
+        alert = alert_queue_push(&a->queue, m);
+        if (!alert)
+                log_error("Out of memory: the alert \"%s\" is lost.", m->event);
+        /* New trouble may have ended the old: worth a try before its turn. */
+        a->posted = true;
+        a->try_at = 0;
+        act_at(a, 0);
+        return alert;
 }
 
 void alert_post(struct alert *a, const struct alert_message *m) {
-        if (!is_on(a))
-                return;
-        if (alert_queue_push(a->queue, m) < 0) {
-                log_error("Out of memory: the alert \"%s\" is lost.", m->event);
-                return;
-        }
-        /* New trouble may have ended the old: worth a try before its turn. */
-        a->posted = true;
-        act_in(a, 0);
+        (void) post(a, m);
 }
 
 const char *alert_error(const struct alert *a, unsigned *ret_n) {
-        *ret_n = *a->error ? (unsigned) alert_queue_length(a->queue) + alert_queue_dropped(a->queue) : 0;
+        *ret_n = *a->error ? (unsigned) json_array_size(a->queue.alerts) + a->queue.dropped : 0;
         return a->error;
 }
 
 /* --- what is worth an alert ------------------------------------------------------------------------------- */
-
-/* How long the alert of a failback waits for the sync that names the branches to merge. */
-#define BRANCHES_WITHIN USEC_PER_MINUTE
 
 /* Of an event that is worth an alert. */
 static const char *const titles[_EVENT_MAX] = {
@@ -250,45 +251,50 @@ static void add_reach(const struct alert *a, char *buf, size_t size) {
                 (void) appendf(buf, size, " To reach the standby: %s.", a->config->alert.reach);
 }
 
-/* The failback's, when its sync has ended, or has taken too long. */
-static void post_demoted(struct alert *a, const struct status *s) {
-        char title[sizeof a->demoted_title + 32];
+/* The failback's, when its sync has ended, or has taken too long: S says which branches there are. */
+static void release_demoted(struct alert *a, const struct status *s) {
+        char title[128], text[ALERT_TEXT_MAX];
+        struct alert_message m;
         unsigned branches = 0;
 
-        if (!a->demoted.event)
+        if (!a->demoted || alert_queue_read(a->demoted, &m) < 0)
                 return;
         for (const char *b = s ? s->unmerged : ""; *b; b += strcspn(b, "\n"), b += *b == '\n')
                 branches++;
-        (void) snprintf(title, sizeof title, "%s: %u branch%s to merge", a->demoted_title, branches,
-                branches == 1 ? "" : "es");
-        if (s)
-                a->demoted.primary = s->primary;
+        m.hold = 0;
         if (branches > 0) {
                 bool fits = strlen(s->merge) < ALERT_COMMANDS_MAX;
 
-                a->demoted.title = title;
-                a->demoted.commands = fits ? s->merge : "";
-                (void) appendf(a->demoted_text, sizeof a->demoted_text,
-                        " The primary lacks work that was done here. To merge it, type there as its user%s%s%s:",
-                        fits ? "" : " what `", fits ? "" : a->instance->program,
+                (void) snprintf(title, sizeof title, "%s: %u branch%s to merge", m.title, branches,
+                        branches == 1 ? "" : "es");
+                (void) snprintf(text, sizeof text,
+                        "%s The primary lacks work that was done here. To merge it, type there as its user%s%s%s:",
+                        m.text, fits ? "" : " what `", fits ? "" : a->instance->program,
                         fits ? "" : " status` prints here");
+                m.title = title;
+                m.text = text;
+                m.commands = fits ? s->merge : "";
         }
-        alert_post(a, &a->demoted);
-        a->demoted.event = NULL;
+        alert_queue_change(a->demoted, &m);
+        json_decref(TAKE(a->demoted));
+        act_at(a, 0);
 }
 
-static void keep_demoted(struct alert *a, const struct alert_message *m) {
-        a->demoted = *m;
-        a->demoted.title = a->demoted_title;
-        a->demoted.text = a->demoted_text;
-        a->demoted.reason = a->demoted_reason;
-        a->demoted.primary = "";
-        (void) snprintf(a->demoted_title, sizeof a->demoted_title, "%s", m->title);
-        (void) snprintf(a->demoted_text, sizeof a->demoted_text, "%s", m->text);
-        (void) snprintf(a->demoted_reason, sizeof a->demoted_reason, "%s", m->reason);
+/* The end of a failover. Without an alert about the promotion there is none about it. */
+static void post_demoted(struct alert *a, struct alert_message *m) {
+        unsigned withdrawn = alert_queue_withdraw(&a->queue, m->time);
+        const char *workspace = a->config->workspace.path;
+
+        act_at(a, 0);
+        if (withdrawn > 0 || a->quiet)
+                return;
+        if (workspace && *workspace)
+                m->hold = m->time + HOLD_MAX;
+        json_decref(a->demoted);
+        a->demoted = json_incref(post(a, m));
         a->demoted_until = now_usec(CLOCK_BOOTTIME) + BRANCHES_WITHIN;
-        if (!a->config->workspace.path || !*a->config->workspace.path)
-                post_demoted(a, NULL);
+        if (m->hold == 0)
+                release_demoted(a, NULL);
 }
 
 void alert_event(struct alert *a, enum role_event event, const struct story *s, const char *text) {
@@ -309,17 +315,15 @@ void alert_event(struct alert *a, enum role_event event, const struct story *s, 
         };
 
         if (event == EVENT_PROMOTING || event == EVENT_ADOPTED) {
-                post_demoted(a, NULL);
+                release_demoted(a, NULL);
                 a->quiet = true;
         }
-        if (!event_title(event, s) || !is_on(a))
+        if (!event_title(event, s))
                 return;
         (void) snprintf(words, sizeof words, "%s", text);
         (void) snprintf(title, sizeof title, "%s", event_title(event, s));
         if (event == EVENT_DEMOTED || event == EVENT_CALLED_OFF) {
-                /* Without an alert about the promotion there is none about its end. */
-                if (alert_queue_withdraw(a->queue, now) == 0 && !a->quiet)
-                        keep_demoted(a, &m);
+                post_demoted(a, &m);
                 return;
         }
         if (event == EVENT_PROMOTED && !s->by_hand && !s->again) {
@@ -349,8 +353,9 @@ void alert_look(struct alert *a, const struct status *s) {
                 m.text = words;
                 alert_post(a, &m);
         }
-        if (a->demoted.event && (s->synced > a->demoted.time || boottime > a->demoted_until))
-                post_demoted(a, s);
+        if (a->demoted && alert_queue_read(a->demoted, &m) >= 0 &&
+                (s->synced > m.time || boottime > a->demoted_until))
+                release_demoted(a, s);
 }
 
 /* --- */
@@ -363,31 +368,27 @@ void alert_configure(struct alert *a, const struct config *c) {
         a->conditions.cut_off_after = c->primary.silent_timeout;
         webhook_cancel(a->webhook);
         a->attempts = 0;
-        a->not_before = 0;
+        a->try_at = a->not_before = 0;
         *a->error = '\0';
-        if (!is_on(a)) {
-                alert_queue_clear(a->queue);
-                return;
-        }
-        if (load_address(a, &url, why, sizeof why) < 0) {
+        if (!alert_is_on(&c->alert)) {
+                (void) json_array_clear(a->queue.alerts);
+                a->queue.dropped = 0;
+        } else if (endpoint_load(c->alert.url, c->alert.url_file, ADDRESS_ALERT, &url, why, sizeof why) <
+                0) {
                 (void) safe_text(a->error, sizeof a->error, why);
                 log_error("Alerts cannot be delivered: %s.", a->error);
         }
-        act_in(a, 0);
+        act_at(a, 0);
 }
 
 int alert_new(struct http *h, const struct instance *n, const struct config *c, struct alert **ret) {
         _cleanup_(alert_freep) struct alert *a = calloc(1, sizeof *a);
-        _cleanup_free_ char *path = NULL;
-        char host[sizeof a->host] = "";
         int r;
 
-        if (!a || asprintf(&path, "%s/%s", n->state_dir, QUEUE_FILE) < 0)
+        if (!a)
                 return -ENOMEM;
         a->instance = n;
-        (void) gethostname(host, sizeof host - 1);
-        (void) safe_text(a->host, sizeof a->host, host);
-        r = alert_queue_new(path, &a->queue);
+        r = alert_queue_load(&a->queue, n->state_dir);
         if (r < 0)
                 return r;
         r = webhook_new(h, on_answer, a, &a->webhook);
@@ -406,11 +407,11 @@ int alert_new(struct http *h, const struct instance *n, const struct config *c, 
 struct alert *alert_free(struct alert *a) {
         if (!a)
                 return NULL;
-        if (a->queue) {
-                post_demoted(a, NULL);
-                alert_queue_save(a->queue);
-        }
-        alert_queue_free(a->queue);
+        release_demoted(a, NULL);
+        if (a->timer) /* all of it was made */
+                (void) alert_queue_save(&a->queue);
+        alert_queue_clear(&a->queue);
+        json_decref(a->sending);
         webhook_free(a->webhook);
         (void) sd_event_source_disable_unref(a->timer);
         free(a);

@@ -6,10 +6,10 @@
 #pragma once
 
 #include "alert/alert_format.h"
+#include "alert/webhook.h"
 #include "config/config.h"
 #include "config/instance.h"
 #include "events.h"
-#include "lib/http.h"
 #include "status.h"
 
 struct alert;
@@ -36,6 +36,15 @@ void alert_look(struct alert *a, const struct status *s);
 
 /* Why alerts are not delivered, and in RET_N how many wait or are lost; "" and 0 if they are. Good until the loop turns. */
 const char *alert_error(const struct alert *a, unsigned *ret_n);
+
+/* Sends one over W at once, and keeps nothing. DROPPED: how many were lost before it. 0 or a negative errno: then WHY says it. */
+#define ALERT_WHY_MAX 768
+int alert_send(struct webhook *w, const struct instance *instance, const struct alert_config *c,
+        const struct alert_message *m, unsigned dropped, char why[static ALERT_WHY_MAX]);
+
+static inline bool alert_is_on(const struct alert_config *c) {
+        return c->url || c->url_file;
+}
 
 /* How long to wait after that many attempts in a row (from 1) that came to nothing: 5 s, 10 s … 15 min. */
 usec_t alert_back_off(unsigned attempts);

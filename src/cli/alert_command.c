@@ -6,15 +6,12 @@
 #include <sysexits.h>
 
 #include "alert/alert.h"
-#include "alert/endpoint.h"
-#include "alert/webhook.h"
 #include "config/config.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/text.h"
 
 #define FAILED_TRIED_FOR USEC_PER_HOUR
-#define WORDS_MAX 768
 
 static void on_answer(struct webhook *c _unused_, const struct webhook_answer *answer, void *userdata) {
         *(struct webhook_answer *) userdata = *answer;
@@ -22,38 +19,23 @@ static void on_answer(struct webhook *c _unused_, const struct webhook_answer *a
 
 /* One attempt. The outcome, or a negative errno; in both cases WORDS says what came of it. */
 static int deliver(const struct instance *instance, const struct alert_config *a,
-        const struct alert_message *m, char words[static WORDS_MAX]) {
-        _cleanup_(alert_request_freep) struct alert_request *request = NULL;
-        struct alert_context x = { .instance = instance->name, .now = now_usec(CLOCK_REALTIME) };
-        char raw[65] = "", host[65];
+        const struct alert_message *m, char words[static ALERT_WHY_MAX]) {
         struct webhook_answer answer = {};
         _cleanup_(http_freep) struct http *h = NULL;
-        _cleanup_(webhook_freep) struct webhook *c = NULL;
-        _cleanup_free_ char *url = NULL;
-        const char *why = NULL;
+        _cleanup_(webhook_freep) struct webhook *w = NULL;
         int r;
 
-        (void) gethostname(raw, sizeof raw - 1);
-        x.host = safe_text(host, sizeof host, raw);
         *words = '\0';
-        r = endpoint_load(a->url, a->url_file, ADDRESS_ALERT, &url, words, WORDS_MAX);
+        r = http_new_with_loop(&h);
         if (r >= 0)
-                r = alert_render(a->format, url, m, &x, &request, &why);
+                r = webhook_new(h, on_answer, &answer, &w);
         if (r >= 0)
-                r = http_new_with_loop(&h);
-        if (r >= 0)
-                r = webhook_new(h, on_answer, &answer, &c);
-        if (r >= 0)
-                r = webhook_send(c, request->url, &request->headers, request->body);
+                r = alert_send(w, instance, a, m, 0, words);
         if (r >= 0)
                 r = http_wait(h, answer.words);
         if (!*words)
-                (void) snprintf(words, WORDS_MAX, "%s", r >= 0 ? answer.words : why ? why : strerror(-r));
+                (void) snprintf(words, ALERT_WHY_MAX, "%s", r < 0 ? strerror(-r) : answer.words);
         return r < 0 ? r : (int) answer.outcome;
-}
-
-static bool is_on(const struct alert_config *a) {
-        return (a->url && *a->url) || (a->url_file && *a->url_file);
 }
 
 int cmd_alert_test(const struct instance *instance) {
@@ -67,13 +49,13 @@ int cmd_alert_test(const struct instance *instance) {
                 .outage = USEC_INFINITY,
                 .lasted = USEC_INFINITY,
         };
-        char words[WORDS_MAX];
+        char words[ALERT_WHY_MAX];
         int r;
 
         r = config_load(instance->config, config_log_error, NULL, &c);
         if (r < 0)
                 return EX_CONFIG;
-        if (!is_on(&c->alert)) {
+        if (!alert_is_on(&c->alert)) {
                 log_error("No alert is configured: set url_file or url under [alert] in %s.",
                         instance->config);
                 return EX_CONFIG;
@@ -122,7 +104,7 @@ static void describe_failure(const struct instance *instance, const char *unit, 
 static int deliver_in_time(
         const struct instance *instance, const struct alert_config *a, const struct alert_message *m) {
         usec_t until = now_usec(CLOCK_BOOTTIME) + FAILED_TRIED_FOR;
-        char words[WORDS_MAX];
+        char words[ALERT_WHY_MAX];
 
         for (unsigned attempt = 1;; attempt++) {
                 int r = deliver(instance, a, m, words);
@@ -159,7 +141,7 @@ int cmd_alert_failed(const struct instance *instance, const char *unit) {
         if (r < 0)
                 log_error("No alert can be sent, since %s cannot be read: %s. It was: %s", instance->config,
                         strerror(-r), text);
-        else if (is_on(&c->alert))
+        else if (alert_is_on(&c->alert))
                 r = deliver_in_time(instance, &c->alert, &m);
         else
                 log_notice("No alert is configured, so none was sent: %s", text);

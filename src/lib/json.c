@@ -1,6 +1,8 @@
 /* Times and spans in JSON; see json.h. */
 #include "lib/json.h"
 
+#include "lib/text.h"
+
 json_t *json_time(usec_t realtime) {
         time_t seconds = (time_t) (realtime / USEC_PER_SEC);
         char text[64], whole[80];
@@ -18,4 +20,10 @@ json_t *json_time(usec_t realtime) {
 
 json_t *json_span(usec_t span) {
         return span == USEC_INFINITY ? json_null() : json_real((double) span / USEC_PER_SEC);
+}
+
+json_t *json_text(const char *text, size_t max) {
+        _cleanup_free_ char *safe = malloc(max);
+
+        return safe ? json_string(safe_text(safe, max, text ? text : "")) : NULL;
 }

@@ -8,6 +8,7 @@
 /* JSON_REAL_PRECISION: enough for the microseconds of ten years, and too few for 0.00032699999999999998. */
 #define JSON_DIGITS JSON_REAL_PRECISION(15)
 
-/* Both return a new reference, or NULL without memory. */
+/* All return a new reference, or NULL without memory. */
 json_t *json_time(usec_t realtime); /* RFC 3339 in UTC; null for 0, "infinity" for USEC_INFINITY */
 json_t *json_span(usec_t span);     /* seconds; null for USEC_INFINITY */
+json_t *json_text(const char *text, size_t max); /* made safe, at most MAX - 1 bytes of it; "" for NULL */

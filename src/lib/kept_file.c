@@ -6,15 +6,14 @@
 #include "lib/file_writer.h"
 #include "lib/log.h"
 
-/* Other users read them. No fsync(2): they are worth little after a power cut. */
+/* No fsync(2): they are worth little after a power cut. */
 void kept_file_write(struct kept_file *f, const char *text) {
-        int r = write_file_aside(&f->writer, f->path, text, 0644);
-
-        bool forbidden = r == -EROFS || r == -EACCES || r == -EPERM;
+        int r = write_file_aside(&f->writer, f->path, text, f->secret ? 0600 : 0644);
+        const char *more = r == -EROFS || r == -EACCES || r == -EPERM ? f->advice : NULL;
 
         if (r < 0 && !f->unwritten)
-                log_error("%s cannot be written: %s.%s%s", f->path, writer_error(r),
-                        f->advice && forbidden ? " " : "", f->advice && forbidden ? f->advice : "");
+                log_error("%s cannot be written: %s.%s%s%s%s", f->path, writer_error(r), more ? " " : "",
+                        more ? more : "", f->meaning ? " " : "", f->meaning ? f->meaning : "");
         else if (r >= 0 && f->unwritten)
                 log_notice("%s can be written again.", f->path);
         f->unwritten = r < 0;

@@ -6,8 +6,10 @@
 #include "lib/util.h"
 
 struct kept_file {
-        char *path;         /* owned */
-        const char *advice; /* what the journal adds if it may not be written; NULL: nothing */
+        char *path;          /* owned */
+        const char *advice;  /* what the journal adds if it may not be written; NULL: nothing */
+        const char *meaning; /* what it adds in any case; NULL: nothing */
+        bool secret;         /* for its owner alone */
         pid_t writer;
         bool unwritten; /* the file is not what it should be; the journal has that */
 };

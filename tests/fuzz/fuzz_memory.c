@@ -54,16 +54,17 @@ static void try_mode(const char *text) {
 
 static void try_alerts(const char *text) {
         _cleanup_free_ char *path = write_file("alerts.json", text);
-        _cleanup_(alert_queue_freep) struct alert_queue *q = NULL;
-        const struct alert_message *m;
-        uint64_t id;
+        struct alert_queue q = {};
+        struct alert_message m;
+        json_t *first;
 
-        demand(alert_queue_new(path, &q) == 0);
-        demand(alert_queue_length(q) <= ALERTS_MAX);
-        while ((m = alert_queue_first(q, &id))) {
-                demand(is_safe(m->event) && is_safe(m->text) && is_safe(m->primary) && is_safe(m->reason));
-                alert_queue_remove(q, id);
+        demand(alert_queue_load(&q, directory) == 0);
+        demand(json_array_size(q.alerts) <= ALERTS_MAX);
+        while ((first = alert_queue_first(&q, &m))) {
+                demand(is_safe(m.event) && is_safe(m.text) && is_safe(m.primary) && is_safe(m.reason));
+                alert_queue_remove(&q, first);
         }
+        alert_queue_clear(&q);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

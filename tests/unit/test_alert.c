@@ -283,6 +283,24 @@ static void test_unwritable_queue(void **state) {
         TURN_UNTIL(f->event, f->receiver.n == 3); /* from memory */
 }
 
+/* What could not be saved is, as soon as it can be, though no alert is new and the service hangs. */
+static void test_saved_later(void **state) {
+        struct fixture *f = *state;
+        char directory[80], path[128];
+
+        (void) snprintf(directory, sizeof directory, "%s/later", f->dir);
+        (void) snprintf(path, sizeof path, "%s/alerts.json", directory);
+        f->instance.state_dir = directory;
+        f->receiver.answer = NULL;
+        begin(f);
+        post(f, "promoted");
+        TURN_UNTIL(f->event, f->receiver.n == 1 && strstr(logged(f), "alerts.json cannot be written"));
+        assert_int_equal(mkdir(directory, 0700), 0);
+        TURN_UNTIL(f->event, access(path, F_OK) == 0);
+        assert_null(strstr(logged(f), "silent for"));
+        f->alert = alert_free(f->alert);
+}
+
 static void test_secret_file(void **state) {
         struct fixture *f = *state;
         char text[256];
@@ -378,6 +396,7 @@ int main(void) {
                 T(test_too_old_and_never_tried),
                 T(test_broken_queue),
                 T(test_unwritable_queue),
+                T(test_saved_later),
                 T(test_secret_file),
                 T(test_credential),
                 T(test_configured_anew),
