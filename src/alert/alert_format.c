@@ -15,43 +15,18 @@
 
 /* --- a text for people, in its service's markup ----------------------------------------------------------- */
 
-/* What this character, the first of its line or not, becomes; NULL: it stays. */
-typedef const char *(*escape_t)(char c, bool first);
-
-/* Slack (https://docs.slack.dev/messaging/formatting-message-text) and Telegram
- * (https://core.telegram.org/bots/api#html-style): these three, and nothing else. */
-static const char *escape_html(char c, _unused_ bool first) {
-        return c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : NULL;
-}
-
-/* https://support.discord.com/hc/en-us/articles/210298617: what begins markup, a link or (<@…>, <#…>) a mention; '#', '-',
- * '>' and "1." only do so at the beginning of a line. */
-static const char *escape_discord(char c, bool first) {
-        static const char special[] = "\\*_~|<[]#->";
-        static const char *const escaped[] = { "\\\\", "\\*", "\\_", "\\~", "\\|", "\\<", "\\[", "\\]",
-                "\\#", "\\-", "\\>" };
-        const char *s = strchr(special, c);
-
-        return s && (first || !strchr("#->", c)) ? escaped[s - special] : NULL;
-}
-
-static const char *escape_nothing(_unused_ char c, _unused_ bool first) {
-        return NULL;
-}
-
 /* The backquotes in our texts enclose commands. */
 struct style {
         size_t limit;
-        escape_t escape, escape_code;
+        enum { MARKUP_NONE, MARKUP_HTML, MARKUP_DISCORD } markup;
         const char *bold, *bold_end, *code, *code_end, *block, *block_end;
 };
 
-static const struct style discord = { 2000, escape_discord, escape_nothing, "**", "**", "`", "`", "```\n",
-        "\n```" };
-static const struct style slack = { 2900, escape_html, escape_html, "*", "*", "`", "`", "```\n", "\n```" };
-static const struct style telegram = { 3900, escape_html, escape_html, "<b>", "</b>", "<code>", "</code>",
-        "<pre>", "</pre>" };
-static const struct style ntfy = { 3900, escape_nothing, escape_nothing, "", "", "`", "`", "", "" };
+static const struct style discord = { 2000, MARKUP_DISCORD, "**", "**", "`", "`", "```\n", "\n```" };
+static const struct style slack = { 2900, MARKUP_HTML, "*", "*", "`", "`", "```\n", "\n```" };
+static const struct style telegram = { 3900, MARKUP_HTML, "<b>", "</b>", "<code>", "</code>", "<pre>",
+        "</pre>" };
+static const struct style ntfy = { 3900, MARKUP_NONE, "", "", "`", "`", "", "" };
 
 /* Longer than a character with its escape, and the markup at the end of what was cut. */
 #define END_ROOM 24
@@ -67,11 +42,14 @@ struct out {
         const struct style *style;
 };
 
-static void put_markup(struct out *o, const char *markup) {
-        size_t n = strlen(markup);
-
-        (void) memcpy(o->buf + o->used, markup, n + 1);
+static void put_bytes(struct out *o, const char *bytes, size_t n) {
+        (void) memcpy(o->buf + o->used, bytes, n);
         o->used += n;
+        o->buf[o->used] = '\0';
+}
+
+static void put_markup(struct out *o, const char *markup) {
+        put_bytes(o, markup, strlen(markup));
 }
 
 /* The bytes of the character that begins at S, in valid UTF-8 (RFC 3629). */
@@ -83,20 +61,35 @@ static size_t character_length(const char *s) {
         return n;
 }
 
+/* What stands for C in Slack (https://docs.slack.dev/messaging/formatting-message-text) and Telegram
+ * (https://core.telegram.org/bots/api#html-style): these three, and nothing else. */
+static const char *entity(char c) {
+        return c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : NULL;
+}
+
+/* https://support.discord.com/hc/en-us/articles/210298617: what begins markup, a link or (<@…>, <#…>) a mention; '#', '-',
+ * '>' and "1." only do so at the beginning of a line. */
+static bool is_discords(char c, bool first) {
+        return strchr("\\*_~|<[]", c) || (first && strchr("#->", c));
+}
+
 /* Writes N bytes of TEXT, which is safe to print, up to END in the buffer: cut between characters and never inside an escape.
  * Whether it was all. */
-static bool put(struct out *o, escape_t escape, const char *text, size_t n, size_t end) {
+static bool put(struct out *o, bool code, const char *text, size_t n, size_t end) {
         for (size_t i = 0; i < n; i += character_length(text + i)) {
-                const char *escaped =
-                        escape(text[i], i == 0 && (o->used == 0 || o->buf[o->used - 1] == '\n'));
-                char plain[8] = "";
+                const char *escaped = o->style->markup == MARKUP_HTML ? entity(text[i]) : NULL;
+                bool first = i == 0 && (o->used == 0 || o->buf[o->used - 1] == '\n');
 
                 if (o->used + END_ROOM > end) {
                         put_markup(o, "…");
                         return false;
                 }
-                (void) memcpy(plain, text + i, MIN(character_length(text + i), sizeof plain - 1));
-                put_markup(o, escaped ? escaped : plain);
+                if (o->style->markup == MARKUP_DISCORD && !code && is_discords(text[i], first))
+                        put_markup(o, "\\");
+                if (escaped)
+                        put_markup(o, escaped);
+                else
+                        put_bytes(o, text + i, character_length(text + i));
         }
         return true;
 }
@@ -113,21 +106,25 @@ static void put_text(struct out *o, const char *text, size_t room) {
                         return;
                 }
                 put_markup(o, code ? o->style->code : "");
-                fits = put(o, code ? o->style->escape_code : o->style->escape, text, n, end);
+                fits = put(o, code, text, n, end);
                 put_markup(o, code ? o->style->code_end : "");
         }
 }
 
-/* One line below the text: what it is about, and WORDS. */
-static void put_fact(struct out *o, const char *label, const char *words) {
-        char text[FACT_MAX];
+/* One line below the text: what it is about, and words. */
+static void _printf_(3, 4) put_fact(struct out *o, const char *label, const char *format, ...) {
+        char raw[2 * FACT_MAX], text[FACT_MAX];
+        va_list ap;
 
+        va_start(ap, format);
+        (void) vsnprintf(raw, sizeof raw, format, ap);
+        va_end(ap);
         put_markup(o, "\n");
         put_markup(o, o->style->bold);
         put_markup(o, label);
         put_markup(o, o->style->bold_end);
         put_markup(o, " ");
-        put_text(o, safe_text(text, sizeof text, words), FACT_MAX);
+        put_text(o, safe_text(text, sizeof text, raw), FACT_MAX);
 }
 
 /* How bad it is, in the ways of the services. */
@@ -172,26 +169,23 @@ static usec_t lateness(const struct alert_message *m, const struct alert_context
 }
 
 static void put_facts(struct out *o, const struct alert_message *m, const struct alert_context *x) {
-        char at[WHEN_MAX], span[SPAN_MAX], words[2 * FACT_MAX];
+        char at[WHEN_MAX], span[SPAN_MAX];
 
-        (void) snprintf(words, sizeof words, "%s%s%s", or_none(m->primary), *or_none(m->reason) ? ", " : "",
-                or_none(m->reason));
         if (*or_none(m->primary))
-                put_fact(o, "Primary:", words);
+                put_fact(o, "Primary:", "%s%s%s", m->primary, *or_none(m->reason) ? ", " : "",
+                        or_none(m->reason));
         if (m->since > 0)
-                put_fact(o, "Since:", when(at, m->since));
+                put_fact(o, "Since:", "%s", when(at, m->since));
         if (m->outage != USEC_INFINITY)
-                put_fact(o, "Outage, at most:", format_span(span, m->outage));
+                put_fact(o, "Outage, at most:", "%s", format_span(span, m->outage));
         if (m->lasted != USEC_INFINITY)
-                put_fact(o, "Lasted:", format_span(span, m->lasted));
-        (void) snprintf(words, sizeof words, "this happened at %s, %s ago", when(at, m->time),
-                format_span(span, lateness(m, x)));
+                put_fact(o, "Lasted:", "%s", format_span(span, m->lasted));
         if (lateness(m, x) > 0)
-                put_fact(o, "Late:", words);
-        (void) snprintf(words, sizeof words, "%u alert%s before this one. The journal has them all",
-                x->dropped, x->dropped == 1 ? "" : "s");
+                put_fact(o, "Late:", "this happened at %s, %s ago", when(at, m->time),
+                        format_span(span, lateness(m, x)));
         if (x->dropped > 0)
-                put_fact(o, "Lost:", words);
+                put_fact(o, "Lost:", "%u alert%s before this one. The journal has them all", x->dropped,
+                        x->dropped == 1 ? "" : "s");
 }
 
 /* "Standby has taken over", and on which machine, if there may be several; after MARK, if the service has no colours. */
@@ -215,7 +209,7 @@ static void put_commands(struct out *o, const char *commands) {
                 *c = '\'';
         put_markup(o, "\n");
         put_markup(o, o->style->block);
-        (void) put(o, o->style->escape_code, copy, strlen(copy), o->style->limit - FACTS_ROOM);
+        (void) put(o, true, copy, strlen(copy), o->style->limit - FACTS_ROOM);
         put_markup(o, o->style->block_end);
 }
 
@@ -235,13 +229,6 @@ static void put_all(struct out *o, const struct alert_message *m, const struct a
 
 /* --- JSON ------------------------------------------------------------------------------------------------- */
 
-/* jansson takes valid UTF-8 only. */
-static json_t *text_json(const char *text) {
-        char safe[ALERT_TEXT_MAX];
-
-        return json_string(safe_text(safe, sizeof safe, or_none(text)));
-}
-
 static json_t *commands_json(const char *commands) {
         json_t *array = json_array();
 
@@ -252,12 +239,15 @@ static json_t *commands_json(const char *commands) {
         return array;
 }
 
-static int add_header(struct alert_request *r, const char *header) {
-        struct curl_slist *more = curl_slist_append(r->headers, header);
+/* HEADERS end with a NULL. */
+static int add_headers(struct alert_request *r, const char *const *headers) {
+        for (; *headers; headers++) {
+                struct curl_slist *more = curl_slist_append(r->headers, *headers);
 
-        if (!more)
-                return -ENOMEM;
-        r->headers = more;
+                if (!more)
+                        return -ENOMEM;
+                r->headers = more;
+        }
         return 0;
 }
 
@@ -266,18 +256,19 @@ static int set_json_body(struct alert_request *r, json_t *j) {
         json_auto_t *owned = j;
 
         r->body = owned ? json_dumps(owned, JSON_COMPACT | JSON_DIGITS) : NULL;
-        return r->body ? add_header(r, "Content-Type: application/json") : -ENOMEM;
+        return r->body ? add_headers(r, (const char *[]){ "Content-Type: application/json", NULL })
+                       : -ENOMEM;
 }
 
 static int render_json(struct alert_request *r, const struct alert_message *m, const struct alert_context *x,
         _unused_ const char **why) {
         return set_json_body(r,
                 json_pack("{s:i, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
-                        "version", 1, "event", text_json(m->event), "level", level_of(m)->name, "title",
-                        text_json(m->title), "text", text_json(m->text), "commands",
-                        commands_json(or_none(m->commands)), "host", text_json(x->host), "instance",
-                        text_json(x->instance), "primary", text_json(m->primary), "reason",
-                        text_json(m->reason), "time", json_time(m->time), "since", json_time(m->since),
+                        "version", 1, "event", json_text(m->event), "level", level_of(m)->name, "title",
+                        json_text(m->title), "text", json_text(m->text), "commands",
+                        commands_json(or_none(m->commands)), "host", json_text(x->host), "instance",
+                        json_text(x->instance), "primary", json_text(m->primary), "reason",
+                        json_text(m->reason), "time", json_time(m->time), "since", json_time(m->since),
                         "outage_seconds", json_span(m->outage), "lasted_seconds", json_span(m->lasted),
                         "late_seconds", json_span(lateness(m, x)), "dropped", (json_int_t) x->dropped));
 }
@@ -327,29 +318,21 @@ static int render_ntfy(struct alert_request *r, const struct alert_message *m, c
                 if (!isascii((unsigned char) *s))
                         *s = '?';
         r->body = strdup(o.buf);
-        return !r->body || add_header(r, "Content-Type: text/plain; charset=utf-8") < 0 ||
-                        add_header(r, header) < 0 || add_header(r, level_of(m)->priority) < 0 ||
-                        add_header(r, level_of(m)->tag) < 0
-                ? -ENOMEM
-                : 0;
+        return r->body ? add_headers(r,
+                                 (const char *[]){ "Content-Type: text/plain; charset=utf-8", header,
+                                         level_of(m)->priority, level_of(m)->tag, NULL })
+                       : -ENOMEM;
 }
 
 /* --- Telegram --------------------------------------------------------------------------------------------- */
 
-static bool ends_with_method(const char *path) {
-        static const char method[] = "/sendMessage";
-        size_t n = path ? strlen(path) : 0;
+/* The parameters of a Telegram address; NULL: they name no chat, or it is none. For the caller to curl_free(). */
+static char *telegram_query(CURLU *url) {
+        _cleanup_part_ char *path = url_part(url, CURLUPART_PATH), *query = url_part(url, CURLUPART_QUERY);
+        const char *method = path ? strrchr(path, '/') : NULL;
+        bool chat = query && (begins_with(query, "chat_id=") || strstr(query, "&chat_id="));
 
-        return n >= strlen(method) && strcasecmp(path + n - strlen(method), method) == 0;
-}
-
-static bool has_chat(const char *query) {
-        for (const char *s = query; s; s = strchr(s, '&')) {
-                s += *s == '&';
-                if (begins_with(s, "chat_id="))
-                        return true;
-        }
-        return false;
+        return method && strcasecmp(method, "/sendMessage") == 0 && chat ? TAKE(query) : NULL;
 }
 
 /* https://core.telegram.org/bots/api#sendmessage: a text of up to 4096 characters. The person gives chat_id (and what else they
@@ -359,15 +342,14 @@ static int render_telegram(struct alert_request *r, const struct alert_message *
         const struct alert_context *x, const char **why) {
         static const char preview[] = "%7B%22is_disabled%22%3Atrue%7D"; /* {"is_disabled":true} */
         _cleanup_(curl_url_cleanupp) CURLU *url = curl_url();
-        _cleanup_part_ char *path = NULL, *query = NULL, *bare = NULL, *text = NULL;
+        _cleanup_part_ char *query = NULL, *bare = NULL, *text = NULL;
         struct out o = { .style = &telegram };
         char words[256];
 
         if (!url || curl_url_set(url, CURLUPART_URL, r->url, 0) != CURLUE_OK)
                 return -ENOMEM;
-        path = url_part(url, CURLUPART_PATH);
-        query = url_part(url, CURLUPART_QUERY);
-        if (!ends_with_method(path) || !has_chat(query)) {
+        query = telegram_query(url);
+        if (!query) {
                 *why = "for format = telegram the address is https://api.telegram.org/botTOKEN/sendMessage?chat_id=CHAT, "
                        "with the chat's number or @name";
                 return -EINVAL;
@@ -385,7 +367,7 @@ static int render_telegram(struct alert_request *r, const struct alert_message *
                         text) < 0)
                 return -ENOMEM;
         (void) memcpy(r->url, bare, strlen(bare) + 1); /* which is shorter */
-        return add_header(r, "Content-Type: application/x-www-form-urlencoded");
+        return add_headers(r, (const char *[]){ "Content-Type: application/x-www-form-urlencoded", NULL });
 }
 
 /* --- all of them ------------------------------------------------------------------------------------------ */

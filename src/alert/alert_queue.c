@@ -13,11 +13,11 @@
 /* USEC_INFINITY becomes -1. */
 static json_t *to_json(const struct alert_message *m) {
         return json_pack("{s:o, s:i, s:o, s:o, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "event",
-                json_text(m->event, 64), "level", m->level, "title", json_text(m->title, 128), "text",
-                json_text(m->text, ALERT_TEXT_MAX), "commands", m->commands ? m->commands : "", "primary",
-                json_text(m->primary, 300), "reason", json_text(m->reason, 256), "time",
-                (json_int_t) m->time, "since", (json_int_t) m->since, "hold", (json_int_t) m->hold, "outage",
-                (json_int_t) m->outage, "lasted", (json_int_t) m->lasted);
+                json_text(m->event), "level", m->level, "title", json_text(m->title), "text",
+                json_text(m->text), "commands", m->commands ? m->commands : "", "primary",
+                json_text(m->primary), "reason", json_text(m->reason), "time", (json_int_t) m->time, "since",
+                (json_int_t) m->since, "hold", (json_int_t) m->hold, "outage", (json_int_t) m->outage,
+                "lasted", (json_int_t) m->lasted);
 }
 
 int alert_queue_read(json_t *alert, struct alert_message *ret) {

@@ -22,8 +22,8 @@ json_t *json_span(usec_t span) {
         return span == USEC_INFINITY ? json_null() : json_real((double) span / USEC_PER_SEC);
 }
 
-json_t *json_text(const char *text, size_t max) {
-        _cleanup_free_ char *safe = malloc(max);
+json_t *json_text(const char *text) {
+        char safe[1024];
 
-        return safe ? json_string(safe_text(safe, max, text ? text : "")) : NULL;
+        return json_string(safe_text(safe, sizeof safe, text ? text : ""));
 }
