@@ -1,21 +1,15 @@
 /* A function that runs in a child process and is killed at a deadline: for work that the network may hold up.
  *
- * The child hands back one answer of fixed size over a pipe. It cannot outlive its parent, and it is never dumped,
+ * The child hands back one answer of fixed size. It cannot outlive its parent, and it is never dumped,
  * since what logs in somewhere holds keys. It is in a session of its own: nothing in it can ask a question on the terminal, and
  * what it started goes with it. */
 #pragma once
 
-#include <signal.h>
-#include <sys/types.h>
-
-#include "lib/util.h"
-
-/* Set by a signal handler: every wait ends, as if its deadline were over. */
-extern volatile sig_atomic_t child_stop;
+#include "lib/program.h"
 
 struct child {
         pid_t pid;
-        int fd;
+        void *answer;             /* shared with it */
         usec_t timeout, deadline; /* the latter of CLOCK_BOOTTIME */
 };
 

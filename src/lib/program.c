@@ -13,6 +13,11 @@
 
 #include "lib/clock.h"
 
+/* How soon a signal is seen that came just before poll(2). */
+#define SLICE ((usec_t) 100 * USEC_PER_MSEC)
+
+volatile sig_atomic_t child_stop;
+
 pid_t program_start(const char *const argv[], int in, int out, int err) {
         pid_t parent = getpid(), pid = fork();
 
@@ -34,20 +39,22 @@ pid_t program_start(const char *const argv[], int in, int out, int err) {
 int program_end(pid_t pid, usec_t until) {
         _cleanup_close_ int fd = pidfd_open(pid, 0);
         struct pollfd p = { .fd = fd, .events = POLLIN };
-        int status = 0, s, n;
-        pid_t ended;
+        int status = 0, n;
+        usec_t left;
 
         do {
-                usec_t now = now_usec(CLOCK_BOOTTIME), left = until > now ? until - now : 0;
+                usec_t now = now_usec(CLOCK_BOOTTIME);
 
-                n = poll(&p, 1,
-                        until == USEC_INFINITY ? -1 : (int) ((left + USEC_PER_MSEC - 1) / USEC_PER_MSEC));
-        } while (n < 0 && errno == EINTR);
+                left = until > now ? until - now : 0;
+                n = poll(&p, 1, (int) ((MIN(left, SLICE) + USEC_PER_MSEC - 1) / USEC_PER_MSEC));
+        } while (n <= 0 && left > 0 && !child_stop);
         (void) kill(-pid, SIGKILL);
-        while ((ended = waitpid(-pid, &s, 0)) > 0 || errno == EINTR)
-                if (ended == pid)
-                        status = s;
-        return n == 0 ? -ETIMEDOUT : WIFEXITED(status) ? WEXITSTATUS(status) : -EIO;
+        (void) kill(pid, SIGKILL); /* it may not lead its group yet */
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+                ;
+        while (waitpid(-pid, NULL, 0) > 0 || errno == EINTR)
+                ;
+        return n <= 0 ? -ETIMEDOUT : WIFEXITED(status) ? WEXITSTATUS(status) : -EIO;
 }
 
 int program_memory(void) {

@@ -3,6 +3,7 @@
  * It is in a process group of its own, dies with its parent, even by SIGKILL, and speaks English. */
 #pragma once
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include "lib/util.h"
@@ -11,6 +12,9 @@
 #define PROGRAM_OUTPUT_MAX ((size_t) 4 << 20)
 /* The exit status where there is no such program here. */
 #define PROGRAM_ABSENT 200
+
+/* Set by a signal handler: every wait ends, as if its deadline were over. */
+extern volatile sig_atomic_t child_stop;
 
 /* Starts ARGV with the descriptors IN, OUT and ERR as its first three. Its process, or a negative errno. */
 pid_t program_start(const char *const argv[], int in, int out, int err);
