@@ -85,7 +85,7 @@ static bool is_this_machine(const struct config *c) {
                 getaddrinfo(c->primary.host, NULL, &hints, &found) != 0)
                 return false;
         for (const struct addrinfo *a = found; a; a = a->ai_next)
-                if (network_is_own(a->ai_addr))
+                if (network_is_own(a))
                         return true;
         return false;
 }

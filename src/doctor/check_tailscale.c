@@ -93,9 +93,11 @@ int tailnet_name(const char *address, char *buf, size_t size) {
 void look_tailscale(const struct checkup *c, struct finding *f) {
         const char *host = c->config->primary.host, *trouble;
         bool installed = unit_is_loaded(&c->tailscaled) || access(TAILSCALE_SOCKET, F_OK) >= 0;
+        char address[INET6_ADDRSTRLEN];
         struct tailnet_facts t;
 
-        if (!installed && (!network_is_tailnet(host) || network_has_tailnet_address())) {
+        if (!installed &&
+                (!network_is_tailnet(host) || network_tailnet_address(address, sizeof address) >= 0)) {
                 finding_off(f, "Tailscale is not installed here, and not needed to reach %s", host);
                 return;
         }

@@ -11,14 +11,6 @@
 
 DEFINE_CLEANUP(struct ifaddrs *, freeifaddrs)
 
-static bool is_tailnet4(struct in_addr a) {
-        return (ntohl(a.s_addr) & 0xffc00000) == 0x64400000; /* 100.64.0.0/10 */
-}
-
-static bool is_tailnet6(const struct in6_addr *a) {
-        return memcmp(a->s6_addr, "\xfd\x7a\x11\x5c\xa1\xe0", 6) == 0; /* fd7a:115c:a1e0::/48 */
-}
-
 bool network_is_address(const char *text) {
         struct in6_addr a;
 
@@ -30,79 +22,35 @@ bool network_is_tailnet(const char *text) {
         struct in_addr a4;
 
         if (inet_pton(AF_INET, text, &a4) == 1)
-                return is_tailnet4(a4);
-        return inet_pton(AF_INET6, text, &a6) == 1 && is_tailnet6(&a6);
-}
-
-/* The bytes of A's address, how many RET_N says; NULL: of another family. */
-static const void *address_of(const struct sockaddr *a, size_t *ret_n) {
-        bool is6 = a->sa_family == AF_INET6;
-
-        *ret_n = is6 ? sizeof(struct in6_addr) : sizeof(struct in_addr);
-        if (is6)
-                return &((const struct sockaddr_in6 *) (const void *) a)->sin6_addr;
-        return a->sa_family == AF_INET ? &((const struct sockaddr_in *) (const void *) a)->sin_addr : NULL;
-}
-
-/* The tailnet address of FAMILY that interface I holds while it is up, or NULL. */
-static const void *tailnet_address(const struct ifaddrs *i, int family) {
-        const void *a;
-        size_t n;
-
-        if (!i->ifa_addr || i->ifa_addr->sa_family != family || !(i->ifa_flags & IFF_UP) ||
-                (i->ifa_flags & IFF_LOOPBACK))
-                return NULL;
-        a = address_of(i->ifa_addr, &n);
-        return (family == AF_INET ? is_tailnet4(*(const struct in_addr *) a) : is_tailnet6(a)) ? a : NULL;
+                return (ntohl(a4.s_addr) & 0xffc00000) == 0x64400000; /* 100.64.0.0/10 */
+        return inet_pton(AF_INET6, text, &a6) == 1 &&
+                memcmp(a6.s6_addr, "\xfd\x7a\x11\x5c\xa1\xe0", 6) == 0; /* fd7a:115c:a1e0::/48 */
 }
 
 int network_tailnet_address(char *buf, size_t size) {
-        static const int families[] = { AF_INET, AF_INET6 };
+        static const struct {
+                sa_family_t family;
+                socklen_t length;
+        } kinds[] = { { AF_INET, sizeof(struct sockaddr_in) }, { AF_INET6, sizeof(struct sockaddr_in6) } };
         _cleanup_(freeifaddrsp) struct ifaddrs *all = NULL;
 
         if (getifaddrs(&all) < 0)
                 return -errno;
-        for (size_t f = 0; f < ELEMENTSOF(families); f++)
-                for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
-                        const void *a = tailnet_address(i, families[f]);
-
-                        if (a)
-                                return inet_ntop(families[f], a, buf, (socklen_t) size) ? 0 : -errno;
-                }
+        for (size_t k = 0; k < ELEMENTSOF(kinds); k++)
+                for (const struct ifaddrs *i = all; i; i = i->ifa_next)
+                        if (i->ifa_addr && i->ifa_addr->sa_family == kinds[k].family &&
+                                (i->ifa_flags & (IFF_UP | IFF_LOOPBACK)) == IFF_UP &&
+                                getnameinfo(i->ifa_addr, kinds[k].length, buf, (socklen_t) size, NULL, 0,
+                                        NI_NUMERICHOST) == 0 &&
+                                network_is_tailnet(buf))
+                                return 0;
         return -ENOENT;
 }
 
-bool network_has_tailnet_address(void) {
-        char buf[INET6_ADDRSTRLEN];
+bool network_is_own(const struct addrinfo *a) {
+        _cleanup_close_ int fd = socket(a->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-        return network_tailnet_address(buf, sizeof buf) >= 0;
-}
-
-static bool same_address(const struct sockaddr *a, const struct sockaddr *b) {
-        size_t n;
-        const void *x = address_of(a, &n), *y = address_of(b, &n);
-
-        return a->sa_family == b->sa_family && x && memcmp(x, y, n) == 0;
-}
-
-/* All of 127.0.0.0/8, of which lo has one address only: Debian gives a host's own name 127.0.1.1. */
-static bool is_loopback4(const struct sockaddr *address) {
-        const struct sockaddr_in *a = (const void *) address;
-
-        return a->sin_family == AF_INET && ntohl(a->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-}
-
-bool network_is_own(const struct sockaddr *address) {
-        _cleanup_(freeifaddrsp) struct ifaddrs *all = NULL;
-
-        if (is_loopback4(address))
-                return true;
-        if (getifaddrs(&all) < 0)
-                return false;
-        for (const struct ifaddrs *i = all; i; i = i->ifa_next)
-                if (i->ifa_addr && same_address(i->ifa_addr, address))
-                        return true;
-        return false;
+        return fd >= 0 && bind(fd, a->ai_addr, a->ai_addrlen) == 0;
 }
 
 /* Whether interface NAME is in ALL and works (IFF_RUNNING, netdevice(7): it has a carrier). */

@@ -1,6 +1,7 @@
 /* What this machine can say about its own network, without asking anybody else. */
 #pragma once
 
+#include <netdb.h>
 #include <sys/socket.h>
 
 #include "lib/util.h"
@@ -13,15 +14,12 @@ bool network_is_address(const char *text);
  * name is none. */
 bool network_is_tailnet(const char *text);
 
-/* Whether an interface that is up has such an address. False also if the kernel cannot be asked. */
-bool network_has_tailnet_address(void);
-
-/* The first such address of this machine, IPv4 before IPv6, as text. 0, -ENOENT if it has none, another
+/* The first such address of an interface that is up, IPv4 before IPv6, as text. 0, -ENOENT if there is none, another
  * negative errno. */
 int network_tailnet_address(char *buf, size_t size);
 
-/* Whether ADDRESS is this machine's own: loopback's, or an interface's. False also if the kernel cannot be asked. */
-bool network_is_own(const struct sockaddr *address);
+/* Whether A is an address of this machine's own, which a socket can be bound to. Its port is 0. */
+bool network_is_own(const struct addrinfo *a);
 
 /* Whether this machine is certainly cut off: no interface has a carrier, and no default route leads over
  * one that works. Tunnels (tailscale0) always work, so they prove nothing. If so, WHY says it in words:

@@ -80,6 +80,12 @@ static void assert_not_cut_off(void) {
                 fail_msg("%s", why);
 }
 
+static bool has_tailnet_address(void) {
+        char buf[64];
+
+        return network_tailnet_address(buf, sizeof buf) == 0;
+}
+
 static void tailnet_address(_unused_ void **state) {
         char buf[64];
 
@@ -87,18 +93,17 @@ static void tailnet_address(_unused_ void **state) {
         assert_int_equal(network_tailnet_address(buf, sizeof buf), -ENOENT);
         run("ip link add ts0 type veth peer name other && ip addr add 10.0.0.1/24 dev ts0 &&"
             "ip addr add fd7a:115c:a1e0::5/48 dev ts0 nodad && ip link set other up");
-        assert_false(network_has_tailnet_address()); /* it is there, but down */
+        assert_false(has_tailnet_address()); /* it is there, but down */
         run("ip link set ts0 up");
-        assert_true(network_has_tailnet_address());
+        assert_true(has_tailnet_address());
         assert_int_equal(network_tailnet_address(buf, sizeof buf), 0);
         assert_string_equal(buf, "fd7a:115c:a1e0::5");
         run("ip addr add 100.64.3.4/10 dev ts0");
         assert_int_equal(network_tailnet_address(buf, sizeof buf), 0);
         assert_string_equal(buf, "100.64.3.4");
-        assert_int_equal(network_tailnet_address(buf, 4), -ENOSPC);
 
         run("ip link del ts0 && ip link set lo up && ip addr add 100.64.9.9/32 dev lo");
-        assert_false(network_has_tailnet_address());
+        assert_false(has_tailnet_address());
 }
 
 static bool says_own(const char *text) {
@@ -107,7 +112,7 @@ static bool says_own(const char *text) {
         bool own;
 
         assert_int_equal(getaddrinfo(text, NULL, &hints, &a), 0);
-        own = network_is_own(a->ai_addr);
+        own = network_is_own(a);
         freeaddrinfo(a);
         return own;
 }
@@ -118,9 +123,10 @@ static void own(_unused_ void **state) {
         assert_false(says_own("192.0.2.1"));
 
         new_network();
-        assert_false(says_own("100.64.3.4"));
         assert_false(says_own("::1"));
-        run("ip link set lo up && ip link add ts0 type veth peer name other && ip addr add 100.64.3.4/10 dev ts0 &&"
+        run("ip link set lo up");
+        assert_false(says_own("100.64.3.4"));
+        run("ip link add ts0 type veth peer name other && ip addr add 100.64.3.4/10 dev ts0 &&"
             "ip addr add fd7a:115c:a1e0::5/48 dev ts0 nodad");
         assert_true(says_own("100.64.3.4"));
         assert_true(says_own("fd7a:115c:a1e0::5"));
@@ -161,7 +167,7 @@ static void tunnels(_unused_ void **state) {
                 skip();
         }
         run("ip addr add 100.64.0.7/32 dev tailscale0 && ip link set tailscale0 up");
-        assert_true(network_has_tailnet_address());
+        assert_true(has_tailnet_address());
         assert_cut_off("no network interface");
 
         run("ip route add default dev tailscale0");
