@@ -26,7 +26,6 @@
 #include "daemon/daemon.h"
 #include "doctor/doctor.h"
 #include "lib/log.h"
-#include "lib/suggest.h"
 #include "lib/text.h"
 #include "sync/sync.h"
 
@@ -189,15 +188,11 @@ static const struct command *find(const char *word) {
 }
 
 static int unknown(const char *word) {
-        struct suggestion hint = {};
-        char safe[64];
+        char safe[64], known[256] = "";
 
         for (size_t i = 0; i < ELEMENTSOF(commands); i++)
-                suggest_try(&hint, word, commands[i].word);
-        safe_text(safe, sizeof safe, word);
-        if (hint.name)
-                return usage("There is no command '%s'. Did you mean '%s'?", safe, hint.name);
-        return usage("There is no command '%s'.", safe);
+                (void) appendf(known, sizeof known, "%s%s", i > 0 ? ", " : "", commands[i].word);
+        return usage("There is no command '%s'. Allowed: %s.", safe_text(safe, sizeof safe, word), known);
 }
 
 /* Runs A's command on the instance NAME; NULL: the plain one. */

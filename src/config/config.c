@@ -16,7 +16,6 @@
 #include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/log.h"
-#include "lib/suggest.h"
 #include "lib/text.h"
 
 #define FILE_MAX ((size_t) 64 * 1024)
@@ -75,24 +74,15 @@ static void unknown_section(struct parser *p, const char *name) {
 }
 
 static void unknown_key(struct parser *p, const char *name) {
-        char word[SHORT_MAX], known[512] = "";
-        const char *section = section_name(p->section->kind), *elsewhere = NULL;
-        struct suggestion h = {};
+        char word[SHORT_MAX], known[512] = "", elsewhere[64] = "";
 
-        for (size_t i = 0; i < n_config_keys; i++)
-                if (key_is_of(&config_keys[i], p->section->kind)) {
-                        suggest_try(&h, name, config_keys[i].name);
-                        (void) appendf(known, sizeof known, "%s%s", *known ? ", " : "", config_keys[i].name);
-                } else if (strcmp(config_keys[i].name, name) == 0)
-                        elsewhere = config_keys[i].section;
-
-        (void) safe_text(word, sizeof word, name);
-        if (elsewhere)
-                report_error(p, p->line, "unknown key '%s' in [%s]: it belongs in [%s]; allowed here: %s",
-                        word, section, elsewhere, known);
-        else
-                report_error(p, p->line, "unknown key '%s' in [%s]; %s%s%sallowed: %s", word, section,
-                        h.name ? "did you mean '" : "", h.name ? h.name : "", h.name ? "'? " : "", known);
+        for (const struct config_key *k = config_keys; k < config_keys + n_config_keys; k++)
+                if (key_is_of(k, p->section->kind))
+                        (void) appendf(known, sizeof known, "%s%s", *known ? ", " : "", k->name);
+                else if (strcmp(k->name, name) == 0)
+                        (void) snprintf(elsewhere, sizeof elsewhere, ": it belongs in [%s]", k->section);
+        report_error(p, p->line, "unknown key '%s' in [%s]%s; allowed here: %s",
+                safe_text(word, sizeof word, name), section_name(p->section->kind), elsewhere, known);
 }
 
 /* The [senior NAME] to read on in, or NULL. */

@@ -2,8 +2,8 @@
 #include "config/instance.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
+#include <glob.h>
 #include <string.h>
 
 #include "config/config.h"
@@ -72,8 +72,6 @@ struct instance *instance_free(struct instance *n) {
         return NULL;
 }
 
-DEFINE_CLEANUP(DIR *, closedir)
-
 /* Names, of which some may be no instance's. */
 static int add_running(struct paths *names, sd_bus *bus) {
         _cleanup_strv_ char **on_bus = NULL;
@@ -90,23 +88,16 @@ static int add_running(struct paths *names, sd_bus *bus) {
 
 /* The ini as it is shipped names no primary: who has instances alone leaves it at that. With any other fault it is the ini
  * of one that should run, and does not. */
-static int add_plain(struct paths *names) {
-        return config_is_unused(INI_DIRECTORY INI_SUFFIX) ? 0 : paths_add(names, "");
-}
-
 static int add_configured(struct paths *names) {
-        _cleanup_(closedirp) DIR *d = opendir(INI_DIRECTORY);
-        const struct dirent *e;
-        int r = 0;
+        _cleanup_(globfree) glob_t found = {};
+        int r = config_is_unused(INI_DIRECTORY INI_SUFFIX) ? 0 : paths_add(names, "");
 
-        while (d && r >= 0 && (e = readdir(d))) {
-                size_t n = strlen(e->d_name), suffix = strlen(INI_SUFFIX);
-                _cleanup_free_ char *name = NULL;
+        (void) glob(INI_DIRECTORY "/?*" INI_SUFFIX, GLOB_NOSORT, NULL, &found);
+        for (size_t i = 0; r >= 0 && i < found.gl_pathc; i++) {
+                char *name = found.gl_pathv[i] + strlen(INI_DIRECTORY "/");
 
-                if (n <= suffix || strcmp(e->d_name + n - suffix, INI_SUFFIX) != 0)
-                        continue;
-                name = strndup(e->d_name, n - suffix);
-                r = name ? paths_add(names, name) : -ENOMEM;
+                name[strlen(name) - strlen(INI_SUFFIX)] = '\0';
+                r = paths_add(names, name);
         }
         return r;
 }
@@ -124,8 +115,6 @@ int instances_list(sd_bus *bus, struct instance ***ret) {
         int r, n = 0;
 
         r = bus ? add_running(&names, bus) : 0;
-        if (r >= 0)
-                r = add_plain(&names);
         if (r >= 0)
                 r = add_configured(&names);
         if (r < 0)

@@ -116,7 +116,7 @@ def test_reload_of_a_bad_file_fails_and_changes_nothing(pair):
     pair.start()
     before = pair.standby.unit(MONITOR)["MainPID"]
     good = pair.standby.get("/etc/openclaw-failover.ini")
-    for bad, why in (("[primary]\nhost = a", "half written"), ("[primary]\nhots = a\n", "did you mean 'host'?")):
+    for bad, why in (("[primary]\nhost = a", "half written"), ("[primary]\nhots = a\n", "allowed here: host, port")):
         pair.standby.mark()
         pair.standby.put("/etc/openclaw-failover.ini", bad)
         assert pair.standby.run(f"systemctl reload {MONITOR}", check=False).returncode != 0
