@@ -34,88 +34,65 @@ static const struct {
                 "Standby's gateway fails again and again", "Standby's gateway has stopped failing" },
 };
 
-static bool is_so(enum condition_kind kind, const struct status *s) {
-        switch (kind) {
-        case CONDITION_CUT_OFF:
-                return status_is_cut_off(s);
-        case CONDITION_NO_SYSTEMD:
-                return s->unit_state == UNIT_UNKNOWN;
-        case CONDITION_SILENT:
-                return s->state == ROLE_PROMOTED && !s->answers;
-        case CONDITION_COLD:
-                return s->warm && s->state == ROLE_STANDBY && !s->answers;
-        case CONDITION_FOREIGN:
-                return s->state == ROLE_STANDBY && s->unit_state == UNIT_ACTIVE;
-        case CONDITION_SYNC:
-                return s->synced > 0 && !s->sync_ok;
-        case CONDITION_NOT_READY:
-                return s->channels_fail;
-        case CONDITION_PRIMARY_RESTARTS:
-                return s->restarts;
-        case CONDITION_GATEWAY_RESTARTS:
-                return s->gateway_restarts;
-        default:
-                return false;
-        }
-}
+#define WRITE(...) (void) (buf ? appendf(buf, ALERT_TEXT_MAX, __VA_ARGS__) : NULL)
 
-#define SAY(...) appendf(buf, ALERT_TEXT_MAX, __VA_ARGS__)
-
-static void say_silent(const struct status *s, const char *span, char *buf) {
-        SAY("Nobody can be reached: this machine is promoted, and the gateway here has not answered for %s",
+static void describe_silence(const struct status *s, const char *span, char *buf) {
+        WRITE("Nobody can be reached: this machine is promoted, and the gateway here has not answered for %s",
                 span);
         if (s->unit_state == UNIT_ACTIVE)
-                SAY(", though systemd keeps it running.");
+                WRITE(", though systemd keeps it running.");
         else
-                SAY(": %s is %s.", s->unit, unit_state_name(s->unit_state));
+                WRITE(": %s is %s.", s->unit, unit_state_name(s->unit_state));
         if (s->paused_until > 0)
-                SAY(" The daemon does nothing until the pause ends, or `%s resume`.", s->program);
-        SAY(" See `journalctl -u %s`.", s->unit);
+                WRITE(" The daemon does nothing until the pause ends, or `%s resume`.", s->program);
+        WRITE(" See `journalctl -u %s`.", s->unit);
 }
 
-static void say(enum condition_kind kind, const struct status *s, const char *span, char *buf) {
+/* Whether it is so; and what is reported then, to BUF, if there is one. */
+static bool is_so(enum condition_kind kind, const struct status *s, const char *span, char *buf) {
         switch (kind) {
         case CONDITION_CUT_OFF:
-                SAY("This standby is cut off: %s. The daemon cannot check the primary, and users could not reach a gateway "
-                    "here.",
+                WRITE("This standby is cut off: %s. The daemon cannot check the primary, and users could not reach a gateway "
+                      "here.",
                         s->reason);
-                break;
+                return status_is_cut_off(s);
         case CONDITION_NO_SYSTEMD:
-                SAY("systemd has not answered over D-Bus for %s: the daemon can neither start nor stop %s. See `systemctl "
-                    "status dbus`.",
+                WRITE("systemd has not answered over D-Bus for %s: the daemon can neither start nor stop %s. See `systemctl "
+                      "status dbus`.",
                         span, s->unit);
-                break;
+                return s->unit_state == UNIT_UNKNOWN;
         case CONDITION_SILENT:
-                say_silent(s, span, buf);
-                break;
+                describe_silence(s, span, buf);
+                return s->state == ROLE_PROMOTED && !s->answers;
         case CONDITION_COLD:
-                SAY("The warm gateway here has not answered for %s. A failover would start it first. See `%s doctor`.",
+                WRITE("The warm gateway here has not answered for %s. A failover would start it first. See `%s doctor`.",
                         span, s->program);
-                break;
+                return s->warm && s->state == ROLE_STANDBY && !s->answers;
         case CONDITION_FOREIGN:
-                SAY("A user started %s on this standby %s ago. While it runs, the workspace is not synced. To stop it: "
-                    "`systemctl stop %s`; to keep it: `%s promote`.",
+                WRITE("A user started %s on this standby %s ago. While it runs, the workspace is not synced. To stop it: "
+                      "`systemctl stop %s`; to keep it: `%s promote`.",
                         s->unit, span, s->unit, s->program);
-                break;
+                return s->state == ROLE_STANDBY && s->unit_state == UNIT_ACTIVE;
         case CONDITION_SYNC:
-                SAY("The sync of workspace and secrets has failed for %s: %s. A failover would start the gateway with old "
-                    "data. See `%s doctor`.",
+                WRITE("The sync of workspace and secrets has failed for %s: %s. A failover would start the gateway with old "
+                      "data. See `%s doctor`.",
                         span, s->sync, s->program);
-                break;
+                return s->synced > 0 && !s->sync_ok;
         case CONDITION_PRIMARY_RESTARTS:
-                SAY("The primary %s fails again and again: at least 4 times within 10 min, each time too short for a "
-                    "failover. See `journalctl -u openclaw` there.",
+                WRITE("The primary %s fails again and again: at least 4 times within 10 min, each time too short for a "
+                      "failover. See `journalctl -u openclaw` there.",
                         s->primary);
-                break;
+                return s->restarts;
         case CONDITION_GATEWAY_RESTARTS:
-                SAY("The gateway here fails again and again: systemd has restarted %s at least 4 times within 10 min. See "
-                    "`journalctl -u %s`.",
+                WRITE("The gateway here fails again and again: systemd has restarted %s at least 4 times within 10 min. See "
+                      "`journalctl -u %s`.",
                         s->unit, s->unit);
-                break;
+                return s->gateway_restarts;
         default:
-                SAY("The primary %s answers, but its channels are not ready: see `openclaw channels status` there. Nothing "
-                    "is started here, as not_ready = alert says.",
+                WRITE("The primary %s answers, but its channels are not ready: see `openclaw channels status` there. Nothing "
+                      "is started here, as not_ready = alert says.",
                         s->primary);
+                return s->channels_fail;
         }
 }
 
@@ -126,7 +103,7 @@ usec_t condition_after(const struct conditions *l, enum condition_kind kind) {
 static bool look_kind(struct conditions *l, enum condition_kind kind, const struct status *s,
         usec_t boottime, struct alert_message *m) {
         usec_t since = l->of[kind].since, lasted = boottime - since;
-        bool so = is_so(kind, s), alerted = l->of[kind].alerted;
+        bool so = is_so(kind, s, NULL, NULL), alerted = l->of[kind].alerted;
         char span[SPAN_MAX];
 
         if (!so || since == 0)
@@ -135,11 +112,9 @@ static bool look_kind(struct conditions *l, enum condition_kind kind, const stru
                 return false;
 
         l->of[kind].alerted = so;
-        format_span(span, lasted);
+        (void) format_span(span, lasted);
         l->text[0] = '\0';
-        if (so)
-                say(kind, s, span, l->text);
-        else
+        if (!is_so(kind, s, span, l->text)) /* it is over: other words */
                 (void) snprintf(l->text, sizeof l->text, "%s, after %s.", kinds[kind].title_over, span);
         m->event = so ? kinds[kind].event : kinds[kind].over;
         m->level = so ? LOG_ERR : LOG_NOTICE;

@@ -18,23 +18,17 @@
 /* What the unit's SetCredential= hands over in place of a file that is not there. */
 #define NO_ADDRESS "none"
 
-/* What systemd gave us as the credential NAME. 0, -ENOENT if that is nothing, another negative errno. */
-static int read_credential(const char *name, char **ret) {
-        const char *dir = getenv("CREDENTIALS_DIRECTORY");
-        _cleanup_free_ char *path = NULL, *text = NULL;
-        int r;
+/* The content of FILE, or of what systemd gave us as the credential in its place. The file itself, if this is root: it is as
+ * new as can be. 0 or the negative errno of FILE. */
+static int read_address(const char *file, const char *credential, char **ret) {
+        const char *directory = getenv("CREDENTIALS_DIRECTORY");
+        _cleanup_free_ char *path = NULL;
+        int r = read_file(file, ADDRESS_MAX, ret);
 
-        if (!dir)
-                return -ENOENT;
-        if (asprintf(&path, "%s/%s", dir, name) < 0)
-                return -ENOMEM;
-        r = read_file(path, ADDRESS_MAX, &text);
-        if (r < 0)
+        if (r >= 0 || !directory || asprintf(&path, "%s/%s", directory, credential) < 0 ||
+                read_file(path, ADDRESS_MAX, ret) < 0)
                 return r;
-        if (strcmp(text, NO_ADDRESS) == 0)
-                return -ENOENT;
-        *ret = TAKE(text);
-        return 0;
+        return strcmp(*ret, NO_ADDRESS) == 0 ? r : 0;
 }
 
 static void explain(int r, const char *file, const char *credential, char *why, size_t size) {
@@ -76,9 +70,8 @@ int endpoint_load(
                 (void) snprintf(why, size, "neither url nor url_file is set");
                 return -ENOENT;
         }
-        /* The file itself, if this is root: it is as new as can be. */
-        r = read_file(file, ADDRESS_MAX, &text);
-        if (r < 0 && read_credential(credential, &text) < 0) {
+        r = read_address(file, credential, &text);
+        if (r < 0) {
                 explain(r, file, credential, why, size);
                 return r;
         }

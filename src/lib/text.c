@@ -30,37 +30,26 @@ static bool is_control(const unsigned char *s) {
 
 char *safe_text(char *buf, size_t size, const char *text) {
         static const char ellipsis[] = "…";
-        const unsigned char *s = (const unsigned char *) text;
-        size_t used = 0, cut_at = 0;
-        bool blank = false;
+        size_t used = 0, cut_at = 0; /* where the ellipsis goes, if not all fits */
 
         if (size == 0)
                 return buf;
-        while (*s) {
-                size_t n = utf8_length(s);
+        for (const unsigned char *s = (const unsigned char *) text; *s;) {
                 const char *from = (const char *) s;
-                size_t take = n;
+                size_t n = utf8_length(s), take = n;
 
-                if (*s < 0x80 && isspace(*s)) {
-                        s++;
-                        if (blank)
-                                continue;
-                        blank = true;
+                s += n ? n : 1;
+                if (isspace((unsigned char) *from)) {
                         from = " ";
+                        while (isspace(*s))
+                                s++;
+                } else if (n == 0 || is_control((const unsigned char *) from)) {
+                        from = "?";
                         take = 1;
-                } else {
-                        blank = false;
-                        if (n == 0 || is_control(s)) {
-                                from = "?";
-                                take = 1;
-                        }
-                        s += n ? n : 1;
                 }
                 if (used + take >= size) {
-                        if (size > strlen(ellipsis)) {
-                                (void) strcpy(buf + cut_at, ellipsis);
-                                return buf;
-                        }
+                        if (size > strlen(ellipsis))
+                                return strcpy(buf + cut_at, ellipsis) - cut_at;
                         break;
                 }
                 (void) memcpy(buf + used, from, take);
