@@ -59,10 +59,14 @@ static bool is_refused(const struct check *c) {
         return c->verdict == VERDICT_DOWN && !c->connected && !c->unanswered;
 }
 
+/* What OpenClaw's own installer makes there has another name than ours. */
+#define THERE                                                                                               \
+        " # on the primary, whose unit may be openclaw-gateway.service or its user's (openclaw gateway restart)"
+
 /* Where it says no, its machine is asked for the reason: those commands run there. */
 static void fix_primary(const struct peer_config *p, const struct check *check, struct finding *f) {
         if (is_refused(check)) {
-                finding_fix(f, "sudo systemctl start openclaw.service # on the primary");
+                finding_fix(f, "sudo systemctl start openclaw.service" THERE);
                 finding_fix(f,
                         "openclaw config set gateway.bind tailnet && "
                         "sudo systemctl restart openclaw.service # on the primary, if it runs there already");
@@ -70,7 +74,7 @@ static void fix_primary(const struct peer_config *p, const struct check *check, 
                 finding_fix(f,
                         "sudo ss -ltnp 'sport = :%u' # on the primary: is it the gateway that listens?",
                         p->port);
-                finding_fix(f, "sudo systemctl restart openclaw.service # on the primary");
+                finding_fix(f, "sudo systemctl restart openclaw.service" THERE);
         } else
                 finding_fix(f, "ping -c 3 %s", p->host);
 }
