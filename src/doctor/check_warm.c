@@ -26,7 +26,7 @@ static json_t *load(struct finding *f, const char *name) {
         if (r >= 0)
                 j = json_loads(text, 0, NULL);
         if (!json_is_object(j)) {
-                finding_fail(f, "%s: %s. The guide has its content", path,
+                finding_fail(f, "%s: %s. openclaw-failover-guide(7) has its content", path,
                         r < 0 ? strerror(-r) : "it is no JSON object");
                 json_decref(j);
                 return NULL;

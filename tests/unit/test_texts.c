@@ -196,6 +196,52 @@ static struct checkup well_checkup(const struct instance *instance) {
         };
 }
 
+#define PUT(look, ...)                                                                                      \
+        c = well_checkup(instance);                                                                         \
+        __VA_ARGS__;                                                                                        \
+        put_finding(f, &#look[strlen("look_")], look, &c)
+
+/* What it makes of the ini, and of a machine that has none of what the ini names. */
+static void put_doctor_configured(FILE *f, const struct instance *instance) {
+        static char secrets[] = "openclaw@primary", gone[] = "/nonexistent/workspace/",
+                    url[] = "http://127.0.0.1:9/", *places[] = { gone, NULL };
+        struct peer_config senior = { .name = own("first"),
+                .host = own("127.0.0.1"),
+                .port = 9,
+                .path = own("/health"),
+                .timeout = S };
+        struct config config = { .primary = senior, .gateway.url = url };
+        struct checkup c;
+
+        config.workspace.path = own("");
+        config.witness.url = own("none");
+        config.secrets.target = config.secrets.source = gone;
+        (void) setenv("HOME", "/nonexistent", 1);
+        PUT(look_primary, c.config = &config, config.gateway.url = own("http://127.0.0.1:10/"));
+        PUT(look_primary, c.config = &config, config.gateway.url = url);
+        PUT(look_primary_name, c.config = &config);
+        PUT(look_seniors, c.config = &config);
+        PUT(look_seniors, c.config = &config, config.seniors[0] = senior, config.n_seniors = 1);
+        PUT(look_witness, c.config = &config);
+        PUT(look_witness, c.config = &config, config.witness.url = url,
+                config.witness.cut_off_wait = 300 * S);
+        PUT(look_own_gateway, c.config = &config);
+        PUT(look_workspace, c.config = &config);
+        PUT(look_programs, c.config = &config);
+        PUT(look_secrets, c.config = &config);
+        PUT(look_sync_places, c.config = &config);
+        config.secrets.host = secrets;
+        PUT(look_sync_places, c.config = &config);
+        PUT(look_sync_places, c.config = &config, c.sync.writable = places);
+        PUT(look_alert, c.config = &config);
+        PUT(look_heartbeat, c.config = &config);
+        PUT(look_user_service, c.config = &config);
+        PUT(look_warm, c.config = &config);
+        PUT(look_warm, c.config = &config, config.gateway.warm = true);
+        PUT(look_program, c.config = &config, c.gateway.program = own("/nonexistent/openclaw"));
+        PUT(look_powers, c.config = &config, c.gateway.user = NULL);
+}
+
 /* What doctor makes of systemd's words. */
 static void put_doctor(FILE *f) {
         char *after[] = { own("network-online.target"), NULL };
@@ -203,11 +249,6 @@ static void put_doctor(FILE *f) {
         struct checkup c;
 
         assert_int_equal(instance_new("", &instance), 0);
-#define PUT(look, ...)                                                                                      \
-        c = well_checkup(instance);                                                                         \
-        __VA_ARGS__;                                                                                        \
-        put_finding(f, &#look[strlen("look_")], look, &c)
-
         (void) fprintf(f, "doctor:\n");
         PUT(look_reload, );
         PUT(look_reload, c.sync.need_reload = true);
@@ -237,7 +278,7 @@ static void put_doctor(FILE *f) {
         PUT(look_gateway_stop, c.gateway.timeout_stop = USEC_INFINITY);
         PUT(look_gateway_stop, c.gateway.timeout_stop = 90 * S);
         PUT(look_config, c.config_error = own("/etc/openclaw-failover.ini:3: port: 70000 is too large"));
-#undef PUT
+        put_doctor_configured(f, instance);
 }
 
 /* What the alert commands print, with INI as the configuration. */
