@@ -30,6 +30,15 @@ char *client_say_absence(const struct instance *n, char buf[static CLIENT_WHY_MA
                         n->unit, strerror(-r));
         else if (strcmp(o.load_state, "not-found") == 0)
                 (void) appendf(buf, CLIENT_WHY_MAX, "%s is not installed.", n->unit);
+        else if (strcmp(o.load_state, "masked") == 0)
+                (void) appendf(buf, CLIENT_WHY_MAX,
+                        "%s is not running: it is masked. To start it, now and at every boot: `systemctl unmask %s && systemctl "
+                        "enable --now %s`.",
+                        n->unit, n->unit, n->unit);
+        else if (strcmp(o.load_state, "loaded") != 0)
+                (void) appendf(buf, CLIENT_WHY_MAX,
+                        "%s is not running: systemd cannot load it (%s). See `systemd-analyze verify %s`.",
+                        n->unit, o.load_state, n->unit);
         else if (strcmp(o.active_state, "active") == 0)
                 (void) appendf(buf, CLIENT_WHY_MAX,
                         "%s is running, but %s is not on the system bus. See `systemctl status %s`.",

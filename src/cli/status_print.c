@@ -128,6 +128,8 @@ static void show_unmerged(FILE *out, const struct status *s) {
                 b += n + (b[n] == '\n');
                 command += k + (command[k] == '\n');
         }
+        if (*command) /* then what was merged goes to the remote */
+                (void) fprintf(out, "           %s\n", command);
 }
 
 void show_status(FILE *out, const struct status *s, const char *why, usec_t now, bool colour) {

@@ -68,6 +68,15 @@ static void say_paused(const struct status *s, char *buf) {
                 SAY("paused until %s", clock_time(at, s->paused_until));
 }
 
+static bool is_ended(const struct status *s) {
+        return s->unit_state == UNIT_INACTIVE || s->unit_state == UNIT_FAILED;
+}
+
+/* By the daemon's own attempts, or by those of systemd, which restarts it and calls that starting. */
+static bool has_failed_to_start(const struct status *s) {
+        return s->starts > 1 || s->gateway_restarts;
+}
+
 /* Why the standby does not serve while the primary is down. */
 static void say_why_not_here(const struct status *s, char *buf) {
         if (s->paused_until > 0) {
@@ -83,8 +92,10 @@ static void say_why_not_here(const struct status *s, char *buf) {
                 SAY("the gateway here does not answer");
         else if (s->state == ROLE_STANDBY)
                 SAY("%s starts when the sync has ended", s->unit);
-        else if (s->unit_state == UNIT_INACTIVE || s->unit_state == UNIT_FAILED)
-                SAY("%s failed to start (%u attempt%s)", s->unit, s->starts, s->starts == 1 ? "" : "s");
+        else if (is_ended(s) || has_failed_to_start(s))
+                SAY("%s %s (%u attempt%s)%s", s->unit,
+                        has_failed_to_start(s) ? "failed to start" : "has not started", s->starts,
+                        s->starts == 1 ? "" : "s", is_ended(s) ? "" : ", and is starting again");
         else
                 SAY("%s is starting", s->unit);
 }
@@ -252,11 +263,13 @@ char *status_next(const struct status *s, usec_t now, char buf[static SENTENCE_M
                 say_next_while_demoting(s, now, buf);
         else if (s->state == ROLE_PROMOTED)
                 say_next_when_promoted(s, now, buf);
-        else if (s->unit_state == UNIT_INACTIVE || s->unit_state == UNIT_FAILED)
+        else if (is_ended(s))
                 SAY("The daemon starts %s again in %s.", s->unit,
                         format_span(span, until(s->next_start, now)));
         else
                 SAY("This machine is promoted when the gateway here has started.");
+        if (s->state == ROLE_STARTING && has_failed_to_start(s))
+                SAY(" See `journalctl -u %s -n 20` and `%s doctor`.", s->unit, s->program);
         return buf;
 }
 

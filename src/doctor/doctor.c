@@ -204,15 +204,18 @@ static int print_all(const struct finding *findings, const struct checkup *c, bo
 }
 
 static int sum_up(const struct finding *findings, bool print) {
-        unsigned n[_FINDING_MAX] = { 0 };
+        unsigned n[_FINDING_MAX] = { 0 }, waiting = 0;
 
-        for (size_t i = 0; i < ELEMENTSOF(table); i++)
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
                 n[findings[i].kind]++;
+                waiting += findings[i].kind == FINDING_SKIPPED && !*findings[i].text;
+        }
         if (print && n[FINDING_FAIL] + n[FINDING_WARN] + n[FINDING_SKIPPED] == 0)
                 (void) puts("All is well.");
         else if (print)
-                (void) printf("%u failed, %u warned, %u not looked at, %u well.\n", n[FINDING_FAIL],
-                        n[FINDING_WARN], n[FINDING_SKIPPED], n[FINDING_OK]);
+                (void) printf("%u failed, %u warned, %u not looked at%s, %u well.\n", n[FINDING_FAIL],
+                        n[FINDING_WARN], n[FINDING_SKIPPED],
+                        waiting > 0 ? " until those above are fixed" : "", n[FINDING_OK]);
         return n[FINDING_FAIL] > 0 ? EXIT_FAILURE : n[FINDING_SKIPPED] > 0 ? EXIT_NOT_LOOKED : EXIT_SUCCESS;
 }
 

@@ -113,13 +113,17 @@ static const struct scene scenes[] = {
         { "keys that last", NULL, STATUS_WELL, { .key_expires = SCENE_NOW + 14 * USEC_PER_DAY } },
         { "sync fails", NULL, STATUS_DEGRADED, { .sync = "workspace failed (no answer)" }, .unsynced = true },
         { "instance", NULL, STATUS_DEGRADED, { .program = "openclaw-failover -i web", .paused_until = USEC_INFINITY } },
-        { "unmerged", NULL, STATUS_WELL, { .unmerged = "failover/vps2/1\nidea", .merge = "git pull standby failover/vps2/1\ngit pull standby idea" } },
+        { "unmerged", NULL, STATUS_WELL, { .unmerged = "failover/vps2/1\nidea", .merge = "git pull standby failover/vps2/1\ngit pull standby idea\ngit push" } },
         { "down", scene_down, STATUS_UNREACHABLE, {} },
         { "down and paused", scene_down, STATUS_UNREACHABLE, { .paused_until = SCENE_NOW + 3600 * S } },
         { "down and held", scene_down, STATUS_UNREACHABLE, { .mode = MODE_HELD } },
         { "starting", scene_starting, STATUS_UNREACHABLE, {} },
         { "start failed", scene_starting, STATUS_UNREACHABLE,
                 { .unit_state = UNIT_FAILED, .starts = 3, .next_start = SCENE_NOW + 20 * S } },
+        { "start failed once", scene_starting, STATUS_UNREACHABLE,
+                { .unit_state = UNIT_FAILED, .starts = 1, .next_start = SCENE_NOW + 5 * S } },
+        { "starting again", scene_starting, STATUS_UNREACHABLE, { .starts = 4 } },
+        { "restarted by systemd", scene_starting, STATUS_UNREACHABLE, { .starts = 1, .gateway_restarts = true } },
         { "drill", scene_starting, STATUS_DEGRADED, { .mode = MODE_DRILL, .health = HEALTH_UP, .verdict = "up" } },
         { "promoted", scene_promoted, STATUS_DEGRADED, {} },
         { "recovering", scene_promoted, STATUS_DEGRADED, { .failures = 0, .goods = 1 } },
@@ -156,6 +160,7 @@ static inline struct status scene_status(const struct scene *scene) {
         TAKE_OVER(waits_until);
         TAKE_OVER(unit_state);
         TAKE_OVER(starts);
+        TAKE_OVER(gateway_restarts);
         TAKE_OVER(next_start);
         TAKE_OVER(hang_at);
         TAKE_OVER(kill_at);
