@@ -324,6 +324,20 @@ static bool is_at_remote(const struct repo *repo, const git_oid *tip) {
         return repo_walk_unpushed(repo, tip, &walk) == 0 && git_revwalk_next(&id, walk) == GIT_ITEROVER;
 }
 
+/* Whether a branch of ours, of any host, ends at TIP. */
+static bool is_kept(const struct repo *repo, const git_oid *tip) {
+        _cleanup_paths_ struct paths branches = { 0 };
+        enum change_kind kind;
+        git_oid its;
+
+        list(repo, "refs/heads/failover/*", &branches);
+        for (size_t i = 0; i < branches.n; i++)
+                if (is_saved(branches.items[i], &kind, NULL) &&
+                        tip_of(repo, NULL, branches.items[i], &its) == 0 && git_oid_equal(&its, tip))
+                        return true;
+        return false;
+}
+
 /* Whether BRANCH has work that the remote does not have. OURS: one of those above, but for those that are never pushed. */
 static bool is_unmerged(const struct repo *repo, const char *branch, bool *ours, git_oid *tip) {
         enum change_kind kind = WORK_PUBLIC;
@@ -331,7 +345,7 @@ static bool is_unmerged(const struct repo *repo, const char *branch, bool *ours,
         *ours = is_saved(branch, &kind, NULL);
         return (!*ours || kind == WORK_PUBLIC) && strcmp(branch, repo->follow) != 0 &&
                 tip_of(repo, NULL, branch, tip) == 0 && !is_merged(repo, tip) &&
-                (*ours || !is_at_remote(repo, tip));
+                (*ours || !is_at_remote(repo, tip)) && (sync_branch_is_valid(branch) || !is_kept(repo, tip));
 }
 
 void saved_unmerged(const struct repo *repo, struct sync_result *r) {
@@ -355,6 +369,37 @@ void saved_unmerged(const struct repo *repo, struct sync_result *r) {
                         (void) snprintf(b->name, sizeof b->name, "%s", branches.items[i]);
                         b->pushed = is_pushed(repo, b->name, &tip);
                 }
+}
+
+static int keep(const struct repo *repo, const char *ref, const char *host, struct sync_result *r) {
+        _cleanup_(git_reference_freep) git_reference *made = NULL;
+        char branch[128], name[200];
+        git_oid tip;
+
+        if (git_reference_name_to_id(&tip, repo->git, ref) < 0 || is_merged(repo, &tip) ||
+                is_at_remote(repo, &tip) || is_kept(repo, &tip))
+                return 0;
+        saved_name(repo, host, branch);
+        (void) snprintf(name, sizeof name, "refs/heads/%s", branch);
+        return git_reference_create(&made, repo->git, name, &tip, false, "failover: keep") < 0
+                ? sync_fail_git(r, branch)
+                : 0;
+}
+
+int saved_keep_unnamed(const struct repo *repo, const char *host, struct sync_result *r) {
+        _cleanup_paths_ struct paths branches = { 0 };
+        char other[80], ref[400];
+        int k;
+
+        (void) snprintf(other, sizeof other, "%s-other", host);
+        list(repo, "refs/heads/*", &branches);
+        k = keep(repo, "refs/stash", other, r);
+        for (size_t i = 0; k == 0 && i < branches.n; i++)
+                if (!sync_branch_is_valid(branches.items[i])) {
+                        (void) snprintf(ref, sizeof ref, "refs/heads/%s", branches.items[i]);
+                        k = keep(repo, ref, other, r);
+                }
+        return k;
 }
 
 /* The first file that the commit ID brings in and that is never pushed; NULL if there is none. The standby's agent may have

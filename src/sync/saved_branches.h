@@ -27,10 +27,12 @@ extern const char *const saved_suffixes[_WORK_MAX];
 /* The name that a new branch gets: it sorts after all that are there, since the last is the newest. Its TIME is now, or
  * later if the clock was ahead once. */
 void saved_name(const struct repo *repo, const char *host, char branch[static 128]);
+/* Makes a branch failover/HOST-other/TIME of each that no command could name: git's stash, and a branch with a name that is
+ * not printed. The one that is there stays. 0 or -ECANCELED with the reason in R. */
+int saved_keep_unnamed(const struct repo *repo, const char *host, struct sync_result *r);
 /* Removes those whose work the remote has, and those that it has had for 30 days as a branch of its own. */
 void saved_prune(const struct repo *repo);
-/* Fills R.unmerged: every branch, the agent's own too, whose work the remote does not have, the newest first. One whose name
- * cannot be printed is counted. */
+/* Fills R.unmerged: every branch, the agent's own too, whose work the remote does not have, the newest first. */
 void saved_unmerged(const struct repo *repo, struct sync_result *r);
 
 /* The branches that are to be pushed: not merged, not pushed yet, and fit to be. N at most SAVED_PUSH_MAX; each is the

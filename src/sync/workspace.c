@@ -41,6 +41,8 @@ static int save_first(struct sync *s) {
         int k = save(s, NULL, &paths, &work);
 
         if (k == 0)
+                k = saved_keep_unnamed(&s->repo, s->host, s->result);
+        if (k == 0)
                 s->result->workspace_why = (struct refusal){ 0 };
         return k;
 }
