@@ -92,7 +92,8 @@ static void show_last(FILE *out, const struct status *s, usec_t now) {
         }
         (void) fprintf(out, "  last     promoted %s", show_when(when, s->promoted_at, now));
         if (s->demoted_at == 0)
-                (void) fprintf(out, ", and still is");
+                (void) fprintf(out,
+                        s->state == ROLE_STARTING ? ", and its gateway has failed since" : ", and still is");
         else if (s->demoted_at > s->promoted_at)
                 (void) fprintf(out, " for %s", format_span(span, s->demoted_at - s->promoted_at));
         if (s->outage != USEC_INFINITY)

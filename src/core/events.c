@@ -68,7 +68,8 @@ static void say_promoted(const struct story *s, char *buf) {
         if (s->outage != USEC_INFINITY) {
                 SAY(" Outage: %s at most", format_span(span, s->outage));
                 say_part(buf, &before, s->detecting, "detecting");
-                say_part(buf, &before, s->syncing, "syncing");
+                if (!s->again) /* then it is the wait for the next attempt */
+                        say_part(buf, &before, s->syncing, "syncing");
                 say_part(buf, &before, s->starting, "starting");
                 SAY("%s.", *before == ',' ? ")" : "");
         } else if (!s->by_hand)
