@@ -36,6 +36,8 @@ static void test_describe(void **state _unused_) {
                         "b.service" },
                 { { STOP_UNKNOWN, JOB_RESULT_CONDITION, "", "ConditionPathExists=/x" }, UNIT_INACTIVE,
                         "success", "=/x" },
+                { { STOP_UNKNOWN, JOB_RESULT_CONDITION, "", "" }, UNIT_INACTIVE, "success",
+                        "ExecCondition=" },
                 { { STOP_UNKNOWN, JOB_RESULT_TIMEOUT, "", "" }, UNIT_INACTIVE, "success", "timed out" },
                 { { STOP_UNKNOWN, JOB_RESULT_CANCELED, "", "" }, UNIT_INACTIVE, "success", "canceled" },
         };
