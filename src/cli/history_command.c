@@ -151,6 +151,11 @@ int cmd_history(const struct instance *n, const char *since_text, const char *co
         r = read_journal(n, since, &c);
         if (r < 0)
                 return explain(r);
+        /* One that was removed has its history still. */
+        if (c.n == 0 && *n->name && access(n->config, F_OK) < 0) {
+                log_error("There is no instance %s: %s does not exist.", n->name, n->config);
+                return EX_USAGE;
+        }
         history_keep_last(&c, count);
         text = json ? history_json(&c, n->name, since, now) : NULL;
         if (json && !text)

@@ -38,14 +38,13 @@ static bool journal_is_volatile(void) {
         const char *const argv[] = { "systemd-analyze", "cat-config", "systemd/journald.conf", NULL };
         _cleanup_free_ char *text = NULL;
         bool is_volatile = false;
-        char *save = NULL;
+        char *save = NULL, value[16];
 
         if (program_run(argv, USEC_INFINITY, &text, NULL) != 0)
                 return false;
         for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-                if (strncmp(line, "Storage=", strlen("Storage=")) == 0)
-                        is_volatile =
-                                strcmp(line, "Storage=volatile") == 0 || strcmp(line, "Storage=none") == 0;
+                if (sscanf(line, " Storage = %15s", value) == 1)
+                        is_volatile = strcmp(value, "volatile") == 0 || strcmp(value, "none") == 0;
         return is_volatile;
 }
 

@@ -39,6 +39,12 @@ def test_why_it_is_not_running(pair):
     assert done.returncode == 3 and re.search(rf"{INI}:\d+: ", done.stdout), done.stdout
     done = cli(pair.standby, "-i", "nope", "status")
     assert done.returncode == 3 and "/etc/openclaw-failover/nope.ini" in done.stdout and "systemctl" not in done.stdout
+    done = cli(pair.standby, "-i", "nope", "history")
+    assert done.returncode == 64 and "/etc/openclaw-failover/nope.ini" in done.stderr, done
+    pair.standby.run(f"systemctl mask --runtime {pair.UNIT}")
+    done = cli(pair.standby, "status")
+    assert done.returncode == 3 and f"systemctl unmask {pair.UNIT} && systemctl enable --now {pair.UNIT}" in done.stdout, done
+    pair.standby.run(f"systemctl unmask --runtime {pair.UNIT}")
 
 
 def test_run_by_hand_as_root(pair):

@@ -82,7 +82,7 @@ def old_monitor(pair, later):
 
 @finds("journal", "not kept on disk")
 def journal_volatile(pair, later):
-    pair.standby.put("/etc/systemd/journald.conf.d/lab.conf", "[Journal]\nStorage=volatile\n")
+    pair.standby.put("/etc/systemd/journald.conf.d/lab.conf", "[Journal]\n Storage = volatile\n")
     pair.standby.run("systemctl restart systemd-journald && rm -r /var/log/journal/*")
     later.callback(pair.standby.mark)
     later.callback(pair.standby.run, "systemctl restart systemd-journald")
