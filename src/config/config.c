@@ -157,6 +157,12 @@ static void read_header(struct parser *p, char *line) {
                 p->section->line = p->line;
 }
 
+/* A text, and whatever stands where an address belongs, may be a secret. */
+static bool may_repeat(const struct config_key *k) {
+        return k->type != CONFIG_TEXT && strcmp(k->section, "alert") != 0 &&
+                strcmp(k->section, "heartbeat") != 0;
+}
+
 /* inih found "NAME = VALUE". Its idea of the section is not used: it has none of bad ones. */
 static int on_key(void *userdata, const char *section _unused_, const char *name, const char *value) {
         struct parser *p = userdata;
@@ -183,7 +189,9 @@ static int on_key(void *userdata, const char *section _unused_, const char *name
         if (*value && p->section->kind == SECTION_PRIMARY && strcmp(name, "host") == 0)
                 p->names_primary = true;
         why = key_set(k, p->section->base, value);
-        if (why)
+        if (why && may_repeat(k))
+                report_error(p, p->line, "%s: '%s' %s; allowed: %s", name, value, why, k->allowed);
+        else if (why)
                 report_error(p, p->line, "%s: %s; allowed: %s", name, why, k->allowed);
         return 1;
 }

@@ -277,7 +277,9 @@ static void put_doctor(FILE *f) {
         PUT(look_gateway_stop, c.gateway.restart = own("on-failure"));
         PUT(look_gateway_stop, c.gateway.timeout_stop = USEC_INFINITY);
         PUT(look_gateway_stop, c.gateway.timeout_stop = 90 * S);
-        PUT(look_config, c.config_error = own("/etc/openclaw-failover.ini:3: port: 70000 is too large"));
+        PUT(look_config,
+                c.config_error = own(
+                        "/etc/openclaw-failover.ini:3: port: '70000' is out of bounds; allowed: 1 to 65535"));
         put_doctor_configured(f, instance);
 }
 
