@@ -35,24 +35,17 @@ struct alert {
         json_t *demoted; /* of the queue, held for the sync that names branches; a reference, NULL: none */
         usec_t demoted_until; /* CLOCK_BOOTTIME */
 
-        sd_event_source *timer; /* the next thing to do: save, send */
-        bool posted;            /* something is new since the last try began */
-        unsigned attempts;      /* in a row that came to nothing */
-        usec_t try_at;          /* CLOCK_BOOTTIME, as is: */
-        usec_t not_before;      /* the service asked to be left alone */
-        json_t *sending;        /* the one that is under way, or was tried last; a reference */
-        unsigned mentioned;     /* lost ones that it mentions */
-        char error[512];        /* why they cannot be delivered, and the journal has that; "" if they can */
+        bool posted;        /* something is new since the last try began */
+        unsigned attempts;  /* in a row that came to nothing */
+        usec_t try_at;      /* CLOCK_BOOTTIME, as is: */
+        usec_t not_before;  /* the service asked to be left alone */
+        json_t *sending;    /* the one that is under way, or was tried last; a reference */
+        unsigned mentioned; /* lost ones that it mentions */
+        char error[512];    /* why they cannot be delivered, and the journal has that; "" if they can */
 };
 
 usec_t alert_back_off(unsigned attempts) {
         return back_off(attempts, BACK_OFF_FIRST, BACK_OFF_MAX);
-}
-
-static void act_at(struct alert *a, usec_t time) {
-        (void) sd_event_source_set_time(a->timer, time);
-        (void) sd_event_source_set_enabled(
-                a->timer, time == USEC_INFINITY ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
 }
 
 /* Not now; WORDS say why. */
@@ -68,7 +61,7 @@ static void postpone(struct alert *a, const char *words, usec_t retry_after) {
         a->try_at = a->posted ? 0 : now + alert_back_off(a->attempts);
         if (retry_after > 0)
                 a->not_before = now + retry_after;
-        act_at(a, 0);
+        webhook_wake_at(a->webhook, 0);
 }
 
 static void drop(struct alert *a, const json_t *alert) {
@@ -97,7 +90,7 @@ int alert_send(struct webhook *w, const struct instance *instance, const struct 
                 .now = now_usec(CLOCK_REALTIME),
                 .dropped = dropped,
         };
-        _cleanup_free_ char *url = NULL;
+        _cleanup_secret_ char *url = NULL;
         const char *words = NULL;
         int r;
 
@@ -110,8 +103,6 @@ int alert_send(struct webhook *w, const struct instance *instance, const struct 
                 r = webhook_send(w, request->url, &request->headers, request->body);
         if (r < 0 && !*why)
                 (void) snprintf(why, ALERT_WHY_MAX, "%s", words ? words : webhook_error(r));
-        if (url)
-                explicit_bzero(url, strlen(url));
         return r;
 }
 
@@ -148,7 +139,8 @@ static int on_timer(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *u
                 drop_expired(a);
         if (next_try(a) <= now)
                 send_first(a);
-        act_at(a, alert_queue_save(&a->queue) ? next_try(a) : MIN(next_try(a), now + SAVE_AGAIN_AFTER));
+        webhook_wake_at(a->webhook,
+                alert_queue_save(&a->queue) ? next_try(a) : MIN(next_try(a), now + SAVE_AGAIN_AFTER));
         return 0;
 }
 
@@ -175,7 +167,7 @@ static void on_answer(_unused_ struct webhook *c, const struct webhook_answer *a
         }
         a->attempts = 0;
         a->try_at = a->not_before = 0;
-        act_at(a, 0);
+        webhook_wake_at(a->webhook, 0);
 }
 
 /* The copy in the queue, borrowed; NULL: there is none. */
@@ -190,7 +182,7 @@ static json_t *post(struct alert *a, const struct alert_message *m) {
         /* New trouble may have ended the old: worth a try before its turn. */
         a->posted = true;
         a->try_at = 0;
-        act_at(a, 0);
+        webhook_wake_at(a->webhook, 0);
         return alert;
 }
 
@@ -277,7 +269,7 @@ static void release_demoted(struct alert *a, const struct status *s) {
         }
         alert_queue_change(a->demoted, &m);
         json_decref(TAKE(a->demoted));
-        act_at(a, 0);
+        webhook_wake_at(a->webhook, 0);
 }
 
 /* The end of a failover. Without an alert about the promotion there is none about it. */
@@ -285,7 +277,7 @@ static void post_demoted(struct alert *a, struct alert_message *m) {
         unsigned withdrawn = alert_queue_withdraw(&a->queue, m->time);
         const char *workspace = a->config->workspace.path;
 
-        act_at(a, 0);
+        webhook_wake_at(a->webhook, 0);
         if (withdrawn > 0 || a->quiet)
                 return;
         if (workspace && *workspace)
@@ -361,7 +353,7 @@ void alert_look(struct alert *a, const struct status *s) {
 /* --- */
 
 void alert_configure(struct alert *a, const struct config *c) {
-        _cleanup_free_ char *url = NULL;
+        _cleanup_secret_ char *url = NULL;
         char why[sizeof a->error] = "";
 
         a->config = c;
@@ -378,7 +370,7 @@ void alert_configure(struct alert *a, const struct config *c) {
                 (void) safe_text(a->error, sizeof a->error, why);
                 log_error("Alerts cannot be delivered: %s.", a->error);
         }
-        act_at(a, 0);
+        webhook_wake_at(a->webhook, 0);
 }
 
 int alert_new(struct http *h, const struct instance *n, const struct config *c, struct alert **ret) {
@@ -389,14 +381,8 @@ int alert_new(struct http *h, const struct instance *n, const struct config *c, 
                 return -ENOMEM;
         a->instance = n;
         r = alert_queue_load(&a->queue, n->state_dir);
-        if (r < 0)
-                return r;
-        r = webhook_new(h, on_answer, a, &a->webhook);
         if (r >= 0)
-                r = sd_event_add_time(
-                        http_event(h), &a->timer, CLOCK_BOOTTIME, 0, USEC_PER_MSEC, on_timer, a);
-        if (r >= 0) /* after whatever a failover needs */
-                r = sd_event_source_set_priority(a->timer, SD_EVENT_PRIORITY_IDLE);
+                r = webhook_new(h, on_timer, on_answer, a, &a->webhook);
         if (r < 0)
                 return r;
         alert_configure(a, c);
@@ -408,12 +394,11 @@ struct alert *alert_free(struct alert *a) {
         if (!a)
                 return NULL;
         release_demoted(a, NULL);
-        if (a->timer) /* all of it was made */
+        if (a->webhook) /* all of it was made */
                 (void) alert_queue_save(&a->queue);
         alert_queue_clear(&a->queue);
         json_decref(a->sending);
         webhook_free(a->webhook);
-        (void) sd_event_source_disable_unref(a->timer);
         free(a);
         return NULL;
 }

@@ -16,7 +16,6 @@
 struct heartbeat {
         const struct heartbeat_config *config;
         struct webhook *webhook;
-        sd_event_source *timer;
         bool well;
         char error[512]; /* why it does not get through, and the journal has that; "" if it does */
 };
@@ -26,8 +25,7 @@ static bool is_on(const struct heartbeat *b) {
 }
 
 static void ping_in(struct heartbeat *b, usec_t wait) {
-        (void) sd_event_source_set_time(b->timer, now_usec(CLOCK_BOOTTIME) + wait);
-        (void) sd_event_source_set_enabled(b->timer, SD_EVENT_ONESHOT);
+        webhook_wake_at(b->webhook, now_usec(CLOCK_BOOTTIME) + wait);
 }
 
 static void failed(struct heartbeat *b, const char *words, usec_t retry_after) {
@@ -39,20 +37,16 @@ static void failed(struct heartbeat *b, const char *words, usec_t retry_after) {
 
 static int on_timer(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *userdata) {
         struct heartbeat *b = userdata;
-        _cleanup_free_ char *url = NULL;
+        _cleanup_secret_ char *url = NULL;
         char why[768];
         int r;
 
         r = endpoint_load(b->config->url, b->config->url_file, ADDRESS_HEARTBEAT, &url, why, sizeof why);
-        if (r < 0) {
-                failed(b, why, 0);
-                return 0;
-        }
         ping_in(b, b->config->interval);
-        r = webhook_send(b->webhook, url, NULL, NULL);
+        if (r >= 0)
+                r = webhook_send(b->webhook, url, NULL, NULL);
         if (r < 0 && r != -EBUSY)
-                failed(b, webhook_error(r), 0);
-        explicit_bzero(url, strlen(url));
+                failed(b, *why ? why : webhook_error(r), 0);
         return 0;
 }
 
@@ -82,7 +76,7 @@ void heartbeat_set(struct heartbeat *b, bool well) {
                 ping_in(b, 0);
         else {
                 webhook_cancel(b->webhook);
-                (void) sd_event_source_set_enabled(b->timer, SD_EVENT_OFF);
+                webhook_wake_at(b->webhook, USEC_INFINITY);
         }
 }
 
@@ -102,14 +96,7 @@ int heartbeat_new(struct http *h, const struct config *c, struct heartbeat **ret
 
         if (!b)
                 return -ENOMEM;
-        r = webhook_new(h, on_answer, b, &b->webhook);
-        if (r >= 0)
-                r = sd_event_add_time(
-                        http_event(h), &b->timer, CLOCK_BOOTTIME, 0, USEC_PER_SEC, on_timer, b);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(b->timer, SD_EVENT_OFF);
-        if (r >= 0) /* after whatever a failover needs */
-                r = sd_event_source_set_priority(b->timer, SD_EVENT_PRIORITY_IDLE);
+        r = webhook_new(h, on_timer, on_answer, b, &b->webhook);
         if (r < 0)
                 return r;
         heartbeat_configure(b, c);
@@ -121,7 +108,6 @@ struct heartbeat *heartbeat_free(struct heartbeat *b) {
         if (!b)
                 return NULL;
         webhook_free(b->webhook);
-        (void) sd_event_source_disable_unref(b->timer);
         free(b);
         return NULL;
 }

@@ -17,6 +17,7 @@
 
 struct webhook {
         struct http_request *request;
+        sd_event_source *timer; /* NULL: none */
         webhook_done_t done;
         void *userdata;
         bool busy;
@@ -92,7 +93,8 @@ static void on_done(struct http_request *r, CURLcode code, void *userdata) {
         c->done(c, &a, c->userdata);
 }
 
-int webhook_new(struct http *h, webhook_done_t done, void *userdata, struct webhook **ret) {
+int webhook_new(struct http *h, sd_event_time_handler_t wake, webhook_done_t done, void *userdata,
+        struct webhook **ret) {
         _cleanup_(webhook_freep) struct webhook *c = calloc(1, sizeof *c);
         CURL *easy;
         int r;
@@ -102,6 +104,11 @@ int webhook_new(struct http *h, webhook_done_t done, void *userdata, struct webh
         c->done = done;
         c->userdata = userdata;
         r = http_request_new(h, on_done, c, &c->request);
+        if (r >= 0 && wake)
+                r = sd_event_add_time(http_event(h), &c->timer, CLOCK_BOOTTIME, USEC_INFINITY,
+                        100 * USEC_PER_MSEC, wake, userdata);
+        if (r >= 0 && wake)
+                r = sd_event_source_set_priority(c->timer, SD_EVENT_PRIORITY_IDLE);
         if (r < 0)
                 return r;
         easy = http_request_easy(c->request);
@@ -125,6 +132,7 @@ struct webhook *webhook_free(struct webhook *c) {
         if (!c)
                 return NULL;
         http_request_free(c->request);
+        (void) sd_event_source_disable_unref(c->timer);
         forget(c);
         free(c);
         return NULL;
@@ -153,6 +161,11 @@ int webhook_send(struct webhook *c, const char *url, struct curl_slist **headers
 
 const char *webhook_error(int r) {
         return r == -EAGAIN ? "name servers are silent" : strerror(-r);
+}
+
+void webhook_wake_at(struct webhook *c, usec_t time) {
+        (void) sd_event_source_set_time(c->timer, time);
+        (void) sd_event_source_set_enabled(c->timer, SD_EVENT_ONESHOT);
 }
 
 bool webhook_is_busy(const struct webhook *c) {

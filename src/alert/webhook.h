@@ -23,8 +23,9 @@ struct webhook;
 /* Called once for each request, from the loop. It may send again; it may not free C. */
 typedef void (*webhook_done_t)(struct webhook *c, const struct webhook_answer *answer, void *userdata);
 
-/* H must outlive it. 0 or a negative errno. */
-int webhook_new(struct http *h, webhook_done_t done, void *userdata, struct webhook **ret);
+/* H must outlive it. WAKE, if any, is called as webhook_wake_at() says, after whatever a failover needs. 0 or a negative errno. */
+int webhook_new(struct http *h, sd_event_time_handler_t wake, webhook_done_t done, void *userdata,
+        struct webhook **ret);
 struct webhook *webhook_free(struct webhook *c); /* the callback is not called any more */
 DEFINE_CLEANUP(struct webhook *, webhook_free)
 
@@ -35,5 +36,7 @@ DEFINE_CLEANUP(struct webhook *, webhook_free)
 int webhook_send(struct webhook *c, const char *url, struct curl_slist **headers, const char *body);
 /* Why that failed, in words. */
 const char *webhook_error(int r);
+/* The next time to be woken, of CLOCK_BOOTTIME, in place of any other; USEC_INFINITY: never. */
+void webhook_wake_at(struct webhook *c, usec_t time);
 bool webhook_is_busy(const struct webhook *c);
 void webhook_cancel(struct webhook *c);

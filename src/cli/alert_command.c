@@ -28,7 +28,7 @@ static int deliver(const struct instance *instance, const struct alert_config *a
         *words = '\0';
         r = http_new_with_loop(&h);
         if (r >= 0)
-                r = webhook_new(h, on_answer, &answer, &w);
+                r = webhook_new(h, NULL, on_answer, &answer, &w);
         if (r >= 0)
                 r = alert_send(w, instance, a, m, 0, words);
         if (r >= 0)

@@ -104,7 +104,7 @@ static void test_busy_for_longer_than_alerts_are_kept(void **state) {
         usec_t retry_after = 0;
 
         f->receiver.answer = "HTTP/1.1 429 Too Many\r\nRetry-After: 604800\r\nContent-Length: 0\r\n\r\n";
-        assert_int_equal(webhook_new(f->http, keep_retry_after, &retry_after, &c), 0);
+        assert_int_equal(webhook_new(f->http, NULL, keep_retry_after, &retry_after, &c), 0);
         assert_int_equal(webhook_send(c, f->url, NULL, "{}"), 0);
         TURN_UNTIL(f->event, retry_after > 0);
         assert_true(retry_after >= USEC_PER_HOUR && retry_after <= USEC_PER_DAY / 2);
