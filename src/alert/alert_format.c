@@ -52,7 +52,6 @@ static void put_markup(struct out *o, const char *markup) {
         put_bytes(o, markup, strlen(markup));
 }
 
-/* The bytes of the character that begins at S, in valid UTF-8 (RFC 3629). */
 static size_t character_length(const char *s) {
         size_t n = 1;
 
@@ -73,42 +72,40 @@ static bool is_discords(char c, bool first) {
         return strchr("\\*_~|<[]", c) || (first && strchr("#->", c));
 }
 
-/* Writes N bytes of TEXT, which is safe to print, up to END in the buffer: cut between characters and never inside an escape.
- * Whether it was all. */
-static bool put(struct out *o, bool code, const char *text, size_t n, size_t end) {
-        for (size_t i = 0; i < n; i += character_length(text + i)) {
-                const char *escaped = o->style->markup == MARKUP_HTML ? entity(text[i]) : NULL;
-                bool first = i == 0 && (o->used == 0 || o->buf[o->used - 1] == '\n');
+/* The character that begins at S, in valid UTF-8 (RFC 3629). */
+static void put_character(struct out *o, const char *s, bool code) {
+        const char *escaped = o->style->markup == MARKUP_HTML ? entity(*s) : NULL;
+        bool first = o->used == 0 || o->buf[o->used - 1] == '\n';
 
-                if (o->used + END_ROOM > end) {
-                        put_markup(o, "…");
-                        return false;
-                }
-                if (o->style->markup == MARKUP_DISCORD && !code && is_discords(text[i], first))
-                        put_markup(o, "\\");
-                if (escaped)
-                        put_markup(o, escaped);
-                else
-                        put_bytes(o, text + i, character_length(text + i));
-        }
+        if (o->style->markup == MARKUP_DISCORD && !code && is_discords(*s, first))
+                put_markup(o, "\\");
+        if (escaped)
+                put_markup(o, escaped);
+        else
+                put_bytes(o, s, character_length(s));
+}
+
+/* Whether there is room up to END no more, which the text then says. */
+static bool is_full(struct out *o, size_t end) {
+        if (o->used + END_ROOM <= end)
+                return false;
+        put_markup(o, "…");
         return true;
 }
 
-/* The same of a whole text, whose commands become code. */
+/* TEXT, which is safe to print, in at most ROOM bytes: cut between characters and never inside an escape. Its commands become
+ * code. */
 static void put_text(struct out *o, const char *text, size_t room) {
-        size_t end = o->used + room, n;
-        bool code = false, fits = true;
+        size_t end = o->used + room;
+        bool code = false;
 
-        for (; *text && fits; text += n + (text[n] == '`'), code = !code) {
-                n = strcspn(text, "`");
-                if (o->used + END_ROOM > end) {
-                        put_markup(o, "…");
-                        return;
-                }
-                put_markup(o, code ? o->style->code : "");
-                fits = put(o, code, text, n, end);
-                put_markup(o, code ? o->style->code_end : "");
-        }
+        for (; *text && !is_full(o, end); text += character_length(text))
+                if (*text == '`') {
+                        put_markup(o, code ? o->style->code_end : o->style->code);
+                        code = !code;
+                } else
+                        put_character(o, text, code);
+        put_markup(o, code ? o->style->code_end : "");
 }
 
 /* One line below the text: what it is about, and words. */
@@ -200,16 +197,13 @@ static char *title(
 
 /* One a line. They hold names that an agent may have chosen: no backquote or tag of theirs ends the block. */
 static void put_commands(struct out *o, const char *commands) {
-        char copy[ALERT_COMMANDS_MAX];
-
         if (!*commands)
                 return;
-        (void) snprintf(copy, sizeof copy, "%s", commands);
-        for (char *c = copy; (c = strchr(c, '`'));)
-                *c = '\'';
         put_markup(o, "\n");
         put_markup(o, o->style->block);
-        (void) put(o, true, copy, strlen(copy), o->style->limit - FACTS_ROOM);
+        for (const char *c = commands; *c && !is_full(o, o->style->limit - FACTS_ROOM);
+                c += character_length(c))
+                put_character(o, *c == '`' ? "'" : c, true);
         put_markup(o, o->style->block_end);
 }
 

@@ -102,26 +102,16 @@ char *endpoint_show(const char *url, char buf[static ADDRESS_SHOWN_MAX]) {
 }
 
 bool endpoint_leaks(const char *url, const char *text) {
-        static const char separators[] = "/?&=:@";
         /* Shorter words are "api", "bot", "push": a secret is longer. */
         enum { WORD_MIN = 5 };
-        const char *s = strstr(url, "://"), *at;
+        const char *scheme_end = strstr(url, "://");
+        _cleanup_secret_ char *copy = strdup(scheme_end ? scheme_end + 3 : url);
+        char *rest = copy, *word;
 
-        s = s ? s + 3 : url;
-        /* The host may be shown, who logs in may not. */
-        at = memchr(s, '@', strcspn(s, "/?"));
-        if (!at)
-                s += strcspn(s, "/?");
-        while (*s) {
-                size_t n = strcspn(s, separators);
-                _cleanup_free_ char *word = n >= WORD_MIN ? strndup(s, n) : NULL;
-
-                if (n >= WORD_MIN && (!word || strcasestr(text, word)))
+        while ((word = strsep(&rest, "/?&=:@")))
+                if (strlen(word) >= WORD_MIN && strcasestr(text, word))
                         return true;
-                s += n;
-                s += strspn(s, separators);
-        }
-        return false;
+        return !copy;
 }
 
 DEFINE_CLEANUP(CURL *, curl_easy_cleanup)

@@ -23,5 +23,5 @@ char *endpoint_show(const char *url, char buf[static ADDRESS_SHOWN_MAX]);
 /* Blocks while it asks URL for its headers, or only connects if STATUS is NULL. NULL, or why no answer came. */
 const char *endpoint_ask(const char *url, long *status);
 
-/* Whether TEXT, which a service wrote, repeats a part of URL that may be secret. */
+/* Whether TEXT, which a service wrote, repeats a part of URL: any may be secret but its scheme. */
 bool endpoint_leaks(const char *url, const char *text);
