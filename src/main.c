@@ -55,8 +55,7 @@ static const struct option options[] = {
 #define LETTERS ":hVi:qn:"
 
 typedef int command_t(const struct arguments *a);
-static command_t status, doctor, history, drill, pause_, config, alert_test, run, sync_once, alert_failed;
-static command_t send_command;
+static command_t status, doctor, history, pause_, config, sync_once, alert_failed, send_command;
 
 static const struct command {
         const char *word;
@@ -65,7 +64,8 @@ static const struct command {
         command_t *call;
         const char *options; /* the letters of its own; NULL: none */
         bool has_argument;
-        enum role_command send; /* for send_command() */
+        enum role_command send;                               /* for send_command() */
+        int (*call_plainly)(const struct instance *instance); /* in place of .call, without arguments */
 } commands[] = {
         { "status", "[--json] [--watch]", "whether anybody can be reached, and what happens next", status,
                 "jw" },
@@ -74,7 +74,7 @@ static const struct command {
                 "nsj" },
         { "drill", "",
                 "start the gateway here, wait until it has started, stop it; the primary is not touched",
-                drill },
+                .call_plainly = cmd_drill },
         { "promote", "", "start the gateway here and keep it, whatever the primary does", send_command,
                 .send = COMMAND_PROMOTE },
         { "demote", "", "stop the gateway here, and stay on standby until the primary has been up",
@@ -85,8 +85,8 @@ static const struct command {
         { "resume", "", "end the pause", send_command, .send = COMMAND_RESUME },
         { "config", "[--check | --keys]", "the configuration in force, or what is wrong with it", config,
                 "ck" },
-        { "alert-test", "", "send a test alert", alert_test },
-        { "run", "", "the daemon: what openclaw-failover.service runs", run },
+        { "alert-test", "", "send a test alert", .call_plainly = cmd_alert_test },
+        { "run", "", "the daemon: what openclaw-failover.service runs", .call_plainly = cmd_run },
         { "sync", "", "sync workspace and secrets once: what openclaw-failover-sync.service runs",
                 sync_once },
         { "alert-failed", "",
@@ -106,10 +106,6 @@ static int history(const struct arguments *a) {
         return cmd_history(a->instance, a->given['s'], a->given['n'], a->given['j']);
 }
 
-static int drill(const struct arguments *a) {
-        return cmd_drill(a->instance);
-}
-
 static int send_command(const struct arguments *a) {
         return cmd_command(a->instance, a->command->send);
 }
@@ -123,14 +119,6 @@ static int config(const struct arguments *a) {
                 a->given['c']           ? CONFIG_CHECK
                         : a->given['k'] ? CONFIG_KEYS
                                         : CONFIG_EFFECTIVE);
-}
-
-static int alert_test(const struct arguments *a) {
-        return cmd_alert_test(a->instance);
-}
-
-static int run(const struct arguments *a) {
-        return cmd_run(a->instance);
 }
 
 static int sync_once(const struct arguments *a) {
@@ -168,8 +156,7 @@ static int version(void) {
         return ferror(stdout) ? EX_IOERR : EX_OK;
 }
 
-static int usage(const char *format, ...) _printf_(1, 2);
-static int usage(const char *format, ...) {
+static _printf_(1, 2) int usage(const char *format, ...) {
         va_list ap;
 
         (void) fputs("openclaw-failover: ", stderr);
@@ -211,7 +198,7 @@ static int call(struct arguments *a, const char *name) {
                 return EX_OSERR;
         }
         a->instance = instance;
-        return a->command->call(a);
+        return a->command->call_plainly ? a->command->call_plainly(instance) : a->command->call(a);
 }
 
 /* EX_OK, and A's command and its argument, if WORDS and the options that were given go together. */

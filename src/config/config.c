@@ -64,15 +64,6 @@ static void _printf_(3, 4) report_error(struct parser *p, unsigned line, const c
 /* Room for a word from the file in a message. */
 #define SHORT_MAX 48
 
-static void unknown_section(struct parser *p, const char *name) {
-        char word[SHORT_MAX];
-
-        report_error(p, p->line,
-                "unknown section [%s]; allowed: [primary], [senior NAME], [witness], [gateway], "
-                "[workspace], [secrets], [alert], [heartbeat], [metrics]",
-                safe_text(word, sizeof word, name));
-}
-
 static void unknown_key(struct parser *p, const char *name) {
         char word[SHORT_MAX], known[512] = "", elsewhere[64] = "";
 
@@ -120,6 +111,7 @@ static struct section *open_senior(struct parser *p, const char *name) {
 /* NAME is what stands in [ ], without blanks around it. */
 static struct section *open_section(struct parser *p, const char *name) {
         size_t word = strcspn(name, " \t");
+        char unknown[SHORT_MAX];
         const char *rest = name + word + strspn(name + word, " \t");
 
         for (size_t i = 0; i < _SECTION_MAX; i++) {
@@ -134,7 +126,10 @@ static struct section *open_section(struct parser *p, const char *name) {
                                 name, p->sections[i].line);
                 return &p->sections[i];
         }
-        unknown_section(p, name);
+        report_error(p, p->line,
+                "unknown section [%s]; allowed: [primary], [senior NAME], [witness], [gateway], "
+                "[workspace], [secrets], [alert], [heartbeat], [metrics]",
+                safe_text(unknown, sizeof unknown, name));
         return NULL;
 }
 
