@@ -143,9 +143,7 @@ int http_new(sd_event *event, struct http **ret) {
 
         /* libcurl counts with CLOCK_MONOTONIC, so that after a suspend this comes early, and is set again.
          * Another clock than everybody else's would cost a timerfd(2) more, to set and to read. */
-        r = sd_event_add_time_relative(event, &h->timer, CLOCK_BOOTTIME, 0, USEC_PER_MSEC, on_time, h);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(h->timer, SD_EVENT_OFF);
+        r = sd_event_add_time(event, &h->timer, CLOCK_BOOTTIME, USEC_INFINITY, USEC_PER_MSEC, on_time, h);
         if (r >= 0)
                 r = sd_event_add_defer(event, &h->at_once, on_at_once, h);
         if (r >= 0)

@@ -48,12 +48,6 @@ void log_keep_order(void) {
         ordered = true;
 }
 
-/* Standard error reaches the journal by another way than entries with fields (events.h): one may overtake the other. */
-static int send_entry(int level, const char *line) {
-        return sd_journal_send(
-                "MESSAGE=%s", line, "PRIORITY=%d", level, "SYSLOG_IDENTIFIER=openclaw-failover", NULL);
-}
-
 void log_line(int level, const char *format, ...) {
         char raw[2048], line[2048];
         va_list ap;
@@ -65,7 +59,10 @@ void log_line(int level, const char *format, ...) {
 
         if (!log_is_journal())
                 (void) fprintf(stderr, "openclaw-failover: %s\n", line);
-        else if (ordered && !log_is_stuck() && send_entry(level, line) >= 0)
+        else if (ordered && !log_is_stuck() &&
+                /* By standard error it might overtake entries with fields (events.h), or be overtaken. */
+                sd_journal_send("MESSAGE=%s", line, "PRIORITY=%d", level,
+                        "SYSLOG_IDENTIFIER=openclaw-failover", NULL) >= 0)
                 return;
         else if (is_writable(STDERR_FILENO)) /* or the line is lost, and not a failover */
                 (void) fprintf(stderr, "<%d>%s\n", level, line); /* sd-daemon(3) */
