@@ -242,6 +242,7 @@ static struct daemon *daemon_free(struct daemon *d) {
         bus_connection_free(d->connection);
         http_free(d->http);
         config_free(d->config);
+        state_clear(&d->state_file);
         sd_event_source_disable_unref(d->look_timer);
         sd_event_unref(d->event);
         free(d);
@@ -297,9 +298,10 @@ static int daemon_new(const struct instance *instance, struct config *c, struct 
                 r = metrics_new(instance, c, &d->metrics);
         if (r >= 0)
                 r = use_config(d, c);
+        if (r >= 0)
+                r = state_recall(&d->state_file, instance, d->gateway->name, &d->role, &d->timeline);
         if (r < 0)
                 return r;
-        state_recall(&d->state_file, instance, d->gateway->name, &d->role, &d->timeline);
         *ret = TAKE(d);
         return 0;
 }

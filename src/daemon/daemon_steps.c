@@ -199,6 +199,7 @@ static struct role_step step(struct daemon *d) {
         if (s.event != EVENT_NONE)
                 report(d, s.event, from);
         carry_out(d, s.action);
+        state_save(&d->state_file);
         if (d->role.state == ROLE_STANDBY && (from != ROLE_STANDBY || timeline_is_open(&d->timeline)))
                 timeline_demoted(&d->timeline, now_usec(CLOCK_BOOTTIME));
         return s;

@@ -8,7 +8,6 @@
 
 #include "lib/clock.h"
 #include "lib/file.h"
-#include "lib/file_writer.h"
 #include "lib/log.h"
 #include "lib/text.h"
 
@@ -45,11 +44,6 @@ static char *to_text(json_t *j) {
         json_auto_t *owned _unused_ = j;
 
         return j ? json_dumps(j, JSON_INDENT(1)) : NULL;
-}
-
-/* PATH may be NULL: there is no memory. */
-static int remove_file(const char *path) {
-        return !path ? -ENOMEM : unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
 /* The number of WORD in a list of names, or LIMIT. */
@@ -89,16 +83,12 @@ void marker_load(const struct instance *n, struct marker *ret) {
         *ret = m;
 }
 
-int marker_save(const struct instance *n, const struct marker *m) {
-        _cleanup_free_ char *path = join(n->runtime_dir, MARKER), *text = NULL;
+static char *marker_text(const struct marker *m) {
         char invocation[SD_ID128_STRING_MAX];
 
-        if (m->intent == INTENT_NONE)
-                return remove_file(path);
-        text = to_text(json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "intent", role_intent_name(m->intent),
+        return to_text(json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "intent", role_intent_name(m->intent),
                 "unit", m->unit, "invocation", sd_id128_to_string(m->invocation, invocation), "since",
                 (json_int_t) m->since, "last_good", (json_int_t) m->last_good, "reason", m->reason));
-        return path && text ? write_file_atomic(path, text, 0644) : -ENOMEM;
 }
 
 /* JSON's integers end at 2^63: "until resumed" is -1. */
@@ -145,14 +135,6 @@ static char *mode_text(const struct remembered_mode *m) {
                 "reason", f->cause));
 }
 
-int promotion_hint(const struct instance *n, bool promoting) {
-        _cleanup_free_ char *path = join(n->runtime_dir, PROMOTION_HINT);
-
-        if (!promoting)
-                return remove_file(path);
-        return path ? write_file_quick(path, "", 0644) : -ENOMEM;
-}
-
 /* The run of the gateway that the marker is to name, so that whoever comes after a crash can tell it from somebody
  * else's. A run that is about to begin has no id yet: no id fits any run. */
 static sd_id128_t marked_run(const struct state_file *m, const struct role *r, const struct unit_info *g,
@@ -174,10 +156,16 @@ static bool marker_equal(const struct marker *a, const struct marker *b) {
                 strcmp(a->reason, b->reason) == 0;
 }
 
+static void write_marker(struct state_file *m, const struct marker *marker) {
+        _cleanup_free_ char *text = marker->intent != INTENT_NONE ? marker_text(marker) : NULL;
+
+        kept_file_write(&m->marker_file, text);
+        m->marker = *marker;
+}
+
 static void keep_marker(struct state_file *m, const struct role *r, const struct timeline *e,
         const char *unit, const struct unit_info *g, enum role_action action) {
         struct marker marker = { .intent = role_intent(r) };
-        int k;
 
         if (marker.intent != INTENT_NONE) {
                 marker.since = r->promoted_before ? e->promoted_at : r->since;
@@ -186,29 +174,13 @@ static void keep_marker(struct state_file *m, const struct role *r, const struct
                 (void) snprintf(marker.reason, sizeof marker.reason, "%s", e->reason);
                 (void) snprintf(marker.unit, sizeof marker.unit, "%s", unit);
         }
-        if (marker_equal(&marker, &m->marker) && !m->marker_unwritten)
-                return;
-        k = marker_save(m->instance, &marker);
-        if (k < 0 && !m->marker_unwritten)
-                log_error(
-                        "Cannot write the marker in %s: %s. Should this daemon be restarted before that is fixed, it will "
-                        "not know what it was doing.",
-                        m->instance->runtime_dir, strerror(-k));
-        m->marker = marker;
-        m->marker_unwritten = k < 0;
-}
-
-static void mode_not_written(struct state_file *m, const char *dir) {
-        if (!m->mode_failed)
-                log_error(
-                        "Cannot write the mode in %s. A daemon that is restarted before that is fixed forgets it.",
-                        dir);
-        m->mode_failed = m->mode_unwritten = true;
+        if (!marker_equal(&marker, &m->marker) || m->marker_file.unwritten)
+                write_marker(m, &marker);
 }
 
 /* What is new in E. On standby it is over, whichever daemon had promoted. */
 static void keep_last_failover(struct state_file *m, const struct role *r, const struct timeline *e) {
-        struct last_failover *f = &m->last;
+        struct last_failover *f = &m->mode.last;
 
         if (e->promoted_at != m->last_started) {
                 usec_t outage = timeline_outage(e);
@@ -218,45 +190,41 @@ static void keep_last_failover(struct state_file *m, const struct role *r, const
                         f->began = to_realtime(e->promoted_at - MIN(outage, e->promoted_at));
                 memcpy(f->cause, e->cause, sizeof f->cause);
                 m->last_started = e->promoted_at;
-                m->mode_unwritten = true;
+                m->changed = true;
         }
         if (r->state == ROLE_STANDBY && f->started > 0 && f->ended == 0) {
                 f->ended = to_realtime(r->since);
-                m->mode_unwritten = true;
+                m->changed = true;
         }
 }
 
-/* A disk may hang: a child waits for it. What changes meanwhile is written after that. */
 static void keep_mode(struct state_file *m, const struct role *r) {
-        _cleanup_free_ char *text = NULL, *here = NULL, *there = NULL;
-        usec_t now = now_usec(CLOCK_BOOTTIME);
-        struct remembered_mode mode;
-        bool busy;
-        int k;
+        usec_t now = now_usec(CLOCK_BOOTTIME), until = r->paused_until;
+        _cleanup_free_ char *text = NULL;
 
-        if (r->mode != m->mode || r->paused_until != m->paused_until) {
-                m->mode = r->mode;
-                m->paused_until = r->paused_until;
-                m->pause = r->paused_until > now && r->paused_until != USEC_INFINITY ? r->paused_until - now
-                                                                                     : 0;
-                m->mode_unwritten = true;
+        if (r->mode != m->mode.mode || until != m->paused_until) {
+                m->mode.mode = r->mode;
+                m->mode.paused_until = to_realtime(until);
+                m->mode.pause = until > now && until != USEC_INFINITY ? until - now : 0;
+                m->paused_until = until;
+                m->changed = true;
         }
-        mode = (struct remembered_mode){ m->mode, to_realtime(m->paused_until), m->pause, m->last };
-        busy = m->writer > 0;
-        k = writer_result(&m->writer);
-        if (busy && k == 0)
-                m->mode_failed = false;
-        if (k < 0 && k != -EINPROGRESS)
-                mode_not_written(m, m->instance->state_dir);
-        if (!m->mode_unwritten)
+        if (!m->changed && !m->mode_here.unwritten)
                 return;
-        text = mode_text(&mode);
-        here = join(m->instance->runtime_dir, MODE);
-        there = join(m->instance->state_dir, MODE);
-        if (!text || !here || write_file_atomic(here, text, 0644) < 0)
-                mode_not_written(m, m->instance->runtime_dir);
-        if (text && there && k != -EINPROGRESS)
-                m->mode_unwritten = writer_start(&m->writer, there, text, 0644, true) < 0;
+        text = mode_text(&m->mode);
+        if (text)
+                kept_file_write(&m->mode_here, text);
+}
+
+void state_save(struct state_file *m) {
+        _cleanup_free_ char *text = NULL;
+
+        if (!m->changed && !m->mode_there.unwritten)
+                return;
+        text = mode_text(&m->mode);
+        if (text)
+                kept_file_write(&m->mode_there, text);
+        m->changed = false;
 }
 
 /* The clock may have been set since, or may not have been yet: no pause becomes longer by that. */
@@ -283,35 +251,48 @@ static void forget_other_unit(struct state_file *m, const char *unit) {
                 "This daemon was running %s when it stopped, and [gateway] unit is %s now. The former is left alone, and may "
                 "be in the way: `sudo systemctl stop %s`.",
                 old, unit, old);
-        m->marker = (struct marker){};
-        (void) marker_save(m->instance, &m->marker);
+        write_marker(m, &(struct marker){});
 }
 
-void state_recall(struct state_file *m, const struct instance *n, const char *unit, struct role *r,
+int state_recall(struct state_file *m, const struct instance *n, const char *unit, struct role *r,
         struct timeline *e) {
-        struct remembered_mode mode;
-
-        m->instance = n;
-        mode_load(n, &mode);
-        r->mode = m->mode = mode.mode;
-        r->paused_until = m->paused_until = paused_until(&mode);
-        m->pause = mode.pause;
-        m->last = mode.last;
+        *m = (struct state_file){
+                .marker_file = { .path = join(n->runtime_dir, MARKER),
+                        .in_memory = true,
+                        .meaning =
+                                "A daemon that is restarted before that is fixed does not know what it was doing." },
+                .mode_here = { .path = join(n->runtime_dir, MODE), .in_memory = true },
+                .mode_there = { .path = join(n->state_dir, MODE),
+                        .durable = true,
+                        .meaning = "A daemon that is restarted before that is fixed forgets the mode." },
+        };
+        if (!m->marker_file.path || !m->mode_here.path || !m->mode_there.path)
+                return -ENOMEM;
+        mode_load(n, &m->mode);
+        r->mode = m->mode.mode;
+        r->paused_until = m->paused_until = paused_until(&m->mode);
 
         marker_load(n, &m->marker);
         forget_other_unit(m, unit);
         if (m->marker.intent == INTENT_NONE)
-                return;
+                return 0;
         timeline_begin(
-                e, m->marker.last_good, mode.mode == MODE_AUTO ? m->marker.since : 0, m->marker.reason);
+                e, m->marker.last_good, m->mode.mode == MODE_AUTO ? m->marker.since : 0, m->marker.reason);
         e->again = m->marker.intent == INTENT_RESTARTING;
         if (m->marker.intent == INTENT_STARTING)
-                return;
+                return 0;
         timeline_was_promoted(e, m->marker.since);
-        if (m->last.started > 0 && m->last.ended == 0) {
-                e->outage = m->last.outage;
+        if (m->mode.last.started > 0 && m->mode.last.ended == 0) {
+                e->outage = m->mode.last.outage;
                 m->last_started = e->promoted_at;
         }
+        return 0;
+}
+
+void state_clear(struct state_file *m) {
+        free(m->marker_file.path);
+        free(m->mode_here.path);
+        free(m->mode_there.path);
 }
 
 bool state_is_same_run(const struct state_file *m, sd_id128_t run, unsigned restarts) {

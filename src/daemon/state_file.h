@@ -11,6 +11,7 @@
 #include "core/role.h"
 #include "core/timeline.h"
 #include "daemon/units.h"
+#include "lib/kept_file.h"
 
 struct marker {
         enum role_intent intent;
@@ -23,8 +24,6 @@ struct marker {
 
 /* Sets *RET to what the file says, or to INTENT_NONE. */
 void marker_load(const struct instance *n, struct marker *ret);
-/* INTENT_NONE removes the file. 0 or a negative errno. */
-int marker_save(const struct instance *n, const struct marker *m);
 
 /* For `status`. Times are CLOCK_REALTIME, since they outlive a boot; 0: unknown, or not. */
 struct last_failover {
@@ -42,32 +41,27 @@ struct remembered_mode {
 
 void mode_load(const struct instance *n, struct remembered_mode *ret);
 
-/* Tells the sync worker, which runs as another user, whether it works for a promotion: then it must not spend time on a
- * push. A file PROMOTION_HINT in the runtime directory, there or not. 0 or a negative errno. */
-#define PROMOTION_HINT "promoting"
-int promotion_hint(const struct instance *n, bool promoting);
-
 struct state_file {
-        const struct instance *instance;
-        struct marker marker; /* as it was kept last */
-        enum mode mode;       /* likewise */
-        usec_t paused_until;  /* likewise, CLOCK_BOOTTIME */
-        usec_t pause;
-        struct last_failover last;
-        usec_t last_started; /* of the timeline, CLOCK_BOOTTIME: .last tells of it */
-        pid_t writer;        /* of the mode in /var/lib; 0: none is at work */
-        bool marker_unwritten, mode_unwritten, mode_failed;
+        struct kept_file marker_file, mode_here, mode_there;
+        struct marker marker;        /* as it was kept last */
+        struct remembered_mode mode; /* likewise */
+        usec_t paused_until;         /* the same on CLOCK_BOOTTIME */
+        bool changed;                /* .mode has, since it was saved */
+        usec_t last_started;         /* of the timeline, CLOCK_BOOTTIME: .mode.last tells of it */
 };
 
-/* Reads what an earlier daemon left, and puts R and E where it was; UNIT is the gateway's now. N must outlive M. The
- * marker's intent is for role_resume(), once the unit is known. */
-void state_recall(struct state_file *m, const struct instance *n, const char *unit, struct role *r,
+/* Makes M of what an earlier daemon left, and puts R and E where it was; UNIT is the gateway's now. The marker's intent is for
+ * role_resume(), once the unit is known. 0 or -ENOMEM; state_clear() it in either case. */
+int state_recall(struct state_file *m, const struct instance *n, const char *unit, struct role *r,
         struct timeline *e);
+void state_clear(struct state_file *m);
 
 /* After a step of R, and before its ACTION is carried out on UNIT, which GATEWAY describes. What cannot be written is
  * logged, keeps nobody from acting, and is tried again after the next step. */
 void state_keep(struct state_file *m, const struct role *r, const struct timeline *e, const char *unit,
         const struct unit_info *gateway, enum role_action action);
+/* After the action: what has changed goes to the disk. */
+void state_save(struct state_file *m);
 
 /* Whether RUN, which systemd itself has restarted RESTARTS times, is the one that the marker names. */
 bool state_is_same_run(const struct state_file *m, sd_id128_t run, unsigned restarts);

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/state_file.h"
 #include "lib/clock.h"
+#include "lib/kept_file.h"
 #include "lib/log.h"
 #include "lib/text.h"
 #include "sync_result.h"
@@ -14,6 +14,7 @@ struct sync_unit {
         const struct instance *instance;
         struct units *units;
         struct unit *unit;
+        struct kept_file hint; /* PROMOTION_HINT */
         sync_unit_changed_t changed;
         void *userdata;
         struct sync_view view;
@@ -69,8 +70,9 @@ int sync_unit_new(struct units *us, const struct instance *n, sync_unit_changed_
         int r;
 
         s = calloc(1, sizeof *s);
-        if (!s)
+        if (!s || asprintf(&s->hint.path, "%s/" PROMOTION_HINT, n->runtime_dir) < 0)
                 return -ENOMEM;
+        s->hint.in_memory = true;
         s->instance = n;
         s->units = us;
         s->changed = changed;
@@ -87,16 +89,13 @@ struct sync_unit *sync_unit_free(struct sync_unit *s) {
                 return NULL;
         if (s->unit)
                 units_unfollow(s->units, s->unit);
+        free(s->hint.path);
         free(s);
         return NULL;
 }
 
 void sync_unit_start(struct sync_unit *s, bool promoting) {
-        int r;
-
-        r = promotion_hint(s->instance, promoting);
-        if (r < 0)
-                log_warning("Cannot write to %s: %s.", s->instance->runtime_dir, strerror(-r));
+        kept_file_write(&s->hint, promoting ? "" : NULL);
         s->view.running = true;
         unit_start(s->unit);
 }

@@ -9,6 +9,10 @@
 
 struct sync_unit;
 
+/* Tells the worker, which runs as another user, whether it works for a promotion: then it must not spend time on a push. A file
+ * in the runtime directory, there or not. */
+#define PROMOTION_HINT "promoting"
+
 /* What the last sync did. Times are CLOCK_BOOTTIME; 0: never. */
 struct sync_view {
         bool running;

@@ -44,12 +44,14 @@ _Noreturn static void write_in_child(int fd, const char *path, const char *text,
 }
 
 /* Waits until the child has closed what it inherited: otherwise a socket that libcurl closes meanwhile stays open in the child,
- * and with it in the loop's epoll(7), whose event then names a source that is gone. Then for at most TIMEOUT ms. */
-static int start(pid_t *child, const char *path, const char *text, mode_t mode, bool durable, int timeout) {
+ * and with it in the loop's epoll(7), whose event then names a source that is gone. Then for at most WAIT_MSEC. */
+int write_file_aside(pid_t *child, const char *path, const char *text, mode_t mode, bool durable) {
         struct pollfd end = { .events = POLLIN };
         int fds[2], r = 0;
         char c;
 
+        if (writer_result(child) == -EINPROGRESS)
+                return -EINPROGRESS;
         if (pipe2(fds, O_CLOEXEC) < 0)
                 return -errno;
         *child = fork();
@@ -61,18 +63,8 @@ static int start(pid_t *child, const char *path, const char *text, mode_t mode, 
         while (read(fds[0], &c, 1) < 0 && errno == EINTR)
                 ;
         end.fd = fds[0];
-        if (timeout > 0 && r >= 0)
-                r = poll(&end, 1, timeout) > 0 ? end_of(child, 0) : -EINPROGRESS;
+        if (r >= 0)
+                r = poll(&end, 1, WAIT_MSEC) > 0 ? end_of(child, 0) : -EINPROGRESS;
         (void) close(fds[0]);
         return r;
-}
-
-int writer_start(pid_t *child, const char *path, const char *text, mode_t mode, bool durable) {
-        return start(child, path, text, mode, durable, 0);
-}
-
-int write_file_aside(pid_t *child, const char *path, const char *text, mode_t mode) {
-        if (writer_result(child) == -EINPROGRESS)
-                return -EINPROGRESS;
-        return start(child, path, text, mode, false, WAIT_MSEC);
 }

@@ -7,13 +7,11 @@
 
 #include "lib/util.h"
 
-/* Starts it: as replace_file() does it, or unlinks PATH if TEXT is NULL. 0, or a negative errno if it could not be started. */
-int writer_start(pid_t *child, const char *path, const char *text, mode_t mode, bool durable);
 /* How it ended: 0, also if there was none, or a negative errno; -EINPROGRESS if it has not yet. */
 int writer_result(pid_t *child);
 /* strerror(3) of what these functions return. */
 const char *writer_error(int r);
 
-/* Both, without fsync(2), and waits for it as long as no check is late by that. -EINPROGRESS: the disk hangs; what was to be
- * written is not, if an earlier child is still at work. */
-int write_file_aside(pid_t *child, const char *path, const char *text, mode_t mode);
+/* As replace_file() does it, or unlinks PATH if TEXT is NULL; waits for it as long as no check is late by that. -EINPROGRESS: the
+ * disk hangs; what was to be written is not, if an earlier child is still at work. */
+int write_file_aside(pid_t *child, const char *path, const char *text, mode_t mode, bool durable);

@@ -10,6 +10,8 @@ struct kept_file {
         const char *advice;  /* what the journal adds if it may not be written; NULL: nothing */
         const char *meaning; /* what it adds in any case; NULL: nothing */
         bool secret;         /* for its owner alone */
+        bool in_memory;      /* in /run, so that no child has to wait for a disk */
+        bool durable;        /* with fsync(2) */
         pid_t writer;
         bool unwritten; /* the file is not what it should be; the journal has that */
 };

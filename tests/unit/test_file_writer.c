@@ -32,14 +32,14 @@ static void test_writes_and_removes(void **state _unused_) {
         _cleanup_free_ char *text = NULL;
         pid_t child = 0;
 
-        assert_int_equal(write_file_aside(&child, path, "first", 0644), 0);
-        assert_int_equal(write_file_aside(&child, path, "second", 0644), 0);
+        assert_int_equal(write_file_aside(&child, path, "first", 0644, false), 0);
+        assert_int_equal(write_file_aside(&child, path, "second", 0644, false), 0);
         assert_int_equal(read_file(path, 100, &text), 0);
         assert_string_equal(text, "second");
-        assert_int_equal(write_file_aside(&child, path, NULL, 0), 0);
+        assert_int_equal(write_file_aside(&child, path, NULL, 0, false), 0);
         assert_int_equal(access(path, F_OK), -1);
-        assert_int_equal(write_file_aside(&child, path, NULL, 0), 0);
-        assert_int_equal(write_file_aside(&child, "/nowhere/file", "x", 0644), -ENOENT);
+        assert_int_equal(write_file_aside(&child, path, NULL, 0, false), 0);
+        assert_int_equal(write_file_aside(&child, "/nowhere/file", "x", 0644, false), -ENOENT);
         assert_int_equal(writer_result(&child), 0);
 }
 
@@ -51,12 +51,12 @@ static void test_hangs(void **state _unused_) {
                 (void) pause();
                 _exit(0);
         }
-        assert_int_equal(write_file_aside(&child, path, "x", 0644), -EINPROGRESS);
+        assert_int_equal(write_file_aside(&child, path, "x", 0644, false), -EINPROGRESS);
         assert_int_equal(access(path, F_OK), -1);
         (void) kill(child, SIGKILL);
         while (writer_result(&child) == -EINPROGRESS)
                 (void) usleep(1000);
-        assert_int_equal(write_file_aside(&child, path, "x", 0644), 0);
+        assert_int_equal(write_file_aside(&child, path, "x", 0644, false), 0);
         assert_int_equal(access(path, F_OK), 0);
 }
 
