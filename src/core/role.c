@@ -252,8 +252,9 @@ static bool drill_is_ready(struct look *l) {
         return in_drill(l) && (l->r->ready == READY_UNSAID || channels_are_ready(l));
 }
 
+/* Whoever stops the gateway meanwhile ends the drill, no more. */
 static bool drill_is_not_ready(struct look *l) {
-        return in_drill(l) && due(l, l->r->since + l->rules->start_timeout);
+        return in_drill(l) && (is_stopped(l->f) || due(l, l->r->since + l->rules->start_timeout));
 }
 
 static bool answers_again(struct look *l) {

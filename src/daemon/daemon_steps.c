@@ -44,6 +44,13 @@ static const char *trouble(const struct daemon *d, char *buf, size_t size) {
         return buf;
 }
 
+/* Why the channels here are not ready, TROUBLE being why the gateway does not run. */
+static const char *channels(const struct daemon *d, const char *trouble) {
+        if (!unit_state_runs(unit_info(d->gateway)->state))
+                return trouble;
+        return *d->channels.channels ? d->channels.channels : "it has not said so yet";
+}
+
 static void report(struct daemon *d, enum role_event event, enum role_state from) {
         char why[512], message[MESSAGE_MAX];
         struct peers_view v = peers_view(d->peers);
@@ -58,7 +65,7 @@ static void report(struct daemon *d, enum role_event event, enum role_state from
                 .senior = v.health->level != HEALTH_UP ? v.senior : "",
                 .unit = d->gateway->id,
                 .trouble = trouble(d, why, sizeof why),
-                .channels = *d->channels.channels ? d->channels.channels : "it has not said so yet",
+                .channels = channels(d, why),
                 .warm = d->rules.warm,
                 .unsaid = d->channels.ready == READY_UNSAID,
                 .finishes = d->answer.verdict == VERDICT_DRAINING,

@@ -176,8 +176,17 @@ static void test_a_drill_waits_for_the_channels(void **state _unused_) {
         gateway(&b, UNIT_INACTIVE);
         expect(&b, "demoted drill-over sync");
 
+        b = c;
         said(&c, READY_UNSAID); /* an older gateway */
         expect(&c, "drill-answered demoting stop");
+
+        /* A user who stops it meanwhile has ended the drill, and holds nothing back. */
+        gateway(&b, UNIT_INACTIVE);
+        b.f.stopped_by = STOP_BY_USER;
+        expect(&b, "drill-failed demoting stop");
+        gateway(&b, UNIT_INACTIVE);
+        expect(&b, "demoted drill-over sync");
+        expect_mode(&b, MODE_AUTO);
 }
 
 static void test_a_drill_that_becomes_real(void **state _unused_) {
