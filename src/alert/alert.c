@@ -31,7 +31,8 @@ struct alert {
         struct webhook *webhook;
         struct conditions conditions;
 
-        bool quiet;      /* this failover has had no alert yet */
+        bool quiet;         /* this failover has had no alert yet */
+        bool channels_fail; /* the last alert said so */
         json_t *demoted; /* of the queue, held for the sync that names branches; a reference, NULL: none */
         usec_t demoted_until; /* CLOCK_BOOTTIME */
 
@@ -202,6 +203,7 @@ static const char *const titles[_EVENT_MAX] = {
         [EVENT_PROMOTED] = "Standby has taken over: primary down",
         [EVENT_START_FAILED] = "Nobody can be reached: standby's gateway failed to start",
         [EVENT_START_SLOW] = "Nobody can be reached: standby's gateway starts slowly",
+        [EVENT_CHANNELS_READY] = "Standby's channels work again", /* if they did not */
         [EVENT_CHANNELS_FAIL] = "Standby has taken over, but its channels do not work",
         [EVENT_HUNG] = "Standby's gateway hangs and is restarted",
         [EVENT_LOST] = "Standby's gateway failed and is started again",
@@ -310,7 +312,7 @@ void alert_event(struct alert *a, enum role_event event, const struct story *s, 
                 release_demoted(a, NULL);
                 a->quiet = true;
         }
-        if (!event_title(event, s))
+        if (!event_title(event, s) || (event == EVENT_CHANNELS_READY && !a->channels_fail))
                 return;
         (void) snprintf(words, sizeof words, "%s", text);
         (void) snprintf(title, sizeof title, "%s", event_title(event, s));
@@ -329,6 +331,7 @@ void alert_event(struct alert *a, enum role_event event, const struct story *s, 
         if (m.since > 0 && m.since + QUIET_FOR > now)
                 m.hold = m.since + QUIET_FOR;
         a->quiet = false;
+        a->channels_fail = event == EVENT_CHANNELS_FAIL;
         alert_post(a, &m);
 }
 

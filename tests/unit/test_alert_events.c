@@ -189,6 +189,23 @@ static void test_called_off_after_an_alert(void **state) {
         assert_string_equal(json_string_value(delivered(f, 1, "reason")), "connection refused");
 }
 
+/* Channels that work are news after an alert that they do not. */
+static void test_channels(void **state) {
+        struct fixture *f = *state;
+        struct story s = failover_story(60 * USEC_PER_SEC);
+
+        begin(f);
+        alert_event(f->alert, EVENT_CHANNELS_READY, &s, "They work.");
+        alert_event(f->alert, EVENT_CHANNELS_FAIL, &s, "They do not.");
+        alert_event(f->alert, EVENT_CHANNELS_READY, &s, "They work.");
+        alert_event(f->alert, EVENT_CHANNELS_READY, &s, "They work.");
+        TURN_UNTIL(f->event, f->receiver.n == 2);
+        turn_for(f->event, 50 * USEC_PER_MSEC);
+        assert_int_equal(f->receiver.n, 2);
+        assert_event(f, 0, "channels-fail");
+        assert_event(f, 1, "channels-ready");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 T(test_events),
@@ -198,6 +215,7 @@ int main(void) {
                 T(test_branches_to_merge),
                 T(test_branches_of_any_number),
                 T(test_called_off_after_an_alert),
+                T(test_channels),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
