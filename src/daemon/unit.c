@@ -35,9 +35,15 @@ static void ask_again_later(struct units *us) {
 }
 
 /* A signal that is lost on the way out of such a state would leave us waiting for ever. */
-static bool will_not_last(const struct unit_info *i) {
-        return i->job != JOB_NONE || i->state == UNIT_STARTING || i->state == UNIT_RESTARTING ||
-                i->state == UNIT_STOPPING;
+static bool will_not_last(const struct unit *u) {
+        return u->info.job != JOB_NONE || u->seen == UNIT_STARTING || u->seen == UNIT_RESTARTING ||
+                u->seen == UNIT_STOPPING;
+}
+
+/* All questions of a look are answered. */
+static void report_look(struct unit *u) {
+        u->info.state = u->seen;
+        unit_report(u);
 }
 
 /* The end of each question: 1 if there is an answer to read; 0 if what it says is stale already, or if there is none. */
@@ -71,15 +77,15 @@ static int on_system_state(sd_bus_message *m, void *userdata, sd_bus_error *erro
         if (u->units->shutting_down && u->info.end.cause == STOP_BY_USER)
                 u->info.end.cause = STOP_BY_SHUTDOWN;
         if (!u->look)
-                unit_report(u);
+                report_look(u);
         return 0;
 }
 
 /* Units stop when the system does, and no user means anything by it. */
 static void ask_system_state(struct unit *u) {
-        if (u->info.state == UNIT_ACTIVE ||
+        if (u->seen == UNIT_ACTIVE ||
                 ask(u, on_system_state, SYSTEMD_PATH, PROPERTIES, "Get", "ss", MANAGER, "SystemState") < 0)
-                unit_report(u);
+                report_look(u);
 }
 
 /* A unit that BindsTo= names has ended by itself: systemd then makes a stop job that looks as a user's does. */
@@ -234,7 +240,9 @@ static void follow_id(struct unit *u, const char *id) {
 static void read_unit(struct unit *u, const struct unit_properties *p) {
         struct unit_info *i = &u->info;
 
-        i->state = u->seen = unit_properties_state(p);
+        u->seen = unit_properties_state(p);
+        if (unit_state_runs(u->seen)) /* that it does not is shown when it is known why */
+                i->state = u->seen;
         i->clean = p->result && strcmp(p->result, "success") == 0;
         i->main_pid = (pid_t) p->main_pid;
         i->restarts = p->restarts;
@@ -259,23 +267,23 @@ static int on_look(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
         if (u->look)
                 return 0;
         if (r == 0) {
-                u->info.state = UNIT_UNKNOWN;
+                u->seen = UNIT_UNKNOWN;
                 ask_again_later(u->units);
-                unit_report(u);
+                report_look(u);
                 return 0;
         }
         read_unit(u, &p);
-        if (will_not_last(&u->info))
+        if (will_not_last(u))
                 ask_again_later(u->units);
 
-        if (u->info.state == UNIT_ACTIVE || u->info.state == UNIT_STARTING) {
+        if (u->seen == UNIT_ACTIVE || u->seen == UNIT_STARTING) {
                 u->ran = true;
                 u->info.end.cause = STOP_UNKNOWN;
                 u->info.end.unit[0] = u->info.end.condition[0] = '\0';
         } else
                 bound = read_end(u, &p);
 
-        waits = !bound && u->info.job == JOB_START && !unit_state_runs(u->info.state);
+        waits = !bound && u->info.job == JOB_START && !unit_state_runs(u->seen);
         if (!waits) {
                 u->info.waits_for[0] = '\0';
                 u->waits = 0;
