@@ -35,9 +35,8 @@ enum refusal_code {
         REFUSAL_UNBORN,
         REFUSAL_BRANCH, /* another one is checked out */
         REFUSAL_INDEX,
-        REFUSAL_BRANCH_NAME, /* a branch leaves no room for one of ours */
-        REFUSAL_LOCKED,      /* by git */
-        REFUSAL_BUSY,        /* another sync */
+        REFUSAL_LOCKED, /* by git */
+        REFUSAL_BUSY,   /* another sync */
         REFUSAL_IN_THE_WAY,
         REFUSAL_CHANGED,  /* meanwhile */
         REFUSAL_DISK,     /* full */
@@ -73,6 +72,8 @@ struct refusal {
 };
 
 #define SYNC_UNMERGED_MAX 4
+/* Ends the name of a branch of what is never pushed: secrets, large files. */
+#define SYNC_PRIVATE_SUFFIX "-private"
 struct sync_branch {
         char name[100];
         bool pushed; /* it is at the remote too, under the same name */
@@ -101,10 +102,12 @@ char *sync_result_say(const struct sync_result *r, char *buf, size_t size);
 
 /* Whether a branch of this name may be printed: a shell, a terminal and git all read it the same way. */
 bool sync_branch_is_valid(const char *name);
+bool sync_branch_is_private(const char *name);
 /* "a, b and 3 more". Returns BUF. */
 char *sync_result_say_unmerged(const struct sync_result *r, char *buf, size_t size);
 
-/* The commands, one a line, to be typed on the primary, that merge those branches. PATH is the workspace there and here, which
+/* The commands, one a line, to be typed on the primary, that merge those branches; what is private is only fetched, since what is
+ * merged would be pushed. PATH is the workspace there and here, which
  * USER owns on HOST, this machine. Returns BUF. */
 char *sync_result_merge_commands(const struct sync_result *r, const char *path, const char *remote,
         const char *user, const char *host, char *buf, size_t size);

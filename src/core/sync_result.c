@@ -32,7 +32,6 @@ static const char *const code_names[_REFUSAL_MAX] = {
         [REFUSAL_UNBORN] = "unborn",
         [REFUSAL_BRANCH] = "branch",
         [REFUSAL_INDEX] = "index",
-        [REFUSAL_BRANCH_NAME] = "branch-name",
         [REFUSAL_LOCKED] = "locked",
         [REFUSAL_BUSY] = "busy",
         [REFUSAL_IN_THE_WAY] = "in-the-way",
@@ -75,6 +74,12 @@ bool sync_branch_is_valid(const char *name) {
 
         return n > 0 && n < sizeof((struct sync_branch *) 0)->name && *name != '-' &&
                 name[strspn(name, allowed)] == '\0';
+}
+
+bool sync_branch_is_private(const char *name) {
+        size_t n = strlen(name), suffix = strlen(SYNC_PRIVATE_SUFFIX);
+
+        return n > suffix && strcmp(name + n - suffix, SYNC_PRIVATE_SUFFIX) == 0;
 }
 
 static bool branches_are_valid(const struct sync_result *r) {
@@ -342,17 +347,22 @@ void sync_take(struct sync_result *r, const struct sync_result *from) {
 
 char *sync_result_merge_commands(const struct sync_result *r, const char *path, const char *remote,
         const char *user, const char *host, char *buf, size_t size) {
-        unsigned n = MIN(r->n_unmerged, (unsigned) SYNC_UNMERGED_MAX);
+        unsigned n = MIN(r->n_unmerged, (unsigned) SYNC_UNMERGED_MAX), merged = 0;
 
         buf[0] = '\0';
         for (unsigned i = 0; i < n && r->unmerged[i].name[0]; i++) {
                 const struct sync_branch *b = &r->unmerged[i];
+                bool private = sync_branch_is_private(b->name);
 
-                appendf(buf, size, "git -C '%s' pull --no-rebase --no-edit ", path);
+                merged += !private;
+                appendf(buf, size, "%sgit -C '%s' %s ", i > 0 ? "\n" : "", path,
+                        private ? "fetch" : "pull --no-rebase --no-edit");
                 if (b->pushed)
-                        appendf(buf, size, "%s %s\n", remote, b->name);
+                        appendf(buf, size, "%s %s", remote, b->name);
                 else
-                        appendf(buf, size, "'%s@%s:%s' %s\n", user, host, path, b->name);
+                        appendf(buf, size, "'%s@%s:%s' %s", user, host, path, b->name);
+                if (private)
+                        appendf(buf, size, ":%s", b->name);
         }
-        return n > 0 ? appendf(buf, size, "git -C '%s' push", path) : buf;
+        return merged > 0 ? appendf(buf, size, "\ngit -C '%s' push", path) : buf;
 }

@@ -24,7 +24,6 @@ void finding_refuse(struct finding *f, const struct refusal *why) {
 /* Opens and checks the workspace; false with a finding if the worker would refuse it. */
 static bool open_workspace(const struct checkup *c, struct repo *repo, struct finding *f) {
         struct sync_result r = { 0 };
-        char host[64];
         int k;
 
         checkup_take_agent(c);
@@ -35,15 +34,10 @@ static bool open_workspace(const struct checkup *c, struct repo *repo, struct fi
                 (void) flock(
                         repo->dir_fd, LOCK_UN); /* nothing here needs it, and a sync would wait for it */
                 repo_find_head(repo);
-                repo_find_filters(repo, NULL);
                 k = repo_check(repo, &r);
         }
         if (k == 0)
                 k = repo_check_writable(repo, &r);
-        if (k == 0) {
-                saved_host(host);
-                k = saved_check_name(repo, host, &r);
-        }
         if (k < 0)
                 finding_refuse(f, &r.workspace_why);
         return k == 0;
@@ -52,21 +46,19 @@ static bool open_workspace(const struct checkup *c, struct repo *repo, struct fi
 static void find_unsaved(const struct checkup *c, const struct repo *repo, struct finding *f) {
         _cleanup_work_ struct changes work = { 0 };
         struct sync_result r = { 0 };
-        struct paths paths = { 0 };
         char host[64];
 
         saved_host(host);
-        if (changes_find(repo, NULL, &paths, &work, &r) < 0 ||
-                checkout_check(repo, &paths, work.bytes, &r) < 0 || r.workspace_why.code)
+        if (changes_find(repo, &work, &r) < 0 || checkout_check(repo, &work.paths, work.bytes, &r) < 0 ||
+                r.workspace_why.code)
                 finding_refuse(f, &r.workspace_why);
-        else if (work.n == 0 || saved_has(repo, &work, host))
+        else if (saved_has(repo, &work, host))
                 finding_ok(f, "%s, branch %s", c->config->workspace.path, repo->branch);
         else {
-                finding_fail(f, "%s has work that is saved nowhere: %zu file%s", c->config->workspace.path,
-                        work.n, work.n == 1 ? "" : "s");
+                finding_fail(f, "%s has work that is saved nowhere: %zu file%s%s", c->config->workspace.path,
+                        work.n, work.n == 1 ? "" : "s", work.unpushed ? " and commits" : "");
                 finding_fix(f, "sudo systemctl start %s", c->instance->sync_unit);
         }
-        paths_free(&paths);
 }
 
 void look_workspace(const struct checkup *c, struct finding *f) {
@@ -139,12 +131,14 @@ static bool has_name_of_primary(const struct checkup *c, const char *host) {
 void look_saved_work(const struct checkup *c, struct finding *f) {
         const struct workspace_config *w = &c->config->workspace;
         char branches[512], commands[2048], host[64], *save = NULL;
+        _cleanup_branches_ struct saved_branches unmerged = { 0 };
         struct sync_result r = { 0 };
         struct repo repo = REPO_NONE;
         bool clone;
 
         if (open_workspace(c, &repo, f)) {
-                saved_unmerged(&repo, &r);
+                saved_review(&repo, false, &unmerged);
+                saved_list(&unmerged, &r);
                 saved_host(host);
                 clone = has_name_of_primary(c, host);
                 (void) sync_result_merge_commands(

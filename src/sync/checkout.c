@@ -9,63 +9,12 @@
 
 #include "lib/file.h"
 #include "lib/strv.h"
+#include "sync/crash_cleanup.h"
 #include "sync/seen.h"
 
-#define BASE_REF "refs/failover/base"
 /* Besides the files themselves: index, refs, the gateway's own first minutes. */
 #define ROOM_LEFT ((uint64_t) 32 << 20)
 #define INODES_LEFT 256
-#define INTENT_MAX (REPO_BRANCH_MAX + 200)
-
-static char *intent_path(const struct repo *repo) {
-        char *path;
-
-        return asprintf(&path, "%s/failover-intent", repo->dir) < 0 ? NULL : path;
-}
-
-int checkout_unfinished(const struct repo *repo, struct intent *ret) {
-        _cleanup_free_ char *path = intent_path(repo), *text = NULL;
-        char from[GIT_OID_HEXSZ + 1], to[GIT_OID_HEXSZ + 1];
-
-        *ret = (struct intent){ 0 };
-        if (!path || read_file(path, INTENT_MAX, &text) < 0 ||
-                sscanf(text, "from %40s\nto %40s\nbranch %199s\n", from, to, ret->branch) < 2 ||
-                git_oid_fromstr(&ret->from, from) < 0 || git_oid_fromstr(&ret->to, to) < 0)
-                return -ENOENT;
-        return 0;
-}
-
-static int write_intent(const struct repo *repo, const struct intent *intent) {
-        char from[GIT_OID_HEXSZ + 1], to[GIT_OID_HEXSZ + 1], text[INTENT_MAX];
-        _cleanup_free_ char *path = intent_path(repo);
-        int r;
-
-        if (!path)
-                return -ENOMEM;
-        (void) snprintf(text, sizeof text, "from %s\nto %s\nbranch %s\n",
-                git_oid_tostr(from, sizeof from, &intent->from), git_oid_tostr(to, sizeof to, &intent->to),
-                intent->branch);
-        r = write_file_atomic(path, text, 0600);
-        return r < 0 ? r : fsync(repo->dir_fd) < 0 ? -errno : 0;
-}
-
-static int remove_intent(const struct repo *repo) {
-        _cleanup_free_ char *path = intent_path(repo);
-
-        if (!path || (unlink(path) < 0 && errno != ENOENT) || fsync(repo->dir_fd) < 0)
-                return path ? -errno : -ENOMEM;
-        return 0;
-}
-
-int checkout_base(const struct repo *repo, git_oid *ret) {
-        return git_reference_name_to_id(ret, repo->git, BASE_REF) < 0 ? -ENOENT : 0;
-}
-
-int checkout_note_base(const struct repo *repo, const git_oid *commit) {
-        _cleanup_(git_reference_freep) git_reference *base = NULL;
-
-        return git_reference_create(&base, repo->git, BASE_REF, commit, true, NULL);
-}
 
 /* The deepest directory of PATH that is there must let us write. */
 static int check_writable(const struct repo *repo, const char *path, struct sync_result *r) {
@@ -117,10 +66,15 @@ int checkout_check_room(const struct repo *repo, size_t files, uint64_t bytes, s
 
 /* What may be removed, and where. */
 struct clearing {
-        const struct repo *repo;
-        git_index *saved, *tree; /* a file that either has may go */
-        dev_t device;            /* of the directory that is emptied */
-        bool looking;            /* nothing goes yet */
+        struct repo *repo;
+        const struct paths *paths;
+        git_commit *target;
+        git_tree *tree;
+        git_index *head, *saved, *files; /* a file that .saved or .files, the target's, has may go */
+        dev_t device;                    /* of the directory that is emptied */
+        bool looking;                    /* nothing goes yet */
+        struct changes *found;           /* gets what is saved nowhere; NULL: that is an error */
+        struct sync_result *result;
 };
 
 static int clear_entry(struct clearing *c, int fd, const char *name, const char *path);
@@ -151,20 +105,41 @@ static int clear_inside(struct clearing *c, int fd, const char *directory) {
         return k;
 }
 
+/* What is in the directory NAME of FD is to go. It must let us, and be no repository of its own. */
+static int check_directory(struct clearing *c, int fd, const char *name, const char *path, uid_t owner) {
+        _cleanup_free_ char *git = NULL;
+
+        if (asprintf(&git, "%s/.git", name) < 0)
+                return -ENOMEM;
+        if (faccessat(fd, git, F_OK, 0) == 0)
+                return sync_refuse(c->result, REFUSAL_IN_THE_WAY,
+                        "%s is in the way, and a git repository of its own: move it away", path);
+        if (faccessat(fd, name, R_OK | W_OK | X_OK, 0) == 0)
+                return 0;
+        (void) sync_refuse(c->result, REFUSAL_UNREADABLE,
+                "%s is in the way, and cannot be emptied: move it away", path);
+        return repo_set_open_command(c->repo, owner, &c->result->workspace_why);
+}
+
+static int check_file(struct clearing *c, const char *path, const struct stat *st) {
+        if (blob_is_same(c->repo, find_file(c->saved, path), path) ||
+                blob_is_same(c->repo, find_file(c->files, path), path))
+                return 0;
+        return c->found ? changes_add(c->repo, path, st, c->found, c->result) : -ESTALE;
+}
+
 /* Removes NAME in the directory FD, which is PATH in the work tree, with all that is in it. 0 or a negative errno; -ESTALE: it
- * is saved nowhere. */
+ * is saved nowhere; -ECANCELED with the reason in the result. */
 static int clear_entry(struct clearing *c, int fd, const char *name, const char *path) {
         struct stat st;
         int k;
 
         if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return errno == ENOENT ? 0 : -errno;
-        if (!S_ISDIR(st.st_mode) && !blob_is_same(c->repo, find_file(c->saved, path), path) &&
-                !blob_is_same(c->repo, find_file(c->tree, path), path))
-                return -ESTALE;
-        k = S_ISDIR(st.st_mode)
-                ? clear_inside(c, openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), path)
-                : 0;
+        if (!S_ISDIR(st.st_mode))
+                k = check_file(c, path, &st);
+        else if ((k = c->looking ? check_directory(c, fd, name, path, st.st_uid) : 0) == 0)
+                k = clear_inside(c, openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), path);
         if (k < 0 || c->looking)
                 return k;
         return unlinkat(fd, name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) < 0 ? -errno : 0;
@@ -207,50 +182,41 @@ static int clear_path(struct clearing *c, const char *path, bool is_wanted) {
         return k;
 }
 
-/* One move: of the paths, from HEAD with all that was saved, to TREE. */
-struct move {
-        struct repo *repo;
-        const struct paths *paths;
-        git_tree *tree;
-        git_index *head, *saved, *files; /* .files: the tree's */
-};
-
-/* Removes what is at the paths; if only LOOKING, finds out whether it may. A path that neither HEAD nor the tree has is a file
- * that was only staged: it stays. */
-static int clear_all(const struct move *m, bool looking, struct sync_result *r) {
-        struct clearing c = { .repo = m->repo, .saved = m->saved, .tree = m->files, .looking = looking };
-
-        for (size_t i = 0; i < m->paths->n; i++) {
-                const char *path = m->paths->items[i];
-                bool wanted = find_file(m->files, path);
+/* Removes what is at the paths; if only looking, finds out whether it may. */
+static int clear_all(struct clearing *c) {
+        for (size_t i = 0; i < c->paths->n; i++) {
+                const char *path = c->paths->items[i];
                 int k;
 
-                if (looking && repo_is_over(m->repo))
-                        return sync_fail(r, REFUSAL_TIMEOUT, "making room in %s was not done in time",
-                                m->repo->config->path);
-                k = wanted || find_file(m->head, path) ? clear_path(&c, path, wanted) : 0;
+                if (c->looking && repo_is_over(c->repo))
+                        return sync_fail(c->result, REFUSAL_TIMEOUT,
+                                "making room in %s was not done in time", c->repo->config->path);
+                k = clear_path(c, path, find_file(c->files, path));
                 if (k == -ESTALE)
-                        return sync_fail(r, REFUSAL_CHANGED, "%s changed while it was being saved", path);
+                        return sync_fail(
+                                c->result, REFUSAL_CHANGED, "%s changed while it was being saved", path);
+                if (k < 0 && k != -ECANCELED)
+                        return sync_fail(c->result, REFUSAL_ERROR, "%s: %s", path, strerror(-k));
                 if (k < 0)
-                        return sync_fail(r, REFUSAL_ERROR, "%s: %s", path, strerror(-k));
+                        return k;
         }
         return 0;
 }
 
 /* Whatever is at the paths now came in the last milliseconds, and stops a checkout that is safe. */
-static int write_all(const struct move *m, struct sync_result *r) {
+static int write_all(const struct clearing *c) {
         git_checkout_options options = GIT_CHECKOUT_OPTIONS_INIT;
 
-        for (size_t i = 0; i < m->paths->n; i++) {
-                (void) git_index_remove(m->head, m->paths->items[i], 0);
-                (void) git_index_remove_directory(m->head, m->paths->items[i], 0);
+        for (size_t i = 0; i < c->paths->n; i++) {
+                (void) git_index_remove(c->head, c->paths->items[i], 0);
+                (void) git_index_remove_directory(c->head, c->paths->items[i], 0);
         }
         options.checkout_strategy = GIT_CHECKOUT_SAFE | GIT_CHECKOUT_RECREATE_MISSING |
                 GIT_CHECKOUT_DONT_OVERWRITE_IGNORED | GIT_CHECKOUT_DISABLE_PATHSPEC_MATCH;
-        options.baseline_index = m->head;
-        options.paths = (git_strarray){ m->paths->items, m->paths->n };
-        if (m->paths->n > 0 && git_checkout_tree(m->repo->git, (const git_object *) m->tree, &options) < 0)
-                return sync_fail_git(r, "checking out");
+        options.baseline_index = c->head;
+        options.paths = (git_strarray){ c->paths->items, c->paths->n };
+        if (c->paths->n > 0 && git_checkout_tree(c->repo->git, (const git_object *) c->tree, &options) < 0)
+                return sync_fail_git(c->result, "checking out");
         return 0;
 }
 
@@ -264,75 +230,96 @@ static int set_index(const struct repo *repo, git_tree *tree, struct sync_result
         return 0;
 }
 
-static int move_refs(struct repo *repo, git_commit *target, struct sync_result *r) {
+static int move_refs(const struct clearing *c) {
         _cleanup_(git_reference_freep) git_reference *branch = NULL;
+        const git_oid *to = git_commit_id(c->target);
         char name[REPO_BRANCH_MAX + 20];
 
-        (void) snprintf(name, sizeof name, "refs/heads/%s", repo->branch);
-        if (checkout_note_base(repo, git_commit_id(target)) < 0 ||
-                git_reference_create_matching(&branch, repo->git, name, git_commit_id(target), true,
-                        &repo->head, "failover: sync") < 0)
-                return sync_fail_git(r, name);
-        git_oid_cpy(&repo->head, git_commit_id(target));
+        (void) snprintf(name, sizeof name, "refs/heads/%s", c->repo->branch);
+        if (git_reference_create_matching(
+                    &branch, c->repo->git, name, to, true, &c->repo->head, "failover: sync") < 0)
+                return sync_fail_git(c->result, name);
+        git_oid_cpy(&c->repo->head, to);
         return 0;
 }
 
-static int fail_errno(const struct repo *repo, int error, struct sync_result *r) {
-        return sync_fail(r, REFUSAL_ERROR, "%s: %s", repo->dir, strerror(-error));
+static int fail_errno(const struct clearing *c, int error) {
+        return sync_fail(c->result, REFUSAL_ERROR, "%s: %s", c->repo->dir, strerror(-error));
 }
 
-static int move(const struct move *m, git_commit *target, struct sync_result *r) {
-        int k = clear_all(m, false, r);
+static int move(struct clearing *c) {
+        int k = clear_all(c);
 
         if (k == 0)
-                k = write_all(m, r);
+                k = write_all(c);
         if (k == 0)
-                k = set_index(m->repo, m->tree, r);
+                k = set_index(c->repo, c->tree, c->result);
         if (k < 0)
                 return k;
-        k = repo_settle(m->repo);
+        k = repo_settle(c->repo);
         if (k < 0)
-                return fail_errno(m->repo, k, r);
-        k = move_refs(m->repo, target, r);
+                return fail_errno(c, k);
+        k = move_refs(c);
         if (k < 0)
                 return k;
-        k = remove_intent(m->repo);
-        return k < 0 ? fail_errno(m->repo, k, r) : 0;
+        k = cleanup_remove_intent(c->repo);
+        return k < 0 ? fail_errno(c, k) : 0;
 }
 
-static int begin(const struct move *m, git_commit *target, struct sync_result *r) {
-        struct intent intent = { .from = m->repo->head, .to = *git_commit_id(target) };
-        int k = clear_all(m, true, r);
+static int begin(struct clearing *c) {
+        struct intent intent = { .from = c->repo->head, .to = *git_commit_id(c->target) };
+        int k = clear_all(c);
 
         if (k < 0)
                 return k;
-        (void) strcpy(intent.branch, m->repo->branch);
-        k = repo_settle(m->repo); /* what was saved, before the tree loses it */
+        (void) strcpy(intent.branch, c->repo->branch);
+        k = repo_settle(c->repo); /* what was saved, before the tree loses it */
         if (k == 0)
-                k = write_intent(m->repo, &intent);
-        return k < 0 ? fail_errno(m->repo, k, r) : 0;
+                k = cleanup_write_intent(c->repo, &intent);
+        c->looking = false;
+        return k < 0 ? fail_errno(c, k) : 0;
 }
 
-int checkout_to(struct repo *repo, git_commit *target, const struct paths *paths, git_index *saved,
+static int open_clearing(struct clearing *c, const struct changes *saved) {
+        if (commit_files(c->repo->git, &c->repo->head, &c->head) < 0 ||
+                changes_files(c->repo, saved, NULL, &c->saved) < 0)
+                return sync_fail_git(c->result, "HEAD");
+        if (git_commit_tree(&c->tree, c->target) < 0 || tree_files(c->tree, &c->files) < 0)
+                return sync_fail_git(c->result, "the remote's tree");
+        return 0;
+}
+
+static void close_clearing(struct clearing *c) {
+        git_index_free(c->head);
+        git_index_free(c->saved);
+        git_index_free(c->files);
+        git_tree_free(c->tree);
+}
+
+int checkout_find(struct repo *repo, git_commit *target, const struct paths *paths, struct changes *work,
         struct sync_result *r) {
-        _cleanup_(git_index_freep) git_index *head = NULL, *files = NULL;
-        _cleanup_(git_tree_freep) git_tree *tree = NULL;
-        char why[sizeof r->workspace_why.text];
-        struct move m;
-        int k;
+        struct clearing c = { repo, paths, target, .looking = true, .found = work, .result = r };
+        int k = open_clearing(&c, work);
 
-        if (commit_files(repo->git, &repo->head, &head) < 0)
-                return sync_fail_git(r, "HEAD");
-        if (git_commit_tree(&tree, target) < 0 || tree_files(tree, &files) < 0)
-                return sync_fail_git(r, "the remote's tree");
-        m = (struct move){ repo, paths, tree, head, saved, files };
-        k = begin(&m, target, r);
-        if (k < 0)
-                return k;
-        k = move(&m, target, r);
         if (k == 0)
-                return 0;
-        (void) strcpy(why, r->workspace_why.text);
-        return sync_fail(
-                r, REFUSAL_HALF, "the tree is half old, half new until the next sync finishes it: %s", why);
+                k = clear_all(&c);
+        close_clearing(&c);
+        return k;
+}
+
+int checkout_to(struct repo *repo, git_commit *target, const struct paths *paths,
+        const struct changes *saved, struct sync_result *r) {
+        struct clearing c = { repo, paths, target, .looking = true, .result = r };
+        char why[sizeof r->workspace_why.text];
+        int k = open_clearing(&c, saved);
+
+        if (k == 0)
+                k = begin(&c);
+        if (k == 0 && (k = move(&c)) < 0) {
+                (void) strcpy(why, r->workspace_why.text);
+                (void) sync_fail(r, REFUSAL_HALF,
+                        "the tree is half old, half new until the next sync finishes it: %s", why);
+        }
+        close_clearing(&c);
+        return k;
 }

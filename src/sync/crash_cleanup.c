@@ -2,16 +2,60 @@
 #include "sync/crash_cleanup.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "lib/file.h"
 #include "lib/log.h"
 #include "lib/text.h"
 
 #define LOCK_SECONDS (60 * 60)
 /* So long after it is settled a sync may take locks, even on a slow disk. */
 #define OURS_SECONDS (5 * 60)
+
+#define INTENT_MAX (REPO_BRANCH_MAX + 200)
+
+static char *intent_path(const struct repo *repo) {
+        char *path;
+
+        return asprintf(&path, "%s/failover-intent", repo->dir) < 0 ? NULL : path;
+}
+
+int cleanup_find_intent(const struct repo *repo, struct intent *ret) {
+        _cleanup_free_ char *path = intent_path(repo), *text = NULL;
+        char from[GIT_OID_HEXSZ + 1], to[GIT_OID_HEXSZ + 1];
+
+        *ret = (struct intent){ 0 };
+        if (!path || read_file(path, INTENT_MAX, &text) < 0 ||
+                sscanf(text, "from %40s\nto %40s\nbranch %199s\n", from, to, ret->branch) < 2 ||
+                git_oid_fromstr(&ret->from, from) < 0 || git_oid_fromstr(&ret->to, to) < 0)
+                return -ENOENT;
+        return 0;
+}
+
+int cleanup_write_intent(const struct repo *repo, const struct intent *intent) {
+        char from[GIT_OID_HEXSZ + 1], to[GIT_OID_HEXSZ + 1], text[INTENT_MAX];
+        _cleanup_free_ char *path = intent_path(repo);
+        int r;
+
+        if (!path)
+                return -ENOMEM;
+        (void) snprintf(text, sizeof text, "from %s\nto %s\nbranch %s\n",
+                git_oid_tostr(from, sizeof from, &intent->from), git_oid_tostr(to, sizeof to, &intent->to),
+                intent->branch);
+        r = write_file_atomic(path, text, 0600);
+        return r < 0 ? r : fsync(repo->dir_fd) < 0 ? -errno : 0;
+}
+
+int cleanup_remove_intent(const struct repo *repo) {
+        _cleanup_free_ char *path = intent_path(repo);
+
+        if (!path || (unlink(path) < 0 && errno != ENOENT) || fsync(repo->dir_fd) < 0)
+                return path ? -errno : -ENOMEM;
+        return 0;
+}
 
 /* Looks at the file NAME in the directory FD; whether it was removed. */
 typedef bool (*visit_t)(int fd, const char *name, void *userdata);

@@ -3,6 +3,18 @@
 
 #include "sync/repo.h"
 
+/* A checkout under way, or that was. */
+struct intent {
+        git_oid from, to;
+        char branch[REPO_BRANCH_MAX]; /* that moves */
+};
+
+/* The intent that a run before left. 0, or -ENOENT if there is none. */
+int cleanup_find_intent(const struct repo *repo, struct intent *ret);
+/* On disk when this returns. 0 or a negative errno. */
+int cleanup_write_intent(const struct repo *repo, const struct intent *intent);
+int cleanup_remove_intent(const struct repo *repo);
+
 /* Removes what killed syncs leave among the objects: half-received packs of up to a gigabyte. Only ours have libgit2's
  * names, and the lock says that no other sync runs. And the empty objects that a power cut leaves: one that is there is not
  * written again. */

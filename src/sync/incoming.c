@@ -65,13 +65,11 @@ static int check_delta(const struct repo *repo, git_odb *odb, const git_diff_del
         int k = 0;
 
         if (is_beyond(repo, d)) {
-                if (in->left++ < 3)
-                        sync_remark(r, REFUSAL_LEFT_OUT, "%s is left as it is (%s): update it by hand",
-                                d->new_file.path,
-                                d->new_file.mode == GIT_FILEMODE_COMMIT ||
-                                                d->old_file.mode == GIT_FILEMODE_COMMIT
-                                        ? "a repository of its own"
-                                        : "filtered, too deep or too large");
+                sync_remark(r, REFUSAL_LEFT_OUT, "%.60s is left as it is (%s): update it by hand",
+                        d->new_file.path,
+                        d->new_file.mode == GIT_FILEMODE_COMMIT || d->old_file.mode == GIT_FILEMODE_COMMIT
+                                ? "a repository of its own"
+                                : "filtered, too deep or too large");
                 return 0;
         }
         if (d->status != GIT_DELTA_DELETED)
@@ -117,13 +115,9 @@ int incoming_check(struct repo *repo, git_commit *target, struct incoming *ret, 
         k = check_paths(diff, r);
         if (k < 0)
                 return k;
-        repo_find_filters(repo, git_commit_id(target));
+        repo->target = *git_commit_id(target);
         for (size_t i = 0; i < git_diff_num_deltas(diff) && k == 0; i++)
                 k = check_delta(repo, odb, git_diff_get_delta(diff, i), ret, r);
-        if (k < 0)
-                return k;
-        if (ret->left > 3)
-                sync_remark(r, REFUSAL_LEFT_OUT, "%u more are left as they are", ret->left - 3);
         paths_sort(&ret->paths);
-        return 0;
+        return k;
 }

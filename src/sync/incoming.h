@@ -11,7 +11,6 @@
 struct incoming {
         struct paths paths; /* what differs between our commit and the remote's, sorted */
         uint64_t bytes;     /* that the new files take */
-        unsigned left;      /* how many are left alone */
 };
 
 /* Refuses, or says what comes. What is to be left alone, a submodule that moves or what a filter would change, is a remark. 0 or -ECANCELED with the reason in R. */

@@ -20,8 +20,8 @@
 
 struct task {
         const struct repo *repo;
-        size_t max;            /* bytes to fetch */
-        char *const *branches; /* to push */
+        size_t max;                  /* bytes to fetch */
+        const char *const *branches; /* to push */
         size_t n;
 };
 
@@ -320,7 +320,7 @@ int remote_fetch_finish(
         return -ECANCELED;
 }
 
-void remote_push(const struct repo *repo, char *const *branches, size_t n, struct push_answer *ret) {
+void remote_push(const struct repo *repo, const char *const *branches, size_t n, struct push_answer *ret) {
         const struct task task = { .repo = repo, .branches = branches, .n = n };
         struct child c;
         int k = child_start(&c, push_child, &task, sizeof *ret, repo->config->timeout);

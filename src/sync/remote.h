@@ -28,6 +28,7 @@ struct push_answer {
         struct sync_result result; /* .workspace_why: why the last that failed did */
         uint32_t pushed;           /* a bit for each branch that is at the remote now */
 };
-/* Pushes N branches (short names, at most 32), each by itself, to the remote under the same names; waits for it, at most as
+#define REMOTE_PUSH_MAX 20
+/* Pushes N branches (short names, at most so many), each by itself, to the remote under the same names; waits for it, at most as
  * long as a fetch usually takes. */
-void remote_push(const struct repo *repo, char *const *branches, size_t n, struct push_answer *ret);
+void remote_push(const struct repo *repo, const char *const *branches, size_t n, struct push_answer *ret);

@@ -283,68 +283,19 @@ int repo_find_parent(const struct repo *repo, git_oid *ret) {
         return git_oid_is_zero(ret) ? repo_find_theirs(repo, ret) : 0;
 }
 
-static bool names_filter(const char *text, size_t n) {
-        return memmem(text, n, "filter=", 7) || memmem(text, n, "working-tree-encoding=", 22);
-}
-
-static bool tree_names_filter(const struct repo *repo, git_index *files) {
-        for (size_t i = 0; files && i < git_index_entrycount(files); i++) {
-                const git_index_entry *e = git_index_get_byindex(files, i);
-                const char *slash = strrchr(e->path, '/');
-                _cleanup_(git_blob_freep) git_blob *blob = NULL;
-
-                if (strcmp(slash ? slash + 1 : e->path, ".gitattributes") == 0 &&
-                        git_blob_lookup(&blob, repo->git, &e->id) == 0 &&
-                        names_filter(git_blob_rawcontent(blob), (size_t) git_blob_rawsize(blob)))
-                        return true;
-        }
-        return false;
-}
-
-void repo_find_filters(struct repo *repo, const git_oid *target) {
-        _cleanup_(git_config_freep) git_config *all = NULL;
-        _cleanup_(git_index_freep) git_index *index = NULL, *theirs = NULL;
-        const char *home = getenv("HOME"),
-                   *places[] = { repo->dir, repo->config->path, home ? home : "", "", "" };
-        static const char *const names[] = { "info/attributes", ".gitattributes", ".config/git/attributes",
-                "etc/gitattributes", "" };
-        git_buf global = GIT_BUF_INIT;
-
-        repo->target = target ? *target : (git_oid){ 0 };
-        repo->no_index = git_repository_index(&index, repo->git) < 0;
-        if (target)
-                (void) commit_files(repo->git, target, &theirs);
-        repo->filters = tree_names_filter(repo, index) || tree_names_filter(repo, theirs);
-        if (git_repository_config(&all, repo->git) == 0 &&
-                git_config_get_path(&global, all, "core.attributesfile") == 0)
-                places[ELEMENTSOF(names) - 1] = global.ptr;
-        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
-                _cleanup_free_ char *path = NULL, *text = NULL;
-
-                if (asprintf(&path, "%s%s%s", places[i], *names[i] ? "/" : "", names[i]) > 0 &&
-                        read_file(path, 1 << 20, &text) == 0)
-                        repo->filters = repo->filters || names_filter(text, strlen(text));
-        }
-        git_buf_dispose(&global);
-}
-
 bool repo_is_filtered(const struct repo *repo, const char *path) {
-        static const char *const attributes[] = { "filter", "working-tree-encoding" };
+        static const char *names[] = { "filter", "working-tree-encoding" };
         git_attr_options options = GIT_ATTR_OPTIONS_INIT;
-        const char *value;
+        const char *values[ELEMENTSOF(names)];
 
-        if (!repo->filters)
-                return false;
         options.flags = GIT_ATTR_CHECK_FILE_THEN_INDEX;
         if (!git_oid_is_zero(&repo->target)) {
                 options.flags |= GIT_ATTR_CHECK_INCLUDE_COMMIT;
                 git_oid_cpy(&options.attr_commit_id, &repo->target);
         }
-        for (size_t i = 0; i < ELEMENTSOF(attributes); i++)
-                if (git_attr_get_ext(&value, repo->git, &options, path, attributes[i]) < 0 ||
-                        git_attr_value(value) == GIT_ATTR_VALUE_STRING)
-                        return true;
-        return false;
+        return git_attr_get_many_ext(values, repo->git, &options, path, ELEMENTSOF(names), names) < 0 ||
+                git_attr_value(values[0]) == GIT_ATTR_VALUE_STRING ||
+                git_attr_value(values[1]) == GIT_ATTR_VALUE_STRING;
 }
 
 bool repo_is_over(const struct repo *repo) {

@@ -43,10 +43,8 @@ struct repo {
         /* From repo_find_head(): */
         char branch[REPO_BRANCH_MAX]; /* the branch that is checked out, "main"; "": none */
         git_oid head;                 /* and its commit; zero: there is none yet */
-        /* From repo_find_filters(): */
-        bool filters;   /* some attributes name one */
-        bool no_index;  /* it cannot be read */
-        git_oid target; /* whose attributes count, too; or zero */
+
+        git_oid target; /* of what comes: its attributes count, too; or zero */
 };
 
 #define REPO_NONE                                                                                           \
@@ -64,10 +62,7 @@ void repo_find_head(struct repo *repo);
 /* The commit that what is here goes on from: HEAD or, where nothing is committed yet, what the remote was seen to have.
  * 0 or -ENOENT. */
 int repo_find_parent(const struct repo *repo, git_oid *ret);
-/* Finds out whether any attributes file here or of the commit TARGET (NULL: none) names a filter or an encoding, which
- * libgit2 would not apply. */
-void repo_find_filters(struct repo *repo, const git_oid *target);
-/* Whether PATH has one. */
+/* Whether any attributes name a filter or an encoding for PATH, which libgit2 would not apply; or that is not known. */
 bool repo_is_filtered(const struct repo *repo, const char *path);
 /* Whether the time is over, or a signal said so. */
 bool repo_is_over(const struct repo *repo);

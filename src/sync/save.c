@@ -17,7 +17,60 @@ struct saver {
         struct sync_result *result;
         git_oid parent; /* what the branches go on from; zero: nothing is committed */
         char name[128];
+        struct saved_last last[2]; /* of what may be pushed, and of what is private */
 };
+
+/* Whether FILES have the item as it is. */
+static bool holds(git_index *files, const struct change *item) {
+        const git_index_entry *e = files ? find_file(files, item->path) : NULL;
+
+        if (!item->mode)
+                return files && !e;
+        return e && git_oid_equal(&e->id, &item->id) && e->mode == item->mode;
+}
+
+static bool has_commits(const struct saver *s) {
+        const git_oid *tip = &s->last[0].tip, *head = &s->repo->head;
+
+        return !s->work->unpushed ||
+                (s->last[0].files &&
+                        (git_oid_equal(tip, head) || git_graph_descendant_of(s->repo->git, tip, head) == 1));
+}
+
+static bool has_all(const struct saver *s) {
+        bool has = has_commits(s);
+
+        for (size_t i = 0; has && i < s->work->n; i++)
+                has = holds(s->last[0].files, &s->work->items[i]) ||
+                        (s->work->items[i].mode && holds(s->last[1].files, &s->work->items[i]));
+        return has;
+}
+
+static void open_saver(struct saver *s) {
+        for (int i = 0; i < 2 && (s->work->n > 0 || s->work->unpushed); i++)
+                saved_find_last(s->repo, s->host, i, &s->last[i]);
+}
+
+static void close_saver(struct saver *s) {
+        for (int i = 0; i < 2; i++)
+                git_index_free(s->last[i].files);
+}
+
+bool saved_has(const struct repo *repo, const struct changes *work, const char *host) {
+        struct saver s = { .repo = repo, .work = (struct changes *) work, .host = host };
+        bool has;
+
+        open_saver(&s);
+        has = has_all(&s);
+        close_saver(&s);
+        return has;
+}
+
+static bool is_private(const struct repo *repo, const struct change *item) {
+        return item->mode &&
+                (item->staged || !changes_is_public(item->path, item->size) ||
+                        repo_is_filtered(repo, item->path));
+}
 
 /* Writes the blob of an item as it is now. */
 static int write_blob(const struct saver *s, git_odb *odb, struct change *item) {
@@ -37,34 +90,13 @@ static int write_blob(const struct saver *s, git_odb *odb, struct change *item) 
         return k < 0 ? sync_fail_git(s->result, item->path) : 0;
 }
 
-static int apply(git_index *files, const struct change *item) {
-        const git_index_entry e = { .path = item->path, .mode = item->mode, .id = item->id };
-        int k = item->mode ? git_index_add(files, &e) : git_index_remove(files, item->path, 0);
+/* Whether the work goes on from what D did: with the same content, or, of a file that is untracked and so was never taken back by
+ * a checkout, with any. */
+static bool goes_on(const struct saver *s, bool private, const git_diff_delta *d) {
+        for (size_t i = s->work->n; i-- > 0;) {
+                const struct change *c = &s->work->items[i];
 
-        return k == GIT_ENOTFOUND ? 0 : k; /* gone already: a file took the place of its directory */
-}
-
-int saved_files(const struct repo *repo, const struct changes *work, unsigned kinds, git_index **ret) {
-        _cleanup_(git_index_freep) git_index *files = NULL;
-        git_oid parent;
-        int k = repo_find_parent(repo, &parent) == 0 ? commit_files(repo->git, &parent, &files)
-                                                     : git_index_new(&files);
-
-        for (size_t i = 0; k == 0 && i < work->n; i++)
-                if (kinds & (1u << work->items[i].kind))
-                        k = apply(files, &work->items[i]);
-        if (k == 0)
-                *ret = TAKE(files);
-        return k;
-}
-
-/* Whether WORK of KIND goes on from what D did: with the same content, or, of a file that is untracked and so was never taken
- * back by a checkout, with any. */
-static bool goes_on(const struct changes *work, enum change_kind kind, const git_diff_delta *d) {
-        for (size_t i = 0; i < work->n; i++) {
-                const struct change *c = &work->items[i];
-
-                if (c->kind == kind && strcmp(c->path, d->new_file.path) == 0)
+                if (c->is_private == private && strcmp(c->path, d->new_file.path) == 0)
                         return c->untracked ||
                                 (c->mode ? git_oid_equal(&c->id, &d->new_file.id)
                                          : d->status == GIT_DELTA_DELETED);
@@ -72,17 +104,16 @@ static bool goes_on(const struct changes *work, enum change_kind kind, const git
         return false;
 }
 
-/* Whether the new branch has all that the last one of its kind has: then BRANCH, its name, goes, and its commit TIP becomes a
- * parent. So a file that is written again and again takes one branch, and each version is kept. */
-static bool find_replaced(
-        const struct saver *s, enum change_kind kind, char branch[static 128], git_oid *tip) {
+/* Whether the new branch has all that the last one of its kind has: then that one goes, and its commit becomes a parent. So a file
+ * that is written again and again takes one branch, and each version is kept. */
+static bool replaces_last(const struct saver *s, bool private) {
         _cleanup_(git_commit_freep) git_commit *commit = NULL, *parent = NULL;
         _cleanup_(git_tree_freep) git_tree *old = NULL, *new = NULL;
         _cleanup_(git_diff_freep) git_diff *diff = NULL;
+        const struct saved_last *last = &s->last[private];
         size_t n;
 
-        if (saved_find_last(s->repo, s->host, kind, branch, tip) < 0 ||
-                git_commit_lookup(&commit, s->repo->git, tip) < 0 ||
+        if (!last->branch[0] || git_commit_lookup(&commit, s->repo->git, &last->tip) < 0 ||
                 git_commit_parent(&parent, commit, 0) < 0 ||
                 (!git_oid_equal(&s->parent, git_commit_id(parent)) &&
                         git_graph_descendant_of(s->repo->git, &s->parent, git_commit_id(parent)) != 1) ||
@@ -91,25 +122,27 @@ static bool find_replaced(
                 return false;
         n = git_diff_num_deltas(diff);
         for (size_t i = 0; i < n; i++)
-                if (!goes_on(s->work, kind, git_diff_get_delta(diff, i)))
+                if (!goes_on(s, private, git_diff_get_delta(diff, i)))
                         return false;
         return n > 0;
 }
 
-/* PARENTS: N, the last of which may be missing. */
-static int commit(const struct saver *s, const char *what, const git_oid *tree_id, const git_oid *parents[],
+/* PARENTS: N of them, at most two. */
+static int commit(const struct saver *s, const char *what, git_index *files, const git_oid *parents[],
         size_t n, git_oid *ret) {
         _cleanup_(git_commit_freep) git_commit *first = NULL, *second = NULL;
         _cleanup_(git_signature_freep) git_signature *who = NULL;
         _cleanup_(git_tree_freep) git_tree *tree = NULL;
         char message[200], email[100];
+        git_oid id;
 
         (void) snprintf(email, sizeof email, "openclaw-failover@%s", s->host);
         (void) snprintf(message, sizeof message,
                 "%s on %s\n\nSaved by openclaw-failover before the workspace followed its remote again.\n",
                 what, s->host);
-        if (git_signature_now(&who, "openclaw-failover", email) < 0 ||
-                git_tree_lookup(&tree, s->repo->git, tree_id) < 0 ||
+        if (git_index_write_tree_to(&id, files, s->repo->git) < 0 ||
+                git_signature_now(&who, "openclaw-failover", email) < 0 ||
+                git_tree_lookup(&tree, s->repo->git, &id) < 0 ||
                 (n > 0 && git_commit_lookup(&first, s->repo->git, parents[0]) < 0) ||
                 (n > 1 && git_commit_lookup(&second, s->repo->git, parents[1]) < 0))
                 return -1;
@@ -117,86 +150,91 @@ static int commit(const struct saver *s, const char *what, const git_oid *tree_i
                 (const git_commit *[]){ first, second });
 }
 
-static int make_branch(const struct saver *s, const char *branch, const git_oid *tip) {
+/* Commits the N items of a kind; commits that the branch has already need no other. */
+static int commit_kind(const struct saver *s, bool private, size_t n_items, bool replaces, git_oid *tip) {
+        _cleanup_(git_index_freep) git_index *files = NULL;
+        const git_oid *parents[2];
+        size_t n = 0;
+
+        *tip = s->parent;
+        if (n_items == 0)
+                return 0;
+        if (!git_oid_is_zero(&s->parent))
+                parents[n++] = &s->parent;
+        if (replaces)
+                parents[n++] = &s->last[private].tip;
+        if (changes_files(s->repo, s->work, &private, &files) < 0)
+                return -1;
+        return commit(s, private ? "What is never pushed" : "Work of the standby", files, parents, n, tip);
+}
+
+static int move_branch(const struct saver *s, const char *branch, const git_oid *tip, const char *replaced) {
         _cleanup_(git_reference_freep) git_reference *ref = NULL;
         char name[200];
 
         (void) snprintf(name, sizeof name, "refs/heads/%s", branch);
-        return git_reference_create(&ref, s->repo->git, name, tip, false, "failover: save");
+        if (git_reference_create(&ref, s->repo->git, name, tip, false, "failover: save") < 0)
+                return sync_fail_git(s->result, branch);
+        (void) snprintf(name, sizeof name, "refs/heads/%s", replaced);
+        if (*replaced)
+                (void) git_reference_remove(s->repo->git, name);
+        return 0;
 }
 
-/* Commits the items of KIND; commits that the branch has already need no other. */
-static int commit_kind(
-        const struct saver *s, enum change_kind kind, char replaced[static 128], git_oid *tip) {
-        static const char *const what[] = { "Work of the standby", "What is never pushed",
-                "What was staged" };
-        _cleanup_(git_index_freep) git_index *files = NULL;
-        const git_oid *parents[2];
-        git_oid tree, last;
+/* Makes the branch of one kind, unless the last one will do. */
+static int add_kind(struct saver *s, git_odb *odb, bool private) {
+        bool held = private || has_commits(s), replaces;
+        char branch[sizeof s->result->saved];
         size_t n = 0;
-
-        *tip = s->parent;
-        if (changes_count(s->work, kind) == 0)
-                return 0;
-        if (!git_oid_is_zero(&s->parent))
-                parents[n++] = &s->parent;
-        if (find_replaced(s, kind, replaced, &last))
-                parents[n++] = &last;
-        else
-                replaced[0] = '\0';
-        if (saved_files(s->repo, s->work, 1u << kind, &files) < 0 ||
-                git_index_write_tree_to(&tree, files, s->repo->git) < 0)
-                return -1;
-        return commit(s, what[kind], &tree, parents, n, tip);
-}
-
-static int add_kind(struct saver *s, git_odb *odb, enum change_kind kind) {
-        char branch[sizeof s->result->saved], replaced[128] = "", old[200];
-        size_t n = changes_count(s->work, kind);
         git_oid tip;
         int k = 0;
 
-        (void) snprintf(branch, sizeof branch, "%.100s%s", s->name, saved_suffixes[kind]);
+        for (size_t i = 0; i < s->work->n; i++) {
+                n += s->work->items[i].is_private == private;
+                held = held &&
+                        (s->work->items[i].is_private != private ||
+                                holds(s->last[private].files, &s->work->items[i]));
+        }
+        if (held)
+                return 0;
         repo_unsettle();
         for (size_t i = 0; k == 0 && i < s->work->n; i++)
-                if (s->work->items[i].kind == kind)
+                if (s->work->items[i].is_private == private)
                         k = write_blob(s, odb, &s->work->items[i]);
         if (k < 0)
                 return k;
-        if (commit_kind(s, kind, replaced, &tip) < 0)
+        replaces = n > 0 && replaces_last(s, private);
+        if (commit_kind(s, private, n, replaces, &tip) < 0)
                 return sync_fail_git(s->result, FAILED);
         k = repo_settle(s->repo); /* what a branch names is on disk before the branch */
         if (k < 0)
                 return sync_fail(s->result, REFUSAL_ERROR, FAILED ": %s", strerror(-k));
-        if (make_branch(s, branch, &tip) < 0)
-                return sync_fail_git(s->result, branch);
-        (void) snprintf(old, sizeof old, "refs/heads/%s", replaced);
-        if (replaced[0])
-                (void) git_reference_remove(s->repo->git, old);
-        if (kind != WORK_PUBLIC)
-                log_notice("%s: %zu file%s %s: kept here on %s, never pushed", s->repo->config->path, n,
-                        n == 1 ? "" : "s",
-                        kind == WORK_STAGED ? "staged as it was in no other place"
-                                            : "over 5 MB, named like a secret or filtered",
-                        branch);
-        (void) strcpy(s->result->saved, branch);
-        return 0;
+        (void) snprintf(branch, sizeof branch, "%.100s%s", s->name, private ? SYNC_PRIVATE_SUFFIX : "");
+        k = move_branch(s, branch, &tip, replaces ? s->last[private].branch : "");
+        if (k == 0)
+                (void) strcpy(s->result->saved, branch);
+        return k;
 }
 
 int saved_add(const struct repo *repo, struct changes *work, const char *host, struct sync_result *r) {
         struct saver s = { .repo = repo, .work = work, .host = host, .result = r };
         _cleanup_(git_odb_freep) git_odb *odb = NULL;
-        int k;
+        int k = 0;
 
-        if (saved_has(repo, work, host))
-                return 0;
-        (void) repo_find_parent(repo, &s.parent);
-        if (git_repository_odb(&odb, repo->git) < 0)
-                return sync_fail_git(r, FAILED);
-        k = checkout_check_room(repo, work->n, work->bytes, r);
-        saved_name(repo, host, s.name);
-        for (int kind = _WORK_MAX - 1; k == 0 && kind >= 0; kind--) /* the public one is what R names */
-                if (!saved_has_kind(repo, work, host, (enum change_kind) kind))
-                        k = add_kind(&s, odb, (enum change_kind) kind);
+        open_saver(&s);
+        if (!has_all(&s)) {
+                (void) repo_find_parent(repo, &s.parent);
+                saved_name(repo, host, s.name);
+                k = git_repository_odb(&odb, repo->git) < 0
+                        ? sync_fail_git(r, FAILED)
+                        : checkout_check_room(repo, work->n, work->bytes, r);
+                for (size_t i = 0; i < work->n; i++)
+                        work->items[i].is_private = is_private(repo, &work->items[i]);
+                if (k == 0)
+                        k = add_kind(&s, odb, true);
+                if (k == 0)
+                        k = add_kind(&s, odb, false); /* the last, since it is what R names */
+        }
+        close_saver(&s);
         return k;
 }

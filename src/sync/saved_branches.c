@@ -28,24 +28,19 @@ void saved_host(char host[static 64]) {
         (void) snprintf(host, 64, "%s", *name ? name : "standby");
 }
 
-const char *const saved_suffixes[] = { "", "-private", "-staged" };
-
-/* Whether BRANCH is one of ours, of any host: the machine may have been renamed or cloned. RET: its TIME, or NULL. */
-static bool is_saved(const char *branch, enum change_kind *kind, time_t *ret) {
+/* Whether BRANCH is one of ours, of any host: the machine may have been renamed or cloned. RET: its TIME. */
+static bool is_saved(const char *branch, bool *is_private, time_t *ret) {
         const char *slash = strrchr(branch, '/'), *end;
         struct tm tm = { 0 };
 
+        *is_private = sync_branch_is_private(branch);
         if (!begins_with(branch, "failover/") || slash <= branch + strlen("failover/"))
                 return false;
         end = strptime(slash + 1, STAMP, &tm);
         if (!end || end != slash + 1 + STAMP_LENGTH)
                 return false;
-        if (ret)
-                *ret = timegm(&tm);
-        for (*kind = 0; *kind < _WORK_MAX; (*kind)++)
-                if (strcmp(end, saved_suffixes[*kind]) == 0)
-                        return true;
-        return false;
+        *ret = timegm(&tm);
+        return strcmp(end, *is_private ? SYNC_PRIVATE_SUFFIX : "") == 0;
 }
 
 /* Every branch here whose name matches GLOB, sorted: of one host the oldest first. */
@@ -71,34 +66,15 @@ void saved_name(const struct repo *repo, const char *host, char branch[static 12
         _cleanup_paths_ struct paths branches = { 0 };
         time_t t = time(NULL), other;
         char stamp[32];
-        enum change_kind kind;
+        bool is_private;
         struct tm tm;
 
         list_of(repo, host, &branches);
         for (size_t i = 0; i < branches.n; i++)
-                if (is_saved(branches.items[i], &kind, &other))
+                if (is_saved(branches.items[i], &is_private, &other))
                         t = MAX(t, other + 1);
         (void) strftime(stamp, sizeof stamp, STAMP, gmtime_r(&t, &tm));
         (void) snprintf(branch, 128, "failover/%s/%s", host, stamp);
-}
-
-int saved_check_name(const struct repo *repo, const char *host, struct sync_result *r) {
-        char names[2][160];
-        git_oid id;
-
-        (void) strcpy(names[0], "refs/heads/failover");
-        (void) snprintf(names[1], sizeof names[1], "refs/heads/failover/%s", host);
-        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
-                const char *branch = names[i] + strlen("refs/heads/");
-
-                if (git_reference_name_to_id(&id, repo->git, names[i]) == 0)
-                        return sync_refuse(r, REFUSAL_BRANCH_NAME,
-                                       "%s has a branch %s, where the branches go that keep the standby's work",
-                                       repo->config->path, branch),
-                               sync_command(r, "sudo -u %s git -C %s branch -m %s failover-%sold",
-                                       repo->user, repo->word, branch, i == 0 ? "" : "of-");
-        }
-        return 0;
 }
 
 /* The commit of the branch, here or, with a REMOTE, as last seen there. */
@@ -114,45 +90,6 @@ static int tree_of(const struct repo *repo, const git_oid *id, git_tree **ret) {
         _cleanup_(git_commit_freep) git_commit *commit = NULL;
 
         return git_commit_lookup(&commit, repo->git, id) < 0 ? -1 : git_commit_tree(ret, commit);
-}
-
-/* Whether FILES have the item as it is. */
-static bool holds(git_index *files, const struct change *item) {
-        const git_index_entry *e = find_file(files, item->path);
-
-        if (!item->mode)
-                return !e;
-        return e && git_oid_equal(&e->id, &item->id) && e->mode == item->mode;
-}
-
-/* Whether the last branch holds the items, and could be merged: HEAD may have got its first commit since. */
-bool saved_has_kind(
-        const struct repo *repo, const struct changes *work, const char *host, enum change_kind kind) {
-        _cleanup_(git_index_freep) git_index *files = NULL;
-        bool unpushed = kind == WORK_PUBLIC && work->unpushed;
-        git_oid tip, parent, merge_base;
-        char last[128];
-
-        if (!unpushed && changes_count(work, kind) == 0)
-                return true;
-        if (saved_find_last(repo, host, kind, last, &tip) < 0 || commit_files(repo->git, &tip, &files) < 0 ||
-                (repo_find_parent(repo, &parent) == 0 &&
-                        git_merge_base(&merge_base, repo->git, &tip, &parent) < 0) ||
-                (unpushed && !git_oid_equal(&tip, &repo->head) &&
-                        git_graph_descendant_of(repo->git, &tip, &repo->head) != 1))
-                return false;
-        for (size_t i = 0; i < work->n; i++)
-                if (work->items[i].kind == kind && !holds(files, &work->items[i]))
-                        return false;
-        return true;
-}
-
-bool saved_has(const struct repo *repo, const struct changes *work, const char *host) {
-        bool has = true;
-
-        for (enum change_kind kind = 0; kind < _WORK_MAX; kind++)
-                has = has && saved_has_kind(repo, work, host, kind);
-        return has;
 }
 
 /* Whether the tree of COMMIT has every file that differs in DIFF as its new side has it. */
@@ -173,104 +110,49 @@ static bool has_content(const struct repo *repo, const git_oid *commit, git_diff
         return true;
 }
 
-/* Whether some commit of the remote's since BASE had all that TIP changed: the work came in by another way than a merge, as by
- * a squash or a cherry-pick, whatever was made of it since. */
-static bool had_content(
-        const struct repo *repo, const git_oid *base, const git_oid *tip, const git_oid *theirs) {
+/* Whether the remote has the work of TIP: merged, or some commit of its since had all that TIP changed, whatever was made of it
+ * since, as by a squash or a cherry-pick. What a branch made and took back again is in no tree: it must be merged. */
+static bool is_merged(const struct repo *repo, const git_oid *tip) {
         _cleanup_(git_revwalk_freep) git_revwalk *walk = NULL;
         _cleanup_(git_tree_freep) git_tree *old = NULL, *new = NULL;
         _cleanup_(git_diff_freep) git_diff *diff = NULL;
+        git_oid id, base, theirs;
         unsigned n = 0;
-        git_oid id;
-
-        if ((base && tree_of(repo, base, &old) < 0) || tree_of(repo, tip, &new) < 0 ||
-                git_diff_tree_to_tree(&diff, repo->git, old, new, NULL) < 0)
-                return false;
-        if (git_revwalk_new(&walk, repo->git) < 0 || git_revwalk_push(walk, theirs) < 0 ||
-                git_revwalk_hide(walk, tip) < 0)
-                return false;
-        while (!child_stop && git_revwalk_next(&id, walk) == 0 && n++ < HISTORY_MAX)
-                if (has_content(repo, &id, diff))
-                        return true;
-        return git_diff_num_deltas(diff) == 0;
-}
-
-static bool has_same_tree(const struct repo *repo, const git_oid *a, const git_oid *b) {
-        _cleanup_(git_tree_freep) git_tree *one = NULL, *two = NULL;
-
-        return tree_of(repo, a, &one) == 0 && tree_of(repo, b, &two) == 0 &&
-                git_oid_equal(git_tree_id(one), git_tree_id(two));
-}
-
-/* The same of each commit of TIP by itself. */
-static bool had_each(const struct repo *repo, const git_oid *tip, const git_oid *theirs) {
-        _cleanup_(git_revwalk_freep) git_revwalk *walk = NULL;
-        git_oid id;
-        int k;
-
-        if (git_revwalk_new(&walk, repo->git) < 0 || git_revwalk_push(walk, tip) < 0 ||
-                git_revwalk_hide(walk, theirs) < 0)
-                return false;
-        while ((k = git_revwalk_next(&id, walk)) == 0) {
-                _cleanup_(git_commit_freep) git_commit *commit = NULL;
-
-                if (git_commit_lookup(&commit, repo->git, &id) < 0 ||
-                        !had_content(repo, git_commit_parent_id(commit, 0), &id, theirs))
-                        return false;
-        }
-        return k == GIT_ITEROVER;
-}
-
-/* What a branch made and took back again is in no tree of its end: then each commit counts. */
-static bool had_work(const struct repo *repo, const git_oid *tip, const git_oid *theirs) {
-        git_oid base;
-        bool related = git_merge_base(&base, repo->git, tip, theirs) == 0;
-
-        if (related && has_same_tree(repo, &base, tip))
-                return had_each(repo, tip, theirs);
-        return had_content(repo, related ? &base : NULL, tip, theirs);
-}
-
-/* A sync asks several times, and where the remote has gone on far the answer takes long. */
-static bool is_merged(const struct repo *repo, const git_oid *tip) {
-        static struct {
-                git_oid tip, theirs;
-                bool merged;
-        } known[32];
-        static unsigned n;
-        git_oid theirs;
-        bool merged;
 
         if (repo_find_theirs(repo, &theirs) < 0)
                 return false;
         if (git_oid_equal(tip, &theirs) || git_graph_descendant_of(repo->git, &theirs, tip) == 1)
                 return true;
-        for (unsigned i = 0; i < MIN(n, (unsigned) ELEMENTSOF(known)); i++)
-                if (git_oid_equal(&known[i].tip, tip) && git_oid_equal(&known[i].theirs, &theirs))
-                        return known[i].merged;
-        merged = had_work(repo, tip, &theirs);
-        if (!child_stop) {
-                unsigned i = n++ % (unsigned) ELEMENTSOF(known);
-
-                git_oid_cpy(&known[i].tip, tip);
-                git_oid_cpy(&known[i].theirs, &theirs);
-                known[i].merged = merged;
-        }
-        return merged;
+        if ((git_merge_base(&base, repo->git, tip, &theirs) == 0 && tree_of(repo, &base, &old) < 0) ||
+                tree_of(repo, tip, &new) < 0 ||
+                git_diff_tree_to_tree(&diff, repo->git, old, new, NULL) < 0 ||
+                git_diff_num_deltas(diff) == 0 || git_revwalk_new(&walk, repo->git) < 0 ||
+                git_revwalk_push(walk, &theirs) < 0 || git_revwalk_hide(walk, tip) < 0)
+                return false;
+        while (!child_stop && git_revwalk_next(&id, walk) == 0 && n++ < HISTORY_MAX)
+                if (has_content(repo, &id, diff))
+                        return true;
+        return false;
 }
 
-int saved_find_last(const struct repo *repo, const char *host, enum change_kind kind,
-        char branch[static 128], git_oid *tip) {
+/* HEAD may have got its first commit since: then the branch could not be merged. */
+void saved_find_last(const struct repo *repo, const char *host, bool is_private, struct saved_last *ret) {
         _cleanup_paths_ struct paths branches = { 0 };
-        enum change_kind its;
+        git_oid parent, base;
+        bool kind;
+        time_t t;
+        size_t i;
 
+        *ret = (struct saved_last){ 0 };
         list_of(repo, host, &branches);
-        for (size_t i = branches.n; i-- > 0;)
-                if (is_saved(branches.items[i], &its, NULL) && its == kind) {
-                        (void) snprintf(branch, 128, "%s", branches.items[i]);
-                        return tip_of(repo, NULL, branch, tip) == 0 && !is_merged(repo, tip) ? 0 : -ENOENT;
-                }
-        return -ENOENT;
+        for (i = branches.n; i > 0; i--)
+                if (is_saved(branches.items[i - 1], &kind, &t) && kind == is_private)
+                        break;
+        if (i == 0 || tip_of(repo, NULL, branches.items[i - 1], &ret->tip) < 0 || is_merged(repo, &ret->tip))
+                return;
+        (void) snprintf(ret->branch, sizeof ret->branch, "%s", branches.items[i - 1]);
+        if (repo_find_parent(repo, &parent) < 0 || git_merge_base(&base, repo->git, &ret->tip, &parent) == 0)
+                (void) commit_files(repo->git, &ret->tip, &ret->files);
 }
 
 static bool is_pushed(const struct repo *repo, const char *branch, const git_oid *tip) {
@@ -279,16 +161,12 @@ static bool is_pushed(const struct repo *repo, const char *branch, const git_oid
         return tip_of(repo, repo->config->remote, branch, &there) == 0 && git_oid_equal(&there, tip);
 }
 
-/* Why the branch goes; NULL: it stays. */
-static const char *find_reason(const struct repo *repo, const char *branch, const git_oid *tip) {
+/* Whether the remote has had it as a branch of its own for 30 days. */
+static bool is_old(const struct repo *repo, const struct saved_branch *b) {
         _cleanup_(git_commit_freep) git_commit *commit = NULL;
 
-        if (is_merged(repo, tip))
-                return "which the remote has merged";
-        if (is_pushed(repo, branch, tip) && git_commit_lookup(&commit, repo->git, tip) == 0 &&
-                git_commit_time(commit) + KEPT_SECONDS < time(NULL))
-                return "which the remote has had for 30 days";
-        return NULL;
+        return b->pushed && git_commit_lookup(&commit, repo->git, &b->tip) == 0 &&
+                git_commit_time(commit) + KEPT_SECONDS < time(NULL);
 }
 
 /* In the tree itself or in another of git's: without its branch, HEAD would have no commit. */
@@ -298,22 +176,14 @@ static bool is_checked_out(const struct repo *repo, const char *name) {
         return git_reference_lookup(&ref, repo->git, name) < 0 || git_branch_is_checked_out(ref) != 0;
 }
 
-void saved_prune(const struct repo *repo) {
-        _cleanup_paths_ struct paths branches = { 0 };
+static bool prune(const struct repo *repo, const struct saved_branch *b, const char *why) {
+        char name[400];
 
-        list(repo, "refs/heads/failover/*", &branches);
-        for (size_t i = 0; i < branches.n; i++) {
-                const char *branch = branches.items[i], *why = NULL;
-                char name[400];
-                enum change_kind kind;
-                git_oid tip;
-
-                if (is_saved(branch, &kind, NULL) && tip_of(repo, NULL, branch, &tip) == 0)
-                        why = find_reason(repo, branch, &tip);
-                (void) snprintf(name, sizeof name, "refs/heads/%s", branch);
-                if (why && !is_checked_out(repo, name) && git_reference_remove(repo->git, name) == 0)
-                        log_info("%s: removed %s, %s", repo->config->path, branch, why);
-        }
+        (void) snprintf(name, sizeof name, "refs/heads/%s", b->name);
+        if (is_checked_out(repo, name) || git_reference_remove(repo->git, name) < 0)
+                return false;
+        log_info("%s: removed %s, which the remote has %s", repo->config->path, b->name, why);
+        return true;
 }
 
 /* Whether a branch of the agent's own is at the remote, under whatever name. */
@@ -327,48 +197,16 @@ static bool is_at_remote(const struct repo *repo, const git_oid *tip) {
 /* Whether a branch of ours, of any host, ends at TIP. */
 static bool is_kept(const struct repo *repo, const git_oid *tip) {
         _cleanup_paths_ struct paths branches = { 0 };
-        enum change_kind kind;
+        bool is_private;
         git_oid its;
+        time_t t;
 
         list(repo, "refs/heads/failover/*", &branches);
         for (size_t i = 0; i < branches.n; i++)
-                if (is_saved(branches.items[i], &kind, NULL) &&
+                if (is_saved(branches.items[i], &is_private, &t) &&
                         tip_of(repo, NULL, branches.items[i], &its) == 0 && git_oid_equal(&its, tip))
                         return true;
         return false;
-}
-
-/* Whether BRANCH has work that the remote does not have. OURS: one of those above, but for those that are never pushed. */
-static bool is_unmerged(const struct repo *repo, const char *branch, bool *ours, git_oid *tip) {
-        enum change_kind kind = WORK_PUBLIC;
-
-        *ours = is_saved(branch, &kind, NULL);
-        return (!*ours || kind == WORK_PUBLIC) && strcmp(branch, repo->follow) != 0 &&
-                tip_of(repo, NULL, branch, tip) == 0 && !is_merged(repo, tip) &&
-                (*ours || !is_at_remote(repo, tip)) && (sync_branch_is_valid(branch) || !is_kept(repo, tip));
-}
-
-void saved_unmerged(const struct repo *repo, struct sync_result *r) {
-        _cleanup_paths_ struct paths branches = { 0 };
-        unsigned named = 0;
-
-        r->n_unmerged = 0;
-        list(repo, "refs/heads/*", &branches);
-        for (int first = 1; first >= 0; first--) /* ours are the newest, most likely */
-                for (size_t i = branches.n; i-- > 0;) {
-                        struct sync_branch *b;
-                        bool ours;
-                        git_oid tip;
-
-                        if (!is_unmerged(repo, branches.items[i], &ours, &tip) || ours != first)
-                                continue;
-                        r->n_unmerged++;
-                        if (named == SYNC_UNMERGED_MAX || !sync_branch_is_valid(branches.items[i]))
-                                continue;
-                        b = &r->unmerged[named++];
-                        (void) snprintf(b->name, sizeof b->name, "%s", branches.items[i]);
-                        b->pushed = is_pushed(repo, b->name, &tip);
-                }
 }
 
 static int keep(const struct repo *repo, const char *ref, const char *host, struct sync_result *r) {
@@ -400,6 +238,54 @@ int saved_keep_unnamed(const struct repo *repo, const char *host, struct sync_re
                         k = keep(repo, ref, other, r);
                 }
         return k;
+}
+
+void saved_review(const struct repo *repo, bool prunes, struct saved_branches *ret) {
+        *ret = (struct saved_branches){ 0 };
+        list(repo, "refs/heads/*", &ret->names);
+        ret->items = calloc(ret->names.n + 1, sizeof *ret->items);
+        for (size_t i = ret->names.n; ret->items && i-- > 0;) {
+                struct saved_branch b = { .name = ret->names.items[i] };
+                bool merged;
+                time_t t;
+
+                if (strcmp(b.name, repo->follow) == 0 || tip_of(repo, NULL, b.name, &b.tip) < 0)
+                        continue;
+                b.ours = is_saved(b.name, &b.is_private, &t);
+                b.pushed = is_pushed(repo, b.name, &b.tip);
+                merged = is_merged(repo, &b.tip);
+                if (prunes && b.ours && (merged || is_old(repo, &b)) &&
+                        prune(repo, &b, merged ? "merged" : "had for 30 days"))
+                        continue;
+                if (!merged && (b.ours || !is_at_remote(repo, &b.tip)) &&
+                        (sync_branch_is_valid(b.name) || !is_kept(repo, &b.tip)))
+                        ret->items[ret->n++] = b;
+        }
+}
+
+void saved_branches_free(struct saved_branches *b) {
+        free(b->items);
+        paths_free(&b->names);
+}
+
+/* Ours are the newest, most likely; what is private is not merged as it is. */
+static int rank(const struct saved_branch *b) {
+        return b->is_private ? 2 : !b->ours;
+}
+
+void saved_list(const struct saved_branches *branches, struct sync_result *r) {
+        unsigned named = 0;
+
+        r->n_unmerged = (unsigned) branches->n;
+        for (int which = 0; which < 3; which++)
+                for (size_t i = 0; i < branches->n && named < SYNC_UNMERGED_MAX; i++) {
+                        const struct saved_branch *b = &branches->items[i];
+
+                        if (rank(b) != which || !sync_branch_is_valid(b->name))
+                                continue;
+                        (void) snprintf(r->unmerged[named].name, sizeof r->unmerged->name, "%s", b->name);
+                        r->unmerged[named++].pushed = b->pushed;
+                }
 }
 
 /* The first file that the commit ID brings in and that is never pushed; NULL if there is none. The standby's agent may have
@@ -452,22 +338,8 @@ static bool is_fit(const struct repo *repo, const git_oid *tip, char why[static 
         return k == GIT_ITEROVER;
 }
 
-int saved_to_push(const struct repo *repo, char *branches[static SAVED_PUSH_MAX], char why[static 128]) {
-        _cleanup_paths_ struct paths all = { 0 };
-        int n = 0;
-
-        why[0] = '\0';
-        list(repo, "refs/heads/failover/*", &all);
-        for (size_t i = all.n; i-- > 0 && n < SAVED_PUSH_MAX;) {
-                git_oid tip;
-                bool ours;
-
-                if (is_unmerged(repo, all.items[i], &ours, &tip) && ours &&
-                        !is_pushed(repo, all.items[i], &tip) && is_fit(repo, &tip, why) &&
-                        (branches[n] = strdup(all.items[i])))
-                        n++;
-        }
-        return n;
+bool saved_is_for_push(const struct repo *repo, const struct saved_branch *b, char why[static 128]) {
+        return b->ours && !b->is_private && !b->pushed && is_fit(repo, &b->tip, why);
 }
 
 void saved_mark_pushed(const struct repo *repo, const char *branch, bool pushed) {

@@ -12,6 +12,7 @@ static int read_link(const char *full, git_buf *ret) {
 }
 
 int blob_read(const struct repo *repo, const char *path, git_buf *ret) {
+        _cleanup_(git_index_freep) git_index *index = NULL;
         _cleanup_free_ char *full = NULL;
         git_filter_list *filters = NULL;
         struct stat st;
@@ -24,7 +25,7 @@ int blob_read(const struct repo *repo, const char *path, git_buf *ret) {
         if (!S_ISREG(st.st_mode))
                 return -1;
         /* Attributes cannot be read without an index, and libgit2 1.5 leaks the path when it fails. */
-        if (!repo->no_index &&
+        if (git_repository_index(&index, repo->git) < 0 ||
                 git_filter_list_load(
                         &filters, repo->git, NULL, path, GIT_FILTER_TO_ODB, GIT_FILTER_DEFAULT) < 0)
                 filters = NULL;
@@ -72,17 +73,18 @@ static bool has_same_stat(const git_index_entry *e, const struct stat *st) {
                 e->file_size == (uint32_t) st->st_size && S_ISLNK(e->mode) == S_ISLNK(st->st_mode);
 }
 
-bool seen_has(const struct seen *s, const char *path, const struct stat *st) {
-        return has_same_stat(find_file(s->files, path), st);
+static bool is_before(const struct timespec *a, const struct timespec *b) {
+        return a->tv_sec < b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
 }
 
+/* The repository's index first: of what a filter stores in another form, it alone knows what that is. */
 const git_index_entry *seen_recall(const struct seen *s, const char *path, const struct stat *st) {
-        const git_index_entry *e = find_file(s->files, path);
+        const git_index_entry *e = s->index ? find_file(s->index, path) : NULL;
 
-        if (has_same_stat(e, st))
+        if (has_same_stat(e, st) && is_before(&st->st_mtim, &s->index_time))
                 return e;
-        e = s->index ? find_file(s->index, path) : NULL;
-        return has_same_stat(e, st) && st->st_mtim.tv_sec < s->index_time ? e : NULL;
+        e = find_file(s->files, path);
+        return has_same_stat(e, st) ? e : NULL;
 }
 
 void seen_add(
@@ -98,8 +100,7 @@ void seen_add(
                 .path = path,
         };
 
-        if (changed->tv_sec < s->begun.tv_sec ||
-                (changed->tv_sec == s->begun.tv_sec && changed->tv_nsec < s->begun.tv_nsec))
+        if (is_before(changed, &s->begun))
                 (void) git_index_add(s->files, &e);
 }
 
@@ -110,7 +111,7 @@ int seen_open(const struct repo *repo, git_index *index, struct seen *ret) {
         *ret = (struct seen){ .index = index, .kept = repo->state };
         (void) clock_gettime(CLOCK_REALTIME_COARSE, &ret->begun); /* the clock of a file's times */
         if (index && fstatat(repo->dir_fd, "index", &st, 0) == 0)
-                ret->index_time = st.st_mtim.tv_sec;
+                ret->index_time = st.st_mtim;
         if (!ret->kept)
                 return git_index_new(&ret->files);
         if (asprintf(&file, "%s/seen", repo->state) < 0 || asprintf(&lock, "%s.lock", file) < 0)

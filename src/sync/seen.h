@@ -16,9 +16,9 @@ bool blob_is_same(const struct repo *repo, const git_index_entry *e, const char 
 /* An index of the files that were read, with their stat data: kept between runs if there is a place for it. */
 struct seen {
         git_index *files;
-        git_index *index;      /* the repository's, which knows some, too; NULL: it cannot be read */
-        time_t index_time;     /* of its file: what has not a smaller time may have changed since */
-        struct timespec begun; /* what changed since has no smaller time */
+        git_index *index;           /* the repository's, which knows some, too; NULL: it cannot be read */
+        struct timespec index_time; /* of its file: what has not a smaller time may have changed since */
+        struct timespec begun;      /* what changed since has no smaller time */
         bool kept;
 };
 
@@ -28,8 +28,6 @@ int seen_open(const struct repo *repo, git_index *index, struct seen *ret);
 void seen_close(struct seen *s);
 /* What is known of the file without reading it; NULL: nothing. */
 const git_index_entry *seen_recall(const struct seen *s, const char *path, const struct stat *st);
-/* Whether this very file was read before. */
-bool seen_has(const struct seen *s, const char *path, const struct stat *st);
 /* Adds the file as the blob ID, unless it may change yet without a new time. */
 void seen_add(
         const struct seen *s, const char *path, const struct stat *st, uint16_t mode, const git_oid *id);

@@ -19,41 +19,51 @@ struct sync {
         struct sync_result *result;
         struct repo repo;
         const char *host;
+        struct changes work; /* what is in the tree and saved */
 };
 
 static bool may_move(const struct sync *s) {
         return s->job->may_move(s->job->userdata);
 }
 
-/* Finds what the standby has, and commits it. PATHS, what comes in with TARGET, and WORK are the caller's to free. */
-static int save(struct sync *s, git_commit *target, struct paths *paths, struct changes *work) {
-        int k;
+/* Finds what the standby has, and commits it before anything is refused: the repository may be in any state. */
+static int save(struct sync *s) {
+        int k = changes_find(&s->repo, &s->work, s->result);
 
-        repo_find_filters(&s->repo, target ? git_commit_id(target) : NULL);
-        k = changes_find(&s->repo, target, paths, work, s->result);
-        return k == 0 ? saved_add(&s->repo, work, s->host, s->result) : k;
+        if (k == 0)
+                k = saved_add(&s->repo, &s->work, s->host, s->result);
+        return k == 0 ? saved_keep_unnamed(&s->repo, s->host, s->result) : k;
 }
 
-/* Before anything is refused: the repository may be in any state. What cannot be saved is told by the next look again. */
-static int save_first(struct sync *s) {
-        _cleanup_work_ struct changes work = { 0 };
-        _cleanup_paths_ struct paths paths = { 0 };
-        int k = save(s, NULL, &paths, &work);
+/* What is in the way of what comes, ignored files too, is saved as well, and then all of it makes room. */
+static int make_way(struct sync *s, git_commit *target, const struct paths *paths) {
+        int k = changes_find_commits(&s->repo, &s->work, s->result);
 
         if (k == 0)
-                k = saved_keep_unnamed(&s->repo, s->host, s->result);
+                k = checkout_find(&s->repo, target, paths, &s->work, s->result);
+        return k == 0 ? saved_add(&s->repo, &s->work, s->host, s->result) : k;
+}
+
+static int move_to(struct sync *s, git_commit *target, const struct incoming *in) {
+        struct sync_result *r = s->result;
+        int k = checkout_check(&s->repo, &in->paths, in->bytes, r);
+
         if (k == 0)
-                s->result->workspace_why = (struct refusal){ 0 };
+                k = make_way(s, target, &in->paths);
+        if (k == 0 && !may_move(s)) /* looking and saving took a while */
+                r->workspace = SYNC_SKIPPED;
+        else if (k == 0 && (k = checkout_to(&s->repo, target, &in->paths, &s->work, r)) == 0) {
+                r->workspace = SYNC_UPDATED;
+                changes_free(&s->work); /* the tree is the target's */
+        }
         return k;
 }
 
-/* Saves, and moves to the commit ID if there is anything to move. */
+/* Moves to the commit ID if there is anything to move. */
 static int follow(struct sync *s, const git_oid *id) {
         struct sync_result *r = s->result;
         _cleanup_(git_commit_freep) git_commit *target = NULL;
-        _cleanup_(git_index_freep) git_index *saved = NULL;
-        _cleanup_work_ struct changes work = { 0 };
-        bool cut_short = checkout_unfinished(&s->repo, &(struct intent){ 0 }) == 0;
+        bool cut_short = cleanup_find_intent(&s->repo, &(struct intent){ 0 }) == 0;
         struct incoming in = { 0 };
         size_t commits = 0, behind;
         int k;
@@ -61,22 +71,16 @@ static int follow(struct sync *s, const git_oid *id) {
         if (git_commit_lookup(&target, s->repo.git, id) < 0)
                 return sync_fail_git(r, "the remote's commit");
         k = incoming_check(&s->repo, target, &in, r);
-        if (k == 0)
-                k = save(s, target, &in.paths, &work);
+        for (size_t i = 0; k == 0 && i < s->work.paths.n; i++)
+                if (paths_add(&in.paths, s->work.paths.items[i]) < 0)
+                        k = sync_fail(r, REFUSAL_ERROR, "out of memory");
+        paths_sort(&in.paths);
         if (k == 0) {
                 (void) git_graph_ahead_behind(&commits, &behind, s->repo.git, id, &s->repo.head);
                 r->commits = (unsigned) MIN(commits, (size_t) UINT32_MAX);
                 r->workspace = SYNC_UNCHANGED;
-        }
-        if (k == 0 && (cut_short || work.tracked || !git_oid_equal(&s->repo.head, id))) {
-                k = checkout_check(&s->repo, &in.paths, in.bytes, r);
-                if (k == 0 &&
-                        saved_files(&s->repo, &work, 1u << WORK_PUBLIC | 1u << WORK_PRIVATE, &saved) < 0)
-                        k = sync_fail_git(r, "HEAD");
-                if (k == 0 && !may_move(s)) /* looking and saving took a while */
-                        r->workspace = SYNC_SKIPPED;
-                else if (k == 0 && (k = checkout_to(&s->repo, target, &in.paths, saved, r)) == 0)
-                        r->workspace = SYNC_UPDATED;
+                if (cut_short || s->work.tracked || !git_oid_equal(&s->repo.head, id))
+                        k = move_to(s, target, &in);
         }
         paths_free(&in.paths);
         return k;
@@ -88,7 +92,7 @@ static int finish(struct sync *s) {
         _cleanup_(git_commit_freep) git_commit *to = NULL;
         struct intent intent;
 
-        if (checkout_unfinished(&s->repo, &intent) < 0 || !git_oid_equal(&s->repo.head, &intent.from) ||
+        if (cleanup_find_intent(&s->repo, &intent) < 0 || !git_oid_equal(&s->repo.head, &intent.from) ||
                 strcmp(s->repo.branch, intent.branch) != 0 ||
                 git_commit_lookup(&to, s->repo.git, &intent.to) < 0)
                 return 0;
@@ -96,77 +100,55 @@ static int finish(struct sync *s) {
         return follow(s, &intent.to);
 }
 
-/* The remote's branch is about to be seen elsewhere, perhaps not further on but rewritten: HEAD is not work if it was
- * there until now. */
-static void note_base(const struct sync *s, const git_oid *old) {
-        git_oid head;
-
-        if (git_reference_name_to_id(&head, s->repo.git, "HEAD") == 0 &&
-                (git_oid_equal(&head, old) || git_graph_descendant_of(s->repo.git, old, &head) == 1))
-                (void) checkout_note_base(&s->repo, &head);
-}
-
-/* Refuses if a branch that the remote no longer has leaves no room to note where BRANCH is. 0 or -ECANCELED. */
-static int check_tracking(const struct repo *repo, const char *branch, struct sync_result *r) {
-        _cleanup_(git_reference_iterator_freep) git_reference_iterator *i = NULL;
-        char glob[REPO_BRANCH_MAX + 200];
-        const char *name;
-
-        (void) snprintf(glob, sizeof glob, "refs/remotes/%s/%s/*", repo->config->remote, branch);
-        if (git_reference_iterator_glob_new(&i, repo->git, glob) < 0 ||
-                git_reference_next_name(&name, i) < 0)
-                return 0;
-        return sync_refuse(
-                       r, REFUSAL_BRANCH_NAME, "%s, which the remote no longer has, is in the way", name),
-               sync_command(r, "sudo -u %s git -C %s remote prune %s", repo->user, repo->word,
-                       repo->config->remote);
-}
-
 /* Remembers where the remote's branch is, as git fetch does; what was received is on disk first. */
 static int track(const struct sync *s, const struct fetch_answer *fetched, struct sync_result *r) {
         _cleanup_(git_reference_freep) git_reference *ref = NULL;
+        const struct repo *repo = &s->repo;
         char name[REPO_BRANCH_MAX + 200];
         git_oid old;
-        int k = check_tracking(&s->repo, fetched->branch, r);
+        int k;
 
+        (void) snprintf(name, sizeof name, "refs/remotes/%s/%s", repo->config->remote, fetched->branch);
+        if (git_reference_name_to_id(&old, repo->git, name) == 0 && git_oid_equal(&old, &fetched->commit))
+                return 0;
+        k = repo_settle(repo);
         if (k < 0)
-                return k;
-        (void) snprintf(name, sizeof name, "refs/remotes/%s/%s", s->repo.config->remote, fetched->branch);
-        if (git_reference_name_to_id(&old, s->repo.git, name) == 0) {
-                if (git_oid_equal(&old, &fetched->commit))
-                        return 0;
-                note_base(s, &old);
-        }
-        k = repo_settle(&s->repo);
-        if (k < 0)
-                return sync_fail(r, REFUSAL_ERROR, "%s: %s", s->repo.config->path, strerror(-k));
-        if (git_reference_create(&ref, s->repo.git, name, &fetched->commit, true, "failover: fetch") < 0)
-                return sync_fail_git(r, name);
-        return 0;
+                return sync_fail(r, REFUSAL_ERROR, "%s: %s", repo->config->path, strerror(-k));
+        if (git_reference_create(&ref, repo->git, name, &fetched->commit, true, "failover: fetch") == 0)
+                return 0;
+        (void) sync_fail_git(r, name); /* below it, perhaps, is a branch that the remote no longer has */
+        return sync_command(
+                r, "sudo -u %s git -C %s remote prune %s", repo->user, repo->word, repo->config->remote);
 }
 
 /* What was saved and the remote does not have yet goes there. It is saved already, so a failure is only a remark. */
-static void push(struct sync *s) {
-        struct sync_result *r = s->result;
-        char *branches[SAVED_PUSH_MAX], why[128];
+static void push(const struct sync *s, struct saved_branches *unmerged) {
+        struct saved_branch *chosen[REMOTE_PUSH_MAX];
+        const char *names[REMOTE_PUSH_MAX];
         struct push_answer answer = { 0 };
-        int n;
+        struct sync_result *r = s->result;
+        char why[128] = "";
+        size_t n = 0;
 
         if (s->repo.config->save != SAVE_PUSH || repo_is_over(&s->repo) ||
                 !s->job->may_push(s->job->userdata))
                 return;
-        n = saved_to_push(&s->repo, branches, why);
+        for (size_t i = 0; i < unmerged->n && n < REMOTE_PUSH_MAX; i++)
+                if (saved_is_for_push(&s->repo, &unmerged->items[i], why)) {
+                        chosen[n] = &unmerged->items[i];
+                        names[n++] = unmerged->items[i].name;
+                }
         if (why[0])
                 sync_remark(r, REFUSAL_NOT_PUSHED, "not pushed: %s", why);
         if (n > 0)
-                remote_push(&s->repo, branches, (size_t) n, &answer);
+                remote_push(&s->repo, names, n, &answer);
         if (answer.result.workspace_why.code)
                 sync_remark(r, REFUSAL_NOT_PUSHED, "not pushed: %s", answer.result.workspace_why.text);
-        for (int i = 0; i < n; i++) {
-                if (answer.pushed & 1u << i)
-                        saved_mark_pushed(&s->repo, branches[i], true);
-                free(branches[i]);
-        }
+        for (size_t i = 0; i < n; i++)
+                if (answer.pushed & 1u << i) {
+                        chosen[i]->pushed = true;
+                        saved_mark_pushed(&s->repo, names[i], true);
+                }
 }
 
 /* What is saved, refused or finished before the fetch has come back. */
@@ -177,9 +159,7 @@ static int prepare(struct sync *s) {
         repo_find_head(&s->repo);
         k = repo_check_writable(&s->repo, s->result);
         if (k == 0)
-                k = saved_check_name(&s->repo, s->host, s->result);
-        if (k == 0)
-                k = save_first(s);
+                k = save(s);
         if (k == 0)
                 k = cleanup_wait(&s->repo, s->result);
         if (k == 0)
@@ -212,17 +192,16 @@ static int fetch_and_prepare(struct sync *s, bool moving, struct fetch_answer *f
                         saved_mark_pushed(&s->repo, fetched->gone[i], false);
         if (k < 0) /* refused: that is more to the point than whether the remote answers */
                 return k;
-        sync_take(s->result, &failure);
+        if (fetch_k < 0)
+                sync_take(s->result, &failure);
         return fetch_k;
 }
 
 int workspace_check_fetched(struct repo *repo, const struct fetch_answer *fetched, struct sync_result *r) {
         _cleanup_(git_commit_freep) git_commit *target = NULL;
         struct incoming incoming = { 0 };
-        int k = check_tracking(repo, fetched->branch, r);
+        int k = repo_check_branch(repo, fetched->branch, r);
 
-        if (k == 0)
-                k = repo_check_branch(repo, fetched->branch, r);
         if (k < 0)
                 return k;
         if (git_commit_lookup(&target, repo->git, &fetched->commit) < 0)
@@ -239,9 +218,10 @@ static int move(struct sync *s, const struct fetch_answer *fetched) {
 }
 
 static void sync_open(struct sync *s) {
+        _cleanup_branches_ struct saved_branches unmerged = { 0 };
         struct fetch_answer fetched = { 0 };
         struct sync_result *r = s->result;
-        bool moving = may_move(s);
+        bool moving = may_move(s), moved = false;
         int k;
 
         cleanup_begin(&s->repo);
@@ -250,16 +230,16 @@ static void sync_open(struct sync *s) {
                 (void) strcpy(s->repo.follow, fetched.branch);
         if (k == 0 && moving && may_move(s)) {
                 (void) git_oid_tostr(r->from, sizeof r->from, &s->repo.head);
-                k = move(s, &fetched);
+                moved = move(s, &fetched) == 0;
                 (void) git_oid_tostr(r->to, sizeof r->to, &s->repo.head);
-                if (k == 0)
-                        push(s);
         } else if (k == 0)
                 r->workspace = SYNC_SKIPPED;
         /* If more are gone than an answer has room for, some still pass for pushed. */
-        if (fetched.branch[0] && !fetched.gone[ELEMENTSOF(fetched.gone) - 1][0])
-                saved_prune(&s->repo);
-        saved_unmerged(&s->repo, r);
+        saved_review(
+                &s->repo, fetched.branch[0] && !fetched.gone[ELEMENTSOF(fetched.gone) - 1][0], &unmerged);
+        if (moved)
+                push(s, &unmerged);
+        saved_list(&unmerged, r);
         cleanup_end(&s->repo, moving);
 }
 
@@ -285,6 +265,7 @@ void workspace_sync(const struct workspace_job *job, struct sync_result *r) {
         }
         if (open_and_lock(&s) == 0)
                 sync_open(&s);
+        changes_free(&s.work);
         repo_close(&s.repo);
         (void) git_libgit2_shutdown();
 }

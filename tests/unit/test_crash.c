@@ -212,7 +212,7 @@ static void assert_whole(struct world *w, const char *what, long at) {
                 "saved=$(git branch --list 'failover/*' --format='%%(refname)')\n"
                 "has() { for b in $saved; do if test \"$(git show $b:$1 2>/dev/null)\" = \"$2\"; then return; fi; done; echo lost: $1; exit 1; }\n"
                 "has memory/3 \"$(printf '3\\nmine')\"; has a in-the-way; has committed mine; has notes changed; has gone/inner.log inner\n"
-                "has untracked untracked; has .env KEY=1; has notes staged\n"
+                "has untracked untracked; has .env KEY=1; has notes.staged staged\n"
                 "for b in $saved; do case $b in *Z) not git cat-file -e $b:.env 2>/dev/null;; esac; done\n"
                 "deleted() { for b in $saved; do git cat-file -e $b:memory/4 2>/dev/null || return 0; done; return 1; }; deleted",
                 what, at);

@@ -32,10 +32,6 @@ static void test_refuses(void **state) {
                 { "cd standby; git config remote.origin.promisor true", "promisor" },
                 { "cd standby; git config core.splitIndex true; git update-index --split-index",
                         "config core.splitIndex false" },
-                { "cd standby; git branch failover", "branch -m failover failover-old" },
-                { "cd standby; git branch failover/box", "branch -m failover/box failover-of-old" },
-                { "cd standby; git update-ref -d refs/remotes/origin/main; git update-ref refs/remotes/origin/main/x HEAD",
-                        "remote prune origin" },
                 { "mkdir standby/.git/rebase-merge", "rebase --quit" }, /* of a crash */
                 { "mkdir standby/.git/rebase-apply", "rebase --quit" },
                 { "cd standby; git config core.ignorecase true", "config core.ignorecase false" },
@@ -117,6 +113,24 @@ static void test_an_index_without_a_checksum(void **state) {
         mend(w);
         assert_sh(w, "git -C standby config index.skipHash", "false");
         assert_sync(w, SYNC_UNCHANGED);
+}
+
+/* A branch where ours is to go. */
+static void test_branches_in_the_way(void **state) {
+        struct world *w = *state;
+
+        run(w, "cd standby; git update-ref -d refs/remotes/origin/main; git update-ref refs/remotes/origin/main/x HEAD");
+        assert_sync(w, SYNC_FAILED);
+        assert_why(w, "remote prune origin");
+        mend(w);
+        assert_sync(w, SYNC_UNCHANGED);
+        run(w, "cd standby; git branch failover; echo mine >mine");
+        assert_sync(w, SYNC_FAILED);
+        assert_why(w, "failover/box/");
+        run(w, "cd standby; git branch -D failover; git branch failover/box");
+        assert_sync(w, SYNC_FAILED);
+        assert_why(w, "failover/box/");
+        assert_sh(w, "cat standby/mine", "mine");
 }
 
 static void test_names_are_no_commands(void **state) {
@@ -366,6 +380,7 @@ int main(void) {
                 TEST(test_refuses),
                 TEST(test_a_branch_without_a_commit),
                 TEST(test_an_index_without_a_checksum),
+                TEST(test_branches_in_the_way),
                 TEST(test_names_are_no_commands),
                 TEST(test_lfs_that_no_file_has_is_fine),
                 TEST(test_refuses_what_belongs_to_others),

@@ -165,7 +165,6 @@ static inline void mend(const struct world *w) {
  * then. */
 static inline int sync_around(struct world *w, const char *meanwhile, char **before) {
         _cleanup_(git_commit_freep) git_commit *target = NULL;
-        _cleanup_(git_index_freep) git_index *files = NULL;
         _cleanup_work_ struct changes work = { 0 };
         struct incoming in = { 0 };
         struct repo repo;
@@ -180,13 +179,16 @@ static inline int sync_around(struct world *w, const char *meanwhile, char **bef
         assert_int_equal(repo_check(&repo, &w->result), 0);
         assert_int_equal(git_reference_name_to_id(&id, repo.git, "refs/remotes/origin/main"), 0);
         assert_int_equal(git_commit_lookup(&target, repo.git, &id), 0);
+        assert_int_equal(changes_find(&repo, &work, &w->result), 0);
         assert_int_equal(incoming_check(&repo, target, &in, &w->result), 0);
-        assert_int_equal(changes_find(&repo, target, &in.paths, &work, &w->result), 0);
+        for (size_t i = 0; i < work.paths.n; i++)
+                assert_int_equal(paths_add(&in.paths, work.paths.items[i]), 0);
+        paths_sort(&in.paths);
+        assert_int_equal(checkout_find(&repo, target, &in.paths, &work, &w->result), 0);
         assert_int_equal(saved_add(&repo, &work, "box", &w->result), 0);
-        assert_int_equal(saved_files(&repo, &work, 1u << WORK_PUBLIC | 1u << WORK_PRIVATE, &files), 0);
         run(w, "cd standby; %s", meanwhile);
         *before = fingerprint(w);
-        k = checkout_to(&repo, target, &in.paths, files, &w->result);
+        k = checkout_to(&repo, target, &in.paths, &work, &w->result);
         paths_free(&in.paths);
         repo_close(&repo);
         (void) git_libgit2_shutdown();
