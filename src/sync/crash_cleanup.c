@@ -125,16 +125,6 @@ static bool remove_lock(int fd, const char *name, void *userdata) {
         return false;
 }
 
-static void remove_locks(const struct repo *repo, struct locks *l) {
-        unsigned n;
-
-        *l = (struct locks){ .now = time(NULL), .killed = repo->killed };
-        n = each_file(repo, ".", false, remove_lock, l) + each_file(repo, "refs", true, remove_lock, l);
-        if (n > 0)
-                log_info("%s: removed %u lock%s that a killed git left behind", repo->config->path, n,
-                        n == 1 ? "" : "s");
-}
-
 void cleanup_begin(struct repo *repo) {
         struct stat st;
 
@@ -142,16 +132,17 @@ void cleanup_begin(struct repo *repo) {
                 repo->killed = st.st_mtim.tv_sec;
 }
 
-void cleanup_locks(const struct repo *repo) {
-        struct locks l;
+int cleanup_locks(const struct repo *repo, bool waits, struct sync_result *r) {
+        for (;;) {
+                struct locks l = { .now = time(NULL), .killed = repo->killed };
+                unsigned n = each_file(repo, ".", false, remove_lock, &l) +
+                        each_file(repo, "refs", true, remove_lock, &l);
 
-        remove_locks(repo, &l);
-}
-
-int cleanup_wait(const struct repo *repo, struct sync_result *r) {
-        struct locks l;
-
-        for (remove_locks(repo, &l); l.name[0]; remove_locks(repo, &l)) {
+                if (n > 0)
+                        log_info("%s: removed %u lock%s that a killed git left behind", repo->config->path,
+                                n, n == 1 ? "" : "s");
+                if (!l.name[0] || !waits)
+                        return 0;
                 if (repo_is_over(repo))
                         return sync_refuse(r, REFUSAL_LOCKED,
                                        "git is at work in %s, or was killed there: %s is younger than an hour",
@@ -159,7 +150,6 @@ int cleanup_wait(const struct repo *repo, struct sync_result *r) {
                                sync_command(r, "ps -C git -o user,pid,lstart,args");
                 (void) usleep(100000);
         }
-        return 0;
 }
 
 void cleanup_end(const struct repo *repo, bool removed) {

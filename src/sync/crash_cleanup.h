@@ -23,10 +23,9 @@ void cleanup_objects(const struct repo *repo);
 /* Before this sync marks anything: looks whether the last one was killed. */
 void cleanup_begin(struct repo *repo);
 /* Removes stale *.lock files: of a sync that was killed, which are little younger than its last repo_mark_busy(), or over an
- * hour old. Only while the gateway is not running. */
-void cleanup_locks(const struct repo *repo);
-/* Waits for the others until the deadline, then refuses. 0 or -ECANCELED. */
-int cleanup_wait(const struct repo *repo, struct sync_result *r);
+ * hour old. Only while the gateway is not running. If it WAITS, then for the others until the deadline, and then it refuses.
+ * 0 or -ECANCELED. */
+int cleanup_locks(const struct repo *repo, bool waits, struct sync_result *r);
 /* The sync has come to its end: a lock from now on is not ours. If it never REMOVED any, the next one still must know those of a
  * sync that was killed. */
 void cleanup_end(const struct repo *repo, bool removed);

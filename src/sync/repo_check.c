@@ -11,20 +11,15 @@ static bool has(const struct repo *repo, const char *name) {
         return faccessat(repo->dir_fd, name, F_OK, 0) == 0;
 }
 
+/* The command ends with a WORD, if it is not "". */
 static int refuse(const struct repo *repo, enum refusal_code code, const char *what, const char *command,
-        struct sync_result *r) {
-        return sync_refuse(r, code, "%s %s", repo->config->path, what),
-               sync_command(r, "sudo -u %s git -C %s %s", repo->user, repo->word, command);
-}
+        const char *word, struct sync_result *r) {
+        _cleanup_free_ char *quoted = *word ? shell_quote(word) : strdup("");
 
-/* The same with a WORD, as a shell reads it, at the end of the command. */
-static int refuse_word(const struct repo *repo, enum refusal_code code, const char *what,
-        const char *command, const char *text, struct sync_result *r) {
-        _cleanup_free_ char *word = shell_quote(text), *both = NULL;
-
-        if (!word || asprintf(&both, "%s %s", command, word) < 0)
-                return sync_fail(r, REFUSAL_ERROR, "out of memory");
-        return refuse(repo, code, what, both, r);
+        (void) sync_refuse(r, code, "%s %s", repo->config->path, what);
+        return quoted ? sync_command(r, "sudo -u %s git -C %s %s%s%s", repo->user, repo->word, command,
+                                *word ? " " : "", quoted)
+                      : -ECANCELED;
 }
 
 /* Whether git had begun a rebase, and not yet noted of what: --abort fails then, where otherwise --quit would leave half. */
@@ -82,18 +77,16 @@ static int check_head(const struct repo *repo, struct sync_result *r) {
                 return sync_fail_git(r, "HEAD");
         if (repo->branch[0])
                 return 0;
-        return refuse_word(repo, REFUSAL_DETACHED, "has a detached HEAD: no branch is checked out", "switch",
+        return refuse(repo, REFUSAL_DETACHED, "has a detached HEAD: no branch is checked out", "switch",
                 repo->follow, r);
 }
 
 int repo_check_branch(const struct repo *repo, const char *branch, struct sync_result *r) {
-        _cleanup_free_ char *what = NULL;
+        char what[2 * REPO_BRANCH_MAX + 50];
 
-        if (strcmp(repo->branch, branch) == 0)
-                return 0;
-        if (asprintf(&what, "has the branch %s checked out, not %s", repo->branch, branch) < 0)
-                return sync_fail(r, REFUSAL_ERROR, "out of memory");
-        return refuse_word(repo, REFUSAL_BRANCH, what, "switch", branch, r);
+        (void) snprintf(what, sizeof what, "has the branch %s checked out, not %s", repo->branch, branch);
+        return strcmp(repo->branch, branch) == 0 ? 0
+                                                 : refuse(repo, REFUSAL_BRANCH, what, "switch", branch, r);
 }
 
 /* libgit2 does not read one in two files, nor before 1.8 one without a checksum at its end, as two settings of git's make it;
@@ -115,17 +108,19 @@ static int check_index(const struct repo *repo, struct sync_result *r) {
         if (git_repository_index(&index, repo->git) < 0)
                 return refuse_index(repo, r);
         if (git_index_has_conflicts(index))
-                return refuse(repo, REFUSAL_UNDER_WAY, "has conflicts that are not resolved", "status", r);
+                return refuse(
+                        repo, REFUSAL_UNDER_WAY, "has conflicts that are not resolved", "status", "", r);
         for (size_t i = 0; i < git_index_entrycount(index); i++) {
                 const git_index_entry *e = git_index_get_byindex(index, i);
 
-                if (e->flags_extended & GIT_INDEX_ENTRY_SKIP_WORKTREE)
-                        return refuse_word(repo, REFUSAL_INDEX, "hides changes of a file from git",
-                                "update-index --no-skip-worktree --", e->path, r);
-                /* The index format's "assume valid" bit; libgit2 has no name for it (gitformat-index(5)). */
-                if (e->flags & 0x8000)
-                        return refuse_word(repo, REFUSAL_INDEX, "hides changes of a file from git",
-                                "update-index --no-assume-unchanged --", e->path, r);
+                /* The second is the index format's "assume valid" bit, for which libgit2 has no name (gitformat-index(5)). */
+                bool skips = e->flags_extended & GIT_INDEX_ENTRY_SKIP_WORKTREE, assumes = e->flags & 0x8000;
+
+                if (skips || assumes)
+                        return refuse(repo, REFUSAL_INDEX, "hides changes of a file from git",
+                                skips ? "update-index --no-skip-worktree --"
+                                      : "update-index --no-assume-unchanged --",
+                                e->path, r);
         }
         return 0;
 }
@@ -151,14 +146,14 @@ int repo_check(struct repo *repo, struct sync_result *r) {
         int ignore_case = 0, k;
 
         if (git_repository_is_shallow(repo->git) == 1)
-                return refuse(repo, REFUSAL_SETTING, "is a shallow clone", "fetch --unshallow", r);
+                return refuse(repo, REFUSAL_SETTING, "is a shallow clone", "fetch --unshallow", "", r);
         /* What a .git brings along from a Mac: two names that differ in case are then one file to libgit2, and here they are two. */
         if (git_repository_config(&config, repo->git) == 0 &&
                 git_config_get_bool(&ignore_case, config, "core.ignorecase") == 0 && ignore_case &&
                 !has(repo, "hEAD"))
                 return refuse(repo, REFUSAL_SETTING,
                         "has core.ignorecase set, and is on a file system that tells cases apart",
-                        "config core.ignorecase false", r);
+                        "config core.ignorecase false", "", r);
         k = check_state(repo, r);
         if (k == 0)
                 k = check_head(repo, r);

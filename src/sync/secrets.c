@@ -239,15 +239,18 @@ static void compare(const struct copy *c, struct comparison *ret) {
                 (void) appendf(ret->names, sizeof ret->names, " and %u more", ret->missing - 3);
 }
 
-/* All files in the target, in bytes. */
-static int64_t target_size(const struct copy *c) {
-        char *const roots[] = { c->config->target, NULL };
-        FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, NULL);
+/* The bytes of all files below PATH; if REMOVES, all goes, and PATH too. */
+static int64_t walk_files(char *path, bool removes) {
+        FTS *fts = fts_open((char *const[]){ path, NULL },
+                FTS_PHYSICAL | FTS_NOCHDIR | (removes ? 0 : FTS_COMFOLLOW), NULL);
         int64_t bytes = 0;
         FTSENT *e;
 
-        while (fts && (e = fts_read(fts)))
+        while (fts && (e = fts_read(fts))) {
                 bytes += e->fts_info == FTS_F ? e->fts_statp->st_size : 0;
+                if (removes && e->fts_info != FTS_D)
+                        (void) remove(e->fts_path);
+        }
         if (fts)
                 (void) fts_close(fts);
         return bytes;
@@ -255,17 +258,10 @@ static int64_t target_size(const struct copy *c) {
 
 /* Where rsync writes: a directory without others in it, which a killed one may have left. */
 static void remove_temporary(const struct copy *c) {
-        char path[40], *const roots[] = { path, NULL };
-        FTSENT *e;
-        FTS *fts;
+        char path[60];
 
         (void) snprintf(path, sizeof path, "/proc/self/fd/%d/" TEMPORARY, c->target);
-        fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
-        while (fts && (e = fts_read(fts)))
-                if (e->fts_info != FTS_D)
-                        (void) remove(e->fts_path);
-        if (fts)
-                (void) fts_close(fts);
+        (void) walk_files(path, true);
 }
 
 /* Whether a key that does not read the source reads one directory only, as rrsync(1) has it: then "./" is something, and
@@ -352,7 +348,9 @@ static int check_listing(struct copy *c) {
         if (code != 0 && code != RSYNC_VANISHED &&
                 !(code == RSYNC_PARTIAL && found.n > 1)) /* something below is closed */
                 return judge_failure(c, code);
-        if (found.is_cut || found.there + (c->config->delete ? 0 : target_size(c) - found.here) > TOTAL_MAX)
+        if (found.is_cut ||
+                found.there + (c->config->delete ? 0 : walk_files(c->config->target, false) - found.here) >
+                        TOTAL_MAX)
                 return fail(c, SYNC_REFUSED, REFUSAL_TOO_LARGE,
                         "the secrets of %s would take more than %" PRId64 " MiB here", c->config->host,
                         TOTAL_MAX >> 20);

@@ -155,13 +155,13 @@ static void push(const struct sync *s, struct saved_branches *unmerged) {
 static int prepare(struct sync *s) {
         int k;
 
-        cleanup_locks(&s->repo);
+        (void) cleanup_locks(&s->repo, false, s->result);
         repo_find_head(&s->repo);
         k = repo_check_writable(&s->repo, s->result);
         if (k == 0)
                 k = save(s);
         if (k == 0)
-                k = cleanup_wait(&s->repo, s->result);
+                k = cleanup_locks(&s->repo, true, s->result);
         if (k == 0)
                 k = repo_check(&s->repo, s->result);
         return k == 0 ? finish(s) : k;
@@ -211,12 +211,6 @@ int workspace_check_fetched(struct repo *repo, const struct fetch_answer *fetche
         return k;
 }
 
-static int move(struct sync *s, const struct fetch_answer *fetched) {
-        int k = repo_check_branch(&s->repo, fetched->branch, s->result);
-
-        return k == 0 ? follow(s, &fetched->commit) : k;
-}
-
 static void sync_open(struct sync *s) {
         _cleanup_branches_ struct saved_branches unmerged = { 0 };
         struct fetch_answer fetched = { 0 };
@@ -230,7 +224,8 @@ static void sync_open(struct sync *s) {
                 (void) strcpy(s->repo.follow, fetched.branch);
         if (k == 0 && moving && may_move(s)) {
                 (void) git_oid_tostr(r->from, sizeof r->from, &s->repo.head);
-                moved = move(s, &fetched) == 0;
+                moved = repo_check_branch(&s->repo, fetched.branch, r) == 0 &&
+                        follow(s, &fetched.commit) == 0;
                 (void) git_oid_tostr(r->to, sizeof r->to, &s->repo.head);
         } else if (k == 0)
                 r->workspace = SYNC_SKIPPED;
