@@ -192,10 +192,10 @@ int changes_add(const struct repo *repo, const char *path, const struct stat *st
 
 /* The walk. */
 
-static bool is_ignored(const struct finder *f, const char *path) {
+bool changes_is_ignored(const struct repo *repo, const char *path) {
         int ignored = 0;
 
-        return git_ignore_path_is_ignored(&ignored, f->repo->git, path) == 0 && ignored;
+        return git_ignore_path_is_ignored(&ignored, repo->git, path) == 0 && ignored;
 }
 
 /* HEAD's files at PATH, or below it if it ends in a slash, are there or are left as they are. */
@@ -214,14 +214,16 @@ static void visit(struct finder *f, const char *path) {
  * says, and never put back. */
 static int find_file_changes(struct finder *f, const char *path, const struct stat *st) {
         const git_index_entry *head = find_file(f->head, path);
-        bool tracked = head || (f->index && find_file(f->index, path)), known, changed;
+        bool tracked = head || (f->index && find_file(f->index, path)), seen, known, changed;
         const char *why;
         git_oid id;
 
         visit(f, path);
-        if ((!S_ISREG(st->st_mode) && !S_ISLNK(st->st_mode)) || (!tracked && is_ignored(f, path)))
+        seen = seen_recall(&f->seen, path, st);
+        if ((!S_ISREG(st->st_mode) && !S_ISLNK(st->st_mode)) ||
+                (!tracked && !seen && changes_is_ignored(f->repo, path)))
                 return 0;
-        why = seen_recall(&f->seen, path, st) ? NULL : why_not(f->repo, path, st, tracked);
+        why = seen ? NULL : why_not(f->repo, path, st, tracked);
         if (why)
                 return leave(f, path, st->st_uid, why), 0;
         if (identify(f, path, st, &id) < 0)
@@ -253,7 +255,7 @@ static bool enters(struct finder *f, const char *path, const FTSENT *e) {
                 return false;
         tracked = git_index_find_prefix(&at, f->head, below) == 0 ||
                 (f->index && git_index_find_prefix(&at, f->index, below) == 0);
-        if (!tracked && (access(git, F_OK) == 0 || is_ignored(f, below)))
+        if (!tracked && (access(git, F_OK) == 0 || changes_is_ignored(f->repo, below)))
                 return false;
         if (depth_of(path) < DEPTH_MAX)
                 return true;

@@ -48,5 +48,7 @@ void changes_free(struct changes *w);
  * form or that lies too deep, a file of more than 256 MiB. */
 bool changes_is_beyond(const struct repo *repo, const git_index_entry *e);
 
+/* Whether git ignores PATH, which ends in a slash if it is a directory. */
+bool changes_is_ignored(const struct repo *repo, const char *path);
 /* Whether a file of this path (any part of it counts) and size may be pushed. */
 bool changes_is_public(const char *path, uint64_t size);

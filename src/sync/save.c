@@ -37,12 +37,17 @@ static bool has_commits(const struct saver *s) {
                         (git_oid_equal(tip, head) || git_graph_descendant_of(s->repo->git, tip, head) == 1));
 }
 
+/* Whether the item needs no branch: one has it, or git ignores it since it was first seen. */
+static bool is_held(const struct saver *s, const struct change *item) {
+        return holds(s->last[0].files, item) || (item->mode && holds(s->last[1].files, item)) ||
+                (item->untracked && changes_is_ignored(s->repo, item->path));
+}
+
 static bool has_all(const struct saver *s) {
         bool has = has_commits(s);
 
         for (size_t i = 0; has && i < s->work->n; i++)
-                has = holds(s->last[0].files, &s->work->items[i]) ||
-                        (s->work->items[i].mode && holds(s->last[1].files, &s->work->items[i]));
+                has = is_held(s, &s->work->items[i]);
         return has;
 }
 
@@ -66,10 +71,32 @@ bool saved_has(const struct repo *repo, const struct changes *work, const char *
         return has;
 }
 
-static bool is_private(const struct repo *repo, const struct change *item) {
-        return item->mode &&
-                (item->staged || !changes_is_public(item->path, item->size) ||
-                        repo_is_filtered(repo, item->path));
+static int fail_timeout(const struct saver *s) {
+        return sync_fail(s->result, REFUSAL_TIMEOUT, "saving the work in %s was not done in time",
+                s->repo->config->path);
+}
+
+/* Drops what git ignores by now, and finds out of the others what is never pushed. */
+static int classify(struct saver *s) {
+        struct changes *w = s->work;
+        size_t kept = 0;
+        bool over = false;
+
+        for (size_t i = 0; i < w->n; i++) {
+                struct change *c = &w->items[i];
+
+                over = over || repo_is_over(s->repo);
+                if (!over && c->untracked && changes_is_ignored(s->repo, c->path)) {
+                        free(c->path);
+                        continue;
+                }
+                c->is_private = c->mode &&
+                        (over || c->staged || !changes_is_public(c->path, c->size) ||
+                                repo_is_filtered(s->repo, c->path));
+                w->items[kept++] = *c;
+        }
+        w->n = kept;
+        return over ? fail_timeout(s) : 0;
 }
 
 /* Writes the blob of an item as it is now. */
@@ -80,8 +107,7 @@ static int write_blob(const struct saver *s, git_odb *odb, struct change *item) 
         if (!item->mode || git_odb_exists(odb, &item->id))
                 return 0;
         if (repo_is_over(s->repo))
-                return sync_fail(s->result, REFUSAL_TIMEOUT, "saving the work in %s was not done in time",
-                        s->repo->config->path);
+                return fail_timeout(s);
         k = blob_read(s->repo, item->path, &content);
         if (k == 0)
                 k = git_blob_create_from_buffer(
@@ -228,8 +254,8 @@ int saved_add(const struct repo *repo, struct changes *work, const char *host, s
                 k = git_repository_odb(&odb, repo->git) < 0
                         ? sync_fail_git(r, FAILED)
                         : checkout_check_room(repo, work->n, work->bytes, r);
-                for (size_t i = 0; i < work->n; i++)
-                        work->items[i].is_private = is_private(repo, &work->items[i]);
+                if (k == 0)
+                        k = classify(&s);
                 if (k == 0)
                         k = add_kind(&s, odb, true);
                 if (k == 0)

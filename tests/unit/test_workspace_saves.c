@@ -165,6 +165,13 @@ static void test_secrets_and_big_files_stay(void **state) {
                 "cd origin; git branch --list 'failover/*' | wc -l | grep -x 1\n"
                 "not git cat-file -e $(git hash-object ../standby/.env.local); not git cat-file -e $(git hash-object ../standby/big)");
 
+        /* Until git is told to ignore it, and the branch is removed. */
+        run(w, "cd standby; git branch -qD %s; printf '%%s\\n' .env.local keys server.PEM big >.git/info/exclude",
+                w->result.unmerged[1].name);
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_int_equal(w->result.n_unmerged, 1);
+        run(w, "cd standby; rm .git/info/exclude");
+
         run(w, "cd standby; rm fine .env.local keys/id_ed25519; truncate -s 7M big");
         assert_sync(w, SYNC_UNCHANGED);
         assert_non_null(strstr(saved(w), "-private"));
