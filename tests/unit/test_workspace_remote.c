@@ -1,4 +1,4 @@
-/* A remote that is silent or hostile. */
+/* A remote that is silent or hostile, that rejects, or has several addresses. */
 #include "workspace_fixture.h"
 
 static void test_a_silent_remote(void **state) {
@@ -144,6 +144,39 @@ static void test_a_token_goes_nowhere_else(void **state) {
         }
 }
 
+static void test_each_branch_is_pushed_by_itself(void **state) {
+        struct world *w = *state;
+
+        w->config.save = SAVE_PUSH;
+        run(w,
+                "cd standby; for i in 1 2 3; do git switch -qc failover/box/2020010${i}T000000Z main; echo $i >f$i; git add f$i; git commit -qm $i; done; git switch -q main\n"
+                "cd ../primary; git push -q origin $(git commit-tree -m other HEAD^{tree}):refs/heads/failover/box/20200102T000000Z");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_int_equal(w->result.workspace_why.code, REFUSAL_NOT_PUSHED);
+        assert_sh(w, "git -C origin branch --list 'failover/*' --format='%(refname:short)'",
+                "failover/box/20200101T000000Z\nfailover/box/20200102T000000Z\nfailover/box/20200103T000000Z");
+        assert_true(w->result.unmerged[0].pushed && w->result.unmerged[2].pushed &&
+                !w->result.unmerged[1].pushed);
+        /* Deleted at the forge, it is not pushed any more: it is pushed again. */
+        run(w, "git -C origin branch -D failover/box/20200101T000000Z");
+        w->promoting = true;
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_int_equal(w->result.n_unmerged, 3);
+        assert_false(w->result.unmerged[2].pushed);
+        w->promoting = false;
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_true(w->result.unmerged[2].pushed);
+}
+
+static void test_the_first_of_several_addresses(void **state) {
+        struct world *w = *state;
+
+        commit(w, "echo two >>notes");
+        run(w, "git -C standby config --add remote.origin.url $PWD/nowhere");
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_a_silent_remote),
@@ -151,6 +184,8 @@ int main(void) {
                 TEST(test_an_endless_pack_against_the_bound),
                 TEST(test_a_delta_against_the_bound_of_memory),
                 TEST(test_a_token_goes_nowhere_else),
+                TEST(test_each_branch_is_pushed_by_itself),
+                TEST(test_the_first_of_several_addresses),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -522,39 +522,6 @@ static void test_what_a_filter_would_change_is_not_pushed(void **state) {
         run(w, "cd origin; not git cat-file -e $(echo clear | git hash-object --stdin)");
 }
 
-static void test_each_branch_is_pushed_by_itself(void **state) {
-        struct world *w = *state;
-
-        w->config.save = SAVE_PUSH;
-        run(w,
-                "cd standby; for i in 1 2 3; do git switch -qc failover/box/2020010${i}T000000Z main; echo $i >f$i; git add f$i; git commit -qm $i; done; git switch -q main\n"
-                "cd ../primary; git push -q origin $(git commit-tree -m other HEAD^{tree}):refs/heads/failover/box/20200102T000000Z");
-        assert_sync(w, SYNC_UNCHANGED);
-        assert_int_equal(w->result.workspace_why.code, REFUSAL_NOT_PUSHED);
-        assert_sh(w, "git -C origin branch --list 'failover/*' --format='%(refname:short)'",
-                "failover/box/20200101T000000Z\nfailover/box/20200102T000000Z\nfailover/box/20200103T000000Z");
-        assert_true(w->result.unmerged[0].pushed && w->result.unmerged[2].pushed &&
-                !w->result.unmerged[1].pushed);
-        /* Deleted at the forge, it is not pushed any more: it is pushed again. */
-        run(w, "git -C origin branch -D failover/box/20200101T000000Z");
-        w->promoting = true;
-        assert_sync(w, SYNC_UNCHANGED);
-        assert_int_equal(w->result.n_unmerged, 3);
-        assert_false(w->result.unmerged[2].pushed);
-        w->promoting = false;
-        assert_sync(w, SYNC_UNCHANGED);
-        assert_true(w->result.unmerged[2].pushed);
-}
-
-static void test_the_first_of_several_addresses(void **state) {
-        struct world *w = *state;
-
-        commit(w, "echo two >>notes");
-        run(w, "git -C standby config --add remote.origin.url $PWD/nowhere");
-        assert_sync(w, SYNC_UPDATED);
-        assert_follows(w);
-}
-
 /* The clock was ahead once, and the agent has a branch whose name only looks like ours. */
 static void test_names_that_sort_after_ours(void **state) {
         struct world *w = *state;
@@ -597,8 +564,6 @@ int main(void) {
                 TEST(test_what_is_too_much_is_left_out),
                 TEST(test_names_of_secrets),
                 TEST(test_what_a_filter_would_change_is_not_pushed),
-                TEST(test_each_branch_is_pushed_by_itself),
-                TEST(test_the_first_of_several_addresses),
                 TEST(test_names_that_sort_after_ours),
         };
 
