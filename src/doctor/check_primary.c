@@ -59,22 +59,22 @@ static bool is_refused(const struct check *c) {
         return c->verdict == VERDICT_DOWN && !c->connected && !c->unanswered;
 }
 
-/* What OpenClaw's own installer makes there has another name than ours. */
-#define THERE                                                                                               \
-        " # on the primary, whose unit may be openclaw-gateway.service or its user's (openclaw gateway restart)"
+/* The service that OpenClaw installs: the system's, or the user's own. */
+#define SYSTEMCTL(verb)                                                                                     \
+        "sudo systemctl " verb " openclaw-gateway || systemctl --user " verb " openclaw-gateway"
 
 /* Where it says no, its machine is asked for the reason: those commands run there. */
 static void fix_primary(const struct peer_config *p, const struct check *check, struct finding *f) {
         if (is_refused(check)) {
-                finding_fix(f, "sudo systemctl start openclaw.service" THERE);
+                finding_fix(f, SYSTEMCTL("start") " # on the primary");
                 finding_fix(f,
-                        "openclaw config set gateway.bind tailnet && "
-                        "sudo systemctl restart openclaw.service # on the primary, if it runs there already");
+                        "openclaw config set gateway.bind tailnet && { " SYSTEMCTL(
+                                "restart") "; } # on the primary, if it runs there already");
         } else if (check->connected) {
                 finding_fix(f,
                         "sudo ss -ltnp 'sport = :%u' # on the primary: is it the gateway that listens?",
                         p->port);
-                finding_fix(f, "sudo systemctl restart openclaw.service" THERE);
+                finding_fix(f, SYSTEMCTL("restart") " # on the primary");
         } else
                 finding_fix(f, "ping -c 3 %s", p->host);
 }

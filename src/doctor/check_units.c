@@ -208,7 +208,12 @@ void look_gateway_unit(const struct checkup *c, struct finding *f) {
                 finding_fix(f, "sudo systemctl reload-or-restart %s", c->instance->unit);
         } else if (is_missing(u, f))
                 return;
-        else if (is(u->file_state, "enabled") || is(u->file_state, "enabled-runtime")) {
+        else if (is(u->type, "oneshot") && !c->config->gateway.warm) {
+                finding_fail(
+                        f, "%s only switches a gateway that runs, and [gateway] has no warm = yes", u->name);
+                finding_fix(f, "sudo sed -i 's/^unit *=.*/&\\nwarm = yes/' %s", c->instance->config);
+                finding_fix(f, "sudo systemctl reload-or-restart %s", c->instance->unit);
+        } else if (is(u->file_state, "enabled") || is(u->file_state, "enabled-runtime")) {
                 finding_fail(f, "%s is enabled: it starts at every boot, whether the primary is up or not",
                         u->name);
                 finding_fix(f, "sudo systemctl disable %s", u->name);

@@ -31,6 +31,7 @@ static const struct fact {
         FACT("NeedDaemonReload", false, 'b', need_reload),
         FACT("StateChangeTimestamp", false, 't', changed),
         FACT("User", true, 's', user),
+        FACT("Type", true, 's', type),
         FACT("Restart", true, 's', restart),
         FACT("ExecMainStatus", true, 'i', exec_status),
         FACT("TimeoutStopUSec", true, 't', timeout_stop),

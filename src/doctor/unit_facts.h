@@ -12,6 +12,7 @@ struct unit_facts {
         char *id; /* the unit's own name, where .name is an alias */
         char *load_state;
         char *active_state;
+        char *type;
         char *restart;
         char *file_state;
         char *fragment;

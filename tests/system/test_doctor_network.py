@@ -124,8 +124,17 @@ def host_is_the_standbys_own(pair, later):
     pair.configure(primary={"host": "100.64.0.2"})
 
 
+def named_by_its_installer(pair, later):
+    """The primary's unit under the name that OpenClaw gives it."""
+    pair.primary.run("ln -s /usr/lib/systemd/system/openclaw.service /etc/systemd/system/openclaw-gateway.service &&"
+                     "systemctl daemon-reload")
+    later.callback(pair.primary.systemctl, "daemon-reload")
+    later.callback(pair.primary.remove, "/etc/systemd/system/openclaw-gateway.service")
+
+
 @finds("primary", "connection refused")
 def primary_stopped(pair, later):
+    named_by_its_installer(pair, later)
     pair.primary.gateway.stop()
     openclaw_config(pair, later)
 
@@ -143,12 +152,14 @@ def openclaw_config(pair, later):
 def primary_on_loopback(pair, later):
     drop_in(pair.primary, "openclaw.service",
             "[Service]\nExecStart=\nExecStart=/usr/local/bin/openclaw gateway bind=127.0.0.1\n")
+    named_by_its_installer(pair, later)
     pair.primary.systemctl("restart", "openclaw.service")
     openclaw_config(pair, later)
 
 
 @finds("primary", "not as an OpenClaw gateway")
 def primary_is_something_else(pair, later):
+    named_by_its_installer(pair, later)
     drop_in(pair.primary, "openclaw.service", "[Service]\nExecStopPost=+/bin/rm -f /run/gateway.mode\n")
     pair.primary.gateway.mode("html")
 

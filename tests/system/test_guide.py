@@ -174,9 +174,10 @@ def test_every_command(pair):
     assert '"$include": "./failover/role.json"' in standby.get(f"{HOME}/.openclaw/openclaw.json")
     standby.gateway.mode(f"role={HOME}/.openclaw/failover/role.json")
     standby.put(INI, ini + "[gateway]\nunit = openclaw-active.service\nwarm = yes\n")
-    walk.run(standby, "sudo systemctl enable --now openclaw-warm")
-    standby.put(INI, ini)
     walk.run(standby, "sudo systemctl reload")
+    walk.run(standby, "sudo systemctl disable --now openclaw-warm")
+    standby.put(INI, ini)
+    standby.systemctl("reload", DAEMON)
 
     # A third node; several pairs
     walk.text("[primary]\nhost = 100.64.0.1\n\n[senior first]")

@@ -1,11 +1,14 @@
 """A warm standby: the gateway runs all the time, and openclaw-active.service switches its channels on and off."""
 
 import json
+import pathlib
+import re
 
 import pytest
 from doctor import doctor
 from story import DAEMON, GATEWAY, begin, events, wait_event
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 ACTIVE, WARM = "openclaw-active.service", "openclaw-warm.service"
 FOLDER = "/home/openclaw/.openclaw/failover"
 IDLE = '{"channels":{"telegram":{"enabled":false}}}\n'
@@ -137,6 +140,35 @@ def test_boots_with_its_channels_off_whatever_a_crash_has_left(warm):
     assert channels(warm) is False
 
 
+def guide(first, last):
+    """The commands that root types in the guide's section, from FIRST to LAST."""
+    section = (ROOT / "src/man/openclaw-failover-guide.7").read_text().partition(".Sh A WARM STANDBY\n")[2].partition("\n.Sh ")[0]
+    commands = re.findall(r"^sudo (systemctl .*)", section, re.M)
+    return commands[commands.index(first):commands.index(last) + 1]
+
+
+def test_the_guides_steps_are_no_users_doing(pair):
+    """Neither there nor back does the daemon report a gateway that somebody else started."""
+    standby = pair.standby
+    standby.mkdir(FOLDER, user="openclaw")
+    standby.put(f"{FOLDER}/idle.json", IDLE, user="openclaw")
+    standby.put(f"{FOLDER}/promoted.json", PROMOTED, user="openclaw")
+    begin(pair)
+    pair.configure(gateway={"unit": ACTIVE, "warm": "yes"})
+    there = guide("systemctl reload openclaw-failover", "systemctl enable --now openclaw-warm")
+    back = guide("systemctl disable --now openclaw-warm", "systemctl stop openclaw-active openclaw")
+    for command in there:
+        standby.run(command)
+    standby.wait_for(lambda: state(pair)["level"] == "well" and state(pair)["gateway_warm"], what="warm")
+    assert "\n  gateway  warm: " in standby.run("openclaw-failover status").stdout
+    for command in back:
+        standby.run(command)
+    pair.configure()
+    standby.systemctl("reload", DAEMON)
+    standby.wait_for(lambda: state(pair)["level"] == "well" and not state(pair)["gateway_warm"], what="cold")
+    assert events(standby) == []
+
+
 def test_drill(warm):
     begin(warm)
     pid = warm.standby.gateway.pid
@@ -167,3 +199,16 @@ def test_doctor(warm, file, text, found):
     else:
         warm.standby.put(f"{FOLDER}/{file}", text, user="openclaw")
     assert row(warm) == "FAIL" and found in doctor(warm.standby).lines["warm gateway"].text
+
+
+def test_doctor_misses_warm(warm):
+    """The unit is the switch, and the ini does not say so: nothing is said about the switch as if it were a gateway."""
+    warm.configure(gateway={"unit": ACTIVE})
+    begin(warm)
+    report = doctor(warm.standby)
+    line = report.lines["gateway unit"]
+    assert line.kind == "FAIL" and "warm = yes" in line.text, str(report)
+    assert "Restart=" not in report.text and "kill" not in report.text
+    for command in line.commands:
+        warm.standby.run(command)
+    assert doctor(warm.standby).lines["gateway unit"].kind == "ok"

@@ -79,6 +79,10 @@ static inline void scene_demoting(struct status *s) {
         s->answers = false;
 }
 
+static inline void scene_warm(struct status *s) {
+        s->warm = s->answers = true;
+}
+
 struct scene {
         const char *name;
         void (*base)(struct status *s); /* NULL: well */
@@ -112,6 +116,7 @@ static const struct scene scenes[] = {
         { "keys", NULL, STATUS_WELL, { .key_expires = SCENE_NOW + 5 * USEC_PER_DAY, .primary_key_expires = SCENE_NOW - S } },
         { "keys that last", NULL, STATUS_WELL, { .key_expires = SCENE_NOW + 14 * USEC_PER_DAY } },
         { "sync fails", NULL, STATUS_DEGRADED, { .sync = "workspace failed (no answer)" }, .unsynced = true },
+        { "warm", scene_warm, STATUS_WELL, {} },
         { "instance", NULL, STATUS_DEGRADED, { .program = "openclaw-failover -i web", .paused_until = USEC_INFINITY } },
         { "unmerged", NULL, STATUS_WELL, { .unmerged = "failover/vps2/1\nidea", .merge = "git pull standby failover/vps2/1\ngit pull standby idea\ngit push" } },
         { "down", scene_down, STATUS_UNREACHABLE, {} },

@@ -246,6 +246,7 @@ static void put_doctor_configured(FILE *f, const struct instance *instance) {
 static void put_doctor(FILE *f) {
         char *after[] = { own("network-online.target"), NULL };
         _cleanup_(instance_freep) struct instance *instance = NULL;
+        struct config cold = {};
         struct checkup c;
 
         assert_int_equal(instance_new("", &instance), 0);
@@ -270,6 +271,7 @@ static void put_doctor(FILE *f) {
         PUT(look_gateway_unit, );
         PUT(look_gateway_unit, c.gateway.name = own("assistant.service"),
                 c.gateway.load_state = own("not-found"));
+        PUT(look_gateway_unit, c.gateway.type = own("oneshot"), c.config = &cold);
         PUT(look_gateway_unit, c.gateway.file_state = own("enabled"));
         PUT(look_gateway_unit, c.gateway.id = own("openclaw@default.service"));
         PUT(look_gateway_unit, c.gateway.after = after, c.gateway.fragment = own("/etc/openclaw.service"));
@@ -365,6 +367,7 @@ static void texts(void **state _unused_) {
         put_block(f, "keys");
         put_block(f, "keys that last");
         put_block(f, "sync fails");
+        put_block(f, "warm");
         put_history(f);
         put_doctor(f);
         put_alert_commands(f);
