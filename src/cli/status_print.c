@@ -69,6 +69,12 @@ static void show_primary(FILE *out, const struct status *s, usec_t now) {
                 (void) fprintf(out, "%s, answered in %s\n", s->verdict, format_span(took, s->took));
 }
 
+static void show_gateway(FILE *out, const struct status *s) {
+        if (s->warm)
+                (void) fprintf(out, "  gateway  warm: it runs here all the time, and %s\n",
+                        s->answers ? "answers" : "does not answer");
+}
+
 static void show_sync(FILE *out, const struct status *s, usec_t now) {
         char ago[WHEN_MAX];
 
@@ -146,6 +152,7 @@ void show_status(FILE *out, const struct status *s, const char *why, usec_t now,
         (void) fprintf(out, "%s%.*s%s%s\n", colour ? colour_of(s) : "", (int) word, sentence,
                 colour ? PLAIN : "", sentence + word);
         show_primary(out, s, now);
+        show_gateway(out, s);
         show_sync(out, s, now);
         show_last(out, s, now);
         (void) fprintf(out, "  next     %s\n", status_next(s, now, text));
