@@ -411,6 +411,18 @@ def test_without_d_bus(well):
         well.standby.run("systemctl start dbus.socket dbus.service", check=False)
 
 
+def test_sudo_that_hangs_is_ended(well):
+    """It is setuid: nothing but doctor itself ends it."""
+    well.standby.put("/root/sudo.c", "#include <unistd.h>\nint main(void) { return sleep(300); }\n")
+    well.standby.run("cc -o /usr/local/sbin/sudo /root/sudo.c && chmod 4755 /usr/local/sbin/sudo")
+    try:
+        line = doctor(well.standby).lines["gateway's powers"]
+        assert line.kind == "skip" and "Connection timed out" in line.text
+        assert well.standby.run(["pgrep", "-x", "sudo"], check=False).returncode == 1
+    finally:
+        well.standby.remove("/usr/local/sbin/sudo")
+
+
 def test_a_look_that_hangs_is_ended(well):
     """A name server that is silent: the resolver would wait for longer than anybody."""
     well.configure(primary={"host": "primary.silent.example"})
