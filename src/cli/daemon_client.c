@@ -10,6 +10,9 @@
 #include "lib/log.h"
 #include "lib/systemd.h"
 #include "lib/text.h"
+#include "status_properties.h"
+
+#define PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"
 
 /* Longer than the daemon waits for a person with a password. */
 #define COMMAND_TIMEOUT (3 * USEC_PER_MINUTE)
@@ -105,14 +108,19 @@ static int explain(const struct instance *n, const sd_bus_error *e, int r) {
                 : EX_UNAVAILABLE;
 }
 
-int client_get_all(sd_bus *bus, const struct instance *n, sd_bus_message **ret) {
+int client_get_status(sd_bus *bus, const struct instance *n, sd_bus_message **ret_m, struct status *ret) {
         _cleanup_(sd_bus_error_free) sd_bus_error e = SD_BUS_ERROR_NULL;
         int r;
 
-        r = sd_bus_call_method(bus, n->bus_name, BUS_PATH, "org.freedesktop.DBus.Properties", "GetAll", &e,
-                ret, "s", BUS_INTERFACE);
+        if (!bus)
+                return EXIT_NOT_RUNNING;
+        r = sd_bus_call_method(
+                bus, n->bus_name, BUS_PATH, PROPERTIES_INTERFACE, "GetAll", &e, ret_m, "s", BUS_INTERFACE);
         if (r < 0)
                 return is_absent(&e, r) ? EXIT_NOT_RUNNING : explain(n, &e, r);
+        if (status_read(*ret_m, ret) < 0)
+                return client_other_version(n);
+        ret->program = n->program;
         return 0;
 }
 
@@ -139,4 +147,42 @@ int client_command(sd_bus *bus, const struct instance *n, enum role_command comm
         if (r < 0)
                 return is_absent(&e, r) ? client_nobody(n) : explain(n, &e, r);
         return 0;
+}
+
+int client_open_loop(sd_bus *bus, sd_event **ret) {
+        int r;
+
+        r = sd_event_default(ret);
+        if (r >= 0)
+                r = sd_event_set_signal_exit(*ret, true);
+        if (r >= 0)
+                r = sd_bus_attach_event(bus, *ret, SD_EVENT_PRIORITY_NORMAL);
+        if (r >= 0)
+                r = sd_bus_set_exit_on_disconnect(bus, true);
+        return r;
+}
+
+static int on_changed(sd_bus_message *m _unused_, void *userdata, sd_bus_error *error _unused_) {
+        *(bool *) userdata = true;
+        return 0;
+}
+
+int client_follow(sd_bus *bus, const struct instance *n, bool *changed, sd_bus_message_handler_t on_event,
+        void *userdata) {
+        _cleanup_free_ char *owner = NULL;
+        int r;
+
+        if (asprintf(&owner,
+                    "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
+                    "member='NameOwnerChanged',arg0='%s'",
+                    n->bus_name) < 0)
+                return -ENOMEM;
+        r = sd_bus_add_match(bus, NULL, owner, on_changed, changed);
+        if (r >= 0)
+                r = sd_bus_match_signal(bus, NULL, n->bus_name, BUS_PATH, PROPERTIES_INTERFACE,
+                        "PropertiesChanged", on_changed, changed);
+        if (r >= 0 && on_event)
+                r = sd_bus_match_signal(
+                        bus, NULL, n->bus_name, BUS_PATH, BUS_INTERFACE, "Event", on_event, userdata);
+        return r;
 }

@@ -7,7 +7,6 @@
 #include <sysexits.h>
 
 #include "cli/daemon_client.h"
-#include "cli/daemon_follow.h"
 #include "cli/status_command.h"
 #include "events.h"
 #include "lib/clock.h"
@@ -20,16 +19,17 @@
 
 struct drill {
         const struct instance *instance;
-        sd_event *event;
-        usec_t begun;              /* CLOCK_BOOTTIME */
-        bool known;                /* the daemon was seen … */
-        bool seen;                 /* … in the drill */
-        bool gone;                 /* it is not there just now … */
-        sd_event_source *patience; /* … for no longer than this */
-        usec_t synced;             /* as seen last */
+        sd_bus *bus;
+        usec_t begun;  /* as all times here, CLOCK_BOOTTIME */
+        bool changed;  /* the daemon is to be asked */
+        bool known;    /* the daemon was seen … */
+        bool seen;     /* … in the drill */
+        usec_t gone;   /* since when it is not there; 0: it is */
+        usec_t synced; /* as seen last */
         enum { OPEN, PASSED, FAILED, REAL } result;
-        int exit;
 };
+
+#define GOES_ON (-1) /* in place of an exit status */
 
 static void print_line(const struct drill *d, const char *what) {
         usec_t elapsed = now_usec(CLOCK_BOOTTIME) - d->begun;
@@ -38,13 +38,8 @@ static void print_line(const struct drill *d, const char *what) {
         (void) fflush(stdout);
 }
 
-static void end(struct drill *d, int code) {
-        d->exit = code;
-        (void) sd_event_exit(d->event, 0);
-}
-
-/* The drill is over, however it went. */
-static void sum_up(struct drill *d) {
+/* The drill is over, however it went. The exit status. */
+static int sum_up(const struct drill *d) {
         static const struct {
                 int exit;
                 const char *words;
@@ -67,10 +62,10 @@ static void sum_up(struct drill *d) {
                        "`sudo %s auto`.",
                         d->instance->program, d->instance->program);
         printf("\n");
-        end(d, results[d->result].exit);
+        return results[d->result].exit;
 }
 
-static void on_event(const char *event, const char *message, void *userdata) {
+static int on_event(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
         static const struct {
                 enum role_event event;
                 int result;
@@ -79,20 +74,20 @@ static void on_event(const char *event, const char *message, void *userdata) {
                 { EVENT_DRILL_FAILED, FAILED },
                 { EVENT_DRILL_REAL, REAL },
         };
+        const char *event, *message;
         struct drill *d = userdata;
 
+        if (sd_bus_message_read(m, "ss", &event, &message) < 0)
+                return 0;
         print_line(d, message);
         for (size_t i = 0; i < ELEMENTSOF(meanings); i++)
                 if (strcmp(event, event_name(meanings[i].event)) == 0)
                         d->result = meanings[i].result;
-}
-
-static bool in_drill(const struct status *s) {
-        return s->mode == MODE_DRILL;
+        return 0;
 }
 
 /* A sync has no event of its own. */
-static void look_at_sync(struct drill *d, const struct status *s) {
+static void look_at_sync(const struct drill *d, const struct status *s) {
         char text[640];
 
         if (d->known && s->synced != d->synced && s->state == ROLE_STANDBY) {
@@ -101,105 +96,89 @@ static void look_at_sync(struct drill *d, const struct status *s) {
         }
 }
 
-static void on_changed(const struct status *s, void *userdata) {
-        struct drill *d = userdata;
+static int look_at_status(struct drill *d, const struct status *s) {
+        bool in_drill = s->mode == MODE_DRILL;
 
-        if (d->gone)
+        if (d->gone > 0)
                 print_line(d, "The daemon is running again.");
-        d->gone = false;
-        (void) sd_event_source_set_enabled(d->patience, SD_EVENT_OFF);
-        if (in_drill(s))
+        d->gone = 0;
+        if (in_drill)
                 look_at_sync(d, s);
         d->known = true;
         d->synced = s->synced;
-        d->seen = d->seen || in_drill(s);
-        if (d->result == REAL || (d->seen && !in_drill(s)))
-                sum_up(d);
+        d->seen = d->seen || in_drill;
+        return d->result == REAL || (d->seen && !in_drill) ? sum_up(d) : GOES_ON;
 }
 
 /* systemd starts it again, and it carries on with the drill. */
-static void on_gone(void *userdata) {
-        struct drill *d = userdata;
+static int look_at_absence(struct drill *d) {
+        usec_t now = now_usec(CLOCK_BOOTTIME);
 
-        if (d->gone)
-                return;
-        print_line(d, "The daemon has stopped. Waiting for systemd to start it.");
-        d->gone = true;
-        (void) sd_event_source_set_time_relative(d->patience, PATIENCE);
-        (void) sd_event_source_set_enabled(d->patience, SD_EVENT_ONESHOT);
+        if (d->gone == 0) {
+                print_line(d, "The daemon has stopped. Waiting for systemd to start it.");
+                d->gone = now;
+        }
+        return now - d->gone < PATIENCE ? GOES_ON : client_nobody(d->instance);
 }
 
-static int on_patience(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
-        struct drill *d = userdata;
+/* An exit status if the drill is over. */
+static int ask(struct drill *d) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        struct status s;
+        int r;
 
-        end(d, client_nobody(d->instance));
-        return 0;
+        d->changed = false;
+        r = client_get_status(d->bus, d->instance, &m, &s);
+        /* What the daemon signalled before it answered. */
+        while (sd_bus_process(d->bus, NULL) > 0)
+                ;
+        return r == 0 ? look_at_status(d, &s) : r == EX_PROTOCOL ? r : look_at_absence(d);
 }
 
-static void on_failed(int error, void *userdata) {
-        struct drill *d = userdata;
+/* 0, or a negative errno: -EINTR after a signal, -ECONNRESET if the bus is lost. */
+static int wait_for_news(struct drill *d, sd_event *event) {
+        int r = 1, lost;
 
-        if (error == -EBADMSG) {
-                end(d, client_other_version(d->instance));
-                return;
+        while (r > 0 && !d->changed && sd_event_get_state(event) != SD_EVENT_FINISHED)
+                r = sd_event_run(event, d->gone > 0 ? PATIENCE : UINT64_MAX);
+        if (sd_event_get_exit_code(event, &lost) >= 0)
+                r = lost ? -ECONNRESET : -EINTR;
+        return MIN(r, 0);
+}
+
+static int follow(struct drill *d, sd_event *event) {
+        int code, r = 0;
+
+        do
+                code = ask(d);
+        while (code == GOES_ON && (r = wait_for_news(d, event)) >= 0);
+        if (code != GOES_ON)
+                return code;
+        if (r == -EINTR) {
+                printf("\nThe drill goes on, and ends by itself. To end it now: `%s auto`. To follow it: `%s status --watch`.\n",
+                        d->instance->program, d->instance->program);
+                return EXIT_INTERRUPTED;
         }
         log_error("The connection to the system bus is lost. The drill goes on: see `journalctl -u %s`.",
                 d->instance->unit);
-        end(d, EXIT_NOT_RUNNING);
-}
-
-static int on_signal(
-        sd_event_source *source _unused_, const struct signalfd_siginfo *si _unused_, void *userdata) {
-        struct drill *d = userdata;
-
-        printf("\nThe drill goes on, and ends by itself. To end it now: `%s auto`. To follow it: `%s status --watch`.\n",
-                d->instance->program, d->instance->program);
-        end(d, EXIT_INTERRUPTED);
-        return 0;
-}
-
-static int add_sources(struct drill *d) {
-        int r = sd_event_add_time_relative(d->event, &d->patience, CLOCK_MONOTONIC, 0, 0, on_patience, d);
-
-        if (r >= 0)
-                r = sd_event_source_set_enabled(d->patience, SD_EVENT_OFF);
-        if (r >= 0)
-                r = sd_event_add_signal(d->event, NULL, SIGINT | SD_EVENT_SIGNAL_PROCMASK, on_signal, d);
-        if (r >= 0)
-                r = sd_event_add_signal(d->event, NULL, SIGTERM | SD_EVENT_SIGNAL_PROCMASK, on_signal, d);
-        return r;
-}
-
-static int run(struct drill *d) {
-        static const struct follow_calls calls = { on_changed, on_event, on_gone, on_failed };
-        _cleanup_(follow_freep) struct follow *f = NULL;
-        int r;
-
-        r = sd_event_default(&d->event);
-        if (r >= 0)
-                r = follow_new(d->event, d->instance, &calls, d, &f);
-        if (r < 0)
-                return client_no_bus(r);
-        /* Followed before it begins, so that nothing of it is missed. */
-        d->begun = now_usec(CLOCK_BOOTTIME);
-        r = client_command(follow_bus(f), d->instance, COMMAND_DRILL, 0);
-        if (r != 0)
-                return r;
-        r = add_sources(d);
-        if (r >= 0)
-                r = sd_event_loop(d->event);
-        if (r < 0) {
-                log_error("Cannot follow the drill, which goes on: %s.", strerror(-r));
-                return EX_OSERR;
-        }
-        return d->exit;
+        return EXIT_NOT_RUNNING;
 }
 
 int cmd_drill(const struct instance *n) {
-        struct drill d = { .instance = n };
-        int r = run(&d);
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        struct drill d = { .instance = n, .begun = now_usec(CLOCK_BOOTTIME) };
+        int r;
 
-        sd_event_source_disable_unref(d.patience);
-        sd_event_unref(d.event);
-        return r;
+        r = sd_bus_open_system(&bus);
+        d.bus = bus;
+        if (r >= 0)
+                r = client_open_loop(bus, &event);
+        /* Followed before it begins, so that nothing of it is missed. */
+        if (r >= 0)
+                r = client_follow(bus, n, &d.changed, on_event, &d);
+        if (r < 0)
+                return client_no_bus(r);
+        r = client_command(bus, n, COMMAND_DRILL, 0);
+        return r != 0 ? r : follow(&d, event);
 }

@@ -1,4 +1,7 @@
-/* The commands `status`, `promote`, `demote`, `auto`, `pause` and `resume`; see status_command.h. */
+/* The commands `status`, `promote`, `demote`, `auto`, `pause` and `resume`; see status_command.h.
+ *
+ * `status --watch` asks the daemon again when it signals a change. On a terminal the lines are drawn over the old ones, and it is
+ * asked once a second, too, for the time of its last check. Elsewhere each change comes as lines, or as one line of JSON. */
 #include "cli/status_command.h"
 
 #include <errno.h>
@@ -9,7 +12,6 @@
 #include "cli/daemon_client.h"
 #include "cli/status_json.h"
 #include "cli/status_print.h"
-#include "cli/status_watch.h"
 #include "config/instance.h"
 #include "lib/clock.h"
 #include "lib/json.h"
@@ -18,74 +20,180 @@
 #include "lib/text.h"
 #include "status_properties.h"
 
-/* EXIT_NOT_RUNNING, and nothing logged, if the daemon is not there to be asked. BUS may be NULL. */
-static int ask_status(sd_bus *bus, const struct instance *n, sd_bus_message **ret_m, struct status *ret) {
-        int r = bus ? client_get_all(bus, n, ret_m) : EXIT_NOT_RUNNING;
+/* ECMA-48: up to the first line, erase the screen below. DEC: do not wrap long lines, do. */
+#define UP "\033[%uA\r"
+#define ERASE_BELOW "\033[J"
+#define NO_WRAP "\033[?7l"
+#define WRAP "\033[?7h"
 
-        if (r == 0 && status_read(*ret_m, ret) < 0)
-                r = client_other_version(n);
-        if (r == 0)
-                ret->program = n->program;
-        return r;
-}
+/* One instance, as it was when it was last asked. */
+struct shown {
+        const struct instance *instance;
+        struct status status; /* owns its texts */
+        char why[CLIENT_WHY_MAX];
+        int exit; /* EXIT_NOT_RUNNING: .why says why there is no .status; above: neither, and what is wrong was logged */
+        bool changed; /* since it was asked */
+};
 
-/* The status of N, printed or, for JSON, added to ARRAY; its exit status. */
-static int print_one(sd_bus *bus, const struct instance *n, json_t *array) {
+struct view {
+        sd_bus *bus; /* NULL: there is none */
+        struct shown *shown;
+        size_t n;
+        bool json;
+        bool in_place;
+        unsigned lines; /* drawn last */
+};
+
+/* Whether there is something new to show. */
+static bool ask(struct view *v, struct shown *s) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        char why[CLIENT_WHY_MAX] = "";
-        usec_t now = now_usec(CLOCK_REALTIME);
-        struct status s;
-        int r = ask_status(bus, n, &m, &s);
-        const struct status *known = r == 0 ? &s : NULL;
+        const char *changed[PROPERTIES_MAX + 1] = {};
+        int before = s->exit;
+        struct status now;
 
-        if (r == EXIT_NOT_RUNNING)
-                (void) client_say_absence(n, why);
-        else if (!known)
-                return r;
-        if (!array)
-                show_status(stdout, known, why, now, terminal_has_colour());
-        else if (json_array_append_new(array, status_json(known, why, n, now)) < 0)
-                return EX_OSERR;
-        return known ? status_exit(known) : r;
+        s->changed = false;
+        s->exit = client_get_status(v->bus, s->instance, &m, &now);
+        if (s->exit == EXIT_NOT_RUNNING)
+                (void) client_say_absence(s->instance, s->why);
+        if (s->exit == 0) {
+                (void) status_update(&s->status, &now, changed);
+                s->status.program = s->instance->program;
+                s->exit = status_exit(&now);
+        }
+        return changed[0] || s->exit != before;
 }
 
-static int print_all(sd_bus *bus, const struct instance *const *instances, size_t n, bool json) {
-        json_auto_t *array = json ? json_array() : NULL;
+/* A new reference; NULL if there is nothing to say of it. */
+static json_t *to_json(const struct shown *s) {
+        return s->exit > EXIT_NOT_RUNNING ? NULL
+                                          : status_json(s->exit == EXIT_NOT_RUNNING ? NULL : &s->status,
+                                                    s->why, s->instance, now_usec(CLOCK_REALTIME));
+}
+
+static int print_json(json_t *j, size_t flags) {
+        _cleanup_free_ char *text = json_dumps(j, flags | JSON_DIGITS);
+
+        return text && puts(text) >= 0 && fflush(stdout) == 0 ? 0 : EX_IOERR;
+}
+
+/* A block of each, or of ONLY one, over those drawn before. */
+static int print_blocks(struct view *v, const struct shown *only) {
         _cleanup_free_ char *text = NULL;
+        size_t size;
+        FILE *out = open_memstream(&text, &size);
+
+        if (!out)
+                return EX_OSERR;
+        for (const struct shown *s = v->shown; s < v->shown + v->n; s++) {
+                if (only && s != only)
+                        continue;
+                if (v->n > 1)
+                        (void) fprintf(out, "%s%s\n", s > v->shown ? "\n" : "", s->instance->unit);
+                if (s->exit <= EXIT_NOT_RUNNING)
+                        show_status(out, s->exit == EXIT_NOT_RUNNING ? NULL : &s->status, s->why,
+                                now_usec(CLOCK_REALTIME), terminal_has_colour());
+        }
+        if (fclose(out) != 0)
+                return EX_OSERR;
+        if (v->in_place && v->lines > 0)
+                printf(UP, v->lines);
+        if (v->in_place)
+                printf(NO_WRAP ERASE_BELOW "%s" WRAP, text);
+        else
+                printf("%s%s", v->lines > 0 && v->n == 1 ? "\n" : "", text);
+        v->lines = 0;
+        for (const char *c = text; (c = strchr(c, '\n')); c++)
+                v->lines++;
+        return fflush(stdout) == 0 ? 0 : EX_IOERR;
+}
+
+static int worst(const struct view *v) {
         int worst = EXIT_WELL;
 
-        for (size_t i = 0; i < n; i++) {
-                int r;
-
-                if (!json && n > 1)
-                        printf("%s%s\n", i > 0 ? "\n" : "", instances[i]->unit);
-                (void) fflush(stdout);
-                r = print_one(bus, instances[i], array);
-                worst = MAX(worst, r);
-        }
-        if (json) {
-                text = json_dumps(n > 1 ? array : json_array_get(array, 0), JSON_INDENT(2) | JSON_DIGITS);
-                if (!text)
-                        return EX_OSERR;
-                (void) puts(text);
-        }
-        return fflush(stdout) != 0 ? EX_IOERR : worst;
+        for (size_t i = 0; i < v->n; i++)
+                worst = MAX(worst, v->shown[i].exit);
+        return worst;
 }
 
-int cmd_status(const struct instance *named, bool all, bool json, bool watch) {
+static int print_once(struct view *v) {
+        json_auto_t *all = json_array();
+        int r;
+
+        for (size_t i = 0; i < v->n; i++) {
+                (void) ask(v, &v->shown[i]);
+                (void) json_array_append_new(all, to_json(&v->shown[i]));
+        }
+        if (!v->json)
+                r = print_blocks(v, NULL);
+        else if (json_array_size(all) == v->n)
+                r = print_json(v->n > 1 ? all : json_array_get(all, 0), JSON_INDENT(2));
+        else
+                r = EX_OSERR;
+        return MAX(r, worst(v));
+}
+
+/* Asks whom there is news of, or ALL, and shows what is new: in place everything, elsewhere what changed. */
+static void show_news(struct view *v, bool all) {
+        bool draw = all;
+
+        for (struct shown *s = v->shown; s < v->shown + v->n; s++) {
+                if ((!s->changed && !all) || !ask(v, s))
+                        continue;
+                draw = true;
+                if (v->json) {
+                        json_auto_t *j = to_json(s);
+
+                        (void) print_json(j, JSON_COMPACT);
+                } else if (!v->in_place)
+                        (void) print_blocks(v, s);
+        }
+        if (draw && v->in_place)
+                (void) print_blocks(v, NULL);
+}
+
+static int watch(struct view *v) {
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        int r = v->bus ? client_open_loop(v->bus, &event) : -ENOTCONN, lost = 0;
+
+        for (size_t i = 0; r >= 0 && i < v->n; i++)
+                r = client_follow(v->bus, v->shown[i].instance, &v->shown[i].changed, NULL, NULL);
+        if (r < 0)
+                return client_no_bus(r);
+        for (bool all = true; r >= 0 && sd_event_get_state(event) != SD_EVENT_FINISHED; all = r == 0) {
+                show_news(v, all);
+                if (worst(v) == EX_PROTOCOL)
+                        break;
+                r = sd_event_run(event, v->in_place ? USEC_PER_SEC : UINT64_MAX);
+        }
+        (void) sd_event_get_exit_code(event, &lost);
+        if (r >= 0 && !lost)
+                return worst(v);
+        log_error("The connection to the system bus is lost.");
+        return EXIT_NOT_RUNNING;
+}
+
+int cmd_status(const struct instance *named, bool all, bool json, bool watched) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         _cleanup_(instances_freep) struct instance **list = NULL;
-        const struct instance *const *shown = &named;
-        int n;
+        _cleanup_free_ struct shown *shown = NULL;
+        struct view v;
+        int n, r;
 
         (void) sd_bus_open_system(&bus); /* without one, client_say_absence() says so */
         n = all ? instances_list(bus, &list) : 0;
         if (n < 0) /* the bus takes no question */
                 bus = sd_bus_flush_close_unref(bus);
-        if (n > 0)
-                shown = (const struct instance *const *) list;
-        n = MAX(n, 1);
-        return watch ? watch_status(shown, (size_t) n, json) : print_all(bus, shown, (size_t) n, json);
+        v = (struct view){ .bus = bus, .n = (size_t) MAX(n, 1), .json = json };
+        v.in_place = watched && !json && isatty(STDOUT_FILENO);
+        v.shown = shown = calloc(v.n, sizeof *shown);
+        if (!shown)
+                return EX_OSERR;
+        for (size_t i = 0; i < v.n; i++)
+                shown[i].instance = n > 0 ? list[i] : named;
+        r = watched ? watch(&v) : print_once(&v);
+        for (size_t i = 0; i < v.n; i++)
+                status_clear(&shown[i].status);
+        return r;
 }
 
 /* Sends it, and prints what came of it. */
@@ -102,7 +210,7 @@ static int send_command(const struct instance *n, enum role_command command, uin
         r = client_command(bus, n, command, seconds);
         if (r != 0)
                 return r;
-        r = ask_status(bus, n, &m, &s);
+        r = client_get_status(bus, n, &m, &s);
         if (r == EXIT_NOT_RUNNING)
                 return client_nobody(n);
         if (r == 0)

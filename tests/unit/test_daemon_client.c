@@ -48,6 +48,7 @@ static int ask(const char *name) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         _cleanup_(instance_freep) struct instance *n = NULL;
+        struct status s;
         int fds[2], r;
         pid_t pid;
 
@@ -65,7 +66,7 @@ static int ask(const char *name) {
         assert_true(
                 sd_bus_set_method_call_timeout(bus, name ? 10 * USEC_PER_SEC : 200 * USEC_PER_MSEC) >= 0);
         assert_true(sd_bus_start(bus) >= 0);
-        r = client_get_all(bus, n, &m);
+        r = client_get_status(bus, n, &m, &s);
         (void) kill(pid, SIGKILL);
         assert_int_equal(waitpid(pid, NULL, 0), pid);
         return r;
