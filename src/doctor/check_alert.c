@@ -8,7 +8,6 @@
 #include "alert/alert_format.h"
 #include "alert/endpoint.h"
 #include "doctor/look.h"
-#include "lib/strv.h"
 #include "lib/text.h"
 
 static void fix_address(const char *file, struct finding *f) {
@@ -36,14 +35,15 @@ static bool is_private(const char *file, struct finding *f) {
 /* Whether the daemon, which is not root, is handed FILE (systemd.exec(5), LoadCredential=). */
 static bool is_handed_over(
         const struct checkup *c, const char *credential, const char *file, struct finding *f) {
-        const struct paths *given = &c->daemon.credentials;
-        size_t n = strlen(credential);
+        const char *name, *path;
+        json_t *item;
+        size_t i;
 
         if (c->bus_error)
                 return true;
-        for (size_t i = 0; i < given->n; i++)
-                if (begins_with(given->items[i], credential) && given->items[i][n] == ':' &&
-                        strcmp(given->items[i] + n + 1, file) == 0)
+        json_array_foreach (unit_list(&c->daemon, "LoadCredential"), i, item)
+                if (json_unpack(item, "[s,s]", &name, &path) == 0 && strcmp(name, credential) == 0 &&
+                        strcmp(path, file) == 0)
                         return true;
         finding_fail(f, "%s is not handed to the daemon, which may not read it", file);
         finding_fix_drop_in(f, c->instance->unit, credential, "LoadCredential=%s:%s", credential, file);

@@ -57,7 +57,7 @@ void look_config_in_force(const struct checkup *c, struct finding *f) {
         if (!c->config || stat(c->instance->config, &st) < 0)
                 f->kind = FINDING_SKIPPED; /* what is wrong with it is said above */
         else if ((usec_t) st.st_ctim.tv_sec * USEC_PER_SEC + (usec_t) st.st_ctim.tv_nsec / 1000 >
-                c->daemon.changed) {
+                unit_number(&c->daemon, "StateChangeTimestamp")) {
                 finding_fail(f, "%s has changed since the daemon read it", c->instance->config);
                 finding_fix(f, "sudo systemctl reload %s", c->instance->unit);
         } else

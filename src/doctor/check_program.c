@@ -44,15 +44,18 @@ static const char *unit_path(const struct unit_facts *u) {
 
 /* The file that ExecStart means, if it is_file(), for the caller to free; NULL if there is none. */
 static char *find_program(const struct unit_facts *u, int mode) {
-        if (*u->program == '/')
-                return is_file(u->program, mode) ? strdup(u->program) : NULL;
-        for (char **dir = u->search_path; dir && *dir; dir++) {
-                char *found = look_up(*dir, u->program, mode);
+        const char *program = unit_program(u);
+        const json_t *dirs = unit_list(u, "ExecSearchPath"), *dir;
+        char *found = NULL;
+        size_t i;
 
-                if (found)
-                        return found;
-        }
-        return u->search_path && *u->search_path ? NULL : look_up(DEFAULT_PATH, u->program, mode);
+        if (*program == '/')
+                return is_file(program, mode) ? strdup(program) : NULL;
+        if (json_array_size(dirs) == 0)
+                return look_up(DEFAULT_PATH, program, mode);
+        json_array_foreach (dirs, i, dir)
+                found = found ?: look_up(json_string_value(dir), program, mode);
+        return found;
 }
 
 /* Where a person may have installed NAME: the newest Node.js of nvm's, and so on. For the caller to free, or NULL. */
@@ -85,22 +88,28 @@ static char *find_installed(const char *name) {
 
 /* The drop-in that runs PROGRAM with the unit's own arguments, if these need no quotes. */
 static void fix_program(const struct unit_facts *u, const char *program, struct finding *f) {
+        const json_t *item;
         char line[512] = "";
+        size_t i;
 
-        for (char **arg = u->argv && *u->argv ? u->argv + 1 : NULL; arg && *arg; arg++) {
-                if (!**arg || (*arg)[strspn(*arg, PLAIN)])
+        json_array_foreach (unit_words(u), i, item) {
+                const char *word = json_string_value(item);
+
+                if (i == 0)
+                        continue;
+                if (!*word || word[strspn(word, PLAIN)])
                         return;
-                (void) appendf(line, sizeof line, " %s", *arg);
+                (void) appendf(line, sizeof line, " %s", word);
         }
         finding_fix_drop_in(f, u->name, "program", "ExecStart=\nExecStart=%s%s", program, line);
 }
 
 void look_program(const struct checkup *c, struct finding *f) {
         const struct unit_facts *u = &c->gateway;
-        const char *user = checkup_gateway_user(c);
+        const char *user = checkup_gateway_user(c), *named = unit_program(u);
         _cleanup_free_ char *program = NULL, *closed = NULL, *installed = NULL;
 
-        if (!u->program) {
+        if (!named) {
                 finding_fail(f, "%s has no ExecStart=", u->name);
                 return;
         }
@@ -116,15 +125,19 @@ void look_program(const struct checkup *c, struct finding *f) {
                         finding_fix_path(f, "sudo chmod a+rx", closed, "");
                 return;
         }
-        if (*u->program == '/' && access(u->program, F_OK) < 0 && errno != ENOENT)
-                finding_fail(f, "%s cannot be reached by user %s: %s", u->program, user, strerror(errno));
+        if (*named == '/' && access(named, F_OK) < 0 && errno != ENOENT)
+                finding_fail(f, "%s cannot be reached by user %s: %s", named, user, strerror(errno));
         else
-                finding_fail(f, "%s, which %s runs, is not there", u->program, u->name);
-        installed = find_installed(basename(u->program));
+                finding_fail(f, "%s, which %s runs, is not there", named, u->name);
+        installed = find_installed(strrchr(named, '/') ? strrchr(named, '/') + 1 : named);
         if (installed)
                 fix_program(u, installed, f);
         else
                 finding_fix(f, "sudo npm install -g openclaw");
+}
+
+static bool is_env(const char *program) {
+        return strcmp(program, "/usr/bin/env") == 0 || strcmp(program, "/bin/env") == 0;
 }
 
 int parse_shebang(const char *text, char *buf, size_t size, bool *ret_env) {
@@ -138,7 +151,7 @@ int parse_shebang(const char *text, char *buf, size_t size, bool *ret_env) {
         word = line ? strtok_r(line, " \t", &save) : NULL;
         if (!word)
                 return -ENOENT;
-        env = strcmp(word, "/usr/bin/env") == 0 || strcmp(word, "/bin/env") == 0;
+        env = is_env(word);
         if (env)
                 do /* env's own options and assignments: "env -S NODE_ENV=production node --x" */
                         word = strtok_r(NULL, " \t", &save);
@@ -154,20 +167,20 @@ int parse_shebang(const char *text, char *buf, size_t size, bool *ret_env) {
  * "/usr/bin/env node …" and "/usr/bin/node /srv/openclaw.mjs". */
 static int find_need(
         const struct unit_facts *u, const char *program, char *buf, size_t size, bool *ret_env) {
-        char first[512] = "";
+        const char *script = json_string_value(json_array_get(unit_words(u), 1));
+        char first[512] = "#!";
+        const json_t *item;
         FILE *file;
+        size_t i;
 
-        if (strcmp(program, "/usr/bin/env") == 0 || strcmp(program, "/bin/env") == 0) {
-                for (char **arg = u->argv ? u->argv + 1 : NULL; arg && *arg; arg++)
-                        if (**arg != '-' && !strchr(*arg, '=')) {
-                                (void) snprintf(buf, size, "%s", *arg);
-                                *ret_env = !strchr(*arg, '/');
-                                return 0;
-                        }
-                return -ENOENT;
+        if (is_env(program)) {
+                json_array_foreach (unit_words(u), i, item)
+                        (void) appendf(
+                                first, sizeof first, " %s", i == 0 ? program : json_string_value(item));
+                return parse_shebang(first, buf, size, ret_env);
         }
-        if (u->argv && u->argv[0] && u->argv[1] && *u->argv[1] == '/' && access(u->argv[1], F_OK) < 0) {
-                (void) snprintf(buf, size, "%s", u->argv[1]);
+        if (script && *script == '/' && access(script, F_OK) < 0) {
+                (void) snprintf(buf, size, "%s", script);
                 *ret_env = false;
                 return 0;
         }

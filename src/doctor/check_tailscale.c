@@ -341,14 +341,16 @@ void look_gateway_serve(const struct checkup *c, struct finding *f) {
         const char *home = getenv("HOME"), *mode = "off";
         json_auto_t *j = NULL;
         struct tailnet_facts t;
+        const json_t *word, *words = unit_words(&c->gateway);
+        size_t i;
 
         if (asprintf(&path, "%s/.openclaw/openclaw.json", home ?: "") > 0 &&
                 read_file(path, (size_t) 1024 * 1024, &text) >= 0)
                 j = json_loads(text, 0, NULL);
         (void) json_unpack(j, "{s:{s:{s:s}}}", "gateway", "tailscale", "mode", &mode);
-        for (char **arg = c->gateway.argv; arg && *arg && arg[1]; arg++)
-                if (strcmp(*arg, "--tailscale") == 0)
-                        mode = arg[1];
+        json_array_foreach (words, i, word)
+                if (strcmp(json_string_value(word), "--tailscale") == 0)
+                        mode = json_string_value(json_array_get(words, i + 1)) ?: mode;
         ask_up_to(TAILSCALE_SERVE, c, &t);
         if (strcmp(mode, "off") != 0) {
                 finding_warn(f,

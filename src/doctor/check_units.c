@@ -10,15 +10,10 @@
 #include "doctor/look.h"
 #include "lib/clock.h"
 #include "lib/file.h"
-#include "lib/strv.h"
 #include "lib/text.h"
 
 /* OpenClaw drains for up to 315 s (design section 9); its own advice for system units is this. */
 #define DRAIN_TIME (330 * USEC_PER_SEC)
-
-static bool is(const char *state, const char *text) {
-        return state && strcmp(state, text) == 0;
-}
 
 static bool no_systemd(const struct checkup *c, struct finding *f) {
         if (!c->bus_error)
@@ -36,7 +31,7 @@ void look_reload(const struct checkup *c, struct finding *f) {
                 return;
         }
         for (size_t i = 0; i < ELEMENTSOF(units); i++)
-                if (units[i]->need_reload) {
+                if (unit_number(units[i], "NeedDaemonReload")) {
                         finding_fail(
                                 f, "the files of %s have changed since systemd read them", units[i]->name);
                         finding_fix(f, "sudo systemctl daemon-reload");
@@ -49,18 +44,18 @@ void look_reload(const struct checkup *c, struct finding *f) {
 static bool is_missing(const struct unit_facts *u, struct finding *f) {
         if (unit_is_loaded(u))
                 return false;
-        if (is(u->load_state, "masked")) {
+        if (unit_is(u, "LoadState", "masked")) {
                 finding_fail(f, "%s is masked: it cannot be started", u->name);
                 finding_fix(f, "sudo systemctl unmask %s%s",
-                        is(u->file_state, "masked-runtime") ? "--runtime " : "", u->name);
-        } else if (is(u->load_state, "not-found"))
+                        unit_is(u, "UnitFileState", "masked-runtime") ? "--runtime " : "", u->name);
+        } else if (unit_is(u, "LoadState", "not-found"))
                 /* From the sources or as a package: only the person knows. */
                 finding_fail(f,
                         "there is no %s: install openclaw-failover again, in the way it was installed",
                         u->name);
         else {
                 finding_fail(
-                        f, "%s cannot be loaded (%s)", u->name, u->load_state ? u->load_state : "no state");
+                        f, "%s cannot be loaded (%s)", u->name, unit_text(u, "LoadState") ?: "no state");
                 finding_fix(f, "sudo systemd-analyze verify %s", u->name);
         }
         return true;
@@ -71,16 +66,16 @@ void look_daemon(const struct checkup *c, struct finding *f) {
 
         if (no_systemd(c, f) || is_missing(u, f))
                 return;
-        if (!is(u->file_state, "enabled")) {
+        if (!unit_is(u, "UnitFileState", "enabled")) {
                 finding_fail(f, "%s is not enabled: after a reboot nothing checks the primary", u->name);
                 finding_fix(f, "sudo systemctl enable --now %s", u->name);
-        } else if (is(u->active_state, "active") || is(u->active_state, "reloading"))
+        } else if (unit_is(u, "ActiveState", "active") || unit_is(u, "ActiveState", "reloading"))
                 finding_ok(f, "%s is enabled and running", u->name);
         else {
-                bool refused = u->exec_status == EX_CONFIG;
+                bool refused = unit_number(u, "ExecMainStatus") == EX_CONFIG;
 
                 finding_fail(f, "%s is not running (%s%s): nothing checks the primary", u->name,
-                        u->active_state ? u->active_state : "no state",
+                        unit_text(u, "ActiveState") ?: "no state",
                         refused ? ", it refused its configuration" : "");
                 finding_fix(f, "sudo systemctl restart %s", u->name);
         }
@@ -105,7 +100,8 @@ void look_mode(const struct checkup *c, struct finding *f) {
         } else if (paused > 0) {
                 finding_fail(f, "paused: nothing is done when the primary dies");
                 finding_fix(f, "sudo %s resume", c->instance->program);
-        } else if (is(mode, role_mode_name(MODE_HELD)) || is(mode, role_mode_name(MODE_PINNED))) {
+        } else if (strcmp(mode, role_mode_name(MODE_HELD)) == 0 ||
+                strcmp(mode, role_mode_name(MODE_PINNED)) == 0) {
                 finding_fail(f, "%s by hand: the gateway here does not follow the primary", mode);
                 finding_fix(f, "sudo %s auto", c->instance->program);
         } else
@@ -123,8 +119,9 @@ void look_old_monitor(const struct checkup *c, struct finding *f) {
         finding_fail(
                 f, "%s, the shell script's, is still here: both would start and stop the gateway", u->name);
         finding_fix(f, "sudo systemctl disable --now %s", u->name);
-        if (u->fragment)
-                finding_fix_path(f, "sudo rm", u->fragment, " && sudo systemctl daemon-reload");
+        if (unit_text(u, "FragmentPath"))
+                finding_fix_path(
+                        f, "sudo rm", unit_text(u, "FragmentPath"), " && sudo systemctl daemon-reload");
 }
 
 void look_sync_unit(const struct checkup *c, struct finding *f) {
@@ -186,12 +183,19 @@ void look_sync_places(const struct checkup *c, struct finding *f) {
 
 /* A start that waits for the network is late in the very night it is needed. */
 static bool waits_for_network(const struct unit_facts *u, struct finding *f) {
-        if (!strv_contains(u->after, "network-online.target"))
+        const char *file = unit_text(u, "FragmentPath");
+        const json_t *item;
+        bool waits = false;
+        size_t i;
+
+        json_array_foreach (unit_list(u, "After"), i, item)
+                waits = waits || strcmp(json_string_value(item), "network-online.target") == 0;
+        if (!waits)
                 return false;
         finding_warn(
                 f, "%s starts after network-online.target, which may hang when the network does", u->name);
-        if (u->fragment)
-                finding_fix_path(f, "sudo sed -i 's/network-online\\.target//'", u->fragment,
+        if (file)
+                finding_fix_path(f, "sudo sed -i 's/network-online\\.target//'", file,
                         " && sudo systemctl daemon-reload");
         return true;
 }
@@ -201,51 +205,55 @@ void look_gateway_unit(const struct checkup *c, struct finding *f) {
 
         if (no_systemd(c, f))
                 return;
-        if (is(u->load_state, "not-found") && strcmp(u->name, "openclaw.service") != 0) {
+        if (unit_is(u, "LoadState", "not-found") && strcmp(u->name, "openclaw.service") != 0) {
                 finding_fail(f, "there is no %s; [gateway] unit is to name the gateway's unit", u->name);
                 finding_fix(
                         f, "sudo sed -i 's/^unit *=.*/unit = openclaw.service/' %s", c->instance->config);
                 finding_fix(f, "sudo systemctl reload-or-restart %s", c->instance->unit);
         } else if (is_missing(u, f))
                 return;
-        else if (is(u->type, "oneshot") && !c->config->gateway.warm) {
+        else if (unit_is(u, "Type", "oneshot") && !c->config->gateway.warm) {
                 finding_fail(
                         f, "%s only switches a gateway that runs, and [gateway] has no warm = yes", u->name);
                 finding_fix(f, "sudo sed -i 's/^unit *=.*/&\\nwarm = yes/' %s", c->instance->config);
                 finding_fix(f, "sudo systemctl reload-or-restart %s", c->instance->unit);
-        } else if (is(u->file_state, "enabled") || is(u->file_state, "enabled-runtime")) {
+        } else if (unit_is(u, "UnitFileState", "enabled") ||
+                unit_is(u, "UnitFileState", "enabled-runtime")) {
                 finding_fail(f, "%s is enabled: it starts at every boot, whether the primary is up or not",
                         u->name);
                 finding_fix(f, "sudo systemctl disable %s", u->name);
-        } else if (u->id && strcmp(u->id, u->name) != 0)
-                finding_warn(f, "%s is an alias of %s: the ini should name the unit itself", u->name, u->id);
+        } else if (!unit_is(u, "Id", u->name))
+                finding_warn(f, "%s is an alias of %s: the ini should name the unit itself", u->name,
+                        unit_text(u, "Id"));
         else if (!waits_for_network(u, f))
                 finding_ok(f, "%s is there, and only the daemon starts it", u->name);
 }
 
 /* After a good end, systemd leaves it stopped, and the daemon takes that for a person's doing. */
 static bool ends_like_a_stop(const struct unit_facts *u) {
-        return u->restart && !is(u->restart, "always") && !is(u->restart, "on-success");
+        return unit_text(u, "Restart") && !unit_is(u, "Restart", "always") &&
+                !unit_is(u, "Restart", "on-success");
 }
 
 void look_gateway_stop(const struct checkup *c, struct finding *f) {
         const struct unit_facts *u = &c->gateway;
+        usec_t stop = unit_number(u, "TimeoutStopUSec");
         char span[SPAN_MAX];
 
         if (ends_like_a_stop(u)) {
                 finding_fail(f,
                         "Restart of %s is %s: systemd leaves a gateway that ends without an error stopped, "
                         "and a user's stop looks the same",
-                        u->name, u->restart);
+                        u->name, unit_text(u, "Restart"));
                 finding_fix_drop_in(f, u->name, "restart", "Restart=always");
-        } else if (u->timeout_stop == USEC_INFINITY)
+        } else if (stop == USEC_INFINITY)
                 finding_ok(f, "%s may take as long as it needs to drain", u->name);
-        else if (u->timeout_stop >= DRAIN_TIME)
-                finding_ok(f, "%s may drain for %s", u->name, format_span(span, u->timeout_stop));
+        else if (stop >= DRAIN_TIME)
+                finding_ok(f, "%s may drain for %s", u->name, format_span(span, stop));
         else {
                 finding_fail(f,
                         "TimeoutStopSec of %s is %s: a gateway that drains takes up to 315 s, and is killed",
-                        u->name, format_span(span, u->timeout_stop));
+                        u->name, format_span(span, stop));
                 finding_fix_drop_in(f, u->name, "stop", "TimeoutStopSec=330");
         }
 }

@@ -169,7 +169,6 @@ static void checkup_done(struct checkup *c) {
                 unit_facts_clear(units[i]);
         free(c->config_error);
         free(c->bus_error);
-        free(c->virtualization);
         if (c->config)
                 config_free(c->config);
 }
@@ -235,7 +234,7 @@ int cmd_doctor(const struct instance *instance, bool quiet, bool json) {
         bool progress = isatty(STDERR_FILENO) && terminal_has_colour();
 
         (void) config_load(instance->config, config_keep_error, &c.config_error, &c.config);
-        (void) checkup_ask_systemd(&c);
+        checkup_ask_systemd(&c);
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++) {
                 show_progress(progress, i);

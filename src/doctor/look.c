@@ -4,15 +4,9 @@
 #include <errno.h>
 #include <netdb.h>
 #include <string.h>
-#include <systemd/sd-bus.h>
 
 #include "lib/network.h"
 #include "lib/systemd.h"
-
-#define SYSTEMD "org.freedesktop.systemd1"
-#define MANAGER_PATH "/org/freedesktop/systemd1"
-#define MANAGER_INTERFACE "org.freedesktop.systemd1.Manager"
-#define CALL_TIMEOUT (5 * USEC_PER_SEC)
 
 /* Where the gateway is warm, [gateway] unit only switches it: openclaw-active@x.service is that of openclaw@x.service. */
 static const char *gateway_unit(const struct config *c, char *buf, size_t size) {
@@ -24,7 +18,7 @@ static const char *gateway_unit(const struct config *c, char *buf, size_t size) 
         return buf;
 }
 
-int checkup_ask_systemd(struct checkup *c) {
+void checkup_ask_systemd(struct checkup *c) {
         char buf[256];
         const struct {
                 const char *name;
@@ -36,20 +30,14 @@ int checkup_ask_systemd(struct checkup *c) {
                 { "tailscaled.service", &c->tailscaled },
                 { "openclaw-health-monitor.service", &c->old_monitor },
         };
-        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-        int r;
+        _cleanup_free_ char *error = NULL;
+        int r = 0;
 
-        r = sd_bus_open_system(&bus);
-        if (r >= 0)
-                r = sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(units); i++)
-                r = unit_facts_ask(bus, units[i].name, units[i].facts);
-        if (r >= 0)
-                r = sd_bus_get_property_string(bus, SYSTEMD, MANAGER_PATH, MANAGER_INTERFACE,
-                        "Virtualization", NULL, &c->virtualization);
-        if (r < 0 && asprintf(&c->bus_error, "systemd cannot be asked over D-Bus: %s", strerror(-r)) < 0)
+                r = unit_facts_ask(units[i].name, units[i].facts, &error);
+        if (r < 0 &&
+                asprintf(&c->bus_error, "systemd cannot be asked over D-Bus: %s", error ?: strerror(-r)) < 0)
                 c->bus_error = NULL;
-        return r < 0 ? r : 0;
 }
 
 bool checkup_gateway_runs(const struct checkup *c) {
@@ -57,17 +45,16 @@ bool checkup_gateway_runs(const struct checkup *c) {
 }
 
 const char *checkup_gateway_user(const struct checkup *c) {
-        return c->gateway.user                ? c->gateway.user
-                : unit_is_loaded(&c->gateway) ? "root"
-                                              : checkup_sync_user(c);
+        return unit_text(&c->gateway, "User")
+                ?: (unit_is_loaded(&c->gateway) ? "root" : checkup_sync_user(c));
 }
 
 const char *checkup_sync_user(const struct checkup *c) {
-        return c->sync.user ? c->sync.user : "openclaw";
+        return unit_text(&c->sync, "User") ?: "openclaw";
 }
 
 const char *checkup_daemon_user(const struct checkup *c) {
-        return c->daemon.user ? c->daemon.user : "openclaw-failover";
+        return unit_text(&c->daemon, "User") ?: "openclaw-failover";
 }
 
 void checkup_take_agent(const struct checkup *c) {

@@ -15,13 +15,12 @@ struct checkup {
         struct config *config; /* NULL: there is no valid one */
         char *config_error;    /* the first error, if there is no valid one */
         char *bus_error;       /* why systemd could not be asked; NULL: it was */
-        char *virtualization;  /* of this machine, as systemd names it; "" on metal */
         bool root;
         struct unit_facts daemon, sync, gateway, tailscaled, old_monitor;
 };
 
-/* Asks systemd for everything above; C->config must be set already. 0, or a negative errno with C->bus_error set. */
-int checkup_ask_systemd(struct checkup *c);
+/* Asks systemd for everything above, or sets C->bus_error; C->config must be set already. */
+void checkup_ask_systemd(struct checkup *c);
 /* Whether the gateway runs, or is on its way, by what systemd says now: the daemon may have started or stopped it since
  * doctor began. If it does not say: no. */
 bool checkup_gateway_runs(const struct checkup *c);

@@ -1,40 +1,30 @@
 /* What systemd says of a unit. */
 #pragma once
 
-#include <systemd/sd-bus.h>
+#include <jansson.h>
 
-#include "lib/strv.h"
+#include "lib/util.h"
 
-/* The properties of org.freedesktop.systemd1(5) of the same names. Strings may be NULL
- * where it says nothing. */
 struct unit_facts {
         char *name;
-        char *id; /* the unit's own name, where .name is an alias */
-        char *load_state;
-        char *active_state;
-        char *type;
-        char *restart;
-        char *file_state;
-        char *fragment;
-        char *user;      /* NULL: root */
-        int need_reload; /* a boolean */
-        usec_t changed; /* StateChangeTimestamp: a start or a reload, also one that failed, is the last one */
-        int exec_status;    /* ExecMainStatus */
-        char **after;       /* NULL-terminated, as all these lists */
-        char **environment; /* "NAME=VALUE" */
-        char **search_path; /* ExecSearchPath */
-        char **argv;        /* of the first ExecStart */
-        char *program;      /* its path; a bare name is looked up when it is started */
-        char **writable;    /* ReadWritePaths, with their "-" and "+" */
-        char **closed;      /* ReadOnlyPaths, the same */
-        usec_t timeout_stop;
-        struct paths credentials; /* LoadCredential: "NAME:PATH" */
+        json_t *properties; /* those of org.freedesktop.systemd1(5); NULL: systemd was not asked */
 };
 
-/* Asks for UNIT. 0 or a negative errno. */
-int unit_facts_ask(sd_bus *bus, const char *unit, struct unit_facts *ret);
+/* Asks for UNIT. 0, or a negative errno and why in *RET_ERROR, for the caller to free. */
+int unit_facts_ask(const char *unit, struct unit_facts *ret, char **ret_error);
 void unit_facts_clear(struct unit_facts *u);
+
+/* A property. All are borrowed, and of a unit that is not loaded those of a service have no value. */
+const char *unit_text(const struct unit_facts *u, const char *property); /* NULL: empty, or none */
+bool unit_is(const struct unit_facts *u, const char *property, const char *text);
+usec_t unit_number(const struct unit_facts *u, const char *property); /* of booleans, too; 0: none */
+json_t *unit_list(const struct unit_facts *u, const char *property);  /* an array, or NULL */
+
 bool unit_is_loaded(const struct unit_facts *u);
+/* Of the first ExecStart=: the path, which may be a bare name that is looked up when it is started; NULL: there is none. And all
+ * its words. */
+const char *unit_program(const struct unit_facts *u);
+json_t *unit_words(const struct unit_facts *u);
 /* Whether the unit's ReadWritePaths= cover PATH (systemd.exec(5): "-" and "+" may come before one). */
 bool unit_may_write(const struct unit_facts *u, const char *path);
 /* The value of the variable NAME in the unit's Environment=; NULL if it has none. Borrowed. */

@@ -170,13 +170,14 @@ static void test_drop_in(void **state _unused_) {
 }
 
 static void test_unit_environment(void **state _unused_) {
-        char first[] = "PATHS=/no", second[] = "PATH=/first", third[] = "PATH=/second";
-        char *environment[] = { first, second, third, NULL };
-        const struct unit_facts u = { .environment = environment }, none = { 0 };
+        struct unit_facts u = { .properties = json_pack("{s:[s,s,s]}", "Environment", "PATHS=/no",
+                                        "PATH=/first", "PATH=/second") };
+        const struct unit_facts none = { 0 };
 
         assert_string_equal(unit_environment(&u, "PATH"), "/second");
         assert_null(unit_environment(&u, "PAT"));
         assert_null(unit_environment(&none, "PATH"));
+        unit_facts_clear(&u);
 }
 
 static void test_refuse(void **state _unused_) {

@@ -102,7 +102,7 @@ static void test_doctor_shows_ssh(void **state) {
 static void test_doctor_of_ipv6_host(void **state) {
         struct world *w = *state;
         struct config config = { .secrets = w->secrets };
-        struct checkup c = { .config = &config, .sync.user = (char *) "openclaw" };
+        struct checkup c = { .config = &config };
         struct finding f = {};
 
         config.secrets.host = (char *) "x@[::1]";

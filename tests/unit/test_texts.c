@@ -161,13 +161,6 @@ static void put_history(FILE *f) {
         history_done(&c);
 }
 
-static void put_finding(FILE *f, const char *name, look_t *look, const struct checkup *c) {
-        struct finding found = { .kind = FINDING_OFF };
-
-        look(c, &found);
-        finding_print(&found, name, false, false, f);
-}
-
 /* Facts own their texts, and nobody changes these. */
 static char *own(const char *text) {
         return (char *) (uintptr_t) text;
@@ -177,23 +170,37 @@ static char *own(const char *text) {
 static struct checkup well_checkup(const struct instance *instance) {
         return (struct checkup){
                 .instance = instance,
-                .daemon = { .name = own("openclaw-failover.service"),
-                        .load_state = own("loaded"),
-                        .active_state = own("active"),
-                        .file_state = own("enabled") },
-                .sync = { .name = own("openclaw-failover-sync.service"),
-                        .load_state = own("loaded"),
-                        .user = own("openclaw") },
-                .gateway = { .name = own("openclaw.service"),
-                        .id = own("openclaw.service"),
-                        .load_state = own("loaded"),
-                        .file_state = own("disabled"),
-                        .user = own("openclaw"),
-                        .restart = own("always"),
-                        .timeout_stop = 330 * S },
-                .old_monitor = { .name = own("openclaw-health-monitor.service"),
-                        .load_state = own("not-found") },
+                .daemon = { own("openclaw-failover.service"),
+                        json_pack("{s:s, s:s, s:s}", "LoadState", "loaded", "ActiveState", "active",
+                                "UnitFileState", "enabled") },
+                .sync = { own("openclaw-failover-sync.service"),
+                        json_pack("{s:s, s:s}", "LoadState", "loaded", "User", "openclaw") },
+                .gateway = { own("openclaw.service"),
+                        json_pack("{s:s, s:s, s:s, s:s, s:s, s:f}", "Id", "openclaw.service", "LoadState",
+                                "loaded", "UnitFileState", "disabled", "User", "openclaw", "Restart",
+                                "always", "TimeoutStopUSec", (double) (330 * S)) },
+                .old_monitor = { own("openclaw-health-monitor.service"),
+                        json_pack("{s:s}", "LoadState", "not-found") },
         };
+}
+
+static void set_text(struct unit_facts *u, const char *property, const char *text) {
+        (void) json_object_set_new(u->properties, property, json_string(text));
+}
+
+static void set_number(struct unit_facts *u, const char *property, usec_t number) {
+        (void) json_object_set_new(u->properties, property, json_real((double) number));
+}
+
+static void put_finding(FILE *f, const char *name, look_t *look, const struct checkup *c) {
+        struct finding found = { .kind = FINDING_OFF };
+
+        look(c, &found);
+        finding_print(&found, name, false, false, f);
+        json_decref(c->daemon.properties);
+        json_decref(c->sync.properties);
+        json_decref(c->gateway.properties);
+        json_decref(c->old_monitor.properties);
 }
 
 #define PUT(look, ...)                                                                                      \
@@ -204,7 +211,7 @@ static struct checkup well_checkup(const struct instance *instance) {
 /* What it makes of the ini, and of a machine that has none of what the ini names. */
 static void put_doctor_configured(FILE *f, const struct instance *instance) {
         static char secrets[] = "openclaw@primary", gone[] = "/nonexistent/workspace/",
-                    url[] = "http://127.0.0.1:9/", *places[] = { gone, NULL };
+                    url[] = "http://127.0.0.1:9/";
         struct peer_config senior = { .name = own("first"),
                 .host = own("127.0.0.1"),
                 .port = 9,
@@ -232,19 +239,21 @@ static void put_doctor_configured(FILE *f, const struct instance *instance) {
         PUT(look_sync_places, c.config = &config);
         config.secrets.host = secrets;
         PUT(look_sync_places, c.config = &config);
-        PUT(look_sync_places, c.config = &config, c.sync.writable = places);
+        PUT(look_sync_places, c.config = &config,
+                (void) json_object_set_new(c.sync.properties, "ReadWritePaths", json_pack("[s]", gone)));
         PUT(look_alert, c.config = &config);
         PUT(look_heartbeat, c.config = &config);
         PUT(look_user_service, c.config = &config);
         PUT(look_warm, c.config = &config);
         PUT(look_warm, c.config = &config, config.gateway.warm = true);
-        PUT(look_program, c.config = &config, c.gateway.program = own("/nonexistent/openclaw"));
-        PUT(look_powers, c.config = &config, c.gateway.user = NULL);
+        PUT(look_program, c.config = &config,
+                (void) json_object_set_new(c.gateway.properties, "ExecStart",
+                        json_pack("[[s,[s]]]", "/nonexistent/openclaw", "openclaw")));
+        PUT(look_powers, c.config = &config, set_text(&c.gateway, "User", ""));
 }
 
 /* What doctor makes of systemd's words. */
 static void put_doctor(FILE *f) {
-        char *after[] = { own("network-online.target"), NULL };
         _cleanup_(instance_freep) struct instance *instance = NULL;
         struct config cold = {};
         struct checkup c;
@@ -252,33 +261,37 @@ static void put_doctor(FILE *f) {
         assert_int_equal(instance_new("", &instance), 0);
         (void) fprintf(f, "doctor:\n");
         PUT(look_reload, );
-        PUT(look_reload, c.sync.need_reload = true);
+        PUT(look_reload, set_number(&c.sync, "NeedDaemonReload", 1));
         PUT(look_reload, c.bus_error = own("systemd cannot be asked over D-Bus: Connection refused"));
         PUT(look_daemon, );
-        PUT(look_daemon, c.daemon.load_state = own("not-found"));
-        PUT(look_daemon, c.daemon.load_state = own("masked"));
-        PUT(look_daemon, c.daemon.load_state = own("bad-setting"));
-        PUT(look_daemon, c.daemon.file_state = own("disabled"));
-        PUT(look_daemon, c.daemon.active_state = own("failed"));
-        PUT(look_daemon, c.daemon.active_state = own("failed"), c.daemon.exec_status = 78);
+        PUT(look_daemon, set_text(&c.daemon, "LoadState", "not-found"));
+        PUT(look_daemon, set_text(&c.daemon, "LoadState", "masked"));
+        PUT(look_daemon, set_text(&c.daemon, "LoadState", "bad-setting"));
+        PUT(look_daemon, set_text(&c.daemon, "UnitFileState", "disabled"));
+        PUT(look_daemon, set_text(&c.daemon, "ActiveState", "failed"));
+        PUT(look_daemon, set_text(&c.daemon, "ActiveState", "failed"),
+                set_number(&c.daemon, "ExecMainStatus", 78));
         PUT(look_old_monitor, );
-        PUT(look_old_monitor, c.old_monitor.load_state = own("loaded"),
-                c.old_monitor.fragment = own("/etc/old.service"));
+        PUT(look_old_monitor, set_text(&c.old_monitor, "LoadState", "loaded"),
+                set_text(&c.old_monitor, "FragmentPath", "/etc/old.service"));
         PUT(look_sync_unit, );
-        PUT(look_sync_unit, c.gateway.user = own("claw"));
-        PUT(look_sync_unit, c.gateway.user = NULL);
-        PUT(look_sync_unit, c.gateway.load_state = own("not-found"));
+        PUT(look_sync_unit, set_text(&c.gateway, "User", "claw"));
+        PUT(look_sync_unit, set_text(&c.gateway, "User", ""));
+        PUT(look_sync_unit, set_text(&c.gateway, "LoadState", "not-found"));
         PUT(look_gateway_unit, );
         PUT(look_gateway_unit, c.gateway.name = own("assistant.service"),
-                c.gateway.load_state = own("not-found"));
-        PUT(look_gateway_unit, c.gateway.type = own("oneshot"), c.config = &cold);
-        PUT(look_gateway_unit, c.gateway.file_state = own("enabled"));
-        PUT(look_gateway_unit, c.gateway.id = own("openclaw@default.service"));
-        PUT(look_gateway_unit, c.gateway.after = after, c.gateway.fragment = own("/etc/openclaw.service"));
+                set_text(&c.gateway, "LoadState", "not-found"));
+        PUT(look_gateway_unit, set_text(&c.gateway, "Type", "oneshot"), c.config = &cold);
+        PUT(look_gateway_unit, set_text(&c.gateway, "UnitFileState", "enabled"));
+        PUT(look_gateway_unit, set_text(&c.gateway, "Id", "openclaw@default.service"));
+        PUT(look_gateway_unit,
+                (void) json_object_set_new(
+                        c.gateway.properties, "After", json_pack("[s]", "network-online.target")),
+                set_text(&c.gateway, "FragmentPath", "/etc/openclaw.service"));
         PUT(look_gateway_stop, );
-        PUT(look_gateway_stop, c.gateway.restart = own("on-failure"));
-        PUT(look_gateway_stop, c.gateway.timeout_stop = USEC_INFINITY);
-        PUT(look_gateway_stop, c.gateway.timeout_stop = 90 * S);
+        PUT(look_gateway_stop, set_text(&c.gateway, "Restart", "on-failure"));
+        PUT(look_gateway_stop, set_number(&c.gateway, "TimeoutStopUSec", USEC_INFINITY));
+        PUT(look_gateway_stop, set_number(&c.gateway, "TimeoutStopUSec", 90 * S));
         PUT(look_config,
                 c.config_error = own(
                         "/etc/openclaw-failover.ini:3: port: '70000' is out of bounds; allowed: 1 to 65535"));
