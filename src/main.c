@@ -1,7 +1,7 @@
 /* A command line becomes a command. Which room does the rest:
  *
- *   cli/     what a user types: status_*, history*, alert_command, config_command; drill.c follows a drill, and parse_since.c
- *            reads --since; daemon_client asks the daemon, and listens to it
+ *   cli/     what a user types: status_*, history*, alert_command, config_command; drill.c follows a drill;
+ *            daemon_client asks the daemon, and listens to it
  *   daemon/  `run`: daemon.c is the loop, peers who is checked, units and sync_unit what is started, tailnet the way there
  *   sync/    `sync`: workspace.c leads save, remote, checkout; checkout.c knows how full the disk is
  *   doctor/  doctor.c has the table of rows, check_*.c looks at each subject; check_system.c the clock and the journal,

@@ -12,10 +12,10 @@
 
 #include "cli/history.h"
 #include "cli/history_print.h"
-#include "cli/parse_since.h"
 #include "events.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/program.h"
 #include "lib/text.h"
 
 static int add_matches(sd_journal *j, const struct instance *n) {
@@ -122,6 +122,24 @@ static int explain(int r) {
         return r == -EACCES ? EX_NOPERM : EX_UNAVAILABLE;
 }
 
+/* Any time that systemd.time(7) has, as for journalctl(1), and a bare span, "7d", for so long ago. 0 or -EINVAL. */
+static int parse_since(const char *text, usec_t *ret) {
+        static const char label[] = "UNIX seconds: @";
+        _cleanup_free_ char *ago = NULL, *output = NULL;
+        const char *argv[] = { "systemd-analyze", "timestamp", "--", text, NULL, NULL }, *seconds;
+
+        /* What it does not understand of both, it says, and goes on. */
+        argv[4] = asprintf(&ago, "-%s", text) < 0 ? NULL : ago;
+        (void) program_run(argv, USEC_INFINITY, &output, NULL);
+        seconds = output ? strstr(output, label) : NULL;
+        if (!seconds)
+                return -EINVAL;
+        *ret = (usec_t) (strtod(seconds + strlen(label), NULL) * (double) USEC_PER_SEC);
+        return 0;
+}
+
+#define SINCE_HELP "2026-11-01, \"2026-11-01 03:00\", 03:00, today, yesterday, 7d, 12h, 30min"
+
 /* 0, or -EINVAL if TEXT is not a number of failovers. */
 static int parse_count(const char *text, size_t *ret) {
         char *end;
@@ -138,7 +156,7 @@ int cmd_history(const struct instance *n, const char *since_text, const char *co
         char safe[64];
         int r;
 
-        if (since_text && parse_since(since_text, now, &since) < 0) {
+        if (since_text && parse_since(since_text, &since) < 0) {
                 log_error("--since %s: that is not a time. Allowed: " SINCE_HELP ".",
                         safe_text(safe, sizeof safe, since_text));
                 return EX_USAGE;
