@@ -1,41 +1,20 @@
 /* Would polkit let the daemon do its work? It is asked the very questions that systemd asks it. */
-#include <errno.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 
 #include "doctor/look.h"
 #include "lib/program.h"
 
 #define MANAGE_UNITS "org.freedesktop.systemd1.manage-units"
 
-/* A process of USER's that does nothing, for polkit to be asked about; it ends with this one. Its pid, or a negative
- * errno. */
-static pid_t stand_in(const struct passwd *user) {
-        pid_t pid = fork();
-        int status;
-
-        if (pid == 0) {
-                if (become(user) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-                        _exit(EXIT_FAILURE);
-                for (;;)
-                        (void) raise(SIGSTOP);
-        }
-        if (pid < 0)
-                return -errno;
-        return waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status) ? pid : -EPERM;
-}
-
-/* Asks whether process PID may do VERB to UNIT, as systemd does (the details "unit" and "verb" are systemd's,
+/* Asks whether the daemon may do VERB to UNIT, as systemd does (the details "unit" and "verb" are systemd's,
  * bus_unit_method_start_generic()). pkcheck(1)'s exit status: 0 is yes, 1 to 3 are no; or a negative errno. *RET_WORDS is for the
  * caller to free. */
-static int ask(pid_t pid, const char *unit, const char *verb, char **ret_words) {
-        char process[16];
+static int ask(const struct checkup *c, const char *unit, const char *verb, char **ret_words) {
+        char process[24];
         const char *const argv[] = { "pkcheck", "--action-id", MANAGE_UNITS, "--process", process,
                 "--detail", "unit", unit, "--detail", "verb", verb, NULL };
 
-        (void) snprintf(process, sizeof process, "%d", pid);
+        (void) snprintf(process, sizeof process, "%" PRIu64, unit_number(&c->daemon, "MainPID"));
         return program_run(argv, USEC_INFINITY, ret_words, NULL);
 }
 
@@ -56,8 +35,7 @@ static void add_fix(const struct checkup *c, struct finding *f) {
         finding_fix(f, "sudo systemctl restart polkit");
 }
 
-/* Asks for all that the daemon does, as USER, until polkit refuses. */
-static void ask_polkit(const struct checkup *c, const struct passwd *user, struct finding *f) {
+void look_polkit(const struct checkup *c, struct finding *f) {
         const struct {
                 const char *unit, *verb;
         } questions[] = {
@@ -70,43 +48,26 @@ static void ask_polkit(const struct checkup *c, const struct passwd *user, struc
                 { c->sync.name, "reset-failed" },
         };
         _cleanup_free_ char *words = NULL;
-        pid_t pid = stand_in(user);
-        int r = MIN(pid, 0);
         size_t i;
+        int r = 0;
 
+        if (!unit_is_loaded(&c->gateway)) {
+                finding_skip(f, "not looked at before there is a gateway unit");
+                return;
+        }
         for (i = 0; r == 0 && i < ELEMENTSOF(questions); i++) {
                 free(TAKE(words));
-                r = ask(pid, questions[i].unit, questions[i].verb, &words);
+                r = ask(c, questions[i].unit, questions[i].verb, &words);
         }
         if (r == 0)
-                finding_ok(f, "polkit lets user %s start and stop %s and %s", user->pw_name,
+                finding_ok(f, "polkit lets user %s start and stop %s and %s", checkup_daemon_user(c),
                         c->config->gateway.unit, c->sync.name);
         else if (r >= 1 && r <= 3) {
-                finding_fail(f, "polkit does not let user %s do “%s” to %s", user->pw_name,
+                finding_fail(f, "polkit does not let user %s do “%s” to %s", checkup_daemon_user(c),
                         questions[i - 1].verb, questions[i - 1].unit);
                 add_fix(c, f);
         } else {
                 finding_fail(f, "polkit cannot be asked: %s", r < 0 ? strerror(-r) : words);
                 finding_fix(f, "sudo apt-get install polkitd && sudo systemctl restart polkit");
-        }
-        if (pid > 0) {
-                (void) kill(pid, SIGKILL);
-                (void) waitpid(pid, NULL, 0);
-        }
-}
-
-void look_polkit(const struct checkup *c, struct finding *f) {
-        const struct passwd *user = getpwnam(checkup_daemon_user(c));
-
-        if (c->bus_error)
-                finding_skip(f, "%s", c->bus_error);
-        else if (!unit_is_loaded(&c->gateway))
-                finding_skip(f, "not looked at before there is a gateway unit");
-        else if (user)
-                ask_polkit(c, user, f);
-        else {
-                finding_fail(
-                        f, "there is no user %s, as which the daemon is to run", checkup_daemon_user(c));
-                finding_fix(f, "sudo systemd-sysusers");
         }
 }

@@ -62,7 +62,7 @@ static const struct row {
         { "seniors", look_seniors, not_as_root, "configuration" },
         { "witness", look_witness, not_as_root, "configuration" },
         /* … has workspace and secrets synced … */
-        { "permission", look_polkit, as_root, "configuration" },
+        { "permission", look_polkit, as_root, "in force" },
         { "sync unit", look_sync_unit, AS_CALLER, "configuration" },
         { "sync's places", look_sync_places, AS_CALLER, "sync unit" },
         { "programs", look_programs, AS_CALLER, "sync's places" },

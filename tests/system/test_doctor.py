@@ -381,6 +381,7 @@ def test_quiet_and_json(well):
 
 def test_a_gateway_unit_that_is_not_there_needs_no_rule(well):
     well.configure(gateway={"unit": "opneclaw.service"})
+    well.standby.systemctl("reload", Pair.UNIT)
     report = doctor(well.standby)
     assert "there is no opneclaw.service" in report.lines["gateway unit"].text
     assert report.lines["permission"].kind == "skip" and "polkit" not in report.text, str(report)
