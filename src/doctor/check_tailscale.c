@@ -1,6 +1,5 @@
 /* Is this node in the tailnet, for how long yet, and what would be lost with the primary? The looks ask tailscaled as the
  * daemon does. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <jansson.h>
 #include <netdb.h>
@@ -21,10 +20,8 @@
 #define SOON (30 * USEC_PER_DAY)
 
 struct tailnet_facts {
-        struct tailscale *tailscale;
-        char address[NI_MAXHOST];     /* of the primary; "": its name does not resolve */
-        enum tailscale_question last; /* question to ask */
-        char over[8];                 /* "": there is more to ask */
+        char address[NI_MAXHOST]; /* of the primary; "": its name does not resolve */
+        char over[8];             /* "": an answer is waited for */
         struct tailscale_self self;
         struct tailscale_peer peer;
         struct tailscale_relay relay; /* its home relay */
@@ -35,32 +32,18 @@ struct tailnet_facts {
 
 static void on_answer(const struct tailscale_answer *a, void *userdata) {
         struct tailnet_facts *t = userdata;
-        enum tailscale_question next = a->question + 1;
-        bool more = a->question < t->last && *t->address;
 
-        switch (a->question) {
-        case TAILSCALE_STATUS:
+        if (a->question == TAILSCALE_STATUS)
                 tailscale_parse_self(a, &t->self);
-                break;
-        case TAILSCALE_WHOIS:
+        else if (a->question == TAILSCALE_WHOIS)
                 tailscale_parse_peer(a, &t->peer);
-                break;
-        case TAILSCALE_DERPMAP:
+        else if (a->question == TAILSCALE_DERPMAP)
                 (void) tailscale_parse_relay(a, t->self.relay, &t->relay);
-                break;
-        case TAILSCALE_SERVE:
+        else if (a->question == TAILSCALE_SERVE)
                 t->is_served = tailscale_serves(a, t->port);
-                break;
-        case TAILSCALE_RESOLVERS:
+        else if (a->question == TAILSCALE_RESOLVERS)
                 t->is_resolver = tailscale_is_resolver(a, &t->peer);
-                break;
-        case TAILSCALE_PING:
-                break;
-        }
-        if (!more || t->self.state != TAILSCALE_STATE_RUNNING ||
-                tailscale_ask(
-                        t->tailscale, next, next == TAILSCALE_WHOIS ? t->address : NULL, on_answer, t) < 0)
-                (void) snprintf(t->over, sizeof t->over, "yes");
+        (void) strcpy(t->over, "yes");
 }
 
 /* Up to the LAST question, of the primary at HOST and the gateway here at PORT. */
@@ -68,14 +51,21 @@ static void ask_tailscaled(
         enum tailscale_question last, const char *host, unsigned port, struct tailnet_facts *ret) {
         _cleanup_(http_freep) struct http *http = NULL;
         _cleanup_(tailscale_freep) struct tailscale *tailscale = NULL;
+        int r;
 
-        *ret = (struct tailnet_facts){ .last = last, .port = port };
+        *ret = (struct tailnet_facts){ .port = port };
         (void) resolve_name(host, ret->address, sizeof ret->address);
-        if (http_new_with_loop(&http) < 0 || tailscale_new(http, &tailscale) < 0)
-                return;
-        ret->tailscale = tailscale;
-        if (tailscale_ask(tailscale, TAILSCALE_STATUS, NULL, on_answer, ret) >= 0)
-                (void) http_wait(http, ret->over);
+        r = http_new_with_loop(&http);
+        if (r >= 0)
+                r = tailscale_new(http, &tailscale);
+        for (enum tailscale_question q = TAILSCALE_STATUS; r >= 0 && q <= last; q++) {
+                if (q > TAILSCALE_STATUS && (ret->self.state != TAILSCALE_STATE_RUNNING || !*ret->address))
+                        return;
+                ret->over[0] = '\0';
+                r = tailscale_ask(tailscale, q, q == TAILSCALE_WHOIS ? ret->address : NULL, on_answer, ret);
+                if (r >= 0)
+                        r = http_wait(http, ret->over);
+        }
 }
 
 static void ask_up_to(enum tailscale_question last, const struct checkup *c, struct tailnet_facts *ret) {
@@ -193,45 +183,6 @@ void look_relay(const struct checkup *c, struct finding *f) {
 
 /* What would be lost with the primary. */
 
-bool names_server(const char *text, const char *address) {
-        char word[64];
-
-        for (const char *line = text; line; line = strchr(line, '\n'), line += line != NULL)
-                if (sscanf(line, "nameserver%*[ \t]%63s", word) == 1 && strcmp(word, address) == 0)
-                        return true;
-        return false;
-}
-
-bool routes_by(const char *text, const char *address) {
-        static const char none[] = "00000000000000000000000000000000";
-        struct in6_addr a6;
-        struct in_addr a;
-        char begin[128];
-        int n;
-
-        if (inet_pton(AF_INET, address, &a) == 1)
-                (void) snprintf(begin, sizeof begin, "\t00000000\t%08X\t", a.s_addr);
-        else if (inet_pton(AF_INET6, address, &a6) == 1) {
-                n = snprintf(begin, sizeof begin, "%s 00 %s 00 ", none, none);
-                for (size_t i = 0; i < sizeof a6.s6_addr; i++)
-                        n += snprintf(begin + n, sizeof begin - (size_t) n, "%02x", a6.s6_addr[i]);
-        } else
-                return false;
-        return strstr(text, begin);
-}
-
-static bool file_has(
-        const char *path, bool (*has)(const char *, const char *), const struct tailnet_facts *t) {
-        _cleanup_free_ char *text = NULL;
-
-        if (read_file(path, (size_t) 64 * 1024, &text) < 0)
-                return false;
-        for (size_t i = 0; i < t->peer.n_endpoints; i++)
-                if (has(text, t->peer.endpoints[i]))
-                        return true;
-        return has(text, t->address);
-}
-
 /* Whether NAME is in TEXT as a whole word. */
 static bool has_name(const char *text, const char *name) {
         static const char inside[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
@@ -250,26 +201,68 @@ static bool names_primary(const struct checkup *c, const struct tailnet_facts *t
         for (size_t i = 0; i < t->peer.n_endpoints; i++)
                 if (has_name(text, t->peer.endpoints[i]))
                         return true;
-        return has_name(text, c->config->primary.host) || has_name(text, t->peer.name) ||
-                has_name(text, label);
+        return has_name(text, c->config->primary.host) || has_name(text, t->address) ||
+                has_name(text, t->peer.name) || has_name(text, label);
+}
+
+/* Whether a line of TEXT that begins with WORD names the primary. */
+static bool line_names_primary(
+        const struct checkup *c, const struct tailnet_facts *t, const char *text, const char *word) {
+        for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+                _cleanup_free_ char *copy = strndup(line, strcspn(line, "\n"));
+
+                if (copy && begins_with(copy, word) && names_primary(c, t, copy))
+                        return true;
+        }
+        return false;
+}
+
+static bool is_name_server(const struct checkup *c, const struct tailnet_facts *t) {
+        static const char *const files[] = { "/etc/resolv.conf", "/run/systemd/resolve/resolv.conf" };
+        bool named = false;
+
+        for (size_t i = 0; i < ELEMENTSOF(files); i++) {
+                _cleanup_free_ char *text = NULL;
+
+                named = named ||
+                        (read_file(files[i], (size_t) 64 * 1024, &text) >= 0 &&
+                                line_names_primary(c, t, text, "nameserver"));
+        }
+        return named;
+}
+
+/* What ARGV prints, for the caller to free; NULL if it fails. */
+static char *output_of(const char *const argv[]) {
+        char *text = NULL;
+
+        if (program_run(argv, USEC_INFINITY, &text, NULL) == 0)
+                return text;
+        free(text);
+        return NULL;
+}
+
+static bool is_default_route(const struct checkup *c, const struct tailnet_facts *t) {
+        const char *const route[] = { "ip", "-4", "route", "show", "default", NULL };
+        const char *const route6[] = { "ip", "-6", "route", "show", "default", NULL };
+        _cleanup_free_ char *text = output_of(route), *text6 = output_of(route6);
+
+        return line_names_primary(c, t, text ?: "", "") || line_names_primary(c, t, text6 ?: "", "");
 }
 
 /* Whether ssh(1), by its configuration, reaches LOGIN through the primary; AS_JUMP, whether LOGIN itself is the primary. */
 static bool ssh_jumps(
         const struct checkup *c, const struct tailnet_facts *t, const char *login, bool as_jump) {
         const char *const argv[] = { "ssh", "-G", "--", login, NULL };
-        _cleanup_free_ char *text = NULL;
-        char *save = NULL, *jump = NULL;
+        _cleanup_free_ char *text = output_of(argv);
+        char *jump = text ? strstr(text, "\nproxyjump ") : NULL, *save = NULL;
 
-        if (program_run(argv, USEC_INFINITY, &text, NULL) != 0)
-                return false;
-        for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-                if (begins_with(line, as_jump ? "hostname " : "proxycommand ") && names_primary(c, t, line))
-                        return true;
-                if (!as_jump && begins_with(line, "proxyjump "))
-                        jump = line + strlen("proxyjump ");
-        }
-        for (jump = jump ? strtok_r(jump, ",", &save) : NULL; jump; jump = strtok_r(NULL, ",", &save)) {
+        if (!text || as_jump)
+                return text && line_names_primary(c, t, text, "hostname ");
+        if (line_names_primary(c, t, text, "proxycommand "))
+                return true;
+        jump = jump ? strtok_r(jump, "\n", &save) : NULL;
+        for (jump = jump ? strtok_r(jump + strlen("proxyjump "), ",", &save) : NULL; jump;
+                jump = strtok_r(NULL, ",", &save)) {
                 _cleanup_free_ char *url = NULL;
 
                 if (asprintf(&url, "ssh://%s", jump) > 0 && ssh_jumps(c, t, url, true))
@@ -281,12 +274,12 @@ static bool ssh_jumps(
 static bool sync_jumps(const struct checkup *c, const struct tailnet_facts *t) {
         const struct workspace_config *w = &c->config->workspace;
         const char *const argv[] = { "git", "-C", w->path, "remote", "get-url", w->remote, NULL };
-        _cleanup_free_ char *url = NULL;
+        _cleanup_free_ char *url = *w->path ? output_of(argv) : NULL;
         struct ssh_address address;
 
         if (c->config->secrets.host && ssh_jumps(c, t, c->config->secrets.host, false))
                 return true;
-        if (!*w->path || program_run(argv, USEC_INFINITY, &url, NULL) != 0)
+        if (!url)
                 return false;
         url[strcspn(url, "\n")] = '\0';
         return ssh_address_parse(url, &address) >= 0 && ssh_jumps(c, t, address.login, false);
@@ -308,12 +301,8 @@ void look_lost_with_primary(const struct checkup *c, struct finding *f) {
         } losses[] = {
                 { *t.peer.id && strcmp(t.self.exit_node, t.peer.id) == 0, "the exit node of this node",
                         "sudo tailscale set --exit-node=" },
-                { file_has("/proc/net/route", routes_by, &t) ||
-                                file_has("/proc/net/ipv6_route", routes_by, &t),
-                        "the default route of this machine", NULL },
-                { file_has("/etc/resolv.conf", names_server, &t) ||
-                                file_has("/run/systemd/resolve/resolv.conf", names_server, &t),
-                        "a name server of this machine", NULL },
+                { is_default_route(c, &t), "the default route of this machine", NULL },
+                { is_name_server(c, &t), "a name server of this machine", NULL },
                 { t.is_resolver, "a name server of the tailnet", NULL },
                 { *t.peer.routes, subnets, NULL },
                 { sync_jumps(c, &t), "the way of the sync (ProxyJump, ProxyCommand)", NULL },

@@ -80,10 +80,5 @@ void finding_refuse(struct finding *f, const struct refusal *why);
  * is true. BUF receives it. 0, or -ENOENT if TEXT does not begin with such a line. */
 int parse_shebang(const char *text, char *buf, size_t size, bool *ret_env);
 
-/* Whether TEXT, a resolv.conf(5), has the name server ADDRESS. */
-bool names_server(const char *text, const char *address);
-/* Whether TEXT, a /proc/net/route or /proc/net/ipv6_route, has a default route by ADDRESS. */
-bool routes_by(const char *text, const char *address);
-
 /* What `sudo -l -U USER` says: may USER run anything without a password? The first such line goes to BUF. */
 bool sudo_without_password(const char *output, char *buf, size_t size);

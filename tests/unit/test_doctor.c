@@ -47,36 +47,6 @@ static void test_shebang(void **state _unused_) {
         }
 }
 
-static void test_name_server(void **state _unused_) {
-        static const char text[] =
-                "# 100.64.0.3\nnameserver\t100.64.0.1\nnameserver 100.64.0.22 # dead\nsearch 100.64.0.4\n"
-                "nameserver 2001:db8::1";
-
-        assert_true(names_server(text, "100.64.0.1"));
-        assert_true(names_server(text, "100.64.0.22"));
-        assert_true(names_server(text, "2001:db8::1"));
-        assert_false(names_server(text, "100.64.0.2"));
-        assert_false(names_server(text, "100.64.0.3"));
-        assert_false(names_server(text, "100.64.0.4"));
-        assert_false(names_server("", "100.64.0.1"));
-}
-
-static void test_default_route(void **state _unused_) {
-        static const char text[] =
-                "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
-                "eth0\t00000000\t0102000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
-                "eth0\t0000A8C0\t0902000A\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n";
-
-        assert_true(routes_by(text, "10.0.2.1"));
-        assert_false(routes_by(text, "10.0.2.9")); /* the route of a subnet */
-        assert_false(routes_by(text, "2001:db8::1"));
-        assert_false(routes_by("", "10.0.2.1"));
-        assert_true(
-                routes_by("00000000000000000000000000000000 00 00000000000000000000000000000000 00 "
-                          "20010db8000000000000000000000001 00000400 00000001 00000000 00000003     eth0\n",
-                        "2001:db8::1"));
-}
-
 static void test_sudo(void **state _unused_) {
         char rule[64];
 
@@ -248,8 +218,6 @@ static void test_closed_directory(void **state _unused_) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_shebang),
-                cmocka_unit_test(test_name_server),
-                cmocka_unit_test(test_default_route),
                 cmocka_unit_test(test_sudo),
                 cmocka_unit_test(test_quote),
                 cmocka_unit_test(test_print),
