@@ -19,20 +19,24 @@ static bool is_file(const char *path, int mode) {
         return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, mode) == 0;
 }
 
-/* Looks NAME up in PATH, colon-separated: the first that is_file(). The full path for the caller to free, or NULL. */
+/* Looks NAME up in PATH, patterns of glob(7) with colons between: the first that is_file(), and of several for a pattern the last.
+ * For the caller to free, or NULL. */
 static char *look_up(const char *path, const char *name, int mode) {
         _cleanup_free_ char *copy = strdup(path);
-        char *save = NULL;
+        char *save = NULL, *result = NULL;
 
-        for (char *dir = copy ? strtok_r(copy, ":", &save) : NULL; dir; dir = strtok_r(NULL, ":", &save)) {
-                _cleanup_free_ char *full = NULL;
+        for (char *dir = copy ? strtok_r(copy, ":", &save) : NULL; dir && !result;
+                dir = strtok_r(NULL, ":", &save)) {
+                _cleanup_free_ char *pattern = NULL;
+                glob_t found;
 
-                if (asprintf(&full, "%s/%s", dir, name) < 0)
-                        return NULL;
-                if (is_file(full, mode))
-                        return TAKE(full);
+                if (asprintf(&pattern, "%s/%s", dir, name) < 0 || glob(pattern, 0, NULL, &found) != 0)
+                        continue;
+                if (is_file(found.gl_pathv[found.gl_pathc - 1], mode))
+                        result = strdup(found.gl_pathv[found.gl_pathc - 1]);
+                globfree(&found);
         }
-        return NULL;
+        return result;
 }
 
 /* The PATH that the gateway will have. */
@@ -64,23 +68,11 @@ static char *find_installed(const char *name) {
                 ".volta/bin", ".openclaw/bin", ".local/share/fnm/node-versions/*/installation/bin",
                 ".local/share/pnpm", ".bun/bin" };
         const char *home = getenv("HOME");
+        char path[4096] = "";
 
-        for (size_t i = 0; home && i < ELEMENTSOF(places); i++) {
-                _cleanup_free_ char *pattern = NULL;
-                char *newest = NULL;
-                glob_t found;
-
-                if (asprintf(&pattern, "%s/%s/%s", home, places[i], name) < 0)
-                        return NULL;
-                if (glob(pattern, 0, NULL, &found) != 0)
-                        continue;
-                if (is_file(found.gl_pathv[found.gl_pathc - 1], X_OK))
-                        newest = strdup(found.gl_pathv[found.gl_pathc - 1]);
-                globfree(&found);
-                if (newest)
-                        return newest;
-        }
-        return look_up(DEFAULT_PATH, name, X_OK);
+        for (size_t i = 0; home && i < ELEMENTSOF(places); i++)
+                (void) appendf(path, sizeof path, "%s/%s:", home, places[i]);
+        return look_up(appendf(path, sizeof path, "%s", DEFAULT_PATH), name, X_OK);
 }
 
 /* What neither systemd nor a shell makes anything of (systemd.service(5), "Command lines"). */

@@ -1,10 +1,6 @@
 /* The machine itself: clock, journal, programs, and how much the gateway's user may do. */
 #include <errno.h>
-#include <fcntl.h>
-#include <glob.h>
-#include <grp.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/timex.h>
 #include <systemd/sd-id128.h>
 
@@ -87,21 +83,19 @@ void look_programs(const struct checkup *c, struct finding *f) {
 }
 
 /* Whoever is in one of these is root, or as good as root. */
-static const char *powerful_group(const char *user, gid_t primary) {
+static const char *powerful_group(const char *user) {
         static const char *const powerful[] = { "sudo", "wheel", "admin", "root", "docker", "lxd",
                 "incus-admin", "libvirt", "disk", "shadow" };
-        gid_t groups[256];
-        int n = ELEMENTSOF(groups);
+        const char *const argv[] = { "id", "-Gn", "--", user, NULL };
+        _cleanup_free_ char *groups = NULL;
+        char *save = NULL;
 
-        if (getgrouplist(user, primary, groups, &n) < 0)
-                n = ELEMENTSOF(groups);
-        for (int i = 0; i < n; i++) {
-                const struct group *g = getgrgid(groups[i]);
-
-                for (size_t k = 0; g && k < ELEMENTSOF(powerful); k++)
-                        if (strcmp(g->gr_name, powerful[k]) == 0)
-                                return powerful[k];
-        }
+        (void) program_run(argv, USEC_INFINITY, &groups, NULL);
+        for (char *group = groups ? strtok_r(groups, " \n", &save) : NULL; group;
+                group = strtok_r(NULL, " \n", &save))
+                for (size_t i = 0; i < ELEMENTSOF(powerful); i++)
+                        if (strcmp(group, powerful[i]) == 0)
+                                return powerful[i];
         return NULL;
 }
 
@@ -140,7 +134,7 @@ void look_powers(const struct checkup *c, struct finding *f) {
                 finding_fix_drop_in(f, c->gateway.name, "user", "User=openclaw");
                 return;
         }
-        group = powerful_group(user, pw->pw_gid);
+        group = powerful_group(user);
         if (group) {
                 finding_fail(f,
                         "user %s is in group %s, which is as good as root: an agent with a shell must not be",

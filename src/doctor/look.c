@@ -2,6 +2,7 @@
 #include "doctor/look.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <netdb.h>
 #include <string.h>
 
@@ -64,6 +65,19 @@ void checkup_take_agent(const struct checkup *c) {
                 (void) setenv("SSH_AUTH_SOCK", agent, 1);
         else
                 (void) unsetenv("SSH_AUTH_SOCK");
+}
+
+int become(const struct passwd *user) {
+        if (initgroups(user->pw_name, user->pw_gid) < 0 ||
+                setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0 ||
+                setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0)
+                return -errno;
+        /* What systemd sets for User= (systemd.exec(5)). */
+        if (clearenv() != 0 || setenv("HOME", user->pw_dir, 1) < 0 || setenv("USER", user->pw_name, 1) < 0 ||
+                setenv("LOGNAME", user->pw_name, 1) < 0 || setenv("SHELL", user->pw_shell, 1) < 0 ||
+                setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1) < 0)
+                return -ENOMEM;
+        return chdir("/") < 0 ? -errno : 0;
 }
 
 DEFINE_CLEANUP(struct addrinfo *, freeaddrinfo)

@@ -4,9 +4,10 @@
  * user that its row in doctor.c names, within a deadline: it may block, and it leaves nothing behind. */
 #pragma once
 
+#include <pwd.h>
+
 #include "config/config.h"
 #include "config/instance.h"
-#include "doctor/as_user.h"
 #include "doctor/finding.h"
 #include "doctor/unit_facts.h"
 
@@ -30,6 +31,9 @@ const char *checkup_gateway_user(const struct checkup *c);
 const char *checkup_sync_user(const struct checkup *c);
 const char *checkup_daemon_user(const struct checkup *c);
 
+/* This process becomes USER for good, as a service of systemd's would be: groups, HOME and PATH, nothing else. 0 or a negative
+ * errno. */
+int become(const struct passwd *user);
 /* Makes this process's ssh agent the sync unit's, which has none unless a drop-in gave it one: the caller's own, forwarded
  * perhaps, is not there at night. */
 void checkup_take_agent(const struct checkup *c);

@@ -191,6 +191,24 @@ static struct finding look_as_agent(const char *dir, look_t *look, const struct 
         return f;
 }
 
+/* The user whose file it is may have made a link of its directory: root follows none. */
+static void test_user_service(void **state _unused_) {
+        char dir[64], command[256];
+        const struct checkup c = { .gateway.name = (char *) (uintptr_t) "openclaw.service" };
+        struct finding f;
+
+        scratch_make(dir, "test_doctor");
+        assert_int_equal(setenv("HOME", dir, 1), 0);
+        free(scratch_sh(dir,
+                "mkdir -p .config/systemd/user/a.wants; echo >'.config/systemd/user/a.wants/openclaw-gateway;x.service'"));
+        f = look_as_agent(dir, look_user_service, &c);
+        assert_int_equal(f.kind, FINDING_FAIL);
+        (void) snprintf(command, sizeof command,
+                "sudo -u openclaw rm '%s/.config/systemd/user/a.wants/openclaw-gateway;x.service'", dir);
+        assert_string_equal(f.fix, command);
+        scratch_remove(dir);
+}
+
 static void test_closed_directory(void **state _unused_) {
         char dir[64], directory[80], path[100], mend[200];
         struct instance instance = { .config = path };
@@ -225,6 +243,7 @@ int main(void) {
                 cmocka_unit_test(test_drop_in),
                 cmocka_unit_test(test_unit_environment),
                 cmocka_unit_test(test_refuse),
+                cmocka_unit_test(test_user_service),
                 cmocka_unit_test(test_closed_directory),
         };
 
