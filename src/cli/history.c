@@ -227,25 +227,17 @@ struct history_sums history_sums(const struct history *c, usec_t now) {
         return sums;
 }
 
-const char *failover_kind_name(enum failover_kind k) {
-        static const char *const names[_FAILOVER_KIND_MAX] = {
-                [KIND_FAILOVER] = "failover",
-                [KIND_BY_HAND] = "by hand",
-                [KIND_DRILL] = "drill",
-        };
+const char *const failover_kind_names[_FAILOVER_KIND_MAX] = {
+        [KIND_FAILOVER] = "failover",
+        [KIND_BY_HAND] = "by hand",
+        [KIND_DRILL] = "drill",
+};
 
-        return names[k];
-}
-
-const char *failover_end_name(enum failover_end e) {
-        static const char *const names[_FAILOVER_END_MAX] = {
-                [END_OPEN] = "open",
-                [END_FAILBACK] = "failback",
-                [END_STOPPED] = "stopped",
-                [END_FOREIGN] = "foreign",
-                [END_REBOOT] = "reboot",
-                [END_UNKNOWN] = "unknown",
-        };
-
-        return names[e];
-}
+const char *const failover_end_names[_FAILOVER_END_MAX] = {
+        [END_OPEN] = "open",
+        [END_FAILBACK] = "failback",
+        [END_STOPPED] = "stopped",
+        [END_FOREIGN] = "foreign",
+        [END_REBOOT] = "reboot",
+        [END_UNKNOWN] = "unknown",
+};

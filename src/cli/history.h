@@ -77,5 +77,6 @@ struct history_sums {
 };
 struct history_sums history_sums(const struct history *c, usec_t now);
 
-const char *failover_kind_name(enum failover_kind k); /* "failover", "by hand", "drill" */
-const char *failover_end_name(enum failover_end e);   /* "open", "failback", "stopped", "foreign" … */
+extern const char *const failover_kind_names[_FAILOVER_KIND_MAX]; /* "failover", "by hand", "drill" */
+extern const char
+        *const failover_end_names[_FAILOVER_END_MAX]; /* "open", "failback", "stopped", "foreign" … */

@@ -59,7 +59,7 @@ static void print_row(FILE *out, const struct failover *f, usec_t now) {
         char detecting[SPAN_MAX], syncing[SPAN_MAX], starting[SPAN_MAX];
 
         (void) safe_text(why, sizeof why,
-                f->kind != KIND_FAILOVER ? failover_kind_name(f->kind)
+                f->kind != KIND_FAILOVER ? failover_kind_names[f->kind]
                         : *f->reason     ? f->reason
                                          : "unknown");
         if (f->detecting != USEC_INFINITY || f->syncing != USEC_INFINITY || f->starting != USEC_INFINITY)
@@ -119,8 +119,8 @@ static json_t *row_json(const struct failover *f) {
         usec_t began = f->promoted > 0 && f->outage < f->promoted ? f->promoted - f->outage : f->begun;
 
         return json_pack("{s:s, s:o, s:o, s:o, s:s, s:s?, s:o, s:o, s:o, s:o, s:o, s:b}", "kind",
-                failover_kind_name(f->kind), "began", json_time(began), "started", json_time(f->promoted),
-                "ended", json_time(f->ended), "end", failover_end_name(f->end), "reason",
+                failover_kind_names[f->kind], "began", json_time(began), "started", json_time(f->promoted),
+                "ended", json_time(f->ended), "end", failover_end_names[f->end], "reason",
                 *f->reason ? f->reason : NULL, "promoted_seconds", json_span(f->lasted), "outage_seconds",
                 json_span(f->outage), "detecting_seconds", json_span(f->detecting), "syncing_seconds",
                 json_span(f->syncing), "starting_seconds", json_span(f->starting), "trouble",

@@ -237,7 +237,7 @@ static void test_foreign(void **state _unused_) {
         history_close(&c, boot);
         assert_int_equal(c.n, 2);
         for (size_t i = 0; i < c.n; i++)
-                assert_string_equal(failover_end_name(c.failovers[i].end), "foreign");
+                assert_string_equal(failover_end_names[c.failovers[i].end], "foreign");
         assert_int_equal(c.failovers[0].lasted, 100 * S);
         assert_int_equal(c.failovers[0].ended, BEGIN + 111 * S);
         assert_int_equal(c.failovers[1].lasted, 10 * S);
