@@ -7,13 +7,11 @@
 #include "status_properties.h"
 
 int status_exit(const struct status *s) {
-        static const int codes[] = {
-                [STATUS_WELL] = EXIT_WELL,
-                [STATUS_DEGRADED] = EXIT_DEGRADED,
-                [STATUS_UNREACHABLE] = EXIT_UNREACHABLE,
-        };
+        _Static_assert((int) STATUS_WELL == EXIT_WELL && (int) STATUS_DEGRADED == EXIT_DEGRADED &&
+                        (int) STATUS_UNREACHABLE == EXIT_UNREACHABLE,
+                "an exit status is a level");
 
-        return codes[status_level(s)];
+        return (int) status_level(s);
 }
 
 /* Sets KEY; "a.b" is b within the object a. Takes VALUE over. */

@@ -64,24 +64,6 @@ void look_journal(const struct checkup *c _unused_, struct finding *f) {
         finding_fix(f, "sudo systemctl restart systemd-journald && sudo journalctl --flush");
 }
 
-void look_programs(const struct checkup *c, struct finding *f) {
-        static const char *const programs[][2] = {
-                { "/usr/bin/rsync", "rsync" },
-                { "/usr/bin/ssh", "openssh-client" },
-        };
-
-        if (!c->config->secrets.host) {
-                finding_off(f, "rsync and ssh are not needed: no secrets are synced");
-                return;
-        }
-        finding_ok(f, "rsync and ssh are installed");
-        for (size_t i = 0; i < ELEMENTSOF(programs); i++)
-                if (access(programs[i][0], X_OK) < 0) {
-                        finding_fail(f, "%s is not there: secrets cannot be synced", programs[i][0]);
-                        finding_fix(f, "sudo apt-get install %s", programs[i][1]);
-                }
-}
-
 /* Whoever is in one of these is root, or as good as root. */
 static const char *powerful_group(const char *user) {
         static const char *const powerful[] = { "sudo", "wheel", "admin", "root", "docker", "lxd",

@@ -65,11 +65,10 @@ static const struct row {
         { "permission", look_polkit, as_root, "in force" },
         { "sync unit", look_sync_unit, AS_CALLER, "configuration" },
         { "sync's places", look_sync_places, AS_CALLER, "sync unit" },
-        { "programs", look_programs, AS_CALLER, "sync's places" },
         { "workspace", look_workspace, AS_SYNC, "sync unit" },
         { "remote", look_remote, AS_SYNC, "workspace" },
         { "saved work", look_saved_work, AS_SYNC, "workspace" },
-        { "secrets", look_secrets, AS_SYNC, "programs" },
+        { "secrets", look_secrets, AS_SYNC, "sync's places" },
         /* … starts the gateway … */
         { "other instances", look_instances, AS_CALLER, "configuration" },
         { "gateway unit", look_gateway_unit, AS_CALLER, "configuration" },

@@ -57,7 +57,7 @@ look_t look_drill;
 /* check_polkit.c */
 look_t look_polkit;
 /* check_system.c */
-look_t look_clock, look_journal, look_powers, look_programs;
+look_t look_clock, look_journal, look_powers;
 /* check_tailscale.c */
 look_t look_tailscale, look_own_key, look_primary_key, look_relay, look_lost_with_primary,
         look_gateway_serve;

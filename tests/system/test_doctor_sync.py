@@ -53,14 +53,9 @@ def take_away(pair, later, path):
     stand_in(pair, later, "apt-get", f'test "$1" = install && mv {path}.away {path}\n')
 
 
-@finds("programs", "/usr/bin/rsync is not there")
+@finds("secrets", "rsync is not installed here")
 def rsync_missing(pair, later):
     take_away(pair, later, "/usr/bin/rsync")
-
-
-@finds("programs", "/usr/bin/ssh is not there")
-def ssh_missing(pair, later):
-    take_away(pair, later, "/usr/bin/ssh")
 
 
 @finds("workspace", "no branch is checked out")

@@ -234,7 +234,6 @@ static void put_doctor_configured(FILE *f, const struct instance *instance) {
                 config.witness.cut_off_wait = 300 * S);
         PUT(look_own_gateway, c.config = &config);
         PUT(look_workspace, c.config = &config);
-        PUT(look_programs, c.config = &config);
         PUT(look_secrets, c.config = &config);
         PUT(look_sync_places, c.config = &config);
         config.secrets.host = secrets;
