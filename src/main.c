@@ -47,7 +47,6 @@ static const struct option options[] = {
         /* These letters are for this file: the user types the word. */
         { "check", no_argument, NULL, 'c' },
         { "json", no_argument, NULL, 'j' },
-        { "keys", no_argument, NULL, 'k' },
         { "since", required_argument, NULL, 's' },
         { "watch", no_argument, NULL, 'w' },
         {},
@@ -83,8 +82,7 @@ static const struct command {
         { "pause", "[TIME]", "neither promote nor demote for TIME (30m, infinity; default 1h)", pause_,
                 .has_argument = true },
         { "resume", "", "end the pause", send_command, .send = COMMAND_RESUME },
-        { "config", "[--check | --keys]", "the configuration in force, or what is wrong with it", config,
-                "ck" },
+        { "config", "[--check]", "the configuration in force, or what is wrong with it", config, "c" },
         { "alert-test", "", "send a test alert", .call_plainly = cmd_alert_test },
         { "run", "", "the daemon: what openclaw-failover.service runs", .call_plainly = cmd_run },
         { "sync", "", "sync workspace and secrets once: what openclaw-failover-sync.service runs",
@@ -115,10 +113,7 @@ static int pause_(const struct arguments *a) {
 }
 
 static int config(const struct arguments *a) {
-        return cmd_config(a->instance,
-                a->given['c']           ? CONFIG_CHECK
-                        : a->given['k'] ? CONFIG_KEYS
-                                        : CONFIG_EFFECTIVE);
+        return cmd_config(a->instance, a->given['c']);
 }
 
 static int sync_once(const struct arguments *a) {

@@ -4,7 +4,7 @@ _openclaw_failover() {
         local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command= words= i file
         local -A takes=(
                 [status]='--json --watch' [doctor]='-q --json' [history]='-n --since --json' [drill]= [promote]= [demote]= [auto]=
-                [pause]='10m 30m 1h 4h infinity' [resume]= [config]='--check --keys' [alert-test]= [run]= [sync]= [alert-failed]=
+                [pause]='10m 30m 1h 4h infinity' [resume]= [config]=--check [alert-test]= [run]= [sync]= [alert-failed]=
         )
 
         # bash takes the '=' of --instance=NAME for a word of its own.

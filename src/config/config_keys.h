@@ -1,4 +1,4 @@
-/* Every key of the ini in one table: its section, type, bounds, default and help; and how one value is read, inherited and
+/* Every key of the ini in one table: its section, type, bounds and default; and how one value is read, inherited and
  * printed. The shipped ini, the manual and the README are tested against the table. */
 #pragma once
 
@@ -31,7 +31,6 @@ struct config_key {
          * falls back to the same. */
         const char *fallback;
         const char *allowed; /* what is allowed, in words, as errors say it */
-        const char *help;    /* one line */
 
         /* The rest is how it is read. */
         enum config_type type;
