@@ -164,6 +164,7 @@ def test_unmerged_work_is_shown(pair):
     begin(pair)
     pair.standby.put(f"{pair.WORKSPACE}/learned.md", "learned\n", user="openclaw")
     assert cli(pair.standby, "drill", timeout=90).returncode == 0
+    pair.standby.wait_for(lambda: status(pair.standby)["unmerged_branches"], what="the sync after the drill has ended")
     now = wait_status(pair.standby, state="standby", level="well")
     assert len(now["unmerged_branches"]) == 1 and len(now["merge_commands"]) == 2
     done = cli(pair.standby, "status")
