@@ -135,8 +135,10 @@ static void show_unmerged(FILE *out, const struct status *s) {
                 b += n + (b[n] == '\n');
                 command += k + (command[k] == '\n');
         }
-        if (*command) /* then what was merged goes to the remote */
-                (void) fprintf(out, "           %s\n", command);
+        for (size_t k; *command; command += k + (command[k] == '\n')) { /* the push */
+                k = strcspn(command, "\n");
+                (void) fprintf(out, "           %.*s\n", (int) k, command);
+        }
 }
 
 void show_status(FILE *out, const struct status *s, const char *why, usec_t now, bool colour) {

@@ -347,15 +347,16 @@ void sync_take(struct sync_result *r, const struct sync_result *from) {
 
 char *sync_result_merge_commands(const struct sync_result *r, const char *path, const char *remote,
         const char *user, const char *host, char *buf, size_t size) {
-        unsigned n = MIN(r->n_unmerged, (unsigned) SYNC_UNMERGED_MAX), merged = 0;
+        unsigned named = 0, merged = 0;
 
         buf[0] = '\0';
-        for (unsigned i = 0; i < n && r->unmerged[i].name[0]; i++) {
-                const struct sync_branch *b = &r->unmerged[i];
+        for (; named < MIN(r->n_unmerged, (unsigned) SYNC_UNMERGED_MAX) && r->unmerged[named].name[0];
+                named++) {
+                const struct sync_branch *b = &r->unmerged[named];
                 bool private = sync_branch_is_private(b->name);
 
                 merged += !private;
-                appendf(buf, size, "%sgit -C '%s' %s ", i > 0 ? "\n" : "", path,
+                appendf(buf, size, "%sgit -C '%s' %s ", named > 0 ? "\n" : "", path,
                         private ? "fetch" : "pull --no-rebase --no-edit");
                 if (b->pushed)
                         appendf(buf, size, "%s %s", remote, b->name);
@@ -364,5 +365,10 @@ char *sync_result_merge_commands(const struct sync_result *r, const char *path, 
                 if (private)
                         appendf(buf, size, ":%s", b->name);
         }
-        return merged > 0 ? appendf(buf, size, "\ngit -C '%s' push", path) : buf;
+        if (merged > 0)
+                appendf(buf, size, "\ngit -C '%s' push", path);
+        if (named > 0 && r->n_unmerged > named)
+                appendf(buf, size, "\n# %u more branch%s: named when these are merged",
+                        r->n_unmerged - named, r->n_unmerged - named == 1 ? "" : "es");
+        return buf;
 }

@@ -23,7 +23,8 @@ struct sync_unit {
 /* The branches, one a line. */
 static void list_unmerged(const struct sync_result *r, char *buf, size_t size) {
         buf[0] = '\0';
-        for (unsigned i = 0; i < MIN(r->n_unmerged, (unsigned) SYNC_UNMERGED_MAX); i++)
+        for (unsigned i = 0; i < MIN(r->n_unmerged, (unsigned) SYNC_UNMERGED_MAX) && r->unmerged[i].name[0];
+                i++)
                 (void) appendf(buf, size, "%s%s", i > 0 ? "\n" : "", r->unmerged[i].name);
 }
 

@@ -261,6 +261,9 @@ static void test_merge_commands(void **state _unused_) {
                 "git -C '/w' pull --no-rebase --no-edit origin failover/box/20260711T041502Z\n"
                 "git -C '/w' pull --no-rebase --no-edit 'openclaw@box:/w' idea\n"
                 "git -C '/w' push");
+        r.n_unmerged = 5; /* more than are named */
+        sync_result_merge_commands(&r, "/w", "origin", "openclaw", "box", commands, sizeof commands);
+        assert_non_null(strstr(commands, "\n# 3 more "));
         (void) strcpy(r.unmerged[0].name, "failover/box/20260711T041502Z-private");
         r.unmerged[0].pushed = false, r.n_unmerged = 1;
         assert_string_equal(
