@@ -5,8 +5,10 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import signal
+import stat
 import subprocess
 
 from basics import (BUILD, GATEWAY_PORT, USER, Entered, LabError, argv_of, checked, children, run_entered, wait_for)
@@ -42,6 +44,7 @@ PasswordAuthentication no
 UseDNS no
 MaxStartups 100
 Subsystem sftp internal-sftp
+KexAlgorithms curve25519-sha256
 """
 
 
@@ -74,6 +77,8 @@ class Host:
             ip link set $2 master tailnet up
             ip link set $3 master internet up
             ip -n $1 link set lo up
+            # Each rejected packet is answered, and not one a second.
+            nsenter --net=/run/netns/$1 sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0
             """, self.name, f"tn{self.number}", f"in{self.number}")
         self._configure_links()
 
@@ -81,15 +86,17 @@ class Host:
         """Also undoes whatever a test did to addresses and routes."""
         self.lab.sh("""
             host=$1 v4=$2 v6=$3 inet=$4
-            ip link set $5 up; ip link set $6 up
+            printf 'link set %s up\n' $5 $6 | ip -batch -
             for dev in tailscale0 eth0; do
-                    ip -n $host link set $dev up
-                    ip -n $host address flush dev $dev
-            done
-            ip -n $host address add $v4/10 dev tailscale0
-            ip -n $host address add $v6/48 dev tailscale0 nodad
-            ip -n $host address add $inet/24 dev eth0
-            ip -n $host route replace default via 192.0.2.254
+                    echo "link set $dev up"
+                    echo "address flush dev $dev"
+            done | ip -n $host -batch -
+            ip -n $host -batch - <<END
+            address add $v4/10 dev tailscale0
+            address add $v6/48 dev tailscale0 nodad
+            address add $inet/24 dev eth0
+            route replace default via 192.0.2.254
+END
             """, self.name, self.address, self.address6, self.eth0, f"tn{self.number}", f"in{self.number}")
 
     def _make_root(self):
@@ -372,34 +379,55 @@ class Host:
         """From now on journal() and wait_journal() look at what comes after this."""
         self._cursor = self.cursor()
 
-    def journal(self, unit=None, since=None, *matches):
-        """Entries since the last mark(), or the cursor SINCE: a list of dicts (systemd.journal-fields(7))."""
+    def journal(self, unit=None, since=None, *matches, sync=True):
+        """Entries since the last mark(), or the cursor SINCE: a list of dicts (systemd.journal-fields(7)). With SYNC, all that was
+        sent until now are there."""
         words = ["journalctl", "-q", "-o", "json", "--all"]
         since = since or self._cursor
         words += [f"--after-cursor={since}"] if since else []
-        self.run("journalctl --sync")
-        entries = [json.loads(line) for line in self.out([*words, *matches]).splitlines()]
+        before = "journalctl --sync; " if sync else ""
+        entries = [json.loads(line) for line in self.out(before + shlex.join([*words, *matches])).splitlines()]
         # Not journalctl's own -u: of several journal files, --after-cursor with a match loses the first entry (252).
         return [e for e in entries if not unit or unit in (e.get("_SYSTEMD_UNIT"), e.get("UNIT"))]
 
     def messages(self, unit=None, since=None):
         return [entry["MESSAGE"] for entry in self.journal(unit, since) if isinstance(entry.get("MESSAGE"), str)]
 
+    def _journal_headers(self):
+        """Another whenever an entry was written: the header of each journal file counts them. To look costs nothing, unlike
+        journalctl."""
+        found = []
+        for kind in ("var", "run"):
+            for path in self.path(f"/{kind}/log/journal").glob("*/*.journal"):
+                with contextlib.suppress(OSError), open(path, "rb") as file:
+                    found.append((str(path), file.read(256)))
+        return sorted(found)
+
+    def wait_entries(self, find, unit=None, deadline=30.0, since=None):
+        """Calls FIND with journal(unit, since) whenever there is more of it, until its result is true; returns that."""
+        seen = []
+
+        def look():
+            headers = self._journal_headers()
+            if headers and seen == headers:
+                return None
+            seen[:] = headers
+            return find(self.journal(unit, since, sync=False))
+
+        return wait_for(look, deadline)
+
     def wait_journal(self, pattern, unit=None, deadline=30.0, since=None):
         """Waits for a message that PATTERN (a regular expression) matches, and returns its entry."""
         found = []
 
-        def look():
-            found[:] = self.journal(unit, since)
-            for entry in found:
-                if isinstance(entry.get("MESSAGE"), str) and re.search(pattern, entry["MESSAGE"]):
-                    return entry
-            return None
+        def find(entries):
+            found[:] = [entry for entry in entries if isinstance(entry.get("MESSAGE"), str)]
+            return next((entry for entry in found if re.search(pattern, entry["MESSAGE"])), None)
 
         try:
-            return wait_for(look, deadline, every=0.1)
+            return self.wait_entries(find, unit, deadline, since)
         except AssertionError:
-            tail = "\n".join(str(entry.get("MESSAGE")) for entry in found[-30:])
+            tail = "\n".join(entry["MESSAGE"] for entry in found[-30:])
             raise AssertionError(f"{self.name}: no message like {pattern!r} within {deadline} s; last:\n{tail}") from None
 
     # Faults. What comes in is stopped in the host, what goes out on the bridge's side of its links: dropped on the way
@@ -465,6 +493,39 @@ class Host:
         """What reset() returns to."""
         self.lab.sh('for d in $2; do mkdir -p $1/pristine/$d; rsync -a --delete $1/root/$d/ $1/pristine/$d/; done',
                     self.dir, self.SNAPSHOT)
+        self._written = self._list_written()
+
+    def _list_written(self):
+        """The paths below SNAPSHOT that differ from this machine's, and what shows that one was touched."""
+        upper, found = self.lab.root / self.dir[1:] / "upper", {}
+        for top in self.SNAPSHOT.split():
+            for directory, dirs, files in os.walk(upper / top):
+                for path in [directory, *(os.path.join(directory, f) for f in files)]:
+                    s = os.lstat(path)
+                    hides = stat.S_ISCHR(s.st_mode) or stat.S_ISDIR(s.st_mode) and "trusted.overlay.opaque" in os.listxattr(path)
+                    found[os.path.relpath(path, upper)] = (hides, s.st_ino, s.st_mode, s.st_uid, s.st_gid, s.st_size, s.st_ctime_ns)
+        return found
+
+    def _restore(self):
+        """Puts back what snapshot() found; what rsync says of it. Of a few files only these are looked at."""
+        before, now = self._written, self._list_written()
+        touched = sorted(p for p in before.keys() | now.keys() if before.get(p) != now.get(p))
+        pristine = self.lab.root / self.dir[1:] / "pristine"
+        # What hides a whole directory of this machine's does not say what was in it.
+        hides = any((now.get(p) or before[p])[0] != (before.get(p) or (False,))[0] for p in touched)
+        if hides or not all(p.isascii() and p.isprintable() for p in touched):
+            changed = self.lab.sh('for d in $2; do rsync -ai --modify-window=-1 --delete $1/pristine/$d/ $1/root/$d/; done',
+                                  self.dir, self.SNAPSHOT).stdout
+        elif touched:
+            new = [p for p in touched if not os.path.lexists(pristine / p)]
+            changed = "\n".join(new) + self.lab.sh("""
+                dir=$1; shift; cd $dir/root; rm -rf -- "$@"
+                rsync -ai --modify-window=-1 --force --files-from=- $dir/pristine/ $dir/root/
+                """, self.dir, *new, input="".join(f"{p}\n" for p in touched if p not in new)).stdout
+        else:
+            return ""
+        self._written = self._list_written()
+        return changed
 
     def reset(self):
         """A running host, as snapshot() found it, with healthy links, no failover state and no stray process."""
@@ -478,7 +539,8 @@ class Host:
             systemctl --no-block stop 'openclaw*'
             systemctl kill -s KILL 'openclaw*.service' 2>/dev/null
             systemctl stop 'openclaw*'
-            for user in openclaw openclaw-failover alice; do pkill -KILL -u $user; done
+            users=$(getent passwd openclaw openclaw-failover alice | cut -d : -f 3 | tr '\n' ,)
+            pkill -KILL -u ${users%,}
             systemctl reset-failed
             rm -rf /run/openclaw-failover* /var/lib/openclaw-failover* /run/gateway.mode
             ls -A /run/systemd/system /run/systemd/system.control | grep -v :
@@ -488,9 +550,7 @@ class Host:
             popen.kill()
             popen.wait()
         self._popens.clear()
-        changed = self.lab.sh(
-            'for d in $2; do rsync -ai --modify-window=-1 --delete $1/pristine/$d/ $1/root/$d/; done',
-            self.dir, self.SNAPSHOT).stdout
+        changed = self._restore()
         if "polkit-1" in changed:  # and be it a directory's time, on a bare host that has no polkit
             self.systemctl("try-restart", "polkit.service", check=False)
         if units or "systemd/" in changed:

@@ -86,10 +86,10 @@ class Lab:
         return ["nsenter", "-t", str(self.init), "--mount", "--net", "--pid", "--cgroup", "--ipc", "--root", "--wd",
                 "--"]
 
-    def sh(self, script, *args, check=True, timeout=60):
+    def sh(self, script, *args, check=True, timeout=60, input=None):
         """Runs a shell script in the lab's own namespaces, outside every host."""
         argv = self.enter() + ["sh", "-ec", script, "sh", *map(str, args)]
-        done = run_entered(argv, timeout)
+        done = run_entered(argv, timeout, input)
         return checked(done, ["sh", "-ec", script]) if check else done
 
     def host(self, name, number, lower=LOWER, kind=Host):

@@ -16,11 +16,11 @@ def events(host):
 
 def wait_event(host, name, deadline=30, count=1):
     """Waits until the event NAME was reported COUNT times; returns the last such entry."""
-    def reported():
-        found = [e for e in host.journal(DAEMON) if e.get("FAILOVER_EVENT") == name]
+    def reported(entries):
+        found = [e for e in entries if e.get("FAILOVER_EVENT") == name]
         return found[count - 1] if len(found) >= count else None
     try:
-        return host.wait_for(reported, deadline, every=0.1)
+        return host.wait_entries(reported, DAEMON, deadline)
     except AssertionError:
         story = "\n".join(host.messages(DAEMON)[-30:])
         raise AssertionError(f"no event {name!r} ({count}) within {deadline} s; the story:\n{story}") from None
