@@ -13,8 +13,8 @@ def drop_in(host, text):
     host.systemctl("daemon-reload")
 
 
-def test_start_limit_then_mended(pair, fault):
-    """The unit fails until systemd gives up on it; the standby goes on, says so once, and is there when it is mended."""
+def test_start_limit_then_fixed(pair, fault):
+    """The unit fails until systemd gives up on it; the standby goes on, says so once, and starts when it is fixed."""
     drop_in(pair.standby, "[Unit]\nStartLimitBurst=2\nStartLimitIntervalSec=1h\n[Service]\nRestart=always\nRestartSec=100ms\n"
                           "ExecStart=\nExecStart=/bin/false\n")
     begin(pair)
@@ -26,7 +26,7 @@ def test_start_limit_then_mended(pair, fault):
     pair.standby.systemctl("daemon-reload")
     promoted = wait_event(pair.standby, "promoted", 40)
     assert events(pair.standby).count("start-failed") == 1
-    fault("the gateway here fails until systemd gives up on it, and is mended then", promoted, failed["MESSAGE"].split(". ")[0])
+    fault("the gateway here fails until systemd gives up on it, and is fixed then", promoted, failed["MESSAGE"].split(". ")[0])
 
 
 def test_polkit_hangs(pair):
@@ -135,7 +135,7 @@ def test_stopped_by_somebody(pair, fault):
     pair.standby.systemctl("stop", GATEWAY)
     held = wait_event(pair.standby, "held")
     assert "openclaw-failover auto" in held["MESSAGE"]
-    fault("somebody stops the promoted gateway", None, held["MESSAGE"].split(". ")[0])
+    fault("a person stops the promoted gateway", None, held["MESSAGE"].split(". ")[0])
     pair.primary.gateway.start()
     wait_event(pair.standby, "hold-over")
     pair.primary.gateway.kill()
@@ -213,7 +213,7 @@ def test_daemon_reexec(pair, fault):
     begin(pair)
     pair.standby.systemctl("daemon-reexec")
     pair.primary.gateway.kill()
-    fault("systemd executes itself anew on the standby", wait_event(pair.standby, "promoted"))
+    fault("systemd re-executes itself on the standby", wait_event(pair.standby, "promoted"))
     wait_event(pair.standby, "promoted")
     pair.standby.systemctl("daemon-reexec")
     pair.primary.gateway.start()
@@ -262,7 +262,7 @@ def test_bus_away_while_it_is_needed(pair, fault):
     wait_event(pair.standby, "promoted")
 
 
-def test_polkit_refuses_then_mended(pair, fault):
+def test_polkit_refuses_then_fixed(pair, fault):
     rule = "".join(pair.standby.out("ls /usr/share/polkit-1/rules.d/*openclaw* /etc/polkit-1/rules.d/*openclaw* 2>/dev/null"
                                     " || true").split())
     text = pair.standby.get(rule)
@@ -277,7 +277,7 @@ def test_polkit_refuses_then_mended(pair, fault):
     finally:  # polkit runs on in the tests that follow
         pair.standby.put(rule, text)
         pair.standby.systemctl("restart", "polkit.service")
-    fault("polkit refuses the start, and its rule is mended then", wait_event(pair.standby, "promoted", 40),
+    fault("polkit refuses the start, and its rule is fixed then", wait_event(pair.standby, "promoted", 40),
           failed["MESSAGE"].split(". ")[0])
 
 
