@@ -397,8 +397,9 @@ struct alert *alert_free(struct alert *a) {
         if (!a)
                 return NULL;
         release_demoted(a, NULL);
-        if (a->webhook) /* all of it was made */
-                (void) alert_queue_save(&a->queue);
+        /* If all of it was made. A slow disk is waited for, one that hangs is not. */
+        for (unsigned i = 0; a->webhook && !alert_queue_save(&a->queue) && i < 10; i++)
+                (void) usleep(100 * USEC_PER_MSEC);
         alert_queue_clear(&a->queue);
         json_decref(a->sending);
         webhook_free(a->webhook);
