@@ -333,8 +333,8 @@ def test_secret_addresses_are_not_printed(well):
 # And what else it promises.
 
 def test_all_is_well(well):
-    report = doctor(well.standby)
-    assert report.status == 0 and is_well(report), str(report)
+    report = await_report(well, is_well, "all is well")
+    assert report.status == 0, str(report)
     assert {"configuration", "primary", "permission", "gateway program"} <= set(report.of("ok"))
 
 
