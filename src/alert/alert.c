@@ -171,6 +171,35 @@ static void on_answer(_unused_ struct webhook *c, const struct webhook_answer *a
         webhook_wake_at(a->webhook, 0);
 }
 
+/* The failback's, when its sync has ended, or has taken too long: S says which branches there are. */
+static void release_demoted(struct alert *a, const struct status *s) {
+        char title[128], text[ALERT_TEXT_MAX];
+        struct alert_message m;
+        unsigned branches = 0;
+
+        if (!a->demoted || alert_queue_read(a->demoted, &m) < 0)
+                return;
+        for (const char *b = s ? s->unmerged : ""; *b; b += strcspn(b, "\n"), b += *b == '\n')
+                branches++;
+        m.hold = 0;
+        if (branches > 0) {
+                bool fits = strlen(s->merge) < ALERT_COMMANDS_MAX;
+
+                (void) snprintf(title, sizeof title, "%s: %u branch%s to merge", m.title, branches,
+                        branches == 1 ? "" : "es");
+                (void) snprintf(text, sizeof text,
+                        "%s The primary lacks work that was done here. To merge it, type there as its user%s%s%s:",
+                        m.text, fits ? "" : " what `", fits ? "" : a->instance->program,
+                        fits ? "" : " status` prints here");
+                m.title = title;
+                m.text = text;
+                m.commands = fits ? s->merge : "";
+        }
+        alert_queue_change(a->demoted, &m);
+        json_decref(TAKE(a->demoted));
+        webhook_wake_at(a->webhook, 0);
+}
+
 /* The copy in the queue, borrowed; NULL: there is none. */
 static json_t *post(struct alert *a, const struct alert_message *m) {
         json_t *alert;
@@ -243,35 +272,6 @@ static void add_since(char *buf, size_t size, usec_t since) {
 static void add_reach(const struct alert *a, char *buf, size_t size) {
         if (a->config->alert.reach)
                 (void) appendf(buf, size, " To reach the standby: %s.", a->config->alert.reach);
-}
-
-/* The failback's, when its sync has ended, or has taken too long: S says which branches there are. */
-static void release_demoted(struct alert *a, const struct status *s) {
-        char title[128], text[ALERT_TEXT_MAX];
-        struct alert_message m;
-        unsigned branches = 0;
-
-        if (!a->demoted || alert_queue_read(a->demoted, &m) < 0)
-                return;
-        for (const char *b = s ? s->unmerged : ""; *b; b += strcspn(b, "\n"), b += *b == '\n')
-                branches++;
-        m.hold = 0;
-        if (branches > 0) {
-                bool fits = strlen(s->merge) < ALERT_COMMANDS_MAX;
-
-                (void) snprintf(title, sizeof title, "%s: %u branch%s to merge", m.title, branches,
-                        branches == 1 ? "" : "es");
-                (void) snprintf(text, sizeof text,
-                        "%s The primary lacks work that was done here. To merge it, type there as its user%s%s%s:",
-                        m.text, fits ? "" : " what `", fits ? "" : a->instance->program,
-                        fits ? "" : " status` prints here");
-                m.title = title;
-                m.text = text;
-                m.commands = fits ? s->merge : "";
-        }
-        alert_queue_change(a->demoted, &m);
-        json_decref(TAKE(a->demoted));
-        webhook_wake_at(a->webhook, 0);
 }
 
 /* The end of a failover. Without an alert about the promotion there is none about it. */
