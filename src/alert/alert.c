@@ -18,9 +18,8 @@
 #define GIVE_UP_AFTER USEC_PER_DAY
 /* An outage that is over by then is in the journal only. */
 #define QUIET_FOR (45 * USEC_PER_SEC)
-/* How long the alert of a failback waits for the sync that names the branches to merge; no alert is held for twice as long. */
+/* How long the alert of a failback waits for the sync that names the branches to merge. */
 #define BRANCHES_WITHIN USEC_PER_MINUTE
-#define HOLD_MAX (2 * BRANCHES_WITHIN)
 /* After a disk that hung or was full. */
 #define SAVE_AGAIN_AFTER (5 * USEC_PER_SEC)
 
@@ -33,7 +32,7 @@ struct alert {
 
         bool quiet;         /* this failover has had no alert yet */
         bool channels_fail; /* the last alert said so */
-        json_t *demoted; /* of the queue, held for the sync that names branches; a reference, NULL: none */
+        json_t *demoted; /* the queue's last, held for the sync that names branches; a reference, NULL: none */
         usec_t demoted_until; /* CLOCK_BOOTTIME */
 
         bool posted;        /* something is new since the last try began */
@@ -119,15 +118,16 @@ static void send_first(struct alert *a) {
                 postpone(a, why, 0);
 }
 
-/* When the first one is to be tried; USEC_INFINITY: there is none, or one is under way. A hold that is further away than any
+/* When the first one is to be tried; USEC_INFINITY: none is, or one is under way. A hold that is further away than any
  * can be means that the clock was set back. */
 static usec_t next_try(const struct alert *a) {
         usec_t now = now_usec(CLOCK_REALTIME), at = MAX(a->try_at, a->not_before);
         struct alert_message m;
+        const json_t *first = alert_queue_first(&a->queue, &m);
 
-        if (webhook_is_busy(a->webhook) || !alert_queue_first(&a->queue, &m))
+        if (webhook_is_busy(a->webhook) || !first || first == a->demoted)
                 return USEC_INFINITY;
-        if (m.hold > now && m.hold - now <= HOLD_MAX)
+        if (m.hold > now && m.hold - now <= QUIET_FOR)
                 at = MAX(at, now_usec(CLOCK_BOOTTIME) + m.hold - now);
         return at;
 }
@@ -171,7 +171,7 @@ static void on_answer(_unused_ struct webhook *c, const struct webhook_answer *a
         webhook_wake_at(a->webhook, 0);
 }
 
-/* The failback's, when its sync has ended, or has taken too long: S says which branches there are. */
+/* Lets the failback's go. S says which branches there are; NULL: another alert does not wait for that. */
 static void release_demoted(struct alert *a, const struct status *s) {
         char title[128], text[ALERT_TEXT_MAX];
         struct alert_message m;
@@ -181,7 +181,6 @@ static void release_demoted(struct alert *a, const struct status *s) {
                 return;
         for (const char *b = s ? s->unmerged : ""; *b; b += strcspn(b, "\n"), b += *b == '\n')
                 branches++;
-        m.hold = 0;
         if (branches > 0) {
                 bool fits = strlen(s->merge) < ALERT_COMMANDS_MAX;
 
@@ -194,8 +193,8 @@ static void release_demoted(struct alert *a, const struct status *s) {
                 m.title = title;
                 m.text = text;
                 m.commands = fits ? s->merge : "";
+                alert_queue_change(a->demoted, &m);
         }
-        alert_queue_change(a->demoted, &m);
         json_decref(TAKE(a->demoted));
         webhook_wake_at(a->webhook, 0);
 }
@@ -204,6 +203,7 @@ static void release_demoted(struct alert *a, const struct status *s) {
 static json_t *post(struct alert *a, const struct alert_message *m) {
         json_t *alert;
 
+        release_demoted(a, NULL);
         if (!alert_is_on(&a->config->alert))
                 return NULL;
         alert = alert_queue_push(&a->queue, m);
@@ -275,20 +275,19 @@ static void add_reach(const struct alert *a, char *buf, size_t size) {
 }
 
 /* The end of a failover. Without an alert about the promotion there is none about it. */
-static void post_demoted(struct alert *a, struct alert_message *m) {
+static void post_demoted(struct alert *a, const struct alert_message *m) {
         unsigned withdrawn = alert_queue_withdraw(&a->queue, m->time);
         const char *workspace = a->config->workspace.path;
+        json_t *alert;
 
         webhook_wake_at(a->webhook, 0);
         if (withdrawn > 0 || a->quiet)
                 return;
-        if (workspace && *workspace)
-                m->hold = m->time + HOLD_MAX;
-        json_decref(a->demoted);
-        a->demoted = json_incref(post(a, m));
+        alert = post(a, m);
+        if (!workspace || !*workspace)
+                return;
+        a->demoted = json_incref(alert);
         a->demoted_until = now_usec(CLOCK_BOOTTIME) + BRANCHES_WITHIN;
-        if (m->hold == 0)
-                release_demoted(a, NULL);
 }
 
 void alert_event(struct alert *a, enum role_event event, const struct story *s, const char *text) {
@@ -308,10 +307,8 @@ void alert_event(struct alert *a, enum role_event event, const struct story *s, 
                 .lasted = event == EVENT_DEMOTED ? s->promoted : USEC_INFINITY,
         };
 
-        if (event == EVENT_PROMOTING || event == EVENT_ADOPTED) {
-                release_demoted(a, NULL);
+        if (event == EVENT_PROMOTING || event == EVENT_ADOPTED)
                 a->quiet = true;
-        }
         if (!event_title(event, s) || (event == EVENT_CHANNELS_READY && !a->channels_fail))
                 return;
         (void) snprintf(words, sizeof words, "%s", text);
@@ -340,6 +337,9 @@ void alert_look(struct alert *a, const struct status *s) {
         char words[ALERT_TEXT_MAX];
         struct alert_message m;
 
+        if (a->demoted && alert_queue_read(a->demoted, &m) >= 0 &&
+                (s->synced > m.time || boottime > a->demoted_until))
+                release_demoted(a, s);
         while (conditions_look(&a->conditions, s, now, boottime, &m)) {
                 log_line(m.level, "%s", m.text);
                 (void) snprintf(words, sizeof words, "%s", m.text);
@@ -348,9 +348,6 @@ void alert_look(struct alert *a, const struct status *s) {
                 m.text = words;
                 alert_post(a, &m);
         }
-        if (a->demoted && alert_queue_read(a->demoted, &m) >= 0 &&
-                (s->synced > m.time || boottime > a->demoted_until))
-                release_demoted(a, s);
 }
 
 /* --- */
@@ -396,11 +393,11 @@ int alert_new(struct http *h, const struct instance *n, const struct config *c, 
 struct alert *alert_free(struct alert *a) {
         if (!a)
                 return NULL;
-        release_demoted(a, NULL);
         /* If all of it was made. A slow disk is waited for, one that hangs is not. */
         for (unsigned i = 0; a->webhook && !alert_queue_save(&a->queue) && i < 10; i++)
                 (void) usleep(100 * USEC_PER_MSEC);
         alert_queue_clear(&a->queue);
+        json_decref(a->demoted);
         json_decref(a->sending);
         webhook_free(a->webhook);
         free(a);

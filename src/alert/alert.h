@@ -28,7 +28,7 @@ void alert_post(struct alert *a, const struct alert_message *m);
 
 /* Does so for a transition, if it is worth an alert; TEXT is what event_message() made of it. Call it for each event. An alert
  * about a failover is held until 45 s after the primary's last good check, and withdrawn if the failover is over by then. The
- * failback's waits up to a minute for the sync that names the branches to merge. */
+ * failback's waits up to a minute for the sync that names the branches to merge, or until there is another alert. */
 void alert_event(struct alert *a, enum role_event event, const struct story *s, const char *text);
 
 /* Looks at what lasts (conditions.h). Call it after each check and change; it is cheap. */

@@ -141,6 +141,47 @@ static void test_branches_to_merge(void **state) {
         assert_event(f, 1, "demoted");
 }
 
+/* It goes before whatever comes next, and at once after a daemon that was killed. */
+static void test_failback_holds_up_nothing(void **state) {
+        struct fixture *f = *state;
+        struct story s = failover_story(60 * USEC_PER_SEC);
+        struct alert *killed;
+
+        f->config.workspace.path = (char *) "/home/openclaw/workspace";
+        begin(f);
+        alert_event(f->alert, EVENT_DEMOTED, &s, "Back.");
+        alert_event(f->alert, EVENT_KEPT_BACK, &s, "Paused.");
+        TURN_UNTIL(f->event, f->receiver.n == 2 && !on_disk(f));
+        assert_event(f, 0, "demoted");
+        assert_event(f, 1, "kept-back");
+
+        alert_event(f->alert, EVENT_DEMOTED, &s, "Back.");
+        TURN_UNTIL(f->event, on_disk(f));
+        killed = TAKE(f->alert);
+        begin(f);
+        TURN_UNTIL(f->event, f->receiver.n == 3);
+        assert_event(f, 2, "demoted");
+        alert_free(killed);
+}
+
+/* Of two failbacks in a row, the second of a failover that was quiet, the first is told. */
+static void test_failback_before_a_short_outage(void **state) {
+        struct fixture *f = *state;
+        struct story s = failover_story(60 * USEC_PER_SEC);
+        struct status now = scene_status(&scenes[0]);
+
+        f->config.workspace.path = (char *) "/home/openclaw/workspace";
+        begin(f);
+        alert_event(f->alert, EVENT_DEMOTED, &s, "First.");
+        s = failover_story(9 * USEC_PER_SEC);
+        alert_event(f->alert, EVENT_PROMOTING, &s, "Promoting.");
+        alert_event(f->alert, EVENT_DEMOTED, &s, "Second.");
+        now.synced = now_usec(CLOCK_REALTIME) + USEC_PER_SEC;
+        alert_look(f->alert, &now);
+        TURN_UNTIL(f->event, f->receiver.n == 1 && !on_disk(f));
+        assert_string_equal(json_string_value(delivered(f, 0, "text")), "First.");
+}
+
 /* Nothing to merge; and more than an alert has room for. */
 static void test_branches_of_any_number(void **state) {
         struct fixture *f = *state;
@@ -213,6 +254,8 @@ int main(void) {
                 T(test_hold_and_clock),
                 T(test_by_hand_at_once),
                 T(test_branches_to_merge),
+                T(test_failback_holds_up_nothing),
+                T(test_failback_before_a_short_outage),
                 T(test_branches_of_any_number),
                 T(test_called_off_after_an_alert),
                 T(test_channels),
