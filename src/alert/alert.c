@@ -31,7 +31,7 @@ struct alert {
         struct conditions conditions;
 
         bool quiet;         /* this failover has had no alert yet */
-        bool channels_fail; /* the last alert said so */
+        bool channels_fail; /* the last alert of this failover said so */
         json_t *demoted; /* the queue's last, held for the sync that names branches; a reference, NULL: none */
         usec_t demoted_until; /* CLOCK_BOOTTIME */
 
@@ -307,8 +307,10 @@ void alert_event(struct alert *a, enum role_event event, const struct story *s, 
                 .lasted = event == EVENT_DEMOTED ? s->promoted : USEC_INFINITY,
         };
 
-        if (event == EVENT_PROMOTING || event == EVENT_ADOPTED)
+        if (event == EVENT_PROMOTING || event == EVENT_ADOPTED) {
                 a->quiet = true;
+                a->channels_fail = false;
+        }
         if (!event_title(event, s) || (event == EVENT_CHANNELS_READY && !a->channels_fail))
                 return;
         (void) snprintf(words, sizeof words, "%s", text);

@@ -245,6 +245,14 @@ static void test_channels(void **state) {
         assert_int_equal(f->receiver.n, 2);
         assert_event(f, 0, "channels-fail");
         assert_event(f, 1, "channels-ready");
+
+        /* Not of the failover before. */
+        alert_event(f->alert, EVENT_CHANNELS_FAIL, &s, "They do not.");
+        s.mode = MODE_DRILL;
+        alert_event(f->alert, EVENT_PROMOTING, &s, "A drill.");
+        alert_event(f->alert, EVENT_CHANNELS_READY, &s, "They work.");
+        TURN_UNTIL(f->event, f->receiver.n >= 3 && !on_disk(f));
+        assert_int_equal(f->receiver.n, 3);
 }
 
 int main(void) {
