@@ -37,10 +37,9 @@ static bool has_commits(const struct saver *s) {
                         (git_oid_equal(tip, head) || git_graph_descendant_of(s->repo->git, tip, head) == 1));
 }
 
-/* Whether the item needs no branch: one has it, or git ignores it since it was first seen. */
+/* Whether a branch has the item. */
 static bool is_held(const struct saver *s, const struct change *item) {
-        return holds(s->last[0].files, item) || (item->mode && holds(s->last[1].files, item)) ||
-                (item->untracked && changes_is_ignored(s->repo, item->path));
+        return holds(s->last[0].files, item) || (item->mode && holds(s->last[1].files, item));
 }
 
 static bool has_all(const struct saver *s) {
@@ -51,9 +50,27 @@ static bool has_all(const struct saver *s) {
         return has;
 }
 
+/* What git ignores since it was first seen is no work: and none that counts as saved, unless a branch has it. */
+static void drop_ignored(struct saver *s) {
+        struct changes *w = s->work;
+        size_t kept = 0;
+
+        for (size_t i = 0; i < w->n; i++) {
+                struct change *c = &w->items[i];
+
+                if (c->untracked && !is_held(s, c) && !repo_is_over(s->repo) &&
+                        changes_is_ignored(s->repo, c->path))
+                        free(c->path);
+                else
+                        w->items[kept++] = *c;
+        }
+        w->n = kept;
+}
+
 static void open_saver(struct saver *s) {
         for (int i = 0; i < 2 && (s->work->n > 0 || s->work->unpushed); i++)
                 saved_find_last(s->repo, s->host, i, &s->last[i]);
+        drop_ignored(s);
 }
 
 static void close_saver(struct saver *s) {
@@ -61,8 +78,8 @@ static void close_saver(struct saver *s) {
                 git_index_free(s->last[i].files);
 }
 
-bool saved_has(const struct repo *repo, const struct changes *work, const char *host) {
-        struct saver s = { .repo = repo, .work = (struct changes *) work, .host = host };
+bool saved_has(const struct repo *repo, struct changes *work, const char *host) {
+        struct saver s = { .repo = repo, .work = work, .host = host };
         bool has;
 
         open_saver(&s);
@@ -76,27 +93,18 @@ static int fail_timeout(const struct saver *s) {
                 s->repo->config->path);
 }
 
-/* Drops what git ignores by now, and finds out of the others what is never pushed. */
+/* Finds out what is never pushed. */
 static int classify(struct saver *s) {
-        struct changes *w = s->work;
-        size_t kept = 0;
-        bool over = false;
+        for (size_t i = 0; i < s->work->n; i++) {
+                struct change *c = &s->work->items[i];
 
-        for (size_t i = 0; i < w->n; i++) {
-                struct change *c = &w->items[i];
-
-                over = over || repo_is_over(s->repo);
-                if (!over && c->untracked && changes_is_ignored(s->repo, c->path)) {
-                        free(c->path);
-                        continue;
-                }
+                if (repo_is_over(s->repo))
+                        return fail_timeout(s);
                 c->is_private = c->mode &&
-                        (over || c->staged || !changes_is_public(c->path, c->size) ||
+                        (c->staged || !changes_is_public(c->path, c->size) ||
                                 repo_is_filtered(s->repo, c->path));
-                w->items[kept++] = *c;
         }
-        w->n = kept;
-        return over ? fail_timeout(s) : 0;
+        return 0;
 }
 
 /* Writes the blob of an item as it is now. */

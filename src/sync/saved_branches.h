@@ -11,8 +11,9 @@
 /* Commits WORK to new branches unless the last ones hold the very same. Neither the tree nor the index is touched. HOST: this
  * machine's name. R.saved: the new branch's name, if there is one. 0 or -ECANCELED with the reason in R. */
 int saved_add(const struct repo *repo, struct changes *work, const char *host, struct sync_result *r);
-/* Whether the last branches hold all of WORK. What was saved once and stays in the tree, untracked, is not saved again. */
-bool saved_has(const struct repo *repo, const struct changes *work, const char *host);
+/* Whether the last branches hold all of WORK, from which, as in saved_add(), goes what git ignores by now. What was saved once and
+ * stays in the tree, untracked, is not saved again. */
+bool saved_has(const struct repo *repo, struct changes *work, const char *host);
 
 /* The last branch of a host, if the remote has not merged it. */
 struct saved_last {

@@ -177,6 +177,21 @@ static void test_secrets_and_big_files_stay(void **state) {
         assert_non_null(strstr(saved(w), "-private"));
 }
 
+/* What was read once, and is ignored since, is in no branch for that. */
+static void test_what_is_ignored_by_now_is_saved_if_in_the_way(void **state) {
+        struct world *w = *state;
+
+        run(w, "echo mine >standby/notes.db; sleep 0.1"); /* what is new to the clock is not remembered */
+        assert_sync(w, SYNC_UNCHANGED);
+        run(w, "cd standby; git branch -qD %s; echo notes.db >.git/info/exclude", saved(w));
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_string_equal(w->result.saved, "");
+        commit(w, "echo theirs >notes.db");
+        assert_sync(w, SYNC_UPDATED);
+        assert_saved(w, "notes.db", "mine");
+        assert_follows(w);
+}
+
 static void test_a_secret_in_a_commit_is_not_pushed(void **state) {
         struct world *w = *state;
 
@@ -550,6 +565,7 @@ int main(void) {
                 TEST(test_a_known_commit_is_no_work),
                 TEST(test_saves_though_the_remote_is_gone),
                 TEST(test_secrets_and_big_files_stay),
+                TEST(test_what_is_ignored_by_now_is_saved_if_in_the_way),
                 TEST(test_a_secret_in_a_commit_is_not_pushed),
                 TEST(test_pushes_what_was_saved),
                 TEST(test_unmerged_until_merged),
