@@ -98,17 +98,24 @@ static uint16_t git_mode(const struct stat *st) {
                                         : GIT_FILEMODE_BLOB;
 }
 
+static bool is_large(const struct stat *st) {
+        return S_ISREG(st->st_mode) && st->st_size > CHANGE_SIZE_MAX;
+}
+
 /* The blob that the file is: as it lies there if a known tree has that, since libgit2 does not know, as git does, which line
  * endings were committed; else as git would store it. */
 static int identify(const struct finder *f, const char *path, const struct stat *st, git_oid *ret) {
         const git_index_entry *e = seen_recall(&f->seen, path, st);
+        int k;
 
         if (e) {
                 git_oid_cpy(ret, &e->id);
                 return 0;
         }
-        if ((blob_hash_bytes(f->repo, path, ret) < 0 || !is_known(f, path, ret, git_mode(st))) &&
-                blob_hash_stored(f->repo, path, ret) < 0)
+        k = blob_hash_bytes(f->repo, path, ret);
+        if (k < 0 || (!is_large(st) && !is_known(f, path, ret, git_mode(st))))
+                k = blob_hash_stored(f->repo, path, ret);
+        if (k < 0)
                 return sync_fail_git(f->result, path);
         seen_add(&f->seen, path, st, git_mode(st), ret);
         return 0;
@@ -154,7 +161,7 @@ static const char *why_not(const struct repo *repo, const char *path, const stru
                 return "has a name that git does not take";
         if (S_ISLNK(st->st_mode))
                 return NULL;
-        if (!tracked && st->st_size > CHANGE_SIZE_MAX)
+        if (!tracked && is_large(st))
                 return too_large;
         return asprintf(&full, "%s/%s", repo->config->path, path) < 0 || access(full, R_OK) < 0 ? closed
                                                                                                 : NULL;
@@ -224,12 +231,15 @@ static int find_file_changes(struct finder *f, const char *path, const struct st
                 (!tracked && !seen && changes_is_ignored(f->repo, path)))
                 return 0;
         why = seen ? NULL : why_not(f->repo, path, st, tracked);
+        if (!why && !seen && is_large(st) && !blob_has_size(f->repo, head, st) &&
+                !(f->intent && blob_has_size(f->repo, find_file(f->intent, path), st)))
+                why = too_large; /* before it is read: that takes a while */
         if (why)
                 return leave(f, path, st->st_uid, why), 0;
         if (identify(f, path, st, &id) < 0)
                 return -ECANCELED;
         known = is_known(f, path, &id, git_mode(st));
-        if (!known && S_ISREG(st->st_mode) && st->st_size > CHANGE_SIZE_MAX)
+        if (!known && is_large(st))
                 return leave(f, path, st->st_uid, too_large), 0;
         changed = head && !is_equal(f, head, &id, git_mode(st)) && !repo_is_filtered(f->repo, path);
         if (changed && paths_add(&f->work->paths, path) < 0)

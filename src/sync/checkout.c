@@ -122,8 +122,8 @@ static int check_directory(struct clearing *c, int fd, const char *name, const c
 }
 
 static int check_file(struct clearing *c, const char *path, const struct stat *st) {
-        if (blob_is_same(c->repo, find_file(c->saved, path), path) ||
-                blob_is_same(c->repo, find_file(c->files, path), path))
+        if (blob_is_same(c->repo, find_file(c->saved, path), path, st) ||
+                blob_is_same(c->repo, find_file(c->files, path), path, st))
                 return 0;
         return c->found ? changes_add(c->repo, path, st, c->found, c->result) : -ESTALE;
 }

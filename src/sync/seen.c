@@ -4,6 +4,8 @@
 #include <limits.h>
 #include <string.h>
 
+#include "sync/changes.h"
+
 static int read_link(const char *full, git_buf *ret) {
         char to[PATH_MAX];
         ssize_t n = readlink(full, to, sizeof to);
@@ -22,7 +24,7 @@ int blob_read(const struct repo *repo, const char *path, git_buf *ret) {
                 return -1;
         if (S_ISLNK(st.st_mode))
                 return read_link(full, ret);
-        if (!S_ISREG(st.st_mode))
+        if (!S_ISREG(st.st_mode) || st.st_size > CHANGE_SIZE_MAX)
                 return -1;
         /* Attributes cannot be read without an index, and libgit2 1.5 leaks the path when it fails. */
         if (git_repository_index(&index, repo->git) < 0 ||
@@ -56,11 +58,22 @@ int blob_hash_stored(const struct repo *repo, const char *path, git_oid *ret) {
         return k;
 }
 
-bool blob_is_same(const struct repo *repo, const git_index_entry *e, const char *path) {
+bool blob_has_size(const struct repo *repo, const git_index_entry *e, const struct stat *st) {
+        _cleanup_(git_odb_freep) git_odb *odb = NULL;
+        git_object_t type;
+        size_t size;
+
+        return e && git_repository_odb(&odb, repo->git) == 0 &&
+                git_odb_read_header(&size, &type, odb, &e->id) == 0 && size == (size_t) st->st_size;
+}
+
+bool blob_is_same(
+        const struct repo *repo, const git_index_entry *e, const char *path, const struct stat *st) {
         git_oid id;
 
         return e &&
-                ((blob_hash_bytes(repo, path, &id) == 0 && git_oid_equal(&id, &e->id)) ||
+                ((blob_has_size(repo, e, st) && blob_hash_bytes(repo, path, &id) == 0 &&
+                         git_oid_equal(&id, &e->id)) ||
                         (blob_hash_stored(repo, path, &id) == 0 && git_oid_equal(&id, &e->id)));
 }
 

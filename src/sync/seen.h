@@ -5,13 +5,17 @@
 
 #include "sync/repo.h"
 
-/* What git stores of the file or link at PATH; its bytes, if core.safecrlf forbids that. 0 or negative. */
+/* What git stores of the file or link at PATH; its bytes, if core.safecrlf forbids that. 0 or negative: also if it is over
+ * CHANGE_SIZE_MAX, since all of it is in memory. */
 int blob_read(const struct repo *repo, const char *path, git_buf *ret);
 /* The blob that this is, and the one of the file's own bytes. 0 or negative. */
 int blob_hash_stored(const struct repo *repo, const char *path, git_oid *ret);
 int blob_hash_bytes(const struct repo *repo, const char *path, git_oid *ret);
+/* Whether E, or NULL, is as large as the file: else they differ, byte by byte. */
+bool blob_has_size(const struct repo *repo, const git_index_entry *e, const struct stat *st);
 /* Whether E is the file or link at PATH, as git stores it or byte by byte. */
-bool blob_is_same(const struct repo *repo, const git_index_entry *e, const char *path);
+bool blob_is_same(
+        const struct repo *repo, const git_index_entry *e, const char *path, const struct stat *st);
 
 /* An index of the files that were read, with their stat data: kept between runs if there is a place for it. */
 struct seen {
