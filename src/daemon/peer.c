@@ -6,8 +6,10 @@
 
 #include "lib/clock.h"
 
-int peer_set(struct peer *p, struct http *h, const struct peer_config *pc, const struct config *c) {
+int peer_set(struct peer *p, struct http *h, const struct instance *instance, const char *file,
+        const struct peer_config *pc, const struct config *c) {
         _cleanup_free_ char *url = probe_url(pc->scheme, pc->host, pc->port, pc->path);
+        int r;
 
         if (!url)
                 return -ENOMEM;
@@ -21,7 +23,7 @@ int peer_set(struct peer *p, struct http *h, const struct peer_config *pc, const
                 .cut_off_wait = c->witness.cut_off_wait,
                 .ready_timeout = pc->not_ready == NOT_READY_PROMOTE ? pc->ready_timeout : USEC_INFINITY,
         };
-        return probe_new(h,
+        r = probe_new(h,
                 &(struct probe_target){
                         .url = url,
                         .startup = pc->restart_grace > 0 && pc->scheme != SCHEME_TCP,
@@ -31,6 +33,12 @@ int peer_set(struct peer *p, struct http *h, const struct peer_config *pc, const
                         .any_certificate = pc->tls_verify == TLS_VERIFY_NO,
                 },
                 &p->probe);
+        return r < 0 ? r : tailnet_new(h, instance, file, pc->host, &p->tailnet);
+}
+
+void peer_clear(struct peer *p) {
+        probe_free(p->probe);
+        tailnet_free(p->tailnet);
 }
 
 /* How long ago the last check was says nothing after it. */
@@ -40,12 +48,29 @@ void peer_carry_over(struct peer *p, const struct peer *before) {
         p->last = before->last;
         p->failed = before->failed;
         p->served = before->served;
+        tailnet_carry_over(p->tailnet, before->tailnet);
 }
 
 bool peer_is_same(const struct peer *a, const struct peer *b) {
         const struct peer_config *c = a->config, *d = b->config;
 
         return strcmp(c->name, d->name) == 0 && strcmp(c->host, d->host) == 0 && c->port == d->port;
+}
+
+bool peer_is_passed_over(struct peer *p) {
+        struct check *c = &p->found;
+        usec_t blind_since = tailnet_blind_since(p->tailnet, c->reason, sizeof c->reason);
+
+        if (blind_since == 0)
+                return false;
+        c->verdict = VERDICT_CUT_OFF;
+        if (tailnet_restarts(p->tailnet)) {
+                if (p->health.last_check > 0)
+                        p->health.last_check = now_usec(CLOCK_BOOTTIME); /* no standstill */
+                return true;
+        }
+        p->health.cut_off_since = p->health.cut_off_since ?: blind_since;
+        return false;
 }
 
 struct health_change peer_count(struct peer *p) {

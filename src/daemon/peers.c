@@ -33,9 +33,6 @@ struct peers {
         struct peer seniors[SENIORS_MAX];
         size_t n_seniors;
         usec_t asking_since; /* the seniors */
-        struct tailnet
-                *tailnet; /* the way to the primary, and to those seniors that are in the tailnet, too */
-        bool looking;     /* tailscaled is asked, before a check of the primary or about one that failed */
         struct readiness readiness;
         struct witness witness;
         bool waiting;             /* the primary's check is over, and its witness or tailscaled is not */
@@ -86,7 +83,7 @@ static void decide(struct peers *w) {
 static usec_t interval_now(const struct peers *w) {
         const struct health *h = &w->primary.health;
         const struct peer_config *c = &w->config->primary;
-        bool blind = tailnet_blind_since(w->tailnet, NULL, 0) > 0;
+        bool blind = tailnet_blind_since(w->primary.tailnet, NULL, 0) > 0;
         bool trouble = h->failures > 0 || h->level == HEALTH_DOWN || blind;
         bool hurry = h->cut_off_since == 0 || now() - h->cut_off_since < CUT_OFF_HURRY;
 
@@ -98,25 +95,6 @@ static void schedule(struct peers *w) {
         w->next = MAX(w->begun + interval_now(w), now());
         (void) sd_event_source_set_time(w->timer, w->next);
         (void) sd_event_source_set_enabled(w->timer, SD_EVENT_ONESHOT);
-}
-
-/* What was found of the primary proves nothing while Tailscale does not work here: it is judged as cut off then. A restart of
- * tailscaled is not to be counted at all: true. */
-static bool is_passed_over(struct peers *w) {
-        struct health *h = &w->primary.health;
-        struct check *c = &w->primary.found;
-        usec_t blind_since = tailnet_blind_since(w->tailnet, c->reason, sizeof c->reason);
-
-        if (blind_since == 0)
-                return false;
-        c->verdict = VERDICT_CUT_OFF;
-        if (tailnet_restarts(w->tailnet)) {
-                if (h->last_check > 0)
-                        h->last_check = now(); /* no standstill */
-                return true;
-        }
-        h->cut_off_since = h->cut_off_since ?: blind_since;
-        return false;
 }
 
 static void count_primary(struct peers *w) {
@@ -140,18 +118,18 @@ static void judge_primary(struct peers *w) {
         struct peer *p = &w->primary;
         struct check *c = &p->found;
 
-        if (w->looking || w->witness.testimony == WITNESS_ASKED)
+        if (p->looking || w->witness.testimony == WITNESS_ASKED)
                 return;
         w->waiting = false;
         if (c->verdict == VERDICT_UP)
                 readiness_judge(&w->readiness, c);
-        else if (is_passed_over(w)) {
+        else if (peer_is_passed_over(p)) {
                 schedule(w);
                 return;
         } else
                 witness_judge(&w->witness, c);
         if (w->unanswered >= PING_AFTER || p->health.clear + 1 >= p->rules.fail_threshold)
-                tailnet_remark(w->tailnet, c);
+                tailnet_remark(p->tailnet, c);
         count_primary(w);
 }
 
@@ -162,16 +140,40 @@ static void on_witness(void *userdata) {
                 judge_primary(w);
 }
 
-static void on_looked(void *userdata) {
-        struct peers *w = userdata;
+/* What keeps this machine from the primary keeps it from its seniors. */
+static void judge_senior(struct peer *s) {
+        struct check *c = &s->found;
+        struct health_change change;
 
-        w->looking = false;
-        judge_primary(w);
+        if (c->verdict != VERDICT_UP && peer_is_passed_over(s))
+                return;
+        if (c->unanswered && s->watch->primary.last.verdict == VERDICT_CUT_OFF)
+                c->verdict = VERDICT_CUT_OFF;
+        change = peer_count(s);
+        if (change.level && s->health.level == HEALTH_UP)
+                log_notice("The senior standby %s has taken over.", s->config->name);
+        if (s->health.level == HEALTH_UP && s->last.verdict == VERDICT_UP)
+                s->served = now();
+        s->watch->changed(s->watch, s->watch->userdata);
+}
+
+static void judge(struct peer *p) {
+        if (p == &p->watch->primary)
+                judge_primary(p->watch);
+        else
+                judge_senior(p);
+}
+
+static void on_looked(void *userdata) {
+        struct peer *p = userdata;
+
+        p->looking = false;
+        judge(p);
 }
 
 static void on_primary(struct probe *probe _unused_, const struct check *check, void *userdata) {
-        struct peers *w = userdata;
-        struct peer *p = &w->primary;
+        struct peer *p = userdata;
+        struct peers *w = p->watch;
         struct check *c = &p->found;
 
         *c = *check;
@@ -185,83 +187,73 @@ static void on_primary(struct probe *probe _unused_, const struct check *check, 
                 witness_ask(&w->witness); /* the first one could decide */
         w->waiting = true;
         if (c->verdict == VERDICT_UP)
-                tailnet_refresh(w->tailnet, probe_address(p->probe));
+                tailnet_refresh(p->tailnet, probe_address(p->probe));
         else if (c->verdict != VERDICT_CUT_OFF && p->health.level != HEALTH_DOWN)
-                w->looking = tailnet_look(w->tailnet, probe_address(p->probe), on_looked, w) >= 0;
+                p->looking = tailnet_look(p->tailnet, probe_address(p->probe), on_looked, p) >= 0;
         judge_primary(w);
 }
 
-static void check_primary(struct peers *w) {
+static void on_senior(struct probe *probe _unused_, const struct check *check, void *userdata) {
+        struct peer *s = userdata;
+
+        s->found = *check;
+        s->looking = check->verdict != VERDICT_UP && s->health.level != HEALTH_DOWN &&
+                tailnet_look(s->tailnet, probe_address(s->probe), on_looked, s) >= 0;
+        if (!s->looking)
+                judge_senior(s);
+}
+
+/* What is asked beside a check of the primary. */
+static void ask_beside(struct peers *w) {
         struct peer *p = &w->primary;
         bool is_down = p->health.level == HEALTH_DOWN;
-        int r;
 
         if (!is_down && w->unanswered > 0)
                 witness_ask(&w->witness);
         if (!is_down && w->unanswered + 1 == PING_AFTER)
-                tailnet_ping(w->tailnet, probe_address(p->probe));
+                tailnet_ping(p->tailnet, probe_address(p->probe));
         if (readiness_ask(&w->readiness, is_down && p->health.why == VERDICT_NOT_READY))
                 probe_ask_ready(p->probe);
-        r = probe_start(p->probe, on_primary, w);
+}
+
+static void check(struct peer *p) {
+        struct peers *w = p->watch;
+        bool is_primary = p == &w->primary;
+        int r;
+
+        if (is_primary)
+                ask_beside(w);
+        r = probe_start(p->probe, is_primary ? on_primary : on_senior, p);
         if (r < 0 && r != -EBUSY)
                 log_error("Cannot check %s: %s.", p->config->host, strerror(-r));
-        if (r < 0)
+        if (r < 0 && is_primary)
                 schedule(w);
 }
 
 /* tailscaled was asked in place of a check, which would leave by another interface, in clear, to whoever has the address
  * there. */
 static void on_looked_first(void *userdata) {
-        struct peers *w = userdata;
+        struct peer *p = userdata;
+        struct peers *w = p->watch;
 
-        w->looking = false;
-        if (tailnet_blind_since(w->tailnet, NULL, 0) == 0) {
-                check_primary(w);
+        p->looking = false;
+        if (tailnet_blind_since(p->tailnet, NULL, 0) == 0) {
+                check(p);
                 return;
         }
-        w->primary.found = (struct check){ .verdict = VERDICT_CUT_OFF, .took = now() - w->begun };
-        w->unanswered = 0;
-        judge_primary(w);
+        p->found = (struct check){ .verdict = VERDICT_CUT_OFF, .took = now() - w->begun };
+        if (p == &w->primary)
+                w->unanswered = 0;
+        judge(p);
 }
 
-static void begin_primary(struct peers *w) {
-        if (w->looking)
+static void begin(struct peer *p) {
+        if (p->looking)
                 return;
-        w->looking = tailnet_looks_first(w->tailnet) &&
-                tailnet_look(w->tailnet, probe_address(w->primary.probe), on_looked_first, w) >= 0;
-        if (!w->looking)
-                check_primary(w);
-}
-
-/* What keeps this machine from the primary keeps it from its seniors. */
-static void on_senior(struct probe *probe _unused_, const struct check *check, void *userdata) {
-        struct peer *s = userdata;
-        struct peers *w = s->watch;
-        struct health_change change;
-
-        s->found = *check;
-        if (check->verdict != VERDICT_UP &&
-                (tailnet_is_broken(w->tailnet) ||
-                        (check->unanswered && w->primary.last.verdict == VERDICT_CUT_OFF)))
-                s->found.verdict = VERDICT_CUT_OFF;
-        change = peer_count(s);
-        if (change.level && s->health.level == HEALTH_UP)
-                log_notice("The senior standby %s has taken over.", s->config->name);
-        if (s->health.level == HEALTH_UP && s->last.verdict == VERDICT_UP)
-                s->served = now();
-        w->changed(w, w->userdata);
-}
-
-static void check_senior(struct peer *s) {
-        int r;
-
-        if (tailnet_is_broken(s->watch->tailnet) && tailnet_looks_in(s->config->host)) {
-                on_senior(NULL, &(struct check){ .verdict = VERDICT_CUT_OFF }, s);
-                return;
-        }
-        r = probe_start(s->probe, on_senior, s);
-        if (r < 0 && r != -EBUSY)
-                log_error("Cannot check %s: %s.", s->config->host, strerror(-r));
+        p->looking = tailnet_looks_first(p->tailnet) &&
+                tailnet_look(p->tailnet, probe_address(p->probe), on_looked_first, p) >= 0;
+        if (!p->looking)
+                check(p);
 }
 
 /* Seniors are asked only while the primary is in trouble: at all other times their gateways do not run. What was known
@@ -275,7 +267,7 @@ static void start_seniors(struct peers *w) {
                 struct peer *s = &w->seniors[i];
 
                 if (trouble) {
-                        check_senior(s);
+                        begin(s);
                 } else {
                         s->health = (struct health){};
                         s->served = 0;
@@ -289,7 +281,7 @@ static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, vo
         w->begun = now();
         w->next = w->begun + w->config->primary.check_interval;
         witness_drop(&w->witness);
-        begin_primary(w);
+        begin(&w->primary);
         start_seniors(w);
         return 0;
 }
@@ -299,7 +291,6 @@ static void carry_all_over(struct peers *w, const struct peers *before) {
                 return;
         peer_carry_over(&w->primary, &before->primary);
         w->unanswered = before->unanswered;
-        tailnet_carry_over(w->tailnet, before->tailnet);
         w->loop = before->loop;
         w->started = before->started;
         w->decided = before->decided;
@@ -313,7 +304,6 @@ static void carry_all_over(struct peers *w, const struct peers *before) {
 int peers_new(struct http *h, const struct instance *instance, const struct config *c,
         const struct peers *before, peers_changed_t changed, void *userdata, struct peers **ret) {
         _cleanup_(peers_freep) struct peers *w = NULL;
-        bool others = false;
         int r;
 
         w = calloc(1, sizeof *w);
@@ -326,16 +316,18 @@ int peers_new(struct http *h, const struct instance *instance, const struct conf
         (void) snprintf(w->name, sizeof w->name, strchr(c->primary.host, ':') ? "[%s]:%u" : "%s:%u",
                 c->primary.host, c->primary.port);
 
-        r = peer_set(&w->primary, h, &c->primary, c);
+        w->primary.watch = w;
+        r = peer_set(&w->primary, h, instance, "tailnet.json", &c->primary, c);
         for (; r >= 0 && w->n_seniors < c->n_seniors; w->n_seniors++) {
-                others = others || tailnet_looks_in(c->seniors[w->n_seniors].host);
-                w->seniors[w->n_seniors].watch = w;
-                r = peer_set(&w->seniors[w->n_seniors], h, &c->seniors[w->n_seniors], c);
+                struct peer *s = &w->seniors[w->n_seniors];
+                char file[40];
+
+                (void) snprintf(file, sizeof file, "tailnet-%zu.json", w->n_seniors + 1);
+                s->watch = w;
+                r = peer_set(s, h, instance, file, &c->seniors[w->n_seniors], c);
         }
         if (r >= 0)
-                r = tailnet_new(h, instance, c->primary.host, others, &w->tailnet);
-        if (r >= 0)
-                r = witness_set(&w->witness, h, c, w->tailnet, on_witness, w);
+                r = witness_set(&w->witness, h, c, w->primary.tailnet, on_witness, w);
         if (r >= 0)
                 r = readiness_set(&w->readiness, instance, &c->primary, w->name);
         if (r < 0)
@@ -356,10 +348,9 @@ struct peers *peers_free(struct peers *w) {
         sd_event_source_disable_unref(w->timer);
         witness_clear(&w->witness);
         readiness_clear(&w->readiness);
-        tailnet_free(w->tailnet);
-        probe_free(w->primary.probe);
+        peer_clear(&w->primary);
         for (size_t i = 0; i < ELEMENTSOF(w->seniors); i++)
-                probe_free(w->seniors[i].probe);
+                peer_clear(&w->seniors[i]);
         free(w);
         return NULL;
 }
@@ -423,7 +414,7 @@ void peers_failback(struct peers *w) {
 }
 
 bool peers_take_notice(struct peers *w, char *buf, size_t size) {
-        return tailnet_take_notice(w->tailnet, buf, size);
+        return tailnet_take_notice(w->primary.tailnet, buf, size);
 }
 
 struct peers_view peers_view(const struct peers *w) {
@@ -463,7 +454,7 @@ void peers_show(const struct peers *w, struct status *s) {
         s->senior = peers_view(w).senior;
         s->waits_until = to_realtime(waits_until(w, &s->waits_for));
         s->failback = c->failback == FAILBACK_AUTO;
-        tailnet_keys(w->tailnet, &s->key_expires, &s->primary_key_expires);
+        tailnet_keys(w->primary.tailnet, &s->key_expires, &s->primary_key_expires);
         status_set_detection(
                 s, c->check_interval, c->retry_interval, c->timeout, c->silent_timeout, c->fail_threshold);
 }

@@ -32,7 +32,6 @@ struct tailnet {
         struct probe *witness; /* of .known.relay; NULL: none */
         struct kept_file file; /* what is known over restarts */
         char host[256];
-        bool others;      /* another host that is watched looks as if it were in the tailnet */
         char notice[320]; /* for a user; "": none */
         usec_t refreshed; /* 0: never */
 
@@ -161,7 +160,7 @@ static bool is_installed(void) {
 }
 
 /* Before tailscaled has ever said so. */
-bool tailnet_looks_in(const char *host) {
+static bool looks_in(const char *host) {
         const char *end = strcasestr(host, ".ts.net");
 
         return network_is_tailnet(host) ||
@@ -287,8 +286,8 @@ int tailnet_look(struct tailnet *t, const char *address, tailnet_done_t done, vo
         if (!installed)
                 k->in = k->certain = false;
         else if (!k->certain)
-                k->in = tailnet_looks_in(t->host);
-        if (!installed || (k->certain && !k->in && !t->others)) {
+                k->in = looks_in(t->host);
+        if (!installed || (k->certain && !k->in)) {
                 k->asked = true; /* and no more before the next failed check */
                 k->blind_since = 0;
                 return -ENOENT;
@@ -327,10 +326,6 @@ void tailnet_remark(const struct tailnet *t, struct check *c) {
                 (void) appendf(c->reason, sizeof c->reason, "; %s", remark);
 }
 
-bool tailnet_is_broken(const struct tailnet *t) {
-        return t->known.blind_since > 0;
-}
-
 bool tailnet_looks_first(const struct tailnet *t) {
         return tailnet_blind_since(t, NULL, 0) > 0 || !t->known.asked;
 }
@@ -367,15 +362,14 @@ void tailnet_carry_over(struct tailnet *t, const struct tailnet *before) {
                 make_witness(t);
 }
 
-int tailnet_new(struct http *h, const struct instance *instance, const char *host, bool others,
+int tailnet_new(struct http *h, const struct instance *instance, const char *file, const char *host,
         struct tailnet **ret) {
         _cleanup_(tailnet_freep) struct tailnet *t = calloc(1, sizeof *t);
         int r;
 
-        if (!t || asprintf(&t->file.path, "%s/tailnet.json", instance->state_dir) < 0)
+        if (!t || asprintf(&t->file.path, "%s/%s", instance->state_dir, file) < 0)
                 return -ENOMEM;
         t->http = h;
-        t->others = others;
         (void) snprintf(t->host, sizeof t->host, "%s", host);
         r = tailscale_new(h, &t->tailscale);
         if (r >= 0)

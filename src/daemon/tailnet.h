@@ -14,9 +14,9 @@
 
 struct tailnet;
 
-/* HOST is the gateway's as the ini has it; what is known of it is kept in the state directory. 0 or a negative errno. H must
- * outlive it. OTHERS: Tailscale's state matters even if the gateway is not in the tailnet. */
-int tailnet_new(struct http *h, const struct instance *instance, const char *host, bool others,
+/* HOST is the gateway's as the ini has it; what is known of it is kept in FILE of the state directory. 0 or a negative errno.
+ * H must outlive it. */
+int tailnet_new(struct http *h, const struct instance *instance, const char *file, const char *host,
         struct tailnet **ret);
 struct tailnet *tailnet_free(struct tailnet *t);
 DEFINE_CLEANUP(struct tailnet *, tailnet_free)
@@ -32,15 +32,11 @@ int tailnet_look(struct tailnet *t, const char *address, tailnet_done_t done, vo
 /* While all is well: asks now and then, for everything there is to know. */
 void tailnet_refresh(struct tailnet *t, const char *address);
 
-/* Whether HOST looks as if it were in a tailnet, by its address or name. */
-bool tailnet_looks_in(const char *host);
 /* Whether a look has to come before a check: this is the first one, or the way was found not to work. */
 bool tailnet_looks_first(const struct tailnet *t);
 /* Since when the gateway is in the tailnet and Tailscale does not work here, by the last look; 0: it works. WHY, if it is not
  * NULL, then says what is wrong. */
 usec_t tailnet_blind_since(const struct tailnet *t, char *why, size_t size);
-/* The same for hosts other than the gateway's, which may be in the tailnet. */
-bool tailnet_is_broken(const struct tailnet *t);
 /* Whether that is what a restart of tailscaled looks like, and for no longer than one takes. */
 bool tailnet_restarts(const struct tailnet *t);
 

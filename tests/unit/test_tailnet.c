@@ -90,7 +90,7 @@ static void begin_tailscaled(struct answers a) {
 static struct tailnet *new_tailnet(const char *host) {
         struct tailnet *t;
 
-        assert_int_equal(tailnet_new(http, &instance, host, false, &t), 0);
+        assert_int_equal(tailnet_new(http, &instance, "tailnet.json", host, &t), 0);
         return t;
 }
 
