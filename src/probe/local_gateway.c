@@ -41,6 +41,7 @@ struct local_gateway {
         bool answered;       /* the last check was good */
         struct check first;  /* what the first one said */
         usec_t ready_asked;  /* for the channels */
+        bool asks_ready;     /* in this round, at either address */
         usec_t followed_since;
         bool ready_known; /* they were ready, or it does not say */
 };
@@ -112,7 +113,7 @@ static int start(struct local_gateway *s, const char *url) {
                 &probe);
         if (r < 0)
                 return r;
-        if (ready_is_due(s))
+        if (s->asks_ready)
                 probe_ask_ready(probe);
         r = probe_start(probe, on_checked, s);
         if (r < 0)
@@ -173,6 +174,7 @@ static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, vo
                 url = loopback =
                         probe_url(SCHEME_HTTP, "127.0.0.1", local_gateway_port(s->config), DEFAULT_PATH);
         s->on_tailnet = false;
+        s->asks_ready = ready_is_due(s);
         r = url ? start(s, url) : -ENOMEM;
         if (r < 0) {
                 log_error("Cannot check the gateway here: %s.", strerror(-r));
