@@ -172,13 +172,15 @@ int cmd_drill(const struct instance *n) {
 
         r = sd_bus_open_system(&bus);
         d.bus = bus;
-        if (r >= 0)
-                r = client_open_loop(bus, &event);
         /* Followed before it begins, so that nothing of it is missed. */
         if (r >= 0)
                 r = client_follow(bus, n, &d.changed, on_event, &d);
         if (r < 0)
                 return client_no_bus(r);
         r = client_command(bus, n, COMMAND_DRILL, 0);
-        return r != 0 ? r : follow(&d, event);
+        if (r != 0)
+                return r;
+        /* Not before the command, which may wait for a password: an interrupt ends that as any program. */
+        r = client_open_loop(bus, &event);
+        return r < 0 ? client_no_bus(r) : follow(&d, event);
 }
