@@ -117,7 +117,7 @@ static int worst(const struct view *v) {
 
 static int print_once(struct view *v) {
         json_auto_t *all = json_array();
-        int r;
+        int r = 0;
 
         for (size_t i = 0; i < v->n; i++) {
                 (void) ask(v, &v->shown[i]);
@@ -125,10 +125,8 @@ static int print_once(struct view *v) {
         }
         if (!v->json)
                 r = print_blocks(v, NULL);
-        else if (json_array_size(all) == v->n)
+        else if (v->n > 1 || json_array_size(all) > 0)
                 r = print_json(v->n > 1 ? all : json_array_get(all, 0), JSON_INDENT(2));
-        else
-                r = EX_OSERR;
         return MAX(r, worst(v));
 }
 

@@ -184,6 +184,16 @@ def test_one_that_does_not_run_is_not_forgotten(hosts):
     standby.wait_journal("/etc/openclaw-failover/site_9.ini:2: ")
 
 
+def test_one_that_hangs_hides_no_other(hosts):
+    standby = hosts[1]
+    pid = standby.unit(daemon("site_8"))["MainPID"]
+    standby.run(f"kill -STOP {pid}")
+    shown = command(standby, "status --json")
+    standby.run(f"kill -CONT {pid}", check=False)
+    assert shown.returncode == 69 and "did not answer" in shown.stderr
+    assert [entry["instance"] for entry in json.loads(shown.stdout)] == [name for name in NAMES if name != "site_8"]
+
+
 def test_a_plain_one_beside_them(hosts):
     """Its sync's and its daemon's directories are apart from theirs."""
     standby = hosts[1]
