@@ -16,6 +16,8 @@
 
 /* Longer than the daemon waits for a person with a password. */
 #define COMMAND_TIMEOUT (3 * USEC_PER_MINUTE)
+/* In a loop, which an interrupt ends only after the call. */
+#define LOOP_CALL_TIMEOUT (2 * USEC_PER_SEC)
 
 char *client_say_absence(const struct instance *n, char buf[static CLIENT_WHY_MAX]) {
         _cleanup_(config_freep) struct config *c = NULL;
@@ -44,7 +46,7 @@ char *client_say_absence(const struct instance *n, char buf[static CLIENT_WHY_MA
                         n->unit, o.load_state, n->unit);
         else if (strcmp(o.active_state, "active") == 0)
                 (void) appendf(buf, CLIENT_WHY_MAX,
-                        "%s is running, but %s is not on the system bus. See `systemctl status %s`.",
+                        "%s is running, but %s does not answer on the system bus. See `systemctl status %s`.",
                         n->unit, n->bus_name, n->unit);
         else if (o.exit_status == EX_CONFIG) {
                 (void) config_load(n->config, config_keep_error, &error, &c);
@@ -82,9 +84,10 @@ int client_no_bus(int r) {
         return EXIT_NOT_RUNNING;
 }
 
-/* sd_bus_open_system() does not wait for the bus to answer: ENOTCONN comes with the first call. */
-static bool is_absent(const sd_bus_error *e, int r) {
-        return r == -ENOTCONN ||
+/* sd_bus_open_system() does not wait for the bus to answer: ENOTCONN comes with the first call. Who follows a daemon in a loop
+ * waits for one that hangs as for one that is gone. */
+static bool is_absent(sd_bus *bus, const sd_bus_error *e, int r) {
+        return r == -ENOTCONN || (r == -ETIMEDOUT && sd_bus_get_event(bus)) ||
                 sd_bus_error_has_names(e, SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER);
 }
 
@@ -117,7 +120,7 @@ int client_get_status(sd_bus *bus, const struct instance *n, sd_bus_message **re
         r = sd_bus_call_method(
                 bus, n->bus_name, BUS_PATH, PROPERTIES_INTERFACE, "GetAll", &e, ret_m, "s", BUS_INTERFACE);
         if (r < 0)
-                return is_absent(&e, r) ? EXIT_NOT_RUNNING : explain(n, &e, r);
+                return is_absent(bus, &e, r) ? EXIT_NOT_RUNNING : explain(n, &e, r);
         if (status_read(*ret_m, ret) < 0)
                 return client_other_version(n);
         ret->program = n->program;
@@ -145,7 +148,7 @@ int client_command(sd_bus *bus, const struct instance *n, enum role_command comm
         if (r >= 0)
                 r = sd_bus_call(bus, m, COMMAND_TIMEOUT, &e, NULL);
         if (r < 0)
-                return is_absent(&e, r) ? client_nobody(n) : explain(n, &e, r);
+                return is_absent(bus, &e, r) ? client_nobody(n) : explain(n, &e, r);
         return 0;
 }
 
@@ -159,6 +162,8 @@ int client_open_loop(sd_bus *bus, sd_event **ret) {
                 r = sd_bus_attach_event(bus, *ret, SD_EVENT_PRIORITY_NORMAL);
         if (r >= 0)
                 r = sd_bus_set_exit_on_disconnect(bus, true);
+        if (r >= 0)
+                r = sd_bus_set_method_call_timeout(bus, LOOP_CALL_TIMEOUT);
         return r;
 }
 

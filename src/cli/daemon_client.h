@@ -17,14 +17,15 @@ enum {
 };
 
 /* Asks for the status; its texts are borrowed from *RET_M. BUS may be NULL: none could be opened. 0, EXIT_NOT_RUNNING with nothing
- * logged, or another exit status after saying why. */
+ * logged (in a loop for a daemon that hangs, too), or another exit status after saying why. */
 int client_get_status(sd_bus *bus, const struct instance *n, sd_bus_message **ret_m, struct status *ret);
 
 /* Sends COMMAND; a person may be asked for a password if there is an agent that can (polkit(8)). SECONDS is for
  * COMMAND_PAUSE: see bus_interface.h. 0, or an exit status after saying why. */
 int client_command(sd_bus *bus, const struct instance *n, enum role_command command, uint64_t seconds);
 
-/* A loop that SIGINT and SIGTERM end, with the exit code 0, and the loss of BUS with another one. 0 or a negative errno. */
+/* A loop that SIGINT and SIGTERM end, with the exit code 0, and the loss of BUS with another one. Calls of BUS then take 2 s at
+ * most. 0 or a negative errno. */
 int client_open_loop(sd_bus *bus, sd_event **ret);
 /* Has the loop set *CHANGED when the daemon's status is another one, or the daemon has started or ended, and call ON_EVENT, unless
  * that is NULL, with each signal of a journal entry ("ss": its event of events.h, and its message). A status that is asked for

@@ -115,7 +115,7 @@ static int look_at_absence(struct drill *d) {
         usec_t now = now_usec(CLOCK_BOOTTIME);
 
         if (d->gone == 0) {
-                print_line(d, "The daemon has stopped. Waiting for systemd to start it.");
+                print_line(d, "The daemon has stopped, or hangs. Waiting for systemd to start it.");
                 d->gone = now;
         }
         return now - d->gone < PATIENCE ? GOES_ON : client_nobody(d->instance);

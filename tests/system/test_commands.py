@@ -194,6 +194,20 @@ def test_watch_redraws_in_place(pair):
     assert terminal.wait() == 1
 
 
+def test_watch_shows_a_daemon_that_hangs(pair):
+    begin(pair)
+    terminal = Terminal(pair.standby, ["openclaw-failover", "status", "--watch"])
+    pair.standby.wait_for(lambda: "Standby" in terminal.text, what="the first picture")
+    pid = pair.standby.unit(DAEMON)["MainPID"]
+    pair.standby.run(f"kill -STOP {pid}")
+    pair.standby.wait_for(lambda: "does not answer on the system bus" in terminal.text, deadline=10, what="it hangs")
+    pair.standby.run(f"kill -CONT {pid}")
+    pair.standby.wait_for(lambda: "Standby" in terminal.text.rpartition("does not answer")[2], what="it is back")
+    assert "did not answer" not in terminal.text
+    interrupt(pair.standby, "status --watch")
+    assert terminal.wait() == 0
+
+
 def test_watch_as_json_is_one_object_a_line(pair):
     begin(pair)
     popen = pair.standby.popen(["openclaw-failover", "status", "--watch", "--json"], stdout=subprocess.PIPE)
