@@ -128,8 +128,9 @@ static int parse_since(const char *text, usec_t *ret) {
         _cleanup_free_ char *ago = NULL, *output = NULL;
         const char *argv[] = { "systemd-analyze", "timestamp", "--", text, NULL, NULL }, *seconds;
 
-        /* What it does not understand of both, it says, and goes on. */
-        argv[4] = asprintf(&ago, "-%s", text) < 0 ? NULL : ago;
+        /* What it does not understand of both, it says, and goes on. A number without a unit is no span. */
+        if (text[strspn(text, "0123456789. ")])
+                argv[4] = asprintf(&ago, "-%s", text) < 0 ? NULL : ago;
         (void) program_run(argv, USEC_INFINITY, &output, NULL);
         seconds = output ? strstr(output, label) : NULL;
         if (!seconds)

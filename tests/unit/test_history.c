@@ -4,11 +4,13 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include <cmocka.h>
 #include <jansson.h>
 
 #include "cli/history.h"
+#include "cli/history_command.h"
 #include "cli/history_print.h"
 #include "events.h"
 
@@ -423,6 +425,15 @@ static void test_an_update_is_no_second_failover(void **state _unused_) {
         assert_int_equal(c.n, 2);
 }
 
+/* Only a span with a unit, "7d", is taken for a time before now. */
+static void test_since_is_no_bare_number(void **state _unused_) {
+        static const char *const wrong[] = { "2026", "20261101", "1.5", "5 ", "", "x" };
+        struct instance n = { .name = (char *) "" };
+
+        for (size_t i = 0; i < ELEMENTSOF(wrong); i++)
+                assert_int_equal(cmd_history(&n, wrong[i], NULL, false), EX_USAGE);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_start_that_is_called_off_is_no_failover),
@@ -441,6 +452,7 @@ int main(void) {
                 cmocka_unit_test(test_table_fits),
                 cmocka_unit_test(test_the_last_ones),
                 cmocka_unit_test(test_json),
+                cmocka_unit_test(test_since_is_no_bare_number),
         };
 
         (void) setenv("TZ", "UTC", 1);
