@@ -47,10 +47,20 @@ int network_tailnet_address(char *buf, size_t size) {
         return -ENOENT;
 }
 
+/* The kernel sends from the address itself to one of its own, and from 127.0.0.1 to all of 127.0.0.0/8. To bind a socket proves
+ * nothing: net.ipv4.ip_nonlocal_bind allows any address. */
 bool network_is_own(const struct addrinfo *a) {
         _cleanup_close_ int fd = socket(a->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        struct sockaddr_storage source;
+        socklen_t length = sizeof source;
+        char there[64], here[sizeof there];
 
-        return fd >= 0 && bind(fd, a->ai_addr, a->ai_addrlen) == 0;
+        return fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) == 0 &&
+                getsockname(fd, (struct sockaddr *) &source, &length) == 0 &&
+                getnameinfo(a->ai_addr, a->ai_addrlen, there, sizeof there, NULL, 0, NI_NUMERICHOST) == 0 &&
+                getnameinfo((struct sockaddr *) &source, length, here, sizeof here, NULL, 0,
+                        NI_NUMERICHOST) == 0 &&
+                (strcmp(here, there) == 0 || strncmp(here, "127.", 4) == 0);
 }
 
 /* Whether interface NAME is in ALL and works (IFF_RUNNING, netdevice(7): it has a carrier). */

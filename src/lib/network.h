@@ -18,7 +18,7 @@ bool network_is_tailnet(const char *text);
  * negative errno. */
 int network_tailnet_address(char *buf, size_t size);
 
-/* Whether A is an address of this machine's own, which a socket can be bound to. Its port is 0. */
+/* Whether A is an address of this machine's own. */
 bool network_is_own(const struct addrinfo *a);
 
 /* Whether this machine is certainly cut off: no interface has a carrier, and no default route leads over

@@ -131,6 +131,7 @@ static void own(_unused_ void **state) {
         assert_true(says_own("100.64.3.4"));
         assert_true(says_own("fd7a:115c:a1e0::5"));
         assert_true(says_own("::1"));
+        run("echo 1 >/proc/sys/net/ipv4/ip_nonlocal_bind && echo 1 >/proc/sys/net/ipv6/ip_nonlocal_bind");
         assert_false(says_own("100.64.3.5"));
         assert_false(says_own("fd7a:115c:a1e0::4"));
 }
