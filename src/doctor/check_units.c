@@ -215,7 +215,8 @@ void look_gateway_unit(const struct checkup *c, struct finding *f) {
         else if (unit_is(u, "Type", "oneshot") && !c->config->gateway.warm) {
                 finding_fail(
                         f, "%s only switches a gateway that runs, and [gateway] has no warm = yes", u->name);
-                finding_fix(f, "sudo sed -i 's/^unit *=.*/&\\nwarm = yes/' %s", c->instance->config);
+                finding_fix(f, "sudo sed -i -e '/^warm *=/d' -e 's/^unit *=.*/&\\nwarm = yes/' %s",
+                        c->instance->config);
                 finding_fix(f, "sudo systemctl reload-or-restart %s", c->instance->unit);
         } else if (unit_is(u, "UnitFileState", "enabled") ||
                 unit_is(u, "UnitFileState", "enabled-runtime")) {

@@ -150,6 +150,32 @@ static void test_unit_environment(void **state _unused_) {
         unit_facts_clear(&u);
 }
 
+/* What is printed for a unit that switches a warm gateway leaves the key once in the ini, and nothing else changed. */
+static void test_warm_is_set_once(void **state _unused_) {
+        char dir[64], path[80];
+        struct instance instance = { .config = path };
+        struct config config = {};
+        const struct checkup c = { .instance = &instance,
+                .config = &config,
+                .gateway = { (char *) "warm.service",
+                        json_pack("{s:s, s:s}", "LoadState", "loaded", "Type", "oneshot") } };
+        _cleanup_free_ char *text = NULL;
+        struct finding f = { 0 };
+
+        scratch_make(dir, "test_doctor");
+        (void) snprintf(path, sizeof path, "%s/x.ini", dir);
+        assert_int_equal(
+                write_file_atomic(path, "[gateway]\nwarm = no\nunit = warm.service\nport = 1\n", 0600), 0);
+        look_gateway_unit(&c, &f);
+        assert_int_equal(f.kind, FINDING_FAIL);
+        *strchr(f.fix, '\n') = '\0';
+        assert_int_equal(system(f.fix + strlen("sudo ")), 0);
+        assert_int_equal(read_file(path, 1024, &text), 0);
+        assert_string_equal(text, "[gateway]\nunit = warm.service\nwarm = yes\nport = 1\n");
+        scratch_remove(dir);
+        json_decref(c.gateway.properties);
+}
+
 static void test_refuse(void **state _unused_) {
         struct finding f = { 0 };
         struct refusal why;
@@ -242,6 +268,7 @@ int main(void) {
                 cmocka_unit_test(test_mend_is_whole_or_not_there),
                 cmocka_unit_test(test_drop_in),
                 cmocka_unit_test(test_unit_environment),
+                cmocka_unit_test(test_warm_is_set_once),
                 cmocka_unit_test(test_refuse),
                 cmocka_unit_test(test_user_service),
                 cmocka_unit_test(test_closed_directory),
