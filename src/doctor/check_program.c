@@ -160,16 +160,22 @@ int parse_shebang(const char *text, char *buf, size_t size, bool *ret_env) {
 static int find_need(
         const struct unit_facts *u, const char *program, char *buf, size_t size, bool *ret_env) {
         const char *script = json_string_value(json_array_get(unit_words(u), 1));
-        char first[512] = "#!";
+        char first[512];
         const json_t *item;
         FILE *file;
         size_t i;
 
         if (is_env(program)) {
-                json_array_foreach (unit_words(u), i, item)
-                        (void) appendf(
-                                first, sizeof first, " %s", i == 0 ? program : json_string_value(item));
-                return parse_shebang(first, buf, size, ret_env);
+                json_array_foreach (unit_words(u), i, item) {
+                        const char *word = json_string_value(item);
+
+                        if (i == 0 || *word == '-' || strchr(word, '='))
+                                continue;
+                        (void) snprintf(buf, size, "%s", word);
+                        *ret_env = !strchr(word, '/');
+                        return 0;
+                }
+                return -ENOENT;
         }
         if (script && *script == '/' && access(script, F_OK) < 0) {
                 (void) snprintf(buf, size, "%s", script);

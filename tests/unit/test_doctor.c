@@ -176,6 +176,20 @@ static void test_warm_is_set_once(void **state _unused_) {
         json_decref(c.gateway.properties);
 }
 
+/* A word of the unit is one, whatever is in it. */
+static void test_interpreter_behind_env(void **state _unused_) {
+        const struct checkup c = { .gateway = { (char *) "openclaw.service",
+                                           json_pack("{s:[[s,[s,s,s,s,s]]]}", "ExecStart", "/usr/bin/env",
+                                                   "/usr/bin/env", "-S", "NODE_OPTIONS=--a b", "sh",
+                                                   "x") } };
+        struct finding f = { 0 };
+
+        look_interpreter(&c, &f);
+        assert_int_equal(f.kind, FINDING_OK);
+        assert_true(strncmp(f.text, "sh is ", 6) == 0);
+        json_decref(c.gateway.properties);
+}
+
 static void test_refuse(void **state _unused_) {
         struct finding f = { 0 };
         struct refusal why;
@@ -269,6 +283,7 @@ int main(void) {
                 cmocka_unit_test(test_drop_in),
                 cmocka_unit_test(test_unit_environment),
                 cmocka_unit_test(test_warm_is_set_once),
+                cmocka_unit_test(test_interpreter_behind_env),
                 cmocka_unit_test(test_refuse),
                 cmocka_unit_test(test_user_service),
                 cmocka_unit_test(test_closed_directory),
