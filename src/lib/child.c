@@ -45,7 +45,8 @@ int child_start(
 int child_finish(struct child *c, void *answer, size_t answer_size) {
         int r = program_end(c->pid, c->deadline);
 
-        (void) memcpy(answer, c->answer, answer_size);
+        if (r == EXIT_SUCCESS)
+                (void) memcpy(answer, c->answer, answer_size);
         (void) munmap(c->answer, answer_size);
         return r == -ETIMEDOUT ? r : r == EXIT_SUCCESS ? 0 : -EPIPE;
 }

@@ -20,5 +20,5 @@ typedef void (*child_function_t)(const void *task, void *answer);
 int child_start(
         struct child *c, child_function_t function, const void *task, size_t answer_size, usec_t timeout);
 /* Waits for the answer, at most until the deadline: then the child is killed. It is gone when this returns.
- * 0, -ETIMEDOUT, or -EPIPE if it died without an answer; then ANSWER is undefined. */
+ * 0, -ETIMEDOUT, or -EPIPE if it died without an answer; then ANSWER stays as it was. */
 int child_finish(struct child *c, void *answer, size_t answer_size);

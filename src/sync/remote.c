@@ -327,8 +327,6 @@ void remote_push(const struct repo *repo, const char *const *branches, size_t n,
 
         if (k < 0)
                 (void) sync_fail(&ret->result, REFUSAL_ERROR, "cannot start a push: %s", strerror(-k));
-        else if ((k = child_finish(&c, ret, sizeof *ret)) < 0) {
-                *ret = (struct push_answer){ 0 };
+        else if ((k = child_finish(&c, ret, sizeof *ret)) < 0)
                 (void) child_failed(repo, &c, k, &ret->result);
-        }
 }

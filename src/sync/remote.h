@@ -30,5 +30,5 @@ struct push_answer {
 };
 #define REMOTE_PUSH_MAX 20
 /* Pushes N branches (short names, at most so many), each by itself, to the remote under the same names; waits for it, at most as
- * long as a fetch usually takes. */
+ * long as a fetch usually takes. *RET is zeroed. */
 void remote_push(const struct repo *repo, const char *const *branches, size_t n, struct push_answer *ret);

@@ -1,4 +1,5 @@
-/* util.c: spans, text made safe, files read whole and written whole. */
+/* lib: spans, text made safe, files read whole and written whole, a child with a deadline. */
+#include "lib/child.h"
 #include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/text.h"
@@ -335,6 +336,26 @@ static void test_find_link(void **state _unused_) {
         assert_int_equal(rmdir(dir), 0);
 }
 
+static void answer_then_hang(const void *task, void *answer) {
+        *(int *) answer = *(const int *) task;
+        if (*(int *) answer < 0)
+                (void) pause();
+}
+
+/* What a child had made of its answer by the deadline is none. */
+static void test_child(void **state _unused_) {
+        const int whole = 7, half = -7;
+        struct child c;
+        int answer = 0;
+
+        assert_int_equal(child_start(&c, answer_then_hang, &whole, sizeof answer, USEC_PER_MINUTE), 0);
+        assert_int_equal(child_finish(&c, &answer, sizeof answer), 0);
+        assert_int_equal(answer, 7);
+        assert_int_equal(child_start(&c, answer_then_hang, &half, sizeof answer, 300 * USEC_PER_MSEC), 0);
+        assert_int_equal(child_finish(&c, &answer, sizeof answer), -ETIMEDOUT);
+        assert_int_equal(answer, 7);
+}
+
 int main(void) {
 #define ON_FILES(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
         const struct CMUnitTest tests[] = {
@@ -350,6 +371,7 @@ int main(void) {
                 ON_FILES(temporary_name_is_taken),
                 ON_FILES(failed_write_leaves_nothing),
                 cmocka_unit_test(test_find_link),
+                cmocka_unit_test(test_child),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
