@@ -1,11 +1,10 @@
 /* What one look of `doctor` found: a sentence, and the commands that fix it.
  *
  * A finding has a fixed size and owns nothing, so that a look can be run in a child process, as the user concerned,
- * and hand its finding back through a pipe. */
+ * and hand its finding back (child.h). */
 #pragma once
 
 #include <jansson.h>
-#include <limits.h>
 
 #include "lib/util.h"
 
@@ -23,9 +22,6 @@ struct finding {
         char text[512];
         char fix[2048]; /* shell commands, one a line, "sudo " where root is needed; "": none is known */
 };
-
-/* One write(2) to a pipe is not torn (pipe(7)). */
-_Static_assert(sizeof(struct finding) <= PIPE_BUF, "a finding goes through a pipe in one piece");
 
 /* Sets kind and text; what does not fit is cut. */
 void finding_say(struct finding *f, enum finding_kind kind, const char *format, ...) _printf_(3, 4);

@@ -14,7 +14,7 @@ struct unit_facts {
 int unit_facts_ask(const char *unit, struct unit_facts *ret, char **ret_error);
 void unit_facts_clear(struct unit_facts *u);
 
-/* A property. All are borrowed, and of a unit that is not loaded those of a service have no value. */
+/* A property. All are borrowed; of a unit that is not loaded, those of a service have systemd's defaults. */
 const char *unit_text(const struct unit_facts *u, const char *property); /* NULL: empty, or none */
 bool unit_is(const struct unit_facts *u, const char *property, const char *text);
 usec_t unit_number(const struct unit_facts *u, const char *property); /* of booleans, too; 0: none */

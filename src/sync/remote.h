@@ -4,8 +4,6 @@
  * be killed at any instant. What is asked of the remote is one branch, whatever refspecs the repository configures. */
 #pragma once
 
-#include <limits.h>
-
 #include "lib/child.h"
 #include "sync/repo.h"
 
@@ -15,7 +13,6 @@ struct fetch_answer {
         git_oid commit;    /* the branch's newest, whose objects are here */
         char gone[8][100]; /* branches of ours that are no longer there as they were pushed; "" for none */
 };
-_Static_assert(sizeof(struct fetch_answer) <= PIPE_BUF, "an answer goes through a pipe in one piece");
 
 /* More than MAX bytes are refused (0: than a GiB). The time is REPO's. 0 or -ECANCELED with the reason in R. The answer is
  * struct fetch_answer. */
