@@ -137,7 +137,7 @@ bool changes_is_beyond(const struct repo *repo, const git_index_entry *e) {
         size_t size = 0;
 
         return e->mode == GIT_FILEMODE_COMMIT || depth_of(e->path) > DEPTH_MAX ||
-                repo_is_filtered(repo, e->path) ||
+                (!repo->no_index && repo_is_filtered(repo, e->path)) ||
                 (git_repository_odb(&odb, repo->git) == 0 &&
                         git_odb_read_header(&size, &type, odb, &e->id) == 0 && size > BLOB_MAX);
 }

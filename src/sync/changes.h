@@ -45,7 +45,7 @@ void changes_free(struct changes *w);
 #define _cleanup_work_ _cleanup_(changes_free)
 
 /* Whether a sync leaves the file alone that a tree has as E: a nested repository, a path that a filter stores in another
- * form or that lies too deep, a file of more than 256 MiB. */
+ * form or that lies too deep, a file of more than 256 MiB. Without an index, of which filters are read, nothing moves anyway. */
 bool changes_is_beyond(const struct repo *repo, const git_index_entry *e);
 
 /* Whether git ignores PATH, which ends in a slash if it is a directory. */

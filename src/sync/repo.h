@@ -38,6 +38,7 @@ struct repo {
         const char *state; /* a directory of ours that outlives a run; NULL: none */
         usec_t until;      /* of CLOCK_BOOTTIME: what is looked for, or saved, gives up then; 0: never */
         time_t killed;     /* when the last sync was busy last, if it never ended; 0: it did */
+        bool no_index;     /* it cannot be read, and so no attributes either */
         char follow[REPO_BRANCH_MAX]; /* the remote's branch to follow, as far as it is known */
 
         /* From repo_find_head(): */

@@ -37,9 +37,16 @@ static bool has_commits(const struct saver *s) {
                         (git_oid_equal(tip, head) || git_graph_descendant_of(s->repo->git, tip, head) == 1));
 }
 
-/* Whether a branch has the item. */
+static bool is_private(const struct saver *s, const struct change *item) {
+        return item->mode &&
+                (item->staged || !changes_is_public(item->path, item->size) ||
+                        repo_is_filtered(s->repo, item->path));
+}
+
+/* Whether a branch has the item: the private one is not enough for what only passed for that, while no attributes could be read. */
 static bool is_held(const struct saver *s, const struct change *item) {
-        return holds(s->last[0].files, item) || (item->mode && holds(s->last[1].files, item));
+        return holds(s->last[0].files, item) ||
+                (item->mode && holds(s->last[1].files, item) && is_private(s, item));
 }
 
 static bool has_all(const struct saver *s) {
@@ -100,9 +107,7 @@ static int classify(struct saver *s) {
 
                 if (repo_is_over(s->repo))
                         return fail_timeout(s);
-                c->is_private = c->mode &&
-                        (c->staged || !changes_is_public(c->path, c->size) ||
-                                repo_is_filtered(s->repo, c->path));
+                c->is_private = is_private(s, c);
         }
         return 0;
 }

@@ -14,7 +14,6 @@ static int read_link(const char *full, git_buf *ret) {
 }
 
 int blob_read(const struct repo *repo, const char *path, git_buf *ret) {
-        _cleanup_(git_index_freep) git_index *index = NULL;
         _cleanup_free_ char *full = NULL;
         git_filter_list *filters = NULL;
         struct stat st;
@@ -26,8 +25,7 @@ int blob_read(const struct repo *repo, const char *path, git_buf *ret) {
                 return read_link(full, ret);
         if (!S_ISREG(st.st_mode) || st.st_size > CHANGE_SIZE_MAX)
                 return -1;
-        /* Attributes cannot be read without an index, and libgit2 1.5 leaks the path when it fails. */
-        if (git_repository_index(&index, repo->git) < 0 ||
+        if (repo->no_index ||
                 git_filter_list_load(
                         &filters, repo->git, NULL, path, GIT_FILTER_TO_ODB, GIT_FILTER_DEFAULT) < 0)
                 filters = NULL;

@@ -375,6 +375,21 @@ static void test_runs_nothing(void **state) {
         run(w, "not test -e ran");
 }
 
+/* Without it no attributes can be read. What passed for private for that does so no longer. */
+static void test_saves_without_an_index(void **state) {
+        struct world *w = *state;
+
+        run(w, "cd standby; git update-index --split-index; rm memory/b; echo mine >mine");
+        assert_sync(w, SYNC_REFUSED);
+        run(w, "cd standby; not git cat-file -e %s:memory/b; git cat-file -e %s-private:mine", saved(w),
+                saved(w));
+        mend(w);
+        assert_sync(w, SYNC_UPDATED);
+        assert_false(sync_branch_is_private(saved(w)));
+        assert_saved(w, "mine", "mine");
+        assert_follows(w);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_refuses),
@@ -393,6 +408,7 @@ int main(void) {
                 TEST(test_tree_bomb),
                 TEST(test_huge_blob),
                 TEST(test_runs_nothing),
+                TEST(test_saves_without_an_index),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
