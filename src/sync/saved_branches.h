@@ -23,6 +23,8 @@ struct saved_last {
                 files; /* the caller's to free; NULL: there is none, or it is of another history than HEAD */
 };
 void saved_find_last(const struct repo *repo, const char *host, bool is_private, struct saved_last *ret);
+/* Refuses a branch whose name leaves no room for those of HOST. 0 or -ECANCELED with the reason in R. */
+int saved_check_name(const struct repo *repo, const char *host, struct sync_result *r);
 /* The name that a new branch gets: it sorts after all that are there, since the last is the newest. Its TIME is now, or
  * later if the clock was ahead once. */
 void saved_name(const struct repo *repo, const char *host, char branch[static 128]);

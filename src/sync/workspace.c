@@ -28,8 +28,10 @@ static bool may_move(const struct sync *s) {
 
 /* Finds what the standby has, and commits it before anything is refused: the repository may be in any state. */
 static int save(struct sync *s) {
-        int k = changes_find(&s->repo, &s->work, s->result);
+        int k = saved_check_name(&s->repo, s->host, s->result);
 
+        if (k == 0)
+                k = changes_find(&s->repo, &s->work, s->result);
         if (k == 0)
                 k = saved_add(&s->repo, &s->work, s->host, s->result);
         return k == 0 ? saved_keep_unnamed(&s->repo, s->host, s->result) : k;
