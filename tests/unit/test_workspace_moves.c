@@ -326,6 +326,19 @@ static void test_a_large_file_of_the_remote(void **state) {
         assert_why(w, "large is over 50 MB");
 }
 
+/* What comes brings the filter along. */
+static void test_a_change_is_no_pointer_for_a_new_filter(void **state) {
+        struct world *w = *state;
+
+        commit(w, "echo content >a.bin; echo content >b.bin");
+        assert_sync(w, SYNC_UPDATED);
+        run(w, "cd standby; echo mine >a.bin; rm b.bin");
+        commit(w, "echo '*.bin filter=none' >.gitattributes; echo pointer >a.bin; echo pointer >b.bin");
+        assert_sync(w, SYNC_UPDATED);
+        assert_int_equal(w->result.workspace_why.code, REFUSAL_LEFT_OUT);
+        assert_sh(w, "cat standby/a.bin; test ! -e standby/b.bin", "mine");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_a_mirror_refspec_moves_no_branch),
@@ -342,6 +355,7 @@ int main(void) {
                 TEST(test_a_late_time_is_no_change),
                 TEST(test_leaves_a_gateway_that_starts_alone),
                 TEST(test_a_large_file_of_the_remote),
+                TEST(test_a_change_is_no_pointer_for_a_new_filter),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
