@@ -84,7 +84,8 @@ def test_bus_without_a_word(pair):
 # The command line.
 
 @pytest.mark.parametrize("words, hint", [
-    (["statsu"], "'status'"), (["promot"], "'promote'"), (["status", "--bogus"], "--help"), (["promote", "now"], "'now'"),
+    (["statsu"], "'statsu'. Allowed: status, "), (["promot"], "'promot'. Allowed: "),
+    (["status", "--bogus"], "--help"), (["promote", "now"], "'now'"),
     (["pause", "5m", "6m"], "'6m'"), (["drill", "--json"], "'drill'"), ([], "--help"),
     (["history", "--since"], "'--since' needs a value"), (["history", "-n"], "'-n' needs a value"), (["-Z"], "'-Z'"),
 ])

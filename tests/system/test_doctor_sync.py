@@ -69,6 +69,7 @@ def workspace_merging(pair, later):
     pair.git("commit", "-q", "--allow-empty", "-m", "aside")
     pair.git("checkout", "-q", "main")
     pair.git("merge", "-q", "--no-ff", "--no-commit", "side")
+    pair.git("branch", "-q", "-D", "side")  # which would be unmerged work
 
 
 @finds("workspace", "has core.ignorecase set")
