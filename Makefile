@@ -115,9 +115,9 @@ $(BUILD)/tests/bench_curl: tests/bench/bench_curl.c
 # What is needed on a bare Debian 12 or 13 to build and to test. Their services are not started, since sshd and others
 # are only for the tests, which run them on hosts of their own.
 DEPS_BUILD = build-essential pkg-config libcurl4-openssl-dev libsystemd-dev libgit2-dev libinih-dev libjansson-dev \
-	debhelper systemd polkitd dbus openssh-client rsync
+	debhelper systemd polkitd dbus iproute2 openssh-client rsync
 DEPS = $(DEPS_BUILD) libcmocka-dev clang libclang-rt-dev valgrind clang-format clang-tidy systemd-container openssh-server \
-	nftables iproute2 procps curl strace git mandoc openssl sudo lintian python3 python3-pytest python3-pytest-xdist mmdebstrap \
+	nftables procps curl strace git mandoc openssl sudo lintian python3 python3-pytest python3-pytest-xdist mmdebstrap \
 	$(PROMTOOL)
 # For promtool, which checks metrics and alert rules. Roots of other releases do without.
 PROMTOOL = prometheus
