@@ -429,10 +429,12 @@ static int open_finder(struct finder *f) {
         const struct repo *repo = f->repo;
         git_oid parent;
 
-        if (git_repository_index(&f->index, repo->git) < 0)
-                f->index = NULL;
-        else
+        if (git_repository_index(&f->index, repo->git) == 0 && git_index_read(f->index, false) == 0)
                 f->no_filemode = git_index_caps(f->index) & GIT_INDEX_CAPABILITY_NO_FILEMODE;
+        else {
+                git_index_free(f->index);
+                f->index = NULL;
+        }
         if (seen_open(repo, f->index, &f->seen) < 0)
                 return sync_fail_git(f->result, "what was seen before");
         if ((repo_find_parent(repo, &parent) == 0 ? commit_files(repo->git, &parent, &f->head)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -19,22 +20,40 @@ struct sync {
         struct sync_result *result;
         struct repo repo;
         const char *host;
-        struct changes work; /* what is in the tree and saved */
+        struct changes work;        /* what is in the tree and saved */
+        struct timespec index_time; /* of the index that it was found with */
 };
 
 static bool may_move(const struct sync *s) {
         return s->job->may_move(s->job->userdata);
 }
 
+static struct timespec index_time(const struct sync *s) {
+        struct stat st;
+
+        return fstatat(s->repo.dir_fd, "index", &st, 0) == 0 ? st.st_mtim : (struct timespec){ 0 };
+}
+
 /* Finds what the standby has, and commits it before anything is refused: the repository may be in any state. */
 static int save(struct sync *s) {
         int k = saved_check_name(&s->repo, s->host, s->result);
 
+        s->index_time = index_time(s);
         if (k == 0)
                 k = changes_find(&s->repo, &s->work, s->result);
         if (k == 0)
                 k = saved_add(&s->repo, &s->work, s->host, s->result);
         return k == 0 ? saved_keep_unnamed(&s->repo, s->host, s->result) : k;
+}
+
+/* What was staged while the fetch ran, which may take minutes, is saved nowhere yet. */
+static int save_again(struct sync *s) {
+        const struct timespec now = index_time(s);
+
+        if (now.tv_sec == s->index_time.tv_sec && now.tv_nsec == s->index_time.tv_nsec)
+                return 0;
+        changes_free(&s->work);
+        return save(s);
 }
 
 /* What is in the way of what comes, ignored files too, is saved as well, and then all of it makes room. */
@@ -227,7 +246,7 @@ static void sync_open(struct sync *s) {
                 (void) strcpy(s->repo.follow, fetched.branch);
         if (k == 0 && moving && may_move(s)) {
                 (void) git_oid_tostr(r->from, sizeof r->from, &s->repo.head);
-                moved = repo_check_branch(&s->repo, fetched.branch, r) == 0 &&
+                moved = repo_check_branch(&s->repo, fetched.branch, r) == 0 && save_again(s) == 0 &&
                         follow(s, &fetched.commit) == 0;
                 (void) git_oid_tostr(r->to, sizeof r->to, &s->repo.head);
         } else if (k == 0)

@@ -326,6 +326,16 @@ static void test_a_large_file_of_the_remote(void **state) {
         assert_why(w, "large is over 50 MB");
 }
 
+static void test_what_is_staged_while_the_fetch_runs_is_saved(void **state) {
+        struct world *w = *state;
+
+        commit(w, "echo two >>notes");
+        w->meanwhile = "cd standby; echo new >new; git add new; rm new";
+        assert_sync(w, SYNC_UPDATED);
+        assert_saved(w, "new", "new");
+        assert_follows(w);
+}
+
 /* What comes brings the filter along. */
 static void test_a_change_is_no_pointer_for_a_new_filter(void **state) {
         struct world *w = *state;
@@ -355,6 +365,7 @@ int main(void) {
                 TEST(test_a_late_time_is_no_change),
                 TEST(test_leaves_a_gateway_that_starts_alone),
                 TEST(test_a_large_file_of_the_remote),
+                TEST(test_what_is_staged_while_the_fetch_runs_is_saved),
                 TEST(test_a_change_is_no_pointer_for_a_new_filter),
         };
 

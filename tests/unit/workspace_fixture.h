@@ -30,6 +30,8 @@ struct world {
         struct workspace_config config;
         bool gateway_runs;
         const char *gateway_runs_when; /* this file is there */
+        const char *meanwhile;         /* a script that runs when the fetch has come back, once */
+        unsigned asked;                /* how often whether the tree may move */
         bool promoting;
         bool confined;
         usec_t late;
@@ -69,8 +71,11 @@ static inline int end_world(void **state) {
 }
 
 static inline bool may_move(void *userdata) {
-        const struct world *w = userdata;
+        struct world *w = userdata;
         char file[128];
+
+        if (w->asked++ == 1 && w->meanwhile)
+                run(w, "%s", w->meanwhile);
 
         (void) snprintf(
                 file, sizeof file, "%s/%s", w->dir, w->gateway_runs_when ? w->gateway_runs_when : "");
