@@ -122,6 +122,21 @@ static int finish(struct sync *s) {
         return follow(s, &intent.to);
 }
 
+/* Refuses if a branch that the remote no longer has leaves no room to note where BRANCH is. 0 or -ECANCELED. */
+static int check_tracking(const struct repo *repo, const char *branch, struct sync_result *r) {
+        _cleanup_(git_reference_iterator_freep) git_reference_iterator *i = NULL;
+        char glob[REPO_BRANCH_MAX + 200];
+        const char *name;
+
+        (void) snprintf(glob, sizeof glob, "refs/remotes/%s/%s/*", repo->config->remote, branch);
+        if (git_reference_iterator_glob_new(&i, repo->git, glob) < 0 ||
+                git_reference_next_name(&name, i) < 0)
+                return 0;
+        return sync_refuse(r, REFUSAL_IN_THE_WAY, "%s, which the remote no longer has, is in the way", name),
+               sync_command(r, "sudo -u %s git -C %s remote prune %s", repo->user, repo->word,
+                       repo->config->remote);
+}
+
 /* Remembers where the remote's branch is, as git fetch does; what was received is on disk first. */
 static int track(const struct sync *s, const struct fetch_answer *fetched, struct sync_result *r) {
         _cleanup_(git_reference_freep) git_reference *ref = NULL;
@@ -133,14 +148,15 @@ static int track(const struct sync *s, const struct fetch_answer *fetched, struc
         (void) snprintf(name, sizeof name, "refs/remotes/%s/%s", repo->config->remote, fetched->branch);
         if (git_reference_name_to_id(&old, repo->git, name) == 0 && git_oid_equal(&old, &fetched->commit))
                 return 0;
+        k = check_tracking(repo, fetched->branch, r);
+        if (k < 0)
+                return k;
         k = repo_settle(repo);
         if (k < 0)
                 return sync_fail(r, REFUSAL_ERROR, "%s: %s", repo->config->path, strerror(-k));
-        if (git_reference_create(&ref, repo->git, name, &fetched->commit, true, "failover: fetch") == 0)
-                return 0;
-        (void) sync_fail_git(r, name); /* below it, perhaps, is a branch that the remote no longer has */
-        return sync_command(
-                r, "sudo -u %s git -C %s remote prune %s", repo->user, repo->word, repo->config->remote);
+        return git_reference_create(&ref, repo->git, name, &fetched->commit, true, "failover: fetch") < 0
+                ? sync_fail_git(r, name)
+                : 0;
 }
 
 /* What was saved and the remote does not have yet goes there. It is saved already, so a failure is only a remark. */
@@ -222,8 +238,10 @@ static int fetch_and_prepare(struct sync *s, bool moving, struct fetch_answer *f
 int workspace_check_fetched(struct repo *repo, const struct fetch_answer *fetched, struct sync_result *r) {
         _cleanup_(git_commit_freep) git_commit *target = NULL;
         struct incoming incoming = { 0 };
-        int k = repo_check_branch(repo, fetched->branch, r);
+        int k = check_tracking(repo, fetched->branch, r);
 
+        if (k == 0)
+                k = repo_check_branch(repo, fetched->branch, r);
         if (k < 0)
                 return k;
         if (git_commit_lookup(&target, repo->git, &fetched->commit) < 0)

@@ -120,10 +120,19 @@ static void test_branches_in_the_way(void **state) {
         struct world *w = *state;
 
         run(w, "cd standby; git update-ref -d refs/remotes/origin/main; git update-ref refs/remotes/origin/main/x HEAD");
-        assert_sync(w, SYNC_FAILED);
+        assert_sync(w, SYNC_REFUSED);
         assert_why(w, "remote prune origin");
         mend(w);
         assert_sync(w, SYNC_UNCHANGED);
+        /* What else keeps us from noting it has another remedy. */
+        commit(w, "echo two >>notes");
+        run(w, "touch standby/.git/refs/remotes/origin/main.lock");
+        w->gateway_runs = true;
+        assert_sync(w, SYNC_FAILED);
+        assert_string_equal(w->result.workspace_why.command, "");
+        w->gateway_runs = false;
+        run(w, "rm standby/.git/refs/remotes/origin/main.lock");
+        assert_sync(w, SYNC_UPDATED);
         for (int i = 0; i < 2; i++) {
                 run(w, "cd standby; git branch failover%s; echo %d >mine", i ? "/box" : "", i);
                 assert_sync(w, SYNC_REFUSED);
