@@ -355,6 +355,7 @@ static int compare_paths(const void *a, const void *b) {
 static int find_staged(struct finder *f) {
         struct changes *w = f->work;
         size_t found = w->n;
+        bool taken;
 
         if (found > 0)
                 qsort(w->items, found, sizeof *w->items, compare_paths);
@@ -370,7 +371,8 @@ static int find_staged(struct finder *f) {
                 if (other && git_oid_equal(&other->id, &e->id))
                         continue;
                 w->tracked = true;
-                if (asprintf(&item.path, "%s%s", e->path, other ? ".staged" : "") < 0)
+                taken = other || find_file(f->head, e->path); /* which the tree may have as it is there */
+                if (asprintf(&item.path, "%s%s", e->path, taken ? ".staged" : "") < 0)
                         item.path = NULL;
                 if (add(w, item, f->result) < 0)
                         return -ECANCELED;

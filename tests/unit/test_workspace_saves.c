@@ -90,6 +90,17 @@ static void test_what_was_only_staged_is_saved(void **state) {
         assert_true(sync_branch_is_private(w->result.unmerged[1].name));
 }
 
+static void test_what_was_staged_and_put_back_is_saved(void **state) {
+        struct world *w = *state;
+
+        run(w, "cd standby; echo staged >notes; git add notes; git restore --source=HEAD --worktree notes");
+        commit(w, "echo two >notes");
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+        assert_saved(w, "notes.staged", "staged");
+        assert_int_equal(w->result.n_unmerged, 1);
+}
+
 static void test_saves_unpushed_commits(void **state) {
         struct world *w = *state;
 
@@ -561,6 +572,7 @@ int main(void) {
                 TEST(test_leaves_a_running_gateway_alone),
                 TEST(test_saves_all_kinds_of_work),
                 TEST(test_what_was_only_staged_is_saved),
+                TEST(test_what_was_staged_and_put_back_is_saved),
                 TEST(test_saves_unpushed_commits),
                 TEST(test_a_known_commit_is_no_work),
                 TEST(test_saves_though_the_remote_is_gone),
