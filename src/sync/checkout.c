@@ -122,10 +122,16 @@ static int check_directory(struct clearing *c, int fd, const char *name, const c
 }
 
 static int check_file(struct clearing *c, const char *path, const struct stat *st) {
+        struct changes *found = c->found;
+
         if (blob_is_same(c->repo, find_file(c->saved, path), path, st) ||
                 blob_is_same(c->repo, find_file(c->files, path), path, st))
                 return 0;
-        return c->found ? changes_add(c->repo, path, st, c->found, c->result) : -ESTALE;
+        if (!found)
+                return -ESTALE;
+        if (found->n > 0 && strcmp(found->items[found->n - 1].path, path) == 0)
+                return 0; /* a file is in the way of each path below it */
+        return changes_add(c->repo, path, st, found, c->result);
 }
 
 /* Removes NAME in the directory FD, which is PATH in the work tree, with all that is in it. 0 or a negative errno; -ESTALE: it

@@ -326,6 +326,17 @@ static void test_a_large_file_of_the_remote(void **state) {
         assert_why(w, "large is over 50 MB");
 }
 
+static void test_a_file_is_in_the_way_once(void **state) {
+        struct world *w = *state;
+        _cleanup_free_ char *before = NULL;
+
+        run(w, "echo mine >standby/data.log");
+        commit(w, "mkdir data.log; touch data.log/a data.log/b data.log/c; git add -f data.log");
+        assert_int_equal(sync_around(w, ":", &before), 0);
+        assert_int_equal(w->n_work, 1);
+        assert_saved(w, "data.log", "mine");
+}
+
 static void test_what_is_staged_while_the_fetch_runs_is_saved(void **state) {
         struct world *w = *state;
 
@@ -365,6 +376,7 @@ int main(void) {
                 TEST(test_a_late_time_is_no_change),
                 TEST(test_leaves_a_gateway_that_starts_alone),
                 TEST(test_a_large_file_of_the_remote),
+                TEST(test_a_file_is_in_the_way_once),
                 TEST(test_what_is_staged_while_the_fetch_runs_is_saved),
                 TEST(test_a_change_is_no_pointer_for_a_new_filter),
         };

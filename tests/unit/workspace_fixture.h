@@ -37,6 +37,7 @@ struct world {
         usec_t late;
         size_t fetch_max;
         struct sync_result result;
+        size_t n_work; /* how much sync_around() found */
 };
 
 static inline int new_world(void **state) {
@@ -190,6 +191,7 @@ static inline int sync_around(struct world *w, const char *meanwhile, char **bef
                 assert_int_equal(paths_add(&in.paths, work.paths.items[i]), 0);
         paths_sort(&in.paths);
         assert_int_equal(checkout_find(&repo, target, &in.paths, &work, &w->result), 0);
+        w->n_work = work.n;
         assert_int_equal(saved_add(&repo, &work, "box", &w->result), 0);
         run(w, "cd standby; %s", meanwhile);
         *before = fingerprint(w);
