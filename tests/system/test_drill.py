@@ -93,6 +93,19 @@ def test_drill_is_refused_in_trouble(pair):
     assert done.returncode != 0 and "A drill begins on standby" in done.stderr
 
 
+def test_interrupt_before_it_begins(pair):
+    """The daemon hangs, or polkit waits for a password."""
+    begin(pair)
+    pid = pair.standby.unit(DAEMON)["MainPID"]
+    pair.standby.run(f"kill -STOP {pid}")
+    popen = pair.standby.popen(["openclaw-failover", "drill"], stdout=subprocess.PIPE)
+    sleeps = "grep '^State:.S' /proc/$(pgrep -xf 'openclaw-failover drill')/status"
+    pair.standby.wait_for(lambda: pair.standby.run(sleeps, check=False).returncode == 0, what="it waits for the daemon")
+    interrupt(pair.standby, "drill")
+    assert popen.wait(5) != 0
+    pair.standby.run(f"kill -CONT {pid}")
+
+
 def test_drill_goes_on_when_interrupted(pair):
     popen = begin_drill(pair, boot=3)
     interrupt(pair.standby, "drill")
