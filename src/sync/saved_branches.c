@@ -210,7 +210,7 @@ static bool is_at_remote(const struct repo *repo, const git_oid *tip) {
         return repo_walk_unpushed(repo, tip, &walk) == 0 && git_revwalk_next(&id, walk) == GIT_ITEROVER;
 }
 
-/* Whether a branch of ours, of any host, ends at TIP. */
+/* Whether a branch of ours, of any host, ends at TIP or goes on from it. */
 static bool is_kept(const struct repo *repo, const git_oid *tip) {
         _cleanup_paths_ struct paths branches = { 0 };
         bool is_private;
@@ -220,9 +220,28 @@ static bool is_kept(const struct repo *repo, const git_oid *tip) {
         list(repo, "refs/heads/failover/*", &branches);
         for (size_t i = 0; i < branches.n; i++)
                 if (is_saved(branches.items[i], &is_private, &t) &&
-                        tip_of(repo, NULL, branches.items[i], &its) == 0 && git_oid_equal(&its, tip))
+                        tip_of(repo, NULL, branches.items[i], &its) == 0 &&
+                        (git_oid_equal(&its, tip) || git_graph_descendant_of(repo->git, &its, tip) == 1))
                         return true;
         return false;
+}
+
+/* Removes the branches of HOST that TIP, which is kept, goes on from. */
+static void remove_older(const struct repo *repo, const char *host, const git_oid *tip) {
+        _cleanup_paths_ struct paths branches = { 0 };
+        char name[400];
+        bool is_private;
+        git_oid its;
+        time_t t;
+
+        list_of(repo, host, &branches);
+        for (size_t i = 0; i < branches.n; i++) {
+                (void) snprintf(name, sizeof name, "refs/heads/%s", branches.items[i]);
+                if (is_saved(branches.items[i], &is_private, &t) &&
+                        git_reference_name_to_id(&its, repo->git, name) == 0 &&
+                        git_graph_descendant_of(repo->git, tip, &its) == 1 && !is_checked_out(repo, name))
+                        (void) git_reference_remove(repo->git, name);
+        }
 }
 
 static int keep(const struct repo *repo, const char *ref, const char *host, struct sync_result *r) {
@@ -235,9 +254,10 @@ static int keep(const struct repo *repo, const char *ref, const char *host, stru
                 return 0;
         saved_name(repo, host, branch);
         (void) snprintf(name, sizeof name, "refs/heads/%s", branch);
-        return git_reference_create(&made, repo->git, name, &tip, false, "failover: keep") < 0
-                ? sync_fail_git(r, branch)
-                : 0;
+        if (git_reference_create(&made, repo->git, name, &tip, false, "failover: keep") < 0)
+                return sync_fail_git(r, branch);
+        remove_older(repo, host, &tip);
+        return 0;
 }
 
 int saved_keep_unnamed(const struct repo *repo, const char *host, struct sync_result *r) {

@@ -29,7 +29,8 @@ int saved_check_name(const struct repo *repo, const char *host, struct sync_resu
  * later if the clock was ahead once. */
 void saved_name(const struct repo *repo, const char *host, char branch[static 128]);
 /* Makes a branch failover/HOST-other/TIME of each that no command could name: git's stash, and a branch with a name that is
- * not printed. The one that is there stays. 0 or -ECANCELED with the reason in R. */
+ * not printed. The one that is there stays, until one that goes on from it
+ * takes its place. 0 or -ECANCELED with the reason in R. */
 int saved_keep_unnamed(const struct repo *repo, const char *host, struct sync_result *r);
 
 /* A branch whose work the remote lacks. */

@@ -326,6 +326,19 @@ static void test_a_large_file_of_the_remote(void **state) {
         assert_why(w, "large is over 50 MB");
 }
 
+static void test_a_branch_of_an_odd_name_is_kept_once(void **state) {
+        struct world *w = *state;
+
+        run(w, "git -C standby branch 'odd;name'");
+        for (int i = 0; i < 3; i++) {
+                run(w, "cd standby; git switch -q 'odd;name'; echo %d >odd; git add odd; git commit -qm odd; git switch -q main",
+                        i);
+                assert_sync(w, SYNC_UNCHANGED);
+                assert_int_equal(w->result.n_unmerged, 1);
+                run(w, "cd standby; test $(git show %s:odd) = %d", w->result.unmerged[0].name, i);
+        }
+}
+
 static void test_a_file_is_in_the_way_once(void **state) {
         struct world *w = *state;
         _cleanup_free_ char *before = NULL;
@@ -376,6 +389,7 @@ int main(void) {
                 TEST(test_a_late_time_is_no_change),
                 TEST(test_leaves_a_gateway_that_starts_alone),
                 TEST(test_a_large_file_of_the_remote),
+                TEST(test_a_branch_of_an_odd_name_is_kept_once),
                 TEST(test_a_file_is_in_the_way_once),
                 TEST(test_what_is_staged_while_the_fetch_runs_is_saved),
                 TEST(test_a_change_is_no_pointer_for_a_new_filter),
