@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import pytest
+from commands import wait_status
 from lab import SOURCE, wait_for
 from story import DAEMON, begin, fail_over, wait_event, wait_up
 
@@ -154,8 +155,8 @@ def test_busy_service_is_left_alone(pair, receiver):
     receiver.answer("429 Retry-After=3600")
     promote(pair)
     pair.standby.wait_journal(r"Alerts cannot be delivered: .* HTTP 429", DAEMON)
-    now = json.loads(pair.standby.run("openclaw-failover status --json", check=False).stdout)
-    assert now["undelivered_alerts"] == 1 and "HTTP 429" in now["alert_error"] and now["level"] == "degraded"
+    now = wait_status(pair.standby, undelivered_alerts=1)
+    assert "HTTP 429" in now["alert_error"] and now["level"] == "degraded"
     assert [a["event"] for a in receiver.alerts] == ["promoted"]
     receiver.answer("204")
     receiver.forget()

@@ -129,6 +129,8 @@ static void own(_unused_ void **state) {
         run("ip link add ts0 type veth peer name other && ip addr add 100.64.3.4/10 dev ts0 &&"
             "ip addr add fd7a:115c:a1e0::5/48 dev ts0 nodad");
         assert_true(says_own("100.64.3.4"));
+        for (int i = 0; i < 500 && !says_own("fd7a:115c:a1e0::5"); i++) /* its route comes a moment later */
+                (void) usleep(10000);
         assert_true(says_own("fd7a:115c:a1e0::5"));
         assert_true(says_own("::1"));
         run("echo 1 >/proc/sys/net/ipv4/ip_nonlocal_bind && echo 1 >/proc/sys/net/ipv6/ip_nonlocal_bind");
