@@ -100,6 +100,8 @@ int replace_file(const char *path, const char *text, mode_t mode, bool durable) 
         _cleanup_close_ int fd = -1;
         int r;
 
+        if (!text)
+                return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
         if (asprintf(&temporary, "%s.new", path) < 0)
                 return -ENOMEM;
         /* One process writes each of our files, so what a crash left under this name is ours to replace. */

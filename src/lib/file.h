@@ -21,7 +21,7 @@ int read_file(const char *path, size_t max, char **ret);
 
 /* Writes TEXT to PATH so that a reader, or a crash at any instant, sees the old file or the new one: a temporary file beside it,
  * fsync(2) if it is to be DURABLE, rename(2). Without, the loop never waits for a disk, and after a power cut the file may be the
- * old one, the new one, or empty. MODE is that of the new file. 0 or a negative errno. */
+ * old one, the new one, or empty. MODE is that of the new file. If TEXT is NULL, removes the file, which need not be there. 0 or a
+ * negative errno. */
 int replace_file(const char *path, const char *text, mode_t mode, bool durable);
 #define write_file_atomic(path, text, mode) replace_file(path, text, mode, true)
-#define write_file_quick(path, text, mode) replace_file(path, text, mode, false)

@@ -31,16 +31,10 @@ int writer_result(pid_t *child) {
 }
 
 _Noreturn static void write_in_child(int fd, const char *path, const char *text, mode_t mode, bool durable) {
-        int r;
-
         (void) dup2(fd, STDIN_FILENO);
         (void) close_range(STDERR_FILENO + 1, UINT_MAX, 0);
         (void) dprintf(STDIN_FILENO, ".");
-        if (text)
-                r = replace_file(path, text, mode, durable);
-        else
-                r = unlink(path) < 0 && errno != ENOENT ? -errno : 0;
-        _exit(-r);
+        _exit(-replace_file(path, text, mode, durable));
 }
 
 /* Waits until the child has closed what it inherited: otherwise a socket that libcurl closes meanwhile stays open in the child,

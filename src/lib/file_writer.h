@@ -12,6 +12,6 @@ int writer_result(pid_t *child);
 /* strerror(3) of what these functions return. */
 const char *writer_error(int r);
 
-/* As replace_file() does it, or unlinks PATH if TEXT is NULL; waits for it as long as no check is late by that. -EINPROGRESS: the
- * disk hangs; what was to be written is not, if an earlier child is still at work. */
+/* As replace_file() does it; waits for it as long as no check is late by that. -EINPROGRESS: the disk hangs; what was to be
+ * written is not, if an earlier child is still at work. */
 int write_file_aside(pid_t *child, const char *path, const char *text, mode_t mode, bool durable);

@@ -14,7 +14,7 @@ static void keep(const struct fixture *f, enum alert_format format, unsigned i) 
         if (!directory)
                 return;
         (void) snprintf(path, sizeof path, "%s/%s-%02u", directory, format_names[format], i);
-        assert_int_equal(write_file_quick(path, f->receiver.requests[i], 0644), 0);
+        assert_int_equal(replace_file(path, f->receiver.requests[i], 0644, false), 0);
 }
 
 /* Characters are never fewer UTF-16 units than services count, and never more bytes. */

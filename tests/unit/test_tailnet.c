@@ -249,7 +249,7 @@ static void look_at_key(const struct side *side, int64_t left, int told, char *n
                 side->is_here ? expires : 0, side->is_here ? told : 0, side->is_here ? 0 : expires,
                 side->is_here ? 0 : told);
         if (told >= 0)
-                assert_int_equal(write_file_quick(path, memory, 0644), 0);
+                assert_int_equal(replace_file(path, memory, 0644, false), 0);
         for (unsigned restart = 0; restart < 3; restart++) {
                 struct tailnet *t = new_tailnet(HOST);
                 bool is_first = restart == 0;

@@ -308,7 +308,7 @@ static void put_alert_command(
         _cleanup_free_ char *text = NULL;
 
         (void) close(mkstemp(path));
-        assert_int_equal(write_file_quick(path, ini, 0600), 0);
+        assert_int_equal(replace_file(path, ini, 0600, false), 0);
         n.config = path;
         (void) fflush(NULL);
         (void) dup2(out, STDOUT_FILENO);
