@@ -105,14 +105,8 @@ static bool is_large(const struct stat *st) {
 /* The blob that the file is: as it lies there if a known tree has that, since libgit2 does not know, as git does, which line
  * endings were committed; else as git would store it. */
 static int identify(const struct finder *f, const char *path, const struct stat *st, git_oid *ret) {
-        const git_index_entry *e = seen_recall(&f->seen, path, st);
-        int k;
+        int k = blob_hash_bytes(f->repo, path, ret);
 
-        if (e) {
-                git_oid_cpy(ret, &e->id);
-                return 0;
-        }
-        k = blob_hash_bytes(f->repo, path, ret);
         if (k < 0 || (!is_large(st) && !is_known(f, path, ret, git_mode(st))))
                 k = blob_hash_stored(f->repo, path, ret);
         if (k < 0)
@@ -220,13 +214,12 @@ static void visit(struct finder *f, const char *path) {
 /* The file, unless it is known; and its path, if HEAD has it otherwise. What a filter stores in another form is never as HEAD
  * says, and never put back. */
 static int find_file_changes(struct finder *f, const char *path, const struct stat *st) {
-        const git_index_entry *head = find_file(f->head, path);
-        bool tracked = head || (f->index && find_file(f->index, path)), seen, known, changed;
+        const git_index_entry *head = find_file(f->head, path), *seen = seen_recall(&f->seen, path, st);
+        bool tracked = head || (f->index && find_file(f->index, path)), known, changed;
         const char *why;
         git_oid id;
 
         visit(f, path);
-        seen = seen_recall(&f->seen, path, st);
         if ((!S_ISREG(st->st_mode) && !S_ISLNK(st->st_mode)) ||
                 (!tracked && !seen && changes_is_ignored(f->repo, path)))
                 return 0;
@@ -236,7 +229,9 @@ static int find_file_changes(struct finder *f, const char *path, const struct st
                 why = too_large; /* before it is read: that takes a while */
         if (why)
                 return leave(f, path, st->st_uid, why), 0;
-        if (identify(f, path, st, &id) < 0)
+        if (seen)
+                git_oid_cpy(&id, &seen->id);
+        else if (identify(f, path, st, &id) < 0)
                 return -ECANCELED;
         known = is_known(f, path, &id, git_mode(st));
         if (!known && is_large(st))
