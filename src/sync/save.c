@@ -207,19 +207,6 @@ static int commit_kind(const struct saver *s, bool private, size_t n_items, bool
         return commit(s, private ? "What is never pushed" : "Work of the standby", files, parents, n, tip);
 }
 
-static int move_branch(const struct saver *s, const char *branch, const git_oid *tip, const char *replaced) {
-        _cleanup_(git_reference_freep) git_reference *ref = NULL;
-        char name[200];
-
-        (void) snprintf(name, sizeof name, "refs/heads/%s", branch);
-        if (git_reference_create(&ref, s->repo->git, name, tip, false, "failover: save") < 0)
-                return sync_fail_git(s->result, branch);
-        (void) snprintf(name, sizeof name, "refs/heads/%s", replaced);
-        if (*replaced)
-                (void) git_reference_remove(s->repo->git, name);
-        return 0;
-}
-
 /* Makes the branch of one kind, unless the last one will do. */
 static int add_kind(struct saver *s, git_odb *odb, bool private) {
         bool held = private || has_commits(s), replaces;
@@ -249,10 +236,13 @@ static int add_kind(struct saver *s, git_odb *odb, bool private) {
         if (k < 0)
                 return sync_fail(s->result, REFUSAL_ERROR, FAILED ": %s", strerror(-k));
         (void) snprintf(branch, sizeof branch, "%.100s%s", s->name, private ? SYNC_PRIVATE_SUFFIX : "");
-        k = move_branch(s, branch, &tip, replaces ? s->last[private].branch : "");
-        if (k == 0)
-                (void) strcpy(s->result->saved, branch);
-        return k;
+        k = saved_create(s->repo, branch, &tip, s->result);
+        if (k < 0)
+                return k;
+        if (replaces)
+                (void) saved_remove(s->repo, s->last[private].branch);
+        (void) strcpy(s->result->saved, branch);
+        return 0;
 }
 
 int saved_add(const struct repo *repo, struct changes *work, const char *host, struct sync_result *r) {

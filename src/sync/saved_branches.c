@@ -28,19 +28,19 @@ void saved_host(char host[static 64]) {
         (void) snprintf(host, 64, "%s", *name ? name : "standby");
 }
 
-/* Whether BRANCH is one of ours, of any host: the machine may have been renamed or cloned. RET: its TIME. */
-static bool is_saved(const char *branch, bool *is_private, time_t *ret) {
+/* Whether BRANCH is one of ours, of any host: the machine may have been renamed or cloned. RET: its TIME; NULL: not asked for. */
+static bool is_saved(const char *branch, time_t *ret) {
         const char *slash = strrchr(branch, '/'), *end;
         struct tm tm = { 0 };
 
-        *is_private = sync_branch_is_private(branch);
         if (!begins_with(branch, "failover/") || slash <= branch + strlen("failover/"))
                 return false;
         end = strptime(slash + 1, STAMP, &tm);
         if (!end || end != slash + 1 + STAMP_LENGTH)
                 return false;
-        *ret = timegm(&tm);
-        return strcmp(end, *is_private ? SYNC_PRIVATE_SUFFIX : "") == 0;
+        if (ret)
+                *ret = timegm(&tm);
+        return !*end || strcmp(end, SYNC_PRIVATE_SUFFIX) == 0;
 }
 
 /* Every branch here whose name matches GLOB, sorted: of one host the oldest first. */
@@ -66,12 +66,11 @@ void saved_name(const struct repo *repo, const char *host, char branch[static 12
         _cleanup_paths_ struct paths branches = { 0 };
         time_t t = time(NULL), other;
         char stamp[32];
-        bool is_private;
         struct tm tm;
 
         list_of(repo, host, &branches);
         for (size_t i = 0; i < branches.n; i++)
-                if (is_saved(branches.items[i], &is_private, &other))
+                if (is_saved(branches.items[i], &other))
                         t = MAX(t, other + 1);
         (void) strftime(stamp, sizeof stamp, STAMP, gmtime_r(&t, &tm));
         (void) snprintf(branch, 128, "failover/%s/%s", host, stamp);
@@ -155,14 +154,13 @@ static bool is_merged(const struct repo *repo, const git_oid *tip) {
 void saved_find_last(const struct repo *repo, const char *host, bool is_private, struct saved_last *ret) {
         _cleanup_paths_ struct paths branches = { 0 };
         git_oid parent, base;
-        bool kind;
-        time_t t;
         size_t i;
 
         *ret = (struct saved_last){ 0 };
         list_of(repo, host, &branches);
         for (i = branches.n; i > 0; i--)
-                if (is_saved(branches.items[i - 1], &kind, &t) && kind == is_private)
+                if (is_saved(branches.items[i - 1], NULL) &&
+                        sync_branch_is_private(branches.items[i - 1]) == is_private)
                         break;
         if (i == 0 || tip_of(repo, NULL, branches.items[i - 1], &ret->tip) < 0 || is_merged(repo, &ret->tip))
                 return;
@@ -185,18 +183,25 @@ static bool is_old(const struct repo *repo, const struct saved_branch *b) {
                 git_commit_time(commit) + KEPT_SECONDS < time(NULL);
 }
 
-/* In the tree itself or in another of git's: without its branch, HEAD would have no commit. */
-static bool is_checked_out(const struct repo *repo, const char *name) {
+int saved_create(const struct repo *repo, const char *branch, const git_oid *tip, struct sync_result *r) {
+        _cleanup_(git_reference_freep) git_reference *made = NULL;
+        char name[200];
+
+        (void) snprintf(name, sizeof name, "refs/heads/%s", branch);
+        return git_reference_create(&made, repo->git, name, tip, false, "failover: save") < 0
+                ? sync_fail_git(r, branch)
+                : 0;
+}
+
+bool saved_remove(const struct repo *repo, const char *branch) {
         _cleanup_(git_reference_freep) git_reference *ref = NULL;
 
-        return git_reference_lookup(&ref, repo->git, name) < 0 || git_branch_is_checked_out(ref) != 0;
+        return git_branch_lookup(&ref, repo->git, branch, GIT_BRANCH_LOCAL) == 0 &&
+                git_branch_is_checked_out(ref) == 0 && git_reference_delete(ref) == 0;
 }
 
 static bool prune(const struct repo *repo, const struct saved_branch *b, const char *why) {
-        char name[400];
-
-        (void) snprintf(name, sizeof name, "refs/heads/%s", b->name);
-        if (is_checked_out(repo, name) || git_reference_remove(repo->git, name) < 0)
+        if (!saved_remove(repo, b->name))
                 return false;
         log_info("%s: removed %s, which the remote has %s", repo->config->path, b->name, why);
         return true;
@@ -213,14 +218,11 @@ static bool is_at_remote(const struct repo *repo, const git_oid *tip) {
 /* Whether a branch of ours, of any host, ends at TIP or goes on from it. */
 static bool is_kept(const struct repo *repo, const git_oid *tip) {
         _cleanup_paths_ struct paths branches = { 0 };
-        bool is_private;
         git_oid its;
-        time_t t;
 
         list(repo, "refs/heads/failover/*", &branches);
         for (size_t i = 0; i < branches.n; i++)
-                if (is_saved(branches.items[i], &is_private, &t) &&
-                        tip_of(repo, NULL, branches.items[i], &its) == 0 &&
+                if (is_saved(branches.items[i], NULL) && tip_of(repo, NULL, branches.items[i], &its) == 0 &&
                         (git_oid_equal(&its, tip) || git_graph_descendant_of(repo->git, &its, tip) == 1))
                         return true;
         return false;
@@ -229,35 +231,28 @@ static bool is_kept(const struct repo *repo, const git_oid *tip) {
 /* Removes the branches of HOST that TIP, which is kept, goes on from. */
 static void remove_older(const struct repo *repo, const char *host, const git_oid *tip) {
         _cleanup_paths_ struct paths branches = { 0 };
-        char name[400];
-        bool is_private;
         git_oid its;
-        time_t t;
 
         list_of(repo, host, &branches);
-        for (size_t i = 0; i < branches.n; i++) {
-                (void) snprintf(name, sizeof name, "refs/heads/%s", branches.items[i]);
-                if (is_saved(branches.items[i], &is_private, &t) &&
-                        git_reference_name_to_id(&its, repo->git, name) == 0 &&
-                        git_graph_descendant_of(repo->git, tip, &its) == 1 && !is_checked_out(repo, name))
-                        (void) git_reference_remove(repo->git, name);
-        }
+        for (size_t i = 0; i < branches.n; i++)
+                if (is_saved(branches.items[i], NULL) && tip_of(repo, NULL, branches.items[i], &its) == 0 &&
+                        git_graph_descendant_of(repo->git, tip, &its) == 1)
+                        (void) saved_remove(repo, branches.items[i]);
 }
 
 static int keep(const struct repo *repo, const char *ref, const char *host, struct sync_result *r) {
-        _cleanup_(git_reference_freep) git_reference *made = NULL;
-        char branch[128], name[200];
+        char branch[128];
         git_oid tip;
+        int k;
 
         if (git_reference_name_to_id(&tip, repo->git, ref) < 0 || is_merged(repo, &tip) ||
                 is_at_remote(repo, &tip) || is_kept(repo, &tip))
                 return 0;
         saved_name(repo, host, branch);
-        (void) snprintf(name, sizeof name, "refs/heads/%s", branch);
-        if (git_reference_create(&made, repo->git, name, &tip, false, "failover: keep") < 0)
-                return sync_fail_git(r, branch);
-        remove_older(repo, host, &tip);
-        return 0;
+        k = saved_create(repo, branch, &tip, r);
+        if (k == 0)
+                remove_older(repo, host, &tip);
+        return k;
 }
 
 int saved_keep_unnamed(const struct repo *repo, const char *host, struct sync_result *r) {
@@ -283,11 +278,11 @@ void saved_review(const struct repo *repo, bool prunes, struct saved_branches *r
         for (size_t i = ret->names.n; ret->items && i-- > 0;) {
                 struct saved_branch b = { .name = ret->names.items[i] };
                 bool merged;
-                time_t t;
 
                 if (strcmp(b.name, repo->follow) == 0 || tip_of(repo, NULL, b.name, &b.tip) < 0)
                         continue;
-                b.ours = is_saved(b.name, &b.is_private, &t);
+                b.ours = is_saved(b.name, NULL);
+                b.is_private = sync_branch_is_private(b.name);
                 b.pushed = is_pushed(repo, b.name, &b.tip);
                 merged = is_merged(repo, &b.tip);
                 if (prunes && b.ours && (merged || is_old(repo, &b)) &&

@@ -23,14 +23,18 @@ struct saved_last {
                 files; /* the caller's to free; NULL: there is none, or it is of another history than HEAD */
 };
 void saved_find_last(const struct repo *repo, const char *host, bool is_private, struct saved_last *ret);
+/* Makes BRANCH of the commit TIP. 0 or -ECANCELED with the reason in R. */
+int saved_create(const struct repo *repo, const char *branch, const git_oid *tip, struct sync_result *r);
+/* Removes BRANCH, but for one that is checked out, here or in another tree of git's: without it, HEAD would have no commit. Whether it
+ * did. */
+bool saved_remove(const struct repo *repo, const char *branch);
 /* Refuses a branch whose name leaves no room for those of HOST. 0 or -ECANCELED with the reason in R. */
 int saved_check_name(const struct repo *repo, const char *host, struct sync_result *r);
 /* The name that a new branch gets: it sorts after all that are there, since the last is the newest. Its TIME is now, or
  * later if the clock was ahead once. */
 void saved_name(const struct repo *repo, const char *host, char branch[static 128]);
-/* Makes a branch failover/HOST-other/TIME of each that no command could name: git's stash, and a branch with a name that is
- * not printed. The one that is there stays, until one that goes on from it
- * takes its place. 0 or -ECANCELED with the reason in R. */
+/* Makes a branch failover/HOST-other/TIME of each that no command could name: git's stash, and a branch with a name that is not
+ * printed. The one that is there stays, until one that goes on from it takes its place. 0 or -ECANCELED with the reason in R. */
 int saved_keep_unnamed(const struct repo *repo, const char *host, struct sync_result *r);
 
 /* A branch whose work the remote lacks. */
