@@ -1,7 +1,7 @@
 /* One check of one gateway becomes a verdict with a reason; see probe.h.
  *
- * A check is one request or more within one deadline: first to /startupz, if that is asked at all, then to
- * the health path, then now and then to /readyz. If the name does not resolve in half of the time, the last good address is asked in its
+ * A check is one request or more within one deadline: first to /startupz, if that is asked at all, then to the health path,
+ * then now and then to /readyz. If the name does not resolve in half of the time, the last good address is asked in its
  * place. */
 #include "probe/probe.h"
 
@@ -22,7 +22,8 @@
 enum question { ASKS_STARTUP, ASKS_HEALTH, ASKS_READY, QUESTIONS };
 
 struct probe {
-        CURLU *urls[QUESTIONS]; /* parsed once: that is a seventh of what libcurl has to do for a check */
+        /* Parsed once: that is a seventh of what libcurl has to do for a check. NULL: not asked yet. */
+        CURLU *urls[QUESTIONS];
         enum scheme scheme;
         enum expect expect;
         usec_t timeout;
@@ -69,15 +70,33 @@ static usec_t connect_time(const struct probe *p) {
         return MIN(p->timeout, CONNECT_MAX);
 }
 
+/* Of the question: the gateway's other paths are beside the health path. Made when it is first asked; NULL: no memory. */
+static CURLU *find_url(struct probe *p) {
+        static const char *const beside[QUESTIONS] = {
+                [ASKS_STARTUP] = "startupz", [ASKS_READY] = "readyz"
+        };
+        CURLU **url = &p->urls[p->question];
+
+        if (*url)
+                return *url;
+        *url = curl_url_dup(p->urls[ASKS_HEALTH]);
+        if (*url && curl_url_set(*url, CURLUPART_URL, beside[p->question], 0) != CURLUE_OK)
+                curl_url_cleanup(TAKE(*url));
+        return *url;
+}
+
 /* Begins the request that is due. */
 static int ask(struct probe *p) {
         CURL *easy = http_request_easy(p->request);
+        CURLU *url = find_url(p);
 
+        if (!url)
+                return -ENOMEM;
         forget_answer(p);
         p->asked = now_usec(CLOCK_BOOTTIME);
         p->answer.waited = p->timeout;
         p->detail[0] = '\0';
-        (void) curl_easy_setopt(easy, CURLOPT_CURLU, p->urls[p->question]);
+        (void) curl_easy_setopt(easy, CURLOPT_CURLU, url);
         (void) curl_easy_setopt(easy, CURLOPT_CONNECT_TO, p->asks_good ? p->good_option : NULL);
         return http_request_start(p->request);
 }
@@ -329,21 +348,13 @@ bool probe_is_running(const struct probe *p) {
         return p->done;
 }
 
-/* URL's, and those beside it. 0, or -EINVAL if URL is none. */
-static int parse_urls(struct probe *p, const char *url) {
-        static const char *const beside[QUESTIONS] = {
-                [ASKS_STARTUP] = "startupz", [ASKS_READY] = "readyz"
-        };
+/* 0, or -EINVAL if URL is none. */
+static int parse_url(struct probe *p, const char *url) {
+        CURLU *u = p->urls[ASKS_HEALTH] = curl_url();
 
-        for (int i = 0; i < QUESTIONS; i++) {
-                p->urls[i] = curl_url();
-                if (!p->urls[i])
-                        return -ENOMEM;
-                if (curl_url_set(p->urls[i], CURLUPART_URL, url, 0) != CURLUE_OK ||
-                        (beside[i] && curl_url_set(p->urls[i], CURLUPART_URL, beside[i], 0) != CURLUE_OK))
-                        return -EINVAL;
-        }
-        return 0;
+        if (!u)
+                return -ENOMEM;
+        return curl_url_set(u, CURLUPART_URL, url, 0) != CURLUE_OK ? -EINVAL : 0;
 }
 
 static int prepare(struct probe *p, struct http *h) {
@@ -388,7 +399,7 @@ int probe_new(struct http *h, const struct probe_target *target, struct probe **
         p->timeout = target->timeout;
         p->any_certificate = target->any_certificate;
         p->startup = p->asks_startup = target->startup;
-        r = parse_urls(p, target->url);
+        r = parse_url(p, target->url);
         if (r < 0)
                 return r;
         host = url_part(p->urls[ASKS_HEALTH], CURLUPART_HOST);
