@@ -63,11 +63,16 @@ static bool ask(struct view *v, struct shown *s) {
         return changed[0] || s->exit != before;
 }
 
+/* NULL: .why says why there is none. */
+static const struct status *status_of(const struct shown *s) {
+        return s->exit == EXIT_NOT_RUNNING ? NULL : &s->status;
+}
+
 /* A new reference; NULL if there is nothing to say of it. */
 static json_t *to_json(const struct shown *s) {
-        return s->exit > EXIT_NOT_RUNNING ? NULL
-                                          : status_json(s->exit == EXIT_NOT_RUNNING ? NULL : &s->status,
-                                                    s->why, s->instance, now_usec(CLOCK_REALTIME));
+        return s->exit > EXIT_NOT_RUNNING
+                ? NULL
+                : status_json(status_of(s), s->why, s->instance, now_usec(CLOCK_REALTIME));
 }
 
 static int print_json(json_t *j, size_t flags) {
@@ -90,8 +95,8 @@ static int print_blocks(struct view *v, const struct shown *only) {
                 if (v->n > 1)
                         (void) fprintf(out, "%s%s\n", s > v->shown ? "\n" : "", s->instance->unit);
                 if (s->exit <= EXIT_NOT_RUNNING)
-                        show_status(out, s->exit == EXIT_NOT_RUNNING ? NULL : &s->status, s->why,
-                                now_usec(CLOCK_REALTIME), terminal_has_colour());
+                        show_status(
+                                out, status_of(s), s->why, now_usec(CLOCK_REALTIME), terminal_has_colour());
         }
         if (fclose(out) != 0)
                 return EX_OSERR;
@@ -130,7 +135,7 @@ static int print_once(struct view *v) {
         return MAX(r, worst(v));
 }
 
-/* Asks whom there is news of, or ALL, and shows what is new: in place everything, elsewhere what changed. */
+/* Asks each instance that has signalled a change, or ALL, and shows what is new: in place everything, elsewhere what changed. */
 static void show_news(struct view *v, bool all) {
         bool draw = all;
 
