@@ -27,7 +27,8 @@ struct property {
         const char *key;  /* in JSON; "a.b" is b within the object a */
         enum property_type type;
         size_t offset; /* in struct status */
-        bool ticks; /* new with every check, so it is not signalled: that would cost a fifth of the check, and the bus as much */
+        /* New with every check, so it is not signalled: that would cost a fifth of the check, and the bus as much. */
+        bool ticks;
 };
 
 #define PROPERTIES_MAX 64

@@ -107,8 +107,7 @@ bool sync_branch_is_private(const char *name);
 char *sync_result_say_unmerged(const struct sync_result *r, char *buf, size_t size);
 
 /* The commands, one a line, to be typed on the primary, that merge those branches; what is private is only fetched, since what is
- * merged would be pushed. PATH is the workspace there and here, which
- * USER owns on HOST, this machine. Returns BUF. */
+ * merged would be pushed. PATH is the workspace there and here, which USER owns on HOST, this machine. Returns BUF. */
 char *sync_result_merge_commands(const struct sync_result *r, const char *path, const char *remote,
         const char *user, const char *host, char *buf, size_t size);
 
