@@ -124,7 +124,7 @@ static const char *judge_stop(
         if (step->action == ACTION_STOP && before->paused_until > 0 && s->role.paused_until > 0)
                 return "never stopped while paused";
         if (step->action == ACTION_KILL && !down && !told_to_run(&s->role) && !before->restart)
-                return "never killed but to be started anew";
+                return "never killed but to be started again";
         return NULL;
 }
 

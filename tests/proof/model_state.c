@@ -54,7 +54,7 @@ static void simplify_role(struct role *r, bool syncing) {
         if (r->answers == 0)
                 r->answers_pid = 0;
         if (r->state == ROLE_PROMOTED &&
-                r->mode == MODE_DRILL) /* which silence does not end; afterwards it counts anew */
+                r->mode == MODE_DRILL) /* which silence does not end; afterwards counting starts again */
                 r->silent_since = 0;
         if (r->silent_since == 0 && !r->restart)
                 r->silent_pid = 0;

@@ -141,7 +141,7 @@ def test_receiver_down_then_up_again(pair, receiver):
     pair.wait_promoted()
     standby.run(f"systemctl kill -s KILL {DAEMON}")
     pair.wait_promoted()
-    # What systemd starts anew has not failed.
+    # What systemd starts again has not failed.
     assert standby.messages("openclaw-failover-alert.service") == []
     wait_for(lambda: time.time() > over + 2)
     receiver.start()

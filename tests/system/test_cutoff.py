@@ -38,7 +38,7 @@ REJECTED6 = {
     "icmpv6 policy-fail": "a firewall rejects the primary: ICMPv6 source address failed policy",
     "icmpv6 reject-route": "a router rejects the primary: ICMPv6 reject route",
 }
-# … and what a person is told of it: Linux makes less of some than they say.
+# … and what the journal says of it: Linux makes less of some than they say.
 TOLD = {
     "icmp net-unreachable": "network is unreachable",
     "icmp host-unreachable": "no route to host",

@@ -118,7 +118,7 @@ def test_what_cannot_be_written_is_written_later(pair):
 
 
 def test_another_run_is_somebody_elses(pair):
-    """While the daemon was away somebody started the gateway anew: left alone when the primary is back."""
+    """While the daemon was away a user restarted the gateway: left alone when the primary is back."""
     fail_over(pair)
     pair.standby.systemctl("stop", DAEMON)
     pair.standby.systemctl("restart", GATEWAY)

@@ -250,7 +250,7 @@ static void test_user_service(void **state _unused_) {
 }
 
 static void test_closed_directory(void **state _unused_) {
-        char dir[64], directory[80], path[100], mend[200];
+        char dir[64], directory[80], path[100], command[200];
         struct instance instance = { .config = path };
         const struct checkup c = { .instance = &instance };
         struct finding f;
@@ -260,16 +260,16 @@ static void test_closed_directory(void **state _unused_) {
         (void) snprintf(path, sizeof path, "%s/web.ini", directory);
         free(scratch_sh(dir, "mkdir closed; echo x >closed/web.ini; chmod 0 closed/web.ini"));
         f = look_as_agent(dir, look_config_readable, &c);
-        (void) snprintf(mend, sizeof mend, "sudo chmod a+r %s", path);
-        assert_string_equal(f.fix, mend);
+        (void) snprintf(command, sizeof command, "sudo chmod a+r %s", path);
+        assert_string_equal(f.fix, command);
 
         free(scratch_sh(dir, "chmod 0 closed"));
         f = look_as_agent(dir, look_config_readable, &c);
         free(scratch_sh(dir, "chmod 700 closed"));
         assert_int_equal(f.kind, FINDING_FAIL);
         assert_non_null(strstr(f.text, "/closed, which is closed to it"));
-        (void) snprintf(mend, sizeof mend, "sudo chmod a+rx %s", directory);
-        assert_string_equal(f.fix, mend);
+        (void) snprintf(command, sizeof command, "sudo chmod a+rx %s", directory);
+        assert_string_equal(f.fix, command);
         scratch_remove(dir);
 }
 
