@@ -39,7 +39,7 @@ pid_t program_start(const char *const argv[], int in, int out, int err) {
 int program_end(pid_t pid, usec_t until) {
         _cleanup_close_ int fd = pidfd_open(pid, 0);
         struct pollfd p = { .fd = fd, .events = POLLIN };
-        int status = 0, n;
+        int status = 0, other = 0, n;
         usec_t left;
 
         do {
@@ -52,8 +52,9 @@ int program_end(pid_t pid, usec_t until) {
         (void) kill(pid, SIGKILL); /* it may not lead its group yet */
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
                 ;
-        while (waitpid(-pid, NULL, 0) > 0 || errno == EINTR)
-                ;
+        while (waitpid(-pid, &other, 0) > 0 || errno == EINTR)
+                if (WIFEXITED(other) && WIFEXITED(status))
+                        status = MAX(status, other);
         return n <= 0 ? -ETIMEDOUT : WIFEXITED(status) ? WEXITSTATUS(status) : -EIO;
 }
 

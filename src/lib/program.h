@@ -19,7 +19,8 @@ extern volatile sig_atomic_t child_stop;
 /* Starts ARGV with the descriptors IN, OUT and ERR as its first three. Its process, or a negative errno. */
 pid_t program_start(const char *const argv[], int in, int out, int err);
 /* Waits until UNTIL (CLOCK_BOOTTIME; USEC_INFINITY: for good), then kills what is left of the group, without asking: somebody
- * waits. None of it lives when this returns. The exit status; -ETIMEDOUT, or -EIO if it died otherwise. */
+ * waits. None of it lives when this returns. The exit status; -ETIMEDOUT, or -EIO if it died otherwise. In a subreaper
+ * (PR_SET_CHILD_SUBREAPER) the highest of the group's: rsync(1), which returns ssh's if that is higher, may end before ssh has. */
 int program_end(pid_t pid, usec_t until);
 
 /* A place for a program's output, bounded, which needs nobody to read while it is written. The descriptor, or a negative errno. */

@@ -276,7 +276,7 @@ static bool is_restricted(struct copy *c) {
 }
 
 /* What ssh does without rsync: its exit code, and in *RET whether the login shell there prints something of itself, which spoils
- * every protocol. rsync itself may end before it knows that ssh failed. */
+ * every protocol. */
 static int probe_ssh(const struct copy *c, bool *ret) {
         _cleanup_free_ char *login = without_brackets(c->config->host), *out = NULL, *errors = NULL;
         int code =
@@ -388,7 +388,7 @@ static void secrets_child(const void *userdata, void *ret) {
                 .target = -1 };
 
         (void) umask(077);
-        (void) prctl(PR_SET_CHILD_SUBREAPER, 1); /* for those that rsync leaves behind */
+        (void) prctl(PR_SET_CHILD_SUBREAPER, 1); /* for the ssh that rsync leaves behind */
         (void) setrlimit(RLIMIT_FSIZE, &(const struct rlimit){ SECRET_MAX, SECRET_MAX });
         (void) signal(SIGXFSZ, SIG_IGN); /* then write(2) fails, and rsync says so */
         if (open_target(&c, task->dry_run) == 0 && check_listing(&c) == 0) {

@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
@@ -356,6 +357,21 @@ static void test_child(void **state _unused_) {
         assert_int_equal(answer, 7);
 }
 
+/* As rsync does when it sees the end of ssh's output before ssh is a zombie. */
+static void test_status_of_what_a_program_left(void **state _unused_) {
+        static const char script[] = "import os\n"
+                                     "left = os.fork() or os._exit(255)\n"
+                                     "os.waitid(os.P_PID, left, os.WEXITED | os.WNOWAIT)\n"
+                                     "os._exit(12)";
+        const char *const argv[] = { "python3", "-c", script, NULL };
+        _cleanup_free_ char *first = NULL, *second = NULL;
+
+        assert_int_equal(program_run(argv, USEC_INFINITY, &first, NULL), 12);
+        assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+        assert_int_equal(program_run(argv, USEC_INFINITY, &second, NULL), 255);
+        assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
+}
+
 int main(void) {
 #define ON_FILES(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
         const struct CMUnitTest tests[] = {
@@ -372,6 +388,7 @@ int main(void) {
                 ON_FILES(failed_write_leaves_nothing),
                 cmocka_unit_test(test_find_link),
                 cmocka_unit_test(test_child),
+                cmocka_unit_test(test_status_of_what_a_program_left),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
