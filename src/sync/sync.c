@@ -19,6 +19,8 @@
 
 /* What a late start takes from a timeout at most: half of the shortest one. */
 #define LATE_MAX (500 * USEC_PER_MSEC)
+/* From the end of a timeout until the daemon has the result from systemd. */
+#define ENDING (50 * USEC_PER_MSEC)
 
 struct context {
         const struct instance *instance;
@@ -85,7 +87,7 @@ static void on_signal(int number _unused_) {
 }
 
 static void run_both(const struct context *c, struct sync_result *r) {
-        usec_t late = MIN(age(), LATE_MAX);
+        usec_t late = MIN(age() + ENDING, LATE_MAX);
         const struct secrets_task secrets = { .config = &c->config->secrets, .late = late };
         const struct workspace_config *w = &c->config->workspace;
         /* While nobody waits, a large fetch may take up to half of the time until the next one; a failover's is short. */
