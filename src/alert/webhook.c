@@ -8,6 +8,7 @@
 #include "alert/endpoint.h"
 #include "lib/http_error.h"
 #include "lib/text.h"
+#include "lib/timer.h"
 
 /* What is read of an answer at most. */
 #define ANSWER_MAX ((size_t) 64 * 1024)
@@ -105,8 +106,7 @@ int webhook_new(struct http *h, sd_event_time_handler_t wake, webhook_done_t don
         c->userdata = userdata;
         r = http_request_new(h, on_done, c, &c->request);
         if (r >= 0 && wake)
-                r = sd_event_add_time(http_event(h), &c->timer, CLOCK_BOOTTIME, USEC_INFINITY,
-                        100 * USEC_PER_MSEC, wake, userdata);
+                r = timer_new(http_event(h), &c->timer, 100 * USEC_PER_MSEC, wake, userdata);
         if (r >= 0 && wake)
                 r = sd_event_source_set_priority(c->timer, SD_EVENT_PRIORITY_IDLE);
         if (r < 0)
@@ -164,8 +164,7 @@ const char *webhook_error(int r) {
 }
 
 void webhook_wake_at(struct webhook *c, usec_t time) {
-        (void) sd_event_source_set_time(c->timer, time);
-        (void) sd_event_source_set_enabled(c->timer, SD_EVENT_ONESHOT);
+        (void) timer_at(c->timer, time);
 }
 
 bool webhook_is_busy(const struct webhook *c) {

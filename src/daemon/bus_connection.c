@@ -6,6 +6,7 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/timer.h"
 
 #define OPEN_AGAIN_AFTER (500 * USEC_PER_MSEC)
 
@@ -34,8 +35,7 @@ struct bus_connection {
 };
 
 static void open_again_later(struct bus_connection *c) {
-        (void) sd_event_source_set_time_relative(c->timer, OPEN_AGAIN_AFTER);
-        (void) sd_event_source_set_enabled(c->timer, SD_EVENT_ONESHOT);
+        (void) timer_in(c->timer, OPEN_AGAIN_AFTER);
 }
 
 static void report_down(struct bus_connection *c) {
@@ -208,10 +208,7 @@ int bus_connection_new(sd_event *event, struct bus_connection **ret) {
         if (!c)
                 return -ENOMEM;
         c->event = sd_event_ref(event);
-        r = sd_event_add_time_relative(event, &c->timer, CLOCK_MONOTONIC, 0, 0, on_timer, c);
-        if (r < 0)
-                return r;
-        r = sd_event_source_set_enabled(c->timer, SD_EVENT_OFF);
+        r = timer_new(event, &c->timer, 0, on_timer, c);
         if (r < 0)
                 return r;
         *ret = TAKE(c);

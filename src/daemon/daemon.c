@@ -10,6 +10,7 @@
 
 #include "daemon/daemon_state.h"
 #include "lib/log.h"
+#include "lib/timer.h"
 
 /* What a sync may take beyond its network work before a promotion goes on without it. */
 #define SYNC_LOCAL_WORK (5 * USEC_PER_SEC)
@@ -259,13 +260,6 @@ static int add_signals(struct daemon *d) {
                      : sd_event_add_signal(d->event, NULL, SIGHUP | SD_EVENT_SIGNAL_PROCMASK, on_hangup, d);
 }
 
-static int add_look_timer(struct daemon *d) {
-        int r;
-
-        r = sd_event_add_time_relative(d->event, &d->look_timer, CLOCK_BOOTTIME, 0, 1, on_look_timer, d);
-        return r < 0 ? r : sd_event_source_set_enabled(d->look_timer, SD_EVENT_OFF);
-}
-
 /* Takes C over if it succeeds. */
 static int daemon_new(const struct instance *instance, struct config *c, struct daemon **ret) {
         _cleanup_(daemon_freep) struct daemon *d = NULL;
@@ -279,7 +273,7 @@ static int daemon_new(const struct instance *instance, struct config *c, struct 
         if (r >= 0)
                 r = add_signals(d);
         if (r >= 0)
-                r = add_look_timer(d);
+                r = timer_new(d->event, &d->look_timer, 1, on_look_timer, d);
         if (r >= 0)
                 r = http_new(d->event, &d->http);
         if (r >= 0)

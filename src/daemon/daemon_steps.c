@@ -8,6 +8,7 @@
 
 #include "daemon/journal.h"
 #include "events.h"
+#include "lib/timer.h"
 
 void daemon_gather(const struct daemon *d, struct facts *f) {
         const struct unit_info *g = unit_info(d->gateway);
@@ -222,9 +223,7 @@ void daemon_step(struct daemon *d) {
         while (s.again)
                 s = step(d);
 
-        (void) sd_event_source_set_time(d->look_timer, s.look_at);
-        (void) sd_event_source_set_enabled(
-                d->look_timer, s.look_at == USEC_INFINITY ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+        (void) timer_at(d->look_timer, s.look_at);
         daemon_gather(d, &f);
         local_gateway_pace(
                 d->local_gateway, MAX(role_watch(&d->role, &f), d->rules.warm ? WATCH_STEADY : WATCH_NOT));

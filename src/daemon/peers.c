@@ -13,6 +13,7 @@
 #include "lib/log.h"
 #include "lib/network.h"
 #include "lib/text.h"
+#include "lib/timer.h"
 #include "probe/probe.h"
 
 /* With this one of unanswered checks in a row Tailscale is asked whether the machine there lives. */
@@ -93,8 +94,7 @@ static usec_t interval_now(const struct peers *w) {
 /* Start to start, but never before the last check has ended. */
 static void schedule(struct peers *w) {
         w->next = MAX(w->begun + interval_now(w), now());
-        (void) sd_event_source_set_time(w->timer, w->next);
-        (void) sd_event_source_set_enabled(w->timer, SD_EVENT_ONESHOT);
+        (void) timer_at(w->timer, w->next);
 }
 
 static void count_primary(struct peers *w) {

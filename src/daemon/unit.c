@@ -8,6 +8,7 @@
 #include "daemon/unit_properties.h"
 #include "lib/log.h"
 #include "lib/text.h"
+#include "lib/timer.h"
 
 #define ASK_AGAIN_AFTER USEC_PER_SEC
 
@@ -30,8 +31,7 @@ void unit_report(struct unit *u) {
 }
 
 static void ask_again_later(struct units *us) {
-        (void) sd_event_source_set_time_relative(us->ask_again, ASK_AGAIN_AFTER);
-        (void) sd_event_source_set_enabled(us->ask_again, SD_EVENT_ONESHOT);
+        (void) timer_in(us->ask_again, ASK_AGAIN_AFTER);
 }
 
 /* A signal that is lost on the way out of such a state would leave us waiting for ever. */

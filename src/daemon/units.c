@@ -6,6 +6,7 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/timer.h"
 
 /* Signals. */
 
@@ -119,15 +120,10 @@ int units_new(struct bus_connection *c, struct units **ret) {
         if (!us)
                 return -ENOMEM;
         us->connection = c;
-        r = sd_event_add_time_relative(
-                bus_connection_event(c), &us->ask_again, CLOCK_MONOTONIC, 0, 0, on_ask_again, us);
-        if (r < 0)
-                return r;
-        r = sd_event_source_set_enabled(us->ask_again, SD_EVENT_OFF);
-        if (r < 0)
-                return r;
-        r = bus_connection_add_user(
-                c, &(struct bus_connection_user){ .up = on_up, .down = on_down, .userdata = us });
+        r = timer_new(bus_connection_event(c), &us->ask_again, 0, on_ask_again, us);
+        if (r >= 0)
+                r = bus_connection_add_user(
+                        c, &(struct bus_connection_user){ .up = on_up, .down = on_down, .userdata = us });
         if (r < 0)
                 return r;
         *ret = TAKE(us);

@@ -12,6 +12,8 @@
 #include <sys/epoll.h>
 #include <sys/stat.h>
 
+#include "lib/timer.h"
+
 struct http {
         sd_event *event;
         CURLM *multi;
@@ -110,14 +112,14 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, voi
 /* CURLMOPT_TIMERFUNCTION(3): one timer for the whole multi handle, -1 deletes it. One that is early does no harm. */
 static int on_timer(_unused_ CURLM *multi, long timeout_ms, void *userdata) {
         struct http *h = userdata;
-        int r = 0;
+        int r;
 
         if (timeout_ms == 0)
                 r = sd_event_source_set_enabled(h->at_once, SD_EVENT_ONESHOT);
         else if (timeout_ms > 0)
-                r = sd_event_source_set_time_relative(h->timer, (usec_t) timeout_ms * USEC_PER_MSEC);
-        if (r >= 0 && timeout_ms != 0)
-                r = sd_event_source_set_enabled(h->timer, timeout_ms > 0 ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+                r = timer_in(h->timer, (usec_t) timeout_ms * USEC_PER_MSEC);
+        else
+                r = sd_event_source_set_enabled(h->timer, SD_EVENT_OFF);
         return r < 0 ? -1 : 0;
 }
 
@@ -141,9 +143,8 @@ int http_new(sd_event *event, struct http **ret) {
         (void) curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timer);
         (void) curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
 
-        /* libcurl counts with CLOCK_MONOTONIC, so that after a suspend this comes early, and is set again.
-         * Another clock than everybody else's would cost a timerfd(2) more, to set and to read. */
-        r = sd_event_add_time(event, &h->timer, CLOCK_BOOTTIME, USEC_INFINITY, USEC_PER_MSEC, on_time, h);
+        /* libcurl counts with CLOCK_MONOTONIC, so that after a suspend this comes early, and is set again. */
+        r = timer_new(event, &h->timer, USEC_PER_MSEC, on_time, h);
         if (r >= 0)
                 r = sd_event_add_defer(event, &h->at_once, on_at_once, h);
         if (r >= 0)

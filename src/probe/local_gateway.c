@@ -7,6 +7,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/network.h"
+#include "lib/timer.h"
 #include "lib/url.h"
 #include "probe/probe.h"
 
@@ -46,11 +47,6 @@ struct local_gateway {
         bool ready_known; /* they were ready, or it does not say */
 };
 
-static void next_in(struct local_gateway *s, usec_t span) {
-        (void) sd_event_source_set_time_relative(s->timer, span);
-        (void) sd_event_source_set_enabled(s->timer, SD_EVENT_ONESHOT);
-}
-
 /* As often as the primary, and often enough that no single look decides that a gateway hangs. */
 static usec_t steady_interval(const struct local_gateway *s) {
         usec_t interval = s->config->primary.check_interval, hang = s->config->gateway.hang_timeout;
@@ -68,11 +64,11 @@ static void schedule(struct local_gateway *s, bool answers) {
         bool late = now_usec(CLOCK_BOOTTIME) - s->eager_since > EAGER_FOR;
 
         if (s->pace == WATCH_STEADY || (s->pace == WATCH_FOLLOW && is_settled(s)))
-                next_in(s, steady_interval(s));
+                (void) timer_in(s->timer, steady_interval(s));
         else if (s->pace == WATCH_FOLLOW)
-                next_in(s, FOLLOW_INTERVAL);
+                (void) timer_in(s->timer, FOLLOW_INTERVAL);
         else if (s->pace == WATCH_EAGER)
-                next_in(s,
+                (void) timer_in(s->timer,
                         answers && !s->answered ? CONFIRM_INTERVAL
                                 : late          ? LATER_INTERVAL
                                                 : EAGER_INTERVAL);
@@ -178,7 +174,7 @@ static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, vo
         r = url ? start(s, url) : -ENOMEM;
         if (r < 0) {
                 log_error("Cannot check the gateway here: %s.", strerror(-r));
-                next_in(s, s->config->primary.check_interval);
+                (void) timer_in(s->timer, s->config->primary.check_interval);
         }
         return 0;
 }
@@ -197,7 +193,7 @@ void local_gateway_pace(struct local_gateway *s, enum role_watch pace) {
                 s->probe = probe_free(s->probe);
                 (void) sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
         } else if (pace > before && (!s->probe || !probe_is_running(s->probe)))
-                next_in(s, 0);
+                (void) timer_in(s->timer, 0);
 }
 
 int local_gateway_new(struct http *h, const struct config *c, local_gateway_done_t done, void *userdata,
@@ -212,10 +208,7 @@ int local_gateway_new(struct http *h, const struct config *c, local_gateway_done
         s->config = c;
         s->done = done;
         s->userdata = userdata;
-        r = sd_event_add_time_relative(http_event(h), &s->timer, CLOCK_BOOTTIME, 0, 1, on_timer, s);
-        if (r < 0)
-                return r;
-        r = sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
+        r = timer_new(http_event(h), &s->timer, 1, on_timer, s);
         if (r < 0)
                 return r;
         *ret = TAKE(s);

@@ -13,6 +13,7 @@
 
 #include "lib/clock.h"
 #include "lib/network.h"
+#include "lib/timer.h"
 #include "lib/url.h"
 #include "probe/judge.h"
 
@@ -237,12 +238,6 @@ static void look_at_socket(struct probe *p) {
                 info.tcpi_bytes_received > 0;
 }
 
-static int set_timer(struct probe *p, usec_t span) {
-        int r = sd_event_source_set_time_relative(p->timer, span);
-
-        return r < 0 ? r : sd_event_source_set_enabled(p->timer, SD_EVENT_ONESHOT);
-}
-
 /* How often a check of a name is looked at: another address may be due, or the last good one. */
 static usec_t tick(const struct probe *p, usec_t passed) {
         return p->is_name                  ? connect_time(p) / 8
@@ -257,7 +252,7 @@ static int on_time(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *us
         if (passed >= connect_time(p) || left == 0)
                 look_at_socket(p);
         if (left > 0 && !p->is_stuck && (passed < connect_time(p) || p->answer.connected) &&
-                set_timer(p, MIN(left, tick(p, passed))) >= 0) {
+                timer_in(p->timer, MIN(left, tick(p, passed))) >= 0) {
                 if (left <= p->timeout / 2 && !p->answer.addressed && can_ask_good(p))
                         ask_good(p);
                 else
@@ -328,7 +323,7 @@ int probe_start(struct probe *p, probe_done_t done, void *userdata) {
         p->check = (struct check){ 0 };
         p->asks_good = no_resolver && p->good_option;
         p->is_stuck = no_resolver && !p->good_option;
-        r = set_timer(p, p->is_stuck ? 0 : tick(p, 0));
+        r = timer_in(p->timer, p->is_stuck ? 0 : tick(p, 0));
         if (r >= 0 && !p->is_stuck)
                 r = ask(p);
         if (r < 0)
@@ -382,9 +377,7 @@ static int prepare(struct probe *p, struct http *h) {
         /* libcurl gives each of several addresses half of what is left. */
         (void) curl_easy_setopt(
                 easy, CURLOPT_CONNECTTIMEOUT_MS, (long) ((connect_time(p) + CONNECT_SPARE) / USEC_PER_MSEC));
-        r = sd_event_add_time_relative(
-                http_event(h), &p->timer, CLOCK_BOOTTIME, 0, USEC_PER_MSEC, on_time, p);
-        return r < 0 ? r : sd_event_source_set_enabled(p->timer, SD_EVENT_OFF);
+        return timer_new(http_event(h), &p->timer, USEC_PER_MSEC, on_time, p);
 }
 
 int probe_new(struct http *h, const struct probe_target *target, struct probe **ret) {
