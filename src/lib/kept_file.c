@@ -2,20 +2,70 @@
 #include "lib/kept_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/wait.h>
 
 #include "lib/file.h"
-#include "lib/file_writer.h"
 #include "lib/log.h"
+
+/* No check is late by that. */
+#define WAIT_MSEC 100
+
+/* How the child ended: 0, also if there was none, or a negative errno; -EINPROGRESS if it has not. */
+static int end_of(struct kept_file *f, int options) {
+        int status = 0;
+
+        if (f->writer > 0 && waitpid(f->writer, &status, options) == 0)
+                return -EINPROGRESS;
+        f->writer = 0;
+        return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+}
+
+_Noreturn static void write_in_child(int fd, const struct kept_file *f, const char *text, mode_t mode) {
+        (void) dup2(fd, STDIN_FILENO);
+        (void) close_range(STDERR_FILENO + 1, UINT_MAX, 0);
+        (void) dprintf(STDIN_FILENO, ".");
+        _exit(-replace_file(f->path, text, mode, f->durable));
+}
+
+/* Waits until the child has closed what it inherited: otherwise a socket that libcurl closes meanwhile stays open in the child,
+ * and with it in the loop's epoll(7), whose event then names a source that is gone. Then for at most WAIT_MSEC. */
+static int write_aside(struct kept_file *f, const char *text, mode_t mode) {
+        struct pollfd end = { .events = POLLIN };
+        int fds[2], r = 0;
+        char c;
+
+        if (end_of(f, WNOHANG) == -EINPROGRESS)
+                return -EINPROGRESS;
+        if (pipe2(fds, O_CLOEXEC) < 0)
+                return -errno;
+        f->writer = fork();
+        if (f->writer == 0)
+                write_in_child(fds[1], f, text, mode);
+        if (f->writer < 0)
+                r = -errno;
+        (void) close(fds[1]);
+        while (read(fds[0], &c, 1) < 0 && errno == EINTR)
+                ;
+        end.fd = fds[0];
+        if (r >= 0)
+                r = poll(&end, 1, WAIT_MSEC) > 0 ? end_of(f, 0) : -EINPROGRESS;
+        (void) close(fds[0]);
+        return r;
+}
 
 void kept_file_write(struct kept_file *f, const char *text) {
         mode_t mode = f->secret ? 0600 : 0644;
-        int r = f->in_memory ? replace_file(f->path, text, mode, f->durable)
-                             : write_file_aside(&f->writer, f->path, text, mode, f->durable);
+        int r = f->in_memory ? replace_file(f->path, text, mode, f->durable) : write_aside(f, text, mode);
         const char *more = r == -EROFS || r == -EACCES || r == -EPERM ? f->advice : NULL;
 
         if (r < 0 && !f->unwritten)
-                log_error("%s cannot be written: %s.%s%s%s%s", f->path, writer_error(r), more ? " " : "",
-                        more ? more : "", f->meaning ? " " : "", f->meaning ? f->meaning : "");
+                log_error("%s cannot be written: %s.%s%s%s%s", f->path,
+                        r == -EINPROGRESS ? "the disk has not answered yet" : strerror(-r), more ? " " : "",
+                        more ?: "", f->meaning ? " " : "", f->meaning ?: "");
         else if (r >= 0 && f->unwritten)
                 log_notice("%s can be written again.", f->path);
         f->unwritten = r < 0;

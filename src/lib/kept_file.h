@@ -1,4 +1,5 @@
-/* A small file that is kept up to date by a child, since a disk may hang and the loop may not. */
+/* A small file that is kept up to date by a child, since a disk may hang and the loop may not. While a child is at work, no other
+ * is started. */
 #pragma once
 
 #include <sys/types.h>
@@ -12,9 +13,10 @@ struct kept_file {
         bool secret;         /* for its owner alone */
         bool in_memory;      /* in /run, so that no child has to wait for a disk */
         bool durable;        /* with fsync(2) */
-        pid_t writer;
-        bool unwritten; /* the file is not what it should be; the journal has that */
+        pid_t writer;        /* the child at work; 0: none */
+        bool unwritten;      /* the file is not what it should be; the journal has that */
 };
 
-/* Replaces the file, or removes it if TEXT is NULL. What fails is logged, once, and is for the caller to try again. */
+/* Replaces the file, or removes it if TEXT is NULL, and waits for that as long as no check is late by it. What fails is logged,
+ * once, and is for the caller to try again. */
 void kept_file_write(struct kept_file *f, const char *text);
