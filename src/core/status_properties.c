@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/json.h"
+#include "lib/text.h"
 
 /* The daemon makes times from CLOCK_BOOTTIME again for each look, so they wobble, and creep with the clock's
  * adjustment: nearer than this is the same time. */
@@ -245,6 +246,7 @@ static int read_value(const struct property *p, sd_bus_message *m, struct status
                 unsigned count;
                 uint64_t number;
         } v;
+        int i = -1;
 
         if (sd_bus_message_read(m, "v", types[p->type].signature, &v) < 0)
                 return -EBADMSG;
@@ -253,14 +255,8 @@ static int read_value(const struct property *p, sd_bus_message *m, struct status
         else if (!types[p->type].words)
                 (void) memcpy(member(p, s), &v, types[p->type].size);
         else
-                for (int i = 0;; i++) {
-                        if (i == types[p->type].n_words)
-                                return -EBADMSG;
-                        *(int *) member(p, s) = i;
-                        if (strcmp(types[p->type].words[i], v.text) == 0)
-                                break;
-                }
-        return 0;
+                i = *(int *) member(p, s) = find_name(v.text, types[p->type].words, types[p->type].n_words);
+        return i < types[p->type].n_words ? 0 : -EBADMSG;
 }
 
 int status_read(sd_bus_message *m, struct status *ret) {

@@ -147,19 +147,11 @@ int sync_result_format(const struct sync_result *r, char buf[static SYNC_RESULT_
         return k;
 }
 
-/* The number of NAME, or N, which no field may hold. */
-static int find_name(const char *name, const char *const *names, int n) {
-        int i = 0;
-
-        while (i < n && strcmp(name, names[i]) != 0)
-                i++;
-        return i;
-}
-
 static void copy_text(char *buf, size_t size, const char *text) {
         (void) snprintf(buf, size, "%s", text);
 }
 
+/* A name that is none becomes a number that no field may hold. */
 static int parse_refusal(json_t *object, struct refusal *ret) {
         const char *code, *text, *command;
 

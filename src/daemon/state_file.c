@@ -46,14 +46,6 @@ static char *to_text(json_t *j) {
         return j ? json_dumps(j, JSON_INDENT(1)) : NULL;
 }
 
-/* The number of WORD in a list of names, or LIMIT. */
-static int number_of(const char *word, const char *const names[], int limit) {
-        for (int i = 0; i < limit; i++)
-                if (strcmp(names[i], word) == 0)
-                        return i;
-        return limit;
-}
-
 void marker_load(const struct instance *n, struct marker *ret) {
         json_auto_t *j = load(n->runtime_dir, MARKER);
         const char *intent, *unit = "", *invocation = NULL, *reason = "";
@@ -68,7 +60,7 @@ void marker_load(const struct instance *n, struct marker *ret) {
                 log_warning("%s/" MARKER " is no marker. Going on without it.", n->runtime_dir);
                 return;
         }
-        m.intent = (enum role_intent) number_of(intent, role_intent_names, _INTENT_MAX);
+        m.intent = (enum role_intent) find_name(intent, role_intent_names, _INTENT_MAX);
         if (m.intent ==
                 _INTENT_MAX) { /* a newer version's: whatever it was about to do, the gateway is ours */
                 log_warning("%s/" MARKER " is a newer version's. Going on as promoted.", n->runtime_dir);
@@ -103,11 +95,11 @@ static bool mode_read(const char *dir, struct remembered_mode *ret) {
         if (json_unpack(j, "{s:s, s:I, s?I, s?{s:I, s:I, s:I, s:I, s:s}}", "mode", &mode, "paused_until",
                     &paused_until, "pause", &pause, "last_failover", "began", &began, "started", &started,
                     "ended", &ended, "outage", &outage, "reason", &cause) < 0 ||
-                paused_until < -1 || pause < 0 || number_of(mode, role_mode_names, _MODE_MAX) == _MODE_MAX) {
+                paused_until < -1 || pause < 0 || find_name(mode, role_mode_names, _MODE_MAX) == _MODE_MAX) {
                 log_warning("%s/" MODE " is not what this version writes. Going on in mode auto.", dir);
                 return false;
         }
-        ret->mode = (enum mode) number_of(mode, role_mode_names, _MODE_MAX);
+        ret->mode = (enum mode) find_name(mode, role_mode_names, _MODE_MAX);
         ret->paused_until = paused_until == -1 ? USEC_INFINITY : (usec_t) paused_until;
         ret->pause = (usec_t) pause;
         ret->last.began = (usec_t) MAX(began, 0);

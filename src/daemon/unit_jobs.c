@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "lib/text.h"
+
 /* The announcements of one transaction come nearer to each other than this. */
 #define SAME_TRANSACTION (200 * USEC_PER_MSEC)
 
@@ -17,22 +19,17 @@ void unit_jobs_add(struct unit_jobs *j, uint32_t id, const char *unit, usec_t no
 }
 
 enum job_result unit_jobs_remove(struct unit_jobs *j, uint32_t id, const char *unit, const char *result) {
-        static const struct {
-                const char *word;
-                enum job_result result;
-        } table[] = {
-                { "done", JOB_RESULT_DONE },
-                { "canceled", JOB_RESULT_CANCELED },
-                { "timeout", JOB_RESULT_TIMEOUT },
-                { "failed", JOB_RESULT_FAILED },
-                { "dependency", JOB_RESULT_DEPENDENCY },
-                { "assert", JOB_RESULT_CONDITION },
+        static const char *const words[JOB_RESULT_OTHER] = {
+                [JOB_RESULT_NONE] = "",
+                [JOB_RESULT_DONE] = "done",
+                [JOB_RESULT_CANCELED] = "canceled",
+                [JOB_RESULT_TIMEOUT] = "timeout",
+                [JOB_RESULT_FAILED] = "failed",
+                [JOB_RESULT_DEPENDENCY] = "dependency",
+                [JOB_RESULT_CONDITION] = "assert",
         };
-        enum job_result r = JOB_RESULT_OTHER;
+        enum job_result r = (enum job_result) find_name(result, words, JOB_RESULT_OTHER);
 
-        for (size_t i = 0; i < ELEMENTSOF(table); i++)
-                if (strcmp(result, table[i].word) == 0)
-                        r = table[i].result;
         j->n_signals++;
         for (size_t i = 0; i < ELEMENTSOF(j->recent); i++)
                 if (j->recent[i].id == id)

@@ -106,6 +106,14 @@ bool begins_with(const char *text, const char *prefix) {
         return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
+int find_name(const char *name, const char *const names[], int n) {
+        int i = 0;
+
+        while (i < n && strcmp(name, names[i]) != 0)
+                i++;
+        return i;
+}
+
 /* Takes what is left of a character that was cut off the end of TEXT: sd-bus, jansson and systemd refuse broken UTF-8. */
 static void drop_half(char *text) {
         size_t n = strlen(text), k = 1;

@@ -17,6 +17,9 @@ char *without_brackets(const char *login);
 
 bool begins_with(const char *text, const char *prefix);
 
+/* The place of NAME among the N names, none of which is NULL; N if it is none of them. */
+int find_name(const char *name, const char *const names[], int n);
+
 /* Appends like snprintf() to the text already in BUF of SIZE bytes; what does not fit is cut, and no UTF-8 character in two.
  * Returns BUF. */
 char *appendf(char *buf, size_t size, const char *format, ...) _printf_(3, 4);
