@@ -126,10 +126,6 @@ static void say_silent(const struct story *s, char *buf) {
                         format_span(span, s->hang_timeout));
 }
 
-static void say_answers(const struct story *s _unused_, char *buf) {
-        SAY("The promoted gateway answers again.");
-}
-
 static void say_hung(const struct story *s, char *buf) {
         char span[SPAN_MAX];
 
@@ -230,10 +226,6 @@ static void say_hold_over(const struct story *s, char *buf) {
                 *s->senior ? "The senior standby " : "The primary", s->senior);
 }
 
-static void say_pause_over(const struct story *s _unused_, char *buf) {
-        SAY("The pause is over.");
-}
-
 static void say_drill_answered(const struct story *s, char *buf) {
         char span[SPAN_MAX];
 
@@ -260,55 +252,42 @@ static void say_drill_real(const struct story *s, char *buf) {
                 s->reason);
 }
 
-static void say_drill_over(const struct story *s _unused_, char *buf) {
-        SAY("The drill is over.");
-}
-
+/* clang-format off */
 static const struct {
-        const char *name;
-        const char *id;
+        const char *name, *id;
         int level;
         say_t say;
+        const char *text; /* what is always the same, in place of .say() */
 } events[_EVENT_MAX] = {
-        [EVENT_PROMOTING] = { "promoting", "4995ddfa8fb24e20bd567cbd085a2a9e", LOG_NOTICE, say_promoting },
-        [EVENT_ADOPTED] = { "adopted", "1cb07c7025344cd6b665453f2d368e0a", LOG_NOTICE, say_adopted },
-        [EVENT_PROMOTED] = { "promoted", "3571b4ef568a42ab814df305a1ea2bfb", LOG_NOTICE, say_promoted },
-        [EVENT_START_FAILED] = { "start-failed", "bc1943304d45469ea9301fdd51b70b43", LOG_ERR,
-                say_start_failed },
-        [EVENT_START_SLOW] = { "start-slow", "a6153a5c942240599222e67583408d05", LOG_WARNING,
-                say_start_slow },
-        [EVENT_CHANNELS_READY] = { "channels-ready", "3ba84b6627dd43e88ca138b75cc44083", LOG_NOTICE,
-                say_channels_ready },
-        [EVENT_CHANNELS_FAIL] = { "channels-fail", "e56e364d28734364a44bd068c0f43b30", LOG_ERR,
-                say_channels_fail },
-        [EVENT_SILENT] = { "silent", "5159671d471148a9bb0e83db645c976e", LOG_WARNING, say_silent },
-        [EVENT_ANSWERS] = { "answers", "5dccb75e72064684810b0d133cbe541c", LOG_NOTICE, say_answers },
-        [EVENT_HUNG] = { "hung", "c3cb5291065c4baab2a9de3e325bdcec", LOG_ERR, say_hung },
-        [EVENT_LOST] = { "lost", "3ed644a34e6b4c11bf0702c656caa036", LOG_ERR, say_lost },
-        [EVENT_HELD] = { "held", "3f2504bd7e6e42e8a6afae9dcbb00a56", LOG_WARNING, say_held },
-        [EVENT_KEPT_BACK] = { "kept-back", "3a905b0a7a5340849105354537025ef0", LOG_ERR, say_kept_back },
-        [EVENT_CALLED_OFF] = { "called-off", "c39526e6d547408b81498ec4021ac1d5", LOG_NOTICE,
-                say_called_off },
-        [EVENT_DEMOTING] = { "demoting", "c95ce922b78740ffa04a756bff4c9fa9", LOG_NOTICE, say_demoting },
-        [EVENT_DRAINING] = { "draining", "d7513a14673d412d890651fed1f119f7", LOG_NOTICE, say_draining },
-        [EVENT_STOP_FAILED] = { "stop-failed", "d071d0e8d9de43ad872c0d2aca8efdfa", LOG_ERR,
-                say_stop_failed },
-        [EVENT_KILLED] = { "killed", "c9376ad6c07642638bc405d686df24d4", LOG_WARNING, say_killed },
-        [EVENT_DEMOTED] = { "demoted", "eaef354cc3d04680aa99a3a525ef427a", LOG_NOTICE, say_demoted },
-        [EVENT_FOREIGN] = { "foreign", "eae251a7353d448e9cc94229eeace1ef", LOG_NOTICE, say_foreign },
-        [EVENT_RESUMED] = { "resumed", "65e854829e234d0daba71a95f0bdb4ea", LOG_NOTICE, say_resumed },
-        [EVENT_HOLD_OVER] = { "hold-over", "d319b2b1aa7e48949dd5a1dcb62e70ac", LOG_NOTICE, say_hold_over },
-        [EVENT_PAUSE_OVER] = { "pause-over", "ed4b574f70e34edfb61d196a979e1a69", LOG_NOTICE,
-                say_pause_over },
-        [EVENT_DRILL_ANSWERED] = { "drill-answered", "29243962c2dc438e871d00fe56fb796a", LOG_NOTICE,
-                say_drill_answered },
-        [EVENT_DRILL_FAILED] = { "drill-failed", "69c4e1a51d904a3d995aeebc4cdef58d", LOG_ERR,
-                say_drill_failed },
-        [EVENT_DRILL_REAL] = { "drill-real", "9ec3d86f748040a38ca4b80cfe90393a", LOG_WARNING,
-                say_drill_real },
-        [EVENT_DRILL_OVER] = { "drill-over", "d6ada21c01174e4fb1e4336bb65e47de", LOG_NOTICE,
-                say_drill_over },
+        [EVENT_PROMOTING]      = { "promoting",      "4995ddfa8fb24e20bd567cbd085a2a9e", LOG_NOTICE,  say_promoting },
+        [EVENT_ADOPTED]        = { "adopted",        "1cb07c7025344cd6b665453f2d368e0a", LOG_NOTICE,  say_adopted },
+        [EVENT_PROMOTED]       = { "promoted",       "3571b4ef568a42ab814df305a1ea2bfb", LOG_NOTICE,  say_promoted },
+        [EVENT_START_FAILED]   = { "start-failed",   "bc1943304d45469ea9301fdd51b70b43", LOG_ERR,     say_start_failed },
+        [EVENT_START_SLOW]     = { "start-slow",     "a6153a5c942240599222e67583408d05", LOG_WARNING, say_start_slow },
+        [EVENT_CHANNELS_READY] = { "channels-ready", "3ba84b6627dd43e88ca138b75cc44083", LOG_NOTICE,  say_channels_ready },
+        [EVENT_CHANNELS_FAIL]  = { "channels-fail",  "e56e364d28734364a44bd068c0f43b30", LOG_ERR,     say_channels_fail },
+        [EVENT_SILENT]         = { "silent",         "5159671d471148a9bb0e83db645c976e", LOG_WARNING, say_silent },
+        [EVENT_ANSWERS]        = { "answers",        "5dccb75e72064684810b0d133cbe541c", LOG_NOTICE,  .text = "The promoted gateway answers again." },
+        [EVENT_HUNG]           = { "hung",           "c3cb5291065c4baab2a9de3e325bdcec", LOG_ERR,     say_hung },
+        [EVENT_LOST]           = { "lost",           "3ed644a34e6b4c11bf0702c656caa036", LOG_ERR,     say_lost },
+        [EVENT_HELD]           = { "held",           "3f2504bd7e6e42e8a6afae9dcbb00a56", LOG_WARNING, say_held },
+        [EVENT_KEPT_BACK]      = { "kept-back",      "3a905b0a7a5340849105354537025ef0", LOG_ERR,     say_kept_back },
+        [EVENT_CALLED_OFF]     = { "called-off",     "c39526e6d547408b81498ec4021ac1d5", LOG_NOTICE,  say_called_off },
+        [EVENT_DEMOTING]       = { "demoting",       "c95ce922b78740ffa04a756bff4c9fa9", LOG_NOTICE,  say_demoting },
+        [EVENT_DRAINING]       = { "draining",       "d7513a14673d412d890651fed1f119f7", LOG_NOTICE,  say_draining },
+        [EVENT_STOP_FAILED]    = { "stop-failed",    "d071d0e8d9de43ad872c0d2aca8efdfa", LOG_ERR,     say_stop_failed },
+        [EVENT_KILLED]         = { "killed",         "c9376ad6c07642638bc405d686df24d4", LOG_WARNING, say_killed },
+        [EVENT_DEMOTED]        = { "demoted",        "eaef354cc3d04680aa99a3a525ef427a", LOG_NOTICE,  say_demoted },
+        [EVENT_FOREIGN]        = { "foreign",        "eae251a7353d448e9cc94229eeace1ef", LOG_NOTICE,  say_foreign },
+        [EVENT_RESUMED]        = { "resumed",        "65e854829e234d0daba71a95f0bdb4ea", LOG_NOTICE,  say_resumed },
+        [EVENT_HOLD_OVER]      = { "hold-over",      "d319b2b1aa7e48949dd5a1dcb62e70ac", LOG_NOTICE,  say_hold_over },
+        [EVENT_PAUSE_OVER]     = { "pause-over",     "ed4b574f70e34edfb61d196a979e1a69", LOG_NOTICE,  .text = "The pause is over." },
+        [EVENT_DRILL_ANSWERED] = { "drill-answered", "29243962c2dc438e871d00fe56fb796a", LOG_NOTICE,  say_drill_answered },
+        [EVENT_DRILL_FAILED]   = { "drill-failed",   "69c4e1a51d904a3d995aeebc4cdef58d", LOG_ERR,     say_drill_failed },
+        [EVENT_DRILL_REAL]     = { "drill-real",     "9ec3d86f748040a38ca4b80cfe90393a", LOG_WARNING, say_drill_real },
+        [EVENT_DRILL_OVER]     = { "drill-over",     "d6ada21c01174e4fb1e4336bb65e47de", LOG_NOTICE,  .text = "The drill is over." },
 };
+/* clang-format on */
 
 const char *event_name(enum role_event event) {
         return events[event].name;
@@ -324,6 +303,9 @@ int event_level(enum role_event event) {
 
 char *event_message(enum role_event event, const struct story *s, char buf[static MESSAGE_MAX]) {
         buf[0] = '\0';
-        events[event].say(s, buf);
+        if (events[event].text)
+                SAY("%s", events[event].text);
+        else
+                events[event].say(s, buf);
         return buf;
 }
