@@ -71,35 +71,29 @@ static bool is_running(const struct ifaddrs *all, const char *name) {
         return false;
 }
 
-/* Whether FILE (proc_pid_net(5)) has a default route over an interface that works. Its lines are those of
- * net/ipv4/fib_trie.c and net/ipv6/route.c in the kernel. A file that cannot be read may hold one. */
-static bool has_default_route4(const struct ifaddrs *all) {
-        _cleanup_fclose_ FILE *f = fopen("/proc/self/net/route", "re");
-        char line[512], name[IFNAMSIZ];
-        unsigned destination, mask;
-
-        if (!f)
-                return true;
-        while (fgets(line, sizeof line, f))
-                if (sscanf(line, "%15s %8x %*s %*s %*s %*s %*s %8x", name, &destination, &mask) == 3 &&
-                        destination == 0 && mask == 0 && is_running(all, name))
-                        return true;
-        return false;
+static bool is_zero(const char *number) {
+        return number[strspn(number, "0")] == '\0';
 }
 
-static bool has_default_route6(const struct ifaddrs *all) {
-        _cleanup_fclose_ FILE *f = fopen("/proc/self/net/ipv6_route", "re");
-        char line[512], destination[33], name[IFNAMSIZ];
-        unsigned length;
+/* Whether FILE (proc_pid_net(5)) has a default route over an interface that works. Its lines are those of
+ * net/ipv4/fib_trie.c and net/ipv6/route.c in the kernel, with a destination, the mask or its length, and the interface's name at
+ * these places. A file that cannot be read may hold one, but for one that a kernel without IPv6 does not have. */
+static bool has_default_route(
+        const struct ifaddrs *all, const char *file, size_t destination, size_t mask, size_t name) {
+        _cleanup_fclose_ FILE *f = fopen(file, "re");
+        char line[512];
 
-        if (!f)
-                return errno != ENOENT; /* a kernel without IPv6 */
-        while (fgets(line, sizeof line, f))
-                if (sscanf(line, "%32s %2x %*s %*s %*s %*s %*s %*s %*s %15s", destination, &length, name) ==
-                                3 &&
-                        strspn(destination, "0") == 32 && length == 0 && is_running(all, name))
+        while (f && fgets(line, sizeof line, f)) {
+                char *words[10], *rest = line;
+                size_t n = 0;
+
+                while (n < ELEMENTSOF(words) && (words[n] = strtok_r(rest, " \t\n", &rest)))
+                        n++;
+                if (n > MAX(mask, name) && is_zero(words[destination]) && is_zero(words[mask]) &&
+                        is_running(all, words[name]))
                         return true;
-        return false;
+        }
+        return !f && errno != ENOENT;
 }
 
 bool network_is_cut_off(char *why, size_t size) {
@@ -117,7 +111,8 @@ bool network_is_cut_off(char *why, size_t size) {
                         i->ifa_addr->sa_family == AF_PACKET) /* each interface has one such entry */
                         (void) appendf(names, sizeof names, "%s%s", *names ? ", " : "", i->ifa_name);
         }
-        if (has_default_route4(all) || has_default_route6(all))
+        if (has_default_route(all, "/proc/self/net/route", 1, 7, 0) ||
+                has_default_route(all, "/proc/self/net/ipv6_route", 0, 1, 9))
                 return false;
         if (*names)
                 (void) snprintf(why, size, "no carrier on %s and no default route", names);
