@@ -21,7 +21,8 @@ struct bus_service {
         bus_command_t command;
         void *userdata;
         struct polkit authority;
-        struct status shown; /* what the properties are; owns its texts */
+        const char *version;
+        struct status shown; /* what the other properties are; owns its texts */
         sd_bus_slot *object;
         sd_bus_slot *name;
         sd_bus_vtable vtable[PROPERTIES_MAX + 16];
@@ -128,12 +129,6 @@ static int on_get(sd_bus *bus _unused_, const char *path _unused_, const char *i
         return property_append(property_find(name), &b->shown, reply);
 }
 
-static int on_get_version(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
-        const char *name _unused_, sd_bus_message *reply, void *userdata _unused_,
-        sd_bus_error *e _unused_) {
-        return sd_bus_message_append(reply, "s", VERSION);
-}
-
 /* UNPRIVILEGED: sd-bus lets every user in, polkit.h decides. */
 #define COMMAND(name) SD_BUS_METHOD(name, NULL, NULL, on_command, SD_BUS_VTABLE_UNPRIVILEGED)
 static const sd_bus_vtable head[] = {
@@ -146,7 +141,8 @@ static const sd_bus_vtable head[] = {
         COMMAND("Resume"),
         COMMAND("Drill"),
         SD_BUS_SIGNAL_WITH_ARGS("Event", SD_BUS_ARGS("s", event, "s", message), 0),
-        SD_BUS_PROPERTY("Version", "s", on_get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY(
+                "Version", "s", NULL, offsetof(struct bus_service, version), SD_BUS_VTABLE_PROPERTY_CONST),
 };
 
 static void fill_vtable(struct bus_service *b) {
@@ -238,6 +234,7 @@ int bus_service_new(struct bus_connection *c, const struct instance *n, bus_comm
                 return -ENOMEM;
         b->connection = c;
         b->instance = n;
+        b->version = VERSION;
         b->shown.program = n->program;
         b->command = command;
         b->userdata = userdata;
