@@ -40,12 +40,6 @@ static json_t *load(const char *dir, const char *file) {
         return j;
 }
 
-static char *to_text(json_t *j) {
-        json_auto_t *owned _unused_ = j;
-
-        return j ? json_dumps(j, JSON_INDENT(1)) : NULL;
-}
-
 void marker_load(const struct instance *n, struct marker *ret) {
         json_auto_t *j = load(n->runtime_dir, MARKER);
         const char *intent, *unit = "", *invocation = NULL, *reason = "";
@@ -75,12 +69,12 @@ void marker_load(const struct instance *n, struct marker *ret) {
         *ret = m;
 }
 
-static char *marker_text(const struct marker *m) {
+static json_t *marker_json(const struct marker *m) {
         char invocation[SD_ID128_STRING_MAX];
 
-        return to_text(json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "intent", role_intent_name(m->intent),
-                "unit", m->unit, "invocation", sd_id128_to_string(m->invocation, invocation), "since",
-                (json_int_t) m->since, "last_good", (json_int_t) m->last_good, "reason", m->reason));
+        return json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "intent", role_intent_name(m->intent), "unit",
+                m->unit, "invocation", sd_id128_to_string(m->invocation, invocation), "since",
+                (json_int_t) m->since, "last_good", (json_int_t) m->last_good, "reason", m->reason);
 }
 
 /* JSON's integers end at 2^63: "until resumed" is -1. */
@@ -117,14 +111,13 @@ void mode_load(const struct instance *n, struct remembered_mode *ret) {
 }
 
 /* USEC_INFINITY becomes -1. */
-static char *mode_text(const struct remembered_mode *m) {
+static json_t *mode_json(const struct remembered_mode *m) {
         const struct last_failover *f = &m->last;
 
-        return to_text(json_pack("{s:s, s:I, s:I, s:{s:I, s:I, s:I, s:I, s:s}}", "mode",
-                role_mode_name(m->mode), "paused_until", (json_int_t) m->paused_until, "pause",
-                (json_int_t) m->pause, "last_failover", "began", (json_int_t) f->began, "started",
-                (json_int_t) f->started, "ended", (json_int_t) f->ended, "outage", (json_int_t) f->outage,
-                "reason", f->cause));
+        return json_pack("{s:s, s:I, s:I, s:{s:I, s:I, s:I, s:I, s:s}}", "mode", role_mode_name(m->mode),
+                "paused_until", (json_int_t) m->paused_until, "pause", (json_int_t) m->pause,
+                "last_failover", "began", (json_int_t) f->began, "started", (json_int_t) f->started, "ended",
+                (json_int_t) f->ended, "outage", (json_int_t) f->outage, "reason", f->cause);
 }
 
 /* The run of the gateway that the marker is to name, so that whoever comes after a crash can tell it from somebody
@@ -149,9 +142,10 @@ static bool marker_equal(const struct marker *a, const struct marker *b) {
 }
 
 static void write_marker(struct state_file *m, const struct marker *marker) {
-        _cleanup_free_ char *text = marker->intent != INTENT_NONE ? marker_text(marker) : NULL;
-
-        kept_file_write(&m->marker_file, text);
+        if (marker->intent == INTENT_NONE)
+                kept_file_write(&m->marker_file, NULL);
+        else
+                kept_file_write_json(&m->marker_file, marker_json(marker));
         m->marker = *marker;
 }
 
@@ -192,7 +186,6 @@ static void keep_last_failover(struct state_file *m, const struct role *r, const
 
 static void keep_mode(struct state_file *m, const struct role *r) {
         usec_t now = now_usec(CLOCK_BOOTTIME), until = r->paused_until;
-        _cleanup_free_ char *text = NULL;
 
         if (r->mode != m->mode.mode || until != m->paused_until) {
                 m->mode.mode = r->mode;
@@ -201,21 +194,13 @@ static void keep_mode(struct state_file *m, const struct role *r) {
                 m->paused_until = until;
                 m->changed = true;
         }
-        if (!m->changed && !m->mode_here.unwritten)
-                return;
-        text = mode_text(&m->mode);
-        if (text)
-                kept_file_write(&m->mode_here, text);
+        if (m->changed || m->mode_here.unwritten)
+                kept_file_write_json(&m->mode_here, mode_json(&m->mode));
 }
 
 void state_save(struct state_file *m) {
-        _cleanup_free_ char *text = NULL;
-
-        if (!m->changed && !m->mode_there.unwritten)
-                return;
-        text = mode_text(&m->mode);
-        if (text)
-                kept_file_write(&m->mode_there, text);
+        if (m->changed || m->mode_there.unwritten)
+                kept_file_write_json(&m->mode_there, mode_json(&m->mode));
         m->changed = false;
 }
 

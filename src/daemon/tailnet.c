@@ -85,13 +85,11 @@ static void load(struct tailnet *t) {
 
 static void save(struct tailnet *t) {
         const struct key *here = &t->known.here, *there = &t->known.there;
-        json_auto_t *j = json_pack(FORMAT, "host", t->host, "in", t->known.in, "here",
-                (json_int_t) here->expires, (json_int_t) here->told, "there", (json_int_t) there->expires,
-                (json_int_t) there->told);
-        _cleanup_free_ char *text = j ? json_dumps(j, 0) : NULL;
 
-        if (text)
-                kept_file_write(&t->file, text);
+        kept_file_write_json(&t->file,
+                json_pack(FORMAT, "host", t->host, "in", t->known.in, "here", (json_int_t) here->expires,
+                        (json_int_t) here->told, "there", (json_int_t) there->expires,
+                        (json_int_t) there->told));
 }
 
 /* Keys. */

@@ -70,3 +70,11 @@ void kept_file_write(struct kept_file *f, const char *text) {
                 log_notice("%s can be written again.", f->path);
         f->unwritten = r < 0;
 }
+
+void kept_file_write_json(struct kept_file *f, json_t *j) {
+        json_auto_t *owned _unused_ = j;
+        _cleanup_free_ char *text = j ? json_dumps(j, JSON_INDENT(1)) : NULL;
+
+        if (text)
+                kept_file_write(f, text);
+}

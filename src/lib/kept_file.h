@@ -2,6 +2,7 @@
  * is started. */
 #pragma once
 
+#include <jansson.h>
 #include <sys/types.h>
 
 #include "lib/util.h"
@@ -20,3 +21,5 @@ struct kept_file {
 /* Replaces the file, or removes it if TEXT is NULL, and waits for that as long as no check is late by it. What fails is logged,
  * once, and is for the caller to try again. */
 void kept_file_write(struct kept_file *f, const char *text);
+/* The same of J, which is consumed. Without memory for it, J is NULL or not: the file stays as it is. */
+void kept_file_write_json(struct kept_file *f, json_t *j);
