@@ -201,10 +201,9 @@ static int on_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *u
 }
 
 int bus_connection_new(sd_event *event, struct bus_connection **ret) {
-        _cleanup_(bus_connection_freep) struct bus_connection *c = NULL;
+        _cleanup_(bus_connection_freep) struct bus_connection *c = calloc(1, sizeof *c);
         int r;
 
-        c = calloc(1, sizeof *c);
         if (!c)
                 return -ENOMEM;
         c->event = sd_event_ref(event);

@@ -226,10 +226,9 @@ static void on_down(void *userdata) {
 
 int bus_service_new(struct bus_connection *c, const struct instance *n, bus_command_t command,
         void *userdata, struct bus_service **ret) {
-        _cleanup_(bus_service_freep) struct bus_service *b = NULL;
+        _cleanup_(bus_service_freep) struct bus_service *b = calloc(1, sizeof *b);
         int r;
 
-        b = calloc(1, sizeof *b);
         if (!b)
                 return -ENOMEM;
         b->connection = c;

@@ -262,10 +262,9 @@ static int add_signals(struct daemon *d) {
 
 /* Takes C over if it succeeds. */
 static int daemon_new(const struct instance *instance, struct config *c, struct daemon **ret) {
-        _cleanup_(daemon_freep) struct daemon *d = NULL;
+        _cleanup_(daemon_freep) struct daemon *d = calloc(1, sizeof *d);
         int r;
 
-        d = calloc(1, sizeof *d);
         if (!d)
                 return -ENOMEM;
         d->instance = instance;

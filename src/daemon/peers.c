@@ -303,10 +303,9 @@ static void carry_all_over(struct peers *w, const struct peers *before) {
 
 int peers_new(struct http *h, const struct instance *instance, const struct config *c,
         const struct peers *before, peers_changed_t changed, void *userdata, struct peers **ret) {
-        _cleanup_(peers_freep) struct peers *w = NULL;
+        _cleanup_(peers_freep) struct peers *w = calloc(1, sizeof *w);
         int r;
 
-        w = calloc(1, sizeof *w);
         if (!w)
                 return -ENOMEM;
         w->config = c;

@@ -67,10 +67,9 @@ static void on_unit(struct unit *u _unused_, const struct unit_info *info, void 
 
 int sync_unit_new(struct units *us, const struct instance *n, sync_unit_changed_t changed, void *userdata,
         struct sync_unit **ret) {
-        _cleanup_(sync_unit_freep) struct sync_unit *s = NULL;
+        _cleanup_(sync_unit_freep) struct sync_unit *s = calloc(1, sizeof *s);
         int r;
 
-        s = calloc(1, sizeof *s);
         if (!s || asprintf(&s->hint.path, "%s/" PROMOTION_HINT, n->runtime_dir) < 0)
                 return -ENOMEM;
         s->hint.in_memory = true;

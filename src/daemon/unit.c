@@ -341,10 +341,9 @@ struct unit *unit_free(struct unit *u) {
 }
 
 int unit_new(struct units *us, const char *name, unit_changed_t changed, void *userdata, struct unit **ret) {
-        _cleanup_(unit_freep) struct unit *u = NULL;
+        _cleanup_(unit_freep) struct unit *u = calloc(1, sizeof *u);
         int r;
 
-        u = calloc(1, sizeof *u);
         if (!u)
                 return -ENOMEM;
         *u = (struct unit){ .units = us, .changed = changed, .userdata = userdata, .name = strdup(name) };

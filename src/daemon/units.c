@@ -121,10 +121,9 @@ static void on_down(void *userdata) {
 }
 
 int units_new(struct bus_connection *c, struct units **ret) {
-        _cleanup_(units_freep) struct units *us = NULL;
+        _cleanup_(units_freep) struct units *us = calloc(1, sizeof *us);
         int r;
 
-        us = calloc(1, sizeof *us);
         if (!us)
                 return -ENOMEM;
         us->connection = c;

@@ -198,10 +198,9 @@ void local_gateway_pace(struct local_gateway *s, enum role_watch pace) {
 
 int local_gateway_new(struct http *h, const struct config *c, local_gateway_done_t done, void *userdata,
         struct local_gateway **ret) {
-        _cleanup_(local_gateway_freep) struct local_gateway *s = NULL;
+        _cleanup_(local_gateway_freep) struct local_gateway *s = calloc(1, sizeof *s);
         int r;
 
-        s = calloc(1, sizeof *s);
         if (!s)
                 return -ENOMEM;
         s->http = h;
