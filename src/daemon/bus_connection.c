@@ -1,6 +1,7 @@
 /* The connection to the system bus; see bus_connection.h. */
 #include "daemon/bus_connection.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -150,23 +151,19 @@ static int open_bus(struct bus_connection *c) {
         int r;
 
         r = sd_bus_open_system_with_description(&bus, "system");
-        if (r < 0)
-                return r;
-        r = sd_bus_set_method_call_timeout(bus, CONNECTION_CALL_TIMEOUT);
-        if (r < 0)
-                return r;
-        r = sd_bus_match_signal_async(bus, NULL, BUS_LOCAL, "/org/freedesktop/DBus/Local", BUS_LOCAL,
-                "Disconnected", on_disconnected, NULL, c);
+        if (r >= 0)
+                r = sd_bus_set_method_call_timeout(bus, CONNECTION_CALL_TIMEOUT);
+        if (r >= 0)
+                r = sd_bus_match_signal_async(bus, NULL, BUS_LOCAL, "/org/freedesktop/DBus/Local", BUS_LOCAL,
+                        "Disconnected", on_disconnected, NULL, c);
         if (r >= 0)
                 r = watch_systemd(c, bus);
-        if (r < 0)
-                return r;
         /* One message, then what else is there: who floods the bus delays no check. */
-        r = sd_bus_attach_event(bus, c->event, SD_EVENT_PRIORITY_NORMAL);
-        if (r < 0)
-                return r;
+        if (r >= 0)
+                r = sd_bus_attach_event(bus, c->event, SD_EVENT_PRIORITY_NORMAL);
         /* Or the end of the loop would flush it, and wait for a bus that says nothing. */
-        r = sd_bus_set_close_on_exit(bus, false);
+        if (r >= 0)
+                r = sd_bus_set_close_on_exit(bus, false);
         if (r < 0)
                 return r;
         c->bus = TAKE(bus);
@@ -226,11 +223,9 @@ struct bus_connection *bus_connection_free(struct bus_connection *c) {
         return NULL;
 }
 
-int bus_connection_add_user(struct bus_connection *c, const struct bus_connection_user *user) {
-        if (c->n_users >= CONNECTION_USERS_MAX)
-                return -ENOBUFS;
+void bus_connection_add_user(struct bus_connection *c, const struct bus_connection_user *user) {
+        assert(c->n_users < CONNECTION_USERS_MAX);
         c->users[c->n_users++] = *user;
-        return 0;
 }
 
 sd_bus *bus_connection_bus(struct bus_connection *c) {

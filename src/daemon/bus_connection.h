@@ -29,8 +29,8 @@ int bus_connection_new(sd_event *event, struct bus_connection **ret);
 struct bus_connection *bus_connection_free(struct bus_connection *c);
 DEFINE_CLEANUP(struct bus_connection *, bus_connection_free)
 
-/* Before bus_connection_open(). 0, or -ENOBUFS. */
-int bus_connection_add_user(struct bus_connection *c, const struct bus_connection_user *user);
+/* Before bus_connection_open(); at most CONNECTION_USERS_MAX. */
+void bus_connection_add_user(struct bus_connection *c, const struct bus_connection_user *user);
 
 /* Opens it, or keeps trying; what is wrong is logged, once. */
 void bus_connection_open(struct bus_connection *c);

@@ -227,7 +227,6 @@ static void on_down(void *userdata) {
 int bus_service_new(struct bus_connection *c, const struct instance *n, bus_command_t command,
         void *userdata, struct bus_service **ret) {
         _cleanup_(bus_service_freep) struct bus_service *b = calloc(1, sizeof *b);
-        int r;
 
         if (!b)
                 return -ENOMEM;
@@ -239,10 +238,8 @@ int bus_service_new(struct bus_connection *c, const struct instance *n, bus_comm
         b->userdata = userdata;
         fill_vtable(b);
         b->authority = (struct polkit){ .action = POLKIT_ACTION, .decided = carry_out, .userdata = b };
-        r = bus_connection_add_user(
+        bus_connection_add_user(
                 c, &(struct bus_connection_user){ .up = on_up, .down = on_down, .userdata = b });
-        if (r < 0)
-                return r;
         *ret = TAKE(b);
         return 0;
 }

@@ -128,11 +128,10 @@ int units_new(struct bus_connection *c, struct units **ret) {
                 return -ENOMEM;
         us->connection = c;
         r = timer_new(bus_connection_event(c), &us->ask_again, 0, on_ask_again, us);
-        if (r >= 0)
-                r = bus_connection_add_user(
-                        c, &(struct bus_connection_user){ .up = on_up, .down = on_down, .userdata = us });
         if (r < 0)
                 return r;
+        bus_connection_add_user(
+                c, &(struct bus_connection_user){ .up = on_up, .down = on_down, .userdata = us });
         *ret = TAKE(us);
         return 0;
 }
