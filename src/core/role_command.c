@@ -57,13 +57,6 @@ struct role_step role_resume(struct role *r, enum role_intent intent, const stru
         };
 }
 
-/* A user is here, and may have fixed what was wrong. */
-static void forget_back_off(struct role *r) {
-        r->starts = r->stops = 0;
-        r->start_again = r->stop_again = r->kill_again = 0;
-        r->said &= ~(1U << EVENT_START_FAILED | 1U << EVENT_STOP_FAILED);
-}
-
 const char *role_command(struct role *r, const struct facts *f, enum role_command command, usec_t until) {
         switch (command) {
         case COMMAND_PROMOTE:
@@ -102,6 +95,9 @@ const char *role_command(struct role *r, const struct facts *f, enum role_comman
         r->paused_until = 0;
         if (command != COMMAND_RESUME)
                 r->held_at = 0;
-        forget_back_off(r);
+        /* A user is here, and may have fixed what was wrong. */
+        r->starts = r->stops = 0;
+        r->start_again = r->stop_again = r->kill_again = 0;
+        r->said &= ~(1U << EVENT_START_FAILED | 1U << EVENT_STOP_FAILED);
         return NULL;
 }

@@ -154,9 +154,8 @@ static int use_config(struct daemon *d, struct config *c) {
         int r;
 
         r = peers_new(d->http, d->instance, c, d->peers, on_watch, d, &watch);
-        if (r < 0)
-                return r;
-        r = local_gateway_new(d->http, c, on_gateway_checked, d, &selfcheck);
+        if (r >= 0)
+                r = local_gateway_new(d->http, c, on_gateway_checked, d, &selfcheck);
         if (r < 0)
                 return r;
         if (!d->gateway || strcmp(d->gateway->name, c->gateway.unit) != 0) {

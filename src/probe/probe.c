@@ -343,15 +343,6 @@ bool probe_is_running(const struct probe *p) {
         return p->done;
 }
 
-/* 0, or -EINVAL if URL is none. */
-static int parse_url(struct probe *p, const char *url) {
-        CURLU *u = p->urls[ASKS_HEALTH] = curl_url();
-
-        if (!u)
-                return -ENOMEM;
-        return curl_url_set(u, CURLUPART_URL, url, 0) != CURLUE_OK ? -EINVAL : 0;
-}
-
 static int prepare(struct probe *p, struct http *h) {
         CURL *easy;
         int r;
@@ -392,9 +383,11 @@ int probe_new(struct http *h, const struct probe_target *target, struct probe **
         p->timeout = target->timeout;
         p->any_certificate = target->any_certificate;
         p->startup = p->asks_startup = target->startup;
-        r = parse_url(p, target->url);
-        if (r < 0)
-                return r;
+        p->urls[ASKS_HEALTH] = curl_url();
+        if (!p->urls[ASKS_HEALTH])
+                return -ENOMEM;
+        if (curl_url_set(p->urls[ASKS_HEALTH], CURLUPART_URL, target->url, 0) != CURLUE_OK)
+                return -EINVAL;
         host = url_part(p->urls[ASKS_HEALTH], CURLUPART_HOST);
         scheme = url_part(p->urls[ASKS_HEALTH], CURLUPART_SCHEME);
         if (!host || !scheme)
