@@ -244,22 +244,18 @@ bool tailscale_is_at(const struct tailscale_peer *p, const char *address) {
 }
 
 /* A node of a region (tailcfg.DERPNode). */
-static bool is_relay(const json_t *node, struct tailscale_relay *ret) {
-        static const char *const families[] = { "IPv4", "IPv6" };
-        json_int_t port = json_integer_value(json_object_get(node, "DERPPort"));
+static bool is_relay(json_t *node, struct tailscale_relay *ret) {
+        const char *v4 = "", *v6 = "", *address;
+        int stun_only = false, port = 0;
 
-        if (json_is_true(json_object_get(node, "STUNOnly")) || port < 0 || port > 65535)
+        if (json_unpack(node, "{s?b, s?i, s?s, s?s}", "STUNOnly", &stun_only, "DERPPort", &port, "IPv4", &v4,
+                    "IPv6", &v6) < 0 ||
+                stun_only || port < 0 || port > 65535)
                 return false;
+        address = network_is_address(v4) ? v4 : v6;
         ret->port = port > 0 ? (unsigned) port : 443;
-        for (size_t i = 0; i < ELEMENTSOF(families); i++) {
-                const char *address = json_string_value(json_object_get(node, families[i]));
-
-                if (address && network_is_address(address)) {
-                        (void) snprintf(ret->address, sizeof ret->address, "%s", address);
-                        return true;
-                }
-        }
-        return false;
+        (void) snprintf(ret->address, sizeof ret->address, "%s", address);
+        return network_is_address(address);
 }
 
 int tailscale_parse_relay(const struct tailscale_answer *a, const char *code, struct tailscale_relay *ret) {
