@@ -143,12 +143,12 @@ static int help(void) {
                "  -h, --help                       this text\n"
                "  -V, --version                    the version\n\n"
                "Manual: openclaw-failover(8), openclaw-failover.ini(5), openclaw-failover-guide(7)\n");
-        return ferror(stdout) ? EX_IOERR : EX_OK;
+        return EX_OK;
 }
 
 static int version(void) {
         printf("openclaw-failover " VERSION "\n");
-        return ferror(stdout) ? EX_IOERR : EX_OK;
+        return EX_OK;
 }
 
 static _printf_(1, 2) int usage(const char *format, ...) {
@@ -218,7 +218,18 @@ static int read_words(char **words, struct arguments *a) {
         return EX_OK;
 }
 
-int main(int argc, char **argv) {
+/* R, unless what was printed did not arrive, whoever printed it. */
+static int finish(int r) {
+        errno = 0;
+        if (fflush(stdout) == 0 && !ferror(stdout))
+                return r;
+        /* What an earlier write has met is no longer known. */
+        log_error("Standard output cannot be written%s%s.", errno > 0 ? ": " : "",
+                errno > 0 ? strerror(errno) : "");
+        return EX_IOERR;
+}
+
+static int run(int argc, char **argv) {
         struct arguments a = {};
         char safe[64];
         int letter, r;
@@ -240,4 +251,8 @@ int main(int argc, char **argv) {
                 return help();
         r = read_words(argv + optind, &a);
         return a.command && r == EX_OK ? call(&a, a.given['i']) : r;
+}
+
+int main(int argc, char **argv) {
+        return finish(run(argc, argv));
 }

@@ -78,7 +78,9 @@ static json_t *to_json(const struct shown *s) {
 static int print_json(json_t *j, size_t flags) {
         _cleanup_free_ char *text = json_dumps(j, flags | JSON_DIGITS);
 
-        return text && puts(text) >= 0 && fflush(stdout) == 0 ? 0 : EX_IOERR;
+        if (text)
+                (void) puts(text);
+        return text ? 0 : EX_OSERR;
 }
 
 /* A block of each, or of ONLY one, over those drawn before. */
@@ -109,7 +111,7 @@ static int print_blocks(struct view *v, const struct shown *only) {
         v->lines = 0;
         for (const char *c = text; (c = strchr(c, '\n')); c++)
                 v->lines++;
-        return fflush(stdout) == 0 ? 0 : EX_IOERR;
+        return 0;
 }
 
 static int worst(const struct view *v) {
@@ -152,6 +154,7 @@ static void show_news(struct view *v, bool all) {
         }
         if (draw && v->in_place)
                 (void) print_blocks(v, NULL);
+        (void) fflush(stdout);
 }
 
 static int watch(struct view *v) {

@@ -419,9 +419,8 @@ static void print_section(enum section_kind kind, const void *base, FILE *out) {
                         key_print(&config_keys[i], base, out);
 }
 
-int config_print(const struct config *c, FILE *out) {
+void config_print(const struct config *c, FILE *out) {
         for (enum section_kind kind = 0; kind < _SECTION_MAX; kind++)
                 for (size_t i = 0; i < n_sections(c, kind); i++)
                         print_section(kind, section_base(c, kind, i), out);
-        return fflush(out) == EOF || ferror(out) ? -EIO : 0;
 }

@@ -125,6 +125,5 @@ bool config_is_unused(const char *path);
 struct config *config_free(struct config *c);
 DEFINE_CLEANUP(struct config *, config_free)
 
-/* Writes the effective configuration as an ini file that config_load() reads back to the same.
- * 0 or a negative errno. */
-int config_print(const struct config *c, FILE *out);
+/* Writes the effective configuration as an ini file that config_load() reads back to the same. */
+void config_print(const struct config *c, FILE *out);

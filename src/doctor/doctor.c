@@ -198,7 +198,9 @@ static int print_all(const struct finding *findings, const struct checkup *c, bo
         j = json_pack("{s:i, s:s, s:O}", "version", DOCTOR_VERSION, "instance", c->instance->name,
                 "findings", rows);
         text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
-        return text && puts(text) >= 0 && fflush(stdout) == 0 ? 0 : -EIO;
+        if (text)
+                (void) puts(text);
+        return text ? 0 : -ENOMEM;
 }
 
 static int sum_up(const struct finding *findings, bool print) {
@@ -242,6 +244,6 @@ int cmd_doctor(const struct instance *instance, bool quiet, bool json) {
         }
         show_progress(progress, ELEMENTSOF(table));
         if (print_all(findings, &c, quiet, json) < 0)
-                return EX_IOERR;
+                return EX_OSERR;
         return sum_up(findings, !json);
 }

@@ -225,6 +225,13 @@ def test_watch_as_json_is_one_object_a_line(pair):
     assert popen.wait(10) == 3
 
 
+def test_output_that_cannot_be_written(pair):
+    begin(pair)
+    for words in ("help", "--version", "config", "status", "status --json", "history", "history --json", "doctor", "auto"):
+        done = pair.standby.run(f"openclaw-failover {words} > /dev/full", check=False)
+        assert done.returncode == 74 and done.stderr, words
+
+
 def test_a_daemon_that_cannot_start_sends_an_alert(pair):
     pair.standby.put("/etc/openclaw-failover.ini", "[primary]\nhots = 100.64.0.1\n")
     pair.standby.systemctl("start", DAEMON, check=False)

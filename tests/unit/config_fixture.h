@@ -57,7 +57,7 @@ static inline char *printed(const struct config *c) {
         FILE *f = open_memstream(&text, &size);
 
         assert_non_null(f);
-        assert_int_equal(config_print(c, f), 0);
+        config_print(c, f);
         assert_int_equal(fclose(f), 0);
         return text;
 }

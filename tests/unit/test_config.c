@@ -112,14 +112,6 @@ static void prints_what_it_reads(void **state _unused_) {
         }
 }
 
-static void print_reports_a_full_disk(void **state _unused_) {
-        _cleanup_(config_freep) struct config *c = parse_good(HOST);
-        _cleanup_fclose_ FILE *full = fopen("/dev/full", "we");
-
-        assert_non_null(full);
-        assert_int_equal(config_print(c, full), -EIO);
-}
-
 /* --- every key, from the table --------------------------------------------------------------------- */
 
 /* An ini in which K has VALUE, and nothing else is wrong. */
@@ -261,7 +253,6 @@ int main(void) {
                 cmocka_unit_test(everything_is_read),
                 cmocka_unit_test(seniors_inherit),
                 cmocka_unit_test(prints_what_it_reads),
-                cmocka_unit_test(print_reports_a_full_disk),
                 cmocka_unit_test(every_key_has_its_bounds),
         };
 
