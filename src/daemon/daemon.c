@@ -131,20 +131,21 @@ static bool same_text(const char *a, const char *b) {
 
 /* The gateway that was started is the one to be stopped: another one has to wait for standby. */
 static void keep_gateway(struct daemon *d, struct config *c) {
-        struct gateway_config *old = &d->config->gateway, *new = &c->gateway;
+        struct gateway_config *old = &d->config->gateway, *new = &c->gateway, kept = *old;
 
         if (d->role.state == ROLE_STANDBY ||
-                (same_text(old->unit, new->unit) && same_text(old->url, new->url)))
+                (same_text(old->unit, new->unit) && same_text(old->url, new->url) &&
+                        old->warm == new->warm && old->tls_verify == new->tls_verify))
                 return;
         log_notice(
-                "[gateway] unit and url cannot change while this machine is %s. They will when it is on standby again.",
+                "[gateway] unit, warm, url and tls_verify cannot change while this machine is %s. They will when it is on standby again.",
                 role_state_name(d->role.state));
         d->reload_on_standby = true;
-        char *unit = old->unit, *url = old->url;
-        old->unit = new->unit;
-        old->url = new->url;
-        new->unit = unit;
-        new->url = url;
+        kept.start_timeout = new->start_timeout;
+        kept.hang_timeout = new->hang_timeout;
+        kept.drain_timeout = new->drain_timeout;
+        *old = *new;
+        *new = kept;
 }
 
 static int use_config(struct daemon *d, struct config *c) {

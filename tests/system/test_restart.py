@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from commands import status
 from story import DAEMON, GATEWAY, begin, events, fail_over, marker, starts, wait_event
 
 ENDS = ["restart", "kill"]
@@ -252,10 +253,12 @@ def test_reload(pair):
 
 
 def test_reload_of_another_gateway_waits_for_standby(pair):
+    """And so does what says how to treat it."""
     fail_over(pair)
-    pair.configure(gateway={"url": "http://127.0.0.1:4/health"})
+    pair.configure(gateway={"unit": "openclaw-active.service", "warm": "yes", "url": "http://127.0.0.1:4/health"})
     pair.standby.systemctl("reload", DAEMON)
     pair.standby.wait_journal("cannot change while", DAEMON)
+    assert (now := status(pair.standby))["gateway_unit"] == GATEWAY and not now["gateway_warm"]
     pair.primary.gateway.start()
     wait_event(pair.standby, "demoted")
     pair.standby.wait_journal("Read /etc/openclaw-failover.ini again", DAEMON)
