@@ -26,6 +26,8 @@ static const struct {
         { SYSTEMD ".UnitMasked", "the unit is masked", "systemctl unmask" },
         { SYSTEMD ".BadUnitSetting", "its file is wrong", "systemd-analyze verify" },
         { SYSTEMD ".LoadFailed", "its file cannot be read", "systemctl status" },
+        { SYSTEMD ".OnlyByDependency",
+                "its file has RefuseManualStart= or RefuseManualStop=", "systemctl edit" },
         { SD_BUS_ERROR_ACCESS_DENIED, "polkit refused", "openclaw-failover doctor; its rule must name" },
         { SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, "polkit refused",
                 "openclaw-failover doctor; its rule must name" },

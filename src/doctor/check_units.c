@@ -218,6 +218,11 @@ void look_gateway_unit(const struct checkup *c, struct finding *f) {
                 finding_fix(f, "sudo sed -i -e '/^warm *=/d' -e 's/^unit *=.*/&\\nwarm = yes/' %s",
                         c->instance->config);
                 finding_fix(f, "sudo systemctl reload-or-restart %s", c->instance->unit);
+        } else if (unit_number(u, "RefuseManualStart") || unit_number(u, "RefuseManualStop")) {
+                finding_fail(f, "%s has RefuseManualStart= or RefuseManualStop=: systemd refuses the daemon",
+                        u->name);
+                finding_fix_drop_in(
+                        f, u->name, "manual", "[Unit]\nRefuseManualStart=no\nRefuseManualStop=no");
         } else if (unit_is(u, "UnitFileState", "enabled") ||
                 unit_is(u, "UnitFileState", "enabled-runtime")) {
                 finding_fail(f, "%s is enabled: it starts at every boot, whether the primary is up or not",

@@ -281,6 +281,7 @@ static void put_doctor(FILE *f) {
         PUT(look_gateway_unit, c.gateway.name = own("assistant.service"),
                 set_text(&c.gateway, "LoadState", "not-found"));
         PUT(look_gateway_unit, set_text(&c.gateway, "Type", "oneshot"), c.config = &cold);
+        PUT(look_gateway_unit, set_number(&c.gateway, "RefuseManualStop", 1));
         PUT(look_gateway_unit, set_text(&c.gateway, "UnitFileState", "enabled"));
         PUT(look_gateway_unit, set_text(&c.gateway, "Id", "openclaw@default.service"));
         PUT(look_gateway_unit,
