@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <string.h>
+#include <strings.h>
 
 #include "config/validate.h"
 #include "doctor/look.h"
@@ -79,14 +80,13 @@ static void fix_primary(const struct peer_config *p, const struct check *check, 
                 finding_fix(f, "ping -c 3 %s", p->host);
 }
 
-/* Whether the primary's gateway would be the one that is started here. At another port it is not: several gateways may run
- * on one machine, and a tunnel may end on loopback. */
-static bool is_this_machine(const struct config *c) {
+/* Whether P's gateway would be the one that is started here. At another port it is not: several gateways may run on one
+ * machine, and a tunnel may end on loopback. */
+static bool is_this_machine(const struct config *c, const struct peer_config *p) {
         _cleanup_(freeaddrinfop) struct addrinfo *found = NULL;
         const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
 
-        if (c->primary.port != local_gateway_port(c) ||
-                getaddrinfo(c->primary.host, NULL, &hints, &found) != 0)
+        if (p->port != local_gateway_port(c) || getaddrinfo(p->host, NULL, &hints, &found) != 0)
                 return false;
         for (const struct addrinfo *a = found; a; a = a->ai_next)
                 if (network_is_own(a))
@@ -115,7 +115,7 @@ void look_primary(const struct checkup *c, struct finding *f) {
         char span[SPAN_MAX], limit[SPAN_MAX], name[256];
         struct check check;
 
-        if (is_this_machine(c->config)) {
+        if (is_this_machine(c->config, p)) {
                 finding_fail(
                         f, "%s is this machine itself: [primary] host is the other one's address", p->host);
                 fix_host(c, f);
@@ -157,6 +157,10 @@ void look_primary_name(const struct checkup *c, struct finding *f) {
         }
 }
 
+static bool is_same_gateway(const struct peer_config *a, const struct peer_config *b) {
+        return a->port == b->port && strcasecmp(a->host, b->host) == 0;
+}
+
 void look_seniors(const struct checkup *c, struct finding *f) {
         if (c->config->n_seniors == 0) {
                 finding_off(f, "no other standby goes first");
@@ -164,8 +168,20 @@ void look_seniors(const struct checkup *c, struct finding *f) {
         }
         for (size_t i = 0; i < c->config->n_seniors; i++) {
                 const struct peer_config *p = &c->config->seniors[i];
-                struct check check = check_peer(p);
+                struct check check;
+                const char *whose = is_this_machine(c->config, p) ? "this machine"
+                        : is_same_gateway(p, &c->config->primary) ? "the primary"
+                                                                  : NULL;
 
+                if (whose) {
+                        finding_fail(f,
+                                "%s, %s port %u, is %s itself, and ends a failover as soon as it answers",
+                                p->name, p->host, p->port, whose);
+                        finding_fix(f, "sudoedit %s # [senior %s]: host is the address of another standby",
+                                c->instance->config, p->name);
+                        return;
+                }
+                check = check_peer(p);
                 /* A standby's gateway does not run, so a refusal is its normal answer. */
                 if (check.verdict == VERDICT_UP || is_refused(&check))
                         continue;

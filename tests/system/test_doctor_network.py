@@ -174,6 +174,16 @@ def senior_unreachable(pair, later):
     pair.configure(**{"senior second": {"host": "100.64.0.9"}})
 
 
+@finds("seniors", "is this machine itself", fix=lambda pair, line: pair.configure())
+def senior_is_this_machine(pair, later):
+    pair.configure(**{"senior second": {"host": "100.64.0.2"}})
+
+
+@finds("seniors", "is the primary itself", fix=lambda pair, line: pair.configure())
+def senior_is_the_primary(pair, later):
+    pair.configure(**{"senior second": {"host": "100.64.0.1"}})
+
+
 @finds("witness", "every failover is held up", fix=lambda pair, line: pair.configure())
 def witness_dead(pair, later):
     pair.configure(witness={"url": "http://192.0.2.254:9/"})

@@ -211,7 +211,7 @@ static void put_finding(FILE *f, const char *name, look_t *look, const struct ch
 /* What it makes of the ini, and of a machine that has none of what the ini names. */
 static void put_doctor_configured(FILE *f, const struct instance *instance) {
         static char secrets[] = "openclaw@primary", gone[] = "/nonexistent/workspace/",
-                    url[] = "http://127.0.0.1:9/";
+                    url[] = "http://127.0.0.1:9/", elsewhere[] = "http://127.0.0.1:10/";
         struct peer_config senior = { .name = own("first"),
                 .host = own("127.0.0.1"),
                 .port = 9,
@@ -224,11 +224,15 @@ static void put_doctor_configured(FILE *f, const struct instance *instance) {
         config.witness.url = own("none");
         config.secrets.target = config.secrets.source = gone;
         (void) setenv("HOME", "/nonexistent", 1);
-        PUT(look_primary, c.config = &config, config.gateway.url = own("http://127.0.0.1:10/"));
+        PUT(look_primary, c.config = &config, config.gateway.url = elsewhere);
         PUT(look_primary, c.config = &config, config.gateway.url = url);
         PUT(look_primary_name, c.config = &config);
         PUT(look_seniors, c.config = &config);
         PUT(look_seniors, c.config = &config, config.seniors[0] = senior, config.n_seniors = 1);
+        PUT(look_seniors, c.config = &config, config.gateway.url = elsewhere);
+        PUT(look_seniors, c.config = &config, config.primary.port = 10);
+        config.primary.port = 9;
+        config.gateway.url = url;
         PUT(look_witness, c.config = &config);
         PUT(look_witness, c.config = &config, config.witness.url = url,
                 config.witness.cut_off_wait = 300 * S);
