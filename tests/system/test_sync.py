@@ -190,6 +190,16 @@ def test_outlives_its_deadline(pair):
     assert pair.standby.state(SYNC) == "failed"
 
 
+def test_may_take_longer_than_its_unit(pair):
+    """`refresh` may give a large fetch more time than systemd gives the unit."""
+    pair.standby.put(f"/run/systemd/system/{SYNC}.d/short.conf", "[Service]\nTimeoutStartSec=2s\n")
+    pair.standby.systemctl("daemon-reload")
+    pair.configure(workspace={"timeout": "20s"}, secrets=None)
+    pair.primary.drop()  # ssh gives up after 5 s
+    result = sync(pair, ok=False)
+    assert result["workspace"] == "failed" and result["workspace_why"]["code"] == "ssh"
+
+
 def test_dead_git_and_secrets_host(pair):
     pair.configure(workspace={"timeout": "1s"}, secrets={"timeout": "1s"})
     pair.primary.drop()
