@@ -136,6 +136,15 @@ bool changes_is_beyond(const struct repo *repo, const git_index_entry *e) {
                         git_odb_read_header(&size, &type, odb, &e->id) == 0 && size > BLOB_MAX);
 }
 
+bool changes_is_large(const struct repo *repo, const git_index_entry *e) {
+        _cleanup_free_ char *full = NULL;
+        struct stat st;
+
+        return asprintf(&full, "%s/%s", repo->config->path, e->path) > 0 && lstat(full, &st) == 0 &&
+                is_large(&st) && !blob_has_size(repo, e, &st) &&
+                cleanup_find_intent(repo, &(struct intent){ 0 }) < 0;
+}
+
 static bool git_takes(const char *path) {
         _cleanup_(git_index_freep) git_index *index = NULL;
         const git_index_entry e = { .path = path, .mode = GIT_FILEMODE_BLOB };

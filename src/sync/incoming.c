@@ -54,7 +54,8 @@ static bool is_beyond(const struct repo *repo, const git_diff_delta *d) {
                         .path = sides[i]->path, .mode = sides[i]->mode, .id = sides[i]->id
                 };
 
-                if (sides[i]->mode != 0 && changes_is_beyond(repo, &e))
+                if (sides[i]->mode != 0 &&
+                        (changes_is_beyond(repo, &e) || (i == 0 && changes_is_large(repo, &e))))
                         return true;
         }
         return false;

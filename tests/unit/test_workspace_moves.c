@@ -326,6 +326,24 @@ static void test_a_large_file_of_the_remote(void **state) {
         assert_why(w, "large is over 50 MB");
 }
 
+/* As with the ends of its lines: the file is no more to be saved than any that is so large, and the rest follows. */
+static void test_a_large_file_in_another_form(void **state) {
+        struct world *w = *state;
+
+        commit(w, "echo '*.csv text eol=crlf' >.gitattributes; yes $(seq 200) | head -c 52M >large.csv");
+        assert_sync(w, SYNC_UPDATED);
+        assert_sync(w, SYNC_UNCHANGED);
+        run(w, "touch standby/large.csv");
+        commit(w, "echo more >>large.csv; echo two >>notes");
+        assert_sync(w, SYNC_UPDATED);
+        assert_int_equal(w->result.workspace_why.code, REFUSAL_LEFT_OUT);
+        assert_why(w, "large.csv");
+        assert_sh(w, "cat standby/notes", "one\ntwo");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_why(w, "large.csv");
+        run(w, "cd standby; test $(wc -l <large.csv) -lt $(wc -l <../primary/large.csv)");
+}
+
 static void test_a_branch_of_an_odd_name_is_kept_once(void **state) {
         struct world *w = *state;
 
@@ -389,6 +407,7 @@ int main(void) {
                 TEST(test_a_late_time_is_no_change),
                 TEST(test_leaves_a_gateway_that_starts_alone),
                 TEST(test_a_large_file_of_the_remote),
+                TEST(test_a_large_file_in_another_form),
                 TEST(test_a_branch_of_an_odd_name_is_kept_once),
                 TEST(test_a_file_is_in_the_way_once),
                 TEST(test_what_is_staged_while_the_fetch_runs_is_saved),
