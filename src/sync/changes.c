@@ -331,12 +331,19 @@ static int find_in_tree(struct finder *f) {
         return k;
 }
 
+/* Whether git, too, takes the file for one that need not be there. */
+static bool is_sparse(const struct finder *f, const git_index_entry *head) {
+        const git_index_entry *e = f->index ? find_file(f->index, head->path) : NULL;
+
+        return f->index ? e && e->flags_extended & GIT_INDEX_ENTRY_SKIP_WORKTREE : f->repo->is_sparse;
+}
+
 /* A tracked file that is no longer there: work, unless a checkout was cut short. */
 static int find_gone(struct finder *f) {
         for (size_t i = 0; i < git_index_entrycount(f->head); i++) {
                 const git_index_entry *e = git_index_get_byindex(f->head, i);
 
-                if (f->visited[i] || changes_is_beyond(f->repo, e))
+                if (f->visited[i] || is_sparse(f, e) || changes_is_beyond(f->repo, e))
                         continue;
                 if (paths_add(&f->work->paths, e->path) < 0)
                         return fail_memory(f->result);

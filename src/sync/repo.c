@@ -132,18 +132,24 @@ static int check_directories(struct repo *repo, struct sync_result *r) {
  * that turns them back. Of some of these libgit2 takes no notice. */
 static const struct {
         const char *key;
+        bool is_closed; /* nothing in it can be saved */
         const char *what, *fix;
 } settings[] = {
-        { "core.bare", "is a bare repository: clone it without --bare", NULL },
-        { "core.worktree", "has its work tree elsewhere: clone it", NULL },
-        { "core.sparsecheckout", "is sparse", "sparse-checkout disable" },
-        { "extensions.worktreeconfig", "has a configuration for each work tree",
+        { "core.bare", true, "is a bare repository: clone it without --bare", NULL },
+        { "core.worktree", true, "has its work tree elsewhere: commit and push that, then clone it here",
+                NULL },
+        { "core.sparsecheckout", false, "is sparse", "sparse-checkout disable" },
+        { "extensions.worktreeconfig", false, "has a configuration for each work tree",
                 "config --unset extensions.worktreeConfig" },
-        { "extensions.*", "has an extension that we do not know: clone it", NULL },
-        { "remote.*.promisor", "is a partial clone (promisor): clone all of it", NULL },
+        { "extensions.partialclone", false, "is a partial clone: clone all of it", NULL },
+        { "remote.*.promisor", false, "is a partial clone: clone all of it", NULL },
+        { "extensions.refstorage", true, "keeps its branches in another form than files",
+                "refs migrate --ref-format=files" },
+        { "extensions.*", true, "has an extension that we do not know: push what is there, then clone it",
+                NULL },
 };
 
-static int check_setting(const struct repo *repo, const git_config_entry *e, struct sync_result *r) {
+static int check_setting(struct repo *repo, bool opening, const git_config_entry *e, struct sync_result *r) {
         for (size_t i = 0; i < ELEMENTSOF(settings); i++) {
                 int value = 1;
 
@@ -152,7 +158,11 @@ static int check_setting(const struct repo *repo, const git_config_entry *e, str
                 (void) git_config_parse_bool(&value, e->value);
                 if (!value || strcmp(e->name, "extensions.noop") == 0)
                         return 0;
-                (void) sync_refuse(r, REFUSAL_SETTING, "%s %s", repo->config->path, settings[i].what);
+                repo->is_sparse = repo->is_sparse || strcmp(e->name, "core.sparsecheckout") == 0;
+                if (opening && !settings[i].is_closed)
+                        return 0;
+                (void) sync_refuse(r, REFUSAL_SETTING, "%s %s (%s = %s)", repo->config->path,
+                        settings[i].what, e->name, e->value ? e->value : "");
                 return settings[i].fix
                         ? sync_command(r, "sudo -u %s git -C %s %s", repo->user, repo->word, settings[i].fix)
                         : -ECANCELED;
@@ -160,13 +170,13 @@ static int check_setting(const struct repo *repo, const git_config_entry *e, str
         return 0;
 }
 
-/* Looks at the configuration alone: libgit2 refuses to open some of these, each version others. What git sparse-checkout
- * sets stands in a file of the work tree's own. */
-static int check_config(const struct repo *repo, struct sync_result *r) {
+/* Looks at the configuration alone. What git sparse-checkout sets stands in a file of the work tree's own. */
+int repo_check_settings(struct repo *repo, bool opening, struct sync_result *r) {
         static const char *const names[] = { "config.worktree", "config" };
-        int k = 0;
+        static const char *harmless[] = { "worktreeconfig", "partialclone" }; /* or libgit2 opens nothing */
+        int k = git_libgit2_opts(GIT_OPT_SET_EXTENSIONS, harmless, ELEMENTSOF(harmless));
 
-        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+        for (size_t i = 0; k == 0 && i < ELEMENTSOF(names); i++) {
                 _cleanup_(git_config_iterator_freep) git_config_iterator *entries = NULL;
                 _cleanup_(git_config_freep) git_config *config = NULL;
                 _cleanup_free_ char *file = NULL;
@@ -178,7 +188,7 @@ static int check_config(const struct repo *repo, struct sync_result *r) {
                         git_config_iterator_new(&entries, config) < 0)
                         return sync_fail_git(r, file);
                 while (k == 0 && git_config_next(&e, entries) == 0)
-                        k = check_setting(repo, e, r);
+                        k = check_setting(repo, opening, e, r);
         }
         return k;
 }
@@ -213,7 +223,7 @@ int repo_open(struct repo *repo, const struct workspace_config *c, struct sync_r
         k = check_directories(repo, r);
         if (k < 0)
                 return k;
-        k = check_config(repo, r);
+        k = repo_check_settings(repo, true, r);
         if (k < 0)
                 return k;
 

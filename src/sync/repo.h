@@ -38,6 +38,7 @@ struct repo {
         const char *state; /* a directory of ours that outlives a run; NULL: none */
         usec_t until;      /* of CLOCK_BOOTTIME: what is looked for, or saved, gives up then; 0: never */
         time_t killed;     /* when the last sync was busy last, if it never ended; 0: it did */
+        bool is_sparse;    /* not all of the tree is there */
         bool no_index;     /* it cannot be read, and so no attributes either */
         char follow[REPO_BRANCH_MAX]; /* the remote's branch to follow, as far as it is known */
 
@@ -73,6 +74,8 @@ int repo_find_theirs(const struct repo *repo, git_oid *ret);
 /* The commits of TIP that no branch of the remote's had when they were last seen. 0 or libgit2's error. */
 int repo_walk_unpushed(const struct repo *repo, const git_oid *tip, git_revwalk **ret);
 
+/* Refuses what the settings make of the repository; if it is OPENING, only what nothing can be saved from. 0 or -ECANCELED. */
+int repo_check_settings(struct repo *repo, bool opening, struct sync_result *r);
 /* Refuses merges under way, a detached HEAD and so on. 0 or -ECANCELED. */
 int repo_check(struct repo *repo, struct sync_result *r);
 

@@ -143,8 +143,10 @@ int repo_check_writable(const struct repo *repo, struct sync_result *r) {
 
 int repo_check(struct repo *repo, struct sync_result *r) {
         _cleanup_(git_config_freep) git_config *config = NULL;
-        int ignore_case = 0, k;
+        int ignore_case = 0, k = repo_check_settings(repo, false, r);
 
+        if (k < 0)
+                return k;
         if (git_repository_is_shallow(repo->git) == 1)
                 return refuse(repo, REFUSAL_SETTING, "is a shallow clone", "fetch --unshallow", "", r);
         /* What a .git brings along from a Mac: two names that differ in case are then one file to libgit2, and here they are two. */

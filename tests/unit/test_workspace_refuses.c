@@ -30,6 +30,11 @@ static void test_refuses(void **state) {
                 { "cd standby; git config core.repositoryformatversion 1; git config extensions.worktreeConfig true",
                         "--unset extensions.worktreeConfig" },
                 { "cd standby; git config remote.origin.promisor true", "promisor" },
+                { "mkdir there; cd standby; git config core.worktree $PWD/../there", "/../there" },
+                { "cd standby; git config core.repositoryformatversion 1; git config extensions.new 2",
+                        "extensions.new" },
+                { "cd standby; git config core.repositoryformatversion 1; git config extensions.refStorage reftable",
+                        "refs migrate" },
                 { "cd standby; git config core.splitIndex true; git update-index --split-index",
                         "config core.splitIndex false" },
                 { "mkdir standby/.git/rebase-merge", "rebase --quit" }, /* of a crash */

@@ -431,6 +431,11 @@ static void test_saves_before_it_refuses(void **state) {
                 { "git update-ref -d refs/heads/main; echo mine >>notes", "notes", "one\nmine" },
                 { "git update-index --split-index; echo s >>notes", "notes", "one\ns" },
                 { "git update-index --assume-unchanged notes; echo s >>notes", "notes", "one\ns" },
+                { "git sparse-checkout set --no-cone tool; echo s >new", "new", "s" },
+                { "git sparse-checkout set --cone --sparse-index memory; echo s >new", "new", "s" },
+                { "git config remote.origin.promisor true; git config extensions.partialClone origin\n"
+                  "git config core.repositoryformatversion 1; echo s >>notes",
+                        "notes", "one\ns" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -439,6 +444,7 @@ static void test_saves_before_it_refuses(void **state) {
                 run(w, "cd standby; %s", cases[i].script);
                 assert_sync(w, SYNC_REFUSED);
                 assert_saved(w, cases[i].path, cases[i].content);
+                run(w, "cd standby; test -z \"$(git diff --diff-filter=D main %s)\"", saved(w));
                 if (*w->result.workspace_why.command)
                         run(w, "sudo() { shift 2; \"$@\"; }\n%s", w->result.workspace_why.command);
                 (void) do_sync(w);
