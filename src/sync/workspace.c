@@ -15,6 +15,9 @@
 #include "sync/remote.h"
 #include "sync/saved_branches.h"
 
+/* For naming what is unmerged where a remote that did not answer took all the time. */
+#define REVIEW_USEC USEC_PER_SEC
+
 struct sync {
         const struct workspace_job *job;
         struct sync_result *result;
@@ -228,6 +231,9 @@ static int fetch_and_prepare(struct sync *s, bool moving, struct fetch_answer *f
         for (size_t i = 0; fetch_k == 0 && i < ELEMENTSOF(fetched->gone); i++)
                 if (fetched->gone[i][0])
                         saved_mark_pushed(&s->repo, fetched->gone[i], false);
+        for (size_t i = 0; k == 0 && moving && fetch_k == 0 && i < ELEMENTSOF(fetched->tags); i++)
+                if (fetched->tags[i][0])
+                        k = saved_keep(&s->repo, fetched->tags[i], s->host, s->result);
         if (k < 0) /* refused: that is more to the point than whether the remote answers */
                 return k;
         if (fetch_k < 0)
@@ -256,6 +262,7 @@ static void sync_open(struct sync *s) {
         struct fetch_answer fetched = { 0 };
         struct sync_result *r = s->result;
         bool moving = may_move(s), moved = false;
+        usec_t until = s->repo.until;
         int k;
 
         cleanup_begin(&s->repo);
@@ -269,9 +276,11 @@ static void sync_open(struct sync *s) {
                 (void) git_oid_tostr(r->to, sizeof r->to, &s->repo.head);
         } else if (k == 0)
                 r->workspace = SYNC_SKIPPED;
+        s->repo.until = MAX(until, now_usec(CLOCK_BOOTTIME) + REVIEW_USEC);
         /* If more are gone than an answer has room for, some still pass for pushed. */
         saved_review(
                 &s->repo, fetched.branch[0] && !fetched.gone[ELEMENTSOF(fetched.gone) - 1][0], &unmerged);
+        s->repo.until = until;
         if (moved)
                 push(s, &unmerged);
         saved_list(&unmerged, r);
