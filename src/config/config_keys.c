@@ -9,24 +9,25 @@
 #include "lib/clock.h"
 #include "lib/text.h"
 
-static const char *const scheme_words[] = { "http", "https", "tcp", NULL };
-static const char *const not_ready_words[] = { "promote", "alert", "ignore", NULL };
-static const char *const no_yes_words[] = { "no", "yes", NULL };
-static const char *const expect_words[] = { "openclaw", "2xx", NULL };
-static const char *const failback_words[] = { "auto", "manual", NULL };
-static const char *const save_words[] = { "local", "push", NULL };
-static const char *const alert_format_words[] = { "json", "discord", "slack", "telegram", "ntfy", NULL };
-
-#define AT(type, member) .offset = offsetof(struct type, member)
 #define COUNT(lo, hi) .type = CONFIG_COUNT, .min = (lo), .max = (hi)
 #define SPAN(lo, hi) .type = CONFIG_SPAN, .min = (lo), .max = (hi)
-#define WORD(list) .type = CONFIG_WORD, .words = (list)
-#define TEXT(function) .type = CONFIG_TEXT, .check = (function)
-/* A row of [primary] and the same one of [senior NAME]. */
-#define PEER(...)                                                                                           \
-        { "primary", __VA_ARGS__ }, {                                                                       \
-                "senior", __VA_ARGS__                                                                       \
+#define WORD(...)                                                                                           \
+        .type = CONFIG_WORD, .words = (const char *const[]) {                                               \
+                __VA_ARGS__, NULL                                                                           \
         }
+#define TEXT(function) .type = CONFIG_TEXT, .check = (function)
+/* A key is called as the member that it sets. */
+#define KEY(section, type, member, ...)                                                                     \
+        { section, #member, __VA_ARGS__, .offset = offsetof(struct type, member) }
+#define PRIMARY(...) KEY("primary", peer_config, __VA_ARGS__)
+#define SENIOR(...) KEY("senior", peer_config, __VA_ARGS__)
+#define PEER(...) PRIMARY(__VA_ARGS__), SENIOR(__VA_ARGS__)
+#define WITNESS(...) KEY("witness", witness_config, __VA_ARGS__)
+#define GATEWAY(...) KEY("gateway", gateway_config, __VA_ARGS__)
+#define WORKSPACE(...) KEY("workspace", workspace_config, __VA_ARGS__)
+#define SECRETS(...) KEY("secrets", secrets_config, __VA_ARGS__)
+#define ALERT(...) KEY("alert", alert_config, __VA_ARGS__)
+#define HEARTBEAT(...) KEY("heartbeat", heartbeat_config, __VA_ARGS__)
 
 #define HOST_ALLOWED "an IPv4 or IPv6 address, or a DNS name"
 #define PATH_ALLOWED "an absolute path"
@@ -34,87 +35,69 @@ static const char *const alert_format_words[] = { "json", "discord", "slack", "t
 #define PUBLIC_URL_ALLOWED URL_ALLOWED " that is no secret"
 
 const struct config_key config_keys[] = {
-        PEER("host", NULL, HOST_ALLOWED, TEXT(validate_host), AT(peer_config, host)),
-        PEER("port", "18789", "1 to 65535", COUNT(1, 65535), AT(peer_config, port)),
-        PEER("scheme", "http", "http, https or tcp", WORD(scheme_words), AT(peer_config, scheme)),
-        PEER("tls_verify", "yes", "no or yes", WORD(no_yes_words), AT(peer_config, tls_verify)),
-        PEER("path", "/health", "a URL's path, which begins with /", TEXT(validate_url_path),
-                AT(peer_config, path)),
-        PEER("expect", "openclaw", "openclaw or 2xx", WORD(expect_words), AT(peer_config, expect)),
-        { "primary", "check_interval", "5s", "10ms to 1h", SPAN(10 * USEC_PER_MSEC, USEC_PER_HOUR),
-                AT(peer_config, check_interval) },
-        { "primary", "retry_interval", "2s", "10ms to 1h, and at most check_interval",
-                SPAN(10 * USEC_PER_MSEC, USEC_PER_HOUR), AT(peer_config, retry_interval) },
-        PEER("timeout", "5s", "5ms to 1h, and at most check_interval",
-                SPAN(5 * USEC_PER_MSEC, USEC_PER_HOUR), AT(peer_config, timeout)),
-        PEER("fail_threshold", "3", "1 to 1000", COUNT(1, 1000), AT(peer_config, fail_threshold)),
-        PEER("silent_timeout", "90s", "0 to 24h", SPAN(0, USEC_PER_DAY), AT(peer_config, silent_timeout)),
-        PEER("recover_threshold", "3", "1 to 1000", COUNT(1, 1000), AT(peer_config, recover_threshold)),
-        { "primary", "failback", "auto", "auto or manual", WORD(failback_words), AT(peer_config, failback) },
-        { "primary", "restart_grace", "1m", "0 to 1h", SPAN(0, USEC_PER_HOUR),
-                AT(peer_config, restart_grace) },
-        { "primary", "not_ready", "promote", "promote, alert or ignore", WORD(not_ready_words),
-                AT(peer_config, not_ready) },
-        { "primary", "ready_timeout", "5m", "0 to 24h", SPAN(0, USEC_PER_DAY),
-                AT(peer_config, ready_timeout) },
-        { "senior", "head_start", "5m", "0 to 24h", SPAN(0, USEC_PER_DAY), AT(peer_config, head_start) },
+        PEER(host, NULL, HOST_ALLOWED, TEXT(validate_host)),
+        PEER(port, "18789", "1 to 65535", COUNT(1, 65535)),
+        PEER(scheme, "http", "http, https or tcp", WORD("http", "https", "tcp")),
+        PEER(tls_verify, "yes", "no or yes", WORD("no", "yes")),
+        PEER(path, "/health", "a URL's path, which begins with /", TEXT(validate_url_path)),
+        PEER(expect, "openclaw", "openclaw or 2xx", WORD("openclaw", "2xx")),
+        PRIMARY(check_interval, "5s", "10ms to 1h", SPAN(10 * USEC_PER_MSEC, USEC_PER_HOUR)),
+        PRIMARY(retry_interval, "2s", "10ms to 1h, and at most check_interval",
+                SPAN(10 * USEC_PER_MSEC, USEC_PER_HOUR)),
+        PEER(timeout, "5s", "5ms to 1h, and at most check_interval", SPAN(5 * USEC_PER_MSEC, USEC_PER_HOUR)),
+        PEER(fail_threshold, "3", "1 to 1000", COUNT(1, 1000)),
+        PEER(silent_timeout, "90s", "0 to 24h", SPAN(0, USEC_PER_DAY)),
+        PEER(recover_threshold, "3", "1 to 1000", COUNT(1, 1000)),
+        PRIMARY(failback, "auto", "auto or manual", WORD("auto", "manual")),
+        PRIMARY(restart_grace, "1m", "0 to 1h", SPAN(0, USEC_PER_HOUR)),
+        PRIMARY(not_ready, "promote", "promote, alert or ignore", WORD("promote", "alert", "ignore")),
+        PRIMARY(ready_timeout, "5m", "0 to 24h", SPAN(0, USEC_PER_DAY)),
+        SENIOR(head_start, "5m", "0 to 24h", SPAN(0, USEC_PER_DAY)),
 
-        { "witness", "url", WITNESS_TAILSCALE, "tailscale, none, or " URL_ALLOWED, TEXT(validate_witness),
-                AT(witness_config, url) },
-        { "witness", "cut_off_wait", "5m", "0 to 24h, or never", SPAN(0, USEC_PER_DAY), .or_never = true,
-                AT(witness_config, cut_off_wait) },
+        WITNESS(url, WITNESS_TAILSCALE, "tailscale, none, or " URL_ALLOWED, TEXT(validate_witness)),
+        WITNESS(cut_off_wait, "5m", "0 to 24h, or never", SPAN(0, USEC_PER_DAY), .or_never = true),
 
-        { "gateway", "unit", "openclaw.service", "a unit's name that ends in .service",
-                TEXT(validate_service), AT(gateway_config, unit) },
-        { "gateway", "warm", "no", "no or yes", WORD(no_yes_words), AT(gateway_config, warm) },
-        { "gateway", "url", "", URL_ALLOWED, TEXT(validate_url), AT(gateway_config, url) },
-        { "gateway", "tls_verify", "yes", "no or yes", WORD(no_yes_words), AT(gateway_config, tls_verify) },
-        { "gateway", "start_timeout", "5m", "1s to 1h", SPAN(USEC_PER_SEC, USEC_PER_HOUR),
-                AT(gateway_config, start_timeout) },
-        { "gateway", "hang_timeout", "5m", "0 (never), or 1s to 24h", SPAN(USEC_PER_SEC, USEC_PER_DAY),
-                .or_none = true, AT(gateway_config, hang_timeout) },
-        { "gateway", "drain_timeout", "20s", "0 to 1h", SPAN(0, USEC_PER_HOUR),
-                AT(gateway_config, drain_timeout) },
+        GATEWAY(unit, "openclaw.service", "a unit's name that ends in .service", TEXT(validate_service)),
+        GATEWAY(warm, "no", "no or yes", WORD("no", "yes")),
+        GATEWAY(url, "", URL_ALLOWED, TEXT(validate_url)),
+        GATEWAY(tls_verify, "yes", "no or yes", WORD("no", "yes")),
+        GATEWAY(start_timeout, "5m", "1s to 1h", SPAN(USEC_PER_SEC, USEC_PER_HOUR)),
+        GATEWAY(hang_timeout, "5m", "0 (never), or 1s to 24h", SPAN(USEC_PER_SEC, USEC_PER_DAY),
+                .or_none = true),
+        GATEWAY(drain_timeout, "20s", "0 to 1h", SPAN(0, USEC_PER_HOUR)),
 
-        { "workspace", "path", "/home/openclaw/.openclaw/workspace",
-                PATH_ALLOWED ", or empty (no workspace sync)", TEXT(validate_path), .or_none = true,
-                AT(workspace_config, path) },
-        { "workspace", "remote", "origin", "a git remote's name", TEXT(validate_git_name),
-                AT(workspace_config, remote) },
-        { "workspace", "branch", "", "a git branch's name", TEXT(validate_git_name),
-                AT(workspace_config, branch) },
-        { "workspace", "ssh_key", "", PATH_ALLOWED, TEXT(validate_path), AT(workspace_config, ssh_key) },
-        { "workspace", "token_file", "", PATH_ALLOWED, TEXT(validate_path),
-                AT(workspace_config, token_file) },
-        { "workspace", "timeout", "15s", "1s to 10m", SPAN(USEC_PER_SEC, 10 * USEC_PER_MINUTE),
-                AT(workspace_config, timeout) },
-        { "workspace", "refresh", "15m", "0 (only at failover), or 1s to 24h",
-                SPAN(USEC_PER_SEC, USEC_PER_DAY), .or_none = true, AT(workspace_config, refresh) },
-        { "workspace", "save", "local", "local or push", WORD(save_words), AT(workspace_config, save) },
+        WORKSPACE(path, "/home/openclaw/.openclaw/workspace", PATH_ALLOWED ", or empty (no workspace sync)",
+                TEXT(validate_path), .or_none = true),
+        WORKSPACE(remote, "origin", "a git remote's name", TEXT(validate_git_name)),
+        WORKSPACE(branch, "", "a git branch's name", TEXT(validate_git_name)),
+        WORKSPACE(ssh_key, "", PATH_ALLOWED, TEXT(validate_path)),
+        WORKSPACE(token_file, "", PATH_ALLOWED, TEXT(validate_path)),
+        WORKSPACE(timeout, "15s", "1s to 10m", SPAN(USEC_PER_SEC, 10 * USEC_PER_MINUTE)),
+        WORKSPACE(refresh, "15m", "0 (only at failover), or 1s to 24h", SPAN(USEC_PER_SEC, USEC_PER_DAY),
+                .or_none = true),
+        WORKSPACE(save, "local", "local or push", WORD("local", "push")),
 
-        { "secrets", "host", "", "user@host or host", TEXT(validate_ssh_host), AT(secrets_config, host) },
-        { "secrets", "source", "~/.secrets/",
+        SECRETS(host, "", "user@host or host", TEXT(validate_ssh_host)),
+        SECRETS(source, "~/.secrets/",
                 "a path there without blanks or wildcards: absolute, relative to the home, or ~/…",
-                TEXT(validate_remote_path), AT(secrets_config, source) },
-        { "secrets", "target", "/home/openclaw/.secrets/", PATH_ALLOWED " outside the workspace",
-                TEXT(validate_path), AT(secrets_config, target) },
-        { "secrets", "delete", "no", "no or yes", WORD(no_yes_words), AT(secrets_config, delete) },
-        { "secrets", "timeout", "15s", "1s to 10m", SPAN(USEC_PER_SEC, 10 * USEC_PER_MINUTE),
-                AT(secrets_config, timeout) },
+                TEXT(validate_remote_path)),
+        SECRETS(target, "/home/openclaw/.secrets/", PATH_ALLOWED " outside the workspace",
+                TEXT(validate_path)),
+        SECRETS(delete, "no", "no or yes", WORD("no", "yes")),
+        SECRETS(timeout, "15s", "1s to 10m", SPAN(USEC_PER_SEC, 10 * USEC_PER_MINUTE)),
 
-        { "alert", "url_file", "", PATH_ALLOWED, TEXT(validate_path), AT(alert_config, url_file) },
-        { "alert", "url", "", PUBLIC_URL_ALLOWED, TEXT(validate_public_url), AT(alert_config, url) },
-        { "alert", "format", "json", "json, discord, slack, telegram or ntfy", WORD(alert_format_words),
-                AT(alert_config, format) },
-        { "alert", "reach", "", "words, at most 120 bytes", TEXT(validate_reach), AT(alert_config, reach) },
+        ALERT(url_file, "", PATH_ALLOWED, TEXT(validate_path)),
+        ALERT(url, "", PUBLIC_URL_ALLOWED, TEXT(validate_public_url)),
+        ALERT(format, "json", "json, discord, slack, telegram or ntfy",
+                WORD("json", "discord", "slack", "telegram", "ntfy")),
+        ALERT(reach, "", "words, at most 120 bytes", TEXT(validate_reach)),
 
-        { "heartbeat", "url_file", "", PATH_ALLOWED, TEXT(validate_path), AT(heartbeat_config, url_file) },
-        { "heartbeat", "url", "", PUBLIC_URL_ALLOWED, TEXT(validate_public_url), AT(heartbeat_config, url) },
-        { "heartbeat", "interval", "5m", "1s to 24h", SPAN(USEC_PER_SEC, USEC_PER_DAY),
-                AT(heartbeat_config, interval) },
+        HEARTBEAT(url_file, "", PATH_ALLOWED, TEXT(validate_path)),
+        HEARTBEAT(url, "", PUBLIC_URL_ALLOWED, TEXT(validate_public_url)),
+        HEARTBEAT(interval, "5m", "1s to 24h", SPAN(USEC_PER_SEC, USEC_PER_DAY)),
 
         { "metrics", "textfile", "", PATH_ALLOWED " that ends in .prom", TEXT(validate_prom_path),
-                AT(config, metrics_textfile) },
+                .offset = offsetof(struct config, metrics_textfile) },
 };
 
 _Static_assert(ELEMENTSOF(config_keys) <= KEYS_MAX, "KEYS_MAX is too small");
