@@ -13,22 +13,16 @@
  * first that finds something decides. */
 struct rule {
         const char *pattern, *why;
-        size_t longest; /* instead of a pattern: bytes that the text may have */
 };
 
 #define OUT_OF_MEMORY "cannot be looked at: out of memory"
 
 /* FLAGS are those of regcomp(3): REG_ICASE or 0. */
 static const char *check(const struct rule *rules, const char *text, int flags) {
-        for (; rules->why; rules++) {
-                bool must = rules->pattern && *rules->pattern == '!', found;
+        for (; rules->pattern; rules++) {
+                bool must = *rules->pattern == '!', found;
                 regex_t regex;
 
-                if (!rules->pattern) {
-                        if (strlen(text) > rules->longest)
-                                return rules->why;
-                        continue;
-                }
                 if (regcomp(&regex, rules->pattern + must, REG_EXTENDED | REG_NOSUB | flags) != 0)
                         return OUT_OF_MEMORY;
                 found = regexec(&regex, text, 0, NULL, 0) == 0;
@@ -38,6 +32,13 @@ static const char *check(const struct rule *rules, const char *text, int flags) 
         }
         return NULL;
 }
+
+/* Defines the function NAME, which holds a text to the rules that follow. */
+#define DEFINE_CHECK(name, ...)                                                                             \
+        const char *name(const char *text) {                                                                \
+                static const struct rule rules[] = { __VA_ARGS__, {} };                                     \
+                return check(rules, text, 0);                                                               \
+        }
 
 #define EMPTY                                                                                               \
         { "^$", "is empty" }
@@ -64,7 +65,7 @@ const char *validate_host(const char *text) {
                 { "[]:[]", "is not an IPv6 address" },
                 { "@", "holds a '@': no user is needed here" },
                 { "[^A-Za-z0-9._-]", NO_HOST },
-                { .longest = 254, .why = "is longer than a DNS name can be" },
+                { ".{255}", "is longer than a DNS name can be" },
                 { "(^|\\.)[.-]|-(\\.|$)|[^.]{64}", NO_HOST },
                 { "(^|\\.)[0-9]+\\.?$", "looks like an IPv4 address and is none" },
                 {},
@@ -90,49 +91,50 @@ const char *validate_ssh_host(const char *text) {
         return why ? why : validate_host(at ? at + 1 : text);
 }
 
-const char *validate_remote_path(const char *text) {
-        static const struct rule rules[] = {
-                EMPTY,
-                DASH,
-                { "^:", "begins with a ':'" },
-                { "[\001-$&-*;<>?[\\^`{|}\177]|]|.~|^~[^/]|^~$",
-                        "holds blanks, wildcards or other characters that the shell on that host would expand" },
-                DOT_DOT,
-                {},
-        };
+/* clang-format off */
+DEFINE_CHECK(validate_path,
+        EMPTY,
+        { "^~", "begins with '~', which is not expanded here" },
+        { "^[^/]", "does not begin with '/'" },
+        DOT_DOT,
+        { "^[/.]*$", "is the root directory" })
 
-        return check(rules, text, 0);
-}
+DEFINE_CHECK(validate_remote_path,
+        EMPTY,
+        DASH,
+        { "^:", "begins with a ':'" },
+        { "[\001-$&-*;<>?[\\^`{|}\177]|]|.~|^~[^/]|^~$",
+                "holds blanks, wildcards or other characters that the shell on that host would expand" },
+        DOT_DOT)
 
-const char *validate_path(const char *text) {
-        static const struct rule rules[] = {
-                EMPTY,
-                { "^~", "begins with '~', which is not expanded here" },
-                { "^[^/]", "does not begin with '/'" },
-                DOT_DOT,
-                { "^[/.]*$", "is the root directory" },
-                {},
-        };
+DEFINE_CHECK(validate_url_path,
+        { "!^/", "does not begin with '/'" },
+        { "[^!-~]", "holds blanks or characters that a URL writes as %XX" },
+        { "#", "holds a '#', which is never sent" })
 
-        return check(rules, text, 0);
-}
+/* systemd itself would take a '-' at the beginning, but systemctl(1) in our advice takes it for an option. */
+DEFINE_CHECK(validate_service,
+        { "!.\\.service$", "does not end in .service" },
+        { ".{256}|^@|[^A-Za-z0-9:._@\\-]|@.*@", "is not a unit's name" },
+        { "@\\.service$", "is a template: put the instance between '@' and '.service'" },
+        DASH)
+
+DEFINE_CHECK(validate_git_name,
+        EMPTY,
+        DASH,
+        { "://", "is a URL: give the name that git knows it by (see `git remote`)" },
+        { "[^!-~]|[~^:?*[\\]", "holds characters that a git name cannot have" },
+        { "(^|/)(\\.|/|$)|\\.lock(/|$)|\\.$|\\.\\.|@\\{|^@$", "is not a git name" })
+
+DEFINE_CHECK(validate_reach,
+        { ".{121}", "is longer than 120 bytes" })
+/* clang-format on */
 
 const char *validate_prom_path(const char *text) {
         static const struct rule rules[] = { { "!\\.prom$", "does not end in .prom" }, {} };
         const char *why = validate_path(text);
 
         return why ? why : check(rules, text, 0);
-}
-
-const char *validate_url_path(const char *text) {
-        static const struct rule rules[] = {
-                { "!^/", "does not begin with '/'" },
-                { "[^!-~]", "holds blanks or characters that a URL writes as %XX" },
-                { "#", "holds a '#', which is never sent" },
-                {},
-        };
-
-        return check(rules, text, 0);
 }
 
 static const char *check_url_parts(CURLU *url, const char *text) {
@@ -160,10 +162,6 @@ const char *validate_witness(const char *text) {
         bool word = strcmp(text, WITNESS_TAILSCALE) == 0 || strcmp(text, WITNESS_NONE) == 0;
 
         return word ? NULL : validate_url(text);
-}
-
-const char *validate_reach(const char *text) {
-        return strlen(text) > 120 ? "is longer than 120 bytes" : NULL;
 }
 
 const char *validate_public_url(const char *text) {
@@ -199,40 +197,11 @@ const char *validate_public_url(const char *text) {
         return !why && query ? check(queries, query, REG_ICASE) : why;
 }
 
-const char *validate_service(const char *text) {
-        /* systemd itself would take a '-' at the beginning, but systemctl(1) in our advice takes it for an option. */
-        static const struct rule rules[] = {
-                { "!.\\.service$", "does not end in .service" },
-                { .longest = 255, .why = "is not a unit's name" },
-                { "^@|[^A-Za-z0-9:._@\\-]|@.*@", "is not a unit's name" },
-                { "@\\.service$", "is a template: put the instance between '@' and '.service'" },
-                DASH,
-                {},
-        };
-
-        return check(rules, text, 0);
-}
-
-const char *validate_git_name(const char *text) {
-        static const struct rule rules[] = {
-                EMPTY,
-                DASH,
-                { "://", "is a URL: give the name that git knows it by (see `git remote`)" },
-                { "[^!-~]|[~^:?*[\\]", "holds characters that a git name cannot have" },
-                { "(^|/)(\\.|/|$)|\\.lock(/|$)|\\.$|\\.\\.|@\\{|^@$", "is not a git name" },
-                {},
-        };
-
-        return check(rules, text, 0);
-}
-
-#define NO_NAME "is not 1 to 32 of A-Z a-z 0-9 - _ . beginning with a letter or digit"
-
 const char *validate_senior_name(const char *text) {
         static const struct rule rules[] = {
                 { "^$", "is missing" },
-                { .longest = 32, .why = NO_NAME },
-                { "^[^A-Za-z0-9]|[^A-Za-z0-9._-]", NO_NAME },
+                { ".{33}|^[^A-Za-z0-9]|[^A-Za-z0-9._-]",
+                        "is not 1 to 32 of A-Z a-z 0-9 - _ . beginning with a letter or digit" },
                 { "^primary$", "is taken by the primary itself" },
                 {},
         };
