@@ -18,20 +18,15 @@ void finding_say(struct finding *f, enum finding_kind kind, const char *format, 
 }
 
 void finding_fix(struct finding *f, const char *format, ...) {
-        size_t used = strlen(f->fix), room = sizeof f->fix - used;
-        size_t separator = used > 0 ? 1 : 0;
+        _cleanup_free_ char *command = NULL;
         va_list ap;
-        int n;
 
-        if (room <= separator)
-                return;
         va_start(ap, format);
-        n = vsnprintf(f->fix + used + separator, room - separator, format, ap);
+        if (vasprintf(&command, format, ap) < 0)
+                command = NULL;
         va_end(ap);
-        if (n < 0 || (size_t) n >= room - separator)
-                f->fix[used] = '\0';
-        else if (separator)
-                f->fix[used] = '\n';
+        if (command && strlen(f->fix) + strlen("\n") + strlen(command) < sizeof f->fix)
+                (void) appendf(f->fix, sizeof f->fix, "%s%s", *f->fix ? "\n" : "", command);
 }
 
 void finding_fix_path(struct finding *f, const char *before, const char *path, const char *after) {
@@ -66,17 +61,14 @@ void finding_fix_file(struct finding *f, const char *path, const char *lines) {
 }
 
 void finding_fix_drop_in(struct finding *f, const char *unit, const char *name, const char *format, ...) {
-        char path[320], text[1024] = "[Service]\n";
-        size_t used = strlen(text);
+        char path[320], lines[1024], text[sizeof lines + 16];
         va_list ap;
-        int n;
 
-        (void) snprintf(path, sizeof path, "/etc/systemd/system/%s.d/zz-%s.conf", unit, name);
         va_start(ap, format);
-        n = vsnprintf(text + used, sizeof text - used, format, ap);
+        (void) vsnprintf(lines, sizeof lines, format, ap);
         va_end(ap);
-        if (n < 0 || (size_t) n >= sizeof text - used)
-                return;
+        (void) snprintf(text, sizeof text, "[Service]\n%s", lines);
+        (void) snprintf(path, sizeof path, "/etc/systemd/system/%s.d/zz-%s.conf", unit, name);
         finding_fix_file(f, path, text);
         finding_fix(f, "sudo systemctl daemon-reload");
 }
@@ -111,40 +103,31 @@ static const struct {
         [FINDING_SKIPPED] = { "?", "skip", "\033[33m" },
 };
 
-/* The next command of *REST, ready to be pasted; false: there is none. */
-static bool next_command(const char **rest, bool as_root, char *buf, size_t size) {
-        char line[sizeof((struct finding *) 0)->fix], plain[sizeof line + 64];
-        size_t n = strcspn(*rest, "\n");
-
-        if (!**rest)
-                return false;
-        (void) snprintf(line, sizeof line, "%.*s", (int) n, *rest);
-        if (as_root)
-                without_sudo(plain, sizeof plain, line);
-        (void) safe_text(buf, size, as_root ? plain : line);
-        *rest += n + ((*rest)[n] == '\n');
-        return true;
-}
-
-void finding_print(const struct finding *f, const char *title, bool colour, bool as_root, FILE *out) {
-        char text[sizeof f->text], command[sizeof f->fix + 64];
-        const char *rest = f->fix;
-
-        safe_text(text, sizeof text, f->text);
-        (void) fprintf(out, "%s%s %-4s%s  %-18s %s\n", colour ? kinds[f->kind].colour : "",
-                kinds[f->kind].sign, kinds[f->kind].word, colour ? "\033[0m" : "", title, text);
-        while (next_command(&rest, as_root, command, sizeof command))
-                (void) fprintf(out, "                 $ %s\n", command);
-}
-
 json_t *finding_json(const struct finding *f, const char *title, bool as_root) {
-        char text[sizeof f->text], command[sizeof f->fix + 64];
-        const char *rest = f->fix;
+        char text[sizeof f->text], plain[sizeof f->fix + 64], command[sizeof plain];
+        _cleanup_free_ char *commands = strdup(f->fix);
         json_t *fix = json_array();
+        char *save = NULL;
 
-        while (fix && next_command(&rest, as_root, command, sizeof command))
-                (void) json_array_append_new(fix, json_string(command));
+        for (char *line = commands ? strtok_r(commands, "\n", &save) : NULL; line;
+                line = strtok_r(NULL, "\n", &save)) {
+                without_sudo(plain, sizeof plain, line);
+                (void) json_array_append_new(
+                        fix, json_string(safe_text(command, sizeof command, as_root ? plain : line)));
+        }
         return json_pack("{s:s, s:s, s:s, s:o}", "title", title, "kind",
                 f->kind == FINDING_FAIL ? "fail" : kinds[f->kind].word, "text",
                 safe_text(text, sizeof text, f->text), "fix", fix);
+}
+
+void finding_print(const struct finding *f, const char *title, bool colour, bool as_root, FILE *out) {
+        json_auto_t *j = finding_json(f, title, as_root);
+        const json_t *command;
+        size_t i;
+
+        (void) fprintf(out, "%s%s %-4s%s  %-18s %s\n", colour ? kinds[f->kind].colour : "",
+                kinds[f->kind].sign, kinds[f->kind].word, colour ? "\033[0m" : "", title,
+                json_string_value(json_object_get(j, "text")) ?: "");
+        json_array_foreach (json_object_get(j, "fix"), i, command)
+                (void) fprintf(out, "                 $ %s\n", json_string_value(command));
 }
