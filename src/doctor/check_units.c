@@ -3,7 +3,6 @@
 #include <glob.h>
 #include <string.h>
 #include <sysexits.h>
-#include <systemd/sd-bus.h>
 
 #include "bus_interface.h"
 #include "core/role.h"
@@ -82,22 +81,16 @@ void look_daemon(const struct checkup *c, struct finding *f) {
 }
 
 void look_mode(const struct checkup *c, struct finding *f) {
-        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-        _cleanup_free_ char *mode = NULL;
-        uint64_t paused = 0;
-        int r;
+        _cleanup_(unit_facts_clear) struct unit_facts status;
+        _cleanup_free_ char *error = NULL;
+        const char *mode;
 
-        r = sd_bus_open_system(&bus);
-        if (r >= 0)
-                r = sd_bus_get_property_string(
-                        bus, c->instance->bus_name, BUS_PATH, BUS_INTERFACE, "Mode", NULL, &mode);
-        if (r >= 0)
-                r = sd_bus_get_property_trivial(bus, c->instance->bus_name, BUS_PATH, BUS_INTERFACE,
-                        "PausedUntilTimestamp", NULL, 't', &paused);
-        if (r < 0) {
-                finding_fail(f, "the daemon cannot be asked over D-Bus: %s", strerror(-r));
+        (void) properties_ask(c->instance->unit, c->instance->bus_name, BUS_PATH, &status, &error);
+        mode = unit_text(&status, "Mode");
+        if (!mode) {
+                finding_fail(f, "the daemon cannot be asked over D-Bus: %s", error ?: "no mode");
                 finding_fix(f, "sudo systemctl restart %s", c->instance->unit);
-        } else if (paused > 0) {
+        } else if (unit_number(&status, "PausedUntilTimestamp") > 0) {
                 finding_fail(f, "paused: nothing is done when the primary dies");
                 finding_fix(f, "sudo %s resume", c->instance->program);
         } else if (strcmp(mode, role_mode_name(MODE_HELD)) == 0 ||

@@ -12,20 +12,17 @@
 
 #define DEADLINE (5 * USEC_PER_SEC)
 
-int unit_facts_ask(const char *unit, struct unit_facts *ret, char **ret_error) {
-        _cleanup_free_ char *path = NULL, *output = NULL, *errors = NULL;
-        const char *argv[] = { "busctl", "--json=short", "call", "org.freedesktop.systemd1", NULL,
+int properties_ask(
+        const char *name, const char *bus_name, const char *path, struct unit_facts *ret, char **ret_error) {
+        const char *const argv[] = { "busctl", "--json=short", "call", bus_name, path,
                 "org.freedesktop.DBus.Properties", "GetAll", "s", "", NULL };
+        _cleanup_free_ char *output = NULL, *errors = NULL;
         json_auto_t *answer = NULL;
+        const char *property;
         json_t *variant;
-        const char *name;
         int r;
 
-        *ret = (struct unit_facts){ .name = strdup(unit), .properties = json_object() };
-        r = sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit, &path);
-        if (r < 0)
-                return r;
-        argv[4] = path;
+        *ret = (struct unit_facts){ .name = strdup(name), .properties = json_object() };
         r = program_run(argv, now_usec(CLOCK_BOOTTIME) + DEADLINE, &output, &errors);
         if (r != 0) {
                 *ret_error = r > 0 ? strndup(errors, strcspn(errors, "\n")) : strdup(strerror(-r));
@@ -33,9 +30,16 @@ int unit_facts_ask(const char *unit, struct unit_facts *ret, char **ret_error) {
         }
         /* Infinity is larger than jansson's integers. */
         answer = json_loads(output, JSON_DECODE_INT_AS_REAL, NULL);
-        json_object_foreach (json_array_get(json_object_get(answer, "data"), 0), name, variant)
-                (void) json_object_set(ret->properties, name, json_object_get(variant, "data"));
+        json_object_foreach (json_array_get(json_object_get(answer, "data"), 0), property, variant)
+                (void) json_object_set(ret->properties, property, json_object_get(variant, "data"));
         return 0;
+}
+
+int unit_facts_ask(const char *unit, struct unit_facts *ret, char **ret_error) {
+        _cleanup_free_ char *path = NULL;
+        int r = sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit, &path);
+
+        return r < 0 ? r : properties_ask(unit, "org.freedesktop.systemd1", path, ret, ret_error);
 }
 
 void unit_facts_clear(struct unit_facts *u) {

@@ -12,6 +12,9 @@ struct unit_facts {
 
 /* Asks for UNIT. 0, or a negative errno and why in *RET_ERROR, for the caller to free. */
 int unit_facts_ask(const char *unit, struct unit_facts *ret, char **ret_error);
+/* The same of any object on the bus: all properties of the one at PATH of BUS_NAME, called NAME here. */
+int properties_ask(
+        const char *name, const char *bus_name, const char *path, struct unit_facts *ret, char **ret_error);
 void unit_facts_clear(struct unit_facts *u);
 
 /* A property. All are borrowed; of a unit that is not loaded, those of a service have systemd's defaults. */
