@@ -64,8 +64,15 @@ static bool is_refused(const struct check *c) {
 #define SYSTEMCTL(verb)                                                                                     \
         "sudo systemctl " verb " openclaw-gateway || systemctl --user " verb " openclaw-gateway"
 
-/* Where it says no, its machine is asked for the reason: those commands run there. */
-static void fix_primary(const struct peer_config *p, const struct check *check, struct finding *f) {
+static void fix_host(const struct checkup *c, struct finding *f) {
+        finding_fix(f, "tailscale ip -4 # on the primary: its address, for host in %s", c->instance->config);
+}
+
+/* Where it says no, its machine is asked for the reason: those commands run there. An address needs no name server. */
+static void fix_primary(const struct checkup *c, const struct check *check, struct finding *f) {
+        const struct peer_config *p = &c->config->primary;
+        char address[NI_MAXHOST];
+
         if (is_refused(check)) {
                 finding_fix(f, SYSTEMCTL("start") " # on the primary");
                 finding_fix(f,
@@ -76,7 +83,9 @@ static void fix_primary(const struct peer_config *p, const struct check *check, 
                         "sudo ss -ltnp 'sport = :%u' # on the primary: is it the gateway that listens?",
                         p->port);
                 finding_fix(f, SYSTEMCTL("restart") " # on the primary");
-        } else
+        } else if (resolve_name(p->host, address, sizeof address) < 0)
+                fix_host(c, f);
+        else
                 finding_fix(f, "ping -c 3 %s", p->host);
 }
 
@@ -102,10 +111,6 @@ static bool answers_by_name(const struct peer_config *p, char *name, size_t size
                 return false;
         by_name.host = name;
         return check_peer(&by_name).verdict == VERDICT_UP;
-}
-
-static void fix_host(const struct checkup *c, struct finding *f) {
-        finding_fix(f, "tailscale ip -4 # on the primary: its address, for host in %s", c->instance->config);
 }
 
 #define REFUSED ". The gateway there is stopped, or it listens on loopback only (its bind)"
@@ -138,22 +143,7 @@ void look_primary(const struct checkup *c, struct finding *f) {
         } else {
                 finding_fail(f, "%s port %u: %s%s", p->host, p->port, check.reason,
                         is_refused(&check) ? REFUSED : "");
-                fix_primary(p, &check, f);
-        }
-}
-
-void look_primary_name(const struct checkup *c, struct finding *f) {
-        const char *host = c->config->primary.host;
-        char address[NI_MAXHOST];
-
-        if (network_is_address(host))
-                finding_ok(f, "%s is an address: no name server is needed to check it", host);
-        else if (resolve_name(host, address, sizeof address) == 0)
-                finding_ok(f, "%s resolves to %s", host, address);
-        else {
-                finding_fail(f, "%s does not resolve; the primary's Tailscale address needs no name server",
-                        host);
-                fix_host(c, f);
+                fix_primary(c, &check, f);
         }
 }
 

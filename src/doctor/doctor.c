@@ -57,7 +57,6 @@ static const struct row {
         { "key of this node", look_own_key, AS_CALLER, "tailscale" },
         { "key of the primary", look_primary_key, AS_CALLER, "tailscale" },
         { "lost with primary", look_lost_with_primary, AS_SYNC, "tailscale" },
-        { "address", look_primary_name, not_as_root, "configuration" },
         { "primary", look_primary, not_as_root, "configuration" },
         { "seniors", look_seniors, not_as_root, "configuration" },
         { "witness", look_witness, not_as_root, "configuration" },

@@ -64,7 +64,7 @@ look_t look_tailscale, look_own_key, look_primary_key, look_relay, look_lost_wit
 /* The MagicDNS name of the node that has ADDRESS. 0, or -ENOENT. */
 int tailnet_name(const char *address, char *buf, size_t size);
 /* check_primary.c */
-look_t look_primary_name, look_primary, look_seniors, look_witness, look_own_gateway;
+look_t look_primary, look_seniors, look_witness, look_own_gateway;
 /* check_workspace.c */
 look_t look_workspace, look_remote, look_saved_work;
 /* check_secrets.c */

@@ -110,11 +110,11 @@ def primary_not_in_tailnet(pair, later):
 
 def with_address(pair, line):
     """The command prints the address that the person then writes into the ini."""
-    assert line.title != "address" or line.commands[0].startswith("tailscale ip -4 # on the primary")
+    assert line.title != "primary" or line.commands[0].startswith("tailscale ip -4 # on the primary")
     pair.configure()
 
 
-@finds("address", "does not resolve", fix=with_address)
+@finds("primary", "does not resolve", fix=with_address)
 def host_does_not_resolve(pair, later):
     pair.configure(primary={"host": "nowhere.example.ts.net"})
 

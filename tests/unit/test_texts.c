@@ -226,7 +226,6 @@ static void put_doctor_configured(FILE *f, const struct instance *instance) {
         (void) setenv("HOME", "/nonexistent", 1);
         PUT(look_primary, c.config = &config, config.gateway.url = elsewhere);
         PUT(look_primary, c.config = &config, config.gateway.url = url);
-        PUT(look_primary_name, c.config = &config);
         PUT(look_seniors, c.config = &config);
         PUT(look_seniors, c.config = &config, config.seniors[0] = senior, config.n_seniors = 1);
         PUT(look_seniors, c.config = &config, config.gateway.url = elsewhere);
