@@ -44,7 +44,7 @@ int resolve_name(const char *name, char *buf, size_t size);
 typedef void look_t(const struct checkup *c, struct finding *f);
 
 /* check_config.c */
-look_t look_config, look_config_readable, look_config_in_force;
+look_t look_config, look_config_readable, look_config_in_force, look_instances;
 /* check_units.c */
 look_t look_reload, look_daemon, look_mode, look_old_monitor, look_sync_unit, look_sync_places,
         look_gateway_unit, look_gateway_stop, look_user_service;
@@ -71,8 +71,6 @@ look_t look_workspace, look_remote, look_saved_work;
 look_t look_secrets;
 /* check_alert.c */
 look_t look_alert, look_heartbeat;
-/* check_instances.c */
-look_t look_instances;
 
 /* A refusal of the sync worker's becomes a finding. */
 struct refusal;
