@@ -217,19 +217,18 @@ static bool line_names_primary(
         return false;
 }
 
-static bool is_name_server(const struct checkup *c, const struct tailnet_facts *t) {
-        static const char *const files[] = { "/etc/resolv.conf", "/run/systemd/resolve/resolv.conf" };
-        bool named = false;
+/* The same of what COMMAND prints, which is for a shell. */
+static bool output_names_primary(
+        const struct checkup *c, const struct tailnet_facts *t, const char *command, const char *word) {
+        const char *const argv[] = { "sh", "-c", command, NULL };
+        _cleanup_free_ char *text = NULL;
 
-        for (size_t i = 0; i < ELEMENTSOF(files); i++) {
-                _cleanup_free_ char *text = NULL;
-
-                named = named ||
-                        (read_file(files[i], (size_t) 64 * 1024, &text) >= 0 &&
-                                line_names_primary(c, t, text, "nameserver"));
-        }
-        return named;
+        (void) program_run(argv, USEC_INFINITY, &text, NULL);
+        return text && line_names_primary(c, t, text, word);
 }
+
+#define DEFAULT_ROUTES "ip -4 route show default; ip -6 route show default"
+#define NAME_SERVERS "cat /etc/resolv.conf /run/systemd/resolve/resolv.conf"
 
 /* What ARGV prints, for the caller to free; NULL if it fails. */
 static char *output_of(const char *const argv[]) {
@@ -239,14 +238,6 @@ static char *output_of(const char *const argv[]) {
                 return text;
         free(text);
         return NULL;
-}
-
-static bool is_default_route(const struct checkup *c, const struct tailnet_facts *t) {
-        const char *const route[] = { "ip", "-4", "route", "show", "default", NULL };
-        const char *const route6[] = { "ip", "-6", "route", "show", "default", NULL };
-        _cleanup_free_ char *text = output_of(route), *text6 = output_of(route6);
-
-        return line_names_primary(c, t, text ?: "", "") || line_names_primary(c, t, text6 ?: "", "");
 }
 
 /* Whether ssh(1), by its configuration, reaches LOGIN through the primary; AS_JUMP, whether LOGIN itself is the primary. */
@@ -301,8 +292,10 @@ void look_lost_with_primary(const struct checkup *c, struct finding *f) {
         } losses[] = {
                 { *t.peer.id && strcmp(t.self.exit_node, t.peer.id) == 0, "the exit node of this node",
                         "sudo tailscale set --exit-node=" },
-                { is_default_route(c, &t), "the default route of this machine", NULL },
-                { is_name_server(c, &t), "a name server of this machine", NULL },
+                { output_names_primary(c, &t, DEFAULT_ROUTES, ""), "the default route of this machine",
+                        NULL },
+                { output_names_primary(c, &t, NAME_SERVERS, "nameserver"), "a name server of this machine",
+                        NULL },
                 { t.is_resolver, "a name server of the tailnet", NULL },
                 { *t.peer.routes, subnets, NULL },
                 { sync_jumps(c, &t), "the way of the sync (ProxyJump, ProxyCommand)", NULL },
