@@ -73,17 +73,12 @@ int cmd_alert_test(const struct instance *instance) {
 
 /* --- the daemon itself failed ----------------------------------------------------------------------------- */
 
-static const char *env(const char *name) {
-        const char *value = getenv(name);
-
-        return value ? value : "";
-}
-
 /* systemd passes on how the failed unit ended (systemd.exec(5), $MONITOR_SERVICE_RESULT; since 251, and only if a single unit
  * started this one). */
 static void describe_failure(const struct instance *instance, const char *unit, char *buf, size_t size) {
-        const char *result = env("MONITOR_SERVICE_RESULT"), *code = env("MONITOR_EXIT_CODE");
-        const char *status = env("MONITOR_EXIT_STATUS");
+        const char *result = getenv("MONITOR_SERVICE_RESULT") ?: "",
+                   *code = getenv("MONITOR_EXIT_CODE") ?: "";
+        const char *status = getenv("MONITOR_EXIT_STATUS") ?: "";
         char how[256] = "", safe[256];
 
         if (strcmp(code, "exited") == 0 && atoi(status) == EX_CONFIG)
