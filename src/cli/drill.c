@@ -86,24 +86,18 @@ static int on_event(sd_bus_message *m, void *userdata, sd_bus_error *error _unus
         return 0;
 }
 
-/* A sync has no event of its own. */
-static void look_at_sync(const struct drill *d, const struct status *s) {
-        char text[640];
-
-        if (d->known && s->synced != d->synced && s->state == ROLE_STANDBY) {
-                (void) snprintf(text, sizeof text, "Synced: %s.", s->sync);
-                print_line(d, text);
-        }
-}
-
 static int look_at_status(struct drill *d, const struct status *s) {
         bool in_drill = s->mode == MODE_DRILL;
+        char text[640];
 
         if (d->gone > 0)
                 print_line(d, "The daemon is running again.");
         d->gone = 0;
-        if (in_drill)
-                look_at_sync(d, s);
+        /* A sync has no event of its own. */
+        if (in_drill && d->known && s->synced != d->synced && s->state == ROLE_STANDBY) {
+                (void) snprintf(text, sizeof text, "Synced: %s.", s->sync);
+                print_line(d, text);
+        }
         d->known = true;
         d->synced = s->synced;
         d->seen = d->seen || in_drill;
