@@ -1,6 +1,6 @@
 /* A command line becomes a command. Which room does the rest:
  *
- *   cli/     what a user types: status_*, history*, alert_command, config_command; drill.c follows a drill;
+ *   cli/     what a user types: status_*, history*, alert_command; drill.c follows a drill;
  *            daemon_client asks the daemon, and listens to it
  *   daemon/  `run`: daemon.c is the loop, peers who is checked, units and sync_unit what is started, tailnet the way there
  *   sync/    `sync`: workspace.c leads save, remote, checkout; checkout.c knows how full the disk is
@@ -19,7 +19,6 @@
 #include <sysexits.h>
 
 #include "cli/alert_command.h"
-#include "cli/config_command.h"
 #include "cli/history_command.h"
 #include "cli/status_command.h"
 #include "config/instance.h"
@@ -113,7 +112,13 @@ static int pause_(const struct arguments *a) {
 }
 
 static int config(const struct arguments *a) {
-        return cmd_config(a->instance, a->given['c']);
+        _cleanup_(config_freep) struct config *c = NULL;
+
+        if (config_load(a->instance->config, config_log_error, NULL, &c) < 0)
+                return EX_CONFIG;
+        if (!a->given['c'])
+                config_print(c, stdout);
+        return EX_OK;
 }
 
 static int sync_once(const struct arguments *a) {
