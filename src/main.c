@@ -104,7 +104,7 @@ static int history(const struct arguments *a) {
 }
 
 static int send_command(const struct arguments *a) {
-        return cmd_command(a->instance, a->command->send);
+        return cmd_command(a->instance, a->command->send, 0);
 }
 
 static int pause_(const struct arguments *a) {

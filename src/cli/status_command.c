@@ -10,7 +10,6 @@
 
 #include "bus_interface.h"
 #include "cli/daemon_client.h"
-#include "cli/status_json.h"
 #include "cli/status_print.h"
 #include "config/instance.h"
 #include "lib/clock.h"
@@ -202,8 +201,7 @@ int cmd_status(const struct instance *named, bool all, bool json, bool watched) 
         return r;
 }
 
-/* Sends it, and prints what came of it. */
-static int send_command(const struct instance *n, enum role_command command, uint64_t seconds) {
+int cmd_command(const struct instance *n, enum role_command command, uint64_t seconds) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         char sentence[SENTENCE_MAX], next[SENTENCE_MAX];
@@ -225,17 +223,13 @@ static int send_command(const struct instance *n, enum role_command command, uin
         return r;
 }
 
-int cmd_command(const struct instance *n, enum role_command command) {
-        return send_command(n, command, 0);
-}
-
 int cmd_pause(const struct instance *n, const char *time) {
         usec_t span = PAUSE_DEFAULT;
         char safe[64];
         int r = 0;
 
         if (time && strcmp(time, "infinity") == 0)
-                return send_command(n, COMMAND_PAUSE, UINT64_MAX);
+                return cmd_command(n, COMMAND_PAUSE, UINT64_MAX);
         if (time)
                 r = parse_span(time, &span);
         if (r < 0 || span == 0 || span > PAUSE_MAX) {
@@ -246,5 +240,5 @@ int cmd_pause(const struct instance *n, const char *time) {
                 return EX_USAGE;
         }
         /* The daemon counts in seconds; the last one begun counts. */
-        return send_command(n, COMMAND_PAUSE, (span + USEC_PER_SEC - 1) / USEC_PER_SEC);
+        return cmd_command(n, COMMAND_PAUSE, (span + USEC_PER_SEC - 1) / USEC_PER_SEC);
 }

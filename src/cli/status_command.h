@@ -9,8 +9,9 @@
  * another elsewhere. The worst exit status. */
 int cmd_status(const struct instance *n, bool all, bool json, bool watch);
 
-/* `promote`, `demote`, `auto`, `resume`. EX_TEMPFAIL if it is refused now, EX_NOPERM if this user may not. */
-int cmd_command(const struct instance *n, enum role_command command);
+/* `promote`, `demote`, `auto`, `resume`; `pause` for SECONDS, 0 for the others. EX_TEMPFAIL if it is refused now, EX_NOPERM if
+ * this user may not. */
+int cmd_command(const struct instance *n, enum role_command command, uint64_t seconds);
 
 /* `pause [TIME]`: as in the ini ("30m"), "infinity" until resumed, NULL for an hour. */
 int cmd_pause(const struct instance *n, const char *time);

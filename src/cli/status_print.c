@@ -1,10 +1,12 @@
-/* The status for a person; see status_print.h. */
+/* What `status` prints; see status_print.h. */
 #include "cli/status_print.h"
 
 #include <string.h>
 
+#include "cli/daemon_client.h"
 #include "lib/clock.h"
 #include "lib/text.h"
+#include "status_properties.h"
 
 #define RED "\033[1;31m"
 #define GREEN "\033[1;32m"
@@ -166,4 +168,38 @@ void show_status(FILE *out, const struct status *s, const char *why, usec_t now,
         if (*s->heartbeat_error)
                 (void) fprintf(out, "  pings    fail: %s\n", s->heartbeat_error);
         show_unmerged(out, s);
+}
+
+int status_exit(const struct status *s) {
+        _Static_assert((int) STATUS_WELL == EXIT_WELL && (int) STATUS_DEGRADED == EXIT_DEGRADED &&
+                        (int) STATUS_UNREACHABLE == EXIT_UNREACHABLE,
+                "an exit status is a level");
+
+        return (int) status_level(s);
+}
+
+/* Sets KEY; "a.b" is b within the object a. Takes VALUE over. */
+static int set(json_t *j, const char *key, json_t *value) {
+        const char *dot = strchr(key, '.');
+        json_auto_t *part = dot ? json_pack("{s%:{s:o}}", key, (size_t) (dot - key), dot + 1, value)
+                                : json_pack("{s:o}", key, value);
+
+        return json_object_update_recursive(j, part);
+}
+
+json_t *status_json(const struct status *s, const char *why, const struct instance *n, usec_t now) {
+        char sentence[SENTENCE_MAX], next[SENTENCE_MAX];
+        const struct property *p;
+        json_auto_t *j = NULL;
+        size_t n_properties;
+
+        j = json_pack("{s:i, s:s, s:b, s:s, s:s, s:s*}", "version", STATUS_VERSION, "instance", n->name,
+                "running", s != NULL, "level", s ? status_level_name(status_level(s)) : "not running",
+                "summary", s ? status_sentence(s, sentence) : why, "next",
+                s ? status_next(s, now, next) : NULL);
+        p = properties(&n_properties);
+        for (size_t i = 0; s && i < n_properties; i++)
+                if (set(j, p[i].key, property_json(&p[i], s)) < 0)
+                        return NULL;
+        return TAKE(j);
 }

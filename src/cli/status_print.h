@@ -1,5 +1,7 @@
-/* The status for a person: a few lines, in colour on a terminal. */
+/* What `status` prints: a few lines for a person, in colour on a terminal, or JSON; and its exit status. */
 #pragma once
+
+#include <jansson.h>
 
 #include "config/instance.h"
 #include "status.h"
@@ -11,3 +13,12 @@ char *show_when(char buf[static WHEN_MAX], usec_t realtime, usec_t now);
 
 /* Prints the lines. S is NULL if the daemon is not running; WHY says then why. */
 void show_status(FILE *out, const struct status *s, const char *why, usec_t now, bool colour);
+
+/* The version of what `status --json` prints: another number if something there is taken away or gets another meaning. */
+#define STATUS_VERSION 1
+
+/* S is NULL if the daemon is not running; WHY says then why. A new reference, or NULL without memory. */
+json_t *status_json(const struct status *s, const char *why, const struct instance *n, usec_t now);
+
+/* One of daemon_client.h. */
+int status_exit(const struct status *s);

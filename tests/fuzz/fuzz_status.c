@@ -4,7 +4,6 @@
  * An input is a row of properties: which one, of which type, and its value, which for a text goes up to a newline. */
 #include "fuzz.h"
 
-#include "cli/status_json.h"
 #include "cli/status_print.h"
 #include "config/instance.h"
 #include "nowhere.h"

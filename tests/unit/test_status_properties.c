@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#include "cli/status_json.h"
+#include "cli/status_print.h"
 #include "config/instance.h"
 #include "status_properties.h"
 
