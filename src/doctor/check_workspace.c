@@ -66,20 +66,17 @@ static void find_unsaved(const struct checkup *c, const struct repo *repo, struc
 }
 
 void look_workspace(const struct checkup *c, struct finding *f) {
-        struct repo repo = REPO_NONE;
+        _cleanup_(repo_close) struct repo repo = REPO_NONE;
 
-        if (!*c->config->workspace.path) {
+        if (!*c->config->workspace.path)
                 finding_off(f, "none is synced ([workspace] path is empty)");
+        else if (!open_workspace(c, &repo, f))
                 return;
-        }
-        if (open_workspace(c, &repo, f)) {
-                if (checkup_gateway_runs(c))
-                        finding_ok(f, "%s, branch %s: in the hands of the gateway that runs here",
-                                c->config->workspace.path, repo.branch);
-                else
-                        find_unsaved(c, &repo, f);
-        }
-        repo_close(&repo);
+        else if (checkup_gateway_runs(c))
+                finding_ok(f, "%s, branch %s: in the hands of the gateway that runs here",
+                        c->config->workspace.path, repo.branch);
+        else
+                find_unsaved(c, &repo, f);
 }
 
 /* Where the refusal has no command. */
@@ -99,25 +96,24 @@ static void fix_remote(
 
 void look_remote(const struct checkup *c, struct finding *f) {
         struct fetch_answer fetched = { 0 };
+        _cleanup_(repo_close) struct repo repo = REPO_NONE;
         struct sync_result r = { 0 };
-        struct repo repo = REPO_NONE;
         struct child child;
         int k;
 
-        if (open_workspace(c, &repo, f)) {
-                k = remote_fetch_start(&repo, 0, &child, &r);
-                if (k == 0)
-                        k = remote_fetch_finish(&repo, &child, &fetched, &r);
-                if (k == 0)
-                        k = workspace_check_fetched(&repo, &fetched, &r);
-                if (k < 0) {
-                        finding_refuse(f, &r.workspace_why);
-                        fix_remote(c, &repo, r.workspace_why.code, f);
-                } else
-                        finding_ok(f, "%s answers, and its branch %s can be checked out",
-                                c->config->workspace.remote, fetched.branch);
-        }
-        repo_close(&repo);
+        if (!open_workspace(c, &repo, f))
+                return;
+        k = remote_fetch_start(&repo, 0, &child, &r);
+        if (k == 0)
+                k = remote_fetch_finish(&repo, &child, &fetched, &r);
+        if (k == 0)
+                k = workspace_check_fetched(&repo, &fetched, &r);
+        if (k < 0) {
+                finding_refuse(f, &r.workspace_why);
+                fix_remote(c, &repo, r.workspace_why.code, f);
+        } else
+                finding_ok(f, "%s answers, and its branch %s can be checked out",
+                        c->config->workspace.remote, fetched.branch);
 }
 
 /* Of a clone that kept its name, a command for the primary would lead the primary to itself; and nobody can tell whose the branches
@@ -136,32 +132,27 @@ void look_saved_work(const struct checkup *c, struct finding *f) {
         const struct workspace_config *w = &c->config->workspace;
         char branches[512], commands[2048], host[64], *save = NULL;
         _cleanup_branches_ struct saved_branches unmerged = { 0 };
+        _cleanup_(repo_close) struct repo repo = REPO_NONE;
         struct sync_result r = { 0 };
-        struct repo repo = REPO_NONE;
-        bool clone;
 
-        if (open_workspace(c, &repo, f)) {
-                saved_review(&repo, false, &unmerged);
-                saved_list(&unmerged, &r);
-                saved_host(host);
-                clone = has_name_of_primary(c, host);
-                (void) sync_result_merge_commands(
-                        &r, w->path, w->remote, checkup_sync_user(c), host, commands, sizeof commands);
-                if (clone) {
-                        finding_warn(f,
-                                "this machine bears the primary's name, %s: commands for the primary would pull from itself",
-                                host);
-                        finding_fix(f, "sudo hostnamectl set-hostname %s-standby", host);
-                } else if (r.n_unmerged > 0)
-                        finding_warn(f, "the primary lacks work that was done here, in branch %s",
-                                sync_result_say_unmerged(&r, branches, sizeof branches));
-                else
-                        finding_ok(f, "the primary has all the work that was done here");
-                for (char *line = clone ? NULL : strtok_r(commands, "\n", &save); line;
-                        line = strtok_r(NULL, "\n", &save))
+        if (!open_workspace(c, &repo, f))
+                return;
+        saved_review(&repo, false, &unmerged);
+        saved_list(&unmerged, &r);
+        saved_host(host);
+        (void) sync_result_merge_commands(
+                &r, w->path, w->remote, checkup_sync_user(c), host, commands, sizeof commands);
+        if (has_name_of_primary(c, host)) {
+                finding_warn(f,
+                        "this machine bears the primary's name, %s: commands for the primary would pull from itself",
+                        host);
+                finding_fix(f, "sudo hostnamectl set-hostname %s-standby", host);
+        } else if (r.n_unmerged > 0) {
+                finding_warn(f, "the primary lacks work that was done here, in branch %s",
+                        sync_result_say_unmerged(&r, branches, sizeof branches));
+                for (char *line = strtok_r(commands, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
                         finding_fix(f, "%s # on the primary, as user %s", line, checkup_sync_user(c));
-                if (r.n_unmerged > 0 && !clone)
-                        finding_fix(f, "sudo systemctl start %s", c->instance->sync_unit);
-        }
-        repo_close(&repo);
+                finding_fix(f, "sudo systemctl start %s", c->instance->sync_unit);
+        } else
+                finding_ok(f, "the primary has all the work that was done here");
 }
