@@ -13,12 +13,9 @@
 #define INSTANCE_MAX 32
 
 bool instance_name_is_valid(const char *s) {
-        if (!isalpha((unsigned char) *s) || strlen(s) > INSTANCE_MAX)
-                return false;
-        for (; *s; s++)
-                if (!isascii((unsigned char) *s) || (!isalnum((unsigned char) *s) && *s != '_'))
-                        return false;
-        return true;
+        static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+
+        return isalpha((unsigned char) *s) && strlen(s) <= INSTANCE_MAX && !s[strspn(s, allowed)];
 }
 
 #define BUS_PREFIX "org.openclaw.Failover1"
