@@ -48,7 +48,7 @@ static const char *colour_of(const struct status *s) {
         };
         enum status_level level = status_level(s);
 
-        return level == STATUS_WELL && s->failures > 0 ? YELLOW : colours[level];
+        return level == STATUS_WELL && (s->failures > 0 || *s->unmerged) ? YELLOW : colours[level];
 }
 
 static void show_primary(FILE *out, const struct status *s, usec_t now) {

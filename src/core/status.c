@@ -150,6 +150,8 @@ static void say_role(const struct status *s, char *buf) {
                 SAY(", but the heartbeat fails");
         else if (s->synced > 0 && !s->sync_ok)
                 SAY(", but the sync fails");
+        else if (s->state == ROLE_STANDBY && *s->unmerged)
+                SAY(", with unmerged work");
 }
 
 char *status_sentence(const struct status *s, char buf[static SENTENCE_MAX]) {
