@@ -76,8 +76,8 @@ static void fix_primary(const struct checkup *c, const struct check *check, stru
         if (is_refused(check)) {
                 finding_fix(f, SYSTEMCTL("start") " # on the primary");
                 finding_fix(f,
-                        "openclaw config set gateway.bind tailnet && { " SYSTEMCTL(
-                                "restart") "; } # on the primary, if it runs there already");
+                        "openclaw config set gateway.bind tailnet # on the primary, if it runs there: "
+                        "it restarts by itself, so wait");
         } else if (check->connected) {
                 finding_fix(f,
                         "sudo ss -ltnp 'sport = :%u' # on the primary: is it the gateway that listens?",
