@@ -45,10 +45,10 @@ static void fix_refusal(const struct checkup *c, const struct refusal *why, stru
                 finding_fix(f, "%s", why->command);
 }
 
-/* Whether the key that reads the secrets runs any program at their host. */
+/* Whether the key that reads the secrets runs any program at their host. rrsync lets `true` pass, and nothing else but rsync. */
 static bool key_opens_a_shell(const struct secrets_config *s) {
         _cleanup_free_ char *login = without_brackets(s->host), *output = NULL;
-        const char *const argv[] = { "sh", "-c", "exec $0 \"$1\" true", ssh_command, login, NULL };
+        const char *const argv[] = { "sh", "-c", "exec $0 \"$1\" :", ssh_command, login, NULL };
 
         return login && program_run(argv, USEC_INFINITY, &output, NULL) == 0;
 }

@@ -144,6 +144,7 @@ def test_every_command(pair):
     edit(standby, ini, env := {})
     walk.run(standby, "sudo apt-get install ./", env=env, check=False)
     wait_fails(standby, "daemon")
+    assert not re.search(r"^! warn  secrets", standby.run("openclaw-failover doctor -q", check=False, timeout=120).stdout, re.M)
     walk.run(standby, "sudo systemctl enable --now openclaw-failover\n")
     wait_up(standby)
     walk.run(standby, "sudo openclaw-failover drill")
