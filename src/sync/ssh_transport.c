@@ -193,6 +193,7 @@ char *ssh_last_words(const char *words, char *buf, size_t size) {
                 if (line[strspn(line, " \t\r\n")]) {
                         last = line;
                         n = strcspn(line, "\r\n");
+                        n -= n > 0 && line[n - 1] == '.'; /* more follows */
                 }
         (void) snprintf(buf, size, "%.*s", (int) MIN(n, size - 1), last);
         return buf;

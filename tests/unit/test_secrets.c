@@ -379,6 +379,18 @@ static void test_one_bad_file_costs_itself(void **state) {
         assert_sh(w, "cat here/new", "new");
 }
 
+/* A file system that is not mounted, perhaps. */
+static void test_an_empty_source_removes_nothing(void **state) {
+        struct world *w = *state;
+
+        assert_code(w, SYNC_UPDATED, REFUSAL_NONE);
+        run(w, "rm -r there/*");
+        assert_code(w, SYNC_UNCHANGED, REFUSAL_NONE);
+        w->config.delete = true;
+        assert_code(w, SYNC_REFUSED, REFUSAL_NO_SOURCE);
+        assert_sh(w, "cat here/key", "key");
+}
+
 static void test_the_total_is_bounded(void **state) {
         struct world *w = *state;
 
@@ -488,6 +500,7 @@ int main(void) {
                 TEST(test_source_missing),
                 TEST(test_kept_as_it_was),
                 TEST(test_one_bad_file_costs_itself),
+                TEST(test_an_empty_source_removes_nothing),
                 TEST(test_the_total_is_bounded),
                 TEST(test_the_number_is_bounded),
                 TEST(test_a_silent_host),
