@@ -10,7 +10,7 @@
 enum unit_job {
         JOB_NONE,
         JOB_CALLING, /* systemd has not taken our request yet */
-        JOB_START,   /* also a restart, but while that stops the unit */
+        JOB_START,   /* a restart, too */
         JOB_STOP,
         _UNIT_JOB_MAX,
 };

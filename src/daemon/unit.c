@@ -111,8 +111,10 @@ static void read_job(struct unit *u, const struct unit_properties *p) {
                 return;
         if (!waiting)
                 u->info.job = JOB_NONE;
-        else
-                u->info.job = u->type == TYPE_STOP || u->seen == UNIT_STOPPING ? JOB_STOP : JOB_START;
+        else if (u->type == TYPE_STOP)
+                u->info.job = JOB_STOP;
+        else if (u->type != TYPE_UNKNOWN || u->info.job == JOB_NONE)
+                u->info.job = JOB_START;
 }
 
 /* Why a unit that does not run has stopped, or was not started. True if the units that it is bound to are to be asked. */
@@ -159,8 +161,6 @@ static int on_properties_changed(sd_bus_message *m, void *userdata, sd_bus_error
                 note_run(u, p.invocation);
                 if (p.active)
                         u->seen = unit_properties_state(&p);
-                if (p.active && strcmp(p.active, "reloading") == 0)
-                        u->ran_before = false; /* one that ends during a reload was not stopped */
                 if (p.conditions > 0 && p.condition_checked > 0)
                         u->unmet = p.conditions == UNMET;
                 if (p.status)
@@ -285,19 +285,34 @@ void unit_look(struct unit *u) {
 
 /* Its jobs. */
 
-void unit_job_begins(struct unit *u, uint32_t id) {
+static int on_job_type(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        struct unit *u = userdata;
+        const char *type;
+
+        u->ask_type = sd_bus_slot_unref(u->ask_type);
+        if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_read(m, "v", "s", &type) < 0)
+                return 0;
+        u->type = strcmp(type, "stop") == 0 ? TYPE_STOP : TYPE_START;
+        unit_look(u);
+        return 0;
+}
+
+void unit_job_begins(struct unit *u, uint32_t id, const char *path) {
         u->job = id;
         u->type = TYPE_UNKNOWN;
         u->unmet = false;
         u->ran_before = unit_state_runs(u->seen) || u->seen == UNIT_STOPPING;
         u->before = u->run;
         u->info.end.job = JOB_RESULT_NONE;
+        u->ask_type = sd_bus_slot_unref(u->ask_type);
+        (void) sd_bus_call_method_async(bus_connection_bus(u->units->connection), &u->ask_type, SYSTEMD,
+                path, PROPERTIES, "Get", on_job_type, u, "ss", SYSTEMD ".Job", "JobType");
 }
 
-/* Whether the job of U that ends now as RESULT says has stopped it. systemd forgets a job before it could be asked for its type, but
- * signals what a unit is before it signals that a job begins or ends, so .ran_before and .seen are of these two moments; and a start
- * leaves a unit that runs alone, fails, checks the conditions or begins a run. A job that was over before a busy systemd signaled it
- * has one state for both: then no user is taken to have wanted a stop. */
+/* Whether the job of U that ends now as RESULT says has stopped it, where systemd forgot the job before it could be asked for its
+ * type. This cannot be wrong: systemd signals what a unit is before it signals that a job begins or ends, so .ran_before and .seen
+ * are of these two moments; and a start leaves a unit that runs alone, fails, checks the conditions or begins a run. A job that
+ * was over before a busy systemd signaled it has one state for both: then no user is taken to have wanted a stop. */
 static bool job_has_stopped(const struct unit *u, enum job_result result) {
         return result == JOB_RESULT_DONE && u->ran_before && !unit_state_runs(u->seen) && !u->unmet &&
                 sd_id128_equal(u->before, u->run);
@@ -316,6 +331,7 @@ static void drop_slots(struct unit *u) {
         u->signals = sd_bus_slot_unref(u->signals);
         u->call = sd_bus_slot_unref(u->call);
         u->look = sd_bus_slot_unref(u->look);
+        u->ask_type = sd_bus_slot_unref(u->ask_type);
         u->slow = sd_event_source_disable_unref(u->slow);
 }
 

@@ -44,8 +44,7 @@ struct unit_info {
 /* Something in INFO is new. */
 typedef void (*unit_changed_t)(struct unit *u, const struct unit_info *info, void *userdata);
 
-/* Of a job that has ended, or is ours; a restart, a reload are no stop. */
-enum job_type { TYPE_UNKNOWN, TYPE_START, TYPE_STOP };
+enum job_type { TYPE_UNKNOWN, TYPE_START, TYPE_STOP }; /* a restart, a reload are no stop */
 
 struct unit {
         struct units *units;
@@ -71,12 +70,13 @@ struct unit {
         /* Its last job. */
         uint32_t job;
         enum job_type type;
-        bool ran_before;    /* the unit ran when it was created … */
-        sd_id128_t before;  /* … and that was its run */
-        bool unmet;         /* a condition or an assertion was not, since then */
-        unsigned waits;     /* how often it was found to wait for the same unit */
-        uint32_t own;       /* the last job that this daemon asked for */
-        uint32_t explained; /* the stop job whose cause is known */
+        bool ran_before;       /* the unit ran when it was created … */
+        sd_id128_t before;     /* … and that was its run */
+        bool unmet;            /* a condition or an assertion was not, since then */
+        sd_bus_slot *ask_type; /* a question under way */
+        unsigned waits;        /* how often it was found to wait for the same unit */
+        uint32_t own;          /* the last job that this daemon asked for */
+        uint32_t explained;    /* the stop job whose cause is known */
 };
 
 struct units {
@@ -106,5 +106,5 @@ int unit_follow_signals(struct unit *u);
 /* The connection is gone: slots are dropped, and what is known is old. */
 void unit_forget(struct unit *u);
 /* systemd's signals JobNew and JobRemoved about U. */
-void unit_job_begins(struct unit *u, uint32_t id);
+void unit_job_begins(struct unit *u, uint32_t id, const char *path);
 void unit_job_ends(struct unit *u, uint32_t id, enum job_result result);

@@ -38,29 +38,29 @@ static struct unit *find(struct units *us, const char *id) {
 
 static int on_job_new(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
         struct units *us = userdata;
-        const char *name;
+        const char *path, *name;
         struct unit *u;
         uint32_t id;
 
-        if (sd_bus_message_read(m, "uos", &id, NULL, &name) < 0)
+        if (sd_bus_message_read(m, "uos", &id, &path, &name) < 0)
                 return 0;
         unit_jobs_add(&us->jobs, id, name, now_usec(CLOCK_MONOTONIC));
         if (strcmp(name, SHUTDOWN) == 0)
                 us->shutting_down = true;
         u = find(us, name);
         if (u)
-                unit_job_begins(u, id);
+                unit_job_begins(u, id, path);
         return 0;
 }
 
 static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
         struct units *us = userdata;
-        const char *name, *word;
+        const char *path, *name, *word;
         enum job_result result;
         struct unit *u;
         uint32_t id;
 
-        if (sd_bus_message_read(m, "uoss", &id, NULL, &name, &word) < 0)
+        if (sd_bus_message_read(m, "uoss", &id, &path, &name, &word) < 0)
                 return 0;
         result = unit_jobs_remove(&us->jobs, id, name, word);
         if (strcmp(name, SHUTDOWN) == 0)
