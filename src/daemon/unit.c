@@ -2,6 +2,7 @@
 #include "daemon/unit.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "daemon/unit_properties.h"
@@ -39,10 +40,8 @@ static bool will_not_last(const struct unit *u) {
                 u->seen == UNIT_STOPPING;
 }
 
-/* All questions of a look are answered. Units stop when the system does, and no user means anything by it. */
+/* All questions of a look are answered. */
 static void report_look(struct unit *u) {
-        if (u->units->shutting_down && u->info.end.cause == STOP_BY_USER)
-                u->info.end.cause = STOP_BY_SHUTDOWN;
         u->info.state = u->seen;
         unit_report(u);
 }
@@ -55,6 +54,38 @@ static int end_look(struct unit *u, sd_bus_message *m) {
                 return 0;
         }
         return !sd_bus_message_is_method_error(m, NULL);
+}
+
+static int ask(struct unit *u, sd_bus_message_handler_t done, const char *path, const char *interface,
+        const char *method, const char *types, ...) {
+        va_list ap;
+        int r;
+
+        va_start(ap, types);
+        r = sd_bus_call_method_asyncv(bus_connection_bus(u->units->connection), &u->look, SYSTEMD, path,
+                interface, method, done, u, types, ap);
+        va_end(ap);
+        return r;
+}
+
+static int on_system_state(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        struct unit *u = userdata;
+        const char *state;
+
+        if (end_look(u, m) > 0 && sd_bus_message_read(m, "v", "s", &state) >= 0)
+                u->units->shutting_down = strcmp(state, "stopping") == 0;
+        if (u->units->shutting_down && u->info.end.cause == STOP_BY_USER)
+                u->info.end.cause = STOP_BY_SHUTDOWN;
+        if (!u->look)
+                report_look(u);
+        return 0;
+}
+
+/* Units stop when the system does, and no user means anything by it. */
+static void ask_system_state(struct unit *u) {
+        if (u->seen == UNIT_ACTIVE ||
+                ask(u, on_system_state, SYSTEMD_PATH, PROPERTIES, "Get", "ss", MANAGER, "SystemState") < 0)
+                report_look(u);
 }
 
 /* A unit that BindsTo= names has ended by itself: systemd then makes a stop job that looks as a user's does. */
@@ -72,7 +103,7 @@ static int on_bound_units(sd_bus_message *m, void *userdata, sd_bus_error *error
                         }
         (void) end_look(u, m);
         if (!u->look)
-                report_look(u);
+                ask_system_state(u);
         return 0;
 }
 
@@ -100,7 +131,7 @@ static int on_waits_for(sd_bus_message *m, void *userdata, sd_bus_error *error _
                         "systemd waits for %s before it starts %s. See `systemctl list-jobs`.", name, u->id);
         copy(u->info.waits_for, sizeof u->info.waits_for, name);
         if (!u->look)
-                report_look(u);
+                ask_system_state(u);
         return 0;
 }
 
@@ -261,24 +292,21 @@ static int on_look(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
         if (bound)
                 r = ask_bound_units(u, p.related[BOUND_TO]);
         else if (waits)
-                r = sd_bus_call_method_async(bus_connection_bus(u->units->connection), &u->look, SYSTEMD,
-                        p.job, SYSTEMD ".Job", "GetBefore", on_waits_for, u, NULL);
+                r = ask(u, on_waits_for, p.job, SYSTEMD ".Job", "GetBefore", NULL);
         if (r < 0)
-                report_look(u);
+                ask_system_state(u);
         return 0;
 }
 
 /* One question at a time; what changed meanwhile is asked for afterwards. */
 void unit_look(struct unit *u) {
-        sd_bus *bus = bus_connection_bus(u->units->connection);
         int r;
 
         u->look_again = u->look;
-        if (u->look || !bus)
+        if (u->look || !bus_connection_bus(u->units->connection))
                 return;
         /* "": the properties of all interfaces, Unit's and Service's, in one answer. */
-        r = sd_bus_call_method_async(
-                bus, &u->look, SYSTEMD, u->path, PROPERTIES, "GetAll", on_look, u, "s", "");
+        r = ask(u, on_look, u->path, PROPERTIES, "GetAll", "s", "");
         if (r < 0)
                 log_error("Cannot ask systemd about %s: %s.", u->name, strerror(-r));
 }

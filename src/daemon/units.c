@@ -8,10 +8,6 @@
 #include "lib/log.h"
 #include "lib/timer.h"
 
-/* The system is shutting down from the start job for this on (systemd.special(7)). Whatever conflicts with it, all other units do,
- * makes no job to stop it, since it does not run. */
-#define SHUTDOWN "shutdown.target"
-
 /* Signals. */
 
 static int look_at_all(struct units *us) {
@@ -45,8 +41,6 @@ static int on_job_new(sd_bus_message *m, void *userdata, sd_bus_error *error _un
         if (sd_bus_message_read(m, "uos", &id, &path, &name) < 0)
                 return 0;
         unit_jobs_add(&us->jobs, id, name, now_usec(CLOCK_MONOTONIC));
-        if (strcmp(name, SHUTDOWN) == 0)
-                us->shutting_down = true;
         u = find(us, name);
         if (u)
                 unit_job_begins(u, id, path);
@@ -63,8 +57,6 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error
         if (sd_bus_message_read(m, "uoss", &id, &path, &name, &word) < 0)
                 return 0;
         result = unit_jobs_remove(&us->jobs, id, name, word);
-        if (strcmp(name, SHUTDOWN) == 0)
-                us->shutting_down = result == JOB_RESULT_DONE;
         u = find(us, name);
         if (u)
                 unit_job_ends(u, id, result);

@@ -10,7 +10,7 @@ int units_new(struct bus_connection *c, struct units **ret);
 struct units *units_free(struct units *us); /* and all its units */
 DEFINE_CLEANUP(struct units *, units_free)
 
-/* Whether the system is shutting down. */
+/* Whether the system is shutting down, as last seen with a unit that stopped. */
 bool units_shutting_down(const struct units *us);
 
 /* Follows the unit NAME, which need not exist. 0 or a negative errno. *RET belongs to US. */
