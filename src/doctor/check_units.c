@@ -10,7 +10,6 @@
 #include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/text.h"
-#include "status.h"
 
 /* OpenClaw drains for up to 315 s (design section 9); its own advice for system units is this. */
 #define DRAIN_TIME (330 * USEC_PER_SEC)
@@ -100,39 +99,6 @@ void look_mode(const struct checkup *c, struct finding *f) {
                 finding_fix(f, "sudo %s auto", c->instance->program);
         } else
                 finding_ok(f, "%s", mode);
-}
-
-#define TOO_LONG_AGO (40 * USEC_PER_DAY)
-
-/* How long would a failover take, and when did the gateway last start here? */
-void look_drill(const struct checkup *c, struct finding *f) {
-        const struct peer_config *p = &c->config->primary;
-        _cleanup_(unit_facts_clear) struct unit_facts daemon;
-        _cleanup_free_ char *error = NULL;
-        usec_t now = now_usec(CLOCK_REALTIME), started;
-        struct status s = { .warm = c->config->gateway.warm };
-        char ago[SPAN_MAX], expect[SENTENCE_MAX];
-
-        (void) properties_ask(c->instance->unit, c->instance->bus_name, BUS_PATH, &daemon, &error);
-        started = unit_number(&daemon, "LastFailoverStartedTimestamp");
-        s.start_took = unit_number(&daemon, "LastStartUSec");
-        status_set_detection(
-                &s, p->check_interval, p->retry_interval, p->timeout, p->silent_timeout, p->fail_threshold);
-        (void) status_expectation(&s, expect);
-        if (error)
-                finding_skip(f, "the daemon cannot be asked over D-Bus: %s", error);
-        else if (started > 0 && now - started <= TOO_LONG_AGO)
-                finding_ok(f, "%s (%s ago)", expect, format_span(ago, now - started));
-        else {
-                if (started == 0)
-                        finding_warn(f, "%s; the gateway has never started here, as far as the daemon knows",
-                                expect);
-                else
-                        finding_warn(f,
-                                "the gateway last started here %s ago: a drill would show whether it still does",
-                                format_span(ago, now - started));
-                finding_fix(f, "sudo %s drill # the primary is not touched", c->instance->program);
-        }
 }
 
 void look_old_monitor(const struct checkup *c, struct finding *f) {

@@ -77,7 +77,7 @@ static const struct row {
         { "gateway's port", look_own_gateway, not_as_root, "gateway unit" },
         { "warm gateway", look_warm, AS_GATEWAY, "gateway unit" },
         { "second gateway", look_user_service, AS_GATEWAY, "gateway unit" },
-        { "failover time", look_drill, AS_CALLER, "in force" },
+        { "failover time", look_drill, as_root, "configuration" },
         { "gateway's powers", look_powers, AS_CALLER, "gateway unit" },
         /* … stops it again … */
         { "gateway's stop", look_gateway_stop, AS_CALLER, "gateway unit" },

@@ -46,12 +46,14 @@ typedef void look_t(const struct checkup *c, struct finding *f);
 /* check_config.c */
 look_t look_config, look_config_readable, look_config_in_force, look_instances;
 /* check_units.c */
-look_t look_reload, look_daemon, look_mode, look_drill, look_old_monitor, look_sync_unit, look_sync_places,
+look_t look_reload, look_daemon, look_mode, look_old_monitor, look_sync_unit, look_sync_places,
         look_gateway_unit, look_gateway_stop, look_user_service;
 /* check_warm.c */
 look_t look_warm;
 /* check_program.c */
 look_t look_program, look_interpreter;
+/* check_drill.c */
+look_t look_drill;
 /* check_polkit.c */
 look_t look_polkit;
 /* check_system.c */
