@@ -1,5 +1,5 @@
-/* Timers of an sd-event loop that go off once each time they are set. All of CLOCK_BOOTTIME: each further clock would cost a
- * timerfd(2) to set and to read. */
+/* Timers of an sd-event loop that go off once each time they are set. All of CLOCK_BOOTTIME, which
+ * goes on while the machine sleeps. */
 #pragma once
 
 #include <systemd/sd-event.h>

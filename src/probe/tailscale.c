@@ -253,9 +253,11 @@ static bool is_relay(json_t *node, struct tailscale_relay *ret) {
                 stun_only || port < 0 || port > 65535)
                 return false;
         address = network_is_address(v4) ? v4 : v6;
+        if (!network_is_address(address))
+                return false;
         ret->port = port > 0 ? (unsigned) port : 443;
         (void) snprintf(ret->address, sizeof ret->address, "%s", address);
-        return network_is_address(address);
+        return true;
 }
 
 int tailscale_parse_relay(const struct tailscale_answer *a, const char *code, struct tailscale_relay *ret) {

@@ -155,6 +155,10 @@ static void relay(void **state _unused_) {
         assert_int_equal(tailscale_parse_relay(&a, "fra", &r), 0);
         assert_string_equal(r.address, "2001:db8::9");
         assert_int_equal(r.port, 443);
+        a = invented("{\"Regions\":{\"9\":{\"RegionCode\":\"fra\",\"Nodes\":[{\"IPv6\":\"none\"}]}}}");
+        r = (struct tailscale_relay){ 0 };
+        assert_int_equal(tailscale_parse_relay(&a, "fra", &r), -ENOENT);
+        assert_string_equal(r.address, "");
 }
 
 static void serve_and_resolvers(void **state _unused_) {
