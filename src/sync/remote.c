@@ -143,7 +143,7 @@ static int line_open(struct line *line, const struct repo *repo, bool push) {
                 ;
         line->user = repo->user;
         line->ssh.key = c->ssh_key;
-        if (git_libgit2_init() < 0 || ssh_transport_register(&line->ssh) < 0 ||
+        if (repo_init_git() < 0 || ssh_transport_register(&line->ssh) < 0 ||
                 git_repository_open_ext(&line->git, c->path, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL) < 0)
                 return sync_fail_git(line->result, c->path);
         url = push ? first_url(line->git, c->remote, "pushurl") : NULL;

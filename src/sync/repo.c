@@ -159,8 +159,9 @@ static int check_setting(struct repo *repo, bool opening, const git_config_entry
                 if (!value || strcmp(e->name, "extensions.noop") == 0)
                         return 0;
                 repo->is_sparse = repo->is_sparse || strcmp(e->name, "core.sparsecheckout") == 0;
-                if (opening && !settings[i].is_closed)
-                        return 0;
+                if (opening &&
+                        !settings[i].is_closed) /* what is saved may stand beside files that are not here */
+                        return git_libgit2_opts(GIT_OPT_ENABLE_STRICT_OBJECT_CREATION, 0);
                 (void) sync_refuse(r, REFUSAL_SETTING, "%s %s (%s = %s)", repo->config->path,
                         settings[i].what, e->name, e->value ? e->value : "");
                 return settings[i].fix
@@ -173,8 +174,7 @@ static int check_setting(struct repo *repo, bool opening, const git_config_entry
 /* Looks at the configuration alone. What git sparse-checkout sets stands in a file of the work tree's own. */
 int repo_check_settings(struct repo *repo, bool opening, struct sync_result *r) {
         static const char *const names[] = { "config.worktree", "config" };
-        static const char *harmless[] = { "worktreeconfig", "partialclone" }; /* or libgit2 opens nothing */
-        int k = git_libgit2_opts(GIT_OPT_SET_EXTENSIONS, harmless, ELEMENTSOF(harmless));
+        int k = 0;
 
         for (size_t i = 0; k == 0 && i < ELEMENTSOF(names); i++) {
                 _cleanup_(git_config_iterator_freep) git_config_iterator *entries = NULL;
@@ -209,6 +209,13 @@ static void find_follow(struct repo *repo) {
         (void) snprintf(repo->follow, sizeof repo->follow, "%s", branch ? branch : "main");
 }
 
+int repo_init_git(void) {
+        static const char *harmless[] = { "worktreeconfig", "partialclone" };
+        int k = git_libgit2_init();
+
+        return k < 0 ? k : git_libgit2_opts(GIT_OPT_SET_EXTENSIONS, harmless, ELEMENTSOF(harmless));
+}
+
 int repo_open(struct repo *repo, const struct workspace_config *c, struct sync_result *r) {
         _cleanup_(git_index_freep) git_index *index = NULL;
         _cleanup_free_ char *path = without_slash(c->path);
@@ -217,7 +224,7 @@ int repo_open(struct repo *repo, const struct workspace_config *c, struct sync_r
         *repo = (struct repo){ .config = c, .dir_fd = -1, .word = path ? shell_quote(path) : NULL };
         if (!repo->word)
                 return sync_fail(r, REFUSAL_ERROR, "out of memory");
-        if (git_libgit2_init() < 0)
+        if (repo_init_git() < 0)
                 return sync_fail_git(r, "libgit2");
         name_user(geteuid(), repo->user);
         k = check_directories(repo, r);

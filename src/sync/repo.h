@@ -53,6 +53,8 @@ struct repo {
 #define REPO_NONE                                                                                           \
         { .dir_fd = -1 }
 
+/* git_libgit2_init(3) for repositories with extensions that do not keep a save from being right. 0 or libgit2's error. */
+int repo_init_git(void);
 /* Opens the workspace. 0, or -ECANCELED with the refusal in R. libgit2 is initialised. C must outlive REPO. */
 int repo_open(struct repo *repo, const struct workspace_config *c, struct sync_result *r);
 /* Locks it against another sync, for whose end it waits until UNTIL, of CLOCK_BOOTTIME: flock(2) on .git itself, so there is
