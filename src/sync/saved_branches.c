@@ -107,6 +107,12 @@ static int tree_of(const struct repo *repo, const git_oid *id, git_tree **ret) {
         return git_commit_lookup(&commit, repo->git, id) < 0 ? -1 : git_commit_tree(ret, commit);
 }
 
+/* Of a file's permissions, git keeps one bit. */
+static bool is_same_file(const git_tree_entry *e, const git_diff_file *f) {
+        return git_oid_equal(git_tree_entry_id(e), &f->id) &&
+                ((git_tree_entry_filemode(e) ^ f->mode) & (S_IFMT | S_IXUSR)) == 0;
+}
+
 /* Whether the tree of COMMIT has every file that differs in DIFF as its new side has it. */
 static bool has_content(const struct repo *repo, const git_oid *commit, git_diff *diff) {
         _cleanup_(git_tree_freep) git_tree *tree = NULL;
@@ -119,7 +125,7 @@ static bool has_content(const struct repo *repo, const git_oid *commit, git_diff
                 bool there = git_tree_entry_bypath(&e, tree, d->new_file.path) == 0;
 
                 if (there != (d->status != GIT_DELTA_DELETED) ||
-                        (there && !git_oid_equal(git_tree_entry_id(e), &d->new_file.id)))
+                        (there && !is_same_file(e, &d->new_file)))
                         return false;
         }
         return true;

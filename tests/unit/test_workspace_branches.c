@@ -194,6 +194,19 @@ static void test_naming_branches_has_an_end(void **state) {
         }
 }
 
+/* The executable bit is work as well: a commit of the remote's that has it not is no merge. */
+static void test_a_mode_is_merged_or_not(void **state) {
+        struct world *w = *state;
+
+        run(w, "cd standby; git switch -qc bit; chmod +x notes; git commit -qam bit; git switch -q main");
+        commit(w, "echo x >>elsewhere");
+        assert_sync(w, SYNC_UPDATED);
+        assert_int_equal(w->result.n_unmerged, 1);
+        commit(w, "chmod +x notes");
+        assert_sync(w, SYNC_UPDATED);
+        assert_int_equal(w->result.n_unmerged, 0);
+}
+
 static void test_work_that_was_undone_is_work_again(void **state) {
         struct world *w = *state;
 
@@ -237,6 +250,7 @@ int main(void) {
                 TEST(test_every_branch_counts),
                 TEST(test_commits_without_a_branch_count),
                 TEST(test_naming_branches_has_an_end),
+                TEST(test_a_mode_is_merged_or_not),
                 TEST(test_work_that_was_undone_is_work_again),
                 TEST(test_names_that_sort_after_ours),
         };
