@@ -199,38 +199,26 @@ static int choose_branch(struct line *line, struct fetch_answer *answer) {
         return 0;
 }
 
-/* Whether the remote was seen to have what the reference NAME leads to. */
-static bool has_commit(const struct line *line, const char *name) {
-        _cleanup_(git_revwalk_freep) git_revwalk *walk = NULL;
-        char tracking[256];
-        git_oid id;
-
-        (void) snprintf(tracking, sizeof tracking, "refs/remotes/%s/*", line->config->remote);
-        return git_revwalk_new(&walk, line->git) < 0 || git_revwalk_push_ref(walk, name) < 0 ||
-                git_revwalk_hide_glob(walk, tracking) < 0 || git_revwalk_next(&id, walk) == GIT_ITEROVER;
-}
-
-/* Which references of PREFIX that match GLOB are not at the remote, as THEIRS: a person deleted them there, pushed something else,
- * or, of a tag, never pushed it. Without the PREFIX. */
-static void find_gone(const struct line *line, const char *prefix, const char *glob, const char *theirs,
-        char ret[static REMOTE_GONE_MAX][100]) {
+/* Which of the branches that were pushed are there no longer: a person deleted them, or pushed something else. */
+static void find_gone(struct line *line, struct fetch_answer *answer) {
         _cleanup_(git_reference_iterator_freep) git_reference_iterator *i = NULL;
-        char name[REPO_BRANCH_MAX + 200];
-        size_t found = 0;
+        size_t found = 0, prefix = strlen("refs/remotes/") + strlen(line->config->remote) + 1;
         git_reference *ref;
+        char glob[200];
 
-        (void) snprintf(name, sizeof name, "%s%s", prefix, glob);
-        if (git_reference_iterator_glob_new(&i, line->git, name) < 0)
+        (void) snprintf(glob, sizeof glob, "refs/remotes/%s/failover/*", line->config->remote);
+        if (git_reference_iterator_glob_new(&i, line->git, glob) < 0)
                 return;
-        while (found < REMOTE_GONE_MAX && git_reference_next(&ref, i) == 0) {
-                const char *ours = git_reference_name(ref) + strlen(prefix);
-                const git_oid *here = git_reference_target(ref), *there;
+        while (found < ELEMENTSOF(answer->gone) && git_reference_next(&ref, i) == 0) {
+                const char *branch = git_reference_name(ref) + prefix;
+                const git_oid *ours = git_reference_target(ref), *theirs;
+                char name[REPO_BRANCH_MAX + 20];
 
-                (void) snprintf(name, sizeof name, "%s%s", theirs, ours);
-                there = find_head(line, name);
-                if (here && strlen(ours) < sizeof ret[0] && !(there && git_oid_equal(there, here)) &&
-                        !(git_reference_is_tag(ref) && has_commit(line, ours)))
-                        (void) strcpy(ret[found++], ours);
+                (void) snprintf(name, sizeof name, "refs/heads/%s", branch);
+                theirs = find_head(line, name);
+                if (ours && strlen(branch) < sizeof answer->gone[0] &&
+                        !(theirs && git_oid_equal(theirs, ours)))
+                        (void) strcpy(answer->gone[found++], branch);
                 git_reference_free(ref);
         }
 }
@@ -238,7 +226,7 @@ static void find_gone(const struct line *line, const char *prefix, const char *g
 /* No redirect to another host, which would get the login. */
 static int fetch(struct line *line, struct fetch_answer *answer) {
         git_fetch_options options = GIT_FETCH_OPTIONS_INIT;
-        char wanted[REPO_BRANCH_MAX + 11], *refspec = wanted, prefix[200];
+        char wanted[REPO_BRANCH_MAX + 11], *refspec = wanted;
         int r;
 
         set_callbacks(line, &options.callbacks);
@@ -250,12 +238,9 @@ static int fetch(struct line *line, struct fetch_answer *answer) {
         if (git_remote_download(line->remote, &(git_strarray){ &refspec, 1 }, &options) < 0)
                 return line_failed(line);
         r = choose_branch(line, answer);
-        if (r < 0)
-                return r;
-        (void) snprintf(prefix, sizeof prefix, "refs/remotes/%s/", line->config->remote);
-        find_gone(line, prefix, "failover/*", "refs/heads/", answer->gone);
-        find_gone(line, "", "refs/tags/*", "", answer->tags);
-        return 0;
+        if (r == 0)
+                find_gone(line, answer);
+        return r;
 }
 
 static void fetch_child(const void *userdata, void *ret) {

@@ -7,14 +7,11 @@
 #include "lib/child.h"
 #include "sync/repo.h"
 
-#define REMOTE_GONE_MAX 8
 struct fetch_answer {
         struct sync_result result; /* .workspace is SYNC_NONE if all is well, else why not */
         char branch[REPO_BRANCH_MAX];
-        git_oid commit; /* the branch's newest, whose objects are here */
-        /* Branches of ours that are there no longer as they were pushed; and tags, "refs/tags/x", that are here alone, of commits
-         * that the remote was not seen to have. "" for none. */
-        char gone[REMOTE_GONE_MAX][100], tags[REMOTE_GONE_MAX][100];
+        git_oid commit;    /* the branch's newest, whose objects are here */
+        char gone[8][100]; /* branches of ours that are no longer there as they were pushed; "" for none */
 };
 
 /* More than MAX bytes are refused (0: than a GiB). The time is REPO's. 0 or -ECANCELED with the reason in R. The answer is

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/file.h"
 #include "lib/log.h"
 #include "lib/strv.h"
 #include "lib/text.h"
@@ -124,54 +123,35 @@ static bool has_content(const struct repo *repo, const git_oid *commit, git_diff
                 _cleanup_(git_tree_entry_freep) git_tree_entry *e = NULL;
                 bool there = git_tree_entry_bypath(&e, tree, d->new_file.path) == 0;
 
-                if (there != (d->status != GIT_DELTA_DELETED) ||
-                        (there && !is_same_file(e, &d->new_file)))
+                if (there != (d->status != GIT_DELTA_DELETED) || (there && !is_same_file(e, &d->new_file)))
                         return false;
         }
         return true;
 }
 
-/* What the commit ID did to the tree of its first parent. 0 or libgit2's error. */
-static int diff_of(const struct repo *repo, const git_oid *id, git_diff **ret) {
-        _cleanup_(git_commit_freep) git_commit *commit = NULL;
-        _cleanup_(git_tree_freep) git_tree *new = NULL, *old = NULL;
-
-        return git_commit_lookup(&commit, repo->git, id) < 0 || git_commit_tree(&new, commit) < 0 ||
-                        (git_commit_parentcount(commit) > 0 &&
-                                tree_of(repo, git_commit_parent_id(commit, 0), &old) < 0)
-                ? -1
-                : git_diff_tree_to_tree(ret, repo->git, old, new, NULL);
-}
-
-/* Whether some commit of TIP, but none of BASE, has all that differs in DIFF. */
-static bool history_has(const struct repo *repo, const git_oid *tip, const git_oid *base, git_diff *diff) {
-        _cleanup_(git_revwalk_freep) git_revwalk *walk = NULL;
-        git_oid id;
-
-        if (git_revwalk_new(&walk, repo->git) < 0 || git_revwalk_push(walk, tip) < 0 ||
-                git_revwalk_hide(walk, base) < 0)
-                return false;
-        for (unsigned n = 0; n < HISTORY_MAX && !repo_is_over(repo) && git_revwalk_next(&id, walk) == 0; n++)
-                if (has_content(repo, &id, diff))
-                        return true;
-        return false;
-}
-
 /* Whether the remote has the work of TIP: merged, or some commit of its since had all that TIP changed, whatever was made of it
  * since, as by a squash or a cherry-pick. What a branch made and took back again is in no tree: it must be merged. */
 static bool is_merged(const struct repo *repo, const git_oid *tip) {
+        _cleanup_(git_revwalk_freep) git_revwalk *walk = NULL;
         _cleanup_(git_tree_freep) git_tree *old = NULL, *new = NULL;
         _cleanup_(git_diff_freep) git_diff *diff = NULL;
-        git_oid base, theirs;
+        git_oid id, base, theirs;
+        unsigned n = 0;
 
         if (repo_find_theirs(repo, &theirs) < 0)
                 return false;
         if (git_oid_equal(tip, &theirs) || git_graph_descendant_of(repo->git, &theirs, tip) == 1)
                 return true;
-        return (git_merge_base(&base, repo->git, tip, &theirs) < 0 || tree_of(repo, &base, &old) == 0) &&
-                tree_of(repo, tip, &new) == 0 &&
-                git_diff_tree_to_tree(&diff, repo->git, old, new, NULL) == 0 &&
-                git_diff_num_deltas(diff) > 0 && history_has(repo, &theirs, tip, diff);
+        if ((git_merge_base(&base, repo->git, tip, &theirs) == 0 && tree_of(repo, &base, &old) < 0) ||
+                tree_of(repo, tip, &new) < 0 ||
+                git_diff_tree_to_tree(&diff, repo->git, old, new, NULL) < 0 ||
+                git_diff_num_deltas(diff) == 0 || git_revwalk_new(&walk, repo->git) < 0 ||
+                git_revwalk_push(walk, &theirs) < 0 || git_revwalk_hide(walk, tip) < 0)
+                return false;
+        while (!repo_is_over(repo) && git_revwalk_next(&id, walk) == 0 && n++ < HISTORY_MAX)
+                if (has_content(repo, &id, diff))
+                        return true;
+        return false;
 }
 
 /* HEAD may have got its first commit since: then the branch could not be merged. */
@@ -252,25 +232,7 @@ static bool is_kept(const struct repo *repo, const git_oid *tip) {
         return false;
 }
 
-/* Whether TIP goes on from OLD, or has what each of its commits did, as a stash has that was taken up again. */
-static bool contains(const struct repo *repo, const git_oid *tip, const git_oid *old) {
-        _cleanup_(git_revwalk_freep) git_revwalk *walk = NULL;
-        git_oid id;
-        int k;
-
-        if (git_revwalk_new(&walk, repo->git) < 0 || git_revwalk_push(walk, old) < 0 ||
-                git_revwalk_hide(walk, tip) < 0)
-                return false;
-        while ((k = git_revwalk_next(&id, walk)) == 0) {
-                _cleanup_(git_diff_freep) git_diff *diff = NULL;
-
-                if (diff_of(repo, &id, &diff) < 0 || !history_has(repo, tip, old, diff))
-                        return false;
-        }
-        return k == GIT_ITEROVER;
-}
-
-/* Removes the branches of HOST whose work TIP, which is kept, has too. */
+/* Removes the branches of HOST that TIP, which is kept, goes on from. */
 static void remove_older(const struct repo *repo, const char *host, const git_oid *tip) {
         _cleanup_paths_ struct paths branches = { 0 };
         git_oid its;
@@ -278,66 +240,39 @@ static void remove_older(const struct repo *repo, const char *host, const git_oi
         list_of(repo, host, &branches);
         for (size_t i = 0; i < branches.n; i++)
                 if (is_saved(branches.items[i], NULL) && tip_of(repo, NULL, branches.items[i], &its) == 0 &&
-                        !git_oid_equal(tip, &its) && contains(repo, tip, &its))
+                        git_graph_descendant_of(repo->git, tip, &its) == 1)
                         (void) saved_remove(repo, branches.items[i]);
 }
 
-static int keep_commit(
-        const struct repo *repo, const git_oid *tip, const char *host, struct sync_result *r) {
-        char branch[128], other[80];
+static int keep(const struct repo *repo, const char *ref, const char *host, struct sync_result *r) {
+        char branch[128];
+        git_oid tip;
         int k;
 
-        if (is_merged(repo, tip) || is_at_remote(repo, tip) || is_kept(repo, tip))
+        if (git_reference_name_to_id(&tip, repo->git, ref) < 0 || is_merged(repo, &tip) ||
+                is_at_remote(repo, &tip) || is_kept(repo, &tip))
                 return 0;
-        (void) snprintf(other, sizeof other, "%s-other", host);
-        saved_name(repo, other, branch);
-        k = saved_create(repo, branch, tip, r);
+        saved_name(repo, host, branch);
+        k = saved_create(repo, branch, &tip, r);
         if (k == 0)
-                remove_older(repo, other, tip);
-        return k;
-}
-
-int saved_keep(const struct repo *repo, const char *ref, const char *host, struct sync_result *r) {
-        _cleanup_(git_reference_freep) git_reference *reference = NULL;
-        _cleanup_(git_object_freep) git_object *commit = NULL;
-
-        return git_reference_lookup(&reference, repo->git, ref) < 0 ||
-                        git_reference_peel(&commit, reference, GIT_OBJECT_COMMIT) < 0
-                ? 0
-                : keep_commit(repo, git_object_id(commit), host, r);
-}
-
-/* The detached HEADs of linked worktrees, which may lie where this process sees nothing. */
-static int keep_worktrees(const struct repo *repo, const char *host, struct sync_result *r) {
-        git_strarray names = { 0 };
-        int k = 0;
-
-        if (git_worktree_list(&names, repo->git) < 0)
-                return 0;
-        for (size_t i = 0; k == 0 && i < names.count; i++) {
-                _cleanup_free_ char *path = NULL, *head = NULL;
-                git_oid tip;
-
-                if (asprintf(&path, "%s/worktrees/%s/HEAD", repo->dir, names.strings[i]) > 0 &&
-                        read_file(path, REPO_BRANCH_MAX, &head) == 0 && git_oid_fromstr(&tip, head) == 0)
-                        k = keep_commit(repo, &tip, host, r);
-        }
-        git_strarray_dispose(&names);
+                remove_older(repo, host, &tip);
         return k;
 }
 
 int saved_keep_unnamed(const struct repo *repo, const char *host, struct sync_result *r) {
         _cleanup_paths_ struct paths branches = { 0 };
-        char ref[400];
-        int k = saved_keep(repo, "refs/stash", host, r);
+        char other[80], ref[400];
+        int k;
 
+        (void) snprintf(other, sizeof other, "%s-other", host);
         list(repo, "refs/heads/*", &branches);
+        k = keep(repo, "refs/stash", other, r);
         for (size_t i = 0; k == 0 && i < branches.n; i++)
                 if (!sync_branch_is_valid(branches.items[i])) {
                         (void) snprintf(ref, sizeof ref, "refs/heads/%s", branches.items[i]);
-                        k = saved_keep(repo, ref, host, r);
+                        k = keep(repo, ref, other, r);
                 }
-        return k == 0 ? keep_worktrees(repo, host, r) : k;
+        return k;
 }
 
 void saved_review(const struct repo *repo, bool prunes, struct saved_branches *ret) {
@@ -391,10 +326,16 @@ void saved_list(const struct saved_branches *branches, struct sync_result *r) {
 /* The first file that the commit ID brings in and that is never pushed; NULL if there is none. The standby's agent may have
  * committed it. "" if that cannot be found out. The caller frees it. */
 static char *find_private_file(const struct repo *repo, const git_oid *id) {
+        _cleanup_(git_commit_freep) git_commit *commit = NULL;
+        _cleanup_(git_tree_freep) git_tree *new = NULL, *old = NULL;
         _cleanup_(git_diff_freep) git_diff *diff = NULL;
         _cleanup_(git_odb_freep) git_odb *odb = NULL;
 
-        if (git_repository_odb(&odb, repo->git) < 0 || diff_of(repo, id, &diff) < 0)
+        if (git_commit_lookup(&commit, repo->git, id) < 0 || git_commit_tree(&new, commit) < 0 ||
+                (git_commit_parentcount(commit) > 0 &&
+                        tree_of(repo, git_commit_parent_id(commit, 0), &old) < 0) ||
+                git_repository_odb(&odb, repo->git) < 0 ||
+                git_diff_tree_to_tree(&diff, repo->git, old, new, NULL) < 0)
                 return strdup("");
         for (size_t i = 0; i < git_diff_num_deltas(diff); i++) {
                 const git_diff_file *f = &git_diff_get_delta(diff, i)->new_file;

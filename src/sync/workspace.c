@@ -231,9 +231,6 @@ static int fetch_and_prepare(struct sync *s, bool moving, struct fetch_answer *f
         for (size_t i = 0; fetch_k == 0 && i < ELEMENTSOF(fetched->gone); i++)
                 if (fetched->gone[i][0])
                         saved_mark_pushed(&s->repo, fetched->gone[i], false);
-        for (size_t i = 0; k == 0 && moving && fetch_k == 0 && i < ELEMENTSOF(fetched->tags); i++)
-                if (fetched->tags[i][0])
-                        k = saved_keep(&s->repo, fetched->tags[i], s->host, s->result);
         if (k < 0) /* refused: that is more to the point than whether the remote answers */
                 return k;
         if (fetch_k < 0)

@@ -131,42 +131,10 @@ static void test_every_branch_counts(void **state) {
                 assert_int_equal(w->result.n_unmerged, 3);
                 run(w, "cd standby; test $(git show %s:notes) = stashed", w->result.unmerged[1].name);
         }
-        /* Taken up again, gone on with and put away again, it needs no other branch. */
-        run(w, "cd standby; git stash pop -q; echo more >tool; git stash -q");
-        assert_sync(w, SYNC_UNCHANGED);
-        assert_int_equal(w->result.n_unmerged, 3);
-        run(w, "cd standby; test $(git show %s:tool) = more; test $(git show %s:notes) = stashed",
-                w->result.unmerged[1].name, w->result.unmerged[1].name);
-        run(w, "cd standby; echo other >tool; git stash -q"); /* not so what is put away beside it */
-        assert_sync(w, SYNC_UNCHANGED);
-        assert_int_equal(w->result.n_unmerged, 4);
-        commit(w, "echo stashed >notes; echo more >tool");
-        commit(w, "echo other >tool");
+        commit(w, "echo stashed >notes");
         assert_sync(w, SYNC_UPDATED);
         assert_int_equal(w->result.n_unmerged, 2);
         run(w, "cd standby; git rev-parse -q --verify refs/stash"); /* the agent's own */
-}
-
-/* Commits that a tag alone keeps, or the detached HEAD of a linked worktree; not the remote's own tags. */
-static void test_commits_without_a_branch_count(void **state) {
-        struct world *w = *state;
-
-        run(w, "cd primary; git checkout -q --detach; git commit -q --allow-empty -m r; git tag release; git push -q origin release; git switch -q main");
-        run(w, "cd standby; git fetch -q --tags; git tag same");
-        assert_sync(w, SYNC_UNCHANGED);
-        assert_int_equal(w->result.n_unmerged, 0);
-        run(w,
-                "cd standby; git checkout -q --detach; echo t >t; git add t; git commit -qm t; git tag -a -m mine mine; git switch -q main\n"
-                "git worktree add -q --detach ../tree; cd ../tree; echo d >d; git add d; git commit -qm d");
-        for (int i = 0; i < 2; i++) {
-                assert_sync(w, SYNC_UNCHANGED);
-                assert_int_equal(w->result.n_unmerged, 2);
-                run(w, "cd standby; git cat-file -e %s:t; git cat-file -e %s:d", w->result.unmerged[0].name,
-                        w->result.unmerged[1].name);
-        }
-        commit(w, "echo t >t; echo d >d");
-        assert_sync(w, SYNC_UPDATED);
-        assert_int_equal(w->result.n_unmerged, 0);
 }
 
 /* Where there is no time to look through the remote's history, a branch counts as unmerged. */
@@ -248,7 +216,6 @@ int main(void) {
                 TEST(test_what_was_undone_is_kept),
                 TEST(test_a_branch_that_is_checked_out_stays),
                 TEST(test_every_branch_counts),
-                TEST(test_commits_without_a_branch_count),
                 TEST(test_naming_branches_has_an_end),
                 TEST(test_a_mode_is_merged_or_not),
                 TEST(test_work_that_was_undone_is_work_again),
