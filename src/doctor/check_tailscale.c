@@ -227,8 +227,8 @@ static bool output_names_primary(
         return text && line_names_primary(c, t, text, word);
 }
 
-#define DEFAULT_ROUTES "ip -4 route show default; ip -6 route show default"
-#define NAME_SERVERS "cat /etc/resolv.conf /run/systemd/resolve/resolv.conf"
+#define DEFAULT_ROUTES "{ ip -4 route show default; ip -6 route show default; } 2>/dev/null"
+#define NAME_SERVERS "cat /etc/resolv.conf /run/systemd/resolve/resolv.conf 2>/dev/null"
 
 /* What ARGV prints, for the caller to free; NULL if it fails. */
 static char *output_of(const char *const argv[]) {
