@@ -47,8 +47,8 @@ void changes_free(struct changes *w);
 /* Whether a sync leaves the file alone that a tree has as E: a nested repository, a path that a filter stores in another
  * form or that lies too deep, a file of more than 256 MiB. Without an index, of which filters are read, nothing moves anyway. */
 bool changes_is_beyond(const struct repo *repo, const git_index_entry *e);
-/* Whether the file that our commit has as E is another one in the tree, too large to be saved; but what a checkout that was cut short
- * wrote is finished. */
+/* Whether the file that our commit has as E is of another size in the tree, and too large to be saved; but what a checkout that was cut
+ * short wrote is finished. */
 bool changes_is_large(const struct repo *repo, const git_index_entry *e);
 
 /* Whether git ignores PATH, which ends in a slash if it is a directory. */
