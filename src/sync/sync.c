@@ -103,7 +103,7 @@ static void run_both(const struct context *c, struct sync_result *r) {
 
         /* The unit's own time is for what has none. */
         (void) sd_notifyf(false, "EXTEND_TIMEOUT_USEC=%" PRIu64,
-                MAX(workspace.timeout, c->config->secrets.timeout) + 10 * USEC_PER_MINUTE);
+                MAX(MAX(workspace.timeout, w->timeout), c->config->secrets.timeout) + 10 * USEC_PER_MINUTE);
         if (has_secrets)
                 has_secrets = secrets_start(&secrets, &child, r) == 0;
         if (w->path[0])
