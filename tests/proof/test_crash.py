@@ -110,7 +110,7 @@ def report(figure, what, crasher, total, points, missed, failures):
 def at_rest(pair):
     """On standby, with nothing under way."""
     host = pair.standby
-    return (re.match(r"Standby: the primary is up", pair.status) and host.state(GATEWAY) in ("inactive", "failed")
+    return (re.match(r"Standby(, with unmerged work)?: the primary is up", pair.status) and host.state(GATEWAY) in ("inactive", "failed")
             and host.state(SYNC) in ("inactive", "failed") and marker(host) == "" and host.is_active(DAEMON))
 
 
