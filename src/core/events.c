@@ -77,8 +77,8 @@ static void say_promoted(const struct story *s, char *buf) {
 }
 
 static void say_start_failed(const struct story *s, char *buf) {
-        SAY("Nobody can be reached: %s %s (%s). systemd and the daemon retry, after 5 s at first and every 5 min in the end, "
-            "while the primary is down.",
+        SAY("Nobody can be reached: %s %s (%s). The daemon retries, after 5 s at first and every 5 min in the end, while the "
+            "primary is down.",
                 s->unit, s->ended_well ? "has stopped" : "failed to start", s->trouble);
         if (s->ended_well)
                 SAY(" To keep it stopped: `%s demote`.", s->program);

@@ -209,13 +209,8 @@ static bool answers(struct look *l) {
                 (r->other != OTHER_ANSWERS || due(l, r->answers_since + l->rules->start_timeout));
 }
 
-/* systemd has restarted it once, and it has failed again. systemd gives up only after half a minute of that. */
-static bool fails_again(const struct facts *f) {
-        return f->gateway == UNIT_RESTARTING && f->restarts > 0;
-}
-
 static bool start_failed(struct look *l) {
-        return !paused(l->r) && (is_stopped(l->f) || fails_again(l->f)) && l->r->starts > 0;
+        return !paused(l->r) && is_stopped(l->f) && l->r->starts > 0;
 }
 
 static bool drill_start_failed(struct look *l) {

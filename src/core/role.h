@@ -28,7 +28,6 @@ struct facts {
                                STARTING and PROMOTED a new run is ours at once and goes into the marker, in DEMOTING
                                not: then another user started it. A marker without a run (null) fits any */
         pid_t main_pid;     /* of the gateway; 0: none */
-        unsigned restarts;  /* of the gateway, by systemd itself since its last start by a job */
         bool sync_running;  /* its job is not over yet */
         bool shutting_down; /* the system is; units stop without meaning anything by it */
 };

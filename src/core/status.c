@@ -74,7 +74,7 @@ static bool is_ended(const struct status *s) {
 
 /* By the daemon's own attempts, or by those of systemd, which restarts it and calls that starting. */
 static bool has_failed_to_start(const struct status *s) {
-        return s->starts > 1 || s->unit_state == UNIT_RESTARTING;
+        return s->starts > 1 || s->gateway_restarts;
 }
 
 /* Why the standby does not serve while the primary is down. */

@@ -28,6 +28,6 @@ char *unit_end_describe(
         else if (state == UNIT_INACTIVE)
                 (void) snprintf(buf, size, "it ended by itself without an error");
         else
-                (void) snprintf(buf, size, "systemd says \"%s\"", result);
+                (void) snprintf(buf, size, "it is %s, systemd says \"%s\"", unit_state_name(state), result);
         return buf;
 }

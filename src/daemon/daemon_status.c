@@ -73,13 +73,13 @@ static void make_status(const struct daemon *d, struct status *ret) {
                 .paused_until = to_realtime(d->role.paused_until),
                 .health = d->level,
                 .health_since = to_realtime(d->level_since),
-                .gateway_restarts = d->role.state == ROLE_PROMOTED &&
+                .gateway_restarts = d->role.state != ROLE_STANDBY &&
                         restart_loop_goes_on(&d->loop, now_usec(CLOCK_BOOTTIME)),
                 .unit = d->gateway->id,
                 .unit_state = waits_to_start(g) ? UNIT_STARTING : g->state,
                 .warm = d->rules.warm,
                 .answers = gateway_answers(d),
-                .starts = d->role.starts + (d->role.state == ROLE_STARTING ? g->restarts : 0),
+                .starts = d->role.starts,
                 .next_start = to_realtime(d->role.start_again),
                 .hang_at = hang_at(d),
                 .kill_at = kill_at(d),

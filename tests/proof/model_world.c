@@ -147,7 +147,6 @@ struct facts facts_of(const struct state *s) {
                 .stopped_by = is_stopped(s) && s->by_user ? STOP_BY_USER : STOP_UNKNOWN,
                 .same_run = s->marked != RUN_OTHER,
                 .main_pid = has_process(s) ? THIS_PID : 0,
-                .restarts = 1, /* so that each restart may be the one that is reported */
                 .sync_running = s->syncing,
         };
 }

@@ -2,7 +2,7 @@
 
 import json
 
-from story import DAEMON, begin, events, fail_over, wait_event
+from story import DAEMON, begin, events, fail_over
 
 WORDS = "fails again and again"
 
@@ -45,19 +45,3 @@ def test_promoted_gateway_crashes_again_and_again(pair):
     pair.primary.gateway.start()
     pair.wait_standby()
     assert not status(host)["gateway_restarts"]
-
-
-def test_gateway_fails_at_its_start(pair):
-    """People hear of it while systemd still retries, and once."""
-    host = pair.standby
-    host.gateway.mode("fail=1")
-    begin(pair)
-    pair.primary.gateway.kill()
-    wait_event(host, "start-failed")
-    assert host.unit("openclaw.service")["SubState"] == "auto-restart"
-    now = status(host)
-    assert (now["level"], now["gateway_starts"] >= 2) == ("unreachable", True)
-    host.gateway.mode()
-    wait_event(host, "promoted", 60)
-    assert events(host) == ["promoting", "start-failed", "promoted"]
-    assert reports(host) == 0

@@ -56,22 +56,6 @@ static void test_systemd_tries_again_by_itself(void **state _unused_) {
         assert_true(b.look_at == USEC_INFINITY);
 }
 
-/* Long before systemd gives up. It is reported once, then too. */
-static void test_systemd_tries_in_vain(void **state _unused_) {
-        struct bench b = starting();
-
-        gateway(&b, UNIT_RESTARTING);
-        b.f.restarts = 1;
-        expect(&b, "start-failed");
-        assert_int_equal(b.role.starts, 1);
-        b.f.now += 5 * S;
-        gateway(&b, UNIT_ACTIVE);
-        expect(&b, "");
-        gateway(&b, UNIT_FAILED);
-        checked(&b, false);
-        expect(&b, "start"); /* the back-off has passed meanwhile */
-}
-
 static void test_a_start_that_fails_is_tried_again_with_back_off(void **state _unused_) {
         static const usec_t waits[] = { 5, 10, 20, 40, 80, 160, 300, 300 };
         struct bench b = starting();
@@ -201,7 +185,6 @@ int main(void) {
                 cmocka_unit_test(test_two_answers_of_one_process),
                 cmocka_unit_test(test_it_says_that_it_has_started),
                 cmocka_unit_test(test_systemd_tries_again_by_itself),
-                cmocka_unit_test(test_systemd_tries_in_vain),
                 cmocka_unit_test(test_a_start_that_fails_is_tried_again_with_back_off),
                 cmocka_unit_test(test_back_off),
                 cmocka_unit_test(test_a_refused_start),
