@@ -36,10 +36,11 @@ pid_t program_start(const char *const argv[], int in, int out, int err) {
         _exit(PROGRAM_ABSENT);
 }
 
-int program_end(pid_t pid, usec_t until) {
+/* *RET_LEFT: the highest exit status of the others of its group, of those that are our children by now. */
+static int end(pid_t pid, usec_t until, int *ret_left) {
         _cleanup_close_ int fd = pidfd_open(pid, 0);
         struct pollfd p = { .fd = fd, .events = POLLIN };
-        int status = 0, other = 0, n;
+        int status = 0, left_status = 0, n;
         usec_t left;
 
         do {
@@ -52,10 +53,17 @@ int program_end(pid_t pid, usec_t until) {
         (void) kill(pid, SIGKILL); /* it may not lead its group yet */
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
                 ;
-        while (waitpid(-pid, &other, 0) > 0 || errno == EINTR)
-                if (WIFEXITED(other) && WIFEXITED(status))
-                        status = MAX(status, other);
+        *ret_left = 0;
+        while (waitpid(-pid, &left_status, 0) > 0 || errno == EINTR)
+                if (WIFEXITED(left_status))
+                        *ret_left = MAX(*ret_left, WEXITSTATUS(left_status));
         return n <= 0 ? -ETIMEDOUT : WIFEXITED(status) ? WEXITSTATUS(status) : -EIO;
+}
+
+int program_end(pid_t pid, usec_t until) {
+        int left;
+
+        return end(pid, until, &left);
 }
 
 int program_memory(void) {
@@ -82,7 +90,8 @@ char *program_text(int memory) {
         return text;
 }
 
-int program_run(const char *const argv[], usec_t until, char **ret_out, char **ret_err) {
+int program_run_group(
+        const char *const argv[], usec_t until, char **ret_out, char **ret_err, int *ret_left) {
         _cleanup_close_ int null = open("/dev/null", O_RDONLY | O_CLOEXEC), out = program_memory(),
                             err = ret_err ? program_memory() : -1;
         pid_t pid;
@@ -93,9 +102,15 @@ int program_run(const char *const argv[], usec_t until, char **ret_out, char **r
         pid = program_start(argv, null, out, ret_err ? err : out);
         if (pid < 0)
                 return pid;
-        status = program_end(pid, until);
+        status = end(pid, until, ret_left);
         *ret_out = program_text(out);
         if (ret_err)
                 *ret_err = program_text(err);
         return *ret_out && (!ret_err || *ret_err) ? status : -ENOMEM;
+}
+
+int program_run(const char *const argv[], usec_t until, char **ret_out, char **ret_err) {
+        int left;
+
+        return program_run_group(argv, until, ret_out, ret_err, &left);
 }

@@ -19,8 +19,7 @@ extern volatile sig_atomic_t child_stop;
 /* Starts ARGV with the descriptors IN, OUT and ERR as its first three. Its process, or a negative errno. */
 pid_t program_start(const char *const argv[], int in, int out, int err);
 /* Waits until UNTIL (CLOCK_BOOTTIME; USEC_INFINITY: for good), then kills what is left of the group, without asking: somebody
- * waits. None of it lives when this returns. The exit status; -ETIMEDOUT, or -EIO if it died otherwise. In a subreaper
- * (PR_SET_CHILD_SUBREAPER) the highest of the group's: rsync(1), which returns ssh's if that is higher, may end before ssh has. */
+ * waits. None of it lives when this returns. The exit status; -ETIMEDOUT, or -EIO if it died otherwise. */
 int program_end(pid_t pid, usec_t until);
 
 /* A place for a program's output, bounded, which needs nobody to read while it is written. The descriptor, or a negative errno. */
@@ -32,3 +31,6 @@ char *program_text(int memory);
  * to free; RET_ERR may be NULL: then both are in *RET_OUT. An exit status or a negative errno; with the latter, too, there may be
  * output. */
 int program_run(const char *const argv[], usec_t until, char **ret_out, char **ret_err);
+/* The same in a subreaper (PR_SET_CHILD_SUBREAPER). *RET_LEFT: the highest exit status of what the program left behind, unless that had
+ * to be killed; 0 if there was none. */
+int program_run_group(const char *const argv[], usec_t until, char **ret_out, char **ret_err, int *ret_left);

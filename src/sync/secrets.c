@@ -130,11 +130,13 @@ static int open_target(struct copy *c, bool dry_run) {
         return 0;
 }
 
-/* Runs rsync: its exit code, -ETIMEDOUT or another negative errno. *RET_OUT is what came, or NULL. */
+/* Runs rsync: its exit code, -ETIMEDOUT or another negative errno. *RET_OUT is what came, or NULL. ssh that fails closes its pipes
+ * first, so that rsync may end before it can wait for it. */
 static int run_rsync(
         struct copy *c, const char *const *options, const char *source, const char *target, char **ret_out) {
         _cleanup_free_ char *from = NULL;
         const char *argv[40] = { "rsync", "-rl", "-e", c->ssh };
+        int code, left = 0;
         size_t n = 4;
 
         if (asprintf(&from, "%s:%s", c->config->host, source) < 0)
@@ -146,7 +148,8 @@ static int run_rsync(
         argv[n++] = target;
         free(c->errors);
         c->errors = *ret_out = NULL;
-        return program_run(argv, c->deadline, ret_out, &c->errors);
+        code = program_run_group(argv, c->deadline, ret_out, &c->errors, &left);
+        return code == RSYNC_STREAM && left == RSYNC_SSH ? RSYNC_SSH : code;
 }
 
 /* Sizes in bytes, names as they are. */

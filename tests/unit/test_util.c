@@ -365,10 +365,13 @@ static void test_status_of_what_a_program_left(void **state _unused_) {
                                      "os._exit(12)";
         const char *const argv[] = { "python3", "-c", script, NULL };
         _cleanup_free_ char *first = NULL, *second = NULL;
+        int left;
 
-        assert_int_equal(program_run(argv, USEC_INFINITY, &first, NULL), 12);
+        assert_int_equal(program_run_group(argv, USEC_INFINITY, &first, NULL, &left), 12);
+        assert_int_equal(left, 0);
         assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
-        assert_int_equal(program_run(argv, USEC_INFINITY, &second, NULL), 255);
+        assert_int_equal(program_run_group(argv, USEC_INFINITY, &second, NULL, &left), 12);
+        assert_int_equal(left, 255);
         assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
 }
 
