@@ -62,9 +62,9 @@ struct copy {
 
 /* The listing beside the target. */
 struct comparison {
-        unsigned n;    /* what is in it, or it itself if it is a file */
-        unsigned home; /* items at its top that a home directory has */
-        bool is_cut;   /* it was too long */
+        unsigned n, files; /* items, and those that are no directories */
+        unsigned home;     /* items at its top that a home directory has */
+        bool is_cut;       /* it was too long */
         int64_t there,
                 here;     /* bytes of the files that are copied, and of those that are here by their names */
         unsigned missing; /* items that are not here as they are there */
@@ -213,7 +213,8 @@ static void compare_item(int target, char type, uint64_t size, const char *name,
         char safe[40];
         bool same;
 
-        c->n += strcmp(name, ".") != 0;
+        c->n++;
+        c->files += type != 'd';
         for (size_t i = 0; i < ELEMENTSOF(home); i++)
                 c->home += strcmp(name, home[i]) == 0;
         (void) fstatat(target, name, &st, AT_SYMLINK_NOFOLLOW);
@@ -349,9 +350,9 @@ static int check_listing(struct copy *c) {
                         "the key may read the whole home directory of %s, and source = %s would copy it: restrict the key (rrsync)",
                         c->config->host, c->config->source);
         if (code != 0 && code != RSYNC_VANISHED &&
-                !(code == RSYNC_PARTIAL && found.n > 0)) /* something below is closed */
+                !(code == RSYNC_PARTIAL && found.n > 1)) /* something below is closed */
                 return judge_failure(c, code);
-        if (c->config->delete &&found.n == 0)
+        if (found.files == 0 && walk_files(c->config->target, false) > 0 && c->config->delete)
                 return fail(c, SYNC_REFUSED, REFUSAL_NO_SOURCE,
                         "%s on %s is empty, and with delete = yes no secret would be left here",
                         c->config->source, c->config->host);

@@ -389,6 +389,8 @@ static void test_an_empty_source_removes_nothing(void **state) {
         w->config.delete = true;
         assert_code(w, SYNC_REFUSED, REFUSAL_NO_SOURCE);
         assert_sh(w, "cat here/key", "key");
+        run(w, "rm -r here/*");
+        assert_code(w, SYNC_UNCHANGED, REFUSAL_NONE);
 }
 
 static void test_the_total_is_bounded(void **state) {
