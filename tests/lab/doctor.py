@@ -107,7 +107,7 @@ def well(pair):
     """A standby without a fault, whose first sync is over."""
     pair.standby.mkdir(f"{HOME}/.secrets", mode=0o700, user=USER)
     pair.standby.systemctl("enable", "--now", Pair.UNIT)
-    pair.wait_status("^Standby: the primary is up")
+    pair.wait_status("^Standby[^:]*: the primary is up")
     pair.standby.wait_journal("^Finished ", Pair.SYNC)
     return pair
 

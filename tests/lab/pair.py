@@ -125,7 +125,7 @@ class Pair:
         """Starts the daemon; returns when it has seen the primary up, or with up=False as soon as it is ready."""
         self.standby.systemctl("start", self.UNIT)
         if up:
-            self.wait_status(r"^Standby: the primary is up")
+            self.wait_status(r"^Standby[^:]*: the primary is up")
 
     @property
     def status(self):

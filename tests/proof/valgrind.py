@@ -41,7 +41,7 @@ INI = {"check_interval": "2s", "timeout": "1s", "fail_threshold": 2, "recover_th
 def fail_over_and_back(pair):
     primary, standby = pair.primary, pair.standby
     standby.systemctl("start", pair.UNIT)
-    pair.wait_status("^Standby: the primary is up", 120)
+    pair.wait_status("^Standby[^:]*: the primary is up", 120)
     primary.gateway.kill()
     wait_event(standby, "promoted", 120)
     for command in ("status", "status --json", "pause 1h", "resume"):

@@ -135,7 +135,7 @@ class TestFromInstallToPurge:
         changed = set(host.get(INI).splitlines()) ^ set((SOURCE / "etc/openclaw-failover.ini").read_text().splitlines())
         assert changed == {"host =", f"host = {bare.primary.address}"}
         host.systemctl("enable", "--now", "openclaw-failover")
-        bare.wait_status(r"^Standby: the primary is up", 60)
+        bare.wait_status(r"^Standby[^:]*: the primary is up", 60)
         seen = []
 
         def well():
@@ -177,7 +177,7 @@ class TestFromInstallToPurge:
         host.out(f"{APT} install --reinstall /root/{packages[1].name} 2>&1", timeout=300)
         assert host.state(MONITOR) == "inactive"
         host.systemctl("start", MONITOR)
-        bare.wait_status(r"^Standby: the primary is up")
+        bare.wait_status(r"^Standby[^:]*: the primary is up")
 
     def test_instances_are_started_anew(self, bare, packages):
         host = bare.standby

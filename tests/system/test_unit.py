@@ -51,7 +51,7 @@ def test_program_missing(pair, fault):
     fault("the gateway's program is missing here", None, failed["MESSAGE"].split(". ")[0])
     pair.primary.gateway.start()
     wait_event(pair.standby, "called-off")  # nothing ran, so nothing is demoted
-    pair.wait_status(r"^Standby: the primary is up")
+    pair.wait_status(r"^Standby[^:]*: the primary is up")
     assert not pair.standby.is_active(GATEWAY)
 
 
@@ -312,7 +312,7 @@ def test_start_that_comes_late(pair):
     wait_event(pair.standby, "called-off")
     pair.standby.wait_for(lambda: starts(pair.standby) == 1, what="polkit has allowed the start")
     pair.standby.wait_state(GATEWAY, "inactive")
-    pair.wait_status(r"^Standby: the primary is up")
+    pair.wait_status(r"^Standby[^:]*: the primary is up")
     assert not {"promoted", "foreign"} & set(events(pair.standby))
 
 
