@@ -130,7 +130,7 @@ while True:
 @pytest.mark.parametrize("word", ["é" * 40, "x" + "é" * 40], ids=["even", "odd"])
 def test_a_strangers_letters_are_not_halved(pair, word):
     """The bus takes no half of a letter: nobody could ask for the status."""
-    begin(pair)
+    begin(pair, primary={"fail_threshold": 1000})
     pair.primary.gateway.kill()
     pair.primary.put("/run/stranger.py", STRANGER.replace("WORD", word))
     pair.primary.popen(["python3", "/run/stranger.py"])

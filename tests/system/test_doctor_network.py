@@ -140,10 +140,10 @@ def primary_stopped(pair, later):
 
 
 def openclaw_config(pair, later):
-    """OpenClaw's own command that sets its bind, as far as the tests' gateway has one."""
+    """OpenClaw's own command that sets its bind, as far as the tests' gateway has one: a gateway that runs restarts by itself."""
     pair.primary.put("/usr/local/sbin/openclaw", """#!/bin/sh
         test "$*" = "config set gateway.bind tailnet" || exec /usr/local/bin/openclaw "$@"
-        rm -f /etc/systemd/system/openclaw.service.d/aa-test.conf; systemctl daemon-reload
+        rm -f /etc/systemd/system/openclaw.service.d/aa-test.conf; systemctl daemon-reload; systemctl try-restart openclaw.service
         """, mode=0o755)
     later.callback(pair.primary.remove, "/usr/local/sbin/openclaw")
 
