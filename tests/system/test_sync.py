@@ -145,7 +145,7 @@ def test_running_gateway_is_left_alone(pair):
 
 def test_the_lock_of_a_git_at_work(pair):
     """Seen though the unit's /proc hides what a confined process may not look into."""
-    pair.configure(workspace={"timeout": "1s", "refresh": "2s"})
+    pair.configure(workspace={"timeout": "3s", "refresh": "6s"})
     pair.commit("SOUL.md", "I am another.\n")
     git = pair.standby.popen(["git", "-C", Pair.WORKSPACE, "cat-file", "--batch"], user=USER, stdin=subprocess.PIPE)
     pair.standby.wait_for(lambda: pair.standby.run("pgrep -x git", check=False).returncode == 0, what="git runs")
