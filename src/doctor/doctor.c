@@ -152,8 +152,10 @@ static void look(const struct checkup *c, const struct row *row, struct finding 
 
         if (name && !user)
                 finding_skip(f, "user %s does not exist", name);
-        else if (!user || user->pw_uid == geteuid() || c->root)
-                look_as(c, row, user && user->pw_uid != geteuid() ? user : NULL, f);
+        else if (!user || user->pw_uid == geteuid())
+                look_as(c, row, NULL, f);
+        else if (c->root)
+                look_as(c, row, user, f);
         else
                 finding_skip(f, "only user %s can look at this: sudo %s doctor", name, c->instance->program);
 }
