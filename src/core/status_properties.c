@@ -246,7 +246,7 @@ static int read_value(const struct property *p, sd_bus_message *m, struct status
                 unsigned count;
                 uint64_t number;
         } v;
-        int i = -1;
+        int i;
 
         if (sd_bus_message_read(m, "v", types[p->type].signature, &v) < 0)
                 return -EBADMSG;
@@ -254,9 +254,13 @@ static int read_value(const struct property *p, sd_bus_message *m, struct status
                 *(bool *) member(p, s) = v.flag;
         else if (!types[p->type].words)
                 (void) memcpy(member(p, s), &v, types[p->type].size);
-        else
-                i = *(int *) member(p, s) = find_name(v.text, types[p->type].words, types[p->type].n_words);
-        return i < types[p->type].n_words ? 0 : -EBADMSG;
+        else {
+                i = find_name(v.text, types[p->type].words, types[p->type].n_words);
+                if (i == types[p->type].n_words)
+                        return -EBADMSG;
+                *(int *) member(p, s) = i;
+        }
+        return 0;
 }
 
 int status_read(sd_bus_message *m, struct status *ret) {
