@@ -21,5 +21,5 @@ struct kept_file {
 /* Replaces the file, or removes it if TEXT is NULL, and waits for that as long as no check is late by it. What fails is logged,
  * once, and is for the caller to try again. */
 void kept_file_write(struct kept_file *f, const char *text);
-/* The same of J, which is consumed. Without memory for it, J is NULL or not: the file stays as it is. */
+/* The same of J, which is consumed. If J is NULL or there is no memory for its text, the file stays as it is. */
 void kept_file_write_json(struct kept_file *f, json_t *j);
