@@ -30,7 +30,7 @@ struct alert {
         struct webhook *webhook;
         struct conditions conditions;
 
-        bool quiet;         /* this failover has had no alert yet */
+        unsigned alerts;    /* about this failover; 1 at first, since an earlier daemon may have sent one */
         bool channels_fail; /* the last alert of this failover said so */
         json_t *demoted; /* the queue's last, held for the sync that names branches; a reference, NULL: none */
         usec_t demoted_until; /* CLOCK_BOOTTIME */
@@ -274,14 +274,14 @@ static void add_reach(const struct alert *a, char *buf, size_t size) {
                 (void) appendf(buf, size, " To reach the standby: %s.", a->config->alert.reach);
 }
 
-/* The end of a failover. Without an alert about the promotion there is none about it. */
+/* The end of a failover. If all alerts about the failover are withdrawn, there is none about its end. */
 static void post_demoted(struct alert *a, const struct alert_message *m) {
         unsigned withdrawn = alert_queue_withdraw(&a->queue, m->time);
         const char *workspace = a->config->workspace.path;
         json_t *alert;
 
         webhook_wake_at(a->webhook, 0);
-        if (withdrawn > 0 || a->quiet)
+        if (withdrawn >= a->alerts)
                 return;
         alert = post(a, m);
         if (!workspace || !*workspace)
@@ -307,8 +307,8 @@ void alert_event(struct alert *a, enum role_event event, const struct story *s, 
                 .lasted = event == EVENT_DEMOTED ? s->promoted : USEC_INFINITY,
         };
 
-        if (event == EVENT_PROMOTING || event == EVENT_ADOPTED) {
-                a->quiet = true;
+        if ((event == EVENT_PROMOTING || event == EVENT_ADOPTED) && s->from == ROLE_STANDBY && !s->again) {
+                a->alerts = 0;
                 a->channels_fail = false;
         }
         if (!event_title(event, s) || (event == EVENT_CHANNELS_READY && !a->channels_fail))
@@ -329,7 +329,7 @@ void alert_event(struct alert *a, enum role_event event, const struct story *s, 
                 add_reach(a, words, sizeof words);
         if (m.since > 0 && m.since + QUIET_FOR > now)
                 m.hold = m.since + QUIET_FOR;
-        a->quiet = false;
+        a->alerts++;
         a->channels_fail = event == EVENT_CHANNELS_FAIL;
         alert_post(a, &m);
 }
@@ -382,6 +382,7 @@ int alert_new(struct http *h, const struct instance *n, const struct config *c, 
         if (!a)
                 return -ENOMEM;
         a->instance = n;
+        a->alerts = 1;
         r = alert_queue_load(&a->queue, n->state_dir);
         if (r >= 0)
                 r = webhook_new(h, on_timer, on_answer, a, &a->webhook);

@@ -182,6 +182,36 @@ static void test_failback_before_a_short_outage(void **state) {
         assert_string_equal(json_string_value(delivered(f, 0, "text")), "First.");
 }
 
+/* A start within a failover that people know of is no new one: it hung, or the primary came and went during the drain. */
+static void test_failback_after_another_start(void **state) {
+        struct fixture *f = *state;
+        struct story s = failover_story(60 * USEC_PER_SEC), flap = failover_story(9 * USEC_PER_SEC);
+
+        begin(f);
+        alert_event(f->alert, EVENT_PROMOTING, &s, "Promoting.");
+        alert_event(f->alert, EVENT_PROMOTED, &s, "Promoted.");
+        s.from = ROLE_PROMOTED;
+        alert_event(f->alert, EVENT_HUNG, &s, "It hangs.");
+        s.from = ROLE_DEMOTING;
+        s.again = true;
+        alert_event(f->alert, EVENT_PROMOTING, &s, "Again.");
+        s.again = false;
+        alert_event(f->alert, EVENT_DEMOTED, &s, "Back.");
+        TURN_UNTIL(f->event, f->receiver.n == 3);
+        assert_event(f, 2, "demoted");
+
+        s.from = ROLE_STANDBY;
+        alert_event(f->alert, EVENT_PROMOTING, &s, "Promoting.");
+        alert_event(f->alert, EVENT_PROMOTED, &s, "Promoted.");
+        flap.from = ROLE_DEMOTING;
+        alert_event(f->alert, EVENT_PROMOTING, &flap, "The primary is down again.");
+        alert_event(f->alert, EVENT_PROMOTED, &flap, "Promoted, and withdrawn.");
+        alert_event(f->alert, EVENT_DEMOTED, &flap, "Back.");
+        TURN_UNTIL(f->event, f->receiver.n == 5 && !on_disk(f));
+        assert_event(f, 3, "promoted");
+        assert_event(f, 4, "demoted");
+}
+
 /* Nothing to merge; and more than an alert has room for. */
 static void test_branches_of_any_number(void **state) {
         struct fixture *f = *state;
@@ -264,6 +294,7 @@ int main(void) {
                 T(test_branches_to_merge),
                 T(test_failback_holds_up_nothing),
                 T(test_failback_before_a_short_outage),
+                T(test_failback_after_another_start),
                 T(test_branches_of_any_number),
                 T(test_called_off_after_an_alert),
                 T(test_channels),
