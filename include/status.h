@@ -95,6 +95,7 @@ bool status_is_cut_off(const struct status *s);
 /* On standby in mode auto, the primary is up, and the gateway here does not run. */
 bool status_is_well(const struct status *s);
 
+/* As the exit status of `status` has them. */
 enum status_level {
         STATUS_WELL,     /* that, and sync, alerts and heartbeat work */
         STATUS_DEGRADED, /* promoted, or something is wrong */

@@ -8,12 +8,11 @@
 #include "core/role.h"
 #include "status.h"
 
-/* Exit statuses beside those of sysexits(3). */
+/* Exit statuses beside those of sysexits(3): a level of status.h, or that there is none. */
 enum {
-        EXIT_WELL = 0,        /* on standby and healthy; done; the drill has passed */
-        EXIT_DEGRADED = 1,    /* promoted or degraded; the drill has failed */
-        EXIT_UNREACHABLE = 2, /* nobody can be reached */
-        EXIT_NOT_RUNNING = 3, /* the daemon is not running (as LSB's init scripts say it) */
+        EXIT_WELL = STATUS_WELL,         /* on standby and healthy; done; the drill has passed */
+        EXIT_DEGRADED = STATUS_DEGRADED, /* promoted or degraded; the drill has failed */
+        EXIT_NOT_RUNNING = 3,            /* the daemon is not running (as LSB's init scripts say it) */
 };
 
 /* Asks for the status; its texts are borrowed from *RET_M. BUS may be NULL: none could be opened. 0, EXIT_NOT_RUNNING with nothing

@@ -57,7 +57,7 @@ static bool ask(struct view *v, struct shown *s) {
         if (s->exit == 0) {
                 (void) status_update(&s->status, &now, changed);
                 s->status.program = s->instance->program;
-                s->exit = status_exit(&now);
+                s->exit = (int) status_level(&now);
         }
         return changed[0] || s->exit != before;
 }

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "cli/daemon_client.h"
 #include "lib/clock.h"
 #include "lib/text.h"
 #include "status_properties.h"
@@ -168,14 +167,6 @@ void show_status(FILE *out, const struct status *s, const char *why, usec_t now,
         if (*s->heartbeat_error)
                 (void) fprintf(out, "  pings    fail: %s\n", s->heartbeat_error);
         show_unmerged(out, s);
-}
-
-int status_exit(const struct status *s) {
-        _Static_assert((int) STATUS_WELL == EXIT_WELL && (int) STATUS_DEGRADED == EXIT_DEGRADED &&
-                        (int) STATUS_UNREACHABLE == EXIT_UNREACHABLE,
-                "an exit status is a level");
-
-        return (int) status_level(s);
 }
 
 /* Sets KEY; "a.b" is b within the object a. Takes VALUE over. */

@@ -1,4 +1,4 @@
-/* What `status` prints: a few lines for a person, in colour on a terminal, or JSON; and its exit status. */
+/* What `status` prints: a few lines for a person, in colour on a terminal, or JSON. */
 #pragma once
 
 #include <jansson.h>
@@ -19,6 +19,3 @@ void show_status(FILE *out, const struct status *s, const char *why, usec_t now,
 
 /* S is NULL if the daemon is not running; WHY says then why. A new reference, or NULL without memory. */
 json_t *status_json(const struct status *s, const char *why, const struct instance *n, usec_t now);
-
-/* One of daemon_client.h. */
-int status_exit(const struct status *s);
