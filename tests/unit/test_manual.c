@@ -10,8 +10,10 @@
 #include <cmocka.h>
 
 #include "config/config_keys.h"
+#include "core/verdict.h"
 #include "events.h"
 #include "lib/file.h"
+#include "lib/text.h"
 #include "status_properties.h"
 
 #define MANUAL "src/man/org.openclaw.Failover1.5"
@@ -134,6 +136,27 @@ static void test_properties(void **state _unused_) {
         assert_int_equal(count(page, "\n.It Va "), n);
 }
 
+/* "up, not-ready or down", as the page has the words that a property may be. */
+static void check_words(const char *page, const char *item, const char *const *names, int n) {
+        _cleanup_free_ char *entry = part(page, item, "\n.It ");
+        char list[128] = "";
+
+        for (int i = 0; i < n; i++)
+                (void) appendf(list, sizeof list, "%s%s", i == 0 ? "" : i < n - 1 ? ", " : " or ", names[i]);
+        if (!entry || !strstr(entry, list))
+                fail_msg(MANUAL ": '%s' does not say: %s", item, list);
+}
+
+static void test_words(void **state _unused_) {
+        _cleanup_free_ char *page = read_page(MANUAL);
+
+        check_words(page, ".It Va State Pq s , Cm state", role_state_names, _ROLE_MAX);
+        check_words(page, ".It Va Mode Pq s , Cm mode", role_mode_names, _MODE_MAX);
+        check_words(page, ".It Va Health Pq s , Cm health", health_level_names, _HEALTH_MAX);
+        check_words(page, ".It Va LastCheckVerdict Pq s , Cm check_verdict", verdict_names, _VERDICT_MAX);
+        check_words(page, ".It Va GatewayState Pq s , Cm gateway_state", unit_state_names, _UNIT_STATE_MAX);
+}
+
 static void test_events(void **state _unused_) {
         static const char *const levels[] = {
                 [LOG_ERR] = "err", [LOG_WARNING] = "warning", [LOG_NOTICE] = "notice", [LOG_INFO] = "info"
@@ -157,6 +180,7 @@ int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_every_key),
                 cmocka_unit_test(test_properties),
+                cmocka_unit_test(test_words),
                 cmocka_unit_test(test_events),
         };
 
