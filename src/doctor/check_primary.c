@@ -205,7 +205,7 @@ void look_witness(const struct checkup *c, struct finding *f) {
                 return;
         }
         finding_fail(f, "%s: %s. With a dead witness every failover is held up for %s", w->url, check.reason,
-                format_span(span, w->cut_off_wait));
+                w->cut_off_wait == USEC_INFINITY ? "ever" : format_span(span, w->cut_off_wait));
         finding_fix(f, "curl -sS -o /dev/null %s", url ?: "");
 }
 

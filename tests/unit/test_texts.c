@@ -240,6 +240,7 @@ static void put_doctor_configured(FILE *f, const struct instance *instance) {
         PUT(look_witness, c.config = &config);
         PUT(look_witness, c.config = &config, config.witness.url = url,
                 config.witness.cut_off_wait = 300 * S);
+        PUT(look_witness, c.config = &config, config.witness.cut_off_wait = USEC_INFINITY);
         PUT(look_own_gateway, c.config = &config);
         PUT(look_workspace, c.config = &config);
         PUT(look_secrets, c.config = &config);
