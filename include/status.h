@@ -92,7 +92,9 @@ char *status_expectation(const struct status *s, char buf[static SENTENCE_MAX]);
 
 /* By the last check: this machine has no network. */
 bool status_is_cut_off(const struct status *s);
-/* On standby in mode auto, the primary is up, and the gateway here does not run. */
+/* By the last check: the primary answers, and its channels are not ready. */
+bool status_is_not_ready(const struct status *s);
+/* On standby in mode auto, the primary is up, and its channels with it, and the gateway here does not run. */
 bool status_is_well(const struct status *s);
 
 /* As the exit status of `status` has them. */

@@ -47,7 +47,9 @@ static const char *colour_of(const struct status *s) {
         };
         enum status_level level = status_level(s);
 
-        return level == STATUS_WELL && (s->failures > 0 || *s->unmerged) ? YELLOW : colours[level];
+        return level == STATUS_WELL && (s->failures > 0 || s->waits_until > 0 || *s->unmerged)
+                ? YELLOW
+                : colours[level];
 }
 
 static void show_primary(FILE *out, const struct status *s, usec_t now) {
@@ -67,7 +69,8 @@ static void show_primary(FILE *out, const struct status *s, usec_t now) {
         else if (s->failures > 0)
                 (void) fprintf(out, "%s (%u of %u failed)\n", s->reason, s->failures, s->fail_needed);
         else
-                (void) fprintf(out, "%s, answered in %s\n", s->verdict, format_span(took, s->took));
+                (void) fprintf(out, "%s, answered in %s\n", status_is_not_ready(s) ? s->reason : s->verdict,
+                        format_span(took, s->took));
 }
 
 static void show_gateway(FILE *out, const struct status *s) {

@@ -25,6 +25,10 @@ bool status_is_cut_off(const struct status *s) {
         return strcmp(s->verdict, verdict_name(VERDICT_CUT_OFF)) == 0;
 }
 
+bool status_is_not_ready(const struct status *s) {
+        return strcmp(s->verdict, verdict_name(VERDICT_NOT_READY)) == 0;
+}
+
 static bool is_served(const struct status *s) {
         return s->health != HEALTH_DOWN || (s->state == ROLE_PROMOTED && s->answers);
 }
@@ -35,7 +39,8 @@ static bool is_cold(const struct status *s) {
 
 bool status_is_well(const struct status *s) {
         return s->state == ROLE_STANDBY && !is_cold(s) && s->mode == MODE_AUTO && s->paused_until == 0 &&
-                s->health == HEALTH_UP && (s->unit_state == UNIT_INACTIVE || s->unit_state == UNIT_FAILED);
+                s->health == HEALTH_UP && !s->channels_fail &&
+                (s->unit_state == UNIT_INACTIVE || s->unit_state == UNIT_FAILED);
 }
 
 enum status_level status_level(const struct status *s) {
@@ -107,6 +112,8 @@ static void say_primary(const struct status *s, char *buf) {
                 SAY("the first check of the primary is under way");
         else if (status_is_cut_off(s))
                 SAY("this machine is cut off, %s", s->reason);
+        else if (status_is_not_ready(s))
+                SAY("the primary answers, but its channels are not ready");
         else if (s->failures > 0 && s->health == HEALTH_DOWN)
                 SAY("the primary is down, %s, checked at %s", s->reason, clock_time(at, s->checked));
         else if (s->failures > s->fail_needed)
@@ -193,11 +200,13 @@ static void say_next_while_failing(const struct status *s, usec_t now, char *buf
         usec_t counted = checks_from_now(s, now, more);
         char span[SPAN_MAX], at[CLOCK_MAX];
 
-        if (s->waits_until > now + counted)
-                SAY("The daemon waits for %s until %s, for %s more. If no check has been good by then, it starts the gateway "
+        if (s->waits_until == USEC_INFINITY)
+                SAY("The daemon waits for %s, however long that takes.", s->waits_for);
+        else if (s->waits_until > now + counted || s->failures == 0)
+                SAY("Until %s, for %s more, the daemon waits for %s. If no check has been good by then, it starts the gateway "
                     "here.",
-                        s->waits_for, clock_time(at, s->waits_until),
-                        format_span(span, s->waits_until - now));
+                        clock_time(at, s->waits_until), format_span(span, until(s->waits_until, now)),
+                        s->waits_for);
         else
                 SAY("After %u more failed check%s, in about %s, the daemon starts the gateway here.", more,
                         more == 1 ? "" : "s", format_span(span, counted));
@@ -213,7 +222,7 @@ static void say_next_on_standby(const struct status *s, usec_t now, char *buf) {
                 SAY("The daemon starts the gateway here when the sync has ended.");
         else if (*s->senior)
                 SAY("Nothing while %s answers.", s->senior);
-        else if (s->failures > 0)
+        else if (s->failures > 0 || s->waits_until > 0)
                 say_next_while_failing(s, now, buf);
         else
                 SAY("If %u checks in a row fail, the daemon starts the gateway here.", s->fail_needed);

@@ -9,7 +9,7 @@
 #define STATUS_INTERVAL USEC_PER_MINUTE
 
 static void show_to_systemd(struct daemon *d, const struct status *s) {
-        bool steady = status_is_well(s) && s->failures == 0;
+        bool steady = status_is_well(s) && s->failures == 0 && s->waits_until == 0;
         enum status_level level = status_level(s);
         char text[SENTENCE_MAX];
 

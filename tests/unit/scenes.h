@@ -105,6 +105,15 @@ static const struct scene scenes[] = {
         { "cut off", NULL, STATUS_DEGRADED,
                 { .failures = 9, .verdict = "cut-off", .reason = "no carrier on eth0", .waits_for = "the network here",
                         .waits_until = SCENE_NOW + 200 * S } },
+        { "cut off for ever", NULL, STATUS_DEGRADED,
+                { .failures = 9, .verdict = "cut-off", .reason = "no carrier on eth0", .waits_for = "the network here",
+                        .waits_until = USEC_INFINITY } },
+        { "not ready", NULL, STATUS_WELL,
+                { .verdict = "not-ready", .reason = "it answers, but is not ready: telegram",
+                        .waits_for = "the primary, whose channels are not ready", .waits_until = SCENE_NOW + 120 * S } },
+        { "not ready, and an alert", NULL, STATUS_DEGRADED,
+                { .verdict = "not-ready", .reason = "it answers, but is not ready: telegram", .channels_fail = true,
+                        .waits_for = "the primary, whose channels are not ready", .waits_until = USEC_INFINITY } },
         { "cut off and down", scene_down, STATUS_DEGRADED, { .verdict = "cut-off", .reason = "no carrier on eth0" } },
         { "paused", NULL, STATUS_DEGRADED, { .paused_until = SCENE_NOW + 3600 * S } },
         { "paused until resumed", NULL, STATUS_DEGRADED, { .paused_until = USEC_INFINITY } },
@@ -133,6 +142,8 @@ static const struct scene scenes[] = {
         { "promoted", scene_promoted, STATUS_DEGRADED, {} },
         { "recovering", scene_promoted, STATUS_DEGRADED, { .failures = 0, .goods = 1 } },
         { "promoted, manual", scene_promoted, STATUS_DEGRADED, {}, .manual = true },
+        { "promoted, not ready", scene_promoted, STATUS_DEGRADED,
+                { .verdict = "not-ready", .reason = "it answers, but is not ready: telegram" } },
         { "promoted by hand", scene_promoted, STATUS_DEGRADED, { .mode = MODE_PINNED } },
         { "promoted and silent", scene_promoted, STATUS_UNREACHABLE, { .hang_at = SCENE_NOW + 240 * S }, .silent = true },
         { "promoted and alerts", scene_promoted, STATUS_DEGRADED, { .alert_error = "https://example.com: HTTP 500", .undelivered = 2 } },
@@ -158,6 +169,7 @@ static inline struct status scene_status(const struct scene *scene) {
         TAKE_OVER(health);
         TAKE_OVER(verdict);
         TAKE_OVER(reason);
+        TAKE_OVER(channels_fail);
         TAKE_OVER(failures);
         TAKE_OVER(goods);
         TAKE_OVER(senior);

@@ -385,6 +385,7 @@ static void texts(void **state _unused_) {
         put_conditions(f);
         put_block(f, "well");
         put_block(f, "promoted and alerts");
+        put_block(f, "not ready");
         put_block(f, "unmerged");
         put_block(f, "keys");
         put_block(f, "keys that last");
