@@ -151,7 +151,7 @@ static void name_type(const struct answer *a, char *buf, size_t size) {
 
 /* The answer as JSON; NULL: it is none. A new reference. */
 static json_t *parse_body(const struct answer *a) {
-        return a->too_long ? NULL : json_loadb(a->body ?: "", a->length, 0, NULL);
+        return a->too_long ? NULL : json_loadb(a->body ?: "", a->length, JSON_REJECT_DUPLICATES, NULL);
 }
 
 static void say_body(const struct answer *a, struct check *c) {

@@ -96,6 +96,8 @@ static const struct {
                 NOT_OPENCLAW "(JSON without \"ok\")" },
         { "ok: a word", ANSWERED(CURLE_OK, 200, NULL, "{\"ok\":\"true\"}"), VERDICT_DOWN,
                 NOT_OPENCLAW "(JSON without \"ok\")" },
+        { "ok twice", ANSWERED(CURLE_OK, 200, "application/json", "{\"ok\":false,\"ok\":true}"), VERDICT_DOWN,
+                NOT_OPENCLAW "(application/json)" },
         { "an array", ANSWERED(CURLE_OK, 200, NULL, "[{\"ok\":true}]"), VERDICT_DOWN,
                 NOT_OPENCLAW "(JSON without \"ok\")" },
         { "too long", TOO_LONG(200), VERDICT_DOWN, NOT_OPENCLAW "(more than 64 KiB)" },
