@@ -189,7 +189,7 @@ int cmd_status(const struct instance *named, bool all, bool json, bool watched) 
         if (n < 0) /* the bus takes no question */
                 bus = sd_bus_flush_close_unref(bus);
         v = (struct view){ .bus = bus, .n = (size_t) MAX(n, 1), .json = json };
-        v.in_place = watched && !json && isatty(STDOUT_FILENO);
+        v.in_place = watched && !json && terminal_can_draw();
         v.shown = shown = calloc(v.n, sizeof *shown);
         if (!shown)
                 return EX_OSERR;

@@ -3,8 +3,14 @@
 
 #include <string.h>
 
-bool terminal_has_colour(void) {
-        const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+bool terminal_can_draw(void) {
+        const char *term = getenv("TERM");
 
-        return isatty(STDOUT_FILENO) && !(no_color && *no_color) && !(term && strcmp(term, "dumb") == 0);
+        return isatty(STDOUT_FILENO) && !(term && strcmp(term, "dumb") == 0);
+}
+
+bool terminal_has_colour(void) {
+        const char *no_color = getenv("NO_COLOR");
+
+        return terminal_can_draw() && !(no_color && *no_color);
 }

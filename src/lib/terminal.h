@@ -3,5 +3,7 @@
 
 #include "lib/util.h"
 
-/* Whether it is a terminal that wants colour: NO_COLOR (https://no-color.org) and TERM=dumb say no. */
+/* Whether it is a terminal on which the cursor can be moved: TERM=dumb says no. */
+bool terminal_can_draw(void);
+/* Whether it wants colour, too: NO_COLOR says no (https://no-color.org). */
 bool terminal_has_colour(void);

@@ -195,6 +195,16 @@ def test_watch_redraws_in_place(pair):
     assert terminal.wait() == 1
 
 
+def test_watch_on_a_terminal_without_a_cursor(pair):
+    begin(pair)
+    terminal = Terminal(pair.standby, ["openclaw-failover", "status", "--watch"], env={"TERM": "dumb"})
+    pair.standby.wait_for(lambda: "Standby" in terminal.text, what="the first lines")
+    ok(pair.standby, "pause")
+    pair.standby.wait_for(lambda: "aused" in terminal.text, what="the change")
+    interrupt(pair.standby, "status --watch")
+    assert terminal.wait() == 0 and "\033" not in terminal.text
+
+
 def test_watch_shows_a_daemon_that_hangs(pair):
     begin(pair)
     terminal = Terminal(pair.standby, ["openclaw-failover", "status", "--watch"])
