@@ -63,7 +63,7 @@ int read_file(const char *path, size_t max, char **ret) {
         if (fd < 0 || fstat(fd, &st) < 0)
                 return -errno;
         if (!S_ISREG(st.st_mode))
-                return -EINVAL;
+                return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
         if ((uintmax_t) st.st_size > max)
                 return -EFBIG;
         text = malloc(max + 2);

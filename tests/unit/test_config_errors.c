@@ -259,7 +259,7 @@ static void files(void **state _unused_) {
         assert_non_null(mkdtemp(directory));
         (void) snprintf(path, sizeof path, "%s/ini", directory);
         load(path, -ENOENT, "0: cannot be read: no such file");
-        load(directory, -EINVAL, "0: cannot be read: not a text file");
+        load(directory, -EISDIR, "0: cannot be read: Is a directory");
         assert_int_equal(write_file_atomic(path, HOST, 0600), 0);
         load(path, 0, NULL);
         assert_int_equal(write_file_atomic(path, "x\n" HOST, 0600), 0);
