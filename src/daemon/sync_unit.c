@@ -38,9 +38,10 @@ static void learn(struct sync_unit *s, const struct unit_info *info) {
         if (*info->trouble)
                 (void) snprintf(v->text, sizeof v->text, "%s", info->trouble);
         else if (sync_result_parse(info->status, &result) < 0)
-                (void) snprintf(v->text, sizeof v->text,
-                        "it ended without a result, systemd says \"%s\": `journalctl -u %s`", info->result,
-                        s->instance->sync_unit);
+                (void) snprintf(v->text, sizeof v->text, "it %s, systemd says \"%s\": `journalctl -u %s`",
+                        info->end.cause == STOP_BY_DAEMON ? "was stopped at its deadline"
+                                                          : "ended without a result",
+                        info->result, s->instance->sync_unit);
         else {
                 sync_result_say(&result, v->text, sizeof v->text);
                 list_unmerged(&result, v->unmerged, sizeof v->unmerged);
