@@ -109,21 +109,34 @@ static void look_in_child(const void *task, void *answer) {
                 t->row->look(t->c, f);
 }
 
-static void look_as(
-        const struct checkup *c, const struct row *row, const struct passwd *user, struct finding *f) {
+/* A row's look, under way. */
+struct looking {
+        struct child child;
+        bool runs;
+};
+
+static void start_look(const struct checkup *c, const struct row *row, const struct passwd *user,
+        struct looking *l, struct finding *f) {
         const struct task task = { c, row, user };
         usec_t patience =
                 DEADLINE + (c->config ? MAX(c->config->workspace.timeout, c->config->secrets.timeout) : 0);
+        int r = child_start(&l->child, look_in_child, &task, sizeof *f, patience);
+
+        l->runs = r >= 0;
+        if (r < 0)
+                finding_fail(f, "there is no process to look at this: %s", strerror(-r));
+}
+
+static void end_look(struct looking *l, struct finding *f) {
         char span[SPAN_MAX];
-        struct child child;
         int r;
 
-        (void) fflush(stdout);
-        r = child_start(&child, look_in_child, &task, sizeof *f, patience);
-        if (r >= 0)
-                r = child_finish(&child, f, sizeof *f);
+        if (!l->runs)
+                return;
+        l->runs = false;
+        r = child_finish(&l->child, f, sizeof *f);
         if (r == -ETIMEDOUT)
-                finding_fail(f, "no result within %s", format_span(span, patience));
+                finding_fail(f, "no result within %s", format_span(span, l->child.timeout));
         else if (r < 0)
                 finding_fail(f, "the process that looked at this died: %s", strerror(-r));
         /* It ran as another user. */
@@ -134,10 +147,12 @@ static void look_as(
 
 /* False, with a finding, if the row's turn cannot come because of what FINDINGS holds already: one without a text if what
  * it waits for is said above. */
-static bool may_look(const struct row *row, const struct finding *findings, struct finding *f) {
+static bool may_look(
+        const struct row *row, struct looking *looks, struct finding *findings, struct finding *f) {
         for (size_t i = 0; row->after && i < ELEMENTSOF(table); i++) {
                 if (strcmp(table[i].title, row->after) != 0)
                         continue;
+                end_look(&looks[i], &findings[i]);
                 if (findings[i].kind == FINDING_OK || findings[i].kind == FINDING_WARN)
                         break;
                 f->kind = findings[i].kind == FINDING_OFF ? FINDING_OFF : FINDING_SKIPPED;
@@ -146,18 +161,44 @@ static bool may_look(const struct row *row, const struct finding *findings, stru
         return true;
 }
 
-static void look(const struct checkup *c, const struct row *row, struct finding *f) {
+static void look(const struct checkup *c, const struct row *row, struct looking *l, struct finding *f) {
         const char *name = row->user ? row->user(c) : NULL;
         const struct passwd *user = name ? getpwnam(name) : NULL;
 
         if (name && !user)
                 finding_skip(f, "user %s does not exist", name);
         else if (!user || user->pw_uid == geteuid())
-                look_as(c, row, NULL, f);
+                start_look(c, row, NULL, l, f);
         else if (c->root)
-                look_as(c, row, user, f);
+                start_look(c, row, user, l, f);
         else
                 finding_skip(f, "only user %s can look at this: sudo %s doctor", name, c->instance->program);
+}
+
+/* One line on a terminal, drawn over. */
+static void show_progress(bool shown, size_t i) {
+        if (!shown)
+                return;
+        (void) fprintf(stderr, "\r\033[K");
+        if (i < ELEMENTSOF(table))
+                (void) fprintf(stderr, "%zu of %zu: %s", i + 1, ELEMENTSOF(table), table[i].title);
+        (void) fflush(stderr);
+}
+
+/* Side by side: where a name server or a host is silent, each look that needs it waits for it. */
+static void look_at_all(const struct checkup *c, struct finding *findings, bool progress) {
+        struct looking looks[ELEMENTSOF(table)] = { 0 };
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                show_progress(progress, i);
+                if (may_look(&table[i], looks, findings, &findings[i]))
+                        look(c, &table[i], &looks[i], &findings[i]);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                show_progress(progress && looks[i].runs, i);
+                end_look(&looks[i], &findings[i]);
+        }
+        show_progress(progress, ELEMENTSOF(table));
 }
 
 static void checkup_done(struct checkup *c) {
@@ -218,16 +259,6 @@ static int sum_up(const struct finding *findings, bool print) {
         return n[FINDING_FAIL] > 0 ? EXIT_FAILURE : n[FINDING_SKIPPED] > 0 ? EXIT_NOT_LOOKED : EXIT_SUCCESS;
 }
 
-/* One line on a terminal, drawn over. */
-static void show_progress(bool shown, size_t i) {
-        if (!shown)
-                return;
-        (void) fprintf(stderr, "\r\033[K");
-        if (i < ELEMENTSOF(table))
-                (void) fprintf(stderr, "%zu of %zu: %s", i + 1, ELEMENTSOF(table), table[i].title);
-        (void) fflush(stderr);
-}
-
 int cmd_doctor(const struct instance *instance, bool quiet, bool json) {
         _cleanup_(checkup_done) struct checkup c = { .instance = instance, .root = geteuid() == 0 };
         struct finding findings[ELEMENTSOF(table)] = { 0 };
@@ -236,12 +267,7 @@ int cmd_doctor(const struct instance *instance, bool quiet, bool json) {
         (void) config_load(instance->config, config_keep_error, &c.config_error, &c.config);
         checkup_ask_systemd(&c);
 
-        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
-                show_progress(progress, i);
-                if (may_look(&table[i], findings, &findings[i]))
-                        look(&c, &table[i], &findings[i]);
-        }
-        show_progress(progress, ELEMENTSOF(table));
+        look_at_all(&c, findings, progress);
         if (print_all(findings, &c, quiet, json) < 0)
                 return EX_OSERR;
         return sum_up(findings, !json);
