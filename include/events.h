@@ -18,6 +18,7 @@
 struct story {
         enum role_state from, to;
         enum mode mode;
+        bool up;             /* the primary is, or .senior: users need no gateway here */
         bool by_hand;        /* a user wanted it, or a drill: there is no outage */
         bool paused;         /* the daemon does nothing until the pause is over */
         bool again;          /* the gateway here was promoted already, and is started again */

@@ -254,7 +254,13 @@ static const char *event_title(enum role_event event, const struct story *s) {
                 return "Standby promoted by hand";
         if (event == EVENT_PROMOTED && s->again)
                 return "Standby's gateway is back";
-        if (event == EVENT_DEMOTED && s->mode == MODE_AUTO && !s->by_hand)
+        if (s->up && event == EVENT_START_FAILED)
+                return "Standby's gateway failed to start";
+        if (s->up && event == EVENT_START_SLOW)
+                return "Standby's gateway starts slowly";
+        if (*s->senior && s->mode == MODE_AUTO && (event == EVENT_DEMOTED || event == EVENT_CALLED_OFF))
+                return "A senior standby has taken over: this one's gateway is stopped";
+        if (event == EVENT_DEMOTED && s->up && s->mode == MODE_AUTO && !s->by_hand)
                 return "Primary is back: standby's gateway stopped";
         return titles[event];
 }

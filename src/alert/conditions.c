@@ -37,8 +37,8 @@ static const struct {
 #define WRITE(...) (void) (buf ? appendf(buf, ALERT_TEXT_MAX, __VA_ARGS__) : NULL)
 
 static void describe_silence(const struct status *s, const char *span, char *buf) {
-        WRITE("Nobody can be reached: this machine is promoted, and the gateway here has not answered for %s",
-                span);
+        WRITE("%s machine is promoted, and the gateway here has not answered for %s",
+                s->health == HEALTH_UP ? "This" : "Nobody can be reached: this", span);
         if (s->unit_state == UNIT_ACTIVE)
                 WRITE(", though systemd keeps it running.");
         else
@@ -119,6 +119,8 @@ static bool look_kind(struct conditions *l, enum condition_kind kind, const stru
         m->event = so ? kinds[kind].event : kinds[kind].over;
         m->level = so ? LOG_ERR : LOG_NOTICE;
         m->title = so ? kinds[kind].title : kinds[kind].title_over;
+        if (so && kind == CONDITION_SILENT && s->health == HEALTH_UP)
+                m->title = "Standby's gateway is silent";
         m->text = l->text;
         m->since = m->time > lasted ? m->time - lasted : 0;
         m->lasted = so ? USEC_INFINITY : lasted;

@@ -76,10 +76,16 @@ static void say_promoted(const struct story *s, char *buf) {
                 SAY(" The outage's length is unknown: the daemon has restarted since the last good check.");
 }
 
+/* What a gateway that does not start means: a promotion by hand leaves the primary up. */
+static const char *consequence(const struct story *s) {
+        if (!s->up)
+                return "Nobody can be reached: ";
+        return *s->senior ? "The senior standby is up, but " : "The primary is up, but ";
+}
+
 static void say_start_failed(const struct story *s, char *buf) {
-        SAY("Nobody can be reached: %s %s (%s). The daemon retries, after 5 s at first and every 5 min in the end, while the "
-            "primary is down.",
-                s->unit, s->ended_well ? "has stopped" : "failed to start", s->trouble);
+        SAY("%s%s %s (%s). The daemon retries, after 5 s at first and every 5 min in the end.",
+                consequence(s), s->unit, s->ended_well ? "has stopped" : "failed to start", s->trouble);
         if (s->ended_well)
                 SAY(" To keep it stopped: `%s demote`.", s->program);
         say_other(s, buf);
@@ -90,13 +96,12 @@ static void say_start_slow(const struct story *s, char *buf) {
         char span[SPAN_MAX];
 
         if (s->unit_waits_for && *s->unit_waits_for) {
-                SAY("Nobody can be reached: systemd waits for %s before it starts %s. See `systemctl list-jobs`.",
+                SAY("%ssystemd waits for %s before it starts %s. See `systemctl list-jobs`.", consequence(s),
                         s->unit_waits_for, s->unit);
                 return;
         }
-        SAY("Nobody can be reached: %s has been starting for %s. A gateway may take minutes, and the daemon waits. See "
-            "`journalctl -u %s`.",
-                s->unit, format_span(span, MIN(s->start_timeout, USEC_PER_MINUTE)), s->unit);
+        SAY("%s%s has been starting for %s. A gateway may take minutes, and the daemon waits. See `journalctl -u %s`.",
+                consequence(s), s->unit, format_span(span, MIN(s->start_timeout, USEC_PER_MINUTE)), s->unit);
         say_other(s, buf);
 }
 
@@ -152,7 +157,10 @@ static void say_kept_back(const struct story *s, char *buf) {
 }
 
 static void say_called_off(const struct story *s, char *buf) {
-        if (s->by_hand)
+        if (*s->senior)
+                SAY("The senior standby %s has taken over before %s had started: stopping it.", s->senior,
+                        s->unit);
+        else if (s->by_hand)
                 SAY("This standby follows the primary %s again, which is up: stopping %s, which had not started.",
                         s->primary, s->unit);
         else
@@ -207,6 +215,8 @@ static void say_demoted(const struct story *s, char *buf) {
         if (s->promoted != USEC_INFINITY)
                 SAY(" after %s", format_span(span, s->promoted));
         SAY(": %s has stopped.", s->unit);
+        if (*s->senior)
+                SAY(" The senior standby %s has taken over.", s->senior);
 }
 
 static void say_foreign(const struct story *s, char *buf) {

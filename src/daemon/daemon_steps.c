@@ -60,6 +60,7 @@ static void report(struct daemon *d, enum role_event event, enum role_state from
                 .from = from,
                 .to = d->role.state,
                 .mode = d->role.mode,
+                .up = d->level == HEALTH_UP,
                 .paused = d->role.paused_until > 0,
                 .program = d->instance->program,
                 .primary = peers_primary_name(d->peers),

@@ -146,6 +146,8 @@ static const struct scene scenes[] = {
                 { .verdict = "not-ready", .reason = "it answers, but is not ready: telegram" } },
         { "promoted by hand", scene_promoted, STATUS_DEGRADED, { .mode = MODE_PINNED } },
         { "promoted and silent", scene_promoted, STATUS_UNREACHABLE, { .hang_at = SCENE_NOW + 240 * S }, .silent = true },
+        { "promoted by hand and silent", scene_promoted, STATUS_DEGRADED,
+                { .mode = MODE_PINNED, .health = HEALTH_UP, .verdict = "up" }, .silent = true },
         { "promoted and alerts", scene_promoted, STATUS_DEGRADED, { .alert_error = "https://example.com: HTTP 500", .undelivered = 2 } },
         { "demoting", scene_demoting, STATUS_DEGRADED, { .health = HEALTH_UP, .verdict = "up" } },
         { "demoting to start again", scene_demoting, STATUS_UNREACHABLE, { .kill_at = SCENE_NOW + 20 * S } },

@@ -7,6 +7,7 @@
 static struct story failover_story(usec_t down) {
         return (struct story){ .mode = MODE_AUTO,
                 .primary = "p:1",
+                .senior = "",
                 .reason = "HTTP 503",
                 .outage = 9 * USEC_PER_SEC,
                 .detecting = 7 * USEC_PER_SEC,
@@ -285,6 +286,38 @@ static void test_channels(void **state) {
         assert_int_equal(f->receiver.n, 3);
 }
 
+/* The title of the alert about EVENT, the next that is delivered. */
+static char *title_of(struct fixture *f, enum role_event event, const struct story *s) {
+        unsigned n = f->receiver.n;
+
+        alert_event(f->alert, event, s, "It happened.");
+        TURN_UNTIL(f->event, f->receiver.n > n);
+        return strdup(json_string_value(delivered(f, n, "title")));
+}
+
+/* A title says what the alert means: who serves now, if anybody. */
+static void test_titles(void **state) {
+        static const enum role_event events[] = { EVENT_START_FAILED, EVENT_START_SLOW, EVENT_DEMOTED };
+        struct fixture *f = *state;
+        struct story down = failover_story(60 * USEC_PER_SEC), up = down, senior;
+
+        up.up = true;
+        senior = up;
+        senior.senior = "first";
+        begin(f);
+        for (size_t i = 0; i < ELEMENTSOF(events); i++) {
+                _cleanup_free_ char *a = title_of(f, events[i], &down), *b = title_of(f, events[i], &up);
+
+                assert_string_not_equal(a, b);
+        }
+        for (size_t i = 0; i < 2; i++) {
+                enum role_event event = i == 0 ? EVENT_DEMOTED : EVENT_CALLED_OFF;
+                _cleanup_free_ char *a = title_of(f, event, &up), *b = title_of(f, event, &senior);
+
+                assert_string_not_equal(a, b);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 T(test_events),
@@ -298,6 +331,7 @@ int main(void) {
                 T(test_branches_of_any_number),
                 T(test_called_off_after_an_alert),
                 T(test_channels),
+                T(test_titles),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,6 +55,13 @@ static void put_events(FILE *f) {
         s.senior = "first";
         put_event(f, EVENT_DEMOTING, ", a senior", &s);
         put_event(f, EVENT_HOLD_OVER, ", a senior", &s);
+        put_event(f, EVENT_CALLED_OFF, ", a senior", &s);
+        put_event(f, EVENT_DEMOTED, ", a senior", &s);
+        s.up = true;
+        put_event(f, EVENT_START_FAILED, ", a senior", &s);
+        s.senior = "";
+        put_event(f, EVENT_START_FAILED, ", the primary is up", &s);
+        put_event(f, EVENT_START_SLOW, ", the primary is up", &s);
         s = plain_story();
         s.again = true;
         put_event(f, EVENT_PROMOTING, ", again", &s);
