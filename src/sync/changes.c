@@ -416,9 +416,9 @@ int changes_find_commits(const struct repo *repo, struct changes *ret, struct sy
         if (repo->branch[0] && strcmp(repo->branch, repo->follow) != 0)
                 return 0; /* another branch keeps its own commits, and does not move */
         k = repo_walk_unpushed(repo, &repo->head, &walk);
-        if (k == 0 && !repo->branch[0])
-                k = git_revwalk_hide_glob(walk, "refs/heads/*");
         if (k == 0) {
+                if (!repo->branch[0])
+                        repo_hide(repo, walk, "refs/heads/*");
                 hide_seen(repo, walk);
                 k = git_revwalk_next(&id, walk);
         }

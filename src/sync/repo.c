@@ -329,6 +329,19 @@ int repo_find_theirs(const struct repo *repo, git_oid *ret) {
         return git_reference_name_to_id(ret, repo->git, name) < 0 ? -ENOENT : 0;
 }
 
+/* One that leads nowhere hides nothing: git fetch --prune leaves a remote's HEAD so whose branch was renamed there. */
+void repo_hide(const struct repo *repo, git_revwalk *walk, const char *glob) {
+        _cleanup_(git_reference_iterator_freep) git_reference_iterator *i = NULL;
+        const char *name;
+        git_oid id;
+
+        if (git_reference_iterator_glob_new(&i, repo->git, glob) < 0)
+                return;
+        while (git_reference_next_name(&name, i) == 0)
+                if (git_reference_name_to_id(&id, repo->git, name) == 0)
+                        (void) git_revwalk_hide(walk, &id);
+}
+
 int repo_walk_unpushed(const struct repo *repo, const git_oid *tip, git_revwalk **ret) {
         _cleanup_(git_revwalk_freep) git_revwalk *walk = NULL;
         char tracking[256];
@@ -337,9 +350,9 @@ int repo_walk_unpushed(const struct repo *repo, const git_oid *tip, git_revwalk 
         (void) snprintf(tracking, sizeof tracking, "refs/remotes/%s/*", repo->config->remote);
         if (k == 0)
                 k = git_revwalk_push(walk, tip);
-        if (k == 0)
-                k = git_revwalk_hide_glob(walk, tracking);
-        if (k == 0)
-                *ret = TAKE(walk);
-        return k;
+        if (k < 0)
+                return k;
+        repo_hide(repo, walk, tracking);
+        *ret = TAKE(walk);
+        return 0;
 }

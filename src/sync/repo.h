@@ -75,6 +75,8 @@ int repo_find_theirs(const struct repo *repo, git_oid *ret);
 
 /* The commits of TIP that no branch of the remote's had when they were last seen. 0 or libgit2's error. */
 int repo_walk_unpushed(const struct repo *repo, const git_oid *tip, git_revwalk **ret);
+/* Takes from WALK what the refs of GLOB keep. */
+void repo_hide(const struct repo *repo, git_revwalk *walk, const char *glob);
 
 /* Refuses what the settings make of the repository; if it is OPENING, only what nothing can be saved from. 0 or -ECANCELED. */
 int repo_check_settings(struct repo *repo, bool opening, struct sync_result *r);

@@ -60,6 +60,9 @@ static void test_ssh_is_ssh(void **state) {
                         SYNC_FAILED, REFUSAL_SSH },
                 { "no such repository", "key ed25519; know; url ssh://$me@127.0.0.1:$port$PWD/nowhere",
                         SYNC_FAILED, REFUSAL_REMOTE },
+                { "a remote's HEAD that leads nowhere",
+                        "key ed25519; know; git -C standby symbolic-ref refs/remotes/origin/HEAD refs/remotes/origin/none",
+                        SYNC_UPDATED, REFUSAL_NONE },
                 { "an option in the address", "key ed25519; know; url ssh://-oProxyCommand=touch%20ran/x",
                         SYNC_FAILED, REFUSAL_REMOTE },
         };

@@ -177,6 +177,28 @@ static void test_the_first_of_several_addresses(void **state) {
         assert_follows(w);
 }
 
+/* The forge renamed a branch and git fetch --prune was here, or a crash took an object. */
+static void test_tracking_refs_that_lead_nowhere(void **state) {
+        static const char *const scripts[] = {
+                "git symbolic-ref refs/remotes/origin/HEAD refs/remotes/origin/none",
+                "echo 1111111111111111111111111111111111111111 >.git/refs/remotes/origin/lost",
+                "echo 1111111111111111111111111111111111111111 >.git/refs/heads/lost; git checkout -q --detach",
+        };
+
+        for (size_t i = 0; i < 2 * ELEMENTSOF(scripts); i++) {
+                struct world *w = *state;
+
+                w->config.branch = i % 2 ? (char *) "main" : NULL;
+                commit(w, "echo two >>memory/a");
+                run(w, "cd standby; %s; echo mine >mine; git add mine; git commit -qm mine", scripts[i / 2]);
+                assert_sync(w, i / 2 == 2 ? SYNC_REFUSED : SYNC_UPDATED);
+                assert_saved(w, "mine", "mine");
+                assert_int_equal(w->result.n_unmerged, 1 + i / 4); /* the lost one counts */
+                assert_int_equal(end_world(state), 0);
+                assert_int_equal(new_world(state), 0);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_a_silent_remote),
@@ -186,6 +208,7 @@ int main(void) {
                 TEST(test_a_token_goes_nowhere_else),
                 TEST(test_each_branch_is_pushed_by_itself),
                 TEST(test_the_first_of_several_addresses),
+                TEST(test_tracking_refs_that_lead_nowhere),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
