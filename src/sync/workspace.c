@@ -23,8 +23,10 @@ struct sync {
         struct sync_result *result;
         struct repo repo;
         const char *host;
-        struct changes work;        /* what is in the tree and saved */
-        struct timespec index_time; /* of the index that it was found with */
+        struct changes work; /* what is in the tree and saved */
+        bool is_saved;
+        git_oid head; /* with which it was found, and the time of the index then */
+        struct timespec index_time;
 };
 
 static bool may_move(const struct sync *s) {
@@ -37,26 +39,25 @@ static struct timespec index_time(const struct sync *s) {
         return fstatat(s->repo.dir_fd, "index", &st, 0) == 0 ? st.st_mtim : (struct timespec){ 0 };
 }
 
-/* Finds what the standby has, and commits it before anything is refused: the repository may be in any state. */
+/* Finds what the standby has, and commits it before anything is refused: the repository may be in any state. Again if something
+ * was committed or staged since. */
 static int save(struct sync *s) {
-        int k = saved_check_name(&s->repo, s->host, s->result);
+        const struct timespec now = index_time(s);
+        int k;
 
-        s->index_time = index_time(s);
+        if (s->is_saved && now.tv_sec == s->index_time.tv_sec && now.tv_nsec == s->index_time.tv_nsec &&
+                git_oid_equal(&s->head, &s->repo.head))
+                return 0;
+        s->is_saved = true;
+        s->head = s->repo.head;
+        s->index_time = now;
+        changes_free(&s->work);
+        k = saved_check_name(&s->repo, s->host, s->result);
         if (k == 0)
                 k = changes_find(&s->repo, &s->work, s->result);
         if (k == 0)
                 k = saved_add(&s->repo, &s->work, s->host, s->result);
         return k == 0 ? saved_keep_unnamed(&s->repo, s->host, s->result) : k;
-}
-
-/* What was staged while the fetch ran, which may take minutes, is saved nowhere yet. */
-static int save_again(struct sync *s) {
-        const struct timespec now = index_time(s);
-
-        if (now.tv_sec == s->index_time.tv_sec && now.tv_nsec == s->index_time.tv_nsec)
-                return 0;
-        changes_free(&s->work);
-        return save(s);
 }
 
 /* What is in the way of what comes, ignored files too, is saved as well, and then all of it makes room. */
@@ -192,7 +193,7 @@ static void push(const struct sync *s, struct saved_branches *unmerged) {
                 }
 }
 
-/* What is saved, refused or finished before the fetch has come back. */
+/* What is saved, refused or finished before the fetch has come back; and again then, since that may take minutes. */
 static int prepare(struct sync *s) {
         int k;
 
@@ -267,8 +268,9 @@ static void sync_open(struct sync *s) {
         if (fetched.branch[0])
                 (void) strcpy(s->repo.follow, fetched.branch);
         if (k == 0 && moving && may_move(s)) {
+                k = prepare(s);
                 (void) git_oid_tostr(r->from, sizeof r->from, &s->repo.head);
-                moved = repo_check_branch(&s->repo, fetched.branch, r) == 0 && save_again(s) == 0 &&
+                moved = k == 0 && repo_check_branch(&s->repo, fetched.branch, r) == 0 &&
                         follow(s, &fetched.commit) == 0;
                 (void) git_oid_tostr(r->to, sizeof r->to, &s->repo.head);
         } else if (k == 0)

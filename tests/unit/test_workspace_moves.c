@@ -368,14 +368,42 @@ static void test_a_file_is_in_the_way_once(void **state) {
         assert_saved(w, "data.log", "mine");
 }
 
-static void test_what_is_staged_while_the_fetch_runs_is_saved(void **state) {
-        struct world *w = *state;
+static void test_what_happens_while_the_fetch_runs(void **state) {
+        static const struct {
+                const char *meanwhile;
+                enum sync_part expected;
+                enum refusal_code code;
+                const char *saved; /* a file and its content */
+        } cases[] = {
+                { "echo new >new; git add new; rm new", SYNC_UPDATED, REFUSAL_NONE, "new" },
+                { "echo new >memory/a; git commit -qam mine", SYNC_UPDATED, REFUSAL_NONE, "memory/a" },
+                { "git commit -q --allow-empty -m mine", SYNC_UPDATED, REFUSAL_NONE, NULL },
+                { "git merge -q --no-ff --no-commit side 2>/dev/null", SYNC_REFUSED, REFUSAL_UNDER_WAY,
+                        "side" },
+                { "touch .git/index.lock", SYNC_REFUSED, REFUSAL_LOCKED, NULL },
+                { "git checkout -q --detach", SYNC_REFUSED, REFUSAL_DETACHED, NULL },
+        };
 
-        commit(w, "echo two >>notes");
-        w->meanwhile = "cd standby; echo new >new; git add new; rm new";
-        assert_sync(w, SYNC_UPDATED);
-        assert_saved(w, "new", "new");
-        assert_follows(w);
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                struct world *w = *state;
+                char script[128];
+
+                commit(w, "echo two >>notes");
+                run(w, "cd standby; git switch -qc side; echo new >side; git add side; git commit -qm side; git switch -q main");
+                (void) snprintf(script, sizeof script, "cd standby; %s", cases[i].meanwhile);
+                w->meanwhile = script;
+                w->config.timeout = cases[i].code == REFUSAL_LOCKED ? 2 * USEC_PER_SEC : USEC_PER_MINUTE;
+                if (do_sync(w) != cases[i].expected || w->result.workspace_why.code != cases[i].code)
+                        fail_msg("%s: %d %s", script, w->result.workspace, words(&w->result.workspace_why));
+                if (cases[i].saved)
+                        assert_saved(w, cases[i].saved, "new");
+                if (cases[i].expected == SYNC_UPDATED)
+                        assert_follows(w);
+                else
+                        run(w, "cd standby; not test -e .git/failover-intent; test $(cat notes) = one");
+                assert_int_equal(end_world(state), 0);
+                assert_int_equal(new_world(state), 0);
+        }
 }
 
 /* What comes brings the filter along. */
@@ -410,7 +438,7 @@ int main(void) {
                 TEST(test_a_large_file_in_another_form),
                 TEST(test_a_branch_of_an_odd_name_is_kept_once),
                 TEST(test_a_file_is_in_the_way_once),
-                TEST(test_what_is_staged_while_the_fetch_runs_is_saved),
+                TEST(test_what_happens_while_the_fetch_runs),
                 TEST(test_a_change_is_no_pointer_for_a_new_filter),
         };
 
