@@ -290,9 +290,9 @@ static int daemon_new(const struct instance *instance, struct config *c, struct 
         if (r >= 0)
                 r = metrics_new(instance, c, &d->metrics);
         if (r >= 0)
-                r = use_config(d, c);
+                r = state_recall(&d->state_file, instance, c->gateway.unit, &d->role, &d->timeline);
         if (r >= 0)
-                r = state_recall(&d->state_file, instance, d->gateway->name, &d->role, &d->timeline);
+                r = use_config(d, c);
         if (r < 0)
                 return r;
         *ret = TAKE(d);
