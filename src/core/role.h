@@ -120,7 +120,7 @@ enum gateway_answer {
 void role_gateway_checked(
         struct role *r, const struct role_rules *rules, const struct facts *f, enum gateway_answer answer);
 
-/* The promoted gateway was asked for its channels. */
+/* The promoted gateway has said whether its channels are ready. */
 void role_gateway_said(struct role *r, const struct facts *f, enum gateway_ready ready);
 
 /* Nobody can have been reached here in this failover. */

@@ -73,8 +73,6 @@ const char *role_command(struct role *r, const struct facts *f, enum role_comman
         case COMMAND_PAUSE:
                 r->paused_until = until;
                 return NULL;
-        case COMMAND_RESUME:
-                break;
         case COMMAND_DRILL:
                 if (r->state != ROLE_STANDBY || r->mode != MODE_AUTO || paused(r))
                         return "A drill begins on standby, in mode auto and not paused.";
@@ -89,8 +87,8 @@ const char *role_command(struct role *r, const struct facts *f, enum role_comman
                 r->mode = MODE_DRILL;
                 r->drill_done = false;
                 break;
-        default:
-                return "No such command.";
+        default: /* COMMAND_RESUME */
+                break;
         }
         r->paused_until = 0;
         if (command != COMMAND_RESUME)

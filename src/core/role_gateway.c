@@ -34,7 +34,7 @@ void role_gateway_checked(struct role *r, const struct role_rules *role_rules, c
 }
 
 void role_gateway_said(struct role *r, const struct facts *f, enum gateway_ready ready) {
-        if (r->state != ROLE_PROMOTED || ready == READY_UNKNOWN)
+        if (r->state != ROLE_PROMOTED)
                 return;
         r->ready = ready;
         r->reloaded = r->reloaded || ready == READY_NO;

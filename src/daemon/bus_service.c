@@ -171,7 +171,7 @@ void bus_service_changed(struct bus_service *b, const struct status *s) {
 }
 
 void bus_service_event(struct bus_service *b, enum role_event event, const char *message) {
-        sd_bus *bus = b ? bus_connection_bus(b->connection) : NULL;
+        sd_bus *bus = bus_connection_bus(b->connection);
 
         if (bus && b->object)
                 (void) sd_bus_emit_signal(
