@@ -40,7 +40,11 @@ static void report_failed(const struct health *before, const struct health *h,
 
         if (before->level == HEALTH_DOWN)
                 return;
-        if (h->level == HEALTH_DOWN && h->clear == needed)
+        if (check->verdict == VERDICT_NOT_READY) {
+                if (before->not_ready_since == 0 || h->level == HEALTH_DOWN)
+                        log_notice("Failed check: %s.%s", check->reason,
+                                h->level == HEALTH_DOWN ? " The primary counts as down." : "");
+        } else if (h->level == HEALTH_DOWN && h->clear == needed)
                 log_notice("Failed check %u of %u: %s. The primary counts as down.", needed, needed,
                         check->reason);
         else if (h->level == HEALTH_DOWN)
