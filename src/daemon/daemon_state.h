@@ -63,7 +63,7 @@ struct daemon {
 /* Puts all that is known now into F, for role.c. */
 void daemon_gather(const struct daemon *d, struct facts *f);
 
-/* Reads the primary's level again: it also changes by time alone, when a senior's head start is over. */
+/* Reads the primary's level again: after a standstill it is an old one, and counts as unknown. */
 void daemon_read_level(struct daemon *d);
 
 /* Decides, acts and reports, until there is nothing more to do. */

@@ -177,7 +177,6 @@ static void carry_out(struct daemon *d, enum role_action action) {
         }
 }
 
-/* The level also changes by time alone, when a senior's head start is over. */
 void daemon_read_level(struct daemon *d) {
         enum health_level level = peers_level(d->peers);
 

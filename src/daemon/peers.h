@@ -12,10 +12,10 @@
 
 struct peers;
 
-/* A check ended; or the level changed. */
+/* A check ended. */
 typedef void (*peers_changed_t)(struct peers *w, void *userdata);
 
-/* Begins to check at once. C and NAMES must outlive the watch. BEFORE is the watch that this one replaces, or NULL: its level is
+/* Begins to check at once. C must outlive the watch. BEFORE is the watch that this one replaces, or NULL: its level is
  * kept if it is the same primary. 0 or a negative errno. */
 int peers_new(struct http *h, const struct instance *instance, const struct config *c,
         const struct peers *before, peers_changed_t changed, void *userdata, struct peers **ret);
