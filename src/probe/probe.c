@@ -1,8 +1,8 @@
 /* One check of one gateway becomes a verdict with a reason; see probe.h.
  *
  * A check is one request or more within one deadline: first to /startupz, if that is asked at all, then to the health path,
- * then now and then to /readyz. If the name does not resolve in half of the time, the last good address is asked in its
- * place. */
+ * then now and then to /readyz. If the name does not resolve in half of the time, or in most of what a connect gets, the
+ * last good address is asked in its place. */
 #include "probe/probe.h"
 
 #include <errno.h>
@@ -253,7 +253,8 @@ static int on_time(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *us
                 look_at_socket(p);
         if (left > 0 && !p->is_stuck && (passed < connect_time(p) || p->answer.connected) &&
                 timer_in(p->timer, MIN(left, tick(p, passed))) >= 0) {
-                if (left <= p->timeout / 2 && !p->answer.addressed && can_ask_good(p))
+                if ((left <= p->timeout / 2 || passed >= connect_time(p) * 3 / 4) && !p->answer.addressed &&
+                        can_ask_good(p))
                         ask_good(p);
                 else
                         http_request_nudge(p->request);

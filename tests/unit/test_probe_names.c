@@ -45,7 +45,7 @@ static void name_server_silent(void **state) {
 static void last_good_address(void **state) {
         struct fixture *f = *state;
         struct peer peer = { answers, UP };
-        _cleanup_(probe_freep) struct probe *p = NULL;
+        _cleanup_(probe_freep) struct probe *p = NULL, *patient = NULL;
         int server;
 
         if (!f->is_private)
@@ -59,12 +59,17 @@ static void last_good_address(void **state) {
         assert_int_equal(probe_new(f->http, &t, &p), 0);
         assert_check(check(f, p, t.timeout), VERDICT_UP, "200");
         assert_null(strstr(f->check.reason, "last good address"));
+        t.timeout = PATIENT; /* a connect gets less than half of it */
+        assert_int_equal(probe_new(f->http, &t, &patient), 0);
+        assert_check(check(f, patient, t.timeout), VERDICT_UP, "200");
+        t.timeout = SPARE;
 
         write_file("/etc/hosts", "");
         assert_check(check(f, p, t.timeout), VERDICT_UP, "at 127.0.0.1, last good address");
         server = silent_name_server();
         assert_check(check(f, p, t.timeout), VERDICT_UP, "at 127.0.0.1, last good address");
         assert_true(f->check.took >= t.timeout / 2);
+        assert_check(check(f, patient, PATIENT), VERDICT_UP, "at 127.0.0.1, last good address");
         (void) close(server);
 
         peer_stop(&peer);
