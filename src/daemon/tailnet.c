@@ -14,7 +14,7 @@
 #include "lib/text.h"
 
 #define REFRESH (20 * USEC_PER_MINUTE)
-/* A relay that has answered this long ago still is one. */
+/* A relay that answered this long before the last good check still is one. */
 #define RELAY_GOOD USEC_PER_HOUR
 #define RELAY_TIMEOUT (3 * USEC_PER_SEC)
 
@@ -46,6 +46,7 @@ struct tailnet {
                 usec_t blind_since;       /* 0: Tailscale works */
                 struct tailscale_relay relay;
                 usec_t relay_answered; /* 0: never */
+                usec_t good;           /* the last good check of the gateway */
         } known;
 
         /* The look under way. */
@@ -221,7 +222,7 @@ static void use_relay(struct tailnet *t, const struct tailscale_relay *relay) {
 
 struct probe *tailnet_witness(struct tailnet *t) {
         const struct known *k = &t->known;
-        bool fresh = k->relay_answered > 0 && now() - k->relay_answered < RELAY_GOOD;
+        bool fresh = k->relay_answered > 0 && k->relay_answered + RELAY_GOOD > k->good;
 
         return k->in && fresh && !k->self.has_exit_node && !tailscale_is_at(&k->peer, k->relay.address)
                 ? t->witness
@@ -300,6 +301,7 @@ int tailnet_look(struct tailnet *t, const char *address, tailnet_done_t done, vo
 
 void tailnet_refresh(struct tailnet *t, const char *address) {
         t->known.ping = TAILSCALE_PING_UNKNOWN;
+        t->known.good = now();
         if (t->done || (t->refreshed > 0 && now() - t->refreshed < REFRESH))
                 return;
         t->refreshed = now();

@@ -29,7 +29,7 @@ typedef void (*tailnet_done_t)(void *userdata);
 /* Asks for Tailscale's state; ADDRESS is what a check of the gateway connects to, "" if that is not known. 0; -ENOENT if
  * the gateway is not reached through Tailscale, so that there is nothing to ask; another negative errno. */
 int tailnet_look(struct tailnet *t, const char *address, tailnet_done_t done, void *userdata);
-/* While all is well: asks now and then, for everything there is to know. */
+/* After a good check: asks now and then, for everything there is to know. */
 void tailnet_refresh(struct tailnet *t, const char *address);
 
 /* Whether a look has to come before a check: this is the first one, or the way was found not to work. */
@@ -40,8 +40,8 @@ usec_t tailnet_blind_since(const struct tailnet *t, char *why, size_t size);
 /* Whether that is what a restart of tailscaled looks like, and for no longer than one takes. */
 bool tailnet_restarts(const struct tailnet *t);
 
-/* The home relay, if it may bear witness now: it answered within the last hour, is not on the gateway's machine, and no exit
- * node is in use. NULL: it may not. */
+/* The home relay, if it may bear witness now: it answered within the hour before the last good check, is not on the gateway's
+ * machine, and no exit node is in use. NULL: it may not. */
 struct probe *tailnet_witness(struct tailnet *t);
 /* When the keys of this node and of the gateway's expire, CLOCK_REALTIME; 0: never, or not known. */
 void tailnet_keys(const struct tailnet *t, usec_t *ret_here, usec_t *ret_there);
