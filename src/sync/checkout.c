@@ -188,6 +188,11 @@ static int clear_path(struct clearing *c, const char *path, bool is_wanted) {
         return k;
 }
 
+static int fail_timeout(const struct clearing *c) {
+        return sync_fail(
+                c->result, REFUSAL_TIMEOUT, "making room in %s was not done in time", c->repo->config->path);
+}
+
 /* Removes what is at the paths; if only looking, finds out whether it may. */
 static int clear_all(struct clearing *c) {
         for (size_t i = 0; i < c->paths->n; i++) {
@@ -195,8 +200,7 @@ static int clear_all(struct clearing *c) {
                 int k;
 
                 if (c->looking && repo_is_over(c->repo))
-                        return sync_fail(c->result, REFUSAL_TIMEOUT,
-                                "making room in %s was not done in time", c->repo->config->path);
+                        return fail_timeout(c);
                 k = clear_path(c, path, find_file(c->files, path));
                 if (k == -ESTALE)
                         return sync_fail(
@@ -280,6 +284,8 @@ static int begin(struct clearing *c) {
                 return k;
         (void) strcpy(intent.branch, c->repo->branch);
         k = repo_settle(c->repo); /* what was saved, before the tree loses it */
+        if (k == 0 && repo_is_over(c->repo))
+                return fail_timeout(c);
         if (k == 0)
                 k = cleanup_write_intent(c->repo, &intent);
         c->looking = false;
@@ -316,16 +322,14 @@ int checkout_find(struct repo *repo, git_commit *target, const struct paths *pat
 int checkout_to(struct repo *repo, git_commit *target, const struct paths *paths,
         const struct changes *saved, struct sync_result *r) {
         struct clearing c = { repo, paths, target, .looking = true, .result = r };
-        char why[sizeof r->workspace_why.text];
         int k = open_clearing(&c, saved);
 
         if (k == 0)
                 k = begin(&c);
-        if (k == 0 && (k = move(&c)) < 0) {
-                (void) strcpy(why, r->workspace_why.text);
+        if (k == 0 && (k = move(&c)) < 0)
                 (void) sync_fail(r, REFUSAL_HALF,
-                        "the tree is half old, half new until the next sync finishes it: %s", why);
-        }
+                        "the tree is half old, half new until the next sync finishes it: %s",
+                        r->workspace_why.text);
         close_clearing(&c);
         return k;
 }

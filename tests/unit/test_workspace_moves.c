@@ -1,6 +1,8 @@
 /* How the tree moves: line endings, files that cannot be saved or removed, and changes meanwhile. */
 #include "workspace_fixture.h"
 
+#include <sys/syscall.h>
+
 static void test_a_mirror_refspec_moves_no_branch(void **state) {
         struct world *w = *state;
 
@@ -406,6 +408,29 @@ static void test_what_happens_while_the_fetch_runs(void **state) {
         }
 }
 
+static char slow_disk[128];
+
+/* In the C library's place: the time is over when the disk of a repository with that file has taken all. */
+int syncfs(int fd) {
+        child_stop = *slow_disk && access(slow_disk, F_OK) == 0;
+        return (int) syscall(SYS_syncfs, fd);
+}
+
+static void test_nothing_moves_when_the_disk_took_all_the_time(void **state) {
+        struct world *w = *state;
+        _cleanup_free_ char *before = NULL, *after = NULL;
+
+        commit(w, "echo two >>notes");
+        (void) snprintf(slow_disk, sizeof slow_disk, "%s/.git/slow", w->path);
+        assert_int_equal(sync_around(w, "touch .git/slow", &before), -ECANCELED);
+        slow_disk[0] = '\0';
+        child_stop = 0;
+        assert_int_equal(w->result.workspace_why.code, REFUSAL_TIMEOUT);
+        after = fingerprint(w);
+        assert_string_equal(before, after);
+        run(w, "not test -e standby/.git/failover-intent");
+}
+
 /* What comes brings the filter along. */
 static void test_a_change_is_no_pointer_for_a_new_filter(void **state) {
         struct world *w = *state;
@@ -439,6 +464,7 @@ int main(void) {
                 TEST(test_a_branch_of_an_odd_name_is_kept_once),
                 TEST(test_a_file_is_in_the_way_once),
                 TEST(test_what_happens_while_the_fetch_runs),
+                TEST(test_nothing_moves_when_the_disk_took_all_the_time),
                 TEST(test_a_change_is_no_pointer_for_a_new_filter),
         };
 
