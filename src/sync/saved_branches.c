@@ -288,12 +288,12 @@ void saved_review(const struct repo *repo, bool prunes, struct saved_branches *r
                 b.ours = is_saved(b.name, NULL);
                 b.is_private = sync_branch_is_private(b.name);
                 b.pushed = is_pushed(repo, b.name, &b.tip);
-                merged = is_merged(repo, &b.tip);
+                merged = !repo_is_over(repo) &&
+                        ((!b.ours && is_at_remote(repo, &b.tip)) || is_merged(repo, &b.tip));
                 if (prunes && b.ours && (merged || is_old(repo, &b)) &&
                         prune(repo, &b, merged ? "merged" : "had for 30 days"))
                         continue;
-                if (!merged && (b.ours || !is_at_remote(repo, &b.tip)) &&
-                        (sync_branch_is_valid(b.name) || !is_kept(repo, &b.tip)))
+                if (!merged && (sync_branch_is_valid(b.name) || !is_kept(repo, &b.tip)))
                         ret->items[ret->n++] = b;
         }
 }

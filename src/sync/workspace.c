@@ -15,7 +15,7 @@
 #include "sync/remote.h"
 #include "sync/saved_branches.h"
 
-/* For naming what is unmerged where a remote that did not answer took all the time. */
+/* For naming what is unmerged, where somebody waits or a remote that did not answer took all the time. */
 #define REVIEW_USEC USEC_PER_SEC
 
 struct sync {
@@ -275,7 +275,9 @@ static void sync_open(struct sync *s) {
                 (void) git_oid_tostr(r->to, sizeof r->to, &s->repo.head);
         } else if (k == 0)
                 r->workspace = SYNC_SKIPPED;
-        s->repo.until = MAX(until, now_usec(CLOCK_BOOTTIME) + REVIEW_USEC);
+        s->repo.until = now_usec(CLOCK_BOOTTIME) + REVIEW_USEC;
+        if (s->job->may_push(s->job->userdata)) /* nobody waits */
+                s->repo.until = MAX(until, s->repo.until);
         /* If more are gone than an answer has room for, some still pass for pushed. */
         saved_review(
                 &s->repo, fetched.branch[0] && !fetched.gone[ELEMENTSOF(fetched.gone) - 1][0], &unmerged);
