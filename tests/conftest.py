@@ -22,7 +22,12 @@ def pytest_configure(config):
                                        "are shipped, and so cannot be run with sanitizers")
 
 
+# A file is given to one worker whole: the longest are begun first.
+LONGEST = ("test_stops", "test_unit", "test_doctor", "test_failover", "test_doctor_sync")
+
+
 def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
     items = [item for item in items if item.path.parent.name != "docs"]
     for item in items:
         if item.get_closest_marker("once"):
