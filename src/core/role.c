@@ -59,7 +59,7 @@ static bool calls_for_stop(const struct look *l) {
                 return false;
         if (r->mode == MODE_HELD || (r->mode == MODE_DRILL && r->drill_done))
                 return true;
-        return r->mode == MODE_AUTO && l->f->primary == HEALTH_UP &&
+        return r->mode == MODE_AUTO && l->f->primary == HEALTH_UP && !l->f->doubted &&
                 (l->rules->failback == ROLE_FAILBACK_AUTO || has_not_started(r));
 }
 

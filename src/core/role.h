@@ -20,6 +20,7 @@
 struct facts {
         usec_t now;
         enum health_level primary;
+        bool doubted; /* the last check says otherwise: good while .primary is down, failed while it is up */
         usec_t failing_since; /* the row of failed checks that goes on now; 0: there is none */
         enum unit_state gateway;
         enum unit_job job;          /* for the gateway's unit */

@@ -24,7 +24,8 @@ static inline bool calls_for_run(const struct role *r, const struct facts *f) {
         if (paused(r))
                 return false;
         return r->mode == MODE_PINNED || (r->mode == MODE_DRILL && !r->drill_done) ||
-                (r->mode == MODE_AUTO && f->primary == HEALTH_DOWN);
+                (r->mode == MODE_AUTO && f->primary == HEALTH_DOWN &&
+                        !(r->state == ROLE_STANDBY && f->doubted));
 }
 
 /* With failback = manual, too: there is nothing to stay promoted with. */

@@ -16,6 +16,7 @@ void daemon_gather(const struct daemon *d, struct facts *f) {
         *f = (struct facts){
                 .now = now_usec(CLOCK_BOOTTIME),
                 .primary = d->level,
+                .doubted = peers_answer(d->peers) != (d->level == HEALTH_UP),
                 .failing_since = peers_failing_since(d->peers),
                 .gateway = g->state,
                 .job = g->job,

@@ -404,6 +404,12 @@ usec_t peers_failing_since(const struct peers *w) {
                 : h->failing_since;
 }
 
+bool peers_answer(const struct peers *w) {
+        const struct peer *senior = senior_up(w);
+
+        return peers_failing_since(w) == 0 || (senior && senior->health.failing_since == 0);
+}
+
 void peers_failback(struct peers *w) {
         for (size_t i = 0; i < w->n_seniors; i++)
                 if (w->seniors[i].health.level == HEALTH_UP)

@@ -97,6 +97,9 @@ static const char *judge_start(
 
         if (begins && s->judge.level != HEALTH_DOWN && !told_to_run(before) && before->held_at == 0)
                 return "never promoted before the threshold, unless told to";
+        if (begins && before->state == ROLE_STANDBY && s->judge.goods > 0 && !told_to_run(before) &&
+                before->held_at == 0)
+                return "never promoted on a good check, unless told to";
         if (begins && before->mode == MODE_DRILL && is_running(s) && !s->ours)
                 return "somebody else's gateway is no drill's";
         if (step->action == ACTION_START && before->paused_until > 0 && s->role.paused_until > 0 &&
@@ -116,6 +119,9 @@ static const char *judge_stop(
 
         if (step->action == ACTION_STOP && down && s->role.mode != MODE_HELD && !restart)
                 return "never demoted while the primary is known to be down, unless told to";
+        if (enters(before, &s->role, ROLE_DEMOTING) && s->judge.failures > 0 && s->role.mode == MODE_AUTO &&
+                step->action == ACTION_STOP && !restart)
+                return "never demoted on a failed check, unless told to";
         if (enters(before, &s->role, ROLE_STANDBY) && down && s->role.mode != MODE_HELD &&
                 before->paused_until == 0)
                 return "never back on standby while the primary is known to be down, unless told to";

@@ -139,6 +139,7 @@ struct facts facts_of(const struct state *s) {
         return (struct facts){
                 .now = NOW,
                 .primary = s->health.level,
+                .doubted = (s->health.failing_since == 0) != (s->health.level == HEALTH_UP),
                 .failing_since = s->health.failing_since,
                 .gateway = s->bus ? s->unit : UNIT_UNKNOWN,
                 .job = !s->bus                 ? JOB_NONE

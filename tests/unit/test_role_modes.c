@@ -277,6 +277,43 @@ static void test_every_command_in_every_mode(void **state _unused_) {
                                 }
 }
 
+/* A level that the last check contradicts decides nothing: a failed check demotes nobody, a good one promotes nobody. */
+static void test_a_doubted_level(void **state _unused_) {
+        static const enum role_state promoted_states[] = { ROLE_STARTING, ROLE_PROMOTED };
+        struct bench b;
+
+        for (size_t i = 0; i < ELEMENTSOF(promoted_states); i++) {
+                b = promoted();
+                b.role.state = promoted_states[i];
+                b.role.since = b.f.now;
+                b.role.promoted_before = promoted_states[i] == ROLE_PROMOTED;
+                b.role.mode = MODE_PINNED;
+                primary(&b, HEALTH_UP);
+                b.f.doubted = true;
+                command(&b, COMMAND_AUTO);
+                expect(&b, "");
+                b.f.doubted = false;
+                expect(&b, promoted_states[i] == ROLE_PROMOTED ? "demoting stop" : "called-off stop");
+        }
+
+        b = bench();
+        b.role.sync_begun = b.role.early_sync = b.f.now;
+        b.role.mode = MODE_HELD;
+        primary(&b, HEALTH_DOWN);
+        checked(&b, false);
+        b.f.doubted = true;
+        command(&b, COMMAND_AUTO);
+        expect(&b, "");
+        b.f.doubted = false;
+        expect(&b, "promoting start");
+        b.f.doubted = true; /* a start that has been decided goes on */
+        gateway(&b, UNIT_FAILED);
+        checked(&b, false);
+        expect(&b, "start-failed");
+        wait_for(&b, 5 * S);
+        expect(&b, "start");
+}
+
 /* What each mode makes of each level: of a stopped gateway on standby, and of a promoted one. */
 static void test_every_mode_at_every_level(void **state _unused_) {
         static const struct {
@@ -336,6 +373,7 @@ int main(void) {
                 cmocka_unit_test(test_a_drill_that_becomes_real),
                 cmocka_unit_test(test_when_no_drill_begins),
                 cmocka_unit_test(test_every_command_in_every_mode),
+                cmocka_unit_test(test_a_doubted_level),
                 cmocka_unit_test(test_every_mode_at_every_level),
         };
 
