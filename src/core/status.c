@@ -192,7 +192,7 @@ static usec_t checks_from_now(const struct status *s, usec_t now, unsigned count
         bool under_way = s->next_check > s->checked + s->interval;
         usec_t first = under_way ? s->next_check - s->interval : s->next_check;
 
-        return until(first + (count > 0 ? count - 1 : 0) * s->interval + s->took, now);
+        return until(first + (count > 0 ? count - 1 : 0) * MAX(s->interval, s->took) + s->took, now);
 }
 
 static void say_next_while_failing(const struct status *s, usec_t now, char *buf) {

@@ -279,7 +279,7 @@ static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, vo
         struct peers *w = userdata;
 
         w->begun = now();
-        w->next = w->begun + w->config->primary.check_interval;
+        w->next = w->begun + interval_now(w);
         witness_drop(&w->witness);
         begin(&w->primary);
         start_seniors(w);
@@ -449,7 +449,7 @@ void peers_show(const struct peers *w, struct status *s) {
         s->took = p->last.took;
         s->checked = to_realtime(h->last_check);
         s->next_check = to_realtime(w->next);
-        s->interval = c->check_interval;
+        s->interval = interval_now(w);
         s->failures = h->failures;
         s->fail_needed = p->rules.fail_threshold;
         s->recover_needed = health_recover_needed(h, &p->rules, now());

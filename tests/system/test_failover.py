@@ -4,6 +4,7 @@ import re
 import time
 
 import pytest
+from commands import status
 from story import DAEMON, GATEWAY, begin, events, fail_over, failed_checks, marker, starts, wait_event, wait_up
 
 
@@ -122,6 +123,15 @@ def test_single_blip(pair, fault):
     told = pair.standby.wait_journal(r"answers again after \d+ failed check", DAEMON)
     assert events(pair.standby) == [] and starts(pair.standby) == 0
     fault("a single failed check", None, told["MESSAGE"])
+
+
+def test_failed_checks_follow_sooner(pair):
+    """And what is said of the time left counts with that."""
+    begin(pair, primary={"check_interval": "5s", "retry_interval": "500ms", "fail_threshold": 1000, "recover_threshold": 1})
+    assert status(pair.standby)["check_interval_seconds"] == 5
+    pair.primary.gateway.kill()
+    pair.standby.wait_journal("Failed check 3 of 1000", DAEMON)
+    assert status(pair.standby)["check_interval_seconds"] == 0.5
 
 
 def test_busy_primary(pair, fault):

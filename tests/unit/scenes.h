@@ -98,6 +98,7 @@ static const struct scene scenes[] = {
         { "well", NULL, STATUS_WELL, {} },
         { "first check", NULL, STATUS_WELL, { .checked = USEC_INFINITY } },
         { "failing", NULL, STATUS_WELL, { .failures = 1, .reason = "connection refused" } },
+        { "failing slowly", NULL, STATUS_WELL, { .failures = 1, .reason = "no answer in 12 s", .took = 12 * S } },
         { "one more", NULL, STATUS_WELL, { .failures = 2, .reason = "connection refused" } },
         { "waiting", NULL, STATUS_WELL,
                 { .failures = 20, .reason = "HTTP 503", .waits_for = "the end of its restart", .waits_until = SCENE_NOW + 120 * S } },
@@ -183,6 +184,7 @@ static inline struct status scene_status(const struct scene *scene) {
         TAKE_OVER(next_start);
         TAKE_OVER(hang_at);
         TAKE_OVER(kill_at);
+        TAKE_OVER(took);
         TAKE_OVER(sync);
         TAKE_OVER(unmerged);
         TAKE_OVER(merge);
