@@ -37,10 +37,13 @@ static bool is_cold(const struct status *s) {
         return s->warm && !s->answers;
 }
 
+static bool is_ended(const struct status *s) {
+        return s->unit_state == UNIT_INACTIVE || s->unit_state == UNIT_FAILED;
+}
+
 bool status_is_well(const struct status *s) {
         return s->state == ROLE_STANDBY && !is_cold(s) && s->mode == MODE_AUTO && s->paused_until == 0 &&
-                s->health == HEALTH_UP && !s->channels_fail &&
-                (s->unit_state == UNIT_INACTIVE || s->unit_state == UNIT_FAILED);
+                s->health == HEALTH_UP && !s->channels_fail && is_ended(s);
 }
 
 enum status_level status_level(const struct status *s) {
@@ -71,10 +74,6 @@ static void say_paused(const struct status *s, char *buf) {
                 SAY("paused");
         else
                 SAY("paused until %s", clock_time(at, s->paused_until));
-}
-
-static bool is_ended(const struct status *s) {
-        return s->unit_state == UNIT_INACTIVE || s->unit_state == UNIT_FAILED;
 }
 
 /* By the daemon's own attempts, or by those of systemd, which restarts it and calls that starting. */
