@@ -52,6 +52,10 @@ static void report_down(struct bus_connection *c) {
 static void set_systemd(struct bus_connection *c, const char *owner) {
         free(c->systemd);
         c->systemd = owner && *owner ? strdup(owner) : NULL;
+        if (!c->systemd || !c->complained)
+                return;
+        c->complained = false;
+        log_notice("The system bus is back.");
 }
 
 static int on_systemd(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
@@ -137,9 +141,10 @@ static int watch_systemd(struct bus_connection *c, sd_bus *bus) {
 static int on_disconnected(sd_bus_message *m _unused_, void *userdata, sd_bus_error *e _unused_) {
         struct bus_connection *c = userdata;
 
-        log_warning(
-                "Lost the system bus (dbus.service). Watching goes on; nothing can be started or stopped until it "
-                "is back.");
+        if (!c->complained)
+                log_warning(
+                        "Lost the system bus (dbus.service). Watching goes on; nothing can be started or stopped until it "
+                        "is back.");
         c->complained = true;
         report_down(c);
         open_again_later(c);
@@ -184,9 +189,6 @@ void bus_connection_open(struct bus_connection *c) {
                 open_again_later(c);
                 return;
         }
-        if (c->complained)
-                log_notice("The system bus is back.");
-        c->complained = false;
         c->usable = true;
         for (size_t i = 0; i < c->n_users; i++)
                 c->users[i].up(c->bus, c->users[i].userdata);

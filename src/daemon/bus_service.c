@@ -185,7 +185,7 @@ static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
         const sd_bus_error *e = sd_bus_message_get_error(m);
         uint32_t answer = 0;
 
-        if (e)
+        if (e && !sd_bus_error_has_name(e, SD_BUS_ERROR_NO_REPLY)) /* which says nothing of the name */
                 log_error(
                         "The system bus does not give this daemon the name %s: %s%s. Failover works; status, promote and "
                         "the other commands do not.",

@@ -229,6 +229,31 @@ def test_bus_restarted(pair):
     wait_event(pair.standby, "promoted")
 
 
+HANGS_UP = """\
+import os, socket
+listener = socket.socket(socket.AF_UNIX)
+os.path.exists("/run/dbus/system_bus_socket") and os.unlink("/run/dbus/system_bus_socket")
+listener.bind("/run/dbus/system_bus_socket")
+os.chmod("/run/dbus/system_bus_socket", 0o666)
+listener.listen()
+for _ in range(4):
+    listener.accept()[0].close()
+"""
+
+
+def test_a_bus_that_hangs_up_is_not_back(pair):
+    begin(pair)
+    pair.standby.run("systemctl stop dbus.service dbus.socket")
+    pair.standby.wait_journal("Lost the system bus", DAEMON)
+    try:
+        pair.standby.popen(["python3", "-c", HANGS_UP]).wait(timeout=30)
+    finally:
+        pair.standby.run("systemctl start dbus.socket dbus.service")
+    pair.standby.wait_journal("The system bus is back", DAEMON)
+    told = [message for message in pair.standby.messages(DAEMON) if "system bus" in message]
+    assert len(told) == 2, told
+
+
 def test_mute_bus_keeps_nobody_from_stopping(pair):
     """It takes connections and answers nobody, not even the login: the daemon obeys SIGTERM all the same."""
     begin(pair)
