@@ -208,7 +208,7 @@ static void ask_beside(struct peers *w) {
         struct peer *p = &w->primary;
         bool is_down = p->health.level == HEALTH_DOWN;
 
-        if (!is_down && w->unanswered > 0)
+        if ((!is_down || p->last.verdict == VERDICT_CUT_OFF) && w->unanswered > 0)
                 witness_ask(&w->witness);
         if (!is_down && w->unanswered + 1 == PING_AFTER)
                 tailnet_ping(p->tailnet, probe_address(p->probe));

@@ -3,7 +3,8 @@
 import re
 
 import pytest
-from story import DAEMON, GATEWAY, begin, events, failed_checks, wait_event
+from commands import wait_checks
+from story import DAEMON, GATEWAY, begin, events, failed_checks, verdict, wait_event
 
 WITNESS = {"url": "http://192.0.2.254:8080/", "cut_off_wait": "4s"}
 NO_HOLD = 2_500_000  # what counting takes without a hold, at most
@@ -103,6 +104,8 @@ def test_witness_fails_too(pair, witness, fault):
     pair.standby.wait_journal("cut off", DAEMON)
     promoted = wait_event(pair.standby, "promoted")
     assert counting(promoted) >= 4_000_000
+    wait_checks(pair.standby)
+    assert verdict(pair.standby) == "cut-off"  # that ends with the network's return alone
     fault("a partition takes the primary and the witness (cut_off_wait = 4s)", promoted)
 
 
