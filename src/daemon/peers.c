@@ -210,8 +210,8 @@ static void ask_beside(struct peers *w) {
 
         if ((!is_down || p->last.verdict == VERDICT_CUT_OFF) && w->unanswered > 0)
                 witness_ask(&w->witness);
-        if (!is_down && w->unanswered + 1 == PING_AFTER)
-                tailnet_ping(p->tailnet, probe_address(p->probe));
+        if (is_down || w->unanswered + 1 == PING_AFTER)
+                tailnet_ping(p->tailnet, is_down ? "" : probe_address(p->probe));
         if (readiness_ask(&w->readiness, is_down && p->health.why == VERDICT_NOT_READY))
                 probe_ask_ready(p->probe);
 }
