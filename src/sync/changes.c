@@ -392,16 +392,23 @@ static int find_staged(struct finder *f) {
 }
 
 /* Every commit that the remote's branch was ever seen at, as git merge-base --fork-point has it: a history that the remote
- * rewrote is not work of the standby. */
+ * rewrote is not work of the standby, unless the standby pushed it. */
 static void hide_seen(const struct repo *repo, git_revwalk *walk) {
         char name[REPO_BRANCH_MAX + 200];
+        bool pushed = false; /* what the entry replaces */
         git_reflog *log;
 
         (void) snprintf(name, sizeof name, "refs/remotes/%s/%s", repo->config->remote, repo->follow);
         if (git_reflog_read(&log, repo->git, name) < 0)
                 return;
-        for (size_t i = 0; i < git_reflog_entrycount(log); i++)
-                (void) git_revwalk_hide(walk, git_reflog_entry_id_old(git_reflog_entry_byindex(log, i)));
+        for (size_t i = git_reflog_entrycount(log); i-- > 0;) {
+                const git_reflog_entry *e = git_reflog_entry_byindex(log, i);
+                const char *how = git_reflog_entry_message(e);
+
+                if (!pushed)
+                        (void) git_revwalk_hide(walk, git_reflog_entry_id_old(e));
+                pushed = how && strcmp(how, "update by push") == 0; /* git's words */
+        }
         git_reflog_free(log);
 }
 

@@ -140,6 +140,17 @@ static void test_a_known_commit_is_no_work(void **state) {
         assert_follows(w);
 }
 
+/* The primary never had it: it is in no history but ours. */
+static void test_a_commit_that_we_pushed_and_the_primary_overwrote_is_saved(void **state) {
+        struct world *w = *state;
+
+        run(w, "cd standby; echo mine >mine; git add mine; git commit -qm mine; git push -q origin main");
+        commit(w, "echo two >>notes");
+        assert_sync(w, SYNC_UPDATED);
+        assert_saved(w, "mine", "mine");
+        assert_follows(w);
+}
+
 static void test_saves_though_the_remote_is_gone(void **state) {
         struct world *w = *state;
 
@@ -416,6 +427,7 @@ int main(void) {
                 TEST(test_what_was_staged_and_put_back_is_saved),
                 TEST(test_saves_unpushed_commits),
                 TEST(test_a_known_commit_is_no_work),
+                TEST(test_a_commit_that_we_pushed_and_the_primary_overwrote_is_saved),
                 TEST(test_saves_though_the_remote_is_gone),
                 TEST(test_secrets_and_big_files_stay),
                 TEST(test_what_is_ignored_by_now_is_saved_if_in_the_way),
