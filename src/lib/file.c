@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "lib/clock.h"
+#include "lib/program.h"
 #include "lib/text.h"
 
 char *without_slash(const char *path) {
@@ -45,7 +46,8 @@ char *find_link(const char *path) {
 
 int lock_until(int fd, usec_t until) {
         while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-                if (errno != EINTR && (errno != EWOULDBLOCK || now_usec(CLOCK_BOOTTIME) >= until))
+                if (errno != EINTR &&
+                        (errno != EWOULDBLOCK || child_stop || now_usec(CLOCK_BOOTTIME) >= until))
                         return -errno;
                 (void) usleep(50 * USEC_PER_MSEC);
         }

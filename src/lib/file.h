@@ -11,8 +11,8 @@ char *find_link(const char *path);
 /* PATH without slashes at its end, with which chown(1) and lstat(2) follow a link; for the caller to free. */
 char *without_slash(const char *path);
 
-/* Takes the lock of FD (flock(2)), for which it waits until UNTIL, of CLOCK_BOOTTIME. 0, or a negative errno: -EWOULDBLOCK
- * if another process has it for longer. */
+/* Takes the lock of FD (flock(2)), for which it waits until UNTIL, of CLOCK_BOOTTIME, or child_stop. 0, or a negative errno:
+ * -EWOULDBLOCK if another process has it for longer. */
 int lock_until(int fd, usec_t until);
 
 /* Reads a whole regular file of at most MAX bytes as a string, which may hold no NUL; the caller frees *RET.

@@ -251,6 +251,14 @@ static void test_two_at_once(void **state) {
         assert_why(w, "another sync");
         waited = now_usec(CLOCK_BOOTTIME) - begin;
         assert_true(waited >= w->config.timeout && waited < w->config.timeout + 5 * USEC_PER_SEC);
+        /* Nor is it waited for after SIGTERM. */
+        w->config.timeout = 20 * USEC_PER_SEC;
+        begin = now_usec(CLOCK_BOOTTIME);
+        child_stop = 1;
+        assert_sync(w, SYNC_FAILED);
+        child_stop = 0;
+        assert_int_equal(w->result.workspace_why.code, REFUSAL_BUSY);
+        assert_in_range(now_usec(CLOCK_BOOTTIME) - begin, 0, 5 * USEC_PER_SEC);
         assert_int_equal(flock(fd, LOCK_UN), 0);
 
         /* One that ends soon is waited for, and then the gateway is asked about again. */
