@@ -142,7 +142,8 @@ static bool is_merged(const struct repo *repo, const git_oid *tip) {
                 return false;
         if (git_oid_equal(tip, &theirs) || git_graph_descendant_of(repo->git, &theirs, tip) == 1)
                 return true;
-        if ((git_merge_base(&base, repo->git, tip, &theirs) == 0 && tree_of(repo, &base, &old) < 0) ||
+        if (repo_is_over(repo) ||
+                (git_merge_base(&base, repo->git, tip, &theirs) == 0 && tree_of(repo, &base, &old) < 0) ||
                 tree_of(repo, tip, &new) < 0 ||
                 git_diff_tree_to_tree(&diff, repo->git, old, new, NULL) < 0 ||
                 git_diff_num_deltas(diff) == 0 || git_revwalk_new(&walk, repo->git) < 0 ||
@@ -288,8 +289,8 @@ void saved_review(const struct repo *repo, bool prunes, struct saved_branches *r
                 b.ours = is_saved(b.name, NULL);
                 b.is_private = sync_branch_is_private(b.name);
                 b.pushed = is_pushed(repo, b.name, &b.tip);
-                merged = !repo_is_over(repo) &&
-                        ((!b.ours && is_at_remote(repo, &b.tip)) || is_merged(repo, &b.tip));
+                merged = (!b.ours && !repo_is_over(repo) && is_at_remote(repo, &b.tip)) ||
+                        is_merged(repo, &b.tip);
                 if (prunes && b.ours && (merged || is_old(repo, &b)) &&
                         prune(repo, &b, merged ? "merged" : "had for 30 days"))
                         continue;
