@@ -103,7 +103,7 @@ def of_ours(host):
     """Every file there is whose name is ours, but for the packages, and what the journal and apt keep."""
     found = host.out("find / -xdev '(' -path /proc -o -path /sys -o -path /var/log -o -path /var/cache/apt ')' -prune -o "
                      "-name '*openclaw*' -print; find /run /tmp /var/tmp -name '*openclaw*'").splitlines()
-    theirs = ("/home/openclaw", "/root/", "/usr/local/bin/openclaw", "/run/systemd/units", "/run/log")
+    theirs = ("/home/openclaw", "/root/", "/usr/local/bin/openclaw", "/run/systemd/units", "/run/log", str(SOURCE))
     return {path for path in found if not path.startswith(theirs)}
 
 
