@@ -20,8 +20,6 @@ static json_t *load(struct finding *f, const char *name) {
 
         if (asprintf(&path, "%s/" FOLDER "%s", home ? home : "", name) < 0)
                 return NULL;
-        if (finding_by_link(f, path))
-                return NULL;
         r = read_file(path, FILE_MAX, &text);
         if (r >= 0)
                 j = json_loads(text, 0, NULL);

@@ -176,6 +176,21 @@ static void test_warm_is_set_once(void **state _unused_) {
         json_decref(c.gateway.properties);
 }
 
+/* The gateway's user reads the files, and no command names them: so a link on the way to them hides nothing. */
+static void test_warm_behind_a_link(void **state _unused_) {
+        struct config config = { .gateway = { .warm = true, .unit = (char *) "openclaw-active.service" } };
+        const struct checkup c = { .config = &config, .gateway.name = (char *) "openclaw.service" };
+        struct finding f = { .kind = FINDING_OFF };
+        char dir[64];
+
+        scratch_make(dir, "test_doctor");
+        free(scratch_sh(dir,
+                "mkdir -p data/failover; ln -s data .openclaw; echo nonsense >data/failover/idle.json"));
+        look_warm(&c, &f);
+        assert_int_equal(f.kind, FINDING_FAIL);
+        scratch_remove(dir);
+}
+
 /* A word of the unit is one, whatever is in it. */
 static void test_interpreter_behind_env(void **state _unused_) {
         const struct checkup c = { .gateway = { (char *) "openclaw.service",
@@ -283,6 +298,7 @@ int main(void) {
                 cmocka_unit_test(test_drop_in),
                 cmocka_unit_test(test_unit_environment),
                 cmocka_unit_test(test_warm_is_set_once),
+                cmocka_unit_test(test_warm_behind_a_link),
                 cmocka_unit_test(test_interpreter_behind_env),
                 cmocka_unit_test(test_refuse),
                 cmocka_unit_test(test_user_service),
