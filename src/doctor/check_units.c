@@ -193,6 +193,17 @@ static bool waits_for_network(const struct unit_facts *u, struct finding *f) {
         return true;
 }
 
+bool unit_may_be_started(const struct unit_facts *u, struct finding *f) {
+        if (is_missing(u, f))
+                return false;
+        if (!unit_number(u, "RefuseManualStart") && !unit_number(u, "RefuseManualStop"))
+                return true;
+        finding_fail(
+                f, "%s has RefuseManualStart= or RefuseManualStop=: systemd refuses the daemon", u->name);
+        finding_fix_drop_in(f, u->name, "manual", "[Unit]\nRefuseManualStart=no\nRefuseManualStop=no");
+        return false;
+}
+
 void look_gateway_unit(const struct checkup *c, struct finding *f) {
         const struct unit_facts *u = &c->gateway;
 
@@ -203,7 +214,7 @@ void look_gateway_unit(const struct checkup *c, struct finding *f) {
                 finding_fix(
                         f, "sudo sed -i 's/^unit *=.*/unit = openclaw.service/' %s", c->instance->config);
                 finding_fix(f, "sudo systemctl reload-or-restart %s", c->instance->unit);
-        } else if (is_missing(u, f))
+        } else if (!unit_may_be_started(u, f))
                 return;
         else if (unit_is(u, "Type", "oneshot") && !c->config->gateway.warm) {
                 finding_fail(
@@ -211,11 +222,6 @@ void look_gateway_unit(const struct checkup *c, struct finding *f) {
                 finding_fix(f, "sudo sed -i -e '/^warm *=/d' -e 's/^unit *=.*/&\\nwarm = yes/' %s",
                         c->instance->config);
                 finding_fix(f, "sudo systemctl reload-or-restart %s", c->instance->unit);
-        } else if (unit_number(u, "RefuseManualStart") || unit_number(u, "RefuseManualStop")) {
-                finding_fail(f, "%s has RefuseManualStart= or RefuseManualStop=: systemd refuses the daemon",
-                        u->name);
-                finding_fix_drop_in(
-                        f, u->name, "manual", "[Unit]\nRefuseManualStart=no\nRefuseManualStop=no");
         } else if (unit_is(u, "UnitFileState", "enabled") ||
                 unit_is(u, "UnitFileState", "enabled-runtime")) {
                 finding_fail(f, "%s is enabled: it starts at every boot, whether the primary is up or not",

@@ -55,6 +55,23 @@ static bool is_quiet(json_t *idle) {
                 strspn(every, "0") == strcspn(every, "smh");
 }
 
+/* The unit that the daemon starts and stops: it writes a file that the gateway reads. */
+static bool is_switch_well(const struct checkup *c, struct finding *f) {
+        _cleanup_(unit_facts_clear) struct unit_facts u = { 0 };
+        _cleanup_free_ char *error = NULL;
+        const char *user = checkup_gateway_user(c), *its;
+
+        (void) unit_facts_ask(c->config->gateway.unit, &u, &error);
+        if (!unit_may_be_started(&u, f))
+                return false;
+        its = unit_text(&u, "User") ?: "root";
+        if (strcmp(its, user) == 0)
+                return true;
+        finding_fail(f, "%s runs as user %s, but %s as %s", u.name, its, c->gateway.name, user);
+        finding_fix_drop_in(f, u.name, "gateway", "User=%s", user);
+        return false;
+}
+
 void look_warm(const struct checkup *c, struct finding *f) {
         json_auto_t *idle = NULL, *promoted = NULL, *role = NULL;
         const char *unit = c->config->gateway.unit, *channel;
@@ -68,7 +85,7 @@ void look_warm(const struct checkup *c, struct finding *f) {
         idle = load(f, "idle.json");
         promoted = idle ? load(f, "promoted.json") : NULL;
         role = promoted ? load(f, "role.json") : NULL;
-        if (!role)
+        if (!role || !is_switch_well(c, f))
                 return;
         channel = open_channel(promoted, idle);
         if (strcmp(unit, c->gateway.name) == 0)

@@ -48,6 +48,8 @@ look_t look_config, look_config_readable, look_config_in_force, look_instances;
 /* check_units.c */
 look_t look_reload, look_daemon, look_mode, look_old_monitor, look_sync_unit, look_sync_places,
         look_gateway_unit, look_gateway_stop, look_user_service;
+/* False, with a finding, if systemd would refuse the daemon to start or stop the unit, whatever its service does. */
+bool unit_may_be_started(const struct unit_facts *u, struct finding *f);
 /* check_warm.c */
 look_t look_warm;
 /* check_program.c */

@@ -5,7 +5,7 @@ import pathlib
 import re
 
 import pytest
-from doctor import doctor
+from doctor import doctor, drop_in
 from story import DAEMON, GATEWAY, begin, events, wait_event
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -199,6 +199,24 @@ def test_doctor(warm, file, text, found):
     else:
         warm.standby.put(f"{FOLDER}/{file}", text, user="openclaw")
     assert row(warm) == "FAIL" and found in doctor(warm.standby).lines["warm gateway"].text
+
+
+@pytest.mark.parametrize("fault", ["masked", "refused", "user"])
+def test_doctor_looks_at_the_switch(warm, fault):
+    """It is what a failover starts. The command that doctor prints fixes it."""
+    begin(warm)
+    warm.standby.put(f"{FOLDER}/idle.json", QUIET, user="openclaw")
+    warm.standby.put(f"{FOLDER}/role.json", QUIET, user="openclaw")
+    assert row(warm) == "ok"
+    if fault == "masked":
+        warm.standby.systemctl("mask", ACTIVE)
+    else:
+        drop_in(warm.standby, ACTIVE, {"refused": "[Unit]\nRefuseManualStart=yes\n", "user": "[Service]\nUser=alice\n"}[fault])
+    line = doctor(warm.standby).lines["warm gateway"]
+    assert line.kind == "FAIL" and ACTIVE in line.text, line
+    for command in line.commands:
+        warm.standby.run(command)
+    assert row(warm) == "ok"
 
 
 def test_doctor_misses_warm(warm):
