@@ -11,8 +11,9 @@
 #include "lib/text.h"
 
 static void fix_address(const char *file, struct finding *f) {
-        finding_fix_path(
-                f, "sudo install -m 0600 /dev/stdin", file, " # then paste the address, and Ctrl-D");
+        if (is_roots_way(file))
+                finding_fix_path(
+                        f, "sudo install -m 0600 /dev/stdin", file, " # then paste the address, and Ctrl-D");
 }
 
 /* FILE is to be root's alone: the ini, which names it, may be read by the agent. */
@@ -25,7 +26,7 @@ static bool is_private(const char *file, struct finding *f) {
                 fix_address(file, f);
         } else if (st.st_uid != 0 || (st.st_mode & 077)) {
                 finding_fail(f, "%s holds a secret, and others than root may read or change it", file);
-                if (!finding_by_link(f, file) && path)
+                if (path && is_roots_way(file))
                         finding_fix(f, "sudo chown -h root: %s && sudo chmod 0600 %s", path, path);
         } else
                 return true;

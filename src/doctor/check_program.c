@@ -113,8 +113,7 @@ void look_program(const struct checkup *c, struct finding *f) {
         closed = find_program(u, F_OK);
         if (closed) {
                 finding_fail(f, "%s may not be run by user %s", closed, user);
-                if (!finding_by_link(f, closed))
-                        finding_fix_path(f, "sudo chmod a+rx", closed, "");
+                finding_fix_as(f, "sudo chmod a+rx", user, "chmod u+rx", closed);
                 return;
         }
         if (*named == '/' && access(named, F_OK) < 0 && errno != ENOENT)

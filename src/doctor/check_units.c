@@ -158,7 +158,7 @@ static bool is_open_to_sync(const struct checkup *c, const char *path, struct fi
                 finding_fail(f, "there is no %s, and %s may not make it", path, c->sync.name);
                 (void) snprintf(install, sizeof install, "sudo install -d -m 0700 -o %s -g %s",
                         checkup_sync_user(c), checkup_sync_user(c));
-                finding_fix_path(f, install, path, "");
+                finding_fix_as(f, install, checkup_sync_user(c), "mkdir -p -m 700", path);
         } else
                 return true;
         return false;

@@ -1,9 +1,10 @@
 /* What one check of `doctor` found; see finding.h. */
 #include "doctor/finding.h"
 
-#include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "lib/file.h"
 #include "lib/text.h"
@@ -36,12 +37,28 @@ void finding_fix_path(struct finding *f, const char *before, const char *path, c
                 finding_fix(f, "%s %s%s", before, quoted, after);
 }
 
-bool finding_by_link(struct finding *f, const char *path) {
-        _cleanup_free_ char *link = find_link(path);
+bool is_roots_way(const char *path) {
+        _cleanup_free_ char *part = without_slash(path);
+        struct stat st;
 
-        if (link)
-                (void) appendf(f->text, sizeof f->text, ": %s", link);
-        return link;
+        if (!part || (lstat(part, &st) >= 0 && S_ISLNK(st.st_mode)))
+                return false;
+        for (char *end; (end = strrchr(part, '/'));) {
+                *end = '\0';
+                /* Of a link, lstat(2) says that all may write to it. */
+                if (lstat(*part ? part : "/", &st) < 0 ? errno != ENOENT
+                                                       : st.st_uid != 0 || (st.st_mode & 022))
+                        return false;
+        }
+        return true;
+}
+
+void finding_fix_as(
+        struct finding *f, const char *as_root, const char *user, const char *as_user, const char *path) {
+        char as[160];
+
+        (void) snprintf(as, sizeof as, "sudo -u %s %s", user, as_user);
+        finding_fix_path(f, is_roots_way(path) ? as_root : as, path, "");
 }
 
 void finding_fix_file(struct finding *f, const char *path, const char *lines) {

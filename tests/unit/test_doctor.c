@@ -288,6 +288,45 @@ static void test_closed_directory(void **state _unused_) {
         scratch_remove(dir);
 }
 
+/* Where the agent may put a link in the way, root changes nothing. */
+static void test_no_root_in_the_agents_directories(void **state _unused_) {
+        char dir[64], path[80], command[160];
+        struct config config = { .workspace.path = (char *) "",
+                .secrets = { .host = (char *) "primary", .target = path } };
+        struct checkup c = { .config = &config, .sync.name = (char *) "openclaw-failover-sync.service" };
+        struct finding f;
+
+        scratch_make(dir, "test_doctor");
+        (void) snprintf(path, sizeof path, "%s/bin/x", dir);
+        free(scratch_sh(dir, "mkdir bin; echo x >bin/x; chmod 600 bin/x"));
+        c.gateway.properties = json_pack("{s:[[s,[s]]]}", "ExecStart", path, path);
+        f = look_as_agent(dir, look_program, &c);
+        (void) snprintf(command, sizeof command, "sudo -u openclaw chmod u+rx %s", path);
+        assert_int_equal(f.kind, FINDING_FAIL);
+        assert_string_equal(f.fix, command);
+
+        free(scratch_sh(dir, "mv bin/x bin/y; ln -s y bin/x"));
+        assert_string_equal(look_as_agent(dir, look_program, &c).fix, command);
+        json_decref(c.gateway.properties);
+
+        (void) snprintf(path, sizeof path, "%s/secrets", dir);
+        c.sync.properties = json_pack("{s:[s]}", "ReadWritePaths", path);
+        f = look_as_agent(dir, look_sync_places, &c);
+        (void) snprintf(command, sizeof command, "sudo -u openclaw mkdir -p -m 700 %s", path);
+        assert_int_equal(f.kind, FINDING_FAIL);
+        assert_string_equal(f.fix, command);
+        json_decref(c.sync.properties);
+        scratch_remove(dir);
+}
+
+static void test_way_of_root(void **state _unused_) {
+        assert_true(is_roots_way("/etc/passwd"));
+        assert_true(is_roots_way("/usr/bin/"));
+        assert_true(is_roots_way("/usr/is/not/there"));
+        assert_false(is_roots_way("/tmp/x"));
+        assert_false(is_roots_way("/proc/self/root/usr")); /* by a link */
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_shebang),
@@ -303,6 +342,8 @@ int main(void) {
                 cmocka_unit_test(test_refuse),
                 cmocka_unit_test(test_user_service),
                 cmocka_unit_test(test_closed_directory),
+                cmocka_unit_test(test_no_root_in_the_agents_directories),
+                cmocka_unit_test(test_way_of_root),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
