@@ -34,8 +34,8 @@ static int read_address(const char *file, const char *credential, char **ret) {
 static void explain(int r, const char *file, const char *credential, char *why, size_t size) {
         if (r == -EACCES || r == -EPERM)
                 (void) snprintf(why, size,
-                        "this user cannot read %s, which is root's. A command needs sudo. The daemon needs a drop-in "
-                        "(`systemctl edit openclaw-failover`) with [Service] and LoadCredential=%s:%s, and a restart",
+                        "this user cannot read %s, which is root's. A command needs sudo. The daemon needs "
+                        "LoadCredential=%s:%s in a drop-in: this instance's `doctor` prints the commands",
                         file, credential, file);
         else if (r == -EFBIG || r == -EINVAL)
                 (void) snprintf(why, size, "%s is not a file with one address in it", file);

@@ -32,6 +32,7 @@ static const struct {
         { offsetof(struct instance, config), INI_DIRECTORY, "/", INI_SUFFIX },
         { offsetof(struct instance, unit), "openclaw-failover", "@", ".service" },
         { offsetof(struct instance, sync_unit), "openclaw-failover-sync", "@", ".service" },
+        { offsetof(struct instance, alert_unit), "openclaw-failover-alert", "@", ".service" },
         { offsetof(struct instance, runtime_dir), "/run/openclaw-failover", "@", "" },
         { offsetof(struct instance, state_dir), "/var/lib/openclaw-failover", "@", "" },
         { offsetof(struct instance, sync_state_dir), "/var/lib/openclaw-failover-sync", "@", "" },

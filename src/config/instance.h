@@ -19,6 +19,7 @@ struct instance {
         char *config;      /* /etc/openclaw-failover.ini, /etc/openclaw-failover/NAME.ini */
         char *unit;        /* openclaw-failover.service, openclaw-failover@NAME.service */
         char *sync_unit;   /* openclaw-failover-sync.service, openclaw-failover-sync@NAME.service */
+        char *alert_unit;  /* openclaw-failover-alert.service, openclaw-failover-alert@NAME.service */
         char *runtime_dir; /* /run/openclaw-failover, /run/openclaw-failover@NAME */
         char *state_dir;   /* /var/lib/openclaw-failover, /var/lib/openclaw-failover@NAME: the daemon's */
         char *sync_state_dir; /* /var/lib/openclaw-failover-sync, …-sync@NAME: the sync worker's, as its own user */

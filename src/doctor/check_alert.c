@@ -33,23 +33,36 @@ static bool is_private(const char *file, struct finding *f) {
         return false;
 }
 
-/* Whether the daemon, which is not root, is handed FILE (systemd.exec(5), LoadCredential=). */
-static bool is_handed_over(
-        const struct checkup *c, const char *credential, const char *file, struct finding *f) {
+static bool has_credential(const struct unit_facts *u, const char *credential, const char *file) {
         const char *name, *path;
         json_t *item;
         size_t i;
 
-        if (c->bus_error)
-                return true;
-        json_array_foreach (unit_list(&c->daemon, "LoadCredential"), i, item)
+        json_array_foreach (unit_list(u, "LoadCredential"), i, item)
                 if (json_unpack(item, "[s,s]", &name, &path) == 0 && strcmp(name, credential) == 0 &&
                         strcmp(path, file) == 0)
                         return true;
-        finding_fail(f, "%s is not handed to the daemon, which may not read it", file);
-        finding_fix_drop_in(f, c->instance->unit, credential, "LoadCredential=%s:%s", credential, file);
-        finding_fix(f, "sudo systemctl restart %s", c->instance->unit);
         return false;
+}
+
+/* Whether systemd hands FILE, which is root's, to the daemon (systemd.exec(5), LoadCredential=), and to the unit that sends the
+ * alert if the daemon fails. */
+static bool is_handed_over(
+        const struct checkup *c, const char *credential, const char *file, struct finding *f) {
+        const struct unit_facts *units[] = { &c->alert, &c->daemon };
+        bool handed = true;
+
+        for (size_t i = strcmp(credential, ADDRESS_ALERT) != 0; !c->bus_error && i < ELEMENTSOF(units);
+                i++) {
+                if (has_credential(units[i], credential, file))
+                        continue;
+                handed = false;
+                finding_fail(f, "%s is not handed to %s, which may not read it", file, units[i]->name);
+                finding_fix_drop_in(f, units[i]->name, credential, "LoadCredential=%s:%s", credential, file);
+                if (units[i] == &c->daemon)
+                        finding_fix(f, "sudo systemctl restart %s", c->instance->unit);
+        }
+        return handed;
 }
 
 /* The address, for the caller to free; or NULL, with a finding if it is not one. */

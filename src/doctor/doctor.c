@@ -202,7 +202,8 @@ static void look_at_all(const struct checkup *c, struct finding *findings, bool 
 }
 
 static void checkup_done(struct checkup *c) {
-        struct unit_facts *units[] = { &c->daemon, &c->sync, &c->gateway, &c->tailscaled, &c->old_monitor };
+        struct unit_facts *units[] = { &c->daemon, &c->sync, &c->alert, &c->gateway, &c->tailscaled,
+                &c->old_monitor };
 
         for (size_t i = 0; i < ELEMENTSOF(units); i++)
                 unit_facts_clear(units[i]);

@@ -27,6 +27,7 @@ void checkup_ask_systemd(struct checkup *c) {
         } units[] = {
                 { c->instance->unit, &c->daemon },
                 { c->instance->sync_unit, &c->sync },
+                { c->instance->alert_unit, &c->alert },
                 { gateway_unit(c->config, buf, sizeof buf), &c->gateway },
                 { "tailscaled.service", &c->tailscaled },
                 { "openclaw-health-monitor.service", &c->old_monitor },

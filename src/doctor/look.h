@@ -17,7 +17,7 @@ struct checkup {
         char *config_error;    /* the first error, if there is no valid one */
         char *bus_error;       /* why systemd could not be asked; NULL: it was */
         bool root;
-        struct unit_facts daemon, sync, gateway, tailscaled, old_monitor;
+        struct unit_facts daemon, sync, alert, gateway, tailscaled, old_monitor;
 };
 
 /* Asks systemd for everything above, or sets C->bus_error; C->config must be set already. */

@@ -9,6 +9,7 @@ import time
 
 import pytest
 from commands import wait_status
+from doctor import doctor
 from lab import SOURCE, wait_for
 from story import DAEMON, begin, fail_over, wait_event, wait_up
 
@@ -217,7 +218,7 @@ def test_alert_test(pair, receiver):
 
 
 def test_address_in_another_file(pair, receiver):
-    """The journal says what is to be done, and that works."""
+    """The journal says who prints what is to be done, and that works, also for the alert that the daemon has failed."""
     standby, elsewhere = pair.standby, "/etc/openclaw-failover/elsewhere"
     standby.run(f"mv {URL_FILE} {elsewhere}")
     pair.configure(alert={"url_file": elsewhere})
@@ -227,12 +228,15 @@ def test_address_in_another_file(pair, receiver):
     assert f"LoadCredential=alert-url:{elsewhere}" in advice
     assert sum("Alerts cannot be delivered" in m for m in standby.messages(DAEMON)) == 1
     assert json.loads(standby.run("openclaw-failover status --json", check=False).stdout)["level"] == "degraded"
-    standby.put(f"/etc/systemd/system/{DAEMON}.d/alert.conf", f"[Service]\nLoadCredential=alert-url:{elsewhere}\n")
-    standby.systemctl("daemon-reload")
-    standby.systemctl("restart", DAEMON)
+    for command in doctor(standby).lines["alert"].commands:
+        standby.run(command)
     wait_up(standby)
     standby.run("openclaw-failover promote")
     receiver.wait_alerts("promoted")
+    receiver.forget()
+    pair.configure(primary={"nonsense": 1}, alert={"url_file": elsewhere})
+    assert standby.systemctl("restart", DAEMON, check=False).returncode != 0
+    receiver.wait_alerts("unit-failed")
 
 
 @pytest.mark.parametrize("broken", [{"nonsense": 1}, {"host": None}, {"port": "many"}])

@@ -279,11 +279,21 @@ def alert_file_readable(pair, later):
     pair.configure(alert={"url_file": ADDRESS_FILE})
 
 
-@finds("alert", "is not handed to the daemon")
+@finds("alert", "is not handed to openclaw-failover.service")
 def alert_file_elsewhere(pair, later):
     receiver(pair, 200)
     pair.standby.put("/root/webhook", ADDRESS + "\n", mode=0o600)
     pair.configure(alert={"url_file": "/root/webhook"})
+
+
+@finds("alert", "is not handed to openclaw-failover-alert.service")
+def alert_file_elsewhere_for_the_daemon_only(pair, later):
+    """Then nobody would learn that the daemon has failed."""
+    receiver(pair, 200)
+    pair.standby.put("/root/webhook", ADDRESS + "\n", mode=0o600)
+    pair.configure(alert={"url_file": "/root/webhook"})
+    drop_in(pair.standby, Pair.UNIT, "[Service]\nLoadCredential=alert-url:/root/webhook\n")
+    pair.standby.systemctl("restart", Pair.UNIT)
 
 
 def with_pasted_address(pair, line):

@@ -20,6 +20,7 @@ static void plain(void **state _unused_) {
                 assert_string_equal(n->config, "/etc/openclaw-failover.ini");
                 assert_string_equal(n->unit, "openclaw-failover.service");
                 assert_string_equal(n->sync_unit, "openclaw-failover-sync.service");
+                assert_string_equal(n->alert_unit, "openclaw-failover-alert.service");
                 assert_string_equal(n->runtime_dir, "/run/openclaw-failover");
                 assert_string_equal(n->state_dir, "/var/lib/openclaw-failover");
                 assert_string_equal(n->sync_state_dir, "/var/lib/openclaw-failover-sync");
@@ -36,6 +37,7 @@ static void named(void **state _unused_) {
         assert_string_equal(n->config, "/etc/openclaw-failover/Web_2.ini");
         assert_string_equal(n->unit, "openclaw-failover@Web_2.service");
         assert_string_equal(n->sync_unit, "openclaw-failover-sync@Web_2.service");
+        assert_string_equal(n->alert_unit, "openclaw-failover-alert@Web_2.service");
         assert_string_equal(n->runtime_dir, "/run/openclaw-failover@Web_2");
         assert_string_equal(n->state_dir, "/var/lib/openclaw-failover@Web_2");
         assert_string_equal(n->sync_state_dir, "/var/lib/openclaw-failover-sync@Web_2");
