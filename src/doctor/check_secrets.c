@@ -14,18 +14,6 @@ static void fix_key(const struct secrets_config *s, struct finding *f) {
                 s->host, strcmp(s->source, "./") == 0 ? "DIRECTORY" : s->source);
 }
 
-/* Also where the ini has no such line. */
-static void fix_source(const struct checkup *c, struct finding *f) {
-        _cleanup_free_ char *config = shell_quote(c->instance->config);
-
-        if (!config)
-                return;
-        finding_fix(f,
-                "sudo sed -i -e '/^\\[secrets\\]/,/^\\[/{/^source *=/d}' -e '/^\\[secrets\\]/a source = ./' %s",
-                config);
-        finding_fix(f, "sudo systemctl try-reload-or-restart %s", c->instance->unit);
-}
-
 /* What is to be done at the host, or in the ini; for the rest, the refusal has the command. */
 static void fix_refusal(const struct checkup *c, const struct refusal *why, struct finding *f) {
         const struct secrets_config *s = &c->config->secrets;
@@ -33,7 +21,7 @@ static void fix_refusal(const struct checkup *c, const struct refusal *why, stru
 
         finding_fail(f, "%s", why->text);
         if (why->code == REFUSAL_RESTRICTED)
-                fix_source(c, f);
+                checkup_fix_key(c, "secrets", "source", "./", f);
         else if (why->code == REFUSAL_UNRESTRICTED)
                 fix_key(s, f);
         else if (why->code == REFUSAL_NO_RSYNC)

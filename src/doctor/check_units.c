@@ -211,17 +211,13 @@ void look_gateway_unit(const struct checkup *c, struct finding *f) {
                 return;
         if (unit_is(u, "LoadState", "not-found") && strcmp(u->name, "openclaw.service") != 0) {
                 finding_fail(f, "there is no %s; [gateway] unit is to name the gateway's unit", u->name);
-                finding_fix(
-                        f, "sudo sed -i 's/^unit *=.*/unit = openclaw.service/' %s", c->instance->config);
-                finding_fix(f, "sudo systemctl reload-or-restart %s", c->instance->unit);
+                checkup_fix_key(c, "gateway", "unit", "openclaw.service", f);
         } else if (!unit_may_be_started(u, f))
                 return;
         else if (unit_is(u, "Type", "oneshot") && !c->config->gateway.warm) {
                 finding_fail(
                         f, "%s only switches a gateway that runs, and [gateway] has no warm = yes", u->name);
-                finding_fix(f, "sudo sed -i -e '/^warm *=/d' -e 's/^unit *=.*/&\\nwarm = yes/' %s",
-                        c->instance->config);
-                finding_fix(f, "sudo systemctl reload-or-restart %s", c->instance->unit);
+                checkup_fix_key(c, "gateway", "warm", "yes", f);
         } else if (unit_is(u, "UnitFileState", "enabled") ||
                 unit_is(u, "UnitFileState", "enabled-runtime")) {
                 finding_fail(f, "%s is enabled: it starts at every boot, whether the primary is up or not",

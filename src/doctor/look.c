@@ -8,6 +8,7 @@
 
 #include "lib/network.h"
 #include "lib/systemd.h"
+#include "lib/text.h"
 
 /* Where the gateway is warm, [gateway] unit only switches it: openclaw-active@x.service is that of openclaw@x.service. */
 static const char *gateway_unit(const struct config *c, char *buf, size_t size) {
@@ -66,6 +67,17 @@ void checkup_take_agent(const struct checkup *c) {
                 (void) setenv("SSH_AUTH_SOCK", agent, 1);
         else
                 (void) unsetenv("SSH_AUTH_SOCK");
+}
+
+void checkup_fix_key(const struct checkup *c, const char *section, const char *key, const char *value,
+        struct finding *f) {
+        _cleanup_free_ char *config = shell_quote(c->instance->config);
+
+        if (!config)
+                return;
+        finding_fix(f, "sudo sed -i -e '/^\\[%s\\]/,/^\\[/{/^%s *=/d}' -e '/^\\[%s\\]/a %s = %s' %s",
+                section, key, section, key, value, config);
+        finding_fix(f, "sudo systemctl try-reload-or-restart %s", c->instance->unit);
 }
 
 int become(const struct passwd *user) {

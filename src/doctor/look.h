@@ -78,6 +78,10 @@ look_t look_alert, look_heartbeat;
 struct refusal;
 void finding_refuse(struct finding *f, const struct refusal *why);
 
+/* Adds the commands that set KEY of [SECTION], which the ini has, to VALUE, and reload. */
+void checkup_fix_key(
+        const struct checkup *c, const char *section, const char *key, const char *value, struct finding *f);
+
 /* The pure parts, for the tests as well. */
 
 /* The program that a script's first line names (execve(2)), or with "env" in between the word that env looks up: then *RET_ENV

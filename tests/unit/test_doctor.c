@@ -171,7 +171,7 @@ static void test_warm_is_set_once(void **state _unused_) {
         *strchr(f.fix, '\n') = '\0';
         assert_int_equal(system(f.fix + strlen("sudo ")), 0);
         assert_int_equal(read_file(path, 1024, &text), 0);
-        assert_string_equal(text, "[gateway]\nunit = warm.service\nwarm = yes\nport = 1\n");
+        assert_string_equal(text, "[gateway]\nwarm = yes\nunit = warm.service\nport = 1\n");
         scratch_remove(dir);
         json_decref(c.gateway.properties);
 }
