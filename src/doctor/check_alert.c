@@ -102,6 +102,31 @@ static bool is_refusal(enum alert_format format, long status) {
                 (status == 404 && (format == ALERT_DISCORD || format == ALERT_TELEGRAM));
 }
 
+/* Discord also has addresses for what is made for others. */
+static bool takes_format(const struct checkup *c, const char *address, struct finding *f) {
+        static const struct {
+                const char *begins, *name;
+                enum alert_format format;
+        } services[] = {
+                { "discord.com/", "discord", ALERT_DISCORD },
+                { "discordapp.com/", "discord", ALERT_DISCORD },
+                { "hooks.slack.com/services/", "slack", ALERT_SLACK },
+                { "api.telegram.org/", "telegram", ALERT_TELEGRAM },
+        };
+        const char *host = strstr(address, "://") + strlen("://");
+
+        for (size_t i = 0; i < ELEMENTSOF(services); i++) {
+                if (!begins_with(host, services[i].begins) ||
+                        services[i].format == c->config->alert.format || strstr(host, "/slack") ||
+                        strstr(host, "/github"))
+                        continue;
+                finding_fail(f, "the service at the address takes format = %s only", services[i].name);
+                checkup_fix_key(c, "alert", "format", services[i].name, f);
+                return false;
+        }
+        return true;
+}
+
 void look_alert(const struct checkup *c, struct finding *f) {
         const struct alert_config *a = &c->config->alert;
         _cleanup_(alert_request_freep) struct alert_request *request = NULL;
@@ -118,7 +143,7 @@ void look_alert(const struct checkup *c, struct finding *f) {
                 !c->config->heartbeat.url_file)
                 finding_warn(
                         f, "neither an alert nor a heartbeat is configured: nobody learns of a failover");
-        if (!address)
+        if (!address || !takes_format(c, address, f))
                 return;
         if (alert_render(a->format, address, &message, &context, &request, &why) < 0) {
                 finding_fail(f, "the address does not work: %s", why ? why : "out of memory");

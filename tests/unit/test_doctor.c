@@ -246,6 +246,46 @@ static struct finding look_as_agent(const char *dir, look_t *look, const struct 
         return f;
 }
 
+/* What the services take that take one format only; who posts is nobody, so nothing is asked. */
+static void test_alert_format(void **state _unused_) {
+        static const struct {
+                const char *address;
+                enum alert_format format;
+                const char *should; /* NULL: it is right */
+        } cases[] = {
+                { "https://discord.com/api/webhooks/1/x", ALERT_JSON, "discord" },
+                { "https://discordapp.com/api/webhooks/1/x", ALERT_SLACK, "discord" },
+                { "https://discord.com/api/webhooks/1/x?wait=true", ALERT_DISCORD, NULL },
+                { "https://discord.com/api/webhooks/1/x/slack", ALERT_SLACK, NULL },
+                { "https://discord.com/api/webhooks/1/x/github", ALERT_JSON, NULL },
+                { "https://hooks.slack.com/services/T/B/x", ALERT_JSON, "slack" },
+                { "https://hooks.slack.com/triggers/T/1/x", ALERT_JSON, NULL },
+                { "https://api.telegram.org/bot1:x/sendMessage?chat_id=1", ALERT_JSON, "telegram" },
+                { "https://api.telegram.org/bot1:x/sendMessage?chat_id=1", ALERT_TELEGRAM, NULL },
+                { "https://alerts.example.org/?to=https://discord.com/", ALERT_JSON, NULL },
+        };
+        struct instance instance = {
+                .program = (char *) "x", .config = (char *) "/x.ini", .unit = (char *) "x"
+        };
+        struct config config = {};
+        const struct checkup c = { .instance = &instance,
+                .config = &config,
+                .daemon.properties = json_pack("{s:s}", "User", "no-such-user") };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                struct finding f = { 0 };
+                char fix[40] = "alert-test";
+
+                config.alert.url = (char *) (uintptr_t) cases[i].address;
+                config.alert.format = cases[i].format;
+                look_alert(&c, &f);
+                if (cases[i].should)
+                        (void) snprintf(fix, sizeof fix, "a format = %s' ", cases[i].should);
+                assert_non_null(strstr(f.fix, fix));
+        }
+        json_decref(c.daemon.properties);
+}
+
 /* The user whose file it is may have made a link of its directory: root follows none. */
 static void test_user_service(void **state _unused_) {
         char dir[64], command[256];
@@ -340,6 +380,7 @@ int main(void) {
                 cmocka_unit_test(test_warm_behind_a_link),
                 cmocka_unit_test(test_interpreter_behind_env),
                 cmocka_unit_test(test_refuse),
+                cmocka_unit_test(test_alert_format),
                 cmocka_unit_test(test_user_service),
                 cmocka_unit_test(test_closed_directory),
                 cmocka_unit_test(test_no_root_in_the_agents_directories),
