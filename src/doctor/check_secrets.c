@@ -17,7 +17,6 @@ static void fix_key(const struct secrets_config *s, struct finding *f) {
 /* What is to be done at the host, or in the ini; for the rest, the refusal has the command. */
 static void fix_refusal(const struct checkup *c, const struct refusal *why, struct finding *f) {
         const struct secrets_config *s = &c->config->secrets;
-        const char *at = strchr(s->host, '@'), *host = at ? at + 1 : s->host;
 
         finding_fail(f, "%s", why->text);
         if (why->code == REFUSAL_RESTRICTED)
@@ -25,10 +24,9 @@ static void fix_refusal(const struct checkup *c, const struct refusal *why, stru
         else if (why->code == REFUSAL_UNRESTRICTED)
                 fix_key(s, f);
         else if (why->code == REFUSAL_NO_RSYNC)
-                finding_fix(f, "sudo apt-get install rsync # on %s", host);
+                finding_fix(f, "sudo apt-get install rsync # at %s", s->host);
         else if (why->code == REFUSAL_NO_SOURCE)
-                finding_fix(f, "sudo install -d -m 0700 -o %.*s %s # on %s", (int) strcspn(s->host, "@"),
-                        s->host, s->source, host);
+                finding_fix(f, "mkdir -p -m 700 %s # at %s, as that user", s->source, s->host);
         else if (*why->command)
                 finding_fix(f, "%s", why->command);
 }

@@ -76,8 +76,9 @@ def fix(pair, line):
     """Carries out what doctor said, where it said."""
     for command in line.commands:
         command, _, where = command.partition(" # ")
-        there = where.startswith(("on the primary", "on 100.64.0.1"))
-        host, user = pair.primary if there else pair.standby, USER if where.endswith("as user openclaw") else "root"
+        there = where.startswith(("on the primary", "at 100.64.0.1", f"at {USER}@100.64.0.1"))
+        host = pair.primary if there else pair.standby
+        user = USER if where.endswith(("as user openclaw", "as that user")) else "root"
         if " ssh " in command:
             answer_ssh(host, command)
         else:

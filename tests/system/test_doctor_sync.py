@@ -283,9 +283,11 @@ def another_branch(pair, later):
     pair.git("checkout", "-q", "-b", "mine")
 
 
-@finds("secrets", "has no /home/openclaw/.secrets/")
+@finds("secrets", "has no ~/.secrets/")
 def secrets_source_missing(pair, later):
+    """The host names no user, and the source is in that user's home."""
     pair.primary.run("mv ~/.secrets ~/elsewhere", user=USER)
+    pair.configure(secrets={"host": "100.64.0.1", "source": "~/.secrets/"})
 
 
 @finds("secrets", "lets the key read one directory only (rrsync)")
