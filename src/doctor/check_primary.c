@@ -212,13 +212,19 @@ void look_witness(const struct checkup *c, struct finding *f) {
 void look_own_gateway(const struct checkup *c, struct finding *f) {
         _cleanup_(http_freep) struct http *http = NULL;
         _cleanup_(local_gateway_freep) struct local_gateway *selfcheck = NULL;
+        _cleanup_free_ char *loopback = NULL;
         bool warm = c->config->gateway.warm, runs = warm || checkup_gateway_runs(c);
+        unsigned port = local_gateway_port(c->config);
+        struct config config = *c->config;
         struct check check = { 0 };
         int r;
 
+        /* At the tailnet's address, tailscaled answers for it. */
+        if (!config.gateway.url && tailnet_is_served(c))
+                config.gateway.url = loopback = probe_url(SCHEME_HTTP, "127.0.0.1", port, "/health");
         r = http_new_with_loop(&http);
         if (r >= 0)
-                r = local_gateway_new(http, c->config, on_selfchecked, &check, &selfcheck);
+                r = local_gateway_new(http, &config, on_selfchecked, &check, &selfcheck);
         if (r >= 0) {
                 local_gateway_pace(selfcheck, WATCH_EAGER);
                 r = http_wait(http, check.reason);
@@ -228,16 +234,11 @@ void look_own_gateway(const struct checkup *c, struct finding *f) {
         else if (!warm && runs != checkup_gateway_runs(c))
                 finding_off(f, "%s is being started or stopped just now", c->gateway.name);
         else if (!runs && (!check.connected || (c->config->gateway.url && check.verdict != VERDICT_UP)))
-                finding_ok(f, "free for the gateway: no other one answers at port %u here",
-                        local_gateway_port(c->config));
+                finding_ok(f, "free for the gateway: no other one answers at port %u here", port);
         else if (!runs) {
-                unsigned port = local_gateway_port(c->config);
-
                 finding_fail(f, "another program listens at port %u here, so %s could not start", port,
                         c->gateway.name);
-                finding_fix(f,
-                        "sudo kill $(sudo ss -Hltnp 'sport = :%u' | grep -o 'pid=[0-9]*' | cut -d= -f2)",
-                        port);
+                finding_fix(f, "sudo ss -ltnp 'sport = :%u' # which is it?", port);
         } else if (check.verdict == VERDICT_UP)
                 finding_ok(f, "%s runs here, and answers", c->gateway.name);
         else {

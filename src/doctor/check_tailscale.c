@@ -27,7 +27,7 @@ struct tailnet_facts {
         struct tailscale_relay relay; /* its home relay */
         bool is_resolver;             /* the tailnet's, that is */
         unsigned port;                /* of the gateway here */
-        bool is_served;               /* this node's `tailscale serve` leads there */
+        bool is_served;               /* by this node's `tailscale serve` */
 };
 
 static void on_answer(const struct tailscale_answer *a, void *userdata) {
@@ -78,6 +78,13 @@ int tailnet_name(const char *address, char *buf, size_t size) {
         ask_tailscaled(TAILSCALE_WHOIS, address, 0, &t);
         (void) snprintf(buf, size, "%s", t.peer.name);
         return *buf ? 0 : -ENOENT;
+}
+
+bool tailnet_is_served(const struct checkup *c) {
+        struct tailnet_facts t;
+
+        ask_up_to(TAILSCALE_SERVE, c, &t);
+        return t.is_served;
 }
 
 void look_tailscale(const struct checkup *c, struct finding *f) {
@@ -322,7 +329,6 @@ void look_gateway_serve(const struct checkup *c, struct finding *f) {
         _cleanup_free_ char *path = NULL, *text = NULL;
         const char *home = getenv("HOME"), *mode = "off";
         json_auto_t *j = NULL;
-        struct tailnet_facts t;
         const json_t *word, *words = unit_words(&c->gateway);
         size_t i;
 
@@ -333,14 +339,14 @@ void look_gateway_serve(const struct checkup *c, struct finding *f) {
         json_array_foreach (words, i, word)
                 if (strcmp(json_string_value(word), "--tailscale") == 0)
                         mode = json_string_value(json_array_get(words, i + 1)) ?: mode;
-        ask_up_to(TAILSCALE_SERVE, c, &t);
         if (strcmp(mode, "off") != 0) {
                 finding_warn(f,
                         "gateway.tailscale.mode is %s: the gateway does not start here while Tailscale is broken",
                         strcmp(mode, "funnel") == 0 ? "funnel" : "serve");
                 finding_fix(f, "openclaw config set gateway.tailscale.mode off");
-        } else if (t.is_served) {
-                finding_warn(f, "tailscale serve leads to port %u of this machine", t.port);
+        } else if (tailnet_is_served(c)) {
+                finding_warn(f, "tailscale serve is on for port %u of this machine",
+                        local_gateway_port(c->config));
                 finding_fix(f, "sudo tailscale serve reset");
         } else
                 finding_ok(f, "the gateway here uses no tailscale serve");

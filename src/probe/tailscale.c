@@ -278,19 +278,26 @@ int tailscale_parse_relay(const struct tailscale_answer *a, const char *code, st
         return r;
 }
 
+static bool leads_to(const json_t *target, unsigned port) {
+        const char *text = json_string_value(target), *colon = text ? strrchr(text, ':') : NULL;
+
+        return colon && strtoul(colon + 1, NULL, 10) == port;
+}
+
+/* ipn.ServeConfig (https://pkg.go.dev/tailscale.com/ipn#ServeConfig). */
 bool tailscale_serves(const struct tailscale_answer *a, unsigned port) {
         json_auto_t *root = parse(a);
         json_t *site, *handler;
         const char *name, *path;
 
+        json_object_foreach (json_object_get(root, "TCP"), name, handler)
+                if (strtoul(name, NULL, 10) == port ||
+                        leads_to(json_object_get(handler, "TCPForward"), port))
+                        return true;
         json_object_foreach (json_object_get(root, "Web"), name, site)
-                json_object_foreach (json_object_get(site, "Handlers"), path, handler) {
-                        const char *proxy = json_string_value(json_object_get(handler, "Proxy"));
-                        const char *colon = proxy ? strrchr(proxy, ':') : NULL;
-
-                        if (colon && strtoul(colon + 1, NULL, 10) == port)
+                json_object_foreach (json_object_get(site, "Handlers"), path, handler)
+                        if (leads_to(json_object_get(handler, "Proxy"), port))
                                 return true;
-                }
         return false;
 }
 

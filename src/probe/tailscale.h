@@ -101,7 +101,7 @@ struct tailscale_relay {
 };
 int tailscale_parse_relay(const struct tailscale_answer *a, const char *code, struct tailscale_relay *ret);
 
-/* Whether a proxy of `tailscale serve` leads to PORT here. */
+/* Whether `tailscale serve` leads to PORT here, or listens at it. */
 bool tailscale_serves(const struct tailscale_answer *a, unsigned port);
 /* Whether P is one of the name servers. */
 bool tailscale_is_resolver(const struct tailscale_answer *a, const struct tailscale_peer *p);

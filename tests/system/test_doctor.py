@@ -194,7 +194,13 @@ def interpreter_missing(pair, later):
     later.callback(starts_and_stops, pair)
 
 
-@finds("gateway's port", "listens at port 18789")
+def with_its_end(pair, line):
+    """What the command shows, a person ends."""
+    fix(pair, line)
+    pair.standby.run("pkill -u alice")
+
+
+@finds("gateway's port", "listens at port 18789", fix=with_its_end)
 def port_taken(pair, later):
     pair.standby.popen(["/usr/local/bin/openclaw", "gateway"], user="alice")
     pair.standby.wait_for(pair.standby.gateway.answers)

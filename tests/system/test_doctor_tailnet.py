@@ -107,3 +107,12 @@ def test_gateway_that_needs_tailscale(pair, tailscaled, mode):
 def test_serve_that_leads_to_the_gateway(pair, tailscaled):
     web = {"standby.t1.ts.net:443": {"Handlers": {"/": {"Proxy": "http://127.0.0.1:18789"}}}}
     assert tailscaled(**{"serve-config": {"Web": web}}).lines["gateway's serve"].kind == "warn"
+
+
+def test_serve_is_no_other_gateway(pair, tailscaled):
+    """With `tailscale serve --tcp=18789`, tailscaled itself listens at the tailnet's address, and only there."""
+    pair.standby.popen(["/usr/local/bin/openclaw", "gateway", "bind=100.64.0.2"], user="alice")
+    pair.standby.wait_for(lambda: pair.standby.run("curl -s http://100.64.0.2:18789/", check=False).returncode == 0)
+    assert tailscaled().lines["gateway's port"].kind == "FAIL"
+    report = tailscaled(**{"serve-config": {"TCP": {"18789": {"TCPForward": "localhost:18789"}}}})
+    assert report.lines["gateway's port"].kind == "ok" and report.lines["gateway's serve"].kind == "warn"

@@ -169,6 +169,10 @@ static void serve_and_resolvers(void **state _unused_) {
         assert_true(tailscale_serves(&a, 18789));
         assert_false(tailscale_serves(&a, 1878));
         assert_false(tailscale_is_resolver(&a, &p));
+        a = invented("{\"TCP\":{\"443\":{\"HTTPS\":true},\"8443\":{\"TCPForward\":\"localhost:18789\"}}}");
+        assert_true(tailscale_serves(&a, 18789)); /* leads there */
+        assert_true(tailscale_serves(&a, 8443));  /* listens there */
+        assert_false(tailscale_serves(&a, 1878));
         a = invented("{\"Resolvers\":[{\"Addr\":\"192.0.2.53\"},7,{\"Addr\":\"100.64.0.1\"}]}");
         assert_true(tailscale_is_resolver(&a, &p));
         assert_false(tailscale_serves(&a, 18789));
