@@ -78,8 +78,8 @@ static char *find_installed(const char *name) {
 /* What neither systemd nor a shell makes anything of (systemd.service(5), "Command lines"). */
 #define PLAIN "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/:=@+,-"
 
-/* The drop-in that runs PROGRAM with the unit's own arguments, if these need no quotes. */
-static void fix_program(const struct unit_facts *u, const char *program, struct finding *f) {
+void finding_fix_program(
+        struct finding *f, const struct unit_facts *u, const char *program, const char *without) {
         const json_t *item;
         char line[512] = "";
         size_t i;
@@ -89,6 +89,10 @@ static void fix_program(const struct unit_facts *u, const char *program, struct 
 
                 if (i == 0)
                         continue;
+                if (without && strcmp(word, without) == 0) {
+                        i++;
+                        continue;
+                }
                 if (!*word || word[strspn(word, PLAIN)])
                         return;
                 (void) appendf(line, sizeof line, " %s", word);
@@ -122,7 +126,7 @@ void look_program(const struct checkup *c, struct finding *f) {
                 finding_fail(f, "%s, which %s runs, is not there", named, u->name);
         installed = find_installed(strrchr(named, '/') ? strrchr(named, '/') + 1 : named);
         if (installed)
-                fix_program(u, installed, f);
+                finding_fix_program(f, u, installed, NULL);
         else
                 finding_fix(f, "sudo npm install -g openclaw");
 }

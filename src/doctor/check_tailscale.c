@@ -327,27 +327,35 @@ void look_lost_with_primary(const struct checkup *c, struct finding *f) {
 /* The gateway here with a tailscale.mode of its own does not start while Tailscale does not work ("startup fails closed"). */
 void look_gateway_serve(const struct checkup *c, struct finding *f) {
         _cleanup_free_ char *path = NULL, *text = NULL;
-        const char *home = getenv("HOME"), *mode = "off";
-        json_auto_t *j = NULL;
+        const char *home = getenv("HOME"), *mode = "off", *option = NULL;
         const json_t *word, *words = unit_words(&c->gateway);
+        json_auto_t *j = NULL;
+        int r = -ENOMEM;
         size_t i;
 
-        if (asprintf(&path, "%s/.openclaw/openclaw.json", home ?: "") > 0 &&
-                read_file(path, (size_t) 1024 * 1024, &text) >= 0)
+        if (asprintf(&path, "%s/.openclaw/openclaw.json", home ?: "") > 0)
+                r = read_file(path, (size_t) 1024 * 1024, &text);
+        if (r >= 0)
                 j = json_loads(text, 0, NULL);
         (void) json_unpack(j, "{s:{s:{s:s}}}", "gateway", "tailscale", "mode", &mode);
         json_array_foreach (words, i, word)
                 if (strcmp(json_string_value(word), "--tailscale") == 0)
-                        mode = json_string_value(json_array_get(words, i + 1)) ?: mode;
+                        mode = option = json_string_value(json_array_get(words, i + 1)) ?: mode;
         if (strcmp(mode, "off") != 0) {
-                finding_warn(f,
-                        "gateway.tailscale.mode is %s: the gateway does not start here while Tailscale is broken",
+                finding_warn(f, "the gateway's %s is %s: it does not start here while Tailscale is broken",
+                        option ? "--tailscale" : "tailscale.mode",
                         strcmp(mode, "funnel") == 0 ? "funnel" : "serve");
-                finding_fix(f, "openclaw config set gateway.tailscale.mode off");
+                if (option)
+                        finding_fix_program(f, &c->gateway, unit_program(&c->gateway), "--tailscale");
+                else
+                        finding_fix(f, "sudo -iu %s openclaw config set gateway.tailscale.mode off",
+                                checkup_gateway_user(c));
         } else if (tailnet_is_served(c)) {
                 finding_warn(f, "tailscale serve is on for port %u of this machine",
                         local_gateway_port(c->config));
                 finding_fix(f, "sudo tailscale serve reset");
-        } else
+        } else if (!option && !j && r != -ENOENT) /* JSON5, say */
+                finding_skip(f, "%s cannot be read", path);
+        else
                 finding_ok(f, "the gateway here uses no tailscale serve");
 }

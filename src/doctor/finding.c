@@ -91,14 +91,22 @@ void finding_fix_drop_in(struct finding *f, const char *unit, const char *name, 
 }
 
 /* Writes COMMAND as root gives it: without "sudo ", which begins a word wherever it stands, and with runuser(1), which
- * asks nothing, for "sudo -u ". */
+ * asks nothing, for "sudo -u ", and for "sudo -iu " with all that follows. */
 static void without_sudo(char *buf, size_t size, const char *command) {
-        static const char sudo[] = "sudo ", as[] = "-u ";
+        static const char sudo[] = "sudo ", as[] = "-u ", login[] = "-iu ";
 
         buf[0] = '\0';
         for (const char *c = command; *c;) {
                 if ((c == command || strchr(" (", c[-1])) && strncmp(c, sudo, strlen(sudo)) == 0) {
                         c += strlen(sudo);
+                        if (begins_with(c, login)) {
+                                const char *user = c + strlen(login), *end = strchrnul(user, ' ');
+                                _cleanup_free_ char *rest = shell_quote(end + strspn(end, " "));
+
+                                (void) appendf(buf, size, "runuser -l %.*s -c %s", (int) (end - user), user,
+                                        rest ?: "");
+                                return;
+                        }
                         if (strncmp(c, as, strlen(as)) == 0) {
                                 size_t n = strlen(as) + strcspn(c + strlen(as), " ");
 

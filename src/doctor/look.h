@@ -54,6 +54,10 @@ bool unit_may_be_started(const struct unit_facts *u, struct finding *f);
 look_t look_warm;
 /* check_program.c */
 look_t look_program, look_interpreter;
+/* Adds the drop-in that runs PROGRAM with the unit's own words, but for the option WITHOUT and its value, which may be NULL;
+ * nothing if a word needs quotes. */
+void finding_fix_program(
+        struct finding *f, const struct unit_facts *u, const char *program, const char *without);
 /* check_drill.c */
 look_t look_drill;
 /* check_polkit.c */

@@ -4,7 +4,7 @@ import json
 import pathlib
 
 import pytest
-from doctor import doctor
+from doctor import doctor, drop_in
 from lab import HOME, USER
 
 PEER = {"StableID": "n1", "Name": "gateway.t1.ts.net.", "Addresses": ["100.64.0.1/32", "fd7a:115c:a1e0::1/128"],
@@ -101,7 +101,26 @@ def test_gateway_that_needs_tailscale(pair, tailscaled, mode):
     config = {"gateway": {"mode": "local", "tailscale": {"mode": mode}}}
     pair.standby.put(f"{HOME}/.openclaw/openclaw.json", json.dumps(config), user=USER)
     line = tailscaled().lines["gateway's serve"]
-    assert line.kind == "warn" and mode in line.text and line.commands
+    assert line.kind == "warn" and mode in line.text
+    assert line.commands == [f"runuser -l {USER} -c 'openclaw config set gateway.tailscale.mode off'"]
+
+
+def test_gateway_told_by_its_unit_to_serve(pair, tailscaled):
+    """Its own configuration has no say in this."""
+    drop_in(pair.standby, "openclaw.service",
+            "[Service]\nExecStart=\nExecStart=/usr/local/bin/openclaw gateway --tailscale serve --port 18789\n")
+    line = tailscaled().lines["gateway's serve"]
+    assert line.kind == "warn" and "--tailscale" in line.text
+    for command in line.commands:
+        pair.standby.run(command)
+    assert tailscaled().lines["gateway's serve"].kind == "ok"
+    assert "openclaw gateway --port 18789" in pair.standby.out("systemctl show -P ExecStart openclaw.service")
+
+
+def test_gateway_with_a_configuration_of_json5(pair, tailscaled):
+    """Nothing is claimed of what is not understood."""
+    pair.standby.put(f"{HOME}/.openclaw/openclaw.json", "{gateway: {tailscale: {mode: 'serve'}}}\n", user=USER)
+    assert tailscaled().lines["gateway's serve"].kind == "skip"
 
 
 def test_serve_that_leads_to_the_gateway(pair, tailscaled):

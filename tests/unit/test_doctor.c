@@ -102,16 +102,19 @@ static void test_print(void **state _unused_) {
         finding_fail(&f, "so\033 so\nla la");
         finding_fix(&f, "echo x | sudo tee /etc/x && sudo reboot");
         finding_fix(&f, "sudo -u openclaw git -C /srv switch main");
+        finding_fix(&f, "sudo -iu openclaw openclaw config set x off");
         finding_fix(&f, "gpasswd -d openclaw sudo");
         assert_printed(&f, false, false,
                 "✗ FAIL  title              so? so la la\n"
                 "                 $ echo x | sudo tee /etc/x && sudo reboot\n"
                 "                 $ sudo -u openclaw git -C /srv switch main\n"
+                "                 $ sudo -iu openclaw openclaw config set x off\n"
                 "                 $ gpasswd -d openclaw sudo\n");
         assert_printed(&f, false, true,
                 "✗ FAIL  title              so? so la la\n"
                 "                 $ echo x | tee /etc/x && reboot\n"
                 "                 $ runuser -u openclaw -- git -C /srv switch main\n"
+                "                 $ runuser -l openclaw -c 'openclaw config set x off'\n"
                 "                 $ gpasswd -d openclaw sudo\n");
 }
 
