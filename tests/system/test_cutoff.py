@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from commands import wait_checks
+from commands import status, wait_checks
 from story import DAEMON, GATEWAY, begin, events, failed_checks, verdict, wait_event
 
 WITNESS = {"url": "http://192.0.2.254:8080/", "cut_off_wait": "4s"}
@@ -186,7 +186,7 @@ def test_planned_restart_does_not_promote(pair, fault):
     begin(pair, primary={"restart_grace": "20s"})
     pair.primary.gateway.mode("draining")
     pair.standby.wait_journal("draining", DAEMON)
-    assert "said that it restarts until" in pair.standby.out("openclaw-failover status || true")
+    assert status(pair.standby)["waiting_until"]
     pair.primary.gateway.stop()
     pair.standby.wait_journal("connection refused", DAEMON)
     pair.primary.gateway.mode("starting")
