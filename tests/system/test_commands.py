@@ -263,6 +263,31 @@ def test_promote_stays_until_auto(pair):
     assert not pair.standby.gateway.answers()
 
 
+def test_auto_does_not_demote_while_the_primary_fails(pair):
+    begin(pair, primary={"silent_timeout": "1h"})
+    ok(pair.standby, "promote")
+    wait_event(pair.standby, "promoted")
+    pair.primary.gateway.mode("hang")
+    pair.standby.wait_journal("Failed check", DAEMON)
+    ok(pair.standby, "auto")
+    wait_checks(pair.standby)
+    assert "demoting" not in events(pair.standby)
+    pair.primary.gateway.mode("normal")
+    wait_event(pair.standby, "demoted")
+
+
+def test_resume_does_not_promote_while_the_primary_answers(pair):
+    begin(pair, primary={"recover_threshold": 20, "check_interval": "250ms"})
+    ok(pair.standby, "pause")
+    pair.primary.gateway.kill()
+    wait_event(pair.standby, "kept-back")
+    pair.primary.gateway.start()
+    pair.standby.wait_journal("Good check 1 of 20", DAEMON)
+    ok(pair.standby, "resume")
+    wait_checks(pair.standby)
+    assert events(pair.standby) == ["kept-back"]
+
+
 def test_demote_holds_until_the_primary_has_been_up(pair):
     fail_over(pair)
     ok(pair.standby, "demote")
