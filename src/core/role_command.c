@@ -36,7 +36,7 @@ static enum role_state resume_in(enum role_intent intent, const struct facts *f)
 
 struct role_step role_resume(struct role *r, enum role_intent intent, const struct facts *f) {
         enum role_state state = resume_in(intent, f);
-        bool foreign = state == ROLE_STANDBY && is_running(f);
+        bool foreign = state == ROLE_STANDBY && is_running(f) && r->held_at == 0;
 
         role_enter(r, state, foreign ? EVENT_FOREIGN : EVENT_RESUMED, f->now);
         r->promoted_before =

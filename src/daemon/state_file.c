@@ -81,19 +81,20 @@ static json_t *marker_json(const struct marker *m) {
 static bool mode_read(const char *dir, struct remembered_mode *ret) {
         json_auto_t *j = load(dir, MODE);
         json_int_t paused_until, pause = 0, began = 0, started = 0, ended = 0, outage = -1;
-        const char *mode, *cause = "";
+        const char *mode, *cause = "", *held = "";
 
-        *ret = (struct remembered_mode){ .last.outage = USEC_INFINITY };
+        *ret = (struct remembered_mode){ .held_from = _MODE_MAX, .last.outage = USEC_INFINITY };
         if (!j)
                 return false;
-        if (json_unpack(j, "{s:s, s:I, s?I, s?{s:I, s:I, s:I, s:I, s:s}}", "mode", &mode, "paused_until",
-                    &paused_until, "pause", &pause, "last_failover", "began", &began, "started", &started,
-                    "ended", &ended, "outage", &outage, "reason", &cause) < 0 ||
+        if (json_unpack(j, "{s:s, s?s, s:I, s?I, s?{s:I, s:I, s:I, s:I, s:s}}", "mode", &mode, "held_from",
+                    &held, "paused_until", &paused_until, "pause", &pause, "last_failover", "began", &began,
+                    "started", &started, "ended", &ended, "outage", &outage, "reason", &cause) < 0 ||
                 paused_until < -1 || pause < 0 || find_name(mode, role_mode_names, _MODE_MAX) == _MODE_MAX) {
                 log_warning("%s/" MODE " is not what this version writes. Going on in mode auto.", dir);
                 return false;
         }
         ret->mode = (enum mode) find_name(mode, role_mode_names, _MODE_MAX);
+        ret->held_from = (enum mode) find_name(held, role_mode_names, _MODE_MAX);
         ret->paused_until = paused_until == -1 ? USEC_INFINITY : (usec_t) paused_until;
         ret->pause = (usec_t) pause;
         ret->last.began = (usec_t) MAX(began, 0);
@@ -114,10 +115,12 @@ void mode_load(const struct instance *n, struct remembered_mode *ret) {
 static json_t *mode_json(const struct remembered_mode *m) {
         const struct last_failover *f = &m->last;
 
-        return json_pack("{s:s, s:I, s:I, s:{s:I, s:I, s:I, s:I, s:s}}", "mode", role_mode_name(m->mode),
-                "paused_until", (json_int_t) m->paused_until, "pause", (json_int_t) m->pause,
-                "last_failover", "began", (json_int_t) f->began, "started", (json_int_t) f->started, "ended",
-                (json_int_t) f->ended, "outage", (json_int_t) f->outage, "reason", f->cause);
+        return json_pack("{s:s, s:s, s:I, s:I, s:{s:I, s:I, s:I, s:I, s:s}}", "mode",
+                role_mode_name(m->mode), "held_from",
+                m->held_from < _MODE_MAX ? role_mode_name(m->held_from) : "", "paused_until",
+                (json_int_t) m->paused_until, "pause", (json_int_t) m->pause, "last_failover", "began",
+                (json_int_t) f->began, "started", (json_int_t) f->started, "ended", (json_int_t) f->ended,
+                "outage", (json_int_t) f->outage, "reason", f->cause);
 }
 
 /* The run of the gateway that the marker is to name, so that whoever comes after a crash can tell it from somebody
@@ -186,9 +189,11 @@ static void keep_last_failover(struct state_file *m, const struct role *r, const
 
 static void keep_mode(struct state_file *m, const struct role *r) {
         usec_t now = now_usec(CLOCK_BOOTTIME), until = r->paused_until;
+        enum mode held_from = r->held_at > 0 ? r->held_from : _MODE_MAX;
 
-        if (r->mode != m->mode.mode || until != m->paused_until) {
+        if (r->mode != m->mode.mode || until != m->paused_until || held_from != m->mode.held_from) {
                 m->mode.mode = r->mode;
+                m->mode.held_from = held_from;
                 m->mode.paused_until = to_realtime(until);
                 m->mode.pause = until > now && until != USEC_INFINITY ? until - now : 0;
                 m->paused_until = until;
@@ -247,6 +252,8 @@ int state_recall(struct state_file *m, const struct instance *n, const char *uni
                 return -ENOMEM;
         mode_load(n, &m->mode);
         r->mode = m->mode.mode;
+        r->held_from = m->mode.held_from;
+        r->held_at = r->held_from < _MODE_MAX ? now_usec(CLOCK_BOOTTIME) : 0;
         r->paused_until = m->paused_until = paused_until(&m->mode);
 
         marker_load(n, &m->marker);

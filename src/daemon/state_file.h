@@ -34,6 +34,7 @@ struct last_failover {
 
 struct remembered_mode {
         enum mode mode;
+        enum mode held_from; /* the one before a user stopped the gateway just now; _MODE_MAX: no user did */
         usec_t paused_until; /* CLOCK_REALTIME, since it outlives a boot; 0: not paused; USEC_INFINITY: until resumed */
         usec_t pause; /* how long it was to last; 0: not known, or until resumed */
         struct last_failover last;

@@ -69,6 +69,8 @@ struct state {
         enum run marked;
         enum mode mode;
         bool paused;
+        unsigned
+                held; /* a user has just stopped the promoted gateway: 1 + the mode before that; 0: no user has */
 
         /* systemd. */
         enum unit_state unit;
@@ -132,6 +134,7 @@ bool bus_is_back(struct act *a);
 bool machine_reboots(struct act *a);
 bool daemon_starts(struct act *a);
 void look(struct act *a);
+void save_mode(struct state *s);
 
 /* model_state.c */
 void simplify(struct state *s);

@@ -35,7 +35,9 @@ bool bus_is_back(struct act *a) {
 }
 
 bool machine_reboots(struct act *a) {
-        *a->s = (struct state){ .mode = a->s->mode, .paused = a->s->paused, .unit = UNIT_INACTIVE };
+        *a->s = (struct state){
+                .mode = a->s->mode, .paused = a->s->paused, .held = a->s->held, .unit = UNIT_INACTIVE
+        };
         return true;
 }
 
@@ -74,6 +76,10 @@ bool daemon_starts(struct act *a) {
         s->seen = JOB_NONE;
         learn(s);
         s->role = (struct role){ .mode = s->mode, .paused_until = s->paused ? SOON : 0 };
+        if (s->held > 0) {
+                s->role.held_at = NOW;
+                s->role.held_from = (enum mode)(s->held - 1);
+        }
         f = facts_of(s);
         role_resume(&s->role, s->intent, &f);
         judge_resume(a);
@@ -230,18 +236,27 @@ static enum run run_to_mark(const struct state *s, enum role_action action) {
         return s->intent == INTENT_NONE ? RUN_NULL : s->marked;
 }
 
+static unsigned held_from(const struct role *r) {
+        return r->held_at > 0 ? 1U + r->held_from : 0;
+}
+
+void save_mode(struct state *s) {
+        s->mode = s->role.mode;
+        s->paused = s->role.paused_until > 0;
+        s->held = held_from(&s->role);
+}
+
 /* The mode, then the marker: before anything is done about them. False: the daemon died. */
 static bool write_down(struct act *a, enum role_action action) {
         struct state *s = a->s;
         enum role_intent intent = role_intent(&s->role);
         enum run run = intent == INTENT_NONE ? RUN_NULL : run_to_mark(s, action);
-        bool paused = s->role.paused_until > 0;
 
-        if (s->mode != s->role.mode || s->paused != paused) {
+        if (s->mode != s->role.mode || s->paused != (s->role.paused_until > 0) ||
+                s->held != held_from(&s->role)) {
                 if (dies_here(a, "saved the mode"))
                         return false;
-                s->mode = s->role.mode;
-                s->paused = paused;
+                save_mode(s);
         }
         if (s->intent != intent || s->marked != run) {
                 if (dies_here(a, "written the marker"))

@@ -201,6 +201,7 @@ static void pack_world(struct packer *p, struct state *s) {
         PACK(p, s->mode, 2);
         PACK(p, s->by_user, 1);
         PACK(p, s->paused, 1);
+        PACK(p, s->held, 3);
         PACK(p, s->unit, 3);
         PACK(p, s->job, 2);
         PACK(p, s->job_ours, 1);

@@ -406,8 +406,7 @@ static bool command(struct act *a, enum role_command c) {
 
         if (!s->alive || role_command(&s->role, &f, c, SOON))
                 return false;
-        s->mode = s->role.mode;
-        s->paused = s->role.paused_until > 0;
+        save_mode(s);
         return true;
 }
 

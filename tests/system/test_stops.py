@@ -127,6 +127,20 @@ def test_stopped_by_a_user(pair):
     wait_event(pair.standby, "held")
 
 
+def test_a_users_stop_is_remembered(pair):
+    """Whoever stops it to update it, and the daemon with it, starts it again: it is ours still."""
+    fail_over(pair)
+    pair.standby.systemctl("stop", GATEWAY)
+    wait_event(pair.standby, "held")
+    pair.standby.systemctl("stop", DAEMON)
+    pair.standby.systemctl("start", GATEWAY)
+    pair.standby.systemctl("start", DAEMON)
+    wait_event(pair.standby, "promoted", count=2)
+    assert "foreign" not in events(pair.standby)
+    pair.primary.gateway.start()
+    wait_event(pair.standby, "demoted")
+
+
 def test_started_by_a_user_while_it_runs(pair):
     """That job is over before systemd can be asked for its type, and a later end is no user's stop."""
     prepare(pair.standby, "[Service]\nRestart=no\n")
