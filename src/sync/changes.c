@@ -109,10 +109,9 @@ static int identify(const struct finder *f, const char *path, const struct stat 
 
         if (k < 0 || (!is_large(st) && !is_known(f, path, ret, git_mode(st))))
                 k = blob_hash_stored(f->repo, path, ret);
-        if (k < 0)
-                return sync_fail_git(f->result, path);
-        seen_add(&f->seen, path, st, git_mode(st), ret);
-        return 0;
+        if (k == 0)
+                seen_add(&f->seen, path, st, git_mode(st), ret);
+        return k;
 }
 
 /* What is left alone. */
@@ -227,6 +226,7 @@ static int find_file_changes(struct finder *f, const char *path, const struct st
         bool tracked = head || (f->index && find_file(f->index, path)), known, changed;
         const char *why;
         git_oid id;
+        int k = 0;
 
         visit(f, path);
         if ((!S_ISREG(st->st_mode) && !S_ISLNK(st->st_mode)) ||
@@ -240,8 +240,12 @@ static int find_file_changes(struct finder *f, const char *path, const struct st
                 return leave(f, path, st->st_uid, why), 0;
         if (seen)
                 git_oid_cpy(&id, &seen->id);
-        else if (identify(f, path, st, &id) < 0)
-                return -ECANCELED;
+        else
+                k = identify(f, path, st, &id);
+        if (k < 0 && k != GIT_ENOTFOUND) /* it went meanwhile */
+                leave(f, path, st->st_uid, "fails to read");
+        if (k < 0)
+                return 0;
         known = is_known(f, path, &id, git_mode(st));
         if (!known && is_large(st))
                 return leave(f, path, st->st_uid, too_large), 0;

@@ -100,33 +100,43 @@ static int fail_timeout(const struct saver *s) {
                 s->repo->config->path);
 }
 
-/* Finds out what is never pushed. */
-static int classify(struct saver *s) {
-        for (size_t i = 0; i < s->work->n; i++) {
-                struct change *c = &s->work->items[i];
-
-                if (repo_is_over(s->repo))
-                        return fail_timeout(s);
-                c->is_private = is_private(s, c);
-        }
-        return 0;
-}
-
-/* Writes the blob of an item as it is now. */
+/* Finds out whether the item is never pushed, and writes its blob as it is now. GIT_ENOTFOUND: it is gone. */
 static int write_blob(const struct saver *s, git_odb *odb, struct change *item) {
         git_buf content = GIT_BUF_INIT;
         int k;
 
-        if (!item->mode || git_odb_exists(odb, &item->id))
-                return 0;
         if (repo_is_over(s->repo))
                 return fail_timeout(s);
+        item->is_private = is_private(s, item);
+        if (!item->mode || git_odb_exists(odb, &item->id))
+                return 0;
         k = blob_read(s->repo, item->path, &content);
         if (k == 0)
                 k = git_blob_create_from_buffer(
                         &item->id, s->repo->git, content.ptr ? content.ptr : "", content.size);
         git_buf_dispose(&content);
-        return k < 0 ? sync_fail_git(s->result, item->path) : 0;
+        return k < 0 && k != GIT_ENOTFOUND ? sync_fail_git(s->result, item->path) : k;
+}
+
+/* What went meanwhile is work no more. */
+static int write_blobs(struct saver *s, git_odb *odb) {
+        struct changes *w = s->work;
+        size_t kept = 0;
+        int k = 0;
+
+        repo_unsettle();
+        for (size_t i = 0; i < w->n; i++) {
+                if (k == 0)
+                        k = write_blob(s, odb, &w->items[i]);
+                if (k != GIT_ENOTFOUND) {
+                        w->items[kept++] = w->items[i];
+                        continue;
+                }
+                free(w->items[i].path);
+                k = 0;
+        }
+        w->n = kept;
+        return k;
 }
 
 /* Whether the work goes on from what D did: with the same content, or, of a file that is untracked and so was never taken back by
@@ -208,12 +218,12 @@ static int commit_kind(const struct saver *s, bool private, size_t n_items, bool
 }
 
 /* Makes the branch of one kind, unless the last one will do. */
-static int add_kind(struct saver *s, git_odb *odb, bool private) {
+static int add_kind(struct saver *s, bool private) {
         bool held = private || has_commits(s), replaces;
         char branch[sizeof s->result->saved];
         size_t n = 0;
         git_oid tip;
-        int k = 0;
+        int k;
 
         for (size_t i = 0; i < s->work->n; i++) {
                 n += s->work->items[i].is_private == private;
@@ -224,11 +234,6 @@ static int add_kind(struct saver *s, git_odb *odb, bool private) {
         if (held)
                 return 0;
         repo_unsettle();
-        for (size_t i = 0; k == 0 && i < s->work->n; i++)
-                if (s->work->items[i].is_private == private)
-                        k = write_blob(s, odb, &s->work->items[i]);
-        if (k < 0)
-                return k;
         replaces = n > 0 && replaces_last(s, private);
         if (commit_kind(s, private, n, replaces, &tip) < 0)
                 return sync_fail_git(s->result, FAILED);
@@ -258,11 +263,11 @@ int saved_add(const struct repo *repo, struct changes *work, const char *host, s
                         ? sync_fail_git(r, FAILED)
                         : checkout_check_room(repo, work->n, work->bytes, r);
                 if (k == 0)
-                        k = classify(&s);
+                        k = write_blobs(&s, odb);
                 if (k == 0)
-                        k = add_kind(&s, odb, true);
+                        k = add_kind(&s, true);
                 if (k == 0)
-                        k = add_kind(&s, odb, false); /* the last, since it is what R names */
+                        k = add_kind(&s, false); /* the last, since it is what R names */
         }
         close_saver(&s);
         return k;

@@ -1,6 +1,7 @@
 /* What the files of the tree are as blobs, and what was read of them before; see seen.h. */
 #include "sync/seen.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <string.h>
 
@@ -20,7 +21,7 @@ int blob_read(const struct repo *repo, const char *path, git_buf *ret) {
         int k;
 
         if (asprintf(&full, "%s/%s", repo->config->path, path) < 0 || lstat(full, &st) < 0)
-                return -1;
+                return errno == ENOENT ? GIT_ENOTFOUND : -1;
         if (S_ISLNK(st.st_mode))
                 return read_link(full, ret);
         if (!S_ISREG(st.st_mode) || st.st_size > CHANGE_SIZE_MAX)
