@@ -202,7 +202,7 @@ def test_watch_on_a_terminal_without_a_cursor(pair):
     ok(pair.standby, "pause")
     pair.standby.wait_for(lambda: "aused" in terminal.text, what="the change")
     interrupt(pair.standby, "status --watch")
-    assert terminal.wait() == 0 and "\033" not in terminal.text
+    assert terminal.wait() == 1 and "\033" not in terminal.text
 
 
 def test_watch_shows_a_daemon_that_hangs(pair):
