@@ -1,5 +1,6 @@
 """A primary that lives, and whose channels do not: /readyz."""
 
+from commands import wait_status
 from story import begin, events, verdict, wait_event
 
 SOON = {"ready_timeout": "3s"}
@@ -24,6 +25,15 @@ def test_promotes_and_needs_it_ready_again(pair):
     assert verdict(pair.standby) == "not-ready"
     pair.primary.gateway.mode("normal")
     wait_event(pair.standby, "demoted")
+
+
+def test_degraded_where_it_is_no_reason_to_promote(pair):
+    begin_ready(pair, **SOON, not_ready="alert")
+    wait_status(pair.standby, level="degraded", primary_channels_fail=True, state="standby", waiting_until="infinity")
+    pair.primary.gateway.mode("normal")
+    restart_checks(pair)
+    wait_status(pair.standby, level="well", waiting_until=None)
+    assert events(pair.standby) == []
 
 
 def test_ignored(pair):
