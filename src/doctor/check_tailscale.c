@@ -354,7 +354,8 @@ void look_gateway_serve(const struct checkup *c, struct finding *f) {
                 finding_warn(f, "tailscale serve is on for port %u of this machine",
                         local_gateway_port(c->config));
                 finding_fix(f, "sudo tailscale serve reset");
-        } else if (!option && !j && r != -ENOENT) /* JSON5, say */
+        } else if (!option && !j &&
+                (text ? strstr(text, "tailscale") != NULL : r != -ENOENT)) /* JSON5, say */
                 finding_skip(f, "%s cannot be read", path);
         else
                 finding_ok(f, "the gateway here uses no tailscale serve");

@@ -117,10 +117,11 @@ def test_gateway_told_by_its_unit_to_serve(pair, tailscaled):
     assert "openclaw gateway --port 18789" in pair.standby.out("systemctl show -P ExecStart openclaw.service")
 
 
-def test_gateway_with_a_configuration_of_json5(pair, tailscaled):
+@pytest.mark.parametrize("gateway, kind", [("tailscale: {mode: 'serve'}", "skip"), ("bind: 'loopback'", "ok")])
+def test_gateway_with_a_configuration_of_json5(pair, tailscaled, gateway, kind):
     """Nothing is claimed of what is not understood."""
-    pair.standby.put(f"{HOME}/.openclaw/openclaw.json", "{gateway: {tailscale: {mode: 'serve'}}}\n", user=USER)
-    assert tailscaled().lines["gateway's serve"].kind == "skip"
+    pair.standby.put(f"{HOME}/.openclaw/openclaw.json", f"{{gateway: {{{gateway}}}}}\n", user=USER)
+    assert tailscaled().lines["gateway's serve"].kind == kind
 
 
 def test_serve_that_leads_to_the_gateway(pair, tailscaled):
