@@ -89,15 +89,15 @@ int repo_check_branch(const struct repo *repo, const char *branch, struct sync_r
                                                  : refuse(repo, REFUSAL_BRANCH, what, "switch", branch, r);
 }
 
-/* libgit2 does not read one in two files, nor before 1.8 one without a checksum at its end, as two settings of git's make it;
- * a broken one git rebuilds from what was committed. */
+/* libgit2 does not read one in two files, nor before 1.8 one without a checksum at its end, as two settings of git's make it:
+ * git writes either again with all that is staged. A broken one it rebuilds from what was committed. */
 static int refuse_index(const struct repo *repo, struct sync_result *r) {
         char words[sizeof r->workspace_why.text];
 
         return sync_refuse(r, REFUSAL_INDEX, "the index of %s cannot be read (%.100s)", repo->config->path,
                        git_words(words, sizeof words)),
                sync_command(r,
-                       "sudo -u %s env -C %s sh -c 'git config core.splitIndex false && git config index.skipHash false && git read-tree HEAD'",
+                       "sudo -u %s env -C %s sh -c 'git config core.splitIndex false; git config index.skipHash false; git update-index --force-write-index || git read-tree HEAD'",
                        repo->user, repo->word);
 }
 

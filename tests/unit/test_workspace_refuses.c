@@ -403,7 +403,7 @@ static void test_runs_nothing(void **state) {
 static void test_saves_without_an_index(void **state) {
         struct world *w = *state;
 
-        run(w, "cd standby; git update-index --split-index; rm memory/b; echo mine >mine");
+        run(w, "cd standby; echo staged >staged; git add staged; rm staged; git update-index --split-index; rm memory/b; echo mine >mine");
         assert_sync(w, SYNC_REFUSED);
         run(w, "cd standby; not git cat-file -e %s:memory/b; git cat-file -e %s-private:mine", saved(w),
                 saved(w));
@@ -411,6 +411,7 @@ static void test_saves_without_an_index(void **state) {
         assert_sync(w, SYNC_UPDATED);
         assert_false(sync_branch_is_private(saved(w)));
         assert_saved(w, "mine", "mine");
+        run(w, "cd standby; git cat-file -e %s-private:staged", saved(w)); /* which only that index had */
         assert_follows(w);
 }
 
