@@ -46,6 +46,7 @@ static const struct {
 } failures[] = {
         { 4, SYNC_REFUSED, REFUSAL_CONTENT,
                 "sends names that it was not asked for, and nothing was copied" },
+        { 11, SYNC_FAILED, REFUSAL_DISK, "sent files that cannot be written here: the disk may be full" },
         { 127, SYNC_FAILED, REFUSAL_NO_RSYNC, "has no rsync" },
         { PROGRAM_ABSENT, SYNC_REFUSED, REFUSAL_NO_RSYNC_HERE,
                 "cannot be asked: rsync is not installed here" },
@@ -328,6 +329,8 @@ static int judge_failure(struct copy *c, int code) {
         _cleanup_free_ char *login = without_brackets(c->config->host);
 
         (void) find_failure(c, code);
+        if (c->result->secrets_why.code == REFUSAL_DISK)
+                return -ECANCELED;
         if (c->result->secrets_why.code == REFUSAL_NO_RSYNC_HERE)
                 return refusal_set_command(&c->result->secrets_why, "sudo apt-get install rsync");
         return refusal_set_command(

@@ -307,6 +307,17 @@ static void test_codes(void **state) {
         assert_sync(w, SYNC_FAILED, " claw@::1 true");
 }
 
+static void test_a_full_disk(void **state) {
+        struct world *w = *state;
+
+        if (geteuid() != 0)
+                skip(); /* only root mounts */
+        run(w, "head -c 3M /dev/urandom >there/large; mount -t tmpfs -o size=1m none here");
+        assert_code(w, SYNC_FAILED, REFUSAL_DISK);
+        run(w, "umount here");
+        assert_string_equal(w->result.secrets_why.command, "");
+}
+
 /* A key that rrsync(1) restricts, and one that it should. */
 static void test_keys(void **state) {
         static const char *const homes[] = { "./", ".", "././", "~/", "../home/" };
@@ -498,6 +509,7 @@ int main(void) {
                 TEST(test_target_by_a_link),
                 TEST(test_two_at_once),
                 TEST(test_codes),
+                TEST(test_a_full_disk),
                 TEST(test_keys),
                 TEST(test_source_missing),
                 TEST(test_kept_as_it_was),
