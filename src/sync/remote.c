@@ -287,6 +287,9 @@ static void push_child(const void *userdata, void *ret) {
 static int child_failed(const struct repo *repo, const struct child *c, int k, struct sync_result *r) {
         char span[SPAN_MAX];
 
+        if (child_stop)
+                return sync_fail(r, REFUSAL_TIMEOUT, "git with the remote %s was stopped before its end",
+                        repo->config->remote);
         if (k == -ETIMEDOUT)
                 return sync_fail(r, REFUSAL_TIMEOUT, "no answer from the remote %s in %s",
                         repo->config->remote, format_span(span, c->timeout));

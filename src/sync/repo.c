@@ -71,22 +71,24 @@ static void name_user(uid_t uid, char buf[static 64]) {
                 (void) snprintf(buf, 64, "#%u", (unsigned) uid);
 }
 
-/* What is ours is opened with chmod; who owns another's may have meant it. */
+/* What is ours is opened with chmod; who owns another's may have meant it. Of a link there is no command: root would give away
+ * what the link leads to. */
 int repo_set_open_command(const struct repo *repo, uid_t owner, struct refusal *why) {
-        return owner == geteuid()
-                ? refusal_set_command(why, "sudo -u %s chmod -R u+rwX %s", repo->user, repo->word)
-                : refusal_set_command(why, "sudo chown -hR %s: %s", repo->user, repo->word);
+        _cleanup_free_ char *link = NULL;
+
+        if (owner == geteuid())
+                return refusal_set_command(why, "sudo -u %s chmod -R u+rwX %s", repo->user, repo->word);
+        link = find_link(repo->config->path);
+        return link ? refusal_set(why, why->code, "%s: %s", why->text, link)
+                    : refusal_set_command(why, "sudo chown -hR %s: %s", repo->user, repo->word);
 }
 
-/* Of a link there is no command: root would give away what the link leads to. */
 static int refuse_owner(const struct repo *repo, struct sync_result *r, const char *path, uid_t owner) {
-        _cleanup_free_ char *link = find_link(path);
         char name[64];
 
         name_user(owner, name);
-        (void) sync_refuse(r, REFUSAL_OWNER, "%s belongs to %s, not to %s%s%s", path, name, repo->user,
-                link ? ": " : "", link ? link : "");
-        return link ? -ECANCELED : repo_set_open_command(repo, owner, &r->workspace_why);
+        (void) sync_refuse(r, REFUSAL_OWNER, "%s belongs to %s, not to %s", path, name, repo->user);
+        return repo_set_open_command(repo, owner, &r->workspace_why);
 }
 
 int repo_refuse_unwritable(
@@ -234,11 +236,7 @@ int repo_open(struct repo *repo, const struct workspace_config *c, struct sync_r
         if (k < 0)
                 return k;
 
-        k = git_repository_open_ext(&repo->git, c->path, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL);
-        if (k == GIT_EOWNER)
-                return sync_refuse(r, REFUSAL_OWNER, "%s belongs in part to another user", c->path),
-                       sync_command(r, "sudo chown -hR %s: %s", repo->user, repo->word);
-        if (k < 0)
+        if (git_repository_open_ext(&repo->git, c->path, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL) < 0)
                 return sync_fail_git(r, c->path);
 
         repo->no_index = git_repository_index(&index, repo->git) < 0;

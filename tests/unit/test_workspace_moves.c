@@ -240,6 +240,10 @@ static void test_what_is_closed_to_us(void **state) {
         assert_why(w, "sudo chown -hR nobody: /");
         sync_as_nobody(w, "chown root .git/objects");
         assert_why(w, "sudo chown -hR nobody: /");
+        sync_as_nobody(w, "chown root .git/objects; mv ../standby ../there; ln -s there ../standby");
+        assert_why(w, "standby is a symbolic link to there");
+        assert_string_equal(w->result.workspace_why.command, ""); /* root would follow it */
+        run(w, "rm standby; mv there standby");
         sync_as_nobody(w, "true");
         assert_int_equal(w->result.workspace, SYNC_UPDATED);
         assert_saved(w, "notes", "one\nx");

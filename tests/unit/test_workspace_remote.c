@@ -17,9 +17,15 @@ static void test_a_silent_remote(void **state) {
         w->config.timeout = USEC_PER_HOUR;
         w->late = USEC_PER_HOUR - 300 * USEC_PER_MSEC;
         assert_sync(w, SYNC_FAILED);
-        run(w, "kill $(cat pid)");
         assert_why(w, "no answer from the remote origin in ");
         assert_saved(w, "notes", "one\nmine");
+        /* By SIGTERM it is stopped, whatever time it had. */
+        w->gateway_runs = true;
+        child_stop = 1;
+        assert_sync(w, SYNC_FAILED);
+        child_stop = 0;
+        assert_why(w, "the remote origin was stopped before its end");
+        run(w, "kill $(cat pid)");
 }
 
 /* A remote that says what it likes: PACK is Python that sends a pack by c.sendall(), object(TYPE, SIZE) being the head of one
