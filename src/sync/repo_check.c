@@ -126,8 +126,7 @@ static int check_index(const struct repo *repo, struct sync_result *r) {
 }
 
 int repo_check_writable(const struct repo *repo, struct sync_result *r) {
-        static const char *const places[] = { ".", "objects", "objects/pack", "refs", "refs/heads",
-                "index" };
+        static const char *const places[] = { "objects", "objects/pack", "refs", "refs/heads", "index" };
 
         for (size_t i = 0; i < ELEMENTSOF(places); i++) {
                 struct stat st = { .st_uid = geteuid() };
@@ -136,7 +135,7 @@ int repo_check_writable(const struct repo *repo, struct sync_result *r) {
                 if (error == 0 || error == ENOENT)
                         continue;
                 (void) fstatat(repo->dir_fd, places[i], &st, 0);
-                return repo_refuse_unwritable(repo, i == 0 ? ".git" : places[i], error, st.st_uid, r);
+                return repo_refuse_unwritable(repo, places[i], error, st.st_uid, r);
         }
         return 0;
 }
