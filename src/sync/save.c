@@ -153,16 +153,20 @@ static bool goes_on(const struct saver *s, bool private, const git_diff_delta *d
         return false;
 }
 
-/* Whether the new branch has all that the last one of its kind has: then that one goes, and its commit becomes a parent. So a file
- * that is written again and again takes one branch, and each version is kept. */
+/* Whether the work goes on from all that the last branch of its kind has, and that is checked out nowhere: then the branch moves, and
+ * its commit becomes a parent. So a file that is written again and again takes one name, and each version is kept. */
 static bool replaces_last(const struct saver *s, bool private) {
         _cleanup_(git_commit_freep) git_commit *commit = NULL, *parent = NULL;
         _cleanup_(git_tree_freep) git_tree *old = NULL, *new = NULL;
         _cleanup_(git_diff_freep) git_diff *diff = NULL;
+        _cleanup_(git_reference_freep) git_reference *branch = NULL;
         const struct saved_last *last = &s->last[private];
         size_t n;
 
-        if (!last->branch[0] || git_commit_lookup(&commit, s->repo->git, &last->tip) < 0 ||
+        if (!last->branch[0] ||
+                git_branch_lookup(&branch, s->repo->git, last->branch, GIT_BRANCH_LOCAL) < 0 ||
+                git_branch_is_checked_out(branch) != 0 ||
+                git_commit_lookup(&commit, s->repo->git, &last->tip) < 0 ||
                 git_commit_parent(&parent, commit, 0) < 0 ||
                 (!git_oid_equal(&s->parent, git_commit_id(parent)) &&
                         git_graph_descendant_of(s->repo->git, &s->parent, git_commit_id(parent)) != 1) ||
@@ -217,7 +221,7 @@ static int commit_kind(const struct saver *s, bool private, size_t n_items, bool
         return commit(s, private ? "What is never pushed" : "Work of the standby", files, parents, n, tip);
 }
 
-/* Makes the branch of one kind, unless the last one will do. */
+/* Makes or moves the branch of one kind, unless the last one will do. */
 static int add_kind(struct saver *s, bool private) {
         bool held = private || has_commits(s), replaces;
         char branch[sizeof s->result->saved];
@@ -240,12 +244,14 @@ static int add_kind(struct saver *s, bool private) {
         k = repo_settle(s->repo); /* what a branch names is on disk before the branch */
         if (k < 0)
                 return sync_fail(s->result, REFUSAL_ERROR, FAILED ": %s", strerror(-k));
-        (void) snprintf(branch, sizeof branch, "%.100s%s", s->name, private ? SYNC_PRIVATE_SUFFIX : "");
-        k = saved_create(s->repo, branch, &tip, s->result);
+        if (replaces)
+                (void) strcpy(branch, s->last[private].branch);
+        else
+                (void) snprintf(
+                        branch, sizeof branch, "%.100s%s", s->name, private ? SYNC_PRIVATE_SUFFIX : "");
+        k = saved_create(s->repo, branch, replaces ? &s->last[private].tip : NULL, &tip, s->result);
         if (k < 0)
                 return k;
-        if (replaces)
-                (void) saved_remove(s->repo, s->last[private].branch);
         (void) strcpy(s->result->saved, branch);
         return 0;
 }

@@ -188,12 +188,14 @@ static bool is_old(const struct repo *repo, const struct saved_branch *b) {
                 git_commit_time(commit) + KEPT_SECONDS < time(NULL);
 }
 
-int saved_create(const struct repo *repo, const char *branch, const git_oid *tip, struct sync_result *r) {
+int saved_create(const struct repo *repo, const char *branch, const git_oid *from, const git_oid *tip,
+        struct sync_result *r) {
         _cleanup_(git_reference_freep) git_reference *made = NULL;
         char name[200];
 
         (void) snprintf(name, sizeof name, "refs/heads/%s", branch);
-        return git_reference_create(&made, repo->git, name, tip, false, "failover: save") < 0
+        return git_reference_create_matching(
+                       &made, repo->git, name, tip, from != NULL, from, "failover: save") < 0
                 ? sync_fail_git(r, branch)
                 : 0;
 }
@@ -254,7 +256,7 @@ static int keep(const struct repo *repo, const char *ref, const char *host, stru
                 is_at_remote(repo, &tip) || is_kept(repo, &tip))
                 return 0;
         saved_name(repo, host, branch);
-        k = saved_create(repo, branch, &tip, r);
+        k = saved_create(repo, branch, NULL, &tip, r);
         if (k == 0)
                 remove_older(repo, host, &tip);
         return k;

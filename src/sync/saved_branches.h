@@ -8,8 +8,8 @@
 #include "sync/changes.h"
 #include "sync/repo.h"
 
-/* Commits WORK to new branches unless the last ones hold the very same. Neither the tree nor the index is touched. HOST: this
- * machine's name. R.saved: the new branch's name, if there is one. 0 or -ECANCELED with the reason in R. */
+/* Commits WORK to branches unless the last ones hold the very same. Neither the tree nor the index is touched. HOST: this
+ * machine's name. R.saved: the branch's name, if there is one. 0 or -ECANCELED with the reason in R. */
 int saved_add(const struct repo *repo, struct changes *work, const char *host, struct sync_result *r);
 /* Whether the last branches hold all of WORK, from which, as in saved_add(), goes what git ignores by now. What was saved once and
  * stays in the tree, untracked, is not saved again. */
@@ -23,8 +23,9 @@ struct saved_last {
                 files; /* the caller's to free; NULL: there is none, or it is of another history than HEAD */
 };
 void saved_find_last(const struct repo *repo, const char *host, bool is_private, struct saved_last *ret);
-/* Makes BRANCH of the commit TIP. 0 or -ECANCELED with the reason in R. */
-int saved_create(const struct repo *repo, const char *branch, const git_oid *tip, struct sync_result *r);
+/* Makes BRANCH of the commit TIP, or moves it there FROM another, unless NULL. 0 or -ECANCELED with the reason in R. */
+int saved_create(const struct repo *repo, const char *branch, const git_oid *from, const git_oid *tip,
+        struct sync_result *r);
 /* Removes BRANCH, but for one that is checked out, here or in another tree of git's: without it, HEAD would have no commit. Whether it
  * did. */
 bool saved_remove(const struct repo *repo, const char *branch);

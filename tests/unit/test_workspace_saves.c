@@ -260,6 +260,32 @@ static void test_pushes_what_was_saved(void **state) {
         run(w, "git -C origin show %s:mine | grep -x mine", w->result.unmerged[0].name);
 }
 
+/* However often it is written, it takes one name at the remote, with each version, unless that is checked out somewhere. */
+static void test_a_file_that_is_written_again_takes_one_branch(void **state) {
+        struct world *w = *state;
+        char branch[128];
+
+        w->config.save = SAVE_PUSH;
+        for (int i = 0; i < 3; i++) {
+                run(w, "echo %d >standby/counter", i);
+                assert_sync(w, SYNC_UNCHANGED);
+                assert_int_equal(w->result.n_unmerged, 1);
+                assert_true(w->result.unmerged[0].pushed);
+                if (i > 0)
+                        assert_string_equal(saved(w), branch);
+                (void) snprintf(branch, sizeof branch, "%s", saved(w));
+        }
+        run(w,
+                "cd origin; test $(git branch --list 'failover/*' | wc -l) = 1; test $(git show %s:counter) = 2\n"
+                "git rev-list --objects %s >../objects; for i in 0 1 2; do grep -q $(echo $i | git hash-object --stdin) ../objects; done\n"
+                "cd ../standby; git worktree add -q ../tree %s; echo 3 >counter",
+                branch, branch, branch);
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_string_not_equal(saved(w), branch);
+        assert_int_equal(w->result.n_unmerged, 2);
+        run(w, "cd tree; test -z \"$(git status --porcelain)\"; test $(cat counter) = 2");
+}
+
 /* As other tools write it; git takes it for 0100644. */
 static void test_a_mode_of_other_tools_is_no_work(void **state) {
         struct world *w = *state;
@@ -433,6 +459,7 @@ int main(void) {
                 TEST(test_what_is_ignored_by_now_is_saved_if_in_the_way),
                 TEST(test_a_secret_in_a_commit_is_not_pushed),
                 TEST(test_pushes_what_was_saved),
+                TEST(test_a_file_that_is_written_again_takes_one_branch),
                 TEST(test_a_mode_of_other_tools_is_no_work),
                 TEST(test_saves_before_it_refuses),
                 TEST(test_what_cannot_be_followed_is_left_alone),
