@@ -30,9 +30,10 @@
 
 /* rsync's exit codes that are looked at (rsync(1), EXIT VALUES). */
 enum {
-        RSYNC_PROTOCOL = 2, /* the other end does not speak it: a shell that prints, most likely */
-        RSYNC_STREAM = 12,  /* the other end went away */
-        RSYNC_PARTIAL = 23, /* some files could not be read there, or written here */
+        RSYNC_PROTOCOL = 2,  /* the other end does not speak it: a shell that prints, most likely */
+        RSYNC_STREAM = 12,   /* the other end went away */
+        RSYNC_MESSAGES = 13, /* … while it sent a message */
+        RSYNC_PARTIAL = 23,  /* some files could not be read there, or written here */
         RSYNC_VANISHED = 24,
         RSYNC_SSH = 255, /* ssh itself failed */
 };
@@ -295,7 +296,8 @@ static int probe_ssh(const struct copy *c, bool *ret) {
 /* In this order: each is looked for where the ones before it are not the reason. */
 static int find_failure(struct copy *c, int code) {
         const char *host = c->config->host, *source = c->config->source;
-        bool is_protocol = code == RSYNC_PROTOCOL || code == RSYNC_STREAM, noisy = false;
+        bool is_protocol = code == RSYNC_PROTOCOL || code == RSYNC_STREAM || code == RSYNC_MESSAGES;
+        bool noisy = false;
         char words[200], span[SPAN_MAX];
 
         (void) ssh_last_words(c->errors ? c->errors : "", words, sizeof words);
