@@ -226,7 +226,7 @@ static int find_file_changes(struct finder *f, const char *path, const struct st
         bool tracked = head || (f->index && find_file(f->index, path)), known, changed;
         const char *why;
         git_oid id;
-        int k = 0;
+        int k;
 
         visit(f, path);
         if ((!S_ISREG(st->st_mode) && !S_ISLNK(st->st_mode)) ||
@@ -240,12 +240,8 @@ static int find_file_changes(struct finder *f, const char *path, const struct st
                 return leave(f, path, st->st_uid, why), 0;
         if (seen)
                 git_oid_cpy(&id, &seen->id);
-        else
-                k = identify(f, path, st, &id);
-        if (k < 0 && k != GIT_ENOTFOUND) /* it went meanwhile */
-                leave(f, path, st->st_uid, "fails to read");
-        if (k < 0)
-                return 0;
+        else if ((k = identify(f, path, st, &id)) < 0) /* it may have gone meanwhile */
+                return k == GIT_ENOTFOUND ? 0 : (leave(f, path, st->st_uid, "fails to read"), 0);
         known = is_known(f, path, &id, git_mode(st));
         if (!known && is_large(st))
                 return leave(f, path, st->st_uid, too_large), 0;

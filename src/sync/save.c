@@ -121,21 +121,17 @@ static int write_blob(const struct saver *s, git_odb *odb, struct change *item) 
 /* What went meanwhile is work no more. */
 static int write_blobs(struct saver *s, git_odb *odb) {
         struct changes *w = s->work;
-        size_t kept = 0;
         int k = 0;
 
         repo_unsettle();
-        for (size_t i = 0; i < w->n; i++) {
-                if (k == 0)
-                        k = write_blob(s, odb, &w->items[i]);
-                if (k != GIT_ENOTFOUND) {
-                        w->items[kept++] = w->items[i];
+        for (size_t i = 0; k == 0 && i < w->n; i++) {
+                k = write_blob(s, odb, &w->items[i]);
+                if (k != GIT_ENOTFOUND)
                         continue;
-                }
                 free(w->items[i].path);
+                w->items[i--] = w->items[--w->n];
                 k = 0;
         }
-        w->n = kept;
         return k;
 }
 
