@@ -405,9 +405,11 @@ usec_t peers_failing_since(const struct peers *w) {
 }
 
 bool peers_answer(const struct peers *w) {
-        const struct peer *senior = senior_up(w);
+        const struct peer *p = &w->primary, *senior = senior_up(w);
+        bool fails = peers_failing_since(w) > 0 ||
+                (p->health.not_ready_since > 0 && p->rules.ready_timeout != USEC_INFINITY);
 
-        return peers_failing_since(w) == 0 || (senior && senior->health.failing_since == 0);
+        return !fails || (senior && senior->health.failing_since == 0);
 }
 
 void peers_failback(struct peers *w) {

@@ -36,7 +36,7 @@ void peers_set_early(struct peers *w, bool early);
 /* When the row of checks began that were not good and go on now; 0: the last check was good. */
 usec_t peers_failing_since(const struct peers *w);
 
-/* The last check of the primary was good, or that of a senior that is up. */
+/* The last check of the primary was good, of its channels too if they count, or that of a senior that is up. */
 bool peers_answer(const struct peers *w);
 
 /* A failback begins: whoever is up, primary or senior, has to prove itself for longer from now on. */

@@ -23,6 +23,10 @@ def test_promotes_and_needs_it_ready_again(pair):
     promoted = wait_event(pair.standby, "promoted")
     assert "not ready" in promoted["FAILOVER_REASON"]
     assert verdict(pair.standby) == "not-ready"
+    restart_checks(pair)  # the new daemon finds a primary that lives, and is up for all that it knows
+    wait_status(pair.standby, health="up")
+    wait_status(pair.standby, health="down", state="promoted")
+    assert "demoting" not in events(pair.standby)
     pair.primary.gateway.mode("normal")
     wait_event(pair.standby, "demoted")
 
