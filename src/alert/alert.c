@@ -282,12 +282,13 @@ static void add_reach(const struct alert *a, char *buf, size_t size) {
 
 /* The end of a failover. If all alerts about the failover are withdrawn, there is none about its end. */
 static void post_demoted(struct alert *a, const struct alert_message *m) {
-        unsigned withdrawn = alert_queue_withdraw(&a->queue, m->time);
+        unsigned alerts = a->alerts, withdrawn = alert_queue_withdraw(&a->queue, m->time);
         const char *workspace = a->config->workspace.path;
         json_t *alert;
 
+        a->alerts = 0;
         webhook_wake_at(a->webhook, 0);
-        if (withdrawn >= a->alerts)
+        if (withdrawn >= alerts)
                 return;
         alert = post(a, m);
         if (!workspace || !*workspace)
