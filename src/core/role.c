@@ -166,7 +166,7 @@ static bool held_runs_again(struct look *l) {
 }
 
 static bool needed_in_pause(struct look *l) {
-        return paused(l->r) && l->r->mode == MODE_AUTO && l->f->primary == HEALTH_DOWN;
+        return paused(l->r) && l->r->mode == MODE_AUTO && l->f->primary == HEALTH_DOWN && !l->f->doubted;
 }
 
 static bool wanted_and_unsynced(struct look *l) {
