@@ -105,10 +105,12 @@ static bool mode_read(const char *dir, struct remembered_mode *ret) {
         return true;
 }
 
-/* The file in /run is the newer one: the other waits for a disk. */
+/* The file in /run is the newer one: the other waits for a disk, and its "just now" was before the boot. */
 void mode_load(const struct instance *n, struct remembered_mode *ret) {
-        if (!mode_read(n->runtime_dir, ret))
-                (void) mode_read(n->state_dir, ret);
+        if (mode_read(n->runtime_dir, ret))
+                return;
+        (void) mode_read(n->state_dir, ret);
+        ret->held_from = _MODE_MAX;
 }
 
 /* USEC_INFINITY becomes -1. */
