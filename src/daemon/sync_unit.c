@@ -39,7 +39,7 @@ static void learn(struct sync_unit *s, const struct unit_info *info) {
                 (void) snprintf(v->text, sizeof v->text, "%s", info->trouble);
         else if (sync_result_parse(info->status, &result) < 0)
                 (void) snprintf(v->text, sizeof v->text, "it %s, systemd says \"%s\": `journalctl -u %s`",
-                        info->end.cause == STOP_BY_DAEMON ? "was stopped at its deadline"
+                        info->end.cause == STOP_BY_DAEMON ? "was stopped by the daemon"
                                                           : "ended without a result",
                         info->result, s->instance->sync_unit);
         else {
