@@ -30,7 +30,7 @@ bool status_is_not_ready(const struct status *s) {
 }
 
 static bool is_served(const struct status *s) {
-        return s->health != HEALTH_DOWN || (s->state == ROLE_PROMOTED && s->answers);
+        return s->health != HEALTH_DOWN || s->goods > 0 || (s->state == ROLE_PROMOTED && s->answers);
 }
 
 static bool is_cold(const struct status *s) {
@@ -217,6 +217,8 @@ static void say_next_on_standby(const struct status *s, usec_t now, char *buf) {
                         s->unit, s->unit);
         else if (s->mode == MODE_HELD)
                 SAY("Nothing until the primary has been up. To follow it now: `%s auto`.", s->program);
+        else if (s->mode == MODE_AUTO && s->health == HEALTH_DOWN && s->goods > 0)
+                SAY("At the next failed check, the daemon starts the gateway here.");
         else if (s->mode == MODE_PINNED || s->mode == MODE_DRILL || s->health == HEALTH_DOWN)
                 SAY("The daemon starts the gateway here when the sync has ended.");
         else if (*s->senior)
@@ -228,6 +230,7 @@ static void say_next_on_standby(const struct status *s, usec_t now, char *buf) {
 }
 
 static void say_next_when_promoted(const struct status *s, usec_t now, char *buf) {
+        unsigned more = s->health == HEALTH_UP ? 1 : s->recover_needed - s->goods;
         char span[SPAN_MAX];
 
         if (!s->answers && s->hang_at > now)
@@ -238,12 +241,11 @@ static void say_next_when_promoted(const struct status *s, usec_t now, char *buf
         else if (!s->failback)
                 SAY("This machine stays promoted until `%s demote` (failback = manual).", s->program);
         else if (s->goods > 0 && s->goods < s->recover_needed)
-                SAY("After %u more good check%s, in about %s, the daemon stops the gateway here.",
-                        s->recover_needed - s->goods, s->recover_needed - s->goods == 1 ? "" : "s",
-                        format_span(span, checks_from_now(s, now, s->recover_needed - s->goods)));
+                SAY("After %u more good check%s, in about %s, the daemon stops the gateway here.", more,
+                        more == 1 ? "" : "s", format_span(span, checks_from_now(s, now, more)));
         else
-                SAY("After %u good checks of the primary in a row, the daemon stops the gateway here.",
-                        s->recover_needed);
+                SAY("After %u good check%s, the daemon stops the gateway here.", more,
+                        more == 1 ? " of the primary" : "s of the primary in a row");
 }
 
 static void say_next_while_demoting(const struct status *s, usec_t now, char *buf) {
