@@ -304,8 +304,7 @@ static usec_t left(const struct repo *repo) {
         return repo->until == 0 ? repo->config->timeout : repo->until > now ? repo->until - now : 0;
 }
 
-/* A remote's HEAD whose branch was renamed there, and pruned here, ends each fetch of libgit2 before 1.6. */
-static void remove_dangling_head(const struct repo *repo) {
+void remote_remove_dangling_head(const struct repo *repo) {
         _cleanup_(git_reference_freep) git_reference *ref = NULL;
         char name[REPO_BRANCH_MAX];
         git_oid id;
@@ -318,10 +317,8 @@ static void remove_dangling_head(const struct repo *repo) {
 
 int remote_fetch_start(const struct repo *repo, size_t max, struct child *c, struct sync_result *r) {
         const struct task task = { .repo = repo, .max = max ? max : FETCH_MAX };
-        int k;
+        int k = child_start(c, fetch_child, &task, sizeof(struct fetch_answer), left(repo));
 
-        remove_dangling_head(repo);
-        k = child_start(c, fetch_child, &task, sizeof(struct fetch_answer), left(repo));
         return k < 0 ? sync_fail(r, REFUSAL_ERROR, "cannot start a fetch: %s", strerror(-k)) : 0;
 }
 

@@ -14,6 +14,9 @@ struct fetch_answer {
         char gone[8][100]; /* branches of ours that are no longer there as they were pushed; "" for none */
 };
 
+/* A remote's HEAD whose branch was renamed there, and pruned here, ends each fetch of libgit2 before 1.6. */
+void remote_remove_dangling_head(const struct repo *repo);
+
 /* More than MAX bytes are refused (0: than a GiB). The time is REPO's. 0 or -ECANCELED with the reason in R. The answer is
  * struct fetch_answer. */
 int remote_fetch_start(const struct repo *repo, size_t max, struct child *c, struct sync_result *r);

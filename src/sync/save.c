@@ -219,7 +219,8 @@ static int commit_kind(const struct saver *s, bool private, size_t n_items, bool
 
 /* Makes or moves the branch of one kind, unless the last one will do. */
 static int add_kind(struct saver *s, bool private) {
-        bool held = private || has_commits(s), replaces;
+        const struct saved_last *last = &s->last[private];
+        bool held = private || has_commits(s), replaces, moves;
         char branch[sizeof s->result->saved];
         size_t n = 0;
         git_oid tip;
@@ -228,8 +229,7 @@ static int add_kind(struct saver *s, bool private) {
         for (size_t i = 0; i < s->work->n; i++) {
                 n += s->work->items[i].is_private == private;
                 held = held &&
-                        (s->work->items[i].is_private != private ||
-                                holds(s->last[private].files, &s->work->items[i]));
+                        (s->work->items[i].is_private != private || holds(last->files, &s->work->items[i]));
         }
         if (held)
                 return 0;
@@ -240,14 +240,18 @@ static int add_kind(struct saver *s, bool private) {
         k = repo_settle(s->repo); /* what a branch names is on disk before the branch */
         if (k < 0)
                 return sync_fail(s->result, REFUSAL_ERROR, FAILED ": %s", strerror(-k));
-        if (replaces)
-                (void) strcpy(branch, s->last[private].branch);
+        /* One that is not at the remote any more as it was pushed would be rejected there. */
+        moves = replaces && (s->repo->config->save != SAVE_PUSH || last->at_remote);
+        if (moves)
+                (void) strcpy(branch, last->branch);
         else
                 (void) snprintf(
                         branch, sizeof branch, "%.100s%s", s->name, private ? SYNC_PRIVATE_SUFFIX : "");
-        k = saved_create(s->repo, branch, replaces ? &s->last[private].tip : NULL, &tip, s->result);
+        k = saved_create(s->repo, branch, moves ? &last->tip : NULL, &tip, s->result);
         if (k < 0)
                 return k;
+        if (replaces && !moves)
+                (void) saved_remove(s->repo, last->branch);
         (void) strcpy(s->result->saved, branch);
         return 0;
 }

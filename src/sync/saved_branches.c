@@ -170,6 +170,7 @@ void saved_find_last(const struct repo *repo, const char *host, bool is_private,
         if (i == 0 || tip_of(repo, NULL, branches.items[i - 1], &ret->tip) < 0 || is_merged(repo, &ret->tip))
                 return;
         (void) snprintf(ret->branch, sizeof ret->branch, "%s", branches.items[i - 1]);
+        ret->at_remote = tip_of(repo, repo->config->remote, ret->branch, &base) == 0;
         if (repo_find_parent(repo, &parent) < 0 || git_merge_base(&base, repo->git, &ret->tip, &parent) == 0)
                 (void) commit_files(repo->git, &ret->tip, &ret->files);
 }

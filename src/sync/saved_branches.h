@@ -19,6 +19,7 @@ bool saved_has(const struct repo *repo, struct changes *work, const char *host);
 struct saved_last {
         char branch[128]; /* "": there is none */
         git_oid tip;
+        bool at_remote; /* as some commit, when that was last seen */
         git_index *
                 files; /* the caller's to free; NULL: there is none, or it is of another history than HEAD */
 };

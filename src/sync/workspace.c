@@ -217,6 +217,7 @@ static int fetch_and_prepare(struct sync *s, bool moving, struct fetch_answer *f
         int k = 0, fetch_k;
 
         cleanup_objects(&s->repo);
+        remote_remove_dangling_head(&s->repo);
         if (remote_fetch_start(&s->repo, s->job->fetch_max, &fetch, s->result) < 0)
                 return -ECANCELED;
         if (moving)

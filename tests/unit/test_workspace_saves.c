@@ -286,6 +286,23 @@ static void test_a_file_that_is_written_again_takes_one_branch(void **state) {
         run(w, "cd tree; test -z \"$(git status --porcelain)\"; test $(cat counter) = 2");
 }
 
+/* A branch that a person touched there takes no push: the next version gets a name of its own. */
+static void test_a_branch_that_was_touched_at_the_remote_is_left(void **state) {
+        struct world *w = *state;
+
+        w->config.save = SAVE_PUSH;
+        run(w, "echo 1 >standby/counter");
+        assert_sync(w, SYNC_UNCHANGED);
+        run(w, "cd origin; git update-ref refs/heads/%s $(git commit-tree -p %s -m touched %s^{tree}); echo 2 >../standby/counter",
+                saved(w), saved(w), saved(w));
+        assert_sync(w, SYNC_UNCHANGED); /* which finds that out */
+        run(w, "echo 3 >standby/counter");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_int_equal(w->result.n_unmerged, 1);
+        assert_true(w->result.unmerged[0].pushed);
+        run(w, "test $(git -C origin show %s:counter) = 3", saved(w));
+}
+
 /* As other tools write it; git takes it for 0100644. */
 static void test_a_mode_of_other_tools_is_no_work(void **state) {
         struct world *w = *state;
@@ -460,6 +477,7 @@ int main(void) {
                 TEST(test_a_secret_in_a_commit_is_not_pushed),
                 TEST(test_pushes_what_was_saved),
                 TEST(test_a_file_that_is_written_again_takes_one_branch),
+                TEST(test_a_branch_that_was_touched_at_the_remote_is_left),
                 TEST(test_a_mode_of_other_tools_is_no_work),
                 TEST(test_saves_before_it_refuses),
                 TEST(test_what_cannot_be_followed_is_left_alone),
