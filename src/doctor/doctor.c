@@ -73,7 +73,7 @@ static const struct row {
         { "gateway unit", look_gateway_unit, AS_CALLER, "configuration" },
         { "gateway program", look_program, AS_GATEWAY, "gateway unit" },
         { "interpreter", look_interpreter, AS_GATEWAY, "gateway program" },
-        { "gateway's serve", look_gateway_serve, AS_GATEWAY, "gateway unit" },
+        { "gateway's serve", look_gateway_serve, AS_GATEWAY, "gateway program" },
         { "gateway's port", look_own_gateway, not_as_root, "gateway unit" },
         { "warm gateway", look_warm, AS_GATEWAY, "gateway unit" },
         { "second gateway", look_user_service, AS_GATEWAY, "gateway unit" },

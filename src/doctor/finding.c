@@ -2,6 +2,7 @@
 #include "doctor/finding.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -53,12 +54,31 @@ bool is_roots_way(const char *path) {
         return true;
 }
 
+/* Whether USER owns PATH or, while that is missing, the directory in which it is to be. */
+static bool is_owned(const char *path, const char *user) {
+        _cleanup_free_ char *part = without_slash(path);
+        const struct passwd *pw = getpwnam(user);
+        struct stat st;
+
+        while (part && stat(part, &st) < 0) {
+                char *end = strrchr(part, '/');
+
+                if (!end || end == part)
+                        return false;
+                *end = '\0';
+        }
+        return part && pw && st.st_uid == pw->pw_uid;
+}
+
 void finding_fix_as(
         struct finding *f, const char *as_root, const char *user, const char *as_user, const char *path) {
         char as[160];
 
         (void) snprintf(as, sizeof as, "sudo -u %s %s", user, as_user);
-        finding_fix_path(f, is_roots_way(path) ? as_root : as, path, "");
+        if (is_roots_way(path))
+                finding_fix_path(f, as_root, path, "");
+        else if (is_owned(path, user))
+                finding_fix_path(f, as, path, "");
 }
 
 void finding_fix_file(struct finding *f, const char *path, const char *lines) {

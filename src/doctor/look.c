@@ -75,7 +75,8 @@ void checkup_fix_key(const struct checkup *c, const char *section, const char *k
 
         if (!config)
                 return;
-        finding_fix(f, "sudo sed -i -e '/^\\[%s\\]/,/^\\[/{/^%s *=/d}' -e '/^\\[%s\\]/a %s = %s' %s",
+        finding_fix(f,
+                "sudo sed -i -e '/^\\s*\\[\\s*%s\\b/,/^\\s*\\[/{/^\\s*%s\\s*[=:]/d}' -e '/^\\s*\\[\\s*%s\\b/a %s = %s' %s",
                 section, key, section, key, value, config);
         finding_fix(f, "sudo systemctl try-reload-or-restart %s", c->instance->unit);
 }

@@ -333,6 +333,7 @@ static void test_closed_directory(void **state _unused_) {
 
 /* Where the agent may put a link in the way, root changes nothing. */
 static void test_no_root_in_the_agents_directories(void **state _unused_) {
+        const char *user = geteuid() == 0 ? "nobody" : getpwuid(geteuid())->pw_name;
         char dir[64], path[80], command[160];
         struct config config = { .workspace.path = (char *) "",
                 .secrets = { .host = (char *) "primary", .target = path } };
@@ -344,7 +345,12 @@ static void test_no_root_in_the_agents_directories(void **state _unused_) {
         free(scratch_sh(dir, "mkdir bin; echo x >bin/x; chmod 600 bin/x"));
         c.gateway.properties = json_pack("{s:[[s,[s]]]}", "ExecStart", path, path);
         f = look_as_agent(dir, look_program, &c);
-        (void) snprintf(command, sizeof command, "sudo -u openclaw chmod u+rx %s", path);
+        assert_int_equal(f.kind, FINDING_FAIL);
+        assert_string_equal(f.fix, ""); /* nor can the agent, which does not own it */
+
+        json_object_set_new(c.gateway.properties, "User", json_string(user));
+        f = look_as_agent(dir, look_program, &c);
+        (void) snprintf(command, sizeof command, "sudo -u %s chmod u+rx %s", user, path);
         assert_int_equal(f.kind, FINDING_FAIL);
         assert_string_equal(f.fix, command);
 
@@ -353,9 +359,9 @@ static void test_no_root_in_the_agents_directories(void **state _unused_) {
         json_decref(c.gateway.properties);
 
         (void) snprintf(path, sizeof path, "%s/secrets", dir);
-        c.sync.properties = json_pack("{s:[s]}", "ReadWritePaths", path);
+        c.sync.properties = json_pack("{s:[s], s:s}", "ReadWritePaths", path, "User", user);
         f = look_as_agent(dir, look_sync_places, &c);
-        (void) snprintf(command, sizeof command, "sudo -u openclaw mkdir -p -m 700 %s", path);
+        (void) snprintf(command, sizeof command, "sudo -u %s mkdir -p -m 700 %s", user, path);
         assert_int_equal(f.kind, FINDING_FAIL);
         assert_string_equal(f.fix, command);
         json_decref(c.sync.properties);
