@@ -16,7 +16,8 @@ char *without_slash(const char *path);
 int lock_until(int fd, usec_t until);
 
 /* Reads a whole regular file of at most MAX bytes as a string, which may hold no NUL; the caller frees *RET.
- * 0, -EFBIG if it is longer, -EISDIR, -EINVAL on a NUL or if it is no regular file either, or the negative errno of open(2), read(2). */
+ * 0, -EFBIG if it is longer, -EISDIR if it is a directory, -EINVAL on a NUL or if it is no regular file either, or the negative
+ * errno of open(2), read(2). */
 int read_file(const char *path, size_t max, char **ret);
 
 /* Writes TEXT to PATH so that a reader, or a crash at any instant, sees the old file or the new one: a temporary file beside it,
