@@ -47,7 +47,7 @@ static void say_adopted(const struct story *s, char *buf) {
                         s->primary, s->reason, s->unit);
 }
 
-/* A part of the outage, unless it is too short to matter, or a restart of the daemon has lost it. */
+/* Adds a part of the outage, unless it is too short to matter or a restart of the daemon has lost it. */
 static void say_part(char *buf, const char **before, usec_t part, const char *what) {
         char span[SPAN_MAX];
 
@@ -68,7 +68,7 @@ static void say_promoted(const struct story *s, char *buf) {
         if (s->outage != USEC_INFINITY) {
                 SAY(" Outage: %s at most", format_span(span, s->outage));
                 say_part(buf, &before, s->detecting, "detecting");
-                if (!s->again) /* then it is the wait for the next attempt */
+                if (!s->again) /* after a failure this is the wait for the next attempt */
                         say_part(buf, &before, s->syncing, "syncing");
                 say_part(buf, &before, s->starting, "starting");
                 SAY("%s.", *before == ',' ? ")" : "");
@@ -76,7 +76,7 @@ static void say_promoted(const struct story *s, char *buf) {
                 SAY(" The outage's length is unknown: the daemon has restarted since the last good check.");
 }
 
-/* What a gateway that does not start means: a promotion by hand leaves the primary up. */
+/* What a failed start means for users. After a promotion by hand the primary may still be up. */
 static const char *consequence(const struct story *s) {
         if (!s->up)
                 return "Nobody can be reached: ";
@@ -267,7 +267,7 @@ static const struct {
         const char *name, *id;
         int level;
         say_t say;
-        const char *text; /* what is always the same, in place of .say() */
+        const char *text; /* a message without variables, in place of .say() */
 } events[_EVENT_MAX] = {
         [EVENT_PROMOTING]      = { "promoting",      "4995ddfa8fb24e20bd567cbd085a2a9e", LOG_NOTICE,  say_promoting },
         [EVENT_ADOPTED]        = { "adopted",        "1cb07c7025344cd6b665453f2d368e0a", LOG_NOTICE,  say_adopted },

@@ -1,12 +1,12 @@
 /* Verdicts and time become a level; see health.h. */
 #include "core/health.h"
 
-/* A flapping primary has to prove itself for longer, but never for more than this. */
+/* A flapping primary needs good checks for longer, but never for longer than this. */
 #define RECOVER_MAX (10 * USEC_PER_MINUTE)
 #define CALL_OFF_AGAIN_AFTER (10 * USEC_PER_MINUTE)
 
-/* A check may end up to half an interval late and the loop may be busy; a machine that was suspended or frozen is
- * away for far longer than either. */
+/* A check that runs into its timeout, or a busy loop, delays the next one by less than this. A machine that
+ * was suspended or frozen stood still for far longer. */
 bool health_is_old(const struct health *h, const struct health_rules *rules, usec_t now) {
         return h->last_check > 0 &&
                 now - h->last_check > MAX(3 * rules->interval, rules->interval + 5 * USEC_PER_SEC);
@@ -26,7 +26,7 @@ void health_failback(struct health *h, usec_t now) {
         h->failbacks[h->next_failback++ % FAILBACKS_MAX] = now;
 }
 
-/* A gateway that comes and goes has to prove itself. */
+/* One good check is enough once in ten minutes. A gateway that comes and goes needs more. */
 static bool may_be_early(const struct health *h, usec_t now) {
         return h->early && h->level == HEALTH_DOWN && h->why != VERDICT_NOT_READY &&
                 (h->called_off == 0 || now - h->called_off >= CALL_OFF_AGAIN_AFTER);
@@ -57,7 +57,7 @@ static void count_good(struct health *h, usec_t now) {
         h->not_ready_since = 0;
 }
 
-/* It is no way back for a gateway that is down, but proves that one is there. */
+/* "Not ready" does not bring back a gateway that is down, but proves that the gateway lives. */
 static void count_not_ready(struct health *h, usec_t now) {
         end_failures(h);
         h->goods = h->level == HEALTH_DOWN ? 0 : h->goods + 1;
@@ -88,7 +88,7 @@ static usec_t grace_until(const struct health *h, const struct health_rules *rul
         return h->restarting_since > 0 ? add(h->restarting_since, rules->restart_grace) : 0;
 }
 
-/* From when on a check like the last one makes it down, and why then. */
+/* Returns the time from which another check like the last makes the level down, and in *WHY the reason. */
 static usec_t down_at(const struct health *h, const struct health_rules *rules, enum verdict *why) {
         usec_t at = 0;
 
@@ -122,7 +122,7 @@ usec_t health_waits_until(const struct health *h, const struct health_rules *rul
         return *why == VERDICT_STARTING ? grace : at;
 }
 
-/* A good check never makes it down, a failed one never up. */
+/* A good check never makes the level down. A failed check never makes it up. */
 static void set_level(struct health *h, const struct health_rules *rules, enum verdict verdict, usec_t now) {
         bool lives = verdict == VERDICT_UP || (verdict == VERDICT_NOT_READY && h->level == HEALTH_UNKNOWN);
         enum verdict why;

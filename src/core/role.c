@@ -1,34 +1,34 @@
-/* The promote and demote machine; see role.h. The table rules[] below is the whole of it. */
+/* The promote and demote machine; see role.h. The table rules[] below makes every decision. */
 #include "core/role.h"
 
 #include "core/role_facts.h"
 
 #define SAY_DRAINING_AFTER (30 * USEC_PER_SEC)
-/* Whoever still answers then has not heeded SIGTERM: OpenClaw ignores it during a restart of its own. */
+/* A gateway that still answers then has ignored SIGTERM. OpenClaw does so while it restarts itself. */
 #define SAY_IGNORES_STOP_AFTER USEC_PER_MINUTE
-/* 10 s seen, under load. */
+/* Under load, a warm gateway took 10 s to notice its new configuration. */
 #define WARM_RELOADS_WITHIN (15 * USEC_PER_SEC)
-/* A plugin that is replaced takes up to a minute of it, a channel that npm installs one and a half. */
+/* A replaced plugin needs up to 60 s to be ready, a channel that npm installs 90 s. */
 #define SAY_NOT_READY_AFTER (2 * USEC_PER_MINUTE)
-/* With no refresh, of which the third part counts. */
+/* Applies without a refresh interval; otherwise a third of that interval applies. */
 #define EARLY_SYNC_AGAIN_AFTER (5 * USEC_PER_MINUTE)
-/* A sync that does not stop is in a disk that hangs. */
+/* A sync that takes longer to stop hangs on a disk. The start no longer waits for it. */
 #define SYNC_STOPS_WITHIN (5 * USEC_PER_SEC)
-/* Who stops the gateway to update it starts it again within this. */
+/* A user who stops the gateway for an update starts it again within this time. */
 #define UPDATE_TAKES (10 * USEC_PER_MINUTE)
-/* When people are to know that the start takes long, if start_timeout is longer. */
+/* The daemon reports a slow start after this, or after start_timeout if that is shorter. */
 #define SAY_SLOW_AFTER USEC_PER_MINUTE
 
-/* One look: what the conditions of the table are asked about. */
+/* One look at the table: its conditions read the facts, and due() sets .look_at. */
 struct look {
         const struct role *r;
         const struct role_rules *rules;
         const struct facts *f;
-        usec_t look_at; /* the nearest time at which a condition that was asked for a time becomes true */
+        usec_t look_at; /* the earliest time at which a due() in the conditions becomes true */
 };
 
-/* True from WHEN on; until then the machine is looked at again at WHEN. A look too many does nothing, so it may stand
- * anywhere in a condition. */
+/* Whether WHEN has come. If not, the daemon looks at the table again at WHEN. One look too many does
+ * nothing, so due() may stand anywhere in a condition. */
 static bool due(struct look *l, usec_t when) {
         if (l->f->now >= when)
                 return true;
@@ -42,8 +42,8 @@ static bool said(const struct role *r, enum role_event event) {
 
 /* What the unit is. */
 
-/* A start job may be replaced by a stop job, as systemd does; a request that systemd has not taken yet may not be
- * overtaken, for polkit may answer the two in either order. */
+/* systemd lets a stop job replace a start job. A request that polkit has not answered yet must not be
+ * overtaken: polkit may answer the two in either order. */
 static bool may_stop(const struct facts *f) {
         return f->job == JOB_NONE || f->job == JOB_START;
 }
@@ -69,7 +69,7 @@ static enum want want(const struct look *l) {
         return calls_for_stop(l) ? STOP : KEEP;
 }
 
-/* Nobody says otherwise, and it was stopped to be started again. */
+/* The daemon stopped a hung gateway to restart it, and nothing since asks for it to stay stopped. */
 static bool wanted_again(const struct look *l) {
         return l->r->restart && l->r->mode != MODE_HELD && want(l) == KEEP;
 }
@@ -109,8 +109,8 @@ static bool sync_is_late(struct look *l) {
                 due(l, l->r->sync_begun + l->rules->sync_deadline);
 }
 
-/* The one condition of every start of a gateway that does not run. A check has said whether another one answers in its
- * place, where a warm one may; and no sync moves the tree, unless it is one that does not stop. */
+/* Every start of a stopped gateway needs this. A check has shown whether another gateway answers at this
+ * address; a warm gateway may. No sync runs, unless one does not stop: the start does not wait for that. */
 static bool may_start(struct look *l) {
         const struct role *r = l->r;
 
@@ -141,7 +141,7 @@ static bool drill_is_over(struct look *l) {
         return l->r->mode == MODE_DRILL && l->r->drill_done;
 }
 
-/* Another user was quicker; a drill would end with the stop of a gateway that is not ours. */
+/* Another user started the gateway, and the end of the drill would stop it. */
 static bool drill_finds_a_gateway(struct look *l) {
         return in_drill(l) &&
                 (l->f->gateway == UNIT_STOPPING || l->f->job == JOB_START ||
@@ -156,7 +156,7 @@ static bool wanted_and_running(struct look *l) {
         return wanted(l) && is_running(l->f) && l->f->job == JOB_NONE;
 }
 
-/* Another user's start is under way: a start of ours joins it. */
+/* Another user's start job may be under way: systemd merges the daemon's start with it. */
 static bool wanted_and_run(struct look *l) {
         return wanted_and_running(l) || (wanted(l) && l->f->job == JOB_START);
 }
@@ -194,13 +194,13 @@ static bool no_longer_wanted(struct look *l) {
         return unwanted(l) && may_stop(l->f);
 }
 
-/* A primary that is back this early was never missed. */
+/* The primary is back before the gateway here has started: this was no failover. */
 static bool starts_for_nothing(struct look *l) {
         return no_longer_wanted(l) && l->r->mode == MODE_AUTO && has_not_started(l->r);
 }
 
-/* Where another gateway answers, ours cannot listen and ends: a process that has outlived start_timeout is the one that
- * answers. */
+/* While another gateway holds the port, the unit's process cannot listen and exits. A process that still
+ * runs start_timeout after the first answer gives the answers itself. */
 static bool answers(struct look *l) {
         const struct role *r = l->r;
 
@@ -223,7 +223,7 @@ static bool start_is_slow(struct look *l) {
         return !in_drill(l) && due(l, l->r->since + MIN(l->rules->start_timeout, SAY_SLOW_AFTER));
 }
 
-/* Whatever else stops it, a dependency or a conflict say, stops it without wishing that. */
+/* A dependency or a conflict may stop the gateway too. Only a user wants it to stay stopped. */
 static bool stopped_by_user(struct look *l) {
         return !paused(l->r) && is_stopped(l->f) && l->f->stopped_by == STOP_BY_USER;
 }
@@ -232,13 +232,13 @@ static bool fell_over(struct look *l) {
         return !paused(l->r) && is_stopped(l->f);
 }
 
-/* A gateway that has just started is busy with its channels, and silent at times. */
+/* A gateway that has just started is busy with its channels, and at times does not answer. */
 static bool is_silent(struct look *l) {
         return !in_drill(l) && l->r->silent_since > 0 && due(l, l->r->since + l->rules->start_timeout);
 }
 
-/* A warm gateway was ready before, without its channels: it takes seconds until it finds its configuration changed, and while
- * it applies that, it says that it is not ready. */
+/* A warm gateway takes seconds to notice its new configuration. Until then it still says "ready", which
+ * means without its channels. While it applies the configuration it says "not ready". */
 static bool channels_are_ready(struct look *l) {
         return l->r->ready == READY_YES &&
                 (!l->rules->warm || l->r->reloaded || due(l, l->r->since + WARM_RELOADS_WITHIN));
@@ -252,7 +252,7 @@ static bool drill_is_ready(struct look *l) {
         return in_drill(l) && (l->r->ready == READY_UNSAID || channels_are_ready(l));
 }
 
-/* Whoever stops the gateway meanwhile ends the drill, no more. */
+/* A user who stops the gateway ends the drill, but does not keep this standby from promoting. */
 static bool drill_is_not_ready(struct look *l) {
         return in_drill(l) && (is_stopped(l->f) || due(l, l->r->since + l->rules->start_timeout));
 }
@@ -318,8 +318,8 @@ static bool ignores_stop(struct look *l) {
                 due(l, l->r->since + SAY_IGNORES_STOP_AFTER);
 }
 
-/* The machine. In each state the first rule whose condition holds is applied, and the table is looked at again until
- * none does. An event marked ONCE is said once in a state, and its rule applies once. */
+/* The machine applies the first rule of its state whose condition holds, and looks again until none does. A
+ * rule marked ONCE applies once in a state, or again after role_note_event() clears its event. */
 
 enum { ONCE = 1 };
 
@@ -413,11 +413,11 @@ static struct role_step apply(struct role *r, const struct rule *rule, const str
         return (struct role_step){ .action = rule->then, .event = rule->say, .again = true, .look_at = now };
 }
 
-/* Memory that follows the facts without a decision. */
+/* Updates the memory that follows from the facts without a decision. */
 static void keep_up(struct role *r, const struct look *l) {
         const struct facts *f = l->f;
 
-        /* Begun before this daemon was: it gets its deadline from now on. */
+        /* This daemon did not start the sync. Its deadline counts from now. */
         if (f->sync_running && r->sync_begun == 0)
                 r->sync_begun = f->now;
         if (!f->sync_running)

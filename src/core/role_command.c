@@ -1,4 +1,4 @@
-/* What the role is told from outside: a user's commands, and the marker of the daemon before; see role.h. */
+/* The role's input from outside: a user's commands, and the previous daemon's marker; see role.h. */
 #include "core/role_facts.h"
 
 enum role_intent role_intent(const struct role *r) {
@@ -14,8 +14,8 @@ enum role_intent role_intent(const struct role *r) {
         }
 }
 
-/* Where to carry on, by what was under way and what the unit is now. A marker is never believed against the unit:
- * what it says of a run that is not there is nothing. */
+/* Returns the state to continue in. Where the marker and the unit disagree, the unit is right: a marker of
+ * another run counts for nothing. */
 static enum role_state resume_in(enum role_intent intent, const struct facts *f) {
         static const struct {
                 enum role_state stopped, running; /* what the unit is */
@@ -29,7 +29,7 @@ static enum role_state resume_in(enum role_intent intent, const struct facts *f)
 
         if (f->gateway == UNIT_STOPPING)
                 return intent == INTENT_NONE ? ROLE_STANDBY : ROLE_DEMOTING;
-        if (!is_running(f)) /* though it may be about to */
+        if (!is_running(f)) /* a start job may be under way */
                 return table[intent].stopped;
         return f->same_run ? table[intent].running : ROLE_STANDBY;
 }
@@ -45,7 +45,7 @@ struct role_step role_resume(struct role *r, enum role_intent intent, const stru
                 r->restart = true;
                 r->silent_pid = f->main_pid;
         }
-        /* A drill that is not under way is not begun again behind the person's back. */
+        /* The daemon does not repeat an interrupted drill: the user may no longer watch it. */
         if (r->mode == MODE_DRILL && (state == ROLE_STANDBY || state == ROLE_DEMOTING))
                 r->drill_done = true;
         return (struct role_step){

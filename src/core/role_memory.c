@@ -1,10 +1,10 @@
-/* What the role remembers beside its state, because of what just happened. */
+/* What the role remembers of actions and events, besides its state; see role_facts.h. */
 #include "core/role_facts.h"
 #include "lib/backoff.h"
 
 #define BACK_OFF_MIN (5 * USEC_PER_SEC)
 #define BACK_OFF_MAX (5 * USEC_PER_MINUTE)
-/* A gateway that answered this long works: the next trouble starts to count at one. */
+/* A gateway that was promoted for this long works. Its next failure counts as the first. */
 #define WORKED_AFTER (5 * USEC_PER_MINUTE)
 #define KILL_AGAIN_AFTER (5 * USEC_PER_SEC)
 
@@ -67,7 +67,7 @@ void role_note_event(struct role *r, enum role_event event, usec_t now) {
         case EVENT_PAUSE_OVER:
                 r->paused_until = 0;
                 break;
-        case EVENT_START_FAILED: /* which is worse than slow */
+        case EVENT_START_FAILED: /* a slow start is no news then */
                 r->said |= 1U << EVENT_START_SLOW;
                 break;
         case EVENT_HELD:
@@ -111,7 +111,7 @@ void role_enter(struct role *r, enum role_state to, enum role_event why, usec_t 
                 r->other = OTHER_UNKNOWN;
                 break;
         case ROLE_STARTING:
-                if (why == EVENT_ADOPTED && r->held_at > 0) { /* as it was before */
+                if (why == EVENT_ADOPTED && r->held_at > 0) { /* the stopped failover goes on */
                         r->promoted_before = true;
                         r->mode = r->held_from;
                 }
@@ -123,7 +123,7 @@ void role_enter(struct role *r, enum role_state to, enum role_event why, usec_t 
         case ROLE_PROMOTED:
                 r->promoted_before = true;
                 r->other = OTHER_UNKNOWN;
-                if (why == EVENT_RESUMED) /* it was told before the daemon restarted */
+                if (why == EVENT_RESUMED) /* the previous daemon has reported it */
                         r->said |= 1U << EVENT_CHANNELS_READY;
                 break;
         default:

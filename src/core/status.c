@@ -1,4 +1,4 @@
-/* All that there is to see from outside, in words; see status.h. */
+/* The daemon's status in words; see status.h. */
 #include "status.h"
 
 #include <string.h>
@@ -76,7 +76,7 @@ static void say_paused(const struct status *s, char *buf) {
                 SAY("paused until %s", clock_time(at, s->paused_until));
 }
 
-/* By the daemon's own attempts, or by those of systemd, which restarts it and calls that starting. */
+/* Either the daemon has retried, or systemd restarts the gateway, whose state is "starting" meanwhile. */
 static bool has_failed_to_start(const struct status *s) {
         return s->starts > 1 || s->gateway_restarts;
 }
@@ -186,7 +186,7 @@ static usec_t until(usec_t then, usec_t now) {
         return then > now ? then - now : 0;
 }
 
-/* The time until COUNT more checks have ended, if they take as long as the last one. The first of them may be under way. */
+/* The time until COUNT more checks have ended, each as long as the last. The first may be under way. */
 static usec_t checks_from_now(const struct status *s, usec_t now, unsigned count) {
         bool under_way = s->next_check > s->checked + s->interval;
         usec_t first = under_way ? s->next_check - s->interval : s->next_check;
@@ -285,7 +285,7 @@ char *status_next(const struct status *s, usec_t now, char buf[static SENTENCE_M
         return buf;
 }
 
-/* A SYN and two more: what a connect gets of the timeout. */
+/* How much of the timeout a connect gets: time for a SYN and two repeats. */
 #define CONNECT_MAX (3 * USEC_PER_SEC)
 
 void status_set_detection(struct status *s, usec_t check_interval, usec_t retry_interval, usec_t timeout,

@@ -7,8 +7,8 @@
 #include "lib/json.h"
 #include "lib/text.h"
 
-/* The daemon makes times from CLOCK_BOOTTIME again for each look, so they wobble, and creep with the clock's
- * adjustment: nearer than this is the same time. */
+/* The daemon converts times from CLOCK_BOOTTIME at each look. The results vary a little, and drift as the
+ * clock is adjusted: times closer than this are the same time. */
 #define SAME_TIME (100 * USEC_PER_MSEC)
 
 /* clang-format off */
@@ -83,7 +83,7 @@ _Static_assert(ELEMENTSOF(table) <= PROPERTIES_MAX, "PROPERTIES_MAX is too small
 _Static_assert(
         sizeof(enum role_state) == sizeof(int) && sizeof(enum unit_state) == sizeof(int), "enum is int");
 
-/* How D-Bus has it, and struct status; of an enum also its words. */
+/* A type's D-Bus signature and its size in struct status; for an enum, its words too. */
 static const struct {
         const char *signature;
         size_t size;
@@ -107,7 +107,6 @@ static bool is_text(const struct property *p) {
         return p->type == PROPERTY_TEXT || p->type == PROPERTY_LINES;
 }
 
-/* Where a struct status has P. */
 static void *member(const struct property *p, const struct status *s) {
         return (char *) s + p->offset;
 }
@@ -195,7 +194,7 @@ static bool same_time(usec_t a, usec_t b) {
 }
 
 static bool same(const struct property *p, const struct status *kept, const struct status *s) {
-        if (is_text(p)) /* what is kept is a text from the first update on, so that it can be printed */
+        if (is_text(p)) /* NULL before the first update, which keeps "" too, so that it can be printed */
                 return *text_of(p, kept) && strcmp(*text_of(p, kept), *text_of(p, s)) == 0;
         if (p->type == PROPERTY_TIME)
                 return same_time(number_of(p, kept), number_of(p, s));

@@ -95,7 +95,7 @@ static bool result_is_valid(const struct sync_result *r) {
                 commit_is_valid(r->from) && commit_is_valid(r->to) && branches_are_valid(r);
 }
 
-/* The text made safe and cut to MAX bytes, its NUL included. A command that is longer, or not safe, is left out. */
+/* Makes the text safe and cuts it to MAX bytes with its NUL. Omits a command that is longer or not safe. */
 static json_t *format_refusal(const struct refusal *f, size_t max) {
         char text[sizeof f->text], command[sizeof f->command];
 
@@ -116,7 +116,7 @@ static json_t *format_branches(const struct sync_result *r, size_t named) {
         return array;
 }
 
-/* The line with each reason cut to MAX bytes, and NAMED branches; -ENOBUFS if that is still too long. */
+/* Writes the line with reasons cut to MAX bytes and NAMED branches. -ENOBUFS if that is still too long. */
 static int format_cut(
         const struct sync_result *r, size_t max, size_t named, char buf[static SYNC_RESULT_MAX]) {
         json_auto_t *object = NULL;
@@ -151,7 +151,7 @@ static void copy_text(char *buf, size_t size, const char *text) {
         (void) snprintf(buf, size, "%s", text);
 }
 
-/* A name that is none becomes a number that no field may hold. */
+/* An unknown code becomes _REFUSAL_MAX, which result_is_valid() refuses. */
 static int parse_refusal(json_t *object, struct refusal *ret) {
         const char *code, *text, *command;
 
@@ -211,7 +211,7 @@ int sync_result_parse(const char *line, struct sync_result *ret) {
         object = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
         if (!object || parse_object(object, &result) < 0)
                 return -EINVAL;
-        /* What was cut, left out or is too much shows here: only what we would have written passes, to the byte. */
+        /* Formatting again shows what parsing cut or ignored: the line must come out the same. */
         if (sync_result_format(&result, again) < 0 || strcmp(again, line) != 0)
                 return -EINVAL;
         *ret = result;

@@ -34,7 +34,7 @@ void timeline_was_promoted(struct timeline *e, usec_t since) {
 
 void timeline_promoted(struct timeline *e, usec_t now) {
         e->answered = now;
-        /* A gateway that was lost and is back does not begin the promotion again. */
+        /* A gateway that failed and is back continues the same promotion. */
         if (!timeline_is_open(e))
                 timeline_was_promoted(e, now);
         if (e->decided > 0 && !e->again)
