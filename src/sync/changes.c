@@ -395,8 +395,8 @@ static int find_staged(struct finder *f) {
  * rewrote is not work of the standby, unless the standby pushed it. */
 static void hide_seen(const struct repo *repo, git_revwalk *walk) {
         char name[REPO_BRANCH_MAX + 200];
+        _cleanup_(git_reflog_freep) git_reflog *log = NULL;
         bool pushed = false; /* what the entry replaces */
-        git_reflog *log;
 
         (void) snprintf(name, sizeof name, "refs/remotes/%s/%s", repo->config->remote, repo->follow);
         if (git_reflog_read(&log, repo->git, name) < 0)
@@ -409,7 +409,6 @@ static void hide_seen(const struct repo *repo, git_revwalk *walk) {
                         (void) git_revwalk_hide(walk, git_reflog_entry_id_old(e));
                 pushed = how && strcmp(how, "update by push") == 0; /* git's words */
         }
-        git_reflog_free(log);
 }
 
 int changes_find_commits(const struct repo *repo, struct changes *ret, struct sync_result *r) {

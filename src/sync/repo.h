@@ -22,6 +22,7 @@ DEFINE_CLEANUP(git_blob *, git_blob_free)
 DEFINE_CLEANUP(git_index *, git_index_free)
 DEFINE_CLEANUP(git_odb *, git_odb_free)
 DEFINE_CLEANUP(git_diff *, git_diff_free)
+DEFINE_CLEANUP(git_reflog *, git_reflog_free)
 DEFINE_CLEANUP(git_revwalk *, git_revwalk_free)
 DEFINE_CLEANUP(git_signature *, git_signature_free)
 

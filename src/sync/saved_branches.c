@@ -248,34 +248,58 @@ static void remove_older(const struct repo *repo, const char *host, const git_oi
                         (void) saved_remove(repo, branches.items[i]);
 }
 
-static int keep(const struct repo *repo, const char *ref, const char *host, struct sync_result *r) {
+static int keep(const struct repo *repo, const git_oid *tip, const char *host, struct sync_result *r) {
         char branch[128];
-        git_oid tip;
         int k;
 
-        if (git_reference_name_to_id(&tip, repo->git, ref) < 0 || is_merged(repo, &tip) ||
-                is_at_remote(repo, &tip) || is_kept(repo, &tip))
+        if (is_merged(repo, tip) || is_at_remote(repo, tip) || is_kept(repo, tip))
                 return 0;
         saved_name(repo, host, branch);
-        k = saved_create(repo, branch, NULL, &tip, r);
+        (void) repo_settle(repo);
+        k = saved_create(repo, branch, NULL, tip, r);
         if (k == 0)
-                remove_older(repo, host, &tip);
+                remove_older(repo, host, tip);
         return k;
+}
+
+/* Git keeps what was untracked in a parent of the stash, where a merge does not look. The same commit each time. */
+static void add_untracked(const struct repo *repo, git_oid *stash) {
+        _cleanup_(git_tree_freep) git_tree *tree = NULL, *untracked = NULL, *both = NULL;
+        _cleanup_(git_commit_freep) git_commit *commit = NULL;
+        _cleanup_(git_index_freep) git_index *files = NULL;
+        git_oid id;
+
+        if (git_commit_lookup(&commit, repo->git, stash) == 0 && git_commit_parentcount(commit) > 2 &&
+                git_commit_tree(&tree, commit) == 0 &&
+                tree_of(repo, git_commit_parent_id(commit, 2), &untracked) == 0 &&
+                git_merge_trees(&files, repo->git, NULL, tree, untracked, NULL) == 0 &&
+                git_index_write_tree_to(&id, files, repo->git) == 0 &&
+                git_tree_lookup(&both, repo->git, &id) == 0)
+                (void) git_commit_create(stash, repo->git, NULL, git_commit_author(commit),
+                        git_commit_committer(commit), NULL, git_commit_message(commit), both, 1,
+                        (const git_commit *[]){ commit });
 }
 
 int saved_keep_unnamed(const struct repo *repo, const char *host, struct sync_result *r) {
         _cleanup_paths_ struct paths branches = { 0 };
-        char other[80], ref[400];
-        int k;
+        _cleanup_(git_reflog_freep) git_reflog *stashes = NULL;
+        char other[80];
+        git_oid tip;
+        int k = 0;
 
         (void) snprintf(other, sizeof other, "%s-other", host);
         list(repo, "refs/heads/*", &branches);
-        k = keep(repo, "refs/stash", other, r);
-        for (size_t i = 0; k == 0 && i < branches.n; i++)
-                if (!sync_branch_is_valid(branches.items[i])) {
-                        (void) snprintf(ref, sizeof ref, "refs/heads/%s", branches.items[i]);
-                        k = keep(repo, ref, other, r);
+        if (git_reference_name_to_id(&tip, repo->git, "refs/stash") == 0 &&
+                git_reflog_read(&stashes, repo->git, "refs/stash") == 0)
+                for (size_t i = 0; k == 0 && i < git_reflog_entrycount(stashes); i++) {
+                        tip = *git_reflog_entry_id_new(git_reflog_entry_byindex(stashes, i));
+                        add_untracked(repo, &tip);
+                        k = keep(repo, &tip, other, r);
                 }
+        for (size_t i = 0; k == 0 && i < branches.n; i++)
+                if (!sync_branch_is_valid(branches.items[i]) &&
+                        tip_of(repo, NULL, branches.items[i], &tip) == 0)
+                        k = keep(repo, &tip, other, r);
         return k;
 }
 

@@ -35,7 +35,7 @@ int saved_check_name(const struct repo *repo, const char *host, struct sync_resu
 /* The name that a new branch gets: it sorts after all that are there, since the last is the newest. Its TIME is now, or
  * later if the clock was ahead once. */
 void saved_name(const struct repo *repo, const char *host, char branch[static 128]);
-/* Makes a branch failover/HOST-other/TIME of each that no command could name: git's stash, and a branch with a name that is not
+/* Makes a branch failover/HOST-other/TIME of each that no command could name: git's stashes, and a branch with a name that is not
  * printed. The one that is there stays, until one that goes on from it takes its place. 0 or -ECANCELED with the reason in R. */
 int saved_keep_unnamed(const struct repo *repo, const char *host, struct sync_result *r);
 

@@ -137,6 +137,26 @@ static void test_every_branch_counts(void **state) {
         run(w, "cd standby; git rev-parse -q --verify refs/stash"); /* the agent's own */
 }
 
+/* Not only the last one, and what was untracked, which git keeps where a merge does not look. */
+static void test_merges_all_that_was_stashed(void **state) {
+        struct world *w = *state;
+
+        run(w,
+                "cd standby; echo first >notes; git stash -q\n"
+                "echo second >memory/a; echo untracked >u; git stash -qu; echo alone >alone; git stash -qu");
+        for (int i = 0; i < 2; i++) {
+                assert_sync(w, SYNC_UNCHANGED);
+                assert_int_equal(w->result.n_unmerged, 3);
+        }
+        for (unsigned i = 0; i < w->result.n_unmerged; i++)
+                run(w, "cd primary; git pull -q --no-rebase --no-edit ../standby %s",
+                        w->result.unmerged[i].name);
+        assert_sh(w, "cd primary; git push -q origin HEAD:main; cat notes memory/a u alone",
+                "first\nsecond\nuntracked\nalone");
+        assert_sync(w, SYNC_UPDATED);
+        assert_int_equal(w->result.n_unmerged, 0);
+}
+
 /* Where there is no time to look through the remote's history, a branch counts as unmerged. */
 static void test_naming_branches_has_an_end(void **state) {
         static const struct {
@@ -216,6 +236,7 @@ int main(void) {
                 TEST(test_what_was_undone_is_kept),
                 TEST(test_a_branch_that_is_checked_out_stays),
                 TEST(test_every_branch_counts),
+                TEST(test_merges_all_that_was_stashed),
                 TEST(test_naming_branches_has_an_end),
                 TEST(test_a_mode_is_merged_or_not),
                 TEST(test_work_that_was_undone_is_work_again),
