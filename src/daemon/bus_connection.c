@@ -15,7 +15,7 @@
 #define BUS_LOCAL "org.freedesktop.DBus.Local" /* sd-bus's own signals */
 #define SYSTEMD "org.freedesktop.systemd1"
 
-/* Method calls that are answered a second, of one caller; there are no more callers at once than places for them. */
+/* The daemon answers this many calls a second of one caller. Callers with the same hash share one count. */
 #define CALLS_MAX 32
 #define CALLERS 64
 
@@ -23,14 +23,14 @@ struct bus_connection {
         sd_event *event;
         sd_event_source *timer;
         sd_bus *bus;
-        bool usable; /* the users know of .bus */
+        bool usable; /* the users were given .bus */
         bool complained;
         char *systemd; /* the unique name that owns SYSTEMD; NULL: not known, or none */
         sd_bus_slot *ask_systemd;
         struct {
                 usec_t since;
                 unsigned calls;
-        } callers[CALLERS]; /* by their unique names' hash */
+        } callers[CALLERS]; /* by the hash of the unique name */
         struct bus_connection_user users[CONNECTION_USERS_MAX];
         size_t n_users;
 };
@@ -77,7 +77,7 @@ static void note_owner(struct bus_connection *c, sd_bus_message *m) {
         (void) sd_bus_message_rewind(m, true);
 }
 
-/* A signal can be sent to this daemon alone, and then no match rule at the bus holds it back. */
+/* Any bus client can address a signal to this daemon. Such a signal needs no match rule at the bus. */
 static bool is_believed(const struct bus_connection *c, const char *sender) {
         return strcmp(sender, BUS) == 0 || strcmp(sender, BUS_LOCAL) == 0 ||
                 (c->systemd && strcmp(sender, c->systemd) == 0);
@@ -97,8 +97,8 @@ static bool may_call(struct bus_connection *c, const char *sender) {
         return c->callers[hash].calls++ < CALLS_MAX;
 }
 
-/* The one place that every message passes before anything reads it; replies are for the calls of this daemon, of which the bus
- * lets through none but the callee's. 1: it is dropped. */
+/* Filters every message before any handler reads it. Replies need no check: the bus delivers only the
+ * callee's reply to a call. Returns 1 to drop the message. */
 static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
         struct bus_connection *c = userdata;
         const char *sender = sd_bus_message_get_sender(m);
@@ -130,14 +130,14 @@ static int watch_systemd(struct bus_connection *c, sd_bus *bus) {
                         "type='signal',sender='" BUS "',path='/org/freedesktop/DBus',interface='" BUS
                         "',member='NameOwnerChanged',arg0='" SYSTEMD "'",
                         NULL, NULL, NULL);
-        /* Its answer comes before any answer of systemd's, so no signal that counts is dropped until then. */
+        /* The bus answers this before systemd answers anything. Signals dropped until then do not count. */
         if (r >= 0)
                 r = sd_bus_call_method_async(bus, &c->ask_systemd, BUS, "/org/freedesktop/DBus", BUS,
                         "GetNameOwner", on_systemd, c, "s", SYSTEMD);
         return r;
 }
 
-/* The bus is freed from the timer, not from within its own dispatching. */
+/* Leaves freeing the bus to the timer: sd-bus is still dispatching this message. */
 static int on_disconnected(sd_bus_message *m _unused_, void *userdata, sd_bus_error *e _unused_) {
         struct bus_connection *c = userdata;
 
@@ -163,10 +163,10 @@ static int open_bus(struct bus_connection *c) {
                         "Disconnected", on_disconnected, NULL, c);
         if (r >= 0)
                 r = watch_systemd(c, bus);
-        /* One message, then what else is there: who floods the bus delays no check. */
+        /* The loop takes one message, then its other events: a flood on the bus delays no check. */
         if (r >= 0)
                 r = sd_bus_attach_event(bus, c->event, SD_EVENT_PRIORITY_NORMAL);
-        /* Or the end of the loop would flush it, and wait for a bus that says nothing. */
+        /* Otherwise sd-bus flushes the bus at the end of the loop, and waits for a bus that hangs. */
         if (r >= 0)
                 r = sd_bus_set_close_on_exit(bus, false);
         if (r < 0)

@@ -22,7 +22,7 @@ struct bus_service {
         void *userdata;
         struct polkit authority;
         const char *version;
-        struct status shown; /* what the other properties are; owns its texts */
+        struct status shown; /* the values of the other properties; owns its texts */
         sd_bus_slot *object;
         sd_bus_slot *name;
         sd_bus_vtable vtable[PROPERTIES_MAX + 16];
@@ -43,7 +43,7 @@ static const struct {
         { "Drill", COMMAND_DRILL, "begin a drill" },
 };
 
-/* Which of commands[] M is: the vtable lets no other through. */
+/* Returns M's place in commands[]. The vtable lets no other method through. */
 static size_t command_of(sd_bus_message *m) {
         size_t i = 0;
 
@@ -69,7 +69,7 @@ int bus_service_read_pause(sd_bus_message *m, usec_t *ret, sd_bus_error *e) {
         return 0;
 }
 
-/* The journal has who paused, held or pinned. */
+/* The journal names the user who paused, held or pinned. */
 static void log_command(size_t i, uid_t uid, usec_t pause) {
         char who[32] = "root", span[SPAN_MAX];
 
@@ -107,7 +107,7 @@ static void carry_out(sd_bus_message *m, uid_t uid, const sd_bus_error *refusal,
                 (void) sd_bus_reply_method_return(m, NULL);
 }
 
-/* Arguments are checked before the sender is, so that no user enters a password in vain. */
+/* Checks the arguments before polkit is asked, so that no user enters a password in vain. */
 static int on_command(sd_bus_message *m, void *userdata, sd_bus_error *e) {
         struct bus_service *b = userdata;
         usec_t pause;
@@ -165,7 +165,7 @@ void bus_service_changed(struct bus_service *b, const struct status *s) {
         const char *changed[PROPERTIES_MAX + 1];
         sd_bus *bus = bus_connection_bus(b->connection);
 
-        (void) status_update(&b->shown, s, changed); /* what there was no memory for is new the next time */
+        (void) status_update(&b->shown, s, changed); /* a value that found no memory is new the next time */
         if (bus && b->object && changed[0])
                 (void) sd_bus_emit_properties_changed_strv(bus, BUS_PATH, BUS_INTERFACE, (char **) changed);
 }
@@ -185,7 +185,7 @@ static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
         const sd_bus_error *e = sd_bus_message_get_error(m);
         uint32_t answer = 0;
 
-        if (e && !sd_bus_error_has_name(e, SD_BUS_ERROR_NO_REPLY)) /* which says nothing of the name */
+        if (e && !sd_bus_error_has_name(e, SD_BUS_ERROR_NO_REPLY)) /* no reply is no refusal */
                 log_error(
                         "The system bus does not give this daemon the name %s: %s%s. Failover works; status, promote and "
                         "the other commands do not.",

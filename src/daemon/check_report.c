@@ -4,7 +4,7 @@
 #include "lib/log.h"
 #include "lib/text.h"
 
-/* Each of a long row would hide what else happens. */
+/* A line for each check of a long outage would hide other entries. */
 static bool is_reported(unsigned failures) {
         return failures <= 3 || failures % 10 == 0;
 }

@@ -12,14 +12,14 @@
 #include "lib/log.h"
 #include "lib/timer.h"
 
-/* What a sync may take beyond its network work before a promotion goes on without it. */
+/* A promotion waits this much longer than a sync's network timeout, for the sync's local work. */
 #define SYNC_LOCAL_WORK (5 * USEC_PER_SEC)
-/* For how long after a demotion its sync is part of the story. */
+/* A sync that ends this soon after a failover is reported as part of the failover. */
 #define STORY_GOES_ON USEC_PER_MINUTE
 
 static void reload(struct daemon *d);
 
-/* The one answer to every event. */
+/* Every event of the loop leads here. */
 static void look(struct daemon *d) {
         daemon_step(d);
         if (d->reload_on_standby && d->role.state == ROLE_STANDBY) {
@@ -120,7 +120,7 @@ static void set_rules(struct daemon *d) {
                 .refresh = c->workspace.refresh,
                 .start_timeout = c->gateway.start_timeout,
                 .hang_timeout =
-                        c->gateway.warm ? 0 : c->gateway.hang_timeout, /* the unit restarts no gateway */
+                        c->gateway.warm ? 0 : c->gateway.hang_timeout, /* the unit is not the gateway */
                 .drain_timeout = c->gateway.drain_timeout,
         };
 }
@@ -129,7 +129,7 @@ static bool same_text(const char *a, const char *b) {
         return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-/* The gateway that was started is the one to be stopped: another one has to wait for standby. */
+/* The daemon has to stop the gateway that it started. Settings of another gateway wait for standby. */
 static void keep_gateway(struct daemon *d, struct config *c) {
         struct gateway_config *old = &d->config->gateway, *new = &c->gateway, kept = *old;
 
@@ -171,7 +171,7 @@ static int use_config(struct daemon *d, struct config *c) {
         d->peers = TAKE(watch);
         local_gateway_free(d->local_gateway);
         d->local_gateway = TAKE(selfcheck);
-        if (d->config) { /* at first they were made with it */
+        if (d->config) { /* at the start, these parts were made with C */
                 alert_configure(d->alert, c);
                 heartbeat_configure(d->heartbeat, c);
                 metrics_configure(d->metrics, c);
@@ -200,7 +200,7 @@ static void reload(struct daemon *d) {
         log_info("Read %s again.", d->instance->config);
 }
 
-/* sd_notify(3): systemd waits for READY=1 with a later time before `systemctl reload` returns. */
+/* sd_notify(3): READY=1 has to follow RELOADING=1. Type=notify-reload also reads MONOTONIC_USEC=. */
 static int on_hangup(
         sd_event_source *s _unused_, const struct signalfd_siginfo *si _unused_, void *userdata) {
         struct daemon *d = userdata;
@@ -320,7 +320,7 @@ int cmd_run(const struct instance *instance) {
         (void) TAKE(c);
 
         log_keep_order();
-        daemon_show(d); /* before anybody can look */
+        daemon_show(d); /* before any client can ask */
         bus_connection_open(d->connection);
         (void) sd_event_set_watchdog(d->event, true);
         log_info("Watching the primary %s.", peers_primary_name(d->peers));

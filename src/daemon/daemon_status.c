@@ -1,11 +1,11 @@
-/* Makes struct status of all that the daemon knows, and shows it; see daemon_state.h. */
+/* Makes struct status from the daemon's state, and shows it; see daemon_state.h. */
 #include "daemon/daemon_state.h"
 
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
-/* STATUS= costs systemd more than a check costs us: while the primary is up, and all is as well as before, it is sent
- * this often. */
+/* STATUS= costs systemd more than a check costs the daemon. While all stays well, the daemon sends it this
+ * often. */
 #define STATUS_INTERVAL USEC_PER_MINUTE
 
 static void show_to_systemd(struct daemon *d, const struct status *s) {
@@ -26,26 +26,26 @@ static void show_to_systemd(struct daemon *d, const struct status *s) {
         d->status_sent = now_usec(CLOCK_BOOTTIME);
 }
 
-/* When a gateway that is silent is restarted. */
+/* When the daemon restarts a silent gateway; 0: never. */
 static usec_t hang_at(const struct daemon *d) {
         usec_t silent_since = d->role.silent_since, timeout = d->rules.hang_timeout;
 
         return silent_since > 0 && timeout > 0 ? to_realtime(silent_since + timeout) : 0;
 }
 
-/* When a gateway that drains, and is wanted again, is killed. */
+/* When the daemon kills a gateway that drains and is needed again; 0: never. */
 static usec_t kill_at(const struct daemon *d) {
         usec_t wanted = d->role.wanted_since;
 
         return wanted > 0 ? to_realtime(wanted + d->config->gateway.drain_timeout) : 0;
 }
 
-/* systemd has a start job for it. What it is while systemd does not answer is not known for all that. */
+/* Whether systemd has a start job for a stopped gateway. An unknown state stays unknown. */
 static bool waits_to_start(const struct unit_info *g) {
         return g->job == JOB_START && (g->state == UNIT_INACTIVE || g->state == UNIT_FAILED);
 }
 
-/* The gateway here answered when it was last asked, if only to say that it drains. */
+/* Whether the gateway here answered its last check. While it stops, "draining" is an answer too. */
 static bool gateway_answers(const struct daemon *d) {
         bool drains = d->role.state == ROLE_DEMOTING && d->answer.verdict == VERDICT_DRAINING;
 
@@ -102,7 +102,7 @@ static void make_status(const struct daemon *d, struct status *ret) {
         peers_show(d->peers, ret);
 }
 
-/* To everybody who looks at levels; each of them knows what is new to it. */
+/* Each receiver finds out itself what has changed. */
 void daemon_show(struct daemon *d) {
         struct status s;
 

@@ -1,7 +1,7 @@
 /* Decides and acts; see daemon_state.h.
  *
- * Every event comes to daemon_step(): it gathers all that is known into facts, lets role.c decide, and carries out and reports
- * what that says, until there is nothing more to do. */
+ * Every event leads to daemon_step(). It gathers the facts, lets role.c decide, and acts and reports, until
+ * there is nothing more to do. */
 #include "daemon/daemon_state.h"
 
 #include <string.h>
@@ -28,12 +28,12 @@ void daemon_gather(const struct daemon *d, struct facts *f) {
         };
 }
 
-/* It does not run, and systemd knows of nothing that went wrong. */
+/* Whether the gateway has stopped and systemd knows of no failure. */
 static bool ended_well(const struct unit_info *g) {
         return g->state == UNIT_INACTIVE && g->clean && !*g->trouble && g->end.job <= JOB_RESULT_DONE;
 }
 
-/* Why the gateway is not what it should be: what systemd refused, or how its last run ended. */
+/* What is wrong with the gateway: why its check failed, what systemd refused, or how its last run ended. */
 static const char *trouble(const struct daemon *d, char *buf, size_t size) {
         const struct unit_info *g = unit_info(d->gateway);
 
@@ -46,7 +46,7 @@ static const char *trouble(const struct daemon *d, char *buf, size_t size) {
         return buf;
 }
 
-/* Why the channels here are not ready, TROUBLE being why the gateway does not run. */
+/* Why the channels here are not ready. TROUBLE says why the gateway does not run. */
 static const char *channels(const struct daemon *d, const char *trouble) {
         if (!unit_state_runs(unit_info(d->gateway)->state))
                 return trouble;
@@ -82,7 +82,7 @@ static void report(struct daemon *d, enum role_event event, enum role_state from
                 .port = local_gateway_port(d->config),
         };
 
-        /* It begins no failover, and is not about the last one. */
+        /* This event starts no failover and is not part of the last one. */
         if (event == EVENT_KEPT_BACK)
                 timeline_begin(&t, v.last_good, d->level_since, v.down_reason);
         timeline_tell(&t, now_usec(CLOCK_BOOTTIME), &s);
@@ -91,7 +91,7 @@ static void report(struct daemon *d, enum role_event event, enum role_state from
         bus_service_event(d->bus, event, message);
 }
 
-/* What an event means for the story that is told at the end. */
+/* What each event adds to the timeline. */
 
 static void begin_episode(struct daemon *d) {
         struct peers_view v = peers_view(d->peers);
@@ -131,7 +131,7 @@ static void keep_timeline(struct daemon *d, enum role_event event) {
                 begin_again(d, d->timeline.last_answered,
                         event == EVENT_HUNG ? d->answer.reason : "the gateway here was lost");
                 break;
-        case EVENT_RESUMED: /* and the gateway did not last as long as its daemon was away */
+        case EVENT_RESUMED: /* the gateway may have stopped while no daemon ran */
                 if (d->role.state == ROLE_STARTING && d->role.promoted_before && !d->timeline.again)
                         begin_again(d, 0, "the gateway here was lost");
                 break;
@@ -188,7 +188,7 @@ void daemon_read_level(struct daemon *d) {
         d->level = level;
 }
 
-/* One step: .again says whether there may be another. */
+/* Takes one step. .again says whether another may follow. */
 static struct role_step step(struct daemon *d) {
         enum role_state from = d->role.state;
         struct role_step s;

@@ -1,7 +1,7 @@
 /* A transition becomes a journal entry; see journal.h. */
 #include "daemon/journal.h"
 
-#define SD_JOURNAL_SUPPRESS_LOCATION /* a person asks what happened, not in which line of C */
+#define SD_JOURNAL_SUPPRESS_LOCATION /* users ask what happened, not in which line of C */
 #include <stdarg.h>
 #include <string.h>
 #include <sys/uio.h>

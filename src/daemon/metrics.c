@@ -1,8 +1,8 @@
 /* A Prometheus text file; see metrics.h.
  *
- * The format: https://prometheus.io/docs/instrumenting/exposition_formats/; the names: …/docs/practices/naming/; one file is
- * read by https://github.com/prometheus/node_exporter#textfile-collector, which wants the same HELP for a name in all files
- * and no timestamps. */
+ * Format and names: https://prometheus.io/docs/instrumenting/exposition_formats/, …/docs/practices/naming/
+ * https://github.com/prometheus/node_exporter#textfile-collector reads the file. It requires the same HELP
+ * for a name in all files, and no timestamps. */
 #include "daemon/metrics.h"
 
 #include <errno.h>
@@ -19,10 +19,10 @@ struct metrics {
         char *advice;
         const struct instance *instance;
         uint64_t checks[_VERDICT_MAX];
-        usec_t took; /* all of them together */
+        usec_t took; /* the sum of all checks */
 
         usec_t written;      /* CLOCK_BOOTTIME; 0: not yet */
-        struct status shown; /* of which only what makes a difference is looked at */
+        struct status shown; /* as last written; its texts are no longer valid */
 };
 
 void metrics_check(struct metrics *m, const struct check *check) {
@@ -30,17 +30,17 @@ void metrics_check(struct metrics *m, const struct check *check) {
         m->took += check->took;
 }
 
-/* --- the text --------------------------------------------------------------------------------------------- */
+/* The text. */
 
 #define SECONDS(usec) ((double) (usec) / USEC_PER_SEC)
 
-/* Its NAME without the prefix that all have. */
+/* NAME comes without the prefix that all names share. */
 static void head(FILE *f, const char *name, const char *type, const char *help) {
         (void) fprintf(f, "# HELP openclaw_failover_%s %s\n# TYPE openclaw_failover_%s %s\n", name, help,
                 name, type);
 }
 
-/* Instances that share a machine differ by a label; the plain one has none. An instance name needs no escaping (instance.h). */
+/* A label names the instance; the default instance has none. The name needs no escaping (instance.h). */
 static void sample(FILE *f, const struct metrics *m, const char *name, const char *label, const char *value,
         double number) {
         const char *instance = m->instance->name;
@@ -54,7 +54,7 @@ static void sample(FILE *f, const struct metrics *m, const char *name, const cha
         (void) fprintf(f, "%s %.15g\n", *instance || label ? "}" : "", number);
 }
 
-/* One series for each of the names, 1 for the one that is. */
+/* Writes a series for each name: 1 for the current one, 0 for the others. */
 static void put_states(FILE *f, const struct metrics *m, const char *name, const char *help,
         const char *const names[], int count, int current) {
         head(f, name, "gauge", help);
@@ -62,7 +62,7 @@ static void put_states(FILE *f, const struct metrics *m, const char *name, const
                 sample(f, m, name, name, names[i], i == current);
 }
 
-/* What is one number, and left out while it is not known. S is all zero when the daemon ends. */
+/* Writes the metrics that are one number, if it is known. S is all zero when the daemon ends. */
 static void put_numbers(FILE *f, const struct metrics *m, const struct status *s, bool up, usec_t now) {
         const struct {
                 const char *name, *type, *help;
@@ -154,7 +154,7 @@ char *metrics_text(const struct metrics *m, const struct status *s, usec_t now) 
         return text;
 }
 
-/* --- the file --------------------------------------------------------------------------------------------- */
+/* The file. */
 
 static void write_now(struct metrics *m, const struct status *s) {
         _cleanup_free_ char *text = metrics_text(m, s, now_usec(CLOCK_REALTIME));
@@ -181,7 +181,7 @@ void metrics_configure(struct metrics *m, const struct config *c) {
 
         if (m->file.path && path && strcmp(m->file.path, path) == 0)
                 return;
-        /* What is elsewhere now would be stale for ever here. */
+        /* The daemon no longer updates the old file, whose numbers would look current for ever. */
         if (m->file.path && m->written > 0)
                 (void) unlink(m->file.path);
         free(m->file.path);

@@ -41,7 +41,7 @@ void peer_clear(struct peer *p) {
         tailnet_free(p->tailnet);
 }
 
-/* How long ago the last check was says nothing after it. */
+/* After a reload, the time since the last check is no standstill. */
 void peer_carry_over(struct peer *p, const struct peer *before) {
         p->health = before->health;
         p->health.last_check = 0;
@@ -66,7 +66,7 @@ bool peer_is_passed_over(struct peer *p) {
         c->verdict = VERDICT_CUT_OFF;
         if (tailnet_restarts(p->tailnet)) {
                 if (p->health.last_check > 0)
-                        p->health.last_check = now_usec(CLOCK_BOOTTIME); /* no standstill */
+                        p->health.last_check = now_usec(CLOCK_BOOTTIME); /* this wait is no standstill */
                 return true;
         }
         p->health.cut_off_since = p->health.cut_off_since ?: blind_since;
