@@ -18,12 +18,12 @@ struct finder {
         const struct repo *repo;
         struct changes *work;
         struct sync_result *result;
-        git_index *index; /* the repository's; NULL: it cannot be read */
+        git_index *index; /* the repository's; NULL: unreadable */
         struct seen seen;
         git_index *head;   /* the files of our commit; empty where nothing is committed */
-        git_index *intent; /* of a checkout that was cut short; NULL: there was none */
-        bool cut_short;    /* what is missing is not deleted */
-        bool *visited;     /* for each of HEAD's files: the tree has it, or it is left alone */
+        git_index *intent; /* the files that a cut-short checkout was to write; NULL: not known */
+        bool cut_short;    /* a checkout was cut short: a missing file does not count as deleted */
+        bool *visited;     /* for each of HEAD's files: the walk met it, or the sync leaves it alone */
         bool no_filemode;  /* the executable bit does not count */
 };
 
@@ -39,7 +39,7 @@ static int fail_memory(struct sync_result *r) {
         return sync_fail(r, REFUSAL_ERROR, "out of memory");
 }
 
-/* Takes .path, which is the caller's to allocate. */
+/* Takes ownership of .path, which the caller has allocated. NULL: no memory was left. */
 static int add(struct changes *w, struct change change, struct sync_result *r) {
         if (change.path && w->n == w->room) {
                 size_t room = w->room ? 2 * w->room : 32;
@@ -81,7 +81,7 @@ int changes_files(
         return k;
 }
 
-/* Of a file, git compares one bit alone, however other tools wrote the rest: 0100664 is 0100644. */
+/* git compares only the executable bit of a file's mode. Other tools write other bits, such as 0100664. */
 static bool is_equal(const struct finder *f, const git_index_entry *e, const git_oid *id, unsigned mode) {
         return e && git_oid_equal(&e->id, id) && (e->mode & S_IFMT) == (mode & S_IFMT) &&
                 (!S_ISREG(mode) || f->no_filemode || !((e->mode ^ mode) & S_IXUSR));
@@ -102,8 +102,8 @@ static bool is_large(const struct stat *st) {
         return S_ISREG(st->st_mode) && st->st_size > CHANGE_SIZE_MAX;
 }
 
-/* The blob that the file is: as it lies there if a known tree has that, since libgit2 does not know, as git does, which line
- * endings were committed; else as git would store it. */
+/* Finds the file's blob: its own bytes if a known tree has them, else what git would store. libgit2, unlike
+ * git, does not know which line endings were committed. */
 static int identify(const struct finder *f, const char *path, const struct stat *st, git_oid *ret) {
         int k = blob_hash_bytes(f->repo, path, ret);
 
@@ -114,7 +114,7 @@ static int identify(const struct finder *f, const char *path, const struct stat 
         return k;
 }
 
-/* What is left alone. */
+/* What a sync leaves alone. */
 
 static unsigned depth_of(const char *path) {
         unsigned depth = 0;
@@ -153,7 +153,7 @@ static bool git_takes(const char *path) {
 
 static const char closed[] = "cannot be read", too_deep[] = "is too deep", too_large[] = "is over 50 MB";
 
-/* Why the file cannot be saved; NULL: it can. */
+/* Why the worker cannot save the file; NULL: it can. */
 static const char *why_not(const struct repo *repo, const char *path, const struct stat *st, bool tracked) {
         _cleanup_free_ char *full = NULL;
 
@@ -169,7 +169,7 @@ static const char *why_not(const struct repo *repo, const char *path, const stru
                                                                                                 : NULL;
 }
 
-/* PATH, which is OWNER's, is not saved, and WHY. */
+/* Adds the remark that PATH, a file of OWNER's, is not saved, and WHY. */
 static void leave(const struct finder *f, const char *path, uid_t owner, const char *why) {
         bool first = !f->result->workspace_why.code;
 
@@ -207,7 +207,7 @@ bool changes_is_ignored(const struct repo *repo, const char *path) {
         return git_ignore_path_is_ignored(&ignored, repo->git, path) == 0 && ignored;
 }
 
-/* HEAD's files at PATH, or below it if it ends in a slash, are there or are left as they are. */
+/* Marks HEAD's file at PATH, or all below PATH if it ends in a slash: they do not count as deleted. */
 static void visit(struct finder *f, const char *path) {
         bool all = path[strlen(path) - 1] == '/';
         size_t at, n = git_index_entrycount(f->head);
@@ -219,8 +219,8 @@ static void visit(struct finder *f, const char *path) {
         while (all && at < n && begins_with(git_index_get_byindex(f->head, at)->path, path));
 }
 
-/* The file, unless it is known; and its path, if HEAD has it otherwise. What a filter stores in another form is never as HEAD
- * says, and never put back. */
+/* Adds the file unless HEAD or the intent has its content, and adds its path if HEAD has other content. A
+ * filtered file always differs from HEAD; its path is not added, so that no checkout restores it. */
 static int find_file_changes(struct finder *f, const char *path, const struct stat *st) {
         const git_index_entry *head = find_file(f->head, path), *seen = seen_recall(&f->seen, path, st);
         bool tracked = head || (f->index && find_file(f->index, path)), known, changed;
@@ -235,12 +235,12 @@ static int find_file_changes(struct finder *f, const char *path, const struct st
         why = seen ? NULL : why_not(f->repo, path, st, tracked);
         if (!why && !seen && is_large(st) && !blob_has_size(f->repo, head, st) &&
                 !(f->intent && blob_has_size(f->repo, find_file(f->intent, path), st)))
-                why = too_large; /* before it is read: that takes a while */
+                why = too_large; /* before the slow reading of a large file */
         if (why)
                 return leave(f, path, st->st_uid, why), 0;
         if (seen)
                 git_oid_cpy(&id, &seen->id);
-        else if ((k = identify(f, path, st, &id)) < 0) /* it may have gone meanwhile */
+        else if ((k = identify(f, path, st, &id)) < 0) /* the file may be gone by now */
                 return k == GIT_ENOTFOUND ? 0 : (leave(f, path, st->st_uid, "fails to read"), 0);
         known = is_known(f, path, &id, git_mode(st));
         if (!known && is_large(st))
@@ -257,7 +257,7 @@ static int find_file_changes(struct finder *f, const char *path, const struct st
                 f->result);
 }
 
-/* Whether to go into the directory: not into one that git ignores, that is a repository of its own, or lies too deep. */
+/* Whether to enter the directory: not if git ignores it, if it is a repository itself, or too deep. */
 static bool enters(struct finder *f, const char *path, const FTSENT *e) {
         const git_index_entry *link = f->index ? find_file(f->index, path) : NULL;
         _cleanup_free_ char *below = NULL, *git = NULL;
@@ -278,7 +278,7 @@ static bool enters(struct finder *f, const char *path, const FTSENT *e) {
         return false;
 }
 
-/* What cannot be looked at, a directory perhaps, is not gone for that. */
+/* Marks an unreadable file or directory, with a remark: it does not count as deleted. */
 static void leave_closed(struct finder *f, const char *path, const FTSENT *e) {
         _cleanup_free_ char *below = NULL;
 
@@ -331,14 +331,14 @@ static int find_in_tree(struct finder *f) {
         return k;
 }
 
-/* Whether git, too, takes the file for one that need not be there. */
+/* Whether a sparse checkout leaves the file out: then the tree need not have it. */
 static bool is_sparse(const struct finder *f, const git_index_entry *head) {
         const git_index_entry *e = f->index ? find_file(f->index, head->path) : NULL;
 
         return f->index ? e && e->flags_extended & GIT_INDEX_ENTRY_SKIP_WORKTREE : f->repo->is_sparse;
 }
 
-/* A tracked file that is no longer there: work, unless a checkout was cut short. */
+/* Adds the tracked files that the tree lacks. A deletion is work, unless a checkout was cut short. */
 static int find_gone(struct finder *f) {
         for (size_t i = 0; i < git_index_entrycount(f->head); i++) {
                 const git_index_entry *e = git_index_get_byindex(f->head, i);
@@ -356,13 +356,13 @@ static int find_gone(struct finder *f) {
         return 0;
 }
 
-/* Of changes, which begin with their path. */
+/* Compares two changes: each begins with its path. */
 static int compare_paths(const void *a, const void *b) {
         return strcmp(*(char *const *) a, *(char *const *) b);
 }
 
-/* What was staged, if neither the tree nor anything known holds it: the index is its only home. Where the tree has another
- * version, it is saved beside that as PATH.staged. */
+/* Adds staged content that only the index has. Where the tree may have another version, the staged one is
+ * saved beside that as PATH.staged. */
 static int find_staged(struct finder *f) {
         struct changes *w = f->work;
         size_t found = w->n;
@@ -382,7 +382,7 @@ static int find_staged(struct finder *f) {
                 if (other && git_oid_equal(&other->id, &e->id))
                         continue;
                 w->tracked = true;
-                taken = other || find_file(f->head, e->path); /* which the tree may have as it is there */
+                taken = other || find_file(f->head, e->path); /* the tree may have HEAD's */
                 if (asprintf(&item.path, "%s%s", e->path, taken ? ".staged" : "") < 0)
                         item.path = NULL;
                 if (add(w, item, f->result) < 0)
@@ -391,12 +391,12 @@ static int find_staged(struct finder *f) {
         return 0;
 }
 
-/* Every commit that the remote's branch was ever seen at, as git merge-base --fork-point has it: a history that the remote
- * rewrote is not work of the standby, unless the standby pushed it. */
+/* Hides every commit that the remote's branch was ever seen at, as git merge-base --fork-point does: a
+ * history that the remote rewrote is not the standby's work, unless the standby pushed it. */
 static void hide_seen(const struct repo *repo, git_revwalk *walk) {
         char name[REPO_BRANCH_MAX + 200];
         _cleanup_(git_reflog_freep) git_reflog *log = NULL;
-        bool pushed = false; /* what the entry replaces */
+        bool pushed = false; /* the commit that the entry replaces */
 
         (void) snprintf(name, sizeof name, "refs/remotes/%s/%s", repo->config->remote, repo->follow);
         if (git_reflog_read(&log, repo->git, name) < 0)
@@ -418,7 +418,7 @@ int changes_find_commits(const struct repo *repo, struct changes *ret, struct sy
 
         ret->unpushed = false;
         if (git_oid_is_zero(&repo->head) || (repo->branch[0] && repo_find_theirs(repo, &id) < 0))
-                return 0; /* never fetched: nothing is known of the remote, and the branch keeps them */
+                return 0; /* never fetched: the remote is unknown, and the branch keeps its commits */
         if (repo->branch[0] && strcmp(repo->branch, repo->follow) != 0)
                 return 0; /* another branch keeps its own commits, and does not move */
         k = repo_walk_unpushed(repo, &repo->head, &walk);
@@ -434,8 +434,8 @@ int changes_find_commits(const struct repo *repo, struct changes *ret, struct sy
         return 0;
 }
 
-/* What a checkout that was cut short has written already, if the branch is still where it began. The commit may be gone with
- * a history that was pruned. */
+/* Reads what a cut-short checkout was to write, if the branch is still where the checkout began. git may
+ * have pruned its target. */
 static void know_intent(struct finder *f) {
         struct intent intent;
 
@@ -480,7 +480,7 @@ int changes_find(const struct repo *repo, struct changes *ret, struct sync_resul
         git_index_free(f.head);
         git_index_free(f.intent);
         git_index_free(f.index);
-        seen_close(&f.seen); /* also when the time was over: the next run goes on from here */
+        seen_close(&f.seen); /* after a timeout, too: the next run continues from here */
         free(f.visited);
         return k;
 }

@@ -12,11 +12,11 @@
 #include "sync/crash_cleanup.h"
 #include "sync/seen.h"
 
-/* Besides the files themselves: index, refs, the gateway's own first minutes. */
+/* Room for more than the files: for the index, the refs, the gateway's first minutes. */
 #define ROOM_LEFT ((uint64_t) 32 << 20)
 #define INODES_LEFT 256
 
-/* The deepest directory of PATH that is there must let us write. */
+/* Refuses if the worker may not write in the deepest directory of PATH that exists. */
 static int check_writable(const struct repo *repo, const char *path, struct sync_result *r) {
         _cleanup_free_ char *full = NULL;
         size_t root = strlen(repo->config->path);
@@ -58,7 +58,7 @@ int checkout_check_room(const struct repo *repo, size_t files, uint64_t bytes, s
                 return sync_refuse(r, REFUSAL_DISK,
                         "the disk of %s is full: %" PRIu64 " MiB are free, %" PRIu64 " needed",
                         repo->config->path, room >> 20, (bytes + ROOM_LEFT) >> 20);
-        if (fs.f_files > 0 && fs.f_favail < files + INODES_LEFT) /* btrfs has no such number */
+        if (fs.f_files > 0 && fs.f_favail < files + INODES_LEFT) /* btrfs counts no inodes */
                 return sync_refuse(
                         r, REFUSAL_DISK, "the file system of %s has no inodes left", repo->config->path);
         return 0;
@@ -70,18 +70,18 @@ struct clearing {
         const struct paths *paths;
         git_commit *target;
         git_tree *tree;
-        git_index *head, *saved, *files; /* a file that .saved or .files, the target's, has may go */
+        git_index *head, *saved, *files; /* .files: the target's; a file that .saved or .files has may go */
         dev_t device;                    /* of the directory that is emptied */
-        bool looking;                    /* nothing goes yet */
-        struct changes *found;           /* gets what is saved nowhere; NULL: that is an error */
+        bool looking;                    /* checks only, removes nothing */
+        struct changes *found;           /* gets files that are saved nowhere; NULL: they are an error */
         struct sync_result *result;
 };
 
 static int clear_entry(struct clearing *c, int fd, const char *name, const char *path);
 
-/* Empties the directory FD, which it closes. What is mounted in it stays, and fails the whole: nobody means that to go. It
- * is recognised by directories alone, since the files of an overlay have other device numbers than its directories (Linux,
- * Documentation/filesystems/overlayfs.rst): nftw(3) with FTW_MOUNT takes them all for another file system. */
+/* Empties and closes the directory FD. Fails at a mount point, whose content must stay. Only directories
+ * show one: the files of an overlay have other device numbers than its directories (Linux,
+ * Documentation/filesystems/overlayfs.rst), and nftw(3) with FTW_MOUNT would take all of them for mounts. */
 static int clear_inside(struct clearing *c, int fd, const char *directory) {
         DIR *d = fd < 0 ? NULL : fdopendir(fd);
         const struct dirent *e;
@@ -105,7 +105,7 @@ static int clear_inside(struct clearing *c, int fd, const char *directory) {
         return k;
 }
 
-/* What is in the directory NAME of FD is to go. It must let us, and be no repository of its own. */
+/* Refuses to empty the directory NAME of FD if it is a git repository, or the worker may not. */
 static int check_directory(struct clearing *c, int fd, const char *name, const char *path, uid_t owner) {
         _cleanup_free_ char *git = NULL;
 
@@ -130,12 +130,12 @@ static int check_file(struct clearing *c, const char *path, const struct stat *s
         if (!found)
                 return -ESTALE;
         if (found->n > 0 && strcmp(found->items[found->n - 1].path, path) == 0)
-                return 0; /* a file is in the way of each path below it */
+                return 0; /* added already: the file is in the way of each path below it */
         return changes_add(c->repo, path, st, found, c->result);
 }
 
-/* Removes NAME in the directory FD, which is PATH in the work tree, with all that is in it. 0 or a negative errno; -ESTALE: it
- * is saved nowhere; -ECANCELED with the reason in the result. */
+/* Removes NAME in the directory FD, PATH in the work tree, with all its content. 0 or a negative errno;
+ * -ESTALE: a file is saved nowhere; -ECANCELED: the reason is in the result. */
 static int clear_entry(struct clearing *c, int fd, const char *name, const char *path) {
         struct stat st;
         int k;
@@ -151,7 +151,7 @@ static int clear_entry(struct clearing *c, int fd, const char *name, const char 
         return unlinkat(fd, name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) < 0 ? -errno : 0;
 }
 
-/* Removes the directories above PATH that are empty now, as git does. */
+/* Removes the directories above FULL that are empty now, as git does. */
 static void remove_empty_parents(const struct repo *repo, char *full) {
         size_t root = strlen(repo->config->path);
 
@@ -162,7 +162,7 @@ static void remove_empty_parents(const struct repo *repo, char *full) {
         }
 }
 
-/* Makes room for PATH, and for its directories, if it IS_WANTED; else only removes the file. */
+/* Makes room for PATH and its directories if PATH IS_WANTED; else only removes the file PATH. */
 static int clear_path(struct clearing *c, const char *path, bool is_wanted) {
         _cleanup_free_ char *full = NULL;
         size_t root = strlen(c->repo->config->path) + 1;
@@ -193,7 +193,7 @@ static int fail_timeout(const struct clearing *c) {
                 c->result, REFUSAL_TIMEOUT, "making room in %s was not done in time", c->repo->config->path);
 }
 
-/* Removes what is at the paths; if only looking, finds out whether it may. */
+/* Removes what is at the paths or, if .looking, only checks that it may. */
 static int clear_all(struct clearing *c) {
         for (size_t i = 0; i < c->paths->n; i++) {
                 const char *path = c->paths->items[i];
@@ -213,7 +213,7 @@ static int clear_all(struct clearing *c) {
         return 0;
 }
 
-/* Whatever is at the paths now came in the last milliseconds, and stops a checkout that is safe. */
+/* A file that appears after clear_all() stops the checkout: GIT_CHECKOUT_SAFE does not overwrite it. */
 static int write_all(const struct clearing *c) {
         git_checkout_options options = GIT_CHECKOUT_OPTIONS_INIT;
 
@@ -230,7 +230,7 @@ static int write_all(const struct clearing *c) {
         return 0;
 }
 
-/* Makes the index say TREE; what it knows of files that are the same stays. */
+/* Sets the index to TREE. libgit2 keeps the stat data of entries that stay the same. */
 static int set_index(const struct repo *repo, git_tree *tree, struct sync_result *r) {
         _cleanup_(git_index_freep) git_index *index = NULL;
 
@@ -283,7 +283,7 @@ static int begin(struct clearing *c) {
         if (k < 0)
                 return k;
         (void) strcpy(intent.branch, c->repo->branch);
-        k = repo_settle(c->repo); /* what was saved, before the tree loses it */
+        k = repo_settle(c->repo); /* flushes what was saved, before the tree loses it */
         if (k == 0 && repo_is_over(c->repo))
                 return fail_timeout(c);
         if (k == 0)

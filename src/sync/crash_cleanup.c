@@ -12,7 +12,7 @@
 #include "lib/text.h"
 
 #define LOCK_SECONDS (60 * 60)
-/* So long after it is settled a sync may take locks, even on a slow disk. */
+/* A sync takes no lock later than this after its last repo_mark_busy(), even on a slow disk. */
 #define OURS_SECONDS (5 * 60)
 
 #define INTENT_MAX (REPO_BRANCH_MAX + 200)
@@ -57,10 +57,10 @@ int cleanup_remove_intent(const struct repo *repo) {
         return 0;
 }
 
-/* Looks at the file NAME in the directory FD; whether it was removed. */
+/* Looks at the file NAME in the directory FD. Returns whether it removed the file. */
 typedef bool (*visit_t)(int fd, const char *name, void *userdata);
 
-/* Counts the files in the directory SUB of .git that VISIT has removed, and if DEEP those below it. */
+/* Visits the files in the directory SUB of .git and, if DEEP, below it. Returns how many VISIT removed. */
 static unsigned each_file(
         const struct repo *repo, const char *sub, bool deep, visit_t visit, void *userdata) {
         int fd = openat(repo->dir_fd, sub, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -83,8 +83,8 @@ static unsigned each_file(
         return n;
 }
 
-/* libgit2's, of half-received packs and half-written objects; and an object, whose name is the rest of its hash, that was not
- * on disk yet. */
+/* Removes libgit2's temporary files of half-received packs and half-written objects. Also an empty object,
+ * whose content a power cut kept from the disk; an object's name is the rest of its hash. */
 static bool remove_half(int fd, const char *name, void *userdata _unused_) {
         struct stat st;
         bool empty = strlen(name) == GIT_OID_HEXSZ - 2 && fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
@@ -101,14 +101,13 @@ void cleanup_objects(const struct repo *repo) {
                         n == 1 ? "" : "s");
 }
 
-/* What a lock is judged by. */
 struct locks {
         time_t now, killed;
-        char name[100]; /* of one that stays */
+        char name[100]; /* of a lock that stays; "": none */
 };
 
-/* A lock goes if its owner is gone: it is over an hour old, or of a sync of ours that was killed. Whether another user's git
- * lives nobody here can see. */
+/* Removes a lock that is over an hour old, or that a killed sync of ours left. The worker cannot see whether
+ * another user's git still runs. */
 static bool remove_lock(int fd, const char *name, void *userdata) {
         struct locks *l = userdata;
         size_t n = strlen(name);

@@ -7,8 +7,8 @@
 #include "lib/strv.h"
 #include "sync/changes.h"
 
-/* A bound far over any workspace of notes. Without it a tree of a kilobyte that names itself a billion times would take the
- * memory of a small VPS. */
+/* Far more than any workspace has. A hostile tree of one kilobyte can expand to a billion paths, which would
+ * fill the memory of a small VPS. */
 #define PATHS_MAX 200000
 
 static int too_many(const git_diff *so_far, const git_diff_delta *delta _unused_,
@@ -19,7 +19,7 @@ static int too_many(const git_diff *so_far, const git_diff_delta *delta _unused_
         return *exceeded ? GIT_EUSER : 0;
 }
 
-/* Names that git itself never writes into a tree: ".git" in any case, ".", "..", nothing. */
+/* Whether git may write PATH: no part is ".git" in any case, ".", "..", empty, or over 255 bytes. */
 static bool path_is_safe(const char *path) {
         for (const char *name = path;;) {
                 size_t n = strcspn(name, "/");
@@ -45,7 +45,7 @@ static int check_file(git_odb *odb, const git_diff_file *f, uint64_t *bytes, str
         return 0;
 }
 
-/* Whether one side of D is something that a sync leaves alone, as git leaves a submodule that moved. */
+/* Whether a sync leaves one side of D alone, as git leaves a submodule that moved. */
 static bool is_beyond(const struct repo *repo, const git_diff_delta *d) {
         const git_diff_file *sides[] = { &d->old_file, &d->new_file };
 
@@ -80,7 +80,7 @@ static int check_delta(const struct repo *repo, git_odb *odb, const git_diff_del
         return k;
 }
 
-/* Before any other look at the new tree: git_index_read_tree() of libgit2 1.5 leaks where it meets such a path. */
+/* Runs before the new tree becomes an index: git_index_read_tree() of libgit2 1.5 leaks at such a path. */
 static int check_paths(git_diff *diff, struct sync_result *r) {
         for (size_t i = 0; i < git_diff_num_deltas(diff); i++) {
                 const git_diff_delta *d = git_diff_get_delta(diff, i);

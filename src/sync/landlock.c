@@ -46,7 +46,7 @@ int landlock_confine_writes(const char *const *paths, size_t n) {
         _cleanup_close_ int ruleset = -1;
         int abi = abi_version();
 
-        /* The first version forbids any rename from one directory to another, which git does with each object. */
+        /* The first version forbids renames from one directory to another: git renames each object so. */
         if (abi < 2)
                 return -EOPNOTSUPP;
         if (abi < 3)

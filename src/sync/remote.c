@@ -10,12 +10,12 @@
 #include "lib/text.h"
 #include "sync/ssh_transport.h"
 
-/* A workspace is notes and memories, a few megabytes. A fetch over this is not one, and must not fill the disk. */
+/* A workspace has a few megabytes of notes. A larger fetch is no workspace, and must not fill the disk. */
 #define FETCH_MAX ((size_t) 1 << 30)
 /* GitHub takes a token as the password of any user; this is the name that its own documents use. */
 #define TOKEN_USER "x-access-token"
 #define TOKEN_MAX 4096
-/* Deltas are resolved in memory, and say themselves how large they will be: this is all that they get. */
+/* libgit2 resolves deltas in memory, and the remote chooses their size: this is the limit. */
 #define FETCH_MEMORY_MAX ((rlim_t) 1 << 30)
 
 struct task {
@@ -25,7 +25,7 @@ struct task {
         size_t n;
 };
 
-/* One connection: the child's own repository, since TLS must not share a fork's random numbers, and the remote. */
+/* One connection. The child starts libgit2 again: after a fork, TLS must not share random numbers. */
 struct line {
         const struct workspace_config *config;
         const char *user; /* of this machine */
@@ -35,7 +35,7 @@ struct line {
         struct ssh_transport ssh;
         size_t max;
         bool token_given;
-        bool rejected; /* the remote did not take the branch */
+        bool rejected; /* the remote refused the branch */
 };
 
 static int transfer_progress(const git_indexer_progress *stats, void *userdata) {
@@ -48,7 +48,7 @@ static int transfer_progress(const git_indexer_progress *stats, void *userdata) 
         return GIT_EUSER;
 }
 
-/* The token, for https alone; once, since libgit2 asks for as long as it is given one. To ssh, ssh itself knows the way. */
+/* Gives the token over https alone, and once: libgit2 asks again for as long as it gets one. */
 static int give_token(
         git_credential **ret, const char *url, const char *user, unsigned allowed _unused_, void *userdata) {
         struct line *line = userdata;
@@ -93,7 +93,7 @@ static void set_callbacks(struct line *line, git_remote_callbacks *callbacks) {
         callbacks->payload = line;
 }
 
-/* To type and see: ssh then asks what it must know, and says what to do about a key that has changed. */
+/* A user who types the command gets ssh's questions, and its advice about a changed host key. */
 static int set_ssh_command(const struct line *line) {
         _cleanup_free_ char *login = NULL,
                             *key = line->config->ssh_key ? shell_quote(line->config->ssh_key) : NULL;
@@ -105,7 +105,7 @@ static int set_ssh_command(const struct line *line) {
                 key ? key : "", *a.port ? " -p " : "", *a.port ? a.port + 1 : "", login);
 }
 
-/* The reason for what went wrong on LINE, unless one is known: ssh's words, or git's from the other end, or libgit2's. */
+/* Sets why LINE failed, unless that is known: the message of ssh, of the remote's git, or of libgit2. */
 static int line_failed(struct line *line) {
         const char *remote = line->config->remote;
         char words[256];
@@ -120,7 +120,7 @@ static int line_failed(struct line *line) {
                 *words ? words : git_words(words, sizeof words));
 }
 
-/* A remote may have several addresses: like git, the first is the one to fetch from; NULL if there is none. */
+/* The first of the remote's URLs under KEY, since git fetches from the first. NULL: none. */
 static char *first_url(git_repository *git, const char *remote, const char *key) {
         _cleanup_(git_config_freep) git_config *config = NULL;
         _cleanup_(git_config_iterator_freep) git_config_iterator *i = NULL;
@@ -133,7 +133,7 @@ static char *first_url(git_repository *git, const char *remote, const char *key)
         return strdup(e->value);
 }
 
-/* Makes a remote of the configured one's address and nothing else, so that its refspecs write no ref of ours. */
+/* Makes a remote from the URL alone, so that the refspecs of the configured one write none of our refs. */
 static int line_open(struct line *line, const struct repo *repo, bool push) {
         git_remote_create_options options = GIT_REMOTE_CREATE_OPTIONS_INIT;
         const struct workspace_config *c = line->config = repo->config;
@@ -154,13 +154,13 @@ static int line_open(struct line *line, const struct repo *repo, bool push) {
                         "%s has no remote %s with an address: add it (git remote add)", c->path, c->remote);
         options.repository = line->git;
         options.flags = GIT_REMOTE_CREATE_SKIP_DEFAULT_FETCHSPEC;
-        if (chdir(c->path) < 0 || /* what an address that is a relative path begins with */
+        if (chdir(c->path) < 0 || /* a URL may be a path relative to this */
                 git_remote_create_with_opts(&line->remote, url, &options) < 0)
                 return sync_fail_git(line->result, c->remote);
         return 0;
 }
 
-/* What the remote has as NAME; NULL if it has none. */
+/* The commit of the remote's ref NAME; NULL: none. */
 static const git_oid *find_head(const struct line *line, const char *name) {
         const git_remote_head **heads;
         size_t n;
@@ -173,7 +173,7 @@ static const git_oid *find_head(const struct line *line, const char *name) {
         return NULL;
 }
 
-/* The branch to follow, the configured one or the remote's HEAD, and its commit. */
+/* Answers with the branch to follow, the configured one or the remote's HEAD, and with its commit. */
 static int choose_branch(struct line *line, struct fetch_answer *answer) {
         const struct workspace_config *c = line->config;
         git_buf head = GIT_BUF_INIT;
@@ -199,7 +199,7 @@ static int choose_branch(struct line *line, struct fetch_answer *answer) {
         return 0;
 }
 
-/* Which of the branches that were pushed are there no longer: a person deleted them, or pushed something else. */
+/* Finds the pushed branches that a user has deleted at the remote, or pushed to since. */
 static void find_gone(struct line *line, struct fetch_answer *answer) {
         _cleanup_(git_reference_iterator_freep) git_reference_iterator *i = NULL;
         size_t found = 0, prefix = strlen("refs/remotes/") + strlen(line->config->remote) + 1;
@@ -223,7 +223,7 @@ static void find_gone(struct line *line, struct fetch_answer *answer) {
         }
 }
 
-/* No redirect to another host, which would get the login. */
+/* Follows no redirect: the other host would get the login. */
 static int fetch(struct line *line, struct fetch_answer *answer) {
         git_fetch_options options = GIT_FETCH_OPTIONS_INIT;
         char wanted[REPO_BRANCH_MAX + 11], *refspec = wanted;
@@ -248,7 +248,7 @@ static void fetch_child(const void *userdata, void *ret) {
         const struct task *task = userdata;
         struct line line = { .result = &answer->result, .max = task->max };
 
-#ifndef __SANITIZE_ADDRESS__ /* whose shadow of the whole address space would count */
+#ifndef __SANITIZE_ADDRESS__ /* its shadow memory would count */
         (void) setrlimit(RLIMIT_DATA, &(const struct rlimit){ FETCH_MEMORY_MAX, FETCH_MEMORY_MAX });
 #endif
         if (line_open(&line, task->repo, false) == 0)
@@ -272,7 +272,7 @@ static bool push(struct line *line, const char *branch) {
         return pushed && !line->rejected;
 }
 
-/* Each by itself: one that the remote rejects holds back no other. */
+/* Pushes each branch by itself: the remote may reject one and take the others. */
 static void push_child(const void *userdata, void *ret) {
         const struct task *task = userdata;
         struct push_answer *answer = ret;
@@ -283,7 +283,7 @@ static void push_child(const void *userdata, void *ret) {
                         answer->pushed |= push(&line, task->branches[i]) ? 1u << i : 0;
 }
 
-/* What child_finish() said, in words. */
+/* Reports why child_finish() failed with K. */
 static int child_failed(const struct repo *repo, const struct child *c, int k, struct sync_result *r) {
         char span[SPAN_MAX];
 
@@ -297,7 +297,7 @@ static int child_failed(const struct repo *repo, const struct child *c, int k, s
                 r, REFUSAL_REMOTE, "git with the remote %s died (out of memory?)", repo->config->remote);
 }
 
-/* What is left of the time. */
+/* The time until the deadline. */
 static usec_t left(const struct repo *repo) {
         usec_t now = now_usec(CLOCK_BOOTTIME);
 

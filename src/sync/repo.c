@@ -13,8 +13,8 @@
 #include "lib/file.h"
 #include "lib/text.h"
 
-/* Blanks out "user:password" in "scheme://user:password@host". Where a password ends nobody can tell that knows only the text:
- * it may hold an "@" itself, a blank, a quote. So all goes until the last "@". */
+/* Blanks out "user:password" in "scheme://user:password@host". A password may contain "@", a blank or a
+ * quote, so everything before the last "@" goes. */
 static void hide_logins(char *text) {
         char *login = strstr(text, "://"), *at = strrchr(text, '@');
 
@@ -27,7 +27,7 @@ char *git_words(char *buf, size_t size) {
         _cleanup_free_ char *words = strdup(e && e->message ? e->message : "no reason given");
 
         if (words)
-                hide_logins(words); /* before it is cut, perhaps before the "@" */
+                hide_logins(words); /* before safe_text() cuts the text, perhaps before the "@" */
         return safe_text(buf, size, words ? words : "out of memory");
 }
 
@@ -71,8 +71,8 @@ static void name_user(uid_t uid, char buf[static 64]) {
                 (void) snprintf(buf, 64, "#%u", (unsigned) uid);
 }
 
-/* What is ours is opened with chmod; who owns another's may have meant it. Of a link there is no command: root would give away
- * what the link leads to. */
+/* chmod opens our own files. Another owner may have closed a file on purpose, so a user decides on a chown.
+ * A link gets no command: root would give away the link's target. */
 int repo_set_open_command(const struct repo *repo, uid_t owner, struct refusal *why) {
         _cleanup_free_ char *link = NULL;
 
@@ -104,7 +104,7 @@ int repo_refuse_unwritable(
         return repo_set_open_command(repo, owner, &r->workspace_why);
 }
 
-/* The directory and its .git, before libgit2 looks: its own words for these would not help anybody. */
+/* Checks the directory and its .git before libgit2 does, whose messages for these would help no user. */
 static int check_directories(struct repo *repo, struct sync_result *r) {
         const char *path = repo->config->path;
         struct stat st;
@@ -130,8 +130,8 @@ static int check_directories(struct repo *repo, struct sync_result *r) {
         return 0;
 }
 
-/* Settings that turn the repository into something else than a tree and its history, all of it here; with the command
- * that turns them back. Of some of these libgit2 takes no notice. */
+/* Settings with which the repository is no complete tree and history, and the command that reverts each.
+ * libgit2 ignores some of them. */
 static const struct {
         const char *key;
         bool is_closed; /* nothing in it can be saved */
@@ -162,7 +162,7 @@ static int check_setting(struct repo *repo, bool opening, const git_config_entry
                         return 0;
                 repo->is_sparse = repo->is_sparse || strcmp(e->name, "core.sparsecheckout") == 0;
                 if (opening &&
-                        !settings[i].is_closed) /* what is saved may stand beside files that are not here */
+                        !settings[i].is_closed) /* a saved tree may name blobs that a partial clone lacks */
                         return git_libgit2_opts(GIT_OPT_ENABLE_STRICT_OBJECT_CREATION, 0);
                 (void) sync_refuse(r, REFUSAL_SETTING, "%s %s (%s = %s)", repo->config->path,
                         settings[i].what, e->name, e->value ? e->value : "");
@@ -173,7 +173,7 @@ static int check_setting(struct repo *repo, bool opening, const git_config_entry
         return 0;
 }
 
-/* Looks at the configuration alone. What git sparse-checkout sets stands in a file of the work tree's own. */
+/* Reads the files itself: the repository may not be open yet. git sparse-checkout writes config.worktree. */
 int repo_check_settings(struct repo *repo, bool opening, struct sync_result *r) {
         static const char *const names[] = { "config.worktree", "config" };
         int k = 0;
@@ -195,7 +195,7 @@ int repo_check_settings(struct repo *repo, bool opening, struct sync_result *r) 
         return k;
 }
 
-/* The remote's HEAD as the clone saw it, if the ini names no branch. */
+/* Finds the branch to follow: the ini's, else the remote's HEAD as git recorded it here, else main. */
 static void find_follow(struct repo *repo) {
         const struct workspace_config *c = repo->config;
         _cleanup_(git_reference_freep) git_reference *ref = NULL;
@@ -310,7 +310,7 @@ bool repo_is_filtered(const struct repo *repo, const char *path) {
                 options.flags |= GIT_ATTR_CHECK_INCLUDE_COMMIT;
                 git_oid_cpy(&options.attr_commit_id, &repo->target);
         }
-        return repo->no_index || /* and libgit2 1.5 leaks the path then */
+        return repo->no_index || /* libgit2 1.5 leaks the path then */
                 git_attr_get_many_ext(values, repo->git, &options, path, ELEMENTSOF(names), names) < 0 ||
                 git_attr_value(values[0]) == GIT_ATTR_VALUE_STRING ||
                 git_attr_value(values[1]) == GIT_ATTR_VALUE_STRING;
@@ -327,7 +327,7 @@ int repo_find_theirs(const struct repo *repo, git_oid *ret) {
         return git_reference_name_to_id(ret, repo->git, name) < 0 ? -ENOENT : 0;
 }
 
-/* One that leads nowhere hides nothing: git fetch --prune leaves a remote's HEAD so whose branch was renamed there. */
+/* A dangling ref hides nothing: git fetch --prune leaves such a HEAD when the remote renamed its branch. */
 void repo_hide(const struct repo *repo, git_revwalk *walk, const char *glob) {
         _cleanup_(git_reference_iterator_freep) git_reference_iterator *i = NULL;
         const char *name;

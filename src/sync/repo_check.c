@@ -1,4 +1,4 @@
-/* The states that a sync cannot follow; see repo.h. */
+/* The states of a repository in which a sync moves nothing; see repo.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -11,7 +11,7 @@ static bool has(const struct repo *repo, const char *name) {
         return faccessat(repo->dir_fd, name, F_OK, 0) == 0;
 }
 
-/* The command ends with a WORD, if it is not "". */
+/* Refuses, with a git COMMAND that ends with WORD, unless that is "". */
 static int refuse(const struct repo *repo, enum refusal_code code, const char *what, const char *command,
         const char *word, struct sync_result *r) {
         _cleanup_free_ char *quoted = *word ? shell_quote(word) : strdup("");
@@ -22,7 +22,7 @@ static int refuse(const struct repo *repo, enum refusal_code code, const char *w
                       : -ECANCELED;
 }
 
-/* Whether git had begun a rebase, and not yet noted of what: --abort fails then, where otherwise --quit would leave half. */
+/* Whether git crashed at a rebase's start: --abort fails then. --quit leaves any other half done. */
 static bool has_crashed_rebase(const struct repo *repo) {
         bool merge = has(repo, "rebase-merge") && !has(repo, "rebase-merge/head-name");
         bool apply = has(repo, "rebase-apply") && !has(repo, "rebase-apply/head-name") &&
@@ -31,7 +31,7 @@ static bool has_crashed_rebase(const struct repo *repo) {
         return merge || apply;
 }
 
-/* What is under way, and the git command that gives it up. */
+/* Refuses a merge, rebase and so on under way, with the git command that stops it. */
 static int check_state(const struct repo *repo, struct sync_result *r) {
         static const char *const stop[] = {
                 [GIT_REPOSITORY_STATE_MERGE] = "merge --abort",
@@ -58,7 +58,7 @@ static int check_state(const struct repo *repo, struct sync_result *r) {
                sync_command(r, "sudo -u %s git -C %s %s", repo->user, repo->word, command);
 }
 
-/* Nothing of the tree is touched. */
+/* The command, a mixed reset, changes no file of the tree. */
 static int refuse_unborn(const struct repo *repo, struct sync_result *r) {
         _cleanup_free_ char *tracking = NULL, *word = NULL;
 
@@ -89,8 +89,8 @@ int repo_check_branch(const struct repo *repo, const char *branch, struct sync_r
                                                  : refuse(repo, REFUSAL_BRANCH, what, "switch", branch, r);
 }
 
-/* libgit2 does not read one in two files, nor before 1.8 one without a checksum at its end, as two settings of git's make it:
- * git writes either again with all that is staged. A broken one it rebuilds from what was committed. */
+/* libgit2 cannot read a split index nor, before 1.8, one without a checksum: git writes either again in its
+ * usual form, with all that is staged. git rebuilds a broken index from HEAD. */
 static int refuse_index(const struct repo *repo, struct sync_result *r) {
         char words[sizeof r->workspace_why.text];
 
@@ -101,7 +101,7 @@ static int refuse_index(const struct repo *repo, struct sync_result *r) {
                        repo->user, repo->word);
 }
 
-/* Flags that hide changes from git status, and so from us. */
+/* Refuses conflicts, and flags that hide a file's changes from git status, and so from us. */
 static int check_index(const struct repo *repo, struct sync_result *r) {
         _cleanup_(git_index_freep) git_index *index = NULL;
 
@@ -113,7 +113,7 @@ static int check_index(const struct repo *repo, struct sync_result *r) {
         for (size_t i = 0; i < git_index_entrycount(index); i++) {
                 const git_index_entry *e = git_index_get_byindex(index, i);
 
-                /* The second is the index format's "assume valid" bit, for which libgit2 has no name (gitformat-index(5)). */
+                /* 0x8000 is "assume valid" (gitformat-index(5)), for which libgit2 has no name. */
                 bool skips = e->flags_extended & GIT_INDEX_ENTRY_SKIP_WORKTREE, assumes = e->flags & 0x8000;
 
                 if (skips || assumes)
@@ -148,7 +148,7 @@ int repo_check(struct repo *repo, struct sync_result *r) {
                 return k;
         if (git_repository_is_shallow(repo->git) == 1)
                 return refuse(repo, REFUSAL_SETTING, "is a shallow clone", "fetch --unshallow", "", r);
-        /* What a .git brings along from a Mac: two names that differ in case are then one file to libgit2, and here they are two. */
+        /* A .git copied from a Mac has it: libgit2 then takes two names that differ in case for one. */
         if (git_repository_config(&config, repo->git) == 0 &&
                 git_config_get_bool(&ignore_case, config, "core.ignorecase") == 0 && ignore_case &&
                 !has(repo, "hEAD"))

@@ -1,5 +1,5 @@
-/* Commits what the standby had to branches of its own; see saved_branches.h. The index and the tree stay as they are: the
- * trees are made in memory, from the files. */
+/* Commits the standby's work to branches of its own; see saved_branches.h. The index and the tree stay as
+ * they are: libgit2 makes the commits' trees in memory. */
 #include <errno.h>
 #include <string.h>
 
@@ -15,12 +15,12 @@ struct saver {
         struct changes *work;
         const char *host;
         struct sync_result *result;
-        git_oid parent; /* what the branches go on from; zero: nothing is committed */
+        git_oid parent; /* of the new commits; zero: nothing is committed */
         char name[128];
-        struct saved_last last[2]; /* of what may be pushed, and of what is private */
+        struct saved_last last[2]; /* [false]: what may be pushed; [true]: what is private */
 };
 
-/* Whether FILES have the item as it is. */
+/* Whether FILES have the item's content or, if it is a deletion, lack the file. */
 static bool holds(git_index *files, const struct change *item) {
         const git_index_entry *e = files ? find_file(files, item->path) : NULL;
 
@@ -43,7 +43,8 @@ static bool is_private(const struct saver *s, const struct change *item) {
                         repo_is_filtered(s->repo, item->path));
 }
 
-/* Whether a branch has the item: the private one is not enough for what only passed for that, while no attributes could be read. */
+/* Whether a branch has the item. A private branch is not enough for a public file: without readable
+ * attributes, every file passed for private. */
 static bool is_held(const struct saver *s, const struct change *item) {
         return holds(s->last[0].files, item) ||
                 (item->mode && holds(s->last[1].files, item) && is_private(s, item));
@@ -57,7 +58,7 @@ static bool has_all(const struct saver *s) {
         return has;
 }
 
-/* What git ignores since it was first seen is no work: and none that counts as saved, unless a branch has it. */
+/* Drops untracked files that git ignores by now and no branch has: they must not count as saved. */
 static void drop_ignored(struct saver *s) {
         struct changes *w = s->work;
         size_t kept = 0;
@@ -100,7 +101,7 @@ static int fail_timeout(const struct saver *s) {
                 s->repo->config->path);
 }
 
-/* Finds out whether the item is never pushed, and writes its blob as it is now. GIT_ENOTFOUND: it is gone. */
+/* Sets .is_private, and writes the blob of the file as it is now. GIT_ENOTFOUND: the file is gone. */
 static int write_blob(const struct saver *s, git_odb *odb, struct change *item) {
         git_buf content = GIT_BUF_INIT;
         int k;
@@ -118,7 +119,7 @@ static int write_blob(const struct saver *s, git_odb *odb, struct change *item) 
         return k < 0 && k != GIT_ENOTFOUND ? sync_fail_git(s->result, item->path) : k;
 }
 
-/* What went meanwhile is work no more. */
+/* Writes all blobs, and drops the files that are gone by now. */
 static int write_blobs(struct saver *s, git_odb *odb) {
         struct changes *w = s->work;
         int k = 0;
@@ -135,8 +136,8 @@ static int write_blobs(struct saver *s, git_odb *odb) {
         return k;
 }
 
-/* Whether the work goes on from what D did: with the same content, or, of a file that is untracked and so was never taken back by
- * a checkout, with any. */
+/* Whether the work continues D: it has D's content or, for an untracked file, any content, since no checkout
+ * ever reverts an untracked file. */
 static bool goes_on(const struct saver *s, bool private, const git_diff_delta *d) {
         for (size_t i = s->work->n; i-- > 0;) {
                 const struct change *c = &s->work->items[i];
@@ -149,8 +150,8 @@ static bool goes_on(const struct saver *s, bool private, const git_diff_delta *d
         return false;
 }
 
-/* Whether the work goes on from all that the last branch of its kind has, and that is checked out nowhere: then the branch moves, and
- * its commit becomes a parent. So a file that is written again and again takes one name, and each version is kept. */
+/* Whether the work continues all of the last branch of its kind, which is checked out nowhere. Then the
+ * branch moves, and its commit becomes a parent: one branch keeps each version of a file. */
 static bool replaces_last(const struct saver *s, bool private) {
         _cleanup_(git_commit_freep) git_commit *commit = NULL, *parent = NULL;
         _cleanup_(git_tree_freep) git_tree *old = NULL, *new = NULL;
@@ -199,7 +200,7 @@ static int commit(const struct saver *s, const char *what, git_index *files, con
                 (const git_commit *[]){ first, second });
 }
 
-/* Commits the N items of a kind; commits that the branch has already need no other. */
+/* Commits the N_ITEMS of a kind. Without items, the branch only has to keep HEAD's commits. */
 static int commit_kind(const struct saver *s, bool private, size_t n_items, bool replaces, git_oid *tip) {
         _cleanup_(git_index_freep) git_index *files = NULL;
         const git_oid *parents[2];
@@ -217,7 +218,7 @@ static int commit_kind(const struct saver *s, bool private, size_t n_items, bool
         return commit(s, private ? "What is never pushed" : "Work of the standby", files, parents, n, tip);
 }
 
-/* Makes or moves the branch of one kind, unless the last one will do. */
+/* Makes or moves the branch of one kind, unless the last one has it all. */
 static int add_kind(struct saver *s, bool private) {
         const struct saved_last *last = &s->last[private];
         bool held = private || has_commits(s), replaces, moves;
@@ -237,10 +238,10 @@ static int add_kind(struct saver *s, bool private) {
         replaces = n > 0 && replaces_last(s, private);
         if (commit_kind(s, private, n, replaces, &tip) < 0)
                 return sync_fail_git(s->result, FAILED);
-        k = repo_settle(s->repo); /* what a branch names is on disk before the branch */
+        k = repo_settle(s->repo); /* the commit is on disk before a branch names it */
         if (k < 0)
                 return sync_fail(s->result, REFUSAL_ERROR, FAILED ": %s", strerror(-k));
-        /* One that is not at the remote any more as it was pushed would be rejected there. */
+        /* The remote would reject a moved branch that a user has changed there: that one gets a new name. */
         moves = replaces && (s->repo->config->save != SAVE_PUSH || last->at_remote);
         if (moves)
                 (void) strcpy(branch, last->branch);
@@ -273,7 +274,7 @@ int saved_add(const struct repo *repo, struct changes *work, const char *host, s
                 if (k == 0)
                         k = add_kind(&s, true);
                 if (k == 0)
-                        k = add_kind(&s, false); /* the last, since it is what R names */
+                        k = add_kind(&s, false); /* last: R names this branch */
         }
         close_saver(&s);
         return k;

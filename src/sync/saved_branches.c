@@ -1,4 +1,4 @@
-/* The branches that hold what the standby had, listed and judged; see saved_branches.h. save.c makes them. */
+/* Lists the branches with the standby's work, and judges them; see saved_branches.h. save.c makes them. */
 #include "sync/saved_branches.h"
 
 #include <ctype.h>
@@ -11,9 +11,9 @@
 
 #define STAMP "%Y%m%dT%H%M%SZ" /* 20260711T041502Z */
 #define STAMP_LENGTH 16
-/* Of a pushed branch, here. */
+/* How long a pushed branch stays here. */
 #define KEPT_SECONDS (30 * 24 * 60 * 60)
-/* How far back the remote's history is searched for work that came in by another way than a merge. */
+/* How many of the remote's commits are searched for work that came in without a merge. */
 #define HISTORY_MAX 2000
 
 void saved_host(char host[static 64]) {
@@ -27,7 +27,7 @@ void saved_host(char host[static 64]) {
         (void) snprintf(host, 64, "%s", *name ? name : "standby");
 }
 
-/* Whether BRANCH is one of ours, of any host: the machine may have been renamed or cloned. RET: its TIME; NULL: not asked for. */
+/* Whether BRANCH is ours, of any host: hosts are renamed and cloned. RET, unless NULL, gets its TIME. */
 static bool is_saved(const char *branch, time_t *ret) {
         const char *slash = strrchr(branch, '/'), *end;
         struct tm tm = { 0 };
@@ -42,7 +42,7 @@ static bool is_saved(const char *branch, time_t *ret) {
         return !*end || strcmp(end, SYNC_PRIVATE_SUFFIX) == 0;
 }
 
-/* Every branch here whose name matches GLOB, sorted: of one host the oldest first. */
+/* Lists the local branches that match GLOB, sorted: the oldest of each host first. */
 static void list(const struct repo *repo, const char *glob, struct paths *ret) {
         _cleanup_(git_reference_iterator_freep) git_reference_iterator *i = NULL;
         const char *name;
@@ -75,7 +75,7 @@ void saved_name(const struct repo *repo, const char *host, char branch[static 12
         (void) snprintf(branch, 128, "failover/%s/%s", host, stamp);
 }
 
-/* The commit of the branch, here or, with a REMOTE, as last seen there. */
+/* Finds the commit of the branch here or, if REMOTE is set, as last seen there. */
 static int tip_of(const struct repo *repo, const char *remote, const char *branch, git_oid *ret) {
         char name[400];
 
@@ -106,7 +106,7 @@ static int tree_of(const struct repo *repo, const git_oid *id, git_tree **ret) {
         return git_commit_lookup(&commit, repo->git, id) < 0 ? -1 : git_commit_tree(ret, commit);
 }
 
-/* Of a file's permissions, git keeps one bit. */
+/* git keeps only the executable bit of a file's permissions. */
 static bool is_same_file(const git_tree_entry *e, const git_diff_file *f) {
         return git_oid_equal(git_tree_entry_id(e), &f->id) &&
                 ((git_tree_entry_filemode(e) ^ f->mode) & (S_IFMT | S_IXUSR)) == 0;
@@ -129,8 +129,8 @@ static bool has_content(const struct repo *repo, const git_oid *commit, git_diff
         return true;
 }
 
-/* Whether the remote has the work of TIP: merged, or some commit of its since had all that TIP changed, whatever was made of it
- * since, as by a squash or a cherry-pick. What a branch made and took back again is in no tree: it must be merged. */
+/* Whether the remote has the work of TIP: TIP is merged, or a newer commit had all that TIP changed, as
+ * after a squash or a cherry-pick. A branch that reverted all of its changes must be merged. */
 static bool is_merged(const struct repo *repo, const git_oid *tip) {
         _cleanup_(git_revwalk_freep) git_revwalk *walk = NULL;
         _cleanup_(git_tree_freep) git_tree *old = NULL, *new = NULL;
@@ -155,7 +155,7 @@ static bool is_merged(const struct repo *repo, const git_oid *tip) {
         return false;
 }
 
-/* HEAD may have got its first commit since: then the branch could not be merged. */
+/* A branch from before HEAD's first commit shares no history with HEAD, and cannot be merged: no .files. */
 void saved_find_last(const struct repo *repo, const char *host, bool is_private, struct saved_last *ret) {
         _cleanup_paths_ struct paths branches = { 0 };
         git_oid parent, base;
@@ -181,7 +181,7 @@ static bool is_pushed(const struct repo *repo, const char *branch, const git_oid
         return tip_of(repo, repo->config->remote, branch, &there) == 0 && git_oid_equal(&there, tip);
 }
 
-/* Whether the remote has had it as a branch of its own for 30 days. */
+/* Whether the remote has the branch, and its commit is 30 days old. */
 static bool is_old(const struct repo *repo, const struct saved_branch *b) {
         _cleanup_(git_commit_freep) git_commit *commit = NULL;
 
@@ -215,7 +215,7 @@ static bool prune(const struct repo *repo, const struct saved_branch *b, const c
         return true;
 }
 
-/* Whether a branch of the agent's own is at the remote, under whatever name. */
+/* Whether any branch of the remote has TIP. */
 static bool is_at_remote(const struct repo *repo, const git_oid *tip) {
         _cleanup_(git_revwalk_freep) git_revwalk *walk = NULL;
         git_oid id;
@@ -223,7 +223,7 @@ static bool is_at_remote(const struct repo *repo, const git_oid *tip) {
         return repo_walk_unpushed(repo, tip, &walk) == 0 && git_revwalk_next(&id, walk) == GIT_ITEROVER;
 }
 
-/* Whether a branch of ours, of any host, ends at TIP or goes on from it. */
+/* Whether a branch of ours, of any host, has TIP. */
 static bool is_kept(const struct repo *repo, const git_oid *tip) {
         _cleanup_paths_ struct paths branches = { 0 };
         git_oid its;
@@ -236,7 +236,7 @@ static bool is_kept(const struct repo *repo, const git_oid *tip) {
         return false;
 }
 
-/* Removes the branches of HOST that TIP, which is kept, goes on from. */
+/* Removes the branches of HOST whose tips are ancestors of TIP: a newer branch keeps TIP. */
 static void remove_older(const struct repo *repo, const char *host, const git_oid *tip) {
         _cleanup_paths_ struct paths branches = { 0 };
         git_oid its;
@@ -262,7 +262,8 @@ static int keep(const struct repo *repo, const git_oid *tip, const char *host, s
         return k;
 }
 
-/* Git keeps what was untracked in a parent of the stash, where a merge does not look. The same commit each time. */
+/* Adds the untracked files to STASH: git keeps them in a third parent, which a merge ignores. The commit is
+ * the same each time. */
 static void add_untracked(const struct repo *repo, git_oid *stash) {
         _cleanup_(git_tree_freep) git_tree *tree = NULL, *untracked = NULL, *both = NULL;
         _cleanup_(git_commit_freep) git_commit *commit = NULL;
@@ -331,7 +332,7 @@ void saved_branches_free(struct saved_branches *b) {
         paths_free(&b->names);
 }
 
-/* Ours are the newest, most likely; what is private is not merged as it is. */
+/* Ours come first: most likely they are the newest. A private branch, last, is not merged as it is. */
 static int rank(const struct saved_branch *b) {
         return b->is_private ? 2 : !b->ours;
 }
@@ -351,8 +352,8 @@ void saved_list(const struct saved_branches *branches, struct sync_result *r) {
                 }
 }
 
-/* The first file that the commit ID brings in and that is never pushed; NULL if there is none. The standby's agent may have
- * committed it. "" if that cannot be found out. The caller frees it. */
+/* Returns the first file in the changes of the commit ID that is never pushed: the agent may have committed
+ * one. NULL: there is none; "": not known. The caller frees it. */
 static char *find_private_file(const struct repo *repo, const git_oid *id) {
         _cleanup_(git_commit_freep) git_commit *commit = NULL;
         _cleanup_(git_tree_freep) git_tree *new = NULL, *old = NULL;
@@ -378,8 +379,7 @@ static char *find_private_file(const struct repo *repo, const git_oid *id) {
         return NULL;
 }
 
-/* Whether no commit that a push of TIP would send holds a file that is never pushed. If one does: WHY, unless it says
- * something already. */
+/* Whether a push of TIP sends nothing that is never pushed. Else sets WHY, unless WHY is set already. */
 static bool is_fit(const struct repo *repo, const git_oid *tip, char why[static 128]) {
         _cleanup_(git_revwalk_freep) git_revwalk *walk = NULL;
         git_oid id;

@@ -1,4 +1,4 @@
-/* Names of files that are never pushed: what gitleaks and git-secrets look for, by the name alone. */
+/* Names of files that are never pushed: those that gitleaks and git-secrets look for. */
 #include <fnmatch.h>
 #include <string.h>
 
@@ -6,7 +6,7 @@
 
 #define PUBLIC_MAX 5000000
 
-/* Each part of a path is compared, in any case; a pattern with a slash with two parts. */
+/* Each matches one part of a path or, with a slash, two parts, in any case. */
 static const char *const secret[] = { ".env*", "*.env", "*.pem", "*.key", "*.p12", "*.pfx", "*.jks",
         "*.keystore", "*.keytab", "*.kdb", "*.kdbx", "*.p8", "*.ppk", "*.ovpn", "id_*", ".netrc", "_netrc",
         ".pgpass", ".my.cnf", ".npmrc", ".pypirc", ".dockercfg", ".htpasswd", ".git-credentials", ".s3cfg",

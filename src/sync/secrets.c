@@ -1,7 +1,7 @@
 /* The secrets, listed and copied by rsync; see secrets.h.
  *
- * At the deadline rsync is killed, without being asked first: a promotion waits for this, and rsync sleeps for 0.4 s before it ends
- * (sig_int() in its rsync.c). */
+ * At the deadline the worker kills rsync with SIGKILL: a promotion waits, and after a SIGTERM rsync sleeps
+ * for 0.4 s (sig_int() in its rsync.c). */
 #include "sync/secrets.h"
 
 #include <errno.h>
@@ -20,17 +20,17 @@
 #include "lib/text.h"
 #include "sync/ssh_transport.h"
 
-/* In bytes: a secret that is larger is none, and is not copied; and more than that here are no secrets any more. */
+/* In bytes. A larger file is no secret, and is not copied. More than the total is refused. */
 #define SECRET_MAX ((uint64_t) 64 << 20)
 #define TOTAL_MAX ((int64_t) 256 << 20)
-/* Where rsync writes before it renames; on the same file system, and ours to empty. */
+/* In the target, so on its file system: rsync writes here before it renames, and we may empty it. */
 #define TEMPORARY ".openclaw-failover"
 /* How much longer the child lives than rsync may run. */
 #define CHILD_GRACE (2 * USEC_PER_SEC)
 
-/* rsync's exit codes that are looked at (rsync(1), EXIT VALUES). */
+/* The exit codes of rsync that need a closer look (rsync(1), EXIT VALUES). */
 enum {
-        RSYNC_PROTOCOL = 2,  /* the other end does not speak it: a shell that prints, most likely */
+        RSYNC_PROTOCOL = 2,  /* the other end does not speak rsync: most likely its shell prints */
         RSYNC_STREAM = 12,   /* the other end went away */
         RSYNC_MESSAGES = 13, /* … while it sent a message */
         RSYNC_PARTIAL = 23,  /* some files could not be read there, or written here */
@@ -38,7 +38,7 @@ enum {
         RSYNC_SSH = 255, /* ssh itself failed */
 };
 
-/* Those that need no look. */
+/* The exit codes that need none. */
 static const struct {
         int code;
         enum sync_part part;
@@ -62,15 +62,14 @@ struct copy {
         char *listing, *errors; /* of the last run of rsync */
 };
 
-/* The listing beside the target. */
+/* The listing, compared with the target. */
 struct comparison {
-        unsigned n, files; /* items, and those that are no directories */
-        unsigned home;     /* items at its top that a home directory has */
-        bool is_cut;       /* it was too long */
-        int64_t there,
-                here;     /* bytes of the files that are copied, and of those that are here by their names */
-        unsigned missing; /* items that are not here as they are there */
-        char names[160];  /* of the first three of these */
+        unsigned n, files;   /* items, and those that are no directories */
+        unsigned home;       /* items at its top that a home directory has */
+        bool is_cut;         /* the listing was too long */
+        int64_t there, here; /* bytes of the files to copy, and of those here that have their names */
+        unsigned missing;    /* items that are not here as they are there */
+        char names[160];     /* of the first three missing */
 };
 
 /* -ECANCELED */
@@ -83,7 +82,7 @@ static const char *our_name(void) {
         return pw ? pw->pw_name : "openclaw";
 }
 
-/* Of a link there is no command: root would give away what the link leads to. */
+/* A link gets no command: root would give away the link's target. */
 static int refuse_owner(struct copy *c, const char *path) {
         _cleanup_free_ char *word = shell_quote(path), *link = find_link(path);
 
@@ -94,7 +93,7 @@ static int refuse_owner(struct copy *c, const char *path) {
                 : refusal_set_command(&c->result->secrets_why, "sudo chown -hR %s: %s", our_name(), word);
 }
 
-/* COMMAND of the agent's user on the target may help. */
+/* Refuses for errno. COMMAND, run on the target by the agent's user, may help. */
 static int refuse_target(struct copy *c, const char *path, enum refusal_code code, const char *command) {
         _cleanup_free_ char *word = NULL;
         bool closed = errno == EROFS;
@@ -109,7 +108,7 @@ static int refuse_target(struct copy *c, const char *path, enum refusal_code cod
                 : -ECANCELED;
 }
 
-/* The target: a directory of ours, locked against another sync, for which we have as long as for rsync. */
+/* Opens the target, a directory of ours, and locks it. Waits for another sync until the deadline. */
 static int open_target(struct copy *c, bool dry_run) {
         _cleanup_free_ char *path = without_slash(c->config->target);
         struct stat st;
@@ -117,7 +116,7 @@ static int open_target(struct copy *c, bool dry_run) {
         if (!path)
                 return -ENOMEM;
         if (stat(path, &st) < 0 && errno == ENOENT && dry_run)
-                return 0; /* it will be made */
+                return 0; /* a sync will make it */
         if (stat(path, &st) < 0)
                 return refuse_target(c, path, REFUSAL_TARGET, "mkdir -p -m 700");
         if (st.st_uid != geteuid())
@@ -132,8 +131,8 @@ static int open_target(struct copy *c, bool dry_run) {
         return 0;
 }
 
-/* Runs rsync: its exit code, -ETIMEDOUT or another negative errno. *RET_OUT is what came, or NULL. ssh that fails closes its pipes
- * first, so that rsync may end before it can wait for it. */
+/* Runs rsync. Returns its exit code, -ETIMEDOUT or another negative errno. *RET_OUT gets the output, or
+ * NULL. A failing ssh closes its pipes before it exits, so rsync may end without ssh's exit code. */
 static int run_rsync(
         struct copy *c, const char *const *options, const char *source, const char *target, char **ret_out) {
         _cleanup_free_ char *from = NULL;
@@ -154,7 +153,7 @@ static int run_rsync(
         return code == RSYNC_STREAM && left == RSYNC_SSH ? RSYNC_SSH : code;
 }
 
-/* Sizes in bytes, names as they are. */
+/* Lists SOURCE into .listing, with sizes in bytes. */
 static int list(struct copy *c, const char *source) {
         static const char *const options[] = { "--list-only", "--no-human-readable", NULL };
 
@@ -163,7 +162,7 @@ static int list(struct copy *c, const char *source) {
         return run_rsync(c, options, source, NULL, &c->listing);
 }
 
-/* Of --out-format=%i, '>' begins a file that was received and "cL" a link that was made (rsync(1), --itemize-changes). */
+/* In --out-format=%i, '>' begins a received file, and "cL" a new link (rsync(1), --itemize-changes). */
 static int copy_files(struct copy *c) {
         const char *const options[] = { "-tp", "--chmod=D0700,Fgo=,Fu+rw", "--checksum", "--force",
                 "--safe-links", "--no-devices", "--no-specials", "--delay-updates", "--fsync",
@@ -179,7 +178,7 @@ static int copy_files(struct copy *c) {
         return code;
 }
 
-/* "\\#012" is how rsync writes a byte that a terminal would not show. */
+/* rsync writes a byte that a terminal would not show as "\\#012". */
 static void decode(char *name) {
         char *to = name;
         unsigned byte;
@@ -193,7 +192,7 @@ static void decode(char *name) {
         *to = '\0';
 }
 
-/* "-rw------- 12 2026/07/11 04:15:02 name", and of a link "name -> target". The name, in LINE; NULL: it is no such line. */
+/* The name in "-rw------- 12 2026/07/11 04:15:02 name", without a link's " -> target"; NULL: none. */
 static char *parse_line(char *line, uint64_t *ret_size) {
         char *name, *arrow;
         int at = 0;
@@ -245,7 +244,7 @@ static void compare(const struct copy *c, struct comparison *ret) {
                 (void) appendf(ret->names, sizeof ret->names, " and %u more", ret->missing - 3);
 }
 
-/* The bytes of all files below PATH; if REMOVES, all goes, and PATH too. */
+/* Counts the bytes of all files below PATH. If REMOVES, also removes PATH and all below. */
 static int64_t walk_files(char *path, bool removes) {
         FTS *fts = fts_open((char *const[]){ path, NULL },
                 FTS_PHYSICAL | FTS_NOCHDIR | (removes ? 0 : FTS_COMFOLLOW), NULL);
@@ -262,7 +261,7 @@ static int64_t walk_files(char *path, bool removes) {
         return bytes;
 }
 
-/* Where rsync writes: a directory without others in it, which a killed one may have left. */
+/* Removes the directory that rsync writes in: a killed rsync may have left one. */
 static void remove_temporary(const struct copy *c) {
         char path[60];
 
@@ -270,8 +269,7 @@ static void remove_temporary(const struct copy *c) {
         (void) walk_files(path, true);
 }
 
-/* Whether a key that does not read the source reads one directory only, as rrsync(1) has it: then "./" is something, and
- * not a home. */
+/* Whether the key may read one directory only (rrsync(1)): then "./" can be listed, and is no home. */
 static bool is_restricted(struct copy *c) {
         struct comparison found;
 
@@ -281,8 +279,8 @@ static bool is_restricted(struct copy *c) {
         return found.home == 0;
 }
 
-/* What ssh does without rsync: its exit code, and in *RET whether the login shell there prints something of itself, which spoils
- * every protocol. */
+/* Runs ssh without rsync. Returns its exit code. *RET: the login shell there prints something by itself,
+ * which breaks every protocol. */
 static int probe_ssh(const struct copy *c, bool *ret) {
         _cleanup_free_ char *login = without_brackets(c->config->host), *out = NULL, *errors = NULL;
         int code =
@@ -293,7 +291,7 @@ static int probe_ssh(const struct copy *c, bool *ret) {
         return code;
 }
 
-/* In this order: each is looked for where the ones before it are not the reason. */
+/* The order counts: each check knows that those before it are not the reason. */
 static int find_failure(struct copy *c, int code) {
         const char *host = c->config->host, *source = c->config->source;
         bool is_protocol = code == RSYNC_PROTOCOL || code == RSYNC_STREAM || code == RSYNC_MESSAGES;
@@ -326,7 +324,7 @@ static int find_failure(struct copy *c, int code) {
         return fail(c, SYNC_FAILED, REFUSAL_ERROR, "rsync from %s failed (exit code %d)", host, code);
 }
 
-/* The reason, with what a person can type to see more. */
+/* Reports the reason, with a command that shows more. */
 static int judge_failure(struct copy *c, int code) {
         _cleanup_free_ char *login = without_brackets(c->config->host);
 
@@ -339,12 +337,12 @@ static int judge_failure(struct copy *c, int code) {
                 &c->result->secrets_why, "sudo -u %s ssh %s true", our_name(), login ? login : "");
 }
 
-/* "./", ".", "~/" …: where a login begins, unless the key is restricted. Another source may hold one file that a home has. */
+/* Whether SOURCE ("./", ".", "~/" …) is where a login begins, unless the key is restricted. */
 static bool names_home(const char *source) {
         return source[strspn(source, "~./")] == '\0';
 }
 
-/* Refuses to copy what is no set of secrets. */
+/* Refuses what is no set of secrets. A source that names no home may have one of a home's names. */
 static int check_listing(struct copy *c) {
         int code = list(c, c->config->source);
         struct comparison found;
@@ -355,7 +353,7 @@ static int check_listing(struct copy *c) {
                         "the key may read the whole home directory of %s, and source = %s would copy it: restrict the key (rrsync)",
                         c->config->host, c->config->source);
         if (code != 0 && code != RSYNC_VANISHED &&
-                !(code == RSYNC_PARTIAL && found.n > 1)) /* something below is closed */
+                !(code == RSYNC_PARTIAL && found.n > 1)) /* a file there is unreadable */
                 return judge_failure(c, code);
         if (found.files == 0 && walk_files(c->config->target, false) > 0 && c->config->delete)
                 return fail(c, SYNC_REFUSED, REFUSAL_NO_SOURCE,
@@ -370,7 +368,7 @@ static int check_listing(struct copy *c) {
         return 0;
 }
 
-/* What does not come costs itself alone, and is named. */
+/* A file that fails to come stops no other, and the result names it. */
 static void copy(struct copy *c) {
         struct comparison found;
         int code;
@@ -401,9 +399,9 @@ static void secrets_child(const void *userdata, void *ret) {
                 .target = -1 };
 
         (void) umask(077);
-        (void) prctl(PR_SET_CHILD_SUBREAPER, 1); /* for the ssh that rsync leaves behind */
+        (void) prctl(PR_SET_CHILD_SUBREAPER, 1); /* adopts the ssh that rsync leaves behind */
         (void) setrlimit(RLIMIT_FSIZE, &(const struct rlimit){ SECRET_MAX, SECRET_MAX });
-        (void) signal(SIGXFSZ, SIG_IGN); /* then write(2) fails, and rsync says so */
+        (void) signal(SIGXFSZ, SIG_IGN); /* then write(2) fails, and rsync reports that */
         if (open_target(&c, task->dry_run) == 0 && check_listing(&c) == 0) {
                 c.result->secrets = SYNC_UNCHANGED;
                 if (!task->dry_run)

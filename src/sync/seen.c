@@ -1,4 +1,4 @@
-/* What the files of the tree are as blobs, and what was read of them before; see seen.h. */
+/* Reads the files of the tree as blobs, and remembers between runs which blobs they are; see seen.h. */
 #include "sync/seen.h"
 
 #include <errno.h>
@@ -76,7 +76,7 @@ bool blob_is_same(
                         (blob_hash_stored(repo, path, &id) == 0 && git_oid_equal(&id, &e->id)));
 }
 
-/* Whether E was found before of this very file: an index keeps the lower half of each number (gitformat-index(5)). */
+/* Whether E has the file's stat data. An index keeps the lower 32 bits of a number (gitformat-index(5)). */
 static bool has_same_stat(const git_index_entry *e, const struct stat *st) {
         return e && e->mtime.seconds == (int32_t) st->st_mtim.tv_sec &&
                 e->mtime.nanoseconds == (uint32_t) st->st_mtim.tv_nsec &&
@@ -89,7 +89,7 @@ static bool is_before(const struct timespec *a, const struct timespec *b) {
         return a->tv_sec < b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
 }
 
-/* The repository's index first: of what a filter stores in another form, it alone knows what that is. */
+/* Looks in the repository's index first: only that knows the blob of a filtered file. */
 const git_index_entry *seen_recall(const struct seen *s, const char *path, const struct stat *st) {
         const git_index_entry *e = s->index ? find_file(s->index, path) : NULL;
 
@@ -128,7 +128,7 @@ int seen_open(const struct repo *repo, git_index *index, struct seen *ret) {
                 return git_index_new(&ret->files);
         if (asprintf(&file, "%s/seen", repo->state) < 0 || asprintf(&lock, "%s.lock", file) < 0)
                 return -1;
-        (void) unlink(lock); /* of a run that was killed: the repository's lock is ours */
+        (void) unlink(lock); /* a killed run left it, since we hold the repository's lock */
         if (git_index_open(&ret->files, file) == 0 && git_index_read(ret->files, true) == 0)
                 return 0;
         git_index_free(ret->files);

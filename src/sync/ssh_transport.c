@@ -63,7 +63,7 @@ int ssh_address_parse(const char *url, struct ssh_address *ret) {
         return 0;
 }
 
-/* A shell splits the options. */
+/* A shell splits ssh_command into options. */
 static pid_t run_ssh(const struct ssh_transport *t, const char *url, const char *service, int in, int out) {
         static const char script[] =
                 "exec $0 ${1:+-oIdentitiesOnly=yes -i \"$1\"} ${2:+-p \"${2#:}\"} -- \"$3\" \"$4\"";
@@ -96,7 +96,7 @@ static int start(struct ssh_transport *t, const char *url, const char *service) 
         return t->pid < 0 ? -1 : 0;
 }
 
-/* ssh ends by itself, since nobody reads or writes any more; one that does not is killed. */
+/* ssh ends when its pipes are closed. One that does not is killed. */
 static int stop(git_smart_subtransport *base) {
         struct ssh_transport *t = (struct ssh_transport *) base;
 
@@ -139,7 +139,7 @@ static int stream_write(git_smart_subtransport_stream *s, const char *buffer, si
 static void free_stream(git_smart_subtransport_stream *s _unused_) {
 }
 
-/* The first action of a service starts ssh; the second goes on with the same stream (git2/sys/transport.h). */
+/* The first action of a service starts ssh. The second uses the same stream (git2/sys/transport.h). */
 static int action(git_smart_subtransport_stream **ret, git_smart_subtransport *base, const char *url,
         git_smart_service_t service) {
         struct ssh_transport *t = (struct ssh_transport *) base;
@@ -193,7 +193,7 @@ char *ssh_last_words(const char *words, char *buf, size_t size) {
                 if (line[strspn(line, " \t\r\n")]) {
                         last = line;
                         n = strcspn(line, "\r\n");
-                        n -= n > 0 && line[n - 1] == '.'; /* more follows */
+                        n -= n > 0 && line[n - 1] == '.'; /* our message may continue */
                 }
         (void) snprintf(buf, size, "%.*s", (int) MIN(n, size - 1), last);
         return buf;

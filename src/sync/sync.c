@@ -1,4 +1,4 @@
-/* The command `sync`: both halves side by side, and what came of it; see sync.h. */
+/* The command `sync`: runs both halves side by side, and reports the result; see sync.h. */
 #include "sync/sync.h"
 
 #include <errno.h>
@@ -17,9 +17,9 @@
 #include "sync/secrets.h"
 #include "sync/workspace.h"
 
-/* What a late start takes from a timeout at most: half of the shortest one. */
+/* A late start shortens a timeout by this at most: half of the shortest timeout. */
 #define LATE_MAX (500 * USEC_PER_MSEC)
-/* From the end of a timeout until the daemon has the result from systemd. */
+/* From the end of a timeout until systemd has passed the result to the daemon. */
 #define ENDING (50 * USEC_PER_MSEC)
 
 struct context {
@@ -27,7 +27,7 @@ struct context {
         const struct config *config;
 };
 
-/* The tree of a running gateway is its agent's. Without an answer it may be running. */
+/* While the gateway runs, the tree is the agent's. Without systemd's answer, it may be running. */
 static bool gateway_is_stopped(void *userdata) {
         const struct context *c = userdata;
         int r = unit_is_stopped(c->config->gateway.unit);
@@ -46,7 +46,7 @@ static bool nobody_waits(void *userdata) {
                 access(promoting, F_OK) < 0;
 }
 
-/* From here on nothing is written but what the ini names, our own state, and /dev/null, which ssh wants. */
+/* Lets this process write only to the ini's paths, our own state, and /dev/null, which ssh opens. */
 static void confine(const struct context *c) {
         const struct config *config = c->config;
         const char *paths[4] = { "/dev/null", c->instance->sync_state_dir };
@@ -57,7 +57,7 @@ static void confine(const struct context *c) {
                 paths[n++] = config->workspace.path;
         if (config->secrets.host) {
                 (void) mkdir(
-                        config->secrets.target, 0700); /* afterwards it cannot; why not, secrets.c says */
+                        config->secrets.target, 0700); /* too late once confined; secrets.c reports why */
                 paths[n++] = config->secrets.target;
         }
         r = landlock_confine_writes(paths, n);
@@ -65,7 +65,7 @@ static void confine(const struct context *c) {
                 log_warning("writing cannot be confined to workspace and secrets: %s", strerror(-r));
 }
 
-/* How long ago this process was made, to a clock tick: systemd then made its sandbox, while a promotion was waiting
+/* The age of this process, to a clock tick. A promotion has waited while systemd made the sandbox
  * (proc_pid_stat(5): starttime; the program's name has no blanks). */
 static usec_t age(void) {
         _cleanup_fclose_ FILE *f = fopen("/proc/self/stat", "re");
@@ -81,7 +81,7 @@ static usec_t age(void) {
         return born < now ? now - born : 0;
 }
 
-/* systemd stops a sync with SIGTERM: what waits or looks gives up, and a move that is under way comes to its end. */
+/* systemd stops a sync with SIGTERM: waits and searches give up, and a move under way finishes. */
 static void on_signal(int number _unused_) {
         child_stop = 1;
 }
@@ -90,7 +90,7 @@ static void run_both(const struct context *c, struct sync_result *r) {
         usec_t late = MIN(age() + ENDING, LATE_MAX);
         const struct secrets_task secrets = { .config = &c->config->secrets, .late = late };
         const struct workspace_config *w = &c->config->workspace;
-        /* While nobody waits, a large fetch may take up to half of the time until the next one; a failover's is short. */
+        /* While no promotion waits, a large fetch may take up to half of the time until the next. */
         const struct workspace_job workspace = { .config = w,
                 .late = late,
                 .timeout = nobody_waits((void *) c) ? MAX(w->timeout, w->refresh / 2) : 0,
@@ -101,7 +101,7 @@ static void run_both(const struct context *c, struct sync_result *r) {
         bool has_secrets = c->config->secrets.host != NULL;
         struct child child;
 
-        /* The unit's own time is for what has none. */
+        /* Our own timeouts end the sync. The unit's is for what has none. */
         (void) sd_notifyf(false, "EXTEND_TIMEOUT_USEC=%" PRIu64,
                 MAX(MAX(workspace.timeout, w->timeout), c->config->secrets.timeout) + 10 * USEC_PER_MINUTE);
         if (has_secrets)
@@ -112,7 +112,7 @@ static void run_both(const struct context *c, struct sync_result *r) {
                 secrets_finish(&secrets, &child, r);
 }
 
-/* Whether LINE is news. It is not if it says the same as the last time, and nothing was done. */
+/* Whether LINE is news: not if it says the same as the last time, and nothing was updated. */
 static bool is_news(const struct instance *instance, const struct sync_result *r, const char *line) {
         _cleanup_free_ char *path = NULL, *last = NULL;
         bool same;
@@ -122,7 +122,7 @@ static bool is_news(const struct instance *instance, const struct sync_result *r
         same = read_file(path, SYNC_RESULT_MAX, &last) == 0 && strcmp(last, line) == 0;
         if (!same)
                 (void) write_file_atomic(
-                        path, line, 0600); /* by hand, and without the unit, there is no such place */
+                        path, line, 0600); /* without the unit, the directory may be missing */
         return !same || r->workspace == SYNC_UPDATED || r->secrets == SYNC_UPDATED || isatty(STDERR_FILENO);
 }
 

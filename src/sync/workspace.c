@@ -15,7 +15,7 @@
 #include "sync/remote.h"
 #include "sync/saved_branches.h"
 
-/* For naming what is unmerged, where somebody waits or a remote that did not answer took all the time. */
+/* For listing unmerged branches when a promotion waits, or the remote has used up the time. */
 #define REVIEW_USEC USEC_PER_SEC
 
 struct sync {
@@ -25,7 +25,7 @@ struct sync {
         const char *host;
         struct changes work; /* what is in the tree and saved */
         bool is_saved;
-        git_oid head; /* with which it was found, and the time of the index then */
+        git_oid head; /* HEAD and the time of the index when .work was found */
         struct timespec index_time;
 };
 
@@ -39,8 +39,8 @@ static struct timespec index_time(const struct sync *s) {
         return fstatat(s->repo.dir_fd, "index", &st, 0) == 0 ? st.st_mtim : (struct timespec){ 0 };
 }
 
-/* Finds what the standby has, and commits it before anything is refused: the repository may be in any state. Again if something
- * was committed or staged since. */
+/* Finds and commits the standby's work before the worker refuses anything, in any state of the repository.
+ * Does so again only if something was committed or staged since. */
 static int save(struct sync *s) {
         const struct timespec now = index_time(s);
         int k;
@@ -60,7 +60,7 @@ static int save(struct sync *s) {
         return k == 0 ? saved_keep_unnamed(&s->repo, s->host, s->result) : k;
 }
 
-/* What is in the way of what comes, ignored files too, is saved as well, and then all of it makes room. */
+/* Also saves what is in the way of the new files, ignored files too, so that it may make room. */
 static int make_way(struct sync *s, git_commit *target, const struct paths *paths) {
         int k = changes_find_commits(&s->repo, &s->work, s->result);
 
@@ -75,7 +75,7 @@ static int move_to(struct sync *s, git_commit *target, const struct incoming *in
 
         if (k == 0)
                 k = make_way(s, target, &in->paths);
-        if (k == 0 && !may_move(s)) /* looking and saving took a while */
+        if (k == 0 && !may_move(s)) /* the gateway may have started meanwhile */
                 r->workspace = SYNC_SKIPPED;
         else if (k == 0 && (k = checkout_to(&s->repo, target, &in->paths, &s->work, r)) == 0) {
                 r->workspace = SYNC_UPDATED;
@@ -97,7 +97,7 @@ static int follow(struct sync *s, const git_oid *id) {
                 return sync_fail_git(r, "the remote's commit");
         k = incoming_check(&s->repo, target, &in, r);
         for (size_t i = 0; k == 0 && i < s->work.paths.n; i++)
-                if (!repo_is_filtered(&s->repo, s->work.paths.items[i]) && /* by what comes, too */
+                if (!repo_is_filtered(&s->repo, s->work.paths.items[i]) && /* new attributes count, too */
                         paths_add(&in.paths, s->work.paths.items[i]) < 0)
                         k = sync_fail(r, REFUSAL_ERROR, "out of memory");
         paths_sort(&in.paths);
@@ -112,8 +112,8 @@ static int follow(struct sync *s, const git_oid *id) {
         return k;
 }
 
-/* Ends what an earlier run began. If the branch is not where it was then, a person or the agent went on; if its end was pruned,
- * there is no way there: then the next move puts the tree right. */
+/* Finishes a move that an earlier run began, unless the branch has moved since or git has pruned the target.
+ * Then the next move puts the tree right. */
 static int finish(struct sync *s) {
         _cleanup_(git_commit_freep) git_commit *to = NULL;
         struct intent intent;
@@ -126,7 +126,7 @@ static int finish(struct sync *s) {
         return follow(s, &intent.to);
 }
 
-/* Refuses if a branch that the remote no longer has leaves no room to note where BRANCH is. 0 or -ECANCELED. */
+/* Refuses if an old tracking ref BRANCH/… is in the way of BRANCH's tracking ref. 0 or -ECANCELED. */
 static int check_tracking(const struct repo *repo, const char *branch, struct sync_result *r) {
         _cleanup_(git_reference_iterator_freep) git_reference_iterator *i = NULL;
         char glob[REPO_BRANCH_MAX + 200];
@@ -141,7 +141,7 @@ static int check_tracking(const struct repo *repo, const char *branch, struct sy
                        repo->config->remote);
 }
 
-/* Remembers where the remote's branch is, as git fetch does; what was received is on disk first. */
+/* Moves the tracking ref, as git fetch does, once the received objects are on disk. */
 static int track(const struct sync *s, const struct fetch_answer *fetched, struct sync_result *r) {
         _cleanup_(git_reference_freep) git_reference *ref = NULL;
         const struct repo *repo = &s->repo;
@@ -163,7 +163,7 @@ static int track(const struct sync *s, const struct fetch_answer *fetched, struc
                 : 0;
 }
 
-/* What was saved and the remote does not have yet goes there. It is saved already, so a failure is only a remark. */
+/* Pushes saved branches that the remote lacks. They are safe here, so a failure is only a remark. */
 static void push(const struct sync *s, struct saved_branches *unmerged) {
         struct saved_branch *chosen[REMOTE_PUSH_MAX];
         const char *names[REMOTE_PUSH_MAX];
@@ -193,7 +193,7 @@ static void push(const struct sync *s, struct saved_branches *unmerged) {
                 }
 }
 
-/* What is saved, refused or finished before the fetch has come back; and again then, since that may take minutes. */
+/* Saves, refuses, finishes. Runs beside the fetch, and again after it, since a fetch may take minutes. */
 static int prepare(struct sync *s) {
         int k;
 
@@ -209,8 +209,8 @@ static int prepare(struct sync *s) {
         return k == 0 ? finish(s) : k;
 }
 
-/* Fetches; beside it, if the tree may be touched, prepares. Then FETCHED is what came, or .branch is "" and the result
- * says why. 0 if the tree may follow. */
+/* Fetches and, if MOVING, prepares meanwhile. FETCHED is the answer, its .branch "" if the fetch failed. 0
+ * if the tree may follow; otherwise the result says why not. */
 static int fetch_and_prepare(struct sync *s, bool moving, struct fetch_answer *fetched) {
         struct sync_result failure = { 0 };
         struct child fetch;
@@ -223,7 +223,7 @@ static int fetch_and_prepare(struct sync *s, bool moving, struct fetch_answer *f
         if (moving)
                 k = prepare(s);
         fetch_k = remote_fetch_finish(&s->repo, &fetch, fetched, &failure);
-        (void) repo_mark_busy(&s->repo); /* refs are noted and removed from here on */
+        (void) repo_mark_busy(&s->repo); /* refs are written and removed from here on */
         if (fetch_k < 0)
                 cleanup_objects(&s->repo);
         else
@@ -233,7 +233,7 @@ static int fetch_and_prepare(struct sync *s, bool moving, struct fetch_answer *f
         for (size_t i = 0; fetch_k == 0 && i < ELEMENTSOF(fetched->gone); i++)
                 if (fetched->gone[i][0])
                         saved_mark_pushed(&s->repo, fetched->gone[i], false);
-        if (k < 0) /* refused: that is more to the point than whether the remote answers */
+        if (k < 0) /* a refusal matters more than a failed fetch */
                 return k;
         if (fetch_k < 0)
                 sync_take(s->result, &failure);
@@ -277,9 +277,9 @@ static void sync_open(struct sync *s) {
         } else if (k == 0)
                 r->workspace = SYNC_SKIPPED;
         s->repo.until = now_usec(CLOCK_BOOTTIME) + REVIEW_USEC;
-        if (s->job->may_push(s->job->userdata)) /* nobody waits */
+        if (s->job->may_push(s->job->userdata)) /* no promotion waits */
                 s->repo.until = MAX(until, s->repo.until);
-        /* If more are gone than an answer has room for, some still pass for pushed. */
+        /* If .gone is full, more branches may be gone but still pass for pushed: then none is removed. */
         saved_review(
                 &s->repo, fetched.branch[0] && !fetched.gone[ELEMENTSOF(fetched.gone) - 1][0], &unmerged);
         s->repo.until = until;
@@ -289,8 +289,8 @@ static void sync_open(struct sync *s) {
         cleanup_end(&s->repo, moving);
 }
 
-/* Another sync, by hand perhaps, is waited for within the timeout: a promotion that went on without us would start the gateway
- * while that one moves the tree. */
+/* Waits for another sync, perhaps a user's, within the timeout. A promotion would otherwise start the
+ * gateway while that sync moves the tree. */
 static int open_and_lock(struct sync *s) {
         usec_t until = now_usec(CLOCK_BOOTTIME) +
                 (s->job->timeout ? s->job->timeout : s->job->config->timeout) - s->job->late;
