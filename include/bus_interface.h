@@ -1,11 +1,11 @@
-/* The D-Bus service as its clients see it: an instance's bus_name (instance.h) on the system bus, one object, one interface.
+/* The D-Bus service for clients: one object, one interface, at the instance's bus_name (instance.h).
  *
- * Properties are those of status_properties.h. Reading is for every user. Methods are for root, and for users that polkit
- * allows org.openclaw.failover1.control: Promote(), Demote(), Auto(), Pause(t seconds), Resume(), Drill(). Pause(0) is for
- * PAUSE_DEFAULT, Pause(UINT64_MAX) until resumed, anything else at most PAUSE_MAX. A refusal by the role comes back as
- * BUS_ERROR_REFUSED, with its reason in words.
- *
- * Signals: PropertiesChanged, once per event of the daemon; Event(s event, s message) for each journal entry of events.h. */
+ * Properties are those of status_properties.h, and every user may read them. Methods are Promote(),
+ * Demote(), Auto(), Pause(t seconds), Resume() and Drill(). Root may call them, and each user that polkit
+ * allows org.openclaw.failover1.control. Pause(0) means PAUSE_DEFAULT, Pause(UINT64_MAX) until resumed;
+ * other values are at most PAUSE_MAX. If the role refuses, the error is BUS_ERROR_REFUSED with the reason in
+ * words. Signals are PropertiesChanged, at most once per event of the daemon, and Event(s event, s message),
+ * one for each journal entry of events.h. */
 #pragma once
 
 #include "lib/util.h"
