@@ -1,11 +1,11 @@
-/* What the parts of the role ask of it and of the facts: for role*.c alone. */
+/* What role*.c share: questions about the role and the facts, and what the role remembers. */
 #pragma once
 
 #include "core/role.h"
 
-/* What a check of the gateway here takes at most, with some slack. */
+/* How long a check of the gateway here takes at most, with some slack. */
 #define ASKED_WITHIN (10 * USEC_PER_SEC)
-/* One good answer may be the last of a process that is on its way out. */
+/* A process that is about to exit may still give one good answer. */
 #define ANSWERS_NEEDED 2
 
 static inline bool is_stopped(const struct facts *f) {
@@ -28,7 +28,7 @@ static inline bool calls_for_run(const struct role *r, const struct facts *f) {
                         !(r->state == ROLE_STANDBY && f->doubted));
 }
 
-/* With failback = manual, too: there is nothing to stay promoted with. */
+/* A start that has not succeeded ends with failback = manual, too: this machine is not promoted yet. */
 static inline bool has_not_started(const struct role *r) {
         return r->state == ROLE_STARTING && !r->promoted_before;
 }
@@ -38,15 +38,15 @@ static inline bool in_trouble(const struct role *r, const struct facts *f) {
         return f->failing_since > 0 || f->primary == HEALTH_DOWN || calls_for_run(r, f);
 }
 
-/* It is asked every third of hang_timeout at least, and has some seconds to answer (local_gateway.h). If it was not, this machine
- * stood still. */
+/* The daemon checks the gateway here at least every third of hang_timeout (local_gateway.c). If the last
+ * silence is older, this machine stood still. */
 static inline bool silence_is_old(
         const struct role *r, const struct role_rules *rules, const struct facts *f) {
         return f->now - r->silent_last > rules->hang_timeout / 3 + ASKED_WITHIN;
 }
 
-/* What R remembers of an action that was decided and of an event that is reported. */
+/* Update what R remembers, for an action that R decided and for an event that the daemon reports. */
 void role_note_action(struct role *r, enum role_action action, const struct facts *f);
 void role_note_event(struct role *r, enum role_event event, usec_t now);
-/* R goes to state TO because of WHY. */
+/* Changes R to the state TO because of WHY. */
 void role_enter(struct role *r, enum role_state to, enum role_event why, usec_t now);

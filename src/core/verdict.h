@@ -1,36 +1,36 @@
-/* What one check of a gateway found. Pure modules use this, so it depends on nothing but util.h. */
+/* What one check of a gateway found. Pure modules use this header, so it includes util.h alone. */
 #pragma once
 
 #include "lib/util.h"
 
 enum verdict {
         VERDICT_UP,        /* the expected answer */
-        VERDICT_NOT_READY, /* the gateway lives and says that its channels do not */
+        VERDICT_NOT_READY, /* the gateway lives and says that its channels do not. Never from a probe */
         VERDICT_STARTING,  /* the gateway itself says that it is starting … */
         VERDICT_DRAINING,  /* … or draining */
         VERDICT_DOWN,      /* a clear failure */
-        VERDICT_SILENT,    /* a failure that does not prove a death */
-        VERDICT_CUT_OFF,   /* nothing is known: this machine has no network. Never from a probe */
+        VERDICT_SILENT,    /* a failure that does not prove that the gateway is dead */
+        VERDICT_CUT_OFF,   /* this machine has no network, so nothing is known. Never from a probe */
         _VERDICT_MAX,
 };
 
 /* What a gateway says of its channels. */
 enum gateway_ready {
-        READY_UNKNOWN, /* it was not asked, or silent */
-        READY_UNSAID,  /* an older one, which does not say */
+        READY_UNKNOWN, /* the gateway was not asked, or was silent */
+        READY_UNSAID,  /* an older gateway, which does not say */
         READY_NO,
         READY_YES,
 };
 
 struct check {
         enum verdict verdict;
-        bool connected;  /* the connection was accepted, whatever came of it */
+        bool connected;  /* the gateway's machine accepted the connection, whatever came after */
         bool unanswered; /* nothing came back: only a witness can say whether the network here works */
-        bool by_name; /* so fails a server that answers to its name alone, when it is asked by its address */
-        bool started; /* the gateway itself says that it has started; false: it says nothing, or not that */
+        bool by_name; /* the failure looks like a server's that must be asked by its name, not its address */
+        bool started; /* the gateway itself says that it has started */
         enum gateway_ready ready;
-        char reason[128]; /* for a person, in lower case, safe to print: "connection refused". Never empty */
-        char channels[128]; /* the same of .ready; "" if that is not known */
+        char reason[128];   /* for a user, in lower case, safe to print: "connection refused". Never empty */
+        char channels[128]; /* likewise, about .ready; "": not known */
         usec_t took;
 };
 
