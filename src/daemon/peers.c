@@ -16,9 +16,9 @@
 #include "lib/timer.h"
 #include "probe/probe.h"
 
-/* With this one of unanswered checks in a row Tailscale is asked whether the machine there lives. */
+/* From this unanswered check in a row on, Tailscale's ping says whether the primary's machine is alive. */
 #define PING_AFTER 3
-/* A machine that has been cut off for this long is in no hurry. */
+/* A machine that has been cut off for this long checks at check_interval again. */
 #define CUT_OFF_HURRY USEC_PER_MINUTE
 
 struct peers {
@@ -26,18 +26,18 @@ struct peers {
         peers_changed_t changed;
         void *userdata;
         sd_event_source *timer; /* off while a check of the primary is under way */
-        usec_t begun;           /* the last check of the primary */
-        usec_t next;            /* when the next one begins */
-        bool started;           /* the gateway here has */
+        usec_t begun;           /* when the last check of the primary started */
+        usec_t next;            /* when the next one starts */
+        bool started;           /* the gateway here has started */
         bool decided;           /* the primary is down, and no senior goes first any more */
         struct peer primary;
         struct peer seniors[SENIORS_MAX];
         size_t n_seniors;
-        usec_t asking_since; /* the seniors */
+        usec_t asking_since; /* since when the seniors are checked */
         struct readiness readiness;
         struct witness witness;
-        bool waiting;             /* the primary's check is over, and its witness or tailscaled is not */
-        unsigned unanswered;      /* the last checks of the primary, in a row */
+        bool waiting;             /* the primary's check has ended, its witness or tailscaled has not */
+        unsigned unanswered;      /* checks of the primary without an answer, in a row */
         struct restart_loop loop; /* of the primary */
         char name[300];           /* host:port */
 };
@@ -46,10 +46,11 @@ static usec_t now(void) {
         return now_usec(CLOCK_BOOTTIME);
 }
 
-/* Who goes first. */
+/* The seniors go first. */
 
-/* Until when S, a senior that is not up, goes first: while its head start lasts, which began when the primary was down, and
- * as long as it takes to know it. One that answers now and then would not be known for ever. */
+/* Until when S, a senior that is not up, goes first: for its head start, from when the primary went down. An
+ * unknown senior goes first until its checks can have decided: one that answers now and then stays unknown.
+ * */
 static usec_t goes_first_until(const struct peers *w, const struct peer *s) {
         usec_t started = w->primary.health.since + s->config->head_start;
         usec_t known = w->asking_since + s->rules.silent_timeout + 2 * s->rules.interval;
@@ -79,7 +80,7 @@ static void decide(struct peers *w) {
                 w->decided = true;
 }
 
-/* When checks begin. */
+/* When checks start. */
 
 static usec_t interval_now(const struct peers *w) {
         const struct health *h = &w->primary.health;
@@ -91,7 +92,7 @@ static usec_t interval_now(const struct peers *w) {
         return trouble && hurry && !w->started ? c->retry_interval : c->check_interval;
 }
 
-/* Start to start, but never before the last check has ended. */
+/* Intervals count from start to start, but no check starts before the last one has ended. */
 static void schedule(struct peers *w) {
         w->next = MAX(w->begun + interval_now(w), now());
         (void) timer_at(w->timer, w->next);
@@ -113,7 +114,7 @@ static void count_primary(struct peers *w) {
         w->changed(w, w->userdata);
 }
 
-/* The witness is asked together with a check of the primary, and its answer counts for that check alone. */
+/* The daemon may ask the witness with a check of the primary. The answer counts for that check alone. */
 static void judge_primary(struct peers *w) {
         struct peer *p = &w->primary;
         struct check *c = &p->found;
@@ -140,7 +141,7 @@ static void on_witness(void *userdata) {
                 judge_primary(w);
 }
 
-/* What keeps this machine from the primary keeps it from its seniors. */
+/* A machine that is cut off from the primary is cut off from its seniors too. */
 static void judge_senior(struct peer *s) {
         struct check *c = &s->found;
         struct health_change change;
@@ -184,7 +185,7 @@ static void on_primary(struct probe *probe _unused_, const struct check *check, 
                 witness_drop(&w->witness);
                 c->verdict = VERDICT_CUT_OFF;
         } else if (w->unanswered == 1 && p->rules.fail_threshold == 1 && p->health.level != HEALTH_DOWN)
-                witness_ask(&w->witness); /* the first one could decide */
+                witness_ask(&w->witness); /* this check alone can decide */
         w->waiting = true;
         if (c->verdict == VERDICT_UP)
                 tailnet_refresh(p->tailnet, probe_address(p->probe));
@@ -203,7 +204,7 @@ static void on_senior(struct probe *probe _unused_, const struct check *check, v
                 judge_senior(s);
 }
 
-/* What is asked beside a check of the primary. */
+/* Asks the witness, Tailscale and /readyz together with a check of the primary. */
 static void ask_beside(struct peers *w) {
         struct peer *p = &w->primary;
         bool is_down = p->health.level == HEALTH_DOWN;
@@ -230,8 +231,8 @@ static void check(struct peer *p) {
                 schedule(w);
 }
 
-/* tailscaled was asked in place of a check, which would leave by another interface, in clear, to whoever has the address
- * there. */
+/* The daemon asked tailscaled before the check. Without Tailscale, a check would leave by another interface,
+ * in clear text, to a stranger with that address. */
 static void on_looked_first(void *userdata) {
         struct peer *p = userdata;
         struct peers *w = p->watch;
@@ -256,8 +257,8 @@ static void begin(struct peer *p) {
                 check(p);
 }
 
-/* Seniors are asked only while the primary is in trouble: at all other times their gateways do not run. What was known
- * of them in the last trouble is worth nothing in the next. */
+/* Seniors are checked only while the primary fails: at other times their gateways do not run. What was found
+ * in one outage says nothing about the next. */
 static void start_seniors(struct peers *w) {
         bool trouble = w->primary.health.level != HEALTH_UP || w->primary.health.failures > 0;
 

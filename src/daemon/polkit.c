@@ -7,10 +7,10 @@
 /* Flags of CheckAuthorization (org.freedesktop.PolicyKit1.Authority, CheckAuthorizationFlags). */
 #define ALLOW_USER_INTERACTION 1U
 
-/* polkit decides on its own within the time that every call has; a person may take longer to find the password. */
+/* polkit itself answers within the timeout of every call. A user may need longer to find the password. */
 #define PERSON_TIMEOUT (2 * USEC_PER_MINUTE)
 
-/* Questions that wait for polkit at once; more are an attack. Root's commands never wait for polkit. */
+/* More questions than this that wait for polkit are an attack. Root's commands never wait for polkit. */
 #define POLKIT_MAX 16
 
 struct question {
@@ -44,11 +44,11 @@ static void refuse(struct question *q, const char *error, const char *words) {
 
 static int ask_polkit(struct question *q, bool person);
 
-/* polkit hangs, is not installed, or does not let us ask. */
+/* polkit hangs, is not installed, or does not let the daemon ask. */
 static void explain(struct question *q, const sd_bus_error *e) {
         bool late = sd_bus_error_has_names(e, SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_TIMEOUT);
 
-        refuse(q, SD_BUS_ERROR_ACCESS_DENIED, /* a timeout would be the daemon's own */
+        refuse(q, SD_BUS_ERROR_ACCESS_DENIED, /* a timeout error would blame the daemon */
                 late && q->stage == ASKS_PERSON
                         ? "No password was entered in time. Root needs none."
                         : "polkit does not answer, so only root may do that now. See `systemctl status polkit`.");
@@ -77,7 +77,7 @@ static int on_polkit(sd_bus_message *m, void *userdata, sd_bus_error *error _unu
         return 0;
 }
 
-/* First without a person, so that a polkit that hangs is noticed soon. */
+/* The first question allows no password prompt, so that the daemon soon notices a polkit that hangs. */
 static int ask_polkit(struct question *q, bool person) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         sd_bus *bus = sd_bus_message_get_bus(q->message);
@@ -132,7 +132,7 @@ int polkit_ask(struct polkit *a, sd_bus_message *m) {
                 return -ENOMEM;
         *q = (struct question){ .authority = a, .next = a->first, .message = sd_bus_message_ref(m) };
         a->first = q;
-        /* sd_bus_query_sender_creds(3) would ask the same, but wait for the answer. */
+        /* sd_bus_query_sender_creds(3) asks the same, but blocks until the answer. */
         r = sd_bus_call_method_async(sd_bus_message_get_bus(m), &q->slot, "org.freedesktop.DBus",
                 "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetConnectionUnixUser", on_user, q, "s",
                 sd_bus_message_get_sender(m));

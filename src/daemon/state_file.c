@@ -55,8 +55,7 @@ void marker_load(const struct instance *n, struct marker *ret) {
                 return;
         }
         m.intent = (enum role_intent) find_name(intent, role_intent_names, _INTENT_MAX);
-        if (m.intent ==
-                _INTENT_MAX) { /* a newer version's: whatever it was about to do, the gateway is ours */
+        if (m.intent == _INTENT_MAX) { /* from a newer version: the gateway is this daemon's */
                 log_warning("%s/" MARKER " is a newer version's. Going on as promoted.", n->runtime_dir);
                 m.intent = INTENT_PROMOTED;
         }
@@ -77,7 +76,7 @@ static json_t *marker_json(const struct marker *m) {
                 (json_int_t) m->since, "last_good", (json_int_t) m->last_good, "reason", m->reason);
 }
 
-/* JSON's integers end at 2^63: "until resumed" is -1. */
+/* JSON's integers end below 2^63: USEC_INFINITY, "until resumed", is -1. */
 static bool mode_read(const char *dir, struct remembered_mode *ret) {
         json_auto_t *j = load(dir, MODE);
         json_int_t paused_until, pause = 0, began = 0, started = 0, ended = 0, outage = -1;
@@ -105,7 +104,7 @@ static bool mode_read(const char *dir, struct remembered_mode *ret) {
         return true;
 }
 
-/* The file in /run is the newer one: the other waits for a disk, and its "just now" was before the boot. */
+/* The file in /run is newer: the other waits for a disk. After a boot, a user's stop no longer counts. */
 void mode_load(const struct instance *n, struct remembered_mode *ret) {
         if (mode_read(n->runtime_dir, ret))
                 return;
@@ -125,8 +124,8 @@ static json_t *mode_json(const struct remembered_mode *m) {
                 "outage", (json_int_t) f->outage, "reason", f->cause);
 }
 
-/* The run of the gateway that the marker is to name, so that whoever comes after a crash can tell it from somebody
- * else's. A run that is about to begin has no id yet: no id fits any run. */
+/* Returns the gateway's run for the marker. After a crash, the next daemon tells it from another user's run.
+ * A run that is about to start has no id yet: a null id fits any run. */
 static sd_id128_t marked_run(const struct state_file *m, const struct role *r, const struct unit_info *g,
         enum role_action action) {
         bool ours = r->state == ROLE_STARTING || r->state == ROLE_PROMOTED;
@@ -136,7 +135,7 @@ static sd_id128_t marked_run(const struct state_file *m, const struct role *r, c
                 return SD_ID128_NULL;
         if (ours ? g->state != UNIT_STOPPING : m->marker.intent == INTENT_NONE)
                 return g->invocation;
-        /* One that stops keeps its name: what then runs under another is not ours. */
+        /* The marker keeps the run that stops: another user started a run with another id. */
         return m->marker.invocation;
 }
 
@@ -169,7 +168,7 @@ static void keep_marker(struct state_file *m, const struct role *r, const struct
                 write_marker(m, &marker);
 }
 
-/* What is new in E. On standby it is over, whichever daemon had promoted. */
+/* Takes over what is new in E. On standby the failover has ended, even if an earlier daemon promoted. */
 static void keep_last_failover(struct state_file *m, const struct role *r, const struct timeline *e) {
         struct last_failover *f = &m->mode.last;
 
@@ -211,7 +210,7 @@ void state_save(struct state_file *m) {
         m->changed = false;
 }
 
-/* The clock may have been set since, or may not have been yet: no pause becomes longer by that. */
+/* The clock may have been set since, or may not be set yet. Neither makes a pause longer. */
 static usec_t paused_until(const struct remembered_mode *mode) {
         usec_t until = to_boottime(mode->paused_until), longest = now_usec(CLOCK_BOOTTIME) + mode->pause;
 
@@ -225,7 +224,7 @@ void state_keep(struct state_file *m, const struct role *r, const struct timelin
         keep_marker(m, r, e, unit, gateway, action);
 }
 
-/* The ini names another gateway now. What was under way with the old one is nobody's any more, and that is said. */
+/* The ini now names another gateway. The daemon no longer manages the old one, and reports that. */
 static void forget_other_unit(struct state_file *m, const char *unit) {
         const char *old = m->marker.unit;
 

@@ -1,4 +1,4 @@
-/* Has the workspace and the secrets synced; see sync_unit.h. */
+/* Starts and follows syncs of the workspace and the secrets; see sync_unit.h. */
 #include "daemon/sync_unit.h"
 
 #include <errno.h>
@@ -28,7 +28,7 @@ static void list_unmerged(const struct sync_result *r, char *buf, size_t size) {
                 (void) appendf(buf, size, "%s%s", i > 0 ? "\n" : "", r->unmerged[i].name);
 }
 
-/* What the worker says is for people only: whether it did well is systemd's word. */
+/* The worker's words are for users only. systemd's result decides whether the sync succeeded. */
 static void learn(struct sync_unit *s, const struct unit_info *info) {
         struct sync_view *v = &s->view;
         struct sync_result result;
@@ -118,7 +118,7 @@ static void tell_result(struct sync_story *s, const struct sync_view *v, bool fa
         s->trouble = !v->ok;
 }
 
-/* Once, when it is known. */
+/* Reports the branches only when they have changed. */
 static void report_unmerged(struct sync_story *s, const struct sync_view *v) {
         const char *branches = v->unmerged;
 

@@ -14,35 +14,35 @@
 #include "lib/text.h"
 
 #define REFRESH (20 * USEC_PER_MINUTE)
-/* A relay that answered this long before the last good check still is one. */
+/* A relay that answered no longer than this before the last good check may be the witness. */
 #define RELAY_GOOD USEC_PER_HOUR
 #define RELAY_TIMEOUT (3 * USEC_PER_SEC)
 
-/* Before a key expires, a user is warned this many days ahead; 0: when it has. */
+/* The daemon warns a user this many days before a key expires; 0: when the key has expired. */
 static const unsigned warn_days[] = { 14, 7, 3, 1, 0 };
 
 struct key {
         usec_t expires; /* CLOCK_REALTIME; 0: never */
-        unsigned told;  /* how many of the warnings are over */
+        unsigned told;  /* how many of warn_days are done */
 };
 
 struct tailnet {
         struct http *http;
         struct tailscale *tailscale, *pinger;
         struct probe *witness; /* of .known.relay; NULL: none */
-        struct kept_file file; /* what is known over restarts */
+        struct kept_file file; /* what the daemon keeps over restarts */
         char host[256];
         char notice[320]; /* for a user; "": none */
         usec_t refreshed; /* 0: never */
 
         struct known {
                 bool in;                /* the gateway is in the tailnet … */
-                bool certain;           /* … and tailscaled has said so, or not */
-                bool asked;             /* tailscaled, or there is none to ask */
+                bool certain;           /* … and tailscaled has said whether it is */
+                bool asked;             /* tailscaled has answered, or need not be asked */
                 struct key here, there; /* this node's and the gateway's */
                 struct tailscale_self self;
                 struct tailscale_peer peer;
-                enum tailscale_ping ping; /* what came of the last one */
+                enum tailscale_ping ping; /* the last ping's result */
                 usec_t blind_since;       /* 0: Tailscale works */
                 struct tailscale_relay relay;
                 usec_t relay_answered; /* 0: never */
@@ -51,7 +51,7 @@ struct tailnet {
 
         /* The look under way. */
         char address[46];
-        bool all; /* it is a refresh */
+        bool all; /* it may change .in and asks for the relay */
         tailnet_done_t done;
         void *userdata;
 };
@@ -60,7 +60,7 @@ static usec_t now(void) {
         return now_usec(CLOCK_BOOTTIME);
 }
 
-/* What is known, over restarts. */
+/* What the daemon keeps over restarts. */
 
 #define FORMAT "{s:s, s:b, s:[I, I], s:[I, I]}"
 
@@ -105,7 +105,7 @@ static unsigned warnings_due(usec_t expires, usec_t at) {
         return due;
 }
 
-/* Of the warnings that are due the last one alone, once. */
+/* Reports only the latest of the warnings that are due, and only once. */
 static void look_at_key(struct tailnet *t, struct key *k, usec_t expires, const char *whose) {
         usec_t at = now_usec(CLOCK_REALTIME);
         unsigned due = warnings_due(expires, at);
@@ -146,7 +146,7 @@ bool tailnet_take_notice(struct tailnet *t, char *buf, size_t size) {
         return there;
 }
 
-/* Who is in the tailnet. */
+/* Which hosts are in the tailnet. */
 
 static bool is_installed(void) {
         static const char *const paths[] = { TAILSCALE_SOCKET, "/etc/systemd/system/tailscaled.service",
@@ -158,7 +158,7 @@ static bool is_installed(void) {
         return false;
 }
 
-/* Before tailscaled has ever said so. */
+/* A guess by the name or address, for as long as tailscaled has never answered. */
 static bool looks_in(const char *host) {
         const char *end = strcasestr(host, ".ts.net");
 
@@ -176,7 +176,7 @@ static void learn(struct tailnet *t, const struct tailscale_answer *a) {
                 return;
         k->peer = p;
         in = p.in == TAILSCALE_PEER_IN;
-        /* That it has left the tailnet is believed while it answers: in an outage its node may be gone for a while. */
+        /* A change counts only after a good check: in an outage, the node may be gone for a while. */
         if (k->certain && (k->in == in || !t->all))
                 return;
         if (k->certain && k->in)
@@ -243,7 +243,7 @@ static void on_answer(const struct tailscale_answer *a, void *userdata) {
                 tailscale_parse_self(a, &k->self);
                 k->asked = true;
                 k->blind_since = !tailscale_trouble(k->self.state) ? 0 : k->blind_since ?: now();
-                /* A node that is logged out would say of everybody that it does not know him. */
+                /* A node that is logged out would answer that it knows no address. */
                 if (k->self.state == TAILSCALE_STATE_RUNNING && *t->address)
                         r = tailscale_ask(t->tailscale, TAILSCALE_WHOIS, t->address, on_answer, t);
                 break;
@@ -262,7 +262,7 @@ static void on_answer(const struct tailscale_answer *a, void *userdata) {
         case TAILSCALE_PING:
                 k->ping = tailscale_parse_ping(a);
                 return;
-        default: /* doctor's */
+        default: /* questions of doctor */
                 break;
         }
         done = r < 0 ? TAKE(t->done) : NULL;
@@ -287,7 +287,7 @@ int tailnet_look(struct tailnet *t, const char *address, tailnet_done_t done, vo
         else if (!k->certain)
                 k->in = looks_in(t->host);
         if (!installed || (k->certain && !k->in)) {
-                k->asked = true; /* and no more before the next failed check */
+                k->asked = true; /* and not again before the next failed check */
                 k->blind_since = 0;
                 return -ENOENT;
         }
@@ -339,7 +339,7 @@ usec_t tailnet_blind_since(const struct tailnet *t, char *why, size_t size) {
         if (!why)
                 return t->known.blind_since;
         (void) snprintf(why, size, "%s", tailscale_trouble(t->known.self.state));
-        /* tailscaled itself has forgotten when, and says no more than that a login is needed. */
+        /* tailscaled no longer knows when the key expired. It says only that a login is needed. */
         if (t->known.self.state == TAILSCALE_STATE_NEEDS_LOGIN && expired > 0 && expired <= time(NULL) &&
                 gmtime_r(&expired, &tm))
                 (void) strftime(why, size,

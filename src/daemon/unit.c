@@ -17,7 +17,7 @@ static void copy(char *to, size_t size, const char *from) {
         (void) appendf(to, size, "%s", from);
 }
 
-/* A new run fixes whatever made the last request fail. */
+/* A new run shows that the cause of the last failed request is gone. */
 static void note_run(struct unit *u, sd_id128_t run) {
         if (sd_id128_is_null(run) || sd_id128_equal(run, u->run))
                 return;
@@ -34,7 +34,7 @@ static void ask_again_later(struct units *us) {
         (void) timer_in(us->ask_again, ASK_AGAIN_AFTER);
 }
 
-/* A signal that is lost on the way out of such a state would leave us waiting for ever. */
+/* If the signal that ends such a state is lost, only another question shows the end. */
 static bool will_not_last(const struct unit *u) {
         return u->info.job != JOB_NONE || u->seen == UNIT_STARTING || u->seen == UNIT_RESTARTING ||
                 u->seen == UNIT_STOPPING;
@@ -46,7 +46,7 @@ static void report_look(struct unit *u) {
         unit_report(u);
 }
 
-/* The end of each question: 1 if there is an answer to read; 0 if what it says is stale already, or if there is none. */
+/* Ends a question. Returns 1 if there is an answer to read, 0 if the answer is stale or an error. */
 static int end_look(struct unit *u, sd_bus_message *m) {
         u->look = sd_bus_slot_unref(u->look);
         if (u->look_again) {
@@ -81,14 +81,14 @@ static int on_system_state(sd_bus_message *m, void *userdata, sd_bus_error *erro
         return 0;
 }
 
-/* Units stop when the system does, and no user means anything by it. */
+/* A shutdown stops units too. That does not mean that a user wants the gateway stopped. */
 static void ask_system_state(struct unit *u) {
         if (u->seen == UNIT_ACTIVE ||
                 ask(u, on_system_state, SYSTEMD_PATH, PROPERTIES, "Get", "ss", MANAGER, "SystemState") < 0)
                 report_look(u);
 }
 
-/* A unit that BindsTo= names has ended by itself: systemd then makes a stop job that looks as a user's does. */
+/* If a unit that BindsTo= names ends by itself, systemd's stop job for this unit looks like a user's. */
 static int on_bound_units(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
         struct unit *u = userdata;
         const char *name, *active;
@@ -118,7 +118,8 @@ static int ask_bound_units(struct unit *u, char **names) {
         return r < 0 ? r : sd_bus_call_async(bus, &u->look, m, on_bound_units, u, 0);
 }
 
-/* The first unit whose job is done before this one's is begun. It is asked again each second; boots are full of shorter waits. */
+/* Reads the unit whose job goes first. The daemon asks once a second, and warns at the third equal answer:
+ * boots are full of shorter waits. */
 static int on_waits_for(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
         struct unit *u = userdata;
         const char *name = "";
@@ -148,7 +149,7 @@ static void read_job(struct unit *u, const struct unit_properties *p) {
                 u->info.job = JOB_START;
 }
 
-/* Why a unit that does not run has stopped, or was not started. True if the units that it is bound to are to be asked. */
+/* Finds out why U has stopped or was not started. Returns true if the units in BindsTo= must be asked. */
 static bool read_end(struct unit *u, const struct unit_properties *p) {
         struct unit_end *end = &u->info.end;
         const char *cause;
@@ -185,9 +186,8 @@ static int on_properties_changed(sd_bus_message *m, void *userdata, sd_bus_error
         struct unit *u = userdata;
         const char *interface;
 
-        /* A unit that ran once is forgotten by systemd as soon as it is over, and with it what it said: the signal is
-         * the only place to learn that, and whether its conditions were met. The status is empty from the start of a run
-         * until that run says something. */
+        /* systemd may forget a unit as soon as its run has ended. Then only this signal has its status and
+         * whether its conditions were met. A new run's status is empty until the run sets it. */
         if (sd_bus_message_read(m, "s", &interface) >= 0 && unit_properties_read(m, &p) >= 0) {
                 note_run(u, p.invocation);
                 if (p.active)
@@ -224,7 +224,7 @@ static int set_id(struct unit *u, const char *id) {
         return 0;
 }
 
-/* It is an alias: signals bear the unit's own name. */
+/* The name is an alias. systemd's signals carry the unit's own name. */
 static void follow_id(struct unit *u, const char *id) {
         int r;
 
@@ -232,7 +232,7 @@ static void follow_id(struct unit *u, const char *id) {
         u->signals = sd_bus_slot_unref(u->signals);
         if (r >= 0)
                 r = unit_follow_signals(u);
-        ask_again_later(u->units); /* for what changed until now */
+        ask_again_later(u->units); /* no signal reported a change until now */
         if (r < 0)
                 log_error("Cannot follow %s: %s.", id, strerror(-r));
 }
@@ -241,7 +241,7 @@ static void read_unit(struct unit *u, const struct unit_properties *p) {
         struct unit_info *i = &u->info;
 
         u->seen = unit_properties_state(p);
-        if (unit_state_runs(u->seen)) /* that it does not is shown when it is known why */
+        if (unit_state_runs(u->seen)) /* an end is shown once its cause is known */
                 i->state = u->seen;
         i->clean = p->result && strcmp(p->result, "success") == 0;
         i->main_pid = (pid_t) p->main_pid;
@@ -298,7 +298,6 @@ static int on_look(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
         return 0;
 }
 
-/* One question at a time; what changed meanwhile is asked for afterwards. */
 void unit_look(struct unit *u) {
         int r;
 
@@ -311,7 +310,7 @@ void unit_look(struct unit *u) {
                 log_error("Cannot ask systemd about %s: %s.", u->name, strerror(-r));
 }
 
-/* Its jobs. */
+/* The unit's jobs. */
 
 static int on_job_type(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
         struct unit *u = userdata;
@@ -337,10 +336,10 @@ void unit_job_begins(struct unit *u, uint32_t id, const char *path) {
                 path, PROPERTIES, "Get", on_job_type, u, "ss", SYSTEMD ".Job", "JobType");
 }
 
-/* Whether the job of U that ends now as RESULT says has stopped it, where systemd forgot the job before it could be asked for its
- * type. This cannot be wrong: systemd signals what a unit is before it signals that a job begins or ends, so .ran_before and .seen
- * are of these two moments; and a start leaves a unit that runs alone, fails, checks the conditions or begins a run. A job that
- * was over before a busy systemd signaled it has one state for both: then no user is taken to have wanted a stop. */
+/* Whether the job that ends with RESULT stopped U, if systemd forgot the job before it gave the type.
+ * systemd signals a unit's state before it signals a job's begin or end, so .ran_before and .seen are of
+ * these moments. A start leaves a running unit alone, fails, checks conditions or begins a run. If a busy
+ * systemd signals late, both states are the same: then the job counts as a start. */
 static bool job_has_stopped(const struct unit *u, enum job_result result) {
         return result == JOB_RESULT_DONE && u->ran_before && !unit_state_runs(u->seen) && !u->unmet &&
                 sd_id128_equal(u->before, u->run);

@@ -5,7 +5,7 @@
 
 #include "lib/text.h"
 
-/* The announcements of one transaction come nearer to each other than this. */
+/* systemd announces all jobs of one transaction within this time. */
 #define SAME_TRANSACTION (200 * USEC_PER_MSEC)
 
 void unit_jobs_add(struct unit_jobs *j, uint32_t id, const char *unit, usec_t now) {
@@ -34,7 +34,7 @@ enum job_result unit_jobs_remove(struct unit_jobs *j, uint32_t id, const char *u
         for (size_t i = 0; i < ELEMENTSOF(j->recent); i++)
                 if (j->recent[i].id == id)
                         j->recent[i].ended = j->n_signals;
-        /* What failed first is announced first; the units that depend on it follow. */
+        /* systemd announces the unit that failed first, then the units that depend on it. */
         if (r != JOB_RESULT_DONE && r != JOB_RESULT_CANCELED && r != JOB_RESULT_DEPENDENCY)
                 (void) snprintf(j->failed, sizeof j->failed, "%s", unit);
         return r;
@@ -53,7 +53,7 @@ static bool can_stop(const struct unit_properties *p, const char *unit) {
         return unit_is_target(unit);
 }
 
-/* The jobs at places A and B are of one transaction, as far as can be seen. */
+/* Whether the jobs at places A and B seem to be of one transaction. */
 static bool same_transaction(const struct unit_jobs *j, size_t a, size_t b) {
         usec_t at = j->recent[a].announced, bt = j->recent[b].announced;
 

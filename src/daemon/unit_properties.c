@@ -44,7 +44,7 @@ static int read_units(sd_bus_message *m, char ***ret) {
         return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
-/* As the unit file has them. systemd forgets a unit that is not active, and with it which of them failed. */
+/* Lists the conditions not known to be met: all of them, if systemd has forgotten the inactive unit. */
 static int read_conditions(sd_bus_message *m, struct unit_properties *p) {
         const char *type, *parameter;
         int trigger, negate, state, r;
@@ -86,7 +86,7 @@ static int read_invocation(sd_bus_message *m, struct unit_properties *p) {
         return sd_bus_message_exit_container(m);
 }
 
-/* Properties with one value, by name and type. */
+/* Reads a property with one value, or skips any other. */
 static int read_value(sd_bus_message *m, const char *name, struct unit_properties *p) {
         const struct {
                 const char *name, *type;

@@ -11,16 +11,16 @@
 
 #define JOB_PATH SYSTEMD_PATH "/job/"
 
-/* systemd gives polkit 25 s (sd_bus_set_method_call_timeout(3), its default) and then refuses. Who hangs up before that
- * would have a unit started or stopped behind his back as soon as polkit wakes up. */
+/* systemd gives polkit 25 s (sd_bus_set_method_call_timeout(3), its default), then refuses. If the daemon
+ * gave up earlier, a late answer of polkit could still start or stop the unit. */
 #define REQUEST_TIMEOUT USEC_PER_MINUTE
 #define REQUEST_IS_SLOW_AFTER (2 * USEC_PER_SEC)
 
-/* systemd's and D-Bus's errors in words; %s is the unit. */
+/* systemd's and D-Bus's errors in words. */
 static const struct {
         const char *error;
         const char *words;
-        const char *command; /* with the unit's name behind it */
+        const char *command; /* the unit's name follows */
 } explanations[] = {
         { SYSTEMD ".NoSuchUnit", "there is no such unit", "systemctl cat" },
         { SYSTEMD ".UnitMasked", "the unit is masked", "systemctl unmask" },
@@ -54,8 +54,8 @@ static void hang_up(struct unit *u) {
         u->slow = sd_event_source_disable_unref(u->slow);
 }
 
-/* The request is answered or has failed. Either way systemd is asked before .changed() is called: what was asked
- * before the answer is stale. */
+/* The request is answered or has failed. Either way the daemon asks systemd for the unit before it calls
+ * .changed(): what systemd said before is stale. */
 static void answered(struct unit *u, const sd_bus_error *e) {
         hang_up(u);
         u->info.trouble[0] = '\0';
@@ -71,7 +71,7 @@ static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error _unu
 
         if (sd_bus_message_read(m, "o", &job) > 0 && begins_with(job, JOB_PATH)) {
                 u->own = (uint32_t) strtoul(job + strlen(JOB_PATH), NULL, 10);
-                /* systemd announces a job, answers, and then begins it: what was asked for is certain. */
+                /* systemd announces a job, answers, and then starts it: the requested type is certain. */
                 if (u->job == u->own)
                         u->type = u->wanted == JOB_STOP ? TYPE_STOP : TYPE_START;
         }
@@ -94,7 +94,7 @@ bool unit_is_unanswered(const struct unit *u) {
         return u->call && *u->info.trouble;
 }
 
-/* Asks the manager. If it cannot be asked, the request has failed. */
+/* Calls systemd's manager. If the call cannot be sent, the request has failed. */
 static void call(struct unit *u, sd_bus_message_handler_t done, const char *method, const char *types, ...) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         _cleanup_(sd_bus_error_free) sd_bus_error e = SD_BUS_ERROR_NULL;
@@ -133,7 +133,7 @@ static void request(struct unit *u, const char *method) {
 static int on_reset(sd_bus_message *m _unused_, void *userdata, sd_bus_error *error _unused_) {
         struct unit *u = userdata;
 
-        /* If that was refused, so will be the start, which then says it. */
+        /* If polkit refused this, it refuses the start too, whose answer then says so. */
         u->call = sd_bus_slot_unref(u->call);
         request(u, "StartUnit");
         return 0;
@@ -142,7 +142,7 @@ static int on_reset(sd_bus_message *m _unused_, void *userdata, sd_bus_error *er
 void unit_start(struct unit *u) {
         begin(u, JOB_START, "start");
         u->info.status[0] = '\0';
-        /* After a start limit was hit, StartUnit fails until the unit's failures are forgotten. */
+        /* After a start limit is hit, StartUnit fails until ResetFailedUnit. */
         if (u->info.state == UNIT_FAILED)
                 call(u, on_reset, "ResetFailedUnit", "s", u->name);
         else

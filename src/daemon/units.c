@@ -69,13 +69,13 @@ static int subscribe(struct units *us, sd_bus *bus) {
                 on_systemd_changed, us, NULL);
 }
 
-/* systemd executed itself again: whether it still knows its subscribers depends on its version. */
+/* systemd has executed itself again. Whether it still knows its subscribers depends on its version. */
 static int on_systemd_owner(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
         (void) subscribe(userdata, sd_bus_message_get_bus(m));
         return 0;
 }
 
-/* The slots are the connection's, and go with it. */
+/* The connection owns these slots and frees them with itself. */
 static void on_up(sd_bus *bus, void *userdata) {
         static const struct {
                 const char *name;

@@ -6,9 +6,9 @@
 #include "config/validate.h"
 #include "lib/text.h"
 
-#define TIMEOUT (3 * USEC_PER_SEC) /* or as long as a check has */
+#define TIMEOUT (3 * USEC_PER_SEC) /* or the check's timeout, if shorter */
 
-/* Who accepts a connection has a network between us. */
+/* A witness that accepts the connection proves that the network works. */
 static void on_answer(struct probe *p _unused_, const struct check *check, void *userdata) {
         struct witness *w = userdata;
 
