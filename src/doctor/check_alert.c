@@ -122,20 +122,18 @@ static bool is_refusal(enum alert_format format, long status) {
 /* Discord also has addresses for what is made for others. */
 static bool takes_format(const struct checkup *c, const char *address, struct finding *f) {
         static const struct {
-                const char *begins, *name;
+                const char *part, *name;
                 enum alert_format format;
         } services[] = {
-                { "discord.com/", "discord", ALERT_DISCORD },
-                { "discordapp.com/", "discord", ALERT_DISCORD },
+                { "discord.com/api/webhooks/", "discord", ALERT_DISCORD }, /* also canary.… and ptb.… */
+                { "discordapp.com/api/webhooks/", "discord", ALERT_DISCORD },
                 { "hooks.slack.com/services/", "slack", ALERT_SLACK },
                 { "api.telegram.org/", "telegram", ALERT_TELEGRAM },
         };
-        const char *host = strstr(address, "://") + strlen("://");
 
         for (size_t i = 0; i < ELEMENTSOF(services); i++) {
-                if (!begins_with(host, services[i].begins) ||
-                        services[i].format == c->config->alert.format || strstr(host, "/slack") ||
-                        strstr(host, "/github"))
+                if (!strstr(address, services[i].part) || services[i].format == c->config->alert.format ||
+                        strstr(address, "/slack") || strstr(address, "/github"))
                         continue;
                 finding_fail(f, "the service at the address takes format = %s only", services[i].name);
                 checkup_fix_key(c, "alert", "format", services[i].name, f);

@@ -258,6 +258,7 @@ static void test_alert_format(void **state _unused_) {
         } cases[] = {
                 { "https://discord.com/api/webhooks/1/x", ALERT_JSON, "discord" },
                 { "https://discordapp.com/api/webhooks/1/x", ALERT_SLACK, "discord" },
+                { "https://canary.discord.com/api/webhooks/1/x", ALERT_JSON, "discord" },
                 { "https://discord.com/api/webhooks/1/x?wait=true", ALERT_DISCORD, NULL },
                 { "https://discord.com/api/webhooks/1/x/slack", ALERT_SLACK, NULL },
                 { "https://discord.com/api/webhooks/1/x/github", ALERT_JSON, NULL },
