@@ -65,7 +65,9 @@ void look_daemon(const struct checkup *c, struct finding *f) {
 
         if (no_systemd(c, f) || is_missing(u, f))
                 return;
-        if (!unit_is(u, "UnitFileState", "enabled")) {
+        if (*c->instance->name && access(c->instance->config, F_OK) < 0)
+                finding_skip(f, "there is no %s", c->instance->config);
+        else if (!unit_is(u, "UnitFileState", "enabled")) {
                 finding_fail(f, "%s is not enabled: after a reboot nothing checks the primary", u->name);
                 finding_fix(f, "sudo systemctl enable --now %s", u->name);
         } else if (unit_is(u, "ActiveState", "active") || unit_is(u, "ActiveState", "reloading"))
@@ -121,7 +123,7 @@ void look_sync_unit(const struct checkup *c, struct finding *f) {
         const struct unit_facts *u = &c->sync, *gateway = &c->gateway;
         const char *user = checkup_gateway_user(c);
 
-        if (no_systemd(c, f) || is_missing(u, f))
+        if (no_systemd(c, f) || !unit_may_be_started(u, f))
                 return;
         if (!unit_is_loaded(gateway)) {
                 finding_skip(f, "not looked at before there is a gateway unit");

@@ -256,7 +256,8 @@ static int sum_up(const struct finding *findings, bool print) {
         else if (print)
                 (void) printf("%u failed, %u warned, %u not looked at%s, %u well.\n", n[FINDING_FAIL],
                         n[FINDING_WARN], n[FINDING_SKIPPED],
-                        waiting > 0 ? " until those above are fixed" : "", n[FINDING_OK]);
+                        waiting > 0 && n[FINDING_FAIL] > 0 ? " until those above are fixed" : "",
+                        n[FINDING_OK]);
         return n[FINDING_FAIL] > 0 ? EXIT_FAILURE : n[FINDING_SKIPPED] > 0 ? EXIT_NOT_LOOKED : EXIT_SUCCESS;
 }
 

@@ -293,6 +293,7 @@ static void put_doctor(FILE *f) {
         PUT(look_sync_unit, set_text(&c.gateway, "User", "claw"));
         PUT(look_sync_unit, set_text(&c.gateway, "User", ""));
         PUT(look_sync_unit, set_text(&c.gateway, "LoadState", "not-found"));
+        PUT(look_sync_unit, set_number(&c.sync, "RefuseManualStop", 1));
         PUT(look_gateway_unit, );
         PUT(look_gateway_unit, c.gateway.name = own("assistant.service"),
                 set_text(&c.gateway, "LoadState", "not-found"));
