@@ -48,19 +48,18 @@ char *client_say_absence(const struct instance *n, char buf[static CLIENT_WHY_MA
                 (void) appendf(buf, CLIENT_WHY_MAX,
                         "%s is running, but %s does not answer on the system bus. See `systemctl status %s`.",
                         n->unit, n->bus_name, n->unit);
-        else if (o.exit_status == EX_CONFIG) {
-                (void) config_load(n->config, config_keep_error, &error, &c);
-                (void) appendf(buf, CLIENT_WHY_MAX,
-                        "%s is not running, because its configuration has an error. %s%sTo start it again: `systemctl restart %s`.",
-                        n->unit, error ? error : "", error ? ". " : "", n->unit);
-        } else if (*o.result && strcmp(o.result, "success") != 0)
+        else if (*o.result && strcmp(o.result, "success") != 0 && o.exit_status != EX_CONFIG)
                 (void) appendf(buf, CLIENT_WHY_MAX,
                         "%s is not running: it failed (%s, status=%d). See `journalctl -u %s -n 20`.",
                         n->unit, o.result, o.exit_status, n->unit);
-        else
+        else {
+                if (o.exit_status == EX_CONFIG || config_is_unused(n->config))
+                        (void) config_load(n->config, config_keep_error, &error, &c);
                 (void) appendf(buf, CLIENT_WHY_MAX,
-                        "%s is not running. To start it, now and at every boot: `systemctl enable --now %s`.",
-                        n->unit, n->unit);
+                        "%s is not running%s%s. To start it, now and at every boot: `systemctl enable --now %s`.",
+                        n->unit, error ? ", because its configuration has an error. " : "", error ?: "",
+                        n->unit);
+        }
         return buf;
 }
 
@@ -164,6 +163,8 @@ int client_open_loop(sd_bus *bus, sd_event **ret) {
                 r = sd_bus_set_exit_on_disconnect(bus, true);
         if (r >= 0)
                 r = sd_bus_set_method_call_timeout(bus, LOOP_CALL_TIMEOUT);
+        if (r >= 0) /* not of a file: EPERM */
+                (void) sd_event_add_io(*ret, NULL, STDOUT_FILENO, 0, NULL, NULL);
         return r;
 }
 

@@ -23,8 +23,8 @@ int client_get_status(sd_bus *bus, const struct instance *n, sd_bus_message **re
  * COMMAND_PAUSE: see bus_interface.h. 0, or an exit status after saying why. */
 int client_command(sd_bus *bus, const struct instance *n, enum role_command command, uint64_t seconds);
 
-/* A loop that SIGINT and SIGTERM end, with the exit code 0, and the loss of BUS with another one. Calls of BUS then take 2 s at
- * most. 0 or a negative errno. */
+/* A loop that SIGINT and SIGTERM end, and the end of whoever reads our output, with the exit code 0; and the loss of BUS with
+ * another one. Calls of BUS then take 2 s at most. 0 or a negative errno. */
 int client_open_loop(sd_bus *bus, sd_event **ret);
 /* Has the loop set *CHANGED when the daemon's status is another one, or the daemon has started or ended, and call ON_EVENT, unless
  * that is NULL, with each signal of a journal entry ("ss": its event of events.h, and its message). A status that is asked for

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 from commands import LAST_FAILOVER_KEYS, STATUS_KEYS, Terminal, cli, interrupt, ok, status, wait_checks, wait_status
+from lab import SOURCE
 from story import DAEMON, begin, events, fail_over, wait_event
 
 INI = "/etc/openclaw-failover.ini"
@@ -39,12 +40,20 @@ def test_why_it_is_not_running(pair):
     assert done.returncode == 3 and re.search(rf"{INI}:\d+: ", done.stdout), done.stdout
     done = cli(pair.standby, "-i", "nope", "status")
     assert done.returncode == 3 and "/etc/openclaw-failover/nope.ini" in done.stdout and "systemctl" not in done.stdout
+    done = cli(pair.standby, "-i", "nope", "doctor", "-q")
+    assert done.returncode == 1 and "/etc/openclaw-failover/nope.ini" in done.stdout and "systemctl" not in done.stdout
     done = cli(pair.standby, "-i", "nope", "history")
     assert done.returncode == 64 and "/etc/openclaw-failover/nope.ini" in done.stderr, done
     pair.standby.run(f"systemctl mask --runtime {pair.UNIT}")
     done = cli(pair.standby, "status")
     assert done.returncode == 3 and f"systemctl unmask {pair.UNIT} && systemctl enable --now {pair.UNIT}" in done.stdout, done
     pair.standby.run(f"systemctl unmask --runtime {pair.UNIT}")
+
+
+def test_not_running_with_the_shipped_ini(pair):
+    pair.standby.put(INI, (SOURCE / "etc/openclaw-failover.ini").read_text())
+    done = cli(pair.standby, "status")
+    assert done.returncode == 3 and re.search(rf"{INI}:\d+: host: is empty", done.stdout), done
 
 
 def test_run_by_hand_as_root(pair):
@@ -88,6 +97,7 @@ def test_bus_without_a_word(pair):
     (["status", "--bogus"], "--help"), (["promote", "now"], "'now'"),
     (["pause", "5m", "6m"], "'6m'"), (["drill", "--json"], "'drill'"), ([], "--help"),
     (["history", "--since"], "'--since' needs a value"), (["history", "-n"], "'-n' needs a value"), (["-Z"], "'-Z'"),
+    (["doctor", "-Zq"], "'-Z' is not"), (["pause", "-5m"], "'-5' is not"),
 ])
 def test_unknown_words(pair, words, hint):
     done = cli(pair.standby, *words)
@@ -240,6 +250,11 @@ def test_output_that_cannot_be_written(pair):
     for words in ("help", "--version", "config", "status", "status --json", "history", "history --json", "doctor", "auto"):
         done = pair.standby.run(f"openclaw-failover {words} > /dev/full", check=False)
         assert done.returncode == 74 and done.stderr, words
+
+
+def test_watch_ends_with_its_reader(pair):
+    begin(pair)
+    assert pair.standby.run("openclaw-failover status --watch | head -n 1", timeout=30).stdout.startswith("Standby: ")
 
 
 def test_a_daemon_that_cannot_start_sends_an_alert(pair):
