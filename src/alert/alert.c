@@ -16,11 +16,11 @@
 #define BACK_OFF_FIRST (5 * USEC_PER_SEC)
 #define BACK_OFF_MAX (15 * USEC_PER_MINUTE)
 #define GIVE_UP_AFTER USEC_PER_DAY
-/* An outage that is over by then is in the journal only. */
+/* An outage that ends within this is in the journal only. */
 #define QUIET_FOR (45 * USEC_PER_SEC)
 /* How long the alert of a failback waits for the sync that names the branches to merge. */
 #define BRANCHES_WITHIN USEC_PER_MINUTE
-/* After a disk that hung or was full. */
+/* Until the next try to save, after a disk hung or was full. */
 #define SAVE_AGAIN_AFTER (5 * USEC_PER_SEC)
 
 struct alert {
@@ -31,24 +31,24 @@ struct alert {
         struct conditions conditions;
 
         unsigned alerts;    /* about this failover; 1 at first, since an earlier daemon may have sent one */
-        bool channels_fail; /* the last alert of this failover said so */
-        json_t *demoted; /* the queue's last, held for the sync that names branches; a reference, NULL: none */
+        bool channels_fail; /* so said the last alert of this failover */
+        json_t *demoted; /* the queue's last, held for the sync that names branches; a reference or NULL */
         usec_t demoted_until; /* CLOCK_BOOTTIME */
 
-        bool posted;        /* something is new since the last try began */
-        unsigned attempts;  /* in a row that came to nothing */
-        usec_t try_at;      /* CLOCK_BOOTTIME, as is: */
-        usec_t not_before;  /* the service asked to be left alone */
-        json_t *sending;    /* the one that is under way, or was tried last; a reference */
-        unsigned mentioned; /* lost ones that it mentions */
-        char error[512];    /* why they cannot be delivered, and the journal has that; "" if they can */
+        bool posted;        /* an alert was queued since the last try began */
+        unsigned attempts;  /* that failed in a row */
+        usec_t try_at;      /* CLOCK_BOOTTIME, as .not_before */
+        usec_t not_before;  /* the service asked for no request until then */
+        json_t *sending;    /* the alert under way, or tried last; a reference */
+        unsigned mentioned; /* lost alerts that .sending mentions */
+        char error[512];    /* why the delivery fails, as the journal has it; "": it does not */
 };
 
 usec_t alert_back_off(unsigned attempts) {
         return back_off(attempts, BACK_OFF_FIRST, BACK_OFF_MAX);
 }
 
-/* Not now; WORDS say why. */
+/* Schedules a retry. WORDS say why the try failed. */
 static void postpone(struct alert *a, const char *words, usec_t retry_after) {
         usec_t now = now_usec(CLOCK_BOOTTIME);
 
@@ -57,7 +57,7 @@ static void postpone(struct alert *a, const char *words, usec_t retry_after) {
                         words);
         (void) safe_text(a->error, sizeof a->error, words);
         a->attempts++;
-        /* What was posted during the try has not had its own. */
+        /* An alert that was queued during the try has had none of its own. */
         a->try_at = a->posted ? 0 : now + alert_back_off(a->attempts);
         if (retry_after > 0)
                 a->not_before = now + retry_after;
@@ -69,7 +69,7 @@ static void drop(struct alert *a, const json_t *alert) {
         a->queue.dropped++;
 }
 
-/* What is too old. An alert that was never tried is not, however old it seems: the clock may have been set since. */
+/* Drops the first alert if it is too old and was tried: before a try, a set clock may explain its age. */
 static void drop_expired(struct alert *a) {
         struct alert_message m;
         json_t *first = alert_queue_first(&a->queue, &m);
@@ -118,8 +118,8 @@ static void send_first(struct alert *a) {
                 postpone(a, why, 0);
 }
 
-/* When the first one is to be tried; USEC_INFINITY: none is, or one is under way. A hold that is further away than any
- * can be means that the clock was set back. */
+/* When to try the first alert; USEC_INFINITY: not yet, or one is under way. A hold of more than QUIET_FOR
+ * means that the clock was set back. */
 static usec_t next_try(const struct alert *a) {
         usec_t now = now_usec(CLOCK_REALTIME), at = MAX(a->try_at, a->not_before);
         struct alert_message m;
@@ -171,7 +171,7 @@ static void on_answer(_unused_ struct webhook *c, const struct webhook_answer *a
         webhook_wake_at(a->webhook, 0);
 }
 
-/* Lets the failback's go. S says which branches there are; NULL: another alert does not wait for that. */
+/* Releases the failback's alert, with the branches that S names. S is NULL when another alert must go. */
 static void release_demoted(struct alert *a, const struct status *s) {
         char title[128], text[ALERT_TEXT_MAX];
         struct alert_message m;
@@ -199,7 +199,7 @@ static void release_demoted(struct alert *a, const struct status *s) {
         webhook_wake_at(a->webhook, 0);
 }
 
-/* The copy in the queue, borrowed; NULL: there is none. */
+/* Returns the copy in the queue, borrowed; NULL: there is none. */
 static json_t *post(struct alert *a, const struct alert_message *m) {
         json_t *alert;
 
@@ -209,7 +209,7 @@ static json_t *post(struct alert *a, const struct alert_message *m) {
         alert = alert_queue_push(&a->queue, m);
         if (!alert)
                 log_error("Out of memory: the alert \"%s\" is lost.", m->event);
-        /* New trouble may have ended the old: worth a try before its turn. */
+        /* The news may be that the network is back: a try before its turn. */
         a->posted = true;
         a->try_at = 0;
         webhook_wake_at(a->webhook, 0);
@@ -225,14 +225,14 @@ const char *alert_error(const struct alert *a, unsigned *ret_n) {
         return a->error;
 }
 
-/* --- what is worth an alert ------------------------------------------------------------------------------- */
+/* --- what is worth an alert ---------------------------------------------------------------------------- */
 
-/* Of an event that is worth an alert. */
+/* An event without a title is not worth an alert. */
 static const char *const titles[_EVENT_MAX] = {
         [EVENT_PROMOTED] = "Standby has taken over: primary down",
         [EVENT_START_FAILED] = "Nobody can be reached: standby's gateway failed to start",
         [EVENT_START_SLOW] = "Nobody can be reached: standby's gateway starts slowly",
-        [EVENT_CHANNELS_READY] = "Standby's channels work again", /* if they did not */
+        [EVENT_CHANNELS_READY] = "Standby's channels work again", /* only after CHANNELS_FAIL */
         [EVENT_CHANNELS_FAIL] = "Standby has taken over, but its channels do not work",
         [EVENT_HUNG] = "Standby's gateway hangs and is restarted",
         [EVENT_LOST] = "Standby's gateway failed and is started again",
@@ -280,7 +280,7 @@ static void add_reach(const struct alert *a, char *buf, size_t size) {
                 (void) appendf(buf, size, " To reach the standby: %s.", a->config->alert.reach);
 }
 
-/* The end of a failover. If all alerts about the failover are withdrawn, there is none about its end. */
+/* Posts the end of a failover, unless all alerts about that failover could be withdrawn. */
 static void post_demoted(struct alert *a, const struct alert_message *m) {
         unsigned alerts = a->alerts, withdrawn = alert_queue_withdraw(&a->queue, m->time);
         const char *workspace = a->config->workspace.path;
@@ -403,7 +403,7 @@ int alert_new(struct http *h, const struct instance *n, const struct config *c, 
 struct alert *alert_free(struct alert *a) {
         if (!a)
                 return NULL;
-        /* If all of it was made. A slow disk is waited for, one that hangs is not. */
+        /* alert_new() may have failed before .webhook. Waits for a slow disk, but not for one that hangs. */
         for (unsigned i = 0; a->webhook && !alert_queue_save(&a->queue) && i < 10; i++)
                 (void) usleep(100 * USEC_PER_MSEC);
         alert_queue_clear(&a->queue);

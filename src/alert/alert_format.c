@@ -13,7 +13,7 @@
 #include "lib/text.h"
 #include "lib/url.h"
 
-/* --- a text for people, in its service's markup ----------------------------------------------------------- */
+/* --- a text for people, in its service's markup -------------------------------------------------------- */
 
 /* The backquotes in our texts enclose commands. */
 struct style {
@@ -28,14 +28,14 @@ static const struct style telegram = { 3900, MARKUP_HTML, "<b>", "</b>", "<code>
         "</pre>" };
 static const struct style ntfy = { 3900, MARKUP_NONE, "", "", "`", "`", "", "" };
 
-/* Longer than a character with its escape, and the markup at the end of what was cut. */
+/* More than an escaped character and the markup that ends a cut text. */
 #define END_ROOM 24
-/* What the facts below the text take at most, and one of them. */
+/* The most bytes that all facts below the text take, and that one takes. */
 #define FACTS_ROOM 700
 #define FACT_MAX 256
 #define OUT_MAX 4096
 
-/* Collects the text. A service counts characters, we count bytes, of which there are never fewer. */
+/* Collects the text. Services count characters; we count bytes, and there are never fewer of them. */
 struct out {
         char buf[OUT_MAX];
         size_t used;
@@ -60,19 +60,19 @@ static size_t character_length(const char *s) {
         return n;
 }
 
-/* What stands for C in Slack (https://docs.slack.dev/messaging/formatting-message-text) and Telegram
- * (https://core.telegram.org/bots/api#html-style): these three, and nothing else. */
+/* The entity for C in Slack (https://docs.slack.dev/messaging/formatting-message-text) and Telegram
+ * (https://core.telegram.org/bots/api#html-style): both want these three only. */
 static const char *entity(char c) {
         return c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : NULL;
 }
 
-/* https://support.discord.com/hc/en-us/articles/210298617: what begins markup, a link or (<@…>, <#…>) a mention; '#', '-',
- * '>' and "1." only do so at the beginning of a line. */
+/* Whether C begins markup, a link or a mention (<@…>, <#…>). '#', '-' and '>' do so only as the FIRST
+ * character of a line (https://support.discord.com/hc/en-us/articles/210298617). */
 static bool is_discords(char c, bool first) {
         return strchr("\\*_~|<[]", c) || (first && strchr("#->", c));
 }
 
-/* The character that begins at S, in valid UTF-8 (RFC 3629). */
+/* Puts the character at S, which is valid UTF-8 (RFC 3629). */
 static void put_character(struct out *o, const char *s, bool code) {
         const char *escaped = o->style->markup == MARKUP_HTML ? entity(*s) : NULL;
         bool first = o->used == 0 || o->buf[o->used - 1] == '\n';
@@ -85,7 +85,7 @@ static void put_character(struct out *o, const char *s, bool code) {
                 put_bytes(o, s, character_length(s));
 }
 
-/* Whether there is room up to END no more, which the text then says. */
+/* Whether the room up to END is used up. Then the text ends with "…". */
 static bool is_full(struct out *o, size_t end) {
         if (o->used + END_ROOM <= end)
                 return false;
@@ -93,8 +93,8 @@ static bool is_full(struct out *o, size_t end) {
         return true;
 }
 
-/* TEXT, which is safe to print, in at most ROOM bytes: cut between characters and never inside an escape. Its commands become
- * code. */
+/* Puts TEXT, which is safe to print, in at most ROOM bytes: cut between characters, never inside an escape.
+ * Its commands become code. */
 static void put_text(struct out *o, const char *text, size_t room) {
         size_t end = o->used + room;
         bool code = false;
@@ -108,7 +108,7 @@ static void put_text(struct out *o, const char *text, size_t room) {
         put_markup(o, code ? o->style->code_end : "");
 }
 
-/* One line below the text: what it is about, and words. */
+/* Puts one line below the text. */
 static void _printf_(3, 4) put_fact(struct out *o, const char *label, const char *format, ...) {
         char raw[2 * FACT_MAX], text[FACT_MAX];
         va_list ap;
@@ -124,9 +124,9 @@ static void _printf_(3, 4) put_fact(struct out *o, const char *label, const char
         put_text(o, safe_text(text, sizeof text, raw), FACT_MAX);
 }
 
-/* How bad it is, in the ways of the services. */
+/* How each service shows a level. */
 static const struct level {
-        int level; /* syslog's, at most */
+        int level; /* the row is for syslog's levels up to this */
         const char *name, *dot;
         int colour;                 /* Discord's */
         const char *priority, *tag; /* ntfy's, whose tags become emoji */
@@ -147,7 +147,7 @@ static const struct level *level_of(const struct alert_message *m) {
 
 #define WHEN_MAX 48
 
-/* Local time with its zone: the person may be in another. */
+/* Local time with its zone: the user may be in another. */
 static const char *when(char buf[static WHEN_MAX], usec_t realtime) {
         time_t t = (time_t) (realtime / USEC_PER_SEC);
         struct tm tm;
@@ -185,7 +185,7 @@ static void put_facts(struct out *o, const struct alert_message *m, const struct
                         x->dropped == 1 ? "" : "s");
 }
 
-/* "Standby has taken over", and on which machine, if there may be several; after MARK, if the service has no colours. */
+/* "Standby has taken over (HOST@INSTANCE)". MARK: after a coloured dot, if the service has no colours. */
 static char *title(
         char *buf, size_t size, bool mark, const struct alert_message *m, const struct alert_context *x) {
         char raw[256];
@@ -195,7 +195,7 @@ static char *title(
         return safe_text(buf, size, raw);
 }
 
-/* One a line. They hold names that an agent may have chosen: no backquote or tag of theirs ends the block. */
+/* Puts COMMANDS, one a line. Names in them may be the agent's: no backquote or tag there ends the block. */
 static void put_commands(struct out *o, const char *commands) {
         if (!*commands)
                 return;
@@ -207,7 +207,7 @@ static void put_commands(struct out *o, const char *commands) {
         put_markup(o, o->style->block_end);
 }
 
-/* Everything but the title, in at most the style's limit. */
+/* Puts everything but the title, within the style's limit. */
 static void put_all(struct out *o, const struct alert_message *m, const struct alert_context *x) {
         const char *commands = m->commands && strlen(m->commands) < ALERT_COMMANDS_MAX ? m->commands : "";
         char text[ALERT_TEXT_MAX];
@@ -221,7 +221,7 @@ static void put_all(struct out *o, const struct alert_message *m, const struct a
                 o->buf[--o->used] = '\0';
 }
 
-/* --- JSON ------------------------------------------------------------------------------------------------- */
+/* --- JSON ---------------------------------------------------------------------------------------------- */
 
 static json_t *commands_json(const char *commands) {
         json_t *array = json_array();
@@ -267,8 +267,9 @@ static int render_json(struct alert_request *r, const struct alert_message *m, c
                         "late_seconds", json_span(lateness(m, x)), "dropped", (json_int_t) x->dropped));
 }
 
-/* https://discord.com/developers/docs/resources/webhook#execute-webhook: one embed, with a bar in the level's colour, a title of
- * 256 characters and a description; with an empty "parse" nobody is pinged (…/resources/message#allowed-mentions-object). */
+/* One embed: a bar in the level's colour, a title of 256 characters and a description
+ * (https://discord.com/developers/docs/resources/webhook#execute-webhook). An empty "parse" pings nobody
+ * (…/resources/message#allowed-mentions-object). */
 static int render_discord(struct alert_request *r, const struct alert_message *m,
         const struct alert_context *x, _unused_ const char **why) {
         struct out o = { .style = &discord }, head = { .style = &discord };
@@ -284,8 +285,8 @@ static int render_discord(struct alert_request *r, const struct alert_message *m
 /* A title with all its escapes. */
 #define SLACK_HEAD_MAX 900
 
-/* https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks: a header of 150 characters, and a section of 3000
- * (https://docs.slack.dev/reference/block-kit/blocks); "text" is for notifications. */
+/* https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks: "text" is for notifications. A
+ * header has 150 characters, a section 3000 (https://docs.slack.dev/reference/block-kit/blocks). */
 static int render_slack(struct alert_request *r, const struct alert_message *m,
         const struct alert_context *x, _unused_ const char **why) {
         struct out o = { .style = &slack }, head = { .style = &slack };
@@ -299,8 +300,8 @@ static int render_slack(struct alert_request *r, const struct alert_message *m,
                         "section", "text", "type", "mrkdwn", "text", o.buf, "verbatim", 1));
 }
 
-/* https://docs.ntfy.sh/publish/: the text as the body, the rest in headers; a body of more than 4096 bytes would become an
- * attachment. Non-ASCII headers it takes only as RFC 2047 words: a title needs none. */
+/* The text is the body, the rest are headers (https://docs.ntfy.sh/publish/). A body over 4096 bytes would
+ * become an attachment. ntfy takes non-ASCII headers only as RFC 2047 words: a title needs none. */
 static int render_ntfy(struct alert_request *r, const struct alert_message *m, const struct alert_context *x,
         _unused_ const char **why) {
         char words[256], header[300];
@@ -318,9 +319,9 @@ static int render_ntfy(struct alert_request *r, const struct alert_message *m, c
                        : -ENOMEM;
 }
 
-/* --- Telegram --------------------------------------------------------------------------------------------- */
+/* --- Telegram ------------------------------------------------------------------------------------------ */
 
-/* The parameters of a Telegram address; NULL: they name no chat, or it is none. For the caller to curl_free(). */
+/* The parameters of a Telegram address, for the caller to curl_free(); NULL: no such address, or no chat. */
 static char *telegram_query(CURLU *url) {
         _cleanup_part_ char *path = url_part(url, CURLUPART_PATH), *query = url_part(url, CURLUPART_QUERY);
         const char *method = path ? strrchr(path, '/') : NULL;
@@ -329,9 +330,9 @@ static char *telegram_query(CURLU *url) {
         return method && strcasecmp(method, "/sendMessage") == 0 && chat ? TAKE(query) : NULL;
 }
 
-/* https://core.telegram.org/bots/api#sendmessage: a text of up to 4096 characters. The person gives chat_id (and what else they
- * like, such as message_thread_id) after the '?'; all parameters go into the body, as a form: they may be passed in one of four
- * ways (…/bots/api#making-requests), not in two at once. */
+/* A text of up to 4096 characters (https://core.telegram.org/bots/api#sendmessage). The user gives chat_id,
+ * and perhaps message_thread_id, after the '?'. All parameters go into the body, as a form: Telegram takes
+ * them in one of four ways, not in two at once (…/bots/api#making-requests). */
 static int render_telegram(struct alert_request *r, const struct alert_message *m,
         const struct alert_context *x, const char **why) {
         static const char preview[] = "%7B%22is_disabled%22%3Atrue%7D"; /* {"is_disabled":true} */
@@ -360,11 +361,11 @@ static int render_telegram(struct alert_request *r, const struct alert_message *
                 asprintf(&r->body, "%s&parse_mode=HTML&link_preview_options=%s&text=%s", query, preview,
                         text) < 0)
                 return -ENOMEM;
-        (void) memcpy(r->url, bare, strlen(bare) + 1); /* which is shorter */
+        (void) memcpy(r->url, bare, strlen(bare) + 1); /* .url is long enough */
         return add_headers(r, (const char *[]){ "Content-Type: application/x-www-form-urlencoded", NULL });
 }
 
-/* --- all of them ------------------------------------------------------------------------------------------ */
+/* --- all of them --------------------------------------------------------------------------------------- */
 
 int alert_render(enum alert_format format, const char *url, const struct alert_message *m,
         const struct alert_context *x, struct alert_request **ret, const char **why) {

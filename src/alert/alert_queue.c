@@ -84,7 +84,7 @@ unsigned alert_queue_withdraw(struct alert_queue *q, usec_t now) {
         return (unsigned) (before - json_array_size(q->alerts));
 }
 
-/* --- the file --------------------------------------------------------------------------------------------- */
+/* --- the file ------------------------------------------------------------------------------------------ */
 
 static int from_text(struct alert_queue *q, const char *text) {
         json_auto_t *j = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
@@ -112,7 +112,7 @@ static int from_text(struct alert_queue *q, const char *text) {
 int alert_queue_load(struct alert_queue *q, const char *directory) {
         int r;
 
-        q->file.secret = true; /* not every user needs to know that much of the primary */
+        q->file.secret = true; /* alerts say much about the primary */
         q->file.meaning = "Alerts that are not delivered yet are lost if this daemon stops.";
         q->alerts = json_array();
         if (!q->alerts || asprintf(&q->file.path, "%s/alerts.json", directory) < 0)

@@ -48,7 +48,7 @@ static void describe_silence(const struct status *s, const char *span, char *buf
         WRITE(" See `journalctl -u %s`.", s->unit);
 }
 
-/* Whether it is so; and what is reported then, to BUF, if there is one. */
+/* Whether the condition holds. BUF, unless NULL, gets the report. */
 static bool is_so(enum condition_kind kind, const struct status *s, const char *span, char *buf) {
         switch (kind) {
         case CONDITION_CUT_OFF:
@@ -114,7 +114,7 @@ static bool look_kind(struct conditions *l, enum condition_kind kind, const stru
         l->of[kind].alerted = so;
         (void) format_span(span, lasted);
         l->text[0] = '\0';
-        if (!is_so(kind, s, span, l->text)) /* it is over: other words */
+        if (!is_so(kind, s, span, l->text)) /* the condition is over */
                 (void) snprintf(l->text, sizeof l->text, "%s, after %s.", kinds[kind].title_over, span);
         m->event = so ? kinds[kind].event : kinds[kind].over;
         m->level = so ? LOG_ERR : LOG_NOTICE;
@@ -127,7 +127,7 @@ static bool look_kind(struct conditions *l, enum condition_kind kind, const stru
         return true;
 }
 
-/* When it began, or this daemon saw it first; 0: there is no trouble. */
+/* When the trouble began, or when this daemon saw it first; 0: there is none. */
 static usec_t trouble_since(const struct status *s) {
         if (s->state == ROLE_PROMOTED && s->promoted_at > 0)
                 return s->promoted_at;
@@ -136,7 +136,7 @@ static usec_t trouble_since(const struct status *s) {
         return s->health == HEALTH_DOWN ? s->health_since : 0;
 }
 
-/* Whole days are counted from the beginning, so a daemon that is restarted goes on with the next one. */
+/* Counts whole days from the beginning of the trouble, so a restarted daemon continues with the next day. */
 static bool look_trouble(struct conditions *l, const struct status *s, usec_t now, struct alert_message *m) {
         usec_t since = trouble_since(s);
         unsigned days = since > 0 && now > since ? (unsigned) ((now - since) / USEC_PER_DAY) : 0;

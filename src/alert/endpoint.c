@@ -15,11 +15,11 @@
 #define ADDRESS_MAX ((size_t) 4096)
 #define TIMEOUT_MS 10000L
 
-/* What the unit's SetCredential= hands over in place of a file that is not there. */
+/* The unit's SetCredential= passes this where there is no file. */
 #define NO_ADDRESS "none"
 
-/* The content of FILE, or of what systemd gave us as the credential in its place. The file itself, if this is root: it is as
- * new as can be. 0 or the negative errno of FILE. */
+/* Reads FILE or, if that fails, the credential that systemd passed instead. root reads FILE itself,
+ * which is newer. 0 or the negative errno of FILE. */
 static int read_address(const char *file, const char *credential, char **ret) {
         const char *directory = getenv("CREDENTIALS_DIRECTORY");
         _cleanup_free_ char *path = NULL;
@@ -43,7 +43,7 @@ static void explain(int r, const char *file, const char *credential, char *why, 
                 (void) snprintf(why, size, "%s cannot be read: %s", file, strerror(-r));
 }
 
-/* The first line without blanks around it. */
+/* Keeps the first word: an address has no blanks. */
 static void keep_first_line(char *text) {
         char *start = text + strspn(text, " \t\r\n");
         size_t n = strcspn(start, " \t\r\n");

@@ -10,14 +10,14 @@
 #include "lib/log.h"
 #include "lib/text.h"
 
-/* One lost ping is no reason to raise an alarm: another try before the next is due. */
+/* One lost ping must raise no alarm: the daemon retries before the next is due. */
 #define RETRY_AFTER (30 * USEC_PER_SEC)
 
 struct heartbeat {
         const struct heartbeat_config *config;
         struct webhook *webhook;
         bool well;
-        char error[512]; /* why it does not get through, and the journal has that; "" if it does */
+        char error[512]; /* why the last ping failed, as the journal has it; "": it did not */
 };
 
 static bool is_on(const struct heartbeat *b) {

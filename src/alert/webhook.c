@@ -10,10 +10,10 @@
 #include "lib/text.h"
 #include "lib/timer.h"
 
-/* What is read of an answer at most. */
+/* No more of an answer is read. */
 #define ANSWER_MAX ((size_t) 64 * 1024)
 
-/* Seconds. Alerts are kept for a day: they are to be tried again within it. */
+/* Seconds. Alerts are kept for a day, and must be retried within it. */
 #define RETRY_AFTER_MAX ((curl_off_t) 6 * 3600)
 
 struct webhook {
@@ -36,7 +36,7 @@ static enum webhook_outcome outcome_of(unsigned status) {
         return WEBHOOK_LATER;
 }
 
-/* The service's own words: plain text, or the member of a JSON object in which these services put it. */
+/* Gets the service's own message: plain text, or the JSON member in which these services put it. */
 static void own_words(struct webhook *c, char *buf, size_t size) {
         /* Discord: message; Telegram: description; ntfy: error; Uptime Kuma: msg. */
         static const char *const members[] = { "message", "description", "error", "msg" };
@@ -49,7 +49,7 @@ static void own_words(struct webhook *c, char *buf, size_t size) {
                         text = json_string_value(json_object_get(j, members[i]));
                         break;
                 }
-        /* Not a web page; and a server may repeat the address it was asked for. */
+        /* Leaves out a web page, and a message that repeats parts of the address. */
         if (*text == '<' || endpoint_leaks(c->url, text))
                 text = "";
         (void) safe_text(buf, size, text);
@@ -79,7 +79,7 @@ static void on_done(struct http_request *r, CURLcode code, void *userdata) {
         (void) curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after);
         (void) appendf(a.words, sizeof a.words, "%s: ", endpoint_show(c->url, shown));
         if (status > 0) {
-                /* Whatever became of the rest of the answer. */
+                /* The status counts even if the rest of the answer failed. */
                 a.status = (unsigned) status;
                 a.outcome = outcome_of(a.status);
                 say_status(c, &a);
@@ -119,7 +119,7 @@ int webhook_new(struct http *h, sd_event_time_handler_t wake, webhook_done_t don
         return 0;
 }
 
-/* What is left of the last request; it may hold a secret. */
+/* Clears the last request, which may hold a secret. */
 static void forget(struct webhook *c) {
         if (c->url)
                 explicit_bzero(c->url, strlen(c->url));
