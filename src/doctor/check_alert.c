@@ -8,6 +8,7 @@
 #include "alert/alert_format.h"
 #include "alert/endpoint.h"
 #include "doctor/look.h"
+#include "lib/file.h"
 #include "lib/text.h"
 
 static void fix_address(const char *file, struct finding *f) {

@@ -38,22 +38,6 @@ void finding_fix_path(struct finding *f, const char *before, const char *path, c
                 finding_fix(f, "%s %s%s", before, quoted, after);
 }
 
-bool is_roots_way(const char *path) {
-        _cleanup_free_ char *part = without_slash(path);
-        struct stat st;
-
-        if (!part || (lstat(part, &st) >= 0 && S_ISLNK(st.st_mode)))
-                return false;
-        for (char *end; (end = strrchr(part, '/'));) {
-                *end = '\0';
-                /* Of a link, lstat(2) says that all may write to it. */
-                if (lstat(*part ? part : "/", &st) < 0 ? errno != ENOENT
-                                                       : st.st_uid != 0 || (st.st_mode & 022))
-                        return false;
-        }
-        return true;
-}
-
 /* Whether USER owns PATH or, while that is missing, the directory in which it is to be. */
 static bool is_owned(const char *path, const char *user) {
         _cleanup_free_ char *part = without_slash(path);

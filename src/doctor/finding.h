@@ -35,10 +35,7 @@ void finding_say(struct finding *f, enum finding_kind kind, const char *format, 
  * from elsewhere must have been through shell_quote(). */
 void finding_fix(struct finding *f, const char *format, ...) _printf_(2, 3);
 
-/* Whether PATH is no link, and only root could make it or a directory on the way one: otherwise a command of root's that changes
- * PATH would change what another user chooses by it. */
-bool is_roots_way(const char *path);
-/* Adds "AS_ROOT PATH" if so, otherwise "sudo -u USER AS_USER PATH" if that user may. */
+/* Adds "AS_ROOT PATH" if that is_roots_way(), otherwise "sudo -u USER AS_USER PATH" if that user may. */
 void finding_fix_as(
         struct finding *f, const char *as_root, const char *user, const char *as_user, const char *path);
 

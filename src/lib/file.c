@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -20,28 +19,20 @@ char *without_slash(const char *path) {
         return strndup(path, n);
 }
 
-char *find_link(const char *path) {
+bool is_roots_way(const char *path) {
         _cleanup_free_ char *part = without_slash(path);
-        bool roots_own = true; /* all directories so far */
+        struct stat st;
 
-        for (char *end = part; end && *end;) {
-                char to[PATH_MAX], *text, rest;
-                struct stat st;
-                ssize_t n;
-
-                end += strspn(end, "/");
-                end += strcspn(end, "/");
-                rest = *end;
+        if (!part || (lstat(part, &st) >= 0 && S_ISLNK(st.st_mode)))
+                return false;
+        for (char *end; (end = strrchr(part, '/'));) {
                 *end = '\0';
-                n = readlink(part, to, sizeof to);
-                if (n >= 0 && !(rest && roots_own))
-                        return asprintf(&text, "%s is a symbolic link to %.*s", part, (int) n, to) < 0
-                                ? NULL
-                                : text;
-                roots_own = roots_own && stat(part, &st) == 0 && st.st_uid == 0 && !(st.st_mode & 022);
-                *end = rest;
+                /* Of a link, lstat(2) says that all may write to it. */
+                if (lstat(*part ? part : "/", &st) < 0 ? errno != ENOENT
+                                                       : st.st_uid != 0 || (st.st_mode & 022))
+                        return false;
         }
-        return NULL;
+        return true;
 }
 
 int lock_until(int fd, usec_t until) {

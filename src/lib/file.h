@@ -3,10 +3,9 @@
 
 #include "lib/util.h"
 
-/* The first symbolic link on the way to PATH, or PATH itself, in words: "/home/x is a symbolic link to /etc". A command of
- * root's must follow none that another user put there; on the way, those do not count that only root can have made, such as
- * /bin. For the caller to free; NULL if there is none. */
-char *find_link(const char *path);
+/* Whether PATH is no link, and only root could make it or a directory on the way one: otherwise a command of root's that changes
+ * PATH would change what another user chooses by it. */
+bool is_roots_way(const char *path);
 
 /* PATH without slashes at its end, with which chown(1) and lstat(2) follow a link; for the caller to free. */
 char *without_slash(const char *path);

@@ -71,16 +71,19 @@ static void name_user(uid_t uid, char buf[static 64]) {
                 (void) snprintf(buf, 64, "#%u", (unsigned) uid);
 }
 
-/* chmod opens our own files. Another owner may have closed a file on purpose, so a user decides on a chown.
- * A link gets no command: root would give away the link's target. */
-int repo_set_open_command(const struct repo *repo, uid_t owner, struct refusal *why) {
-        _cleanup_free_ char *link = NULL;
+int repo_refuse_owner(const char *path, const char *user, struct refusal *why) {
+        _cleanup_free_ char *plain = without_slash(path), *word = plain ? shell_quote(plain) : NULL;
 
-        if (owner == geteuid())
-                return refusal_set_command(why, "sudo -u %s chmod -R u+rwX %s", repo->user, repo->word);
-        link = find_link(repo->config->path);
-        return link ? refusal_set(why, why->code, "%s: %s", why->text, link)
-                    : refusal_set_command(why, "sudo chown -hR %s: %s", repo->user, repo->word);
+        return word && is_roots_way(path)
+                ? refusal_set_command(why, "sudo chown -hR %s: %s", user, word)
+                : refusal_set(why, why->code, "%s: root must give it to %s", why->text, user);
+}
+
+/* chmod opens our own files. Another owner may have closed a file on purpose, so a user decides on a chown. */
+int repo_set_open_command(const struct repo *repo, uid_t owner, struct refusal *why) {
+        return owner == geteuid()
+                ? refusal_set_command(why, "sudo -u %s chmod -R u+rwX %s", repo->user, repo->word)
+                : repo_refuse_owner(repo->config->path, repo->user, why);
 }
 
 static int refuse_owner(const struct repo *repo, struct sync_result *r, const char *path, uid_t owner) {
@@ -220,10 +223,9 @@ int repo_init_git(void) {
 
 int repo_open(struct repo *repo, const struct workspace_config *c, struct sync_result *r) {
         _cleanup_(git_index_freep) git_index *index = NULL;
-        _cleanup_free_ char *path = without_slash(c->path);
         int k;
 
-        *repo = (struct repo){ .config = c, .dir_fd = -1, .word = path ? shell_quote(path) : NULL };
+        *repo = (struct repo){ .config = c, .dir_fd = -1, .word = shell_quote(c->path) };
         if (!repo->word)
                 return sync_fail(r, REFUSAL_ERROR, "out of memory");
         if (repo_init_git() < 0)

@@ -88,6 +88,9 @@ int repo_check(struct repo *repo, struct sync_result *r);
 int repo_check_branch(const struct repo *repo, const char *branch, struct sync_result *r);
 /* Refuses a .git that cannot be written. 0 or -ECANCELED. */
 int repo_check_writable(const struct repo *repo, struct sync_result *r);
+/* Adds the command with which root gives PATH to USER; only words where another than root could lead that elsewhere.
+ * -ECANCELED. */
+int repo_refuse_owner(const char *path, const char *user, struct refusal *why);
 /* Adds the command that lets us have what OWNER has closed. -ECANCELED. */
 int repo_set_open_command(const struct repo *repo, uid_t owner, struct refusal *why);
 /* Refuses since WHAT, a path in the workspace, cannot be written, for the reason ERROR (errno). OWNER: of the

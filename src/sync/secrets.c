@@ -18,6 +18,7 @@
 #include "lib/file.h"
 #include "lib/program.h"
 #include "lib/text.h"
+#include "sync/repo.h"
 #include "sync/ssh_transport.h"
 
 /* In bytes. A larger file is no secret, and is not copied. More than the total is refused. */
@@ -82,17 +83,6 @@ static const char *our_name(void) {
         return pw ? pw->pw_name : "openclaw";
 }
 
-/* A link gets no command: root would give away the link's target. */
-static int refuse_owner(struct copy *c, const char *path) {
-        _cleanup_free_ char *word = shell_quote(path), *link = find_link(path);
-
-        (void) fail(c, SYNC_REFUSED, REFUSAL_OWNER, "%s belongs to another user%s%s", path, link ? ": " : "",
-                link ? link : "");
-        return link || !word
-                ? -ECANCELED
-                : refusal_set_command(&c->result->secrets_why, "sudo chown -hR %s: %s", our_name(), word);
-}
-
 /* Refuses for errno. COMMAND, run on the target by the agent's user, may help. */
 static int refuse_target(struct copy *c, const char *path, enum refusal_code code, const char *command) {
         _cleanup_free_ char *word = NULL;
@@ -120,7 +110,8 @@ static int open_target(struct copy *c, bool dry_run) {
         if (stat(path, &st) < 0)
                 return refuse_target(c, path, REFUSAL_TARGET, "mkdir -p -m 700");
         if (st.st_uid != geteuid())
-                return refuse_owner(c, path);
+                return fail(c, SYNC_REFUSED, REFUSAL_OWNER, "%s belongs to another user", path),
+                       repo_refuse_owner(path, our_name(), &c->result->secrets_why);
         c->target = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (c->target < 0 && errno == ENOTDIR)
                 return refuse_target(c, path, REFUSAL_TARGET, "mv -t /var/tmp");

@@ -369,14 +369,6 @@ static void test_no_root_in_the_agents_directories(void **state _unused_) {
         scratch_remove(dir);
 }
 
-static void test_way_of_root(void **state _unused_) {
-        assert_true(is_roots_way("/etc/passwd"));
-        assert_true(is_roots_way("/usr/bin/"));
-        assert_true(is_roots_way("/usr/is/not/there"));
-        assert_false(is_roots_way("/tmp/x"));
-        assert_false(is_roots_way("/proc/self/root/usr")); /* by a link */
-}
-
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_shebang),
@@ -394,7 +386,6 @@ int main(void) {
                 cmocka_unit_test(test_user_service),
                 cmocka_unit_test(test_closed_directory),
                 cmocka_unit_test(test_no_root_in_the_agents_directories),
-                cmocka_unit_test(test_way_of_root),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
