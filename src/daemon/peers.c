@@ -48,9 +48,8 @@ static usec_t now(void) {
 
 /* The seniors go first. */
 
-/* Until when S, a senior that is not up, goes first: for its head start, from when the primary went down. An
- * unknown senior goes first until its checks can have decided: one that answers now and then stays unknown.
- * */
+/* Until when S, a senior that is not up, goes first: for its head start from the primary's failure, and if
+ * its level is unknown, until its checks can have decided. One that answers now and then stays unknown. */
 static usec_t goes_first_until(const struct peers *w, const struct peer *s) {
         usec_t started = w->primary.health.since + s->config->head_start;
         usec_t known = w->asking_since + s->rules.silent_timeout + 2 * s->rules.interval;

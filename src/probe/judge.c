@@ -22,7 +22,7 @@ static _printf_(3, 4) void say(struct check *c, enum verdict v, const char *form
         (void) safe_text(c->reason, sizeof c->reason, raw);
 }
 
-/* False if there are no words for it. */
+/* Returns false if http_error() has no words for the failure. */
 static bool say_known(const struct answer *a, long detail, struct check *c) {
         const struct http_error *e = http_error(a->code, detail);
 
@@ -55,14 +55,14 @@ static void say_timed_out(const struct answer *a, struct check *c) {
                 say(c, VERDICT_DOWN, "began to answer, but did not finish in %g s", s);
 }
 
-/* OpenSSL's reasons (openssl/sslerr.h); an alert's is its number and 1000. */
+/* OpenSSL's reasons (openssl/sslerr.h); that of an alert is its number plus 1000. */
 #define WRONG_VERSION_NUMBER 267
 #define PACKET_LENGTH_TOO_LONG 198
 #define ALERTS 1000
 #define INTERNAL_ERROR (ALERTS + 80)
 #define UNRECOGNIZED_NAME (ALERTS + 112)
 
-/* The reason in OpenSSL's code (ERR_GET_REASON(3)), which libcurl's words hold; 0: there is none. */
+/* Returns the reason in OpenSSL's error code (ERR_GET_REASON(3)), which libcurl's message holds; 0: none. */
 static unsigned long tls_reason(const char *detail) {
         unsigned long n = 0;
 
@@ -115,7 +115,7 @@ static void say_other_failure(const struct answer *a, struct check *c) {
                 say(c, VERDICT_SILENT, CANNOT_ASK ": %s", words);
 }
 
-/* Neither a status nor a whole body. */
+/* The request ended before its status, or before the whole body. */
 static void say_failed(const struct answer *a, struct check *c) {
         c->unanswered = a->code == CURLE_COULDNT_RESOLVE_HOST;
         switch (a->code) {
@@ -136,7 +136,7 @@ static void say_failed(const struct answer *a, struct check *c) {
         }
 }
 
-/* The media type alone, without parameters, or words in its place. */
+/* Writes the media type without parameters, or what came instead. */
 static void name_type(const struct answer *a, char *buf, size_t size) {
         const char *type = a->content_type ?: "";
         size_t n = strcspn(type, "; \t");
@@ -149,7 +149,7 @@ static void name_type(const struct answer *a, char *buf, size_t size) {
                 (void) snprintf(buf, size, "%.*s", (int) MIN(n, size - 1), type);
 }
 
-/* The answer as JSON; NULL: it is none. A new reference. */
+/* Returns the body as JSON, a new reference; NULL: it is not JSON. */
 static json_t *parse_body(const struct answer *a) {
         return a->too_long ? NULL : json_loadb(a->body ?: "", a->length, JSON_REJECT_DUPLICATES, NULL);
 }
@@ -169,7 +169,7 @@ static void say_body(const struct answer *a, struct check *c) {
                 say(c, VERDICT_DOWN, "answered, but not as an OpenClaw gateway (%s)", type);
 }
 
-/* "telegram, agent-database:main"; from afar it names none. */
+/* Writes "telegram, agent-database:main". OpenClaw names none to another machine. */
 static char *list_failing(json_t *failing, char *buf, size_t size) {
         json_t *part;
         size_t i;
@@ -184,7 +184,7 @@ static bool is_2xx(unsigned status) {
         return status >= 200 && status < 300;
 }
 
-/* What a server that lives says of us, not of itself: "not you", "not so", "not now" (RFC 9110 15.5, RFC 6585, 7725, 8470). */
+/* A live server refuses this client or this request (RFC 9110 15.5, RFC 6585, 7725, 8470). */
 static bool is_live_refusal(unsigned status) {
         static const unsigned refusals[] = { 401, 403, 405, 406, 407, 408, 421, 425, 426, 428, 429, 431,
                 451 };
@@ -207,7 +207,7 @@ static void say_status(const struct answer *a, struct check *c) {
                 say(c, VERDICT_DOWN, "HTTP %u", a->status);
 }
 
-/* What matters to any verdict: the question did not go where it was meant to. */
+/* Adds to any verdict that the probe asked the last good address instead of the name. */
 static void say_where(const struct answer *a, struct check *c) {
         if (a->instead)
                 (void) appendf(c->reason, sizeof c->reason,
@@ -233,7 +233,7 @@ void judge(const struct answer *a, enum scheme scheme, enum expect expect, struc
         say_where(a, c);
 }
 
-/* A page in HTML, or a 404, is an older gateway's. */
+/* An older gateway answers with HTML or a 404. */
 void judge_ready(const struct answer *a, struct check *c) {
         json_auto_t *root = parse_body(a);
         json_t *ready = json_object_get(root, "ready");

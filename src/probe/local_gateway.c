@@ -13,20 +13,20 @@
 
 #define DEFAULT_PORT 18789
 #define DEFAULT_PATH "/health"
-/* A refused connection costs a tenth of a millisecond, so this costs next to nothing and adds as little to an outage. */
+/* A refused connection costs a tenth of a millisecond: checks this often cost little, and delay little. */
 #define EAGER_INTERVAL (40 * USEC_PER_MSEC)
-/* A real gateway takes longer than that, and its processor time is better spent on starting. */
+/* A real gateway takes longer to start. After this, rarer checks leave it the processor. */
 #define EAGER_FOR (10 * USEC_PER_SEC)
 #define LATER_INTERVAL USEC_PER_SEC
-/* A single answer is not believed, so after it the next question follows at once. */
+/* One answer alone does not count, so the next check follows at once. */
 #define CONFIRM_INTERVAL (5 * USEC_PER_MSEC)
-/* Nobody is far away here: who is silent for this long does not answer. */
+/* The gateway is on this machine: a silence this long is no answer. */
 #define TIMEOUT_MAX (2 * USEC_PER_SEC)
 #define READY_INTERVAL USEC_PER_MINUTE
-/* Until then channels come and go. */
+/* For this long after the start, channels come and go, and /readyz is asked this often. */
 #define FOLLOW_INTERVAL (500 * USEC_PER_MSEC)
 #define FOLLOW_FOR (15 * USEC_PER_SEC)
-/* A channel that fails for longer fails for hours. */
+/* A channel that fails for longer than this fails for hours. */
 #define FOLLOW_MAX (5 * USEC_PER_MINUTE)
 
 struct local_gateway {
@@ -37,17 +37,17 @@ struct local_gateway {
         sd_event_source *timer;
         enum role_watch pace;
         usec_t eager_since;
-        struct probe *probe; /* of the address under way */
-        bool on_tailnet;     /* it is the second one */
+        struct probe *probe; /* at the address being checked */
+        bool on_tailnet;     /* that is the second one */
         bool answered;       /* the last check was good */
-        struct check first;  /* what the first one said */
-        usec_t ready_asked;  /* for the channels */
-        bool asks_ready;     /* in this round, at either address */
+        struct check first;  /* at the first address */
+        usec_t ready_asked;  /* when /readyz was last */
+        bool asks_ready;     /* this round asks /readyz, at either address */
         usec_t followed_since;
-        bool ready_known; /* they were ready, or it does not say */
+        bool ready_known; /* the channels were ready, or this gateway never says */
 };
 
-/* As often as the primary, and often enough that no single look decides that a gateway hangs. */
+/* As often as the primary is checked, and so that no single check decides that a gateway hangs. */
 static usec_t steady_interval(const struct local_gateway *s) {
         usec_t interval = s->config->primary.check_interval, hang = s->config->gateway.hang_timeout;
 
@@ -75,7 +75,7 @@ static void schedule(struct local_gateway *s, bool answers) {
         s->answered = answers;
 }
 
-/* It is asked for its channels. */
+/* Whether this round asks /readyz. */
 static bool ready_is_due(struct local_gateway *s) {
         usec_t now = now_usec(CLOCK_BOOTTIME);
 
@@ -119,7 +119,7 @@ static int start(struct local_gateway *s, const char *url) {
         return 0;
 }
 
-/* The port of a URL that the configuration has accepted. */
+/* Returns the port of a URL that the configuration has accepted. */
 static unsigned port_of(const char *url) {
         _cleanup_(curl_url_cleanupp) CURLU *u = curl_url();
         _cleanup_part_ char *port = NULL;
@@ -133,7 +133,7 @@ unsigned local_gateway_port(const struct config *c) {
         return c->gateway.url ? port_of(c->gateway.url) : DEFAULT_PORT;
 }
 
-/* bind: tailnet listens on loopback too in today's OpenClaw, but not in older ones. */
+/* With bind: tailnet, an older OpenClaw does not listen on loopback; a newer one does. */
 static bool try_tailnet(struct local_gateway *s) {
         _cleanup_free_ char *url = NULL;
         char address[64];

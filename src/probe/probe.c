@@ -1,8 +1,8 @@
 /* One check of one gateway becomes a verdict with a reason; see probe.h.
  *
- * A check is one request or more within one deadline: first to /startupz, if that is asked at all, then to the health path,
- * then now and then to /readyz. If the name does not resolve in half of the time, or in most of what a connect gets, the
- * last good address is asked in its place. */
+ * A check is one request or more within one deadline: /startupz, if the target has it, the health path, and
+ * at times /readyz. If the name does not resolve within half of the timeout, or three quarters of the time
+ * for a connect, the probe asks the last good address instead. */
 #include "probe/probe.h"
 
 #include <errno.h>
@@ -17,41 +17,41 @@
 #include "lib/url.h"
 #include "probe/judge.h"
 
-/* By so much libcurl's time for a connect, which includes TLS, is longer than ours: we look at the socket first. */
+/* libcurl's connect timeout, which includes TLS, is this much longer: the probe's own one comes first. */
 #define CONNECT_SPARE (50 * USEC_PER_MSEC)
 
 enum question { ASKS_STARTUP, ASKS_HEALTH, ASKS_READY, QUESTIONS };
 
 struct probe {
-        /* Parsed once: that is a seventh of what libcurl has to do for a check. NULL: not asked yet. */
+        /* Parsed only once: parsing is a seventh of libcurl's work for a check. NULL: not asked yet. */
         CURLU *urls[QUESTIONS];
         enum scheme scheme;
         enum expect expect;
         usec_t timeout;
         bool any_certificate, is_tls;
         struct http_request *request;
-        bool is_name;           /* the URL's host: no address */
-        sd_event_source *timer; /* goes off at the end of its time, and for a name now and then before */
+        bool is_name;           /* the URL's host is no address */
+        sd_event_source *timer; /* for the connect's end and the check's; with a name, for tick() too */
 
         char good[INET6_ADDRSTRLEN];    /* the address that last answered as it should; "": none yet */
-        struct curl_slist *good_option; /* the same for CURLOPT_CONNECT_TO */
-        bool startup;                   /* the target's */
-        bool asks_startup; /* the same, and it is no older gateway; asked again after a failure */
-        bool wants_ready;  /* the next check, or this one, asks for that */
+        struct curl_slist *good_option; /* .good for CURLOPT_CONNECT_TO */
+        bool startup;                   /* the target's .startup */
+        bool asks_startup;              /* .startup, but false for an older gateway until the next failure */
+        bool wants_ready;               /* the next check, or this one, asks /readyz */
 
         /* The check under way. */
-        probe_done_t done; /* NULL: there is none */
+        probe_done_t done; /* NULL: no check is under way */
         void *userdata;
-        usec_t started, asked; /* the check, and its last request */
+        usec_t started, asked; /* when the check and its last request started */
         enum question question;
-        struct check check; /* what is known of it */
-        bool asks_good;     /* the last good address, not the name */
-        bool is_stuck;      /* nobody can be asked: there is neither a resolver nor a good address */
+        struct check check; /* the result so far */
+        bool asks_good;     /* requests go to the last good address, not to the name */
+        bool is_stuck;      /* no request is possible: the resolver is stuck, and there is no good address */
 
         /* The request under way. */
         struct answer answer;
-        char detail[CURL_ERROR_SIZE]; /* libcurl's, of a failure */
-        size_t received;              /* headers and body */
+        char detail[CURL_ERROR_SIZE]; /* libcurl's message for a failure */
+        size_t received;              /* bytes of headers and body */
         struct http_body body;
 };
 
@@ -71,7 +71,7 @@ static usec_t connect_time(const struct probe *p) {
         return MIN(p->timeout, CONNECT_MAX);
 }
 
-/* Of the question: the gateway's other paths are beside the health path. Made when it is first asked; NULL: no memory. */
+/* Returns the question's URL, beside the health path; made at its first use. NULL: no memory. */
 static CURLU *find_url(struct probe *p) {
         static const char *const beside[QUESTIONS] = {
                 [ASKS_STARTUP] = "startupz", [ASKS_READY] = "readyz"
@@ -86,7 +86,7 @@ static CURLU *find_url(struct probe *p) {
         return *url;
 }
 
-/* Begins the request that is due. */
+/* Starts the request for .question. */
 static int ask(struct probe *p) {
         CURL *easy = http_request_easy(p->request);
         CURLU *url = find_url(p);
@@ -136,7 +136,7 @@ static void finish(struct probe *p) {
         done(p, &c, userdata);
 }
 
-/* /startupz has answered, or not. True if its health path decides. */
+/* Judges what came from /startupz. Returns true if the health path decides. */
 static bool startup_passes(struct probe *p) {
         enum startup s = judge_startup(&p->answer, &p->check);
 
@@ -145,7 +145,7 @@ static bool startup_passes(struct probe *p) {
         return s != STARTUP_DECIDES;
 }
 
-/* The verdict is known; the channels may be asked for. */
+/* The verdict is known. /readyz may follow. */
 static void end_verdict(struct probe *p, bool started) {
         struct check *c = &p->check;
 
@@ -160,7 +160,7 @@ static void end_verdict(struct probe *p, bool started) {
                 finish(p);
 }
 
-/* The request has ended, or there was none: on to the next one, or to the end of the check. */
+/* The request has ended or could not start. Starts the next one, or ends the check. */
 static void conclude(struct probe *p, CURLcode code) {
         bool started = p->check.started;
 
@@ -212,25 +212,25 @@ static void on_done(_unused_ struct http_request *r, CURLcode code, void *userda
         if (p->answer.error == 0)
                 p->answer.error = (int) error;
         p->answer.content_type = type;
-        if (code == CURLE_OPERATION_TIMEDOUT) /* libcurl's: of the connect */
+        if (code == CURLE_OPERATION_TIMEDOUT) /* libcurl limits the connect alone */
                 p->answer.waited = connect_time(p);
         (void) curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &p->answer.certificate);
         p->answer.detail = p->detail;
         conclude(p, code);
 }
 
-/* How far the other side came until now. The kernel knows best (tcp(7)): libcurl tells of a connection
- * only after its TLS handshake, and of an answer only after its first line. */
+/* Finds out how far the other side has come. The kernel knows first (tcp(7)): libcurl reports a connection
+ * only after the TLS handshake, and an answer only after its first line. */
 static void look_at_socket(struct probe *p) {
         struct sockaddr_storage a;
         struct tcp_info info = { 0 };
         socklen_t size = sizeof a, info_size = sizeof info;
         int fd = http_request_socket(p->request);
 
-        if (fd < 0 || !p->answer.addressed) /* none, or one of libcurl's own resolver */
+        if (fd < 0 || !p->answer.addressed) /* no socket, or one of libcurl's resolver */
                 return;
         p->answer.connected = getpeername(fd, (struct sockaddr *) &a, &size) == 0;
-        if (p->is_tls) { /* what came may all be TLS, which is no answer */
+        if (p->is_tls) { /* the bytes may all be the handshake's, which is no answer */
                 p->answer.began = p->received > 0;
                 return;
         }
@@ -238,7 +238,7 @@ static void look_at_socket(struct probe *p) {
                 info.tcpi_bytes_received > 0;
 }
 
-/* How often a check of a name is looked at: another address may be due, or the last good one. */
+/* When on_time() looks next: for a name often, because its next address or the last good one may be due. */
 static usec_t tick(const struct probe *p, usec_t passed) {
         return p->is_name                  ? connect_time(p) / 8
                 : passed < connect_time(p) ? connect_time(p) - passed
@@ -267,7 +267,7 @@ static int on_time(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *us
         return 0;
 }
 
-/* CURLOPT_OPENSOCKETFUNCTION(3). The first one also tells that the name, if there is one, is resolved. */
+/* CURLOPT_OPENSOCKETFUNCTION(3). The first call also shows that a name has resolved. */
 static curl_socket_t on_open(void *userdata, _unused_ curlsocktype purpose, struct curl_sockaddr *a) {
         struct probe *p = userdata;
         int fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
@@ -280,14 +280,14 @@ static curl_socket_t on_open(void *userdata, _unused_ curlsocktype purpose, stru
         return fd;
 }
 
-/* Counts what comes; false if it is enough. */
+/* Counts received bytes. Returns false above ANSWER_MAX. */
 static bool count(struct probe *p, size_t n) {
         p->received += n;
         p->answer.too_long = p->received > ANSWER_MAX;
         return !p->answer.too_long;
 }
 
-/* CURLOPT_HEADERFUNCTION(3): once for each line, with the empty one after them. */
+/* CURLOPT_HEADERFUNCTION(3): libcurl calls this for each line, the empty one at the end too. */
 static size_t on_header(char *line, _unused_ size_t size, size_t n, void *userdata) {
         struct probe *p = userdata;
         long status = 0;
@@ -297,7 +297,7 @@ static size_t on_header(char *line, _unused_ size_t size, size_t n, void *userda
         if (n > 2 || line[n - 1] != '\n' || (n == 2 && line[0] != '\r'))
                 return n;
         (void) curl_easy_getinfo(http_request_easy(p->request), CURLINFO_RESPONSE_CODE, &status);
-        if (status < 200) /* an interim answer: the real one is still to come */
+        if (status < 200) /* an interim answer: the final one follows */
                 return n;
         p->answer.status = (unsigned) status;
         return p->question != ASKS_HEALTH || judge_needs_body(p->answer.status, p->expect)
@@ -366,7 +366,7 @@ static int prepare(struct probe *p, struct http *h) {
                 (void) curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
         }
 
-        /* libcurl gives each of several addresses half of what is left. */
+        /* libcurl gives each of several addresses half of the time that is left. */
         (void) curl_easy_setopt(
                 easy, CURLOPT_CONNECTTIMEOUT_MS, (long) ((connect_time(p) + CONNECT_SPARE) / USEC_PER_MSEC));
         return timer_new(http_event(h), &p->timer, USEC_PER_MSEC, on_time, p);

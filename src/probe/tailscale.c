@@ -10,7 +10,7 @@
 #include "lib/text.h"
 
 #define API "http://local-tailscaled.sock/localapi/v0/"
-/* It answers within 2 ms, but for a ping. */
+/* tailscaled answers within 2 ms, except to a ping. */
 #define TIMEOUT_MS 1000L
 #define PING_TIMEOUT_MS 2000L
 
@@ -28,7 +28,7 @@ static void on_done(struct http_request *r, CURLcode code, void *userdata) {
         long http = 0;
 
         (void) curl_easy_getinfo(http_request_easy(r), CURLINFO_RESPONSE_CODE, &http);
-        /* More than is read is an answer; without a socket, or with a tailscaled that has just ended, there is none. */
+        /* A longer answer than is read counts. Other errors: no socket, or tailscaled has just ended. */
         t->answer.how = code == CURLE_OK || code == CURLE_WRITE_ERROR ? TAILSCALE_ANSWERED
                 : code == CURLE_OPERATION_TIMEDOUT                    ? TAILSCALE_SILENT
                                                                       : TAILSCALE_GONE;
@@ -121,7 +121,7 @@ static void copy_text(const json_t *object, const char *key, char *buf, size_t s
                 buf[n - 1] = '\0';
 }
 
-/* LIST's texts with BETWEEN them, safe to print. */
+/* Joins LIST's texts with BETWEEN, safe to print. */
 static void join_texts(const json_t *list, const char *between, char *buf, size_t size) {
         const json_t *item;
         char raw[256] = "";
@@ -243,7 +243,7 @@ bool tailscale_is_at(const struct tailscale_peer *p, const char *address) {
         return false;
 }
 
-/* A node of a region (tailcfg.DERPNode). */
+/* Whether NODE (tailcfg.DERPNode) relays and has an address. */
 static bool is_relay(json_t *node, struct tailscale_relay *ret) {
         const char *v4 = "", *v6 = "", *address;
         int stun_only = false, port = 0;
