@@ -1,8 +1,8 @@
-/* A row of checks of the primary in the journal, while nothing is decided: who acts on a decision reports that. */
+/* Checks of the primary as journal lines. The events of events.h report what the daemon decides by them. */
 #pragma once
 
 #include "core/health.h"
 
-/* CHECK of the primary, which is called NAME, made H of BEFORE, as CHANGE says. */
+/* Logs CHECK of the primary NAME, which changed BEFORE to H; CHANGE is health_check()'s. */
 void report_check(const struct health *before, const struct health *h, const struct health_rules *rules,
         const struct health_change *change, const struct check *check, const char *name);

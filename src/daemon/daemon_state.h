@@ -1,5 +1,5 @@
-/* What the daemon holds, for the files that it is made of: daemon.c has the loop and the configuration, daemon_steps.c
- * decides and acts, daemon_status.c shows what is. */
+/* The daemon's state, for its own files: daemon.c has the loop and the configuration, daemon_steps.c decides
+ * and acts, daemon_status.c shows the status. */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -38,36 +38,36 @@ struct daemon {
 
         struct role role;
         struct role_rules rules;
-        bool resumed; /* the first look at the unit is done */
+        bool resumed; /* role_resume() has looked at the unit */
         struct state_file state_file;
 
         usec_t last_check;       /* of the primary */
-        enum health_level level; /* as it was seen last */
+        enum health_level level; /* from the last daemon_read_level() */
         usec_t level_since;
-        usec_t kept_back; /* when a mode or a pause last kept the role from following it */
+        usec_t kept_back; /* when a mode or a pause last kept the role from following .level */
         struct timeline timeline;
-        struct restart_loop loop; /* of the gateway here, which systemd restarts */
-        unsigned restarts;        /* as they were seen last */
-        struct check answer;      /* of the gateway here, the last time it was asked … */
-        struct check channels;    /* … and said something of its channels; .channels "": not yet */
+        struct restart_loop loop; /* systemd's restarts of the gateway here */
+        unsigned restarts;        /* unit_info.restarts of the gateway here, as last seen */
+        struct check answer;      /* the last check of the gateway here */
+        struct check channels;    /* the last one that said something of its channels; .channels "": none */
         struct sync_story sync_story;
 
         sd_event_source *look_timer;
         usec_t status_sent;
-        bool status_steady; /* the primary was up, the gateway here stopped */
+        bool status_steady; /* the last STATUS= said that all is well and no check fails */
         enum status_level status_level;
         char status_text[SENTENCE_MAX];
-        bool reload_on_standby; /* the file says something that has to wait */
+        bool reload_on_standby; /* a change of the configuration waits until then */
 };
 
-/* Puts all that is known now into F, for role.c. */
+/* Puts all that the daemon knows now into F, for role.c. */
 void daemon_gather(const struct daemon *d, struct facts *f);
 
-/* Reads the primary's level again: after a standstill it is an old one, and counts as unknown. */
+/* Reads the primary's level again. After a standstill the level is old, and counts as unknown. */
 void daemon_read_level(struct daemon *d);
 
-/* Decides, acts and reports, until there is nothing more to do. */
+/* Decides, acts and reports until there is nothing more to do. */
 void daemon_step(struct daemon *d);
 
-/* Shows the status to everybody who looks at levels: systemd, D-Bus, alerts, heartbeat, metrics. */
+/* Shows the status to systemd, D-Bus, alerts, heartbeat and metrics. */
 void daemon_show(struct daemon *d);

@@ -4,6 +4,6 @@
 #include "config/instance.h"
 #include "events.h"
 
-/* Sends it to the journal, or to standard error where there is none. */
+/* Sends the entry to the journal, or MESSAGE to standard error if the journal does not take it. */
 void journal_send_event(
         const struct instance *n, enum role_event event, const struct story *s, const char *message);

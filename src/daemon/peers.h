@@ -1,7 +1,7 @@
-/* Watches the primary: checks it on a timer, judges what it finds, and keeps the level.
+/* Watches the primary: checks it on a timer, judges the result, and keeps the level.
  *
- * On a third node it also checks the standbys that go first, the seniors, for as long as the primary is in trouble; and
- * with a witness it asks, when a check fails, whether this machine itself is cut off. */
+ * On a third node it also checks the seniors, the standbys that go first, while the primary is in trouble.
+ * If the primary does not answer, it asks a witness whether this machine itself is cut off. */
 #pragma once
 
 #include "config/config.h"
@@ -12,49 +12,49 @@
 
 struct peers;
 
-/* A check ended. */
+/* Called from the loop when a check has ended. */
 typedef void (*peers_changed_t)(struct peers *w, void *userdata);
 
-/* Begins to check at once. C must outlive the watch. BEFORE is the watch that this one replaces, or NULL: its level is
- * kept if it is the same primary. 0 or a negative errno. */
+/* Begins to check at once. C must outlive *RET. BEFORE is the watch that *RET replaces, or NULL. *RET keeps
+ * its level if the primary is the same. 0 or a negative errno. */
 int peers_new(struct http *h, const struct instance *instance, const struct config *c,
         const struct peers *before, peers_changed_t changed, void *userdata, struct peers **ret);
 struct peers *peers_free(struct peers *w);
 DEFINE_CLEANUP(struct peers *, peers_free)
 
-/* Up if any of primary and seniors is. Down if the primary is, the seniors had their head start and were not found up, and a
- * failed check of the primary has said so since: never on a good check, nor after a standstill before the next one.
- * Unknown otherwise. */
+/* Up if the primary or a senior is up. Down if the primary is down, no senior was found up in its head
+ * start, and a check of the primary has failed since. Never down on a good check, nor between a standstill
+ * and the next check. Unknown otherwise. */
 enum health_level peers_level(const struct peers *w);
 
-/* The gateway here has STARTED, or has not: while it has, the primary is checked every check_interval, else every
- * retry_interval as long as it is in trouble. */
+/* Sets whether the gateway here has started. A primary in trouble is checked every check_interval if it has,
+ * every retry_interval if it has not. */
 void peers_set_started(struct peers *w, bool started);
-/* EARLY: nobody could be reached here yet, so one good check of the primary ends the outage (health.h). */
+/* EARLY: no gateway here has started yet, so one good check of the primary ends the outage (health.h). */
 void peers_set_early(struct peers *w, bool early);
 
-/* When the row of checks began that were not good and go on now; 0: the last check was good. */
+/* When the current row of checks that were not good began; 0: there is none. */
 usec_t peers_failing_since(const struct peers *w);
 
-/* The last check of the primary was good, of its channels too if they count, or that of a senior that is up. */
+/* Whether the last check was good: the primary's (with its channels, if they count) or an up senior's. */
 bool peers_answer(const struct peers *w);
 
-/* A failback begins: whoever is up, primary or senior, has to prove itself for longer from now on. */
+/* Remembers that a failback begins: the primary and the seniors that are up will need more good checks. */
 void peers_failback(struct peers *w);
 
-/* What a user should know, once, of the way to the primary: true, and it is in BUF. */
+/* Whether there is a notice for a user about the way to the primary. Moves the notice to BUF. */
 bool peers_take_notice(struct peers *w, char *buf, size_t size);
 
-/* For reports. Pointers are good until the next check ends. */
+/* For reports. Pointers are valid until the next check ends. */
 struct peers_view {
-        const struct health *health; /* the primary's; .why says what made it down */
-        const struct check *check;   /* the last one; .reason is "" before the first */
-        const char *down_reason;     /* the words of the last check that was not good; "" before the first */
-        usec_t last_good; /* the last good check of the primary, or of a senior that served since; 0: never */
-        const char *senior; /* the name of a senior that is up; "": none */
+        const struct health *health; /* the primary's; .why is the verdict that made it down */
+        const struct check *check;   /* the primary's last check; .reason is "" before the first */
+        const char *down_reason; /* the reason of its last check that was not good; "" before the first */
+        usec_t last_good;        /* the last good check of the primary or of a senior; 0: never */
+        const char *senior;      /* the name of a senior that is up; "": none */
 };
 struct peers_view peers_view(const struct peers *w);
-/* Sets what S has of the primary but for its level, and of the seniors and Tailscale. */
+/* Fills in the part of S about the primary (except its level), the seniors and Tailscale. */
 void peers_show(const struct peers *w, struct status *s);
 
 /* "100.64.0.1:18789". */

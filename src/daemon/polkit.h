@@ -1,5 +1,5 @@
-/* May whoever sent this message do that? Root may; others are polkit's to judge. Asked without ever blocking: the bus
- * for the sender's user, then polkit, which may in turn ask a person for a password. */
+/* May the sender of a message do that? Root may; polkit decides about other users. The daemon never blocks:
+ * it asks the bus for the sender's user, then polkit, which may ask the user for a password. */
 #pragma once
 
 #include <sys/types.h>
@@ -7,19 +7,19 @@
 
 #include "lib/util.h"
 
-/* REFUSAL is NULL if UID may; else why not, as an error to answer M with. Called from the loop, once for each question
- * unless it is dropped. */
+/* Called from the loop once for each question, unless polkit_drop() comes first. REFUSAL is NULL if UID may;
+ * else it is the error to answer M with. */
 typedef void (*authorized_t)(sd_bus_message *m, uid_t uid, const sd_bus_error *refusal, void *userdata);
 
 struct polkit {
-        const char *action; /* polkit's name for what is asked for */
+        const char *action; /* polkit's name for the action */
         authorized_t decided;
         void *userdata;
-        struct question *first; /* those that wait for an answer */
+        struct question *first; /* the questions that wait for an answer */
 };
 
-/* 0, or a negative errno if the question could not even be asked. */
+/* Asks whether the sender of M may. 0, or a negative errno if the question could not be sent. */
 int polkit_ask(struct polkit *a, sd_bus_message *m);
 
-/* The connection is gone, and with it whoever would be answered. */
+/* Drops all questions: the connection is gone, so nobody waits for an answer. */
 void polkit_drop(struct polkit *a);

@@ -1,53 +1,53 @@
-/* The way to a gateway through Tailscale: whether it is in the tailnet, whether Tailscale works here, and this node's home
- * relay as a witness.
+/* The way to a gateway through Tailscale: whether the gateway is in the tailnet, whether Tailscale works
+ * here, and this node's home relay as a witness.
  *
- * Only tailscaled's own word counts. What it said of the gateway is remembered over restarts, since a tailscaled that is
- * stopped, or a node that is logged out, cannot say it. Without Tailscale here, nothing of this changes anything. */
+ * Only tailscaled's own word counts. The daemon remembers over restarts what tailscaled said of the gateway:
+ * it cannot say so while it is stopped or logged out. Without Tailscale here, all of this has no effect. */
 #pragma once
 
 #include "config/instance.h"
 #include "probe/probe.h"
 #include "probe/tailscale.h"
 
-/* A tailscaled that is gone or starts is taken for one that is restarted, for this long. */
+/* For this long, a tailscaled that is gone or starting counts as one that restarts. */
 #define TAILNET_RESTART_MAX (30 * USEC_PER_SEC)
 
 struct tailnet;
 
-/* HOST is the gateway's as the ini has it; what is known of it is kept in FILE of the state directory. 0 or a negative errno.
- * H must outlive it. */
+/* HOST is the gateway's from the ini. FILE of the state directory has what is known of it. H must outlive
+ * *RET. 0 or a negative errno. */
 int tailnet_new(struct http *h, const struct instance *instance, const char *file, const char *host,
         struct tailnet **ret);
 struct tailnet *tailnet_free(struct tailnet *t);
 DEFINE_CLEANUP(struct tailnet *, tailnet_free)
 
-/* Goes on with what BEFORE knows, which has the same host. */
+/* Copies what BEFORE knows of the same host. */
 void tailnet_carry_over(struct tailnet *t, const struct tailnet *before);
 
-/* From the loop, once for each tailnet_look() that returned 0, unless another one came before. */
+/* Called from the loop, once for each tailnet_look() that returned 0, unless another look replaced it. */
 typedef void (*tailnet_done_t)(void *userdata);
-/* Asks for Tailscale's state; ADDRESS is what a check of the gateway connects to, "" if that is not known. 0; -ENOENT if
- * the gateway is not reached through Tailscale, so that there is nothing to ask; another negative errno. */
+/* Asks tailscaled for its state. ADDRESS is what a check of the gateway connects to; "": not known. 0;
+ * -ENOENT if the gateway is not in the tailnet, so there is nothing to ask; another negative errno. */
 int tailnet_look(struct tailnet *t, const char *address, tailnet_done_t done, void *userdata);
-/* After a good check: asks now and then, for everything there is to know. */
+/* Asks tailscaled for everything, after a good check and every 20 minutes. */
 void tailnet_refresh(struct tailnet *t, const char *address);
 
-/* Whether a look has to come before a check: this is the first one, or the way was found not to work. */
+/* Whether a look must come before a check: there was no look yet, or the last one found no way. */
 bool tailnet_looks_first(const struct tailnet *t);
-/* Since when the gateway is in the tailnet and Tailscale does not work here, by the last look; 0: it works. WHY, if it is not
- * NULL, then says what is wrong. */
+/* Since when Tailscale does not work here while the gateway is in the tailnet, by the last look; 0: it
+ * works. Writes the reason to WHY unless that is NULL. */
 usec_t tailnet_blind_since(const struct tailnet *t, char *why, size_t size);
-/* Whether that is what a restart of tailscaled looks like, and for no longer than one takes. */
+/* Whether this looks like a restart of tailscaled: for TAILNET_RESTART_MAX at most. */
 bool tailnet_restarts(const struct tailnet *t);
 
-/* The home relay, if it may bear witness now: it answered within the hour before the last good check, is not on the gateway's
- * machine, and no exit node is in use. NULL: it may not. */
+/* The home relay if it may be the witness now: it answered within the hour before the last good check, is
+ * not on the gateway's machine, and no exit node is in use. Else NULL. */
 struct probe *tailnet_witness(struct tailnet *t);
-/* When the keys of this node and of the gateway's expire, CLOCK_REALTIME; 0: never, or not known. */
+/* When the keys of this node and of the gateway's node expire, CLOCK_REALTIME; 0: never, or not known. */
 void tailnet_keys(const struct tailnet *t, usec_t *ret_here, usec_t *ret_there);
-/* What a user should know of keys that expire, once: true, and it is in BUF. */
+/* Whether there is a notice for a user about keys that expire. Moves the notice to BUF. */
 bool tailnet_take_notice(struct tailnet *t, char *buf, size_t size);
-/* Pings the gateway's tailscaled while a check is under way. What came of it is in the remark. */
+/* Pings the gateway's tailscaled while a check is under way. tailnet_remark() reports the result. */
 void tailnet_ping(struct tailnet *t, const char *address);
-/* Adds to the reason of C, a check that failed, what Tailscale knows of the gateway's machine. */
+/* Adds to the reason of C, a failed check, what Tailscale knows of the gateway's machine. */
 void tailnet_remark(const struct tailnet *t, struct check *c);

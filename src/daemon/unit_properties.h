@@ -1,4 +1,4 @@
-/* What systemd says of a unit: the properties that matter here, of all that a message holds
+/* The properties of a unit that the daemon reads from a message of systemd
  * (org.freedesktop.systemd1(5), Unit and Service). */
 #pragma once
 
@@ -12,16 +12,16 @@
 /* The properties that name units. */
 enum relation { BOUND_TO, RELATIONS_MAX = 7 };
 
-/* Texts are NULL where the message has none, and good as long as the message is. */
+/* A text is NULL if the message lacks it, and valid as long as the message. */
 struct unit_properties {
         const char *id, *active, *sub, *result, *user, *status;
-        const char *job; /* its path; "/": none */
+        const char *job; /* the job's path; "/": none */
         sd_id128_t invocation;
         uint32_t main_pid, restarts;
         uint64_t condition_checked;
-        /* Whether its conditions and assertions were met when they were last checked; 0: not in the message */
+        /* Whether conditions and assertions were met at systemd's last check; 0: not in the message. */
         enum { MET = 1, UNMET } conditions;
-        /* Those that were not met, or all where systemd does not know any more. */
+        /* The conditions and assertions that were not met. If systemd has forgotten which, all of them. */
         char condition[sizeof((struct unit_end *) NULL)->condition];
         /* Units whose stop or start stops this one, by the property that names them; owned */
         char **related[RELATIONS_MAX];
@@ -30,7 +30,7 @@ struct unit_properties {
 void unit_properties_free(struct unit_properties *p);
 #define _cleanup_properties_ _cleanup_(unit_properties_free)
 
-/* Reads the a{sv} that is next in M into P, which is {} at first. 0 or a negative errno; P is to be freed either way. */
+/* Reads the a{sv} that is next in M into P, which is {} before. 0 or a negative errno; P needs freeing. */
 int unit_properties_read(sd_bus_message *m, struct unit_properties *p);
 
 enum unit_state unit_properties_state(const struct unit_properties *p);

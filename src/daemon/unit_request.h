@@ -1,11 +1,11 @@
-/* What systemd is asked to do with a unit. Never blocks. */
+/* The daemon's requests to systemd about a unit. They never block. */
 #pragma once
 
 #include "daemon/unit.h"
 
-/* Requests. At once, .job is JOB_CALLING; the rest follows through the callback: .job, .state, .trouble. */
-void unit_start(struct unit *u); /* also when it failed before, whatever its start limit says */
+/* Each sets .job to JOB_CALLING at once. The callback reports what follows: .job, .state, .trouble. */
+void unit_start(struct unit *u); /* even if the unit failed or hit its start limit */
 void unit_stop(struct unit *u);
-void unit_kill(struct unit *u); /* SIGKILL to all of its processes */
-/* polkit hangs, as far as can be seen: systemd has not answered the last request for longer than it should take. */
+void unit_kill(struct unit *u); /* SIGKILL to all of the unit's processes */
+/* Whether systemd has not answered the last request for 2 s: polkit hangs. */
 bool unit_is_unanswered(const struct unit *u);

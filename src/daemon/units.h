@@ -5,12 +5,12 @@
 #include "daemon/unit.h"
 #include "daemon/unit_request.h"
 
-/* Adds itself as a user to C, which must outlive it and must not be open yet. 0 or a negative errno. */
+/* Adds itself as a user to C, which must outlive *RET and must not be open yet. 0 or a negative errno. */
 int units_new(struct bus_connection *c, struct units **ret);
-struct units *units_free(struct units *us); /* and all its units */
+struct units *units_free(struct units *us); /* and all units of US */
 DEFINE_CLEANUP(struct units *, units_free)
 
-/* Whether the system is shutting down, as last seen with a unit that stopped. */
+/* Whether the system was shutting down when a unit was last seen stopped. */
 bool units_shutting_down(const struct units *us);
 
 /* Follows the unit NAME, which need not exist. 0 or a negative errno. *RET belongs to US. */
