@@ -1,6 +1,6 @@
-/* Would an alert get through? Its service is asked for the headers at the address (HEAD), so nothing is posted; a
- * heartbeat's is only connected to, since asking it for anything would be a ping. Nothing here repeats an address that
- * may be a secret. */
+/* Would an alert get through? doctor asks the alert's service for the headers at the address (HEAD), which
+ * posts nothing. It only connects to the heartbeat's service, where any request is a ping. No message
+ * repeats an address that may be a secret. */
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,7 +17,7 @@ static void fix_address(const char *file, struct finding *f) {
                         f, "sudo install -m 0600 /dev/stdin", file, " # then paste the address, and Ctrl-D");
 }
 
-/* FILE is to be root's alone: the ini, which names it, may be read by the agent. */
+/* Only root may read or write FILE: the agent may read the ini, which names the file. */
 static bool is_private(const char *file, struct finding *f) {
         _cleanup_free_ char *path = shell_quote(file);
         struct stat st;
@@ -46,8 +46,8 @@ static bool has_credential(const struct unit_facts *u, const char *credential, c
         return false;
 }
 
-/* Whether systemd hands FILE, which is root's, to the daemon (systemd.exec(5), LoadCredential=), and to the unit that sends the
- * alert if the daemon fails. */
+/* Whether systemd passes FILE, which is root's, to the daemon (systemd.exec(5), LoadCredential=) and, for an
+ * alert, to the unit that sends one when the daemon fails. */
 static bool is_handed_over(
         const struct checkup *c, const char *credential, const char *file, struct finding *f) {
         const struct unit_facts *units[] = { &c->alert, &c->daemon };
@@ -66,7 +66,8 @@ static bool is_handed_over(
         return handed;
 }
 
-/* Whether the daemon, if it runs, has ADDRESS: systemd hands it what FILE holds at a start, and not each systemd at a reload. */
+/* Whether the daemon, if it runs, has ADDRESS. systemd passes FILE's content at a start; not every systemd
+ * does so at a reload. */
 static bool is_in_force(const struct checkup *c, const char *credential, const char *file,
         const char *address, struct finding *f) {
         char path[320], why[256];
@@ -82,7 +83,7 @@ static bool is_in_force(const struct checkup *c, const char *credential, const c
         return false;
 }
 
-/* The address, for the caller to free; or NULL, with a finding if it is not one. */
+/* Returns the address, for the caller to free, or NULL with a finding. */
 static char *find_address(const struct checkup *c, const char *url, const char *file, const char *credential,
         struct finding *f) {
         char why[256] = "", *address = NULL;
@@ -104,7 +105,7 @@ static char *find_address(const struct checkup *c, const char *url, const char *
         return address;
 }
 
-/* From here on as the daemon's user: what the network sends is not for root to parse. */
+/* Becomes the daemon's user for good: root must not parse what the network sends. */
 static const char *ask(const struct checkup *c, const char *url, long *ret_status) {
         const struct passwd *user = getpwnam(checkup_daemon_user(c));
 
@@ -113,14 +114,14 @@ static const char *ask(const struct checkup *c, const char *url, long *ret_statu
         return endpoint_ask(url, ret_status);
 }
 
-/* Whether the service says by STATUS that it does not know this address or does not let us post to it. What it says to
- * a HEAD on an address that takes posts is otherwise its own business: 404 and 405 are common. */
+/* Whether STATUS says that the service does not know the address or forbids a post. Other answers to a HEAD
+ * prove nothing: 404 and 405 are common for an address that takes posts. */
 static bool is_refusal(enum alert_format format, long status) {
         return status == 401 || status == 403 || status == 410 ||
                 (status == 404 && (format == ALERT_DISCORD || format == ALERT_TELEGRAM));
 }
 
-/* Discord also has addresses for what is made for others. */
+/* Discord also has addresses that take the formats of Slack and GitHub. */
 static bool takes_format(const struct checkup *c, const char *address, struct finding *f) {
         static const struct {
                 const char *part, *name;

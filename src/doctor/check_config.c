@@ -1,4 +1,4 @@
-/* Is the configuration one, can those read it who need it, and do two standbys on this machine get in each other's way? */
+/* Is the configuration valid, can the daemon's user read it, and do two standbys here conflict? */
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,7 +19,7 @@ void look_config(const struct checkup *c, struct finding *f) {
         }
 }
 
-/* The first directory on the way to PATH that this user may not enter, for the caller to free; NULL: there is none. */
+/* The first directory on the way to PATH that this user may not enter, for the caller to free, or NULL. */
 static char *find_closed(const char *path) {
         for (const char *s = strchr(path + 1, '/'); s; s = strchr(s + 1, '/')) {
                 _cleanup_free_ char *directory = strndup(path, (size_t) (s - path));
@@ -50,13 +50,13 @@ void look_config_readable(const struct checkup *c, struct finding *f) {
         }
 }
 
-/* Everything else here looks at what the file says, and the daemon goes by what it has read. By the time of change, not of
- * modification: a file that is moved here keeps the latter. */
+/* All other looks read the file, but the daemon uses what it has read. The time of the last change decides,
+ * not that of the last modification, which a file keeps when it is moved. */
 void look_config_in_force(const struct checkup *c, struct finding *f) {
         struct stat st;
 
         if (!c->config || stat(c->instance->config, &st) < 0)
-                f->kind = FINDING_SKIPPED; /* what is wrong with it is said above */
+                f->kind = FINDING_SKIPPED; /* another row says why */
         else if ((usec_t) st.st_ctim.tv_sec * USEC_PER_SEC + (usec_t) st.st_ctim.tv_nsec / 1000 >
                 unit_number(&c->daemon, "StateChangeTimestamp")) {
                 finding_fail(f, "%s has changed since the daemon read it", c->instance->config);
@@ -69,7 +69,7 @@ static bool same(const char *a, const char *b) {
         return a && b ? *a && strcmp(a, b) == 0 : a == b;
 }
 
-/* What A and B both have, though each needs its own: in words, and in *RET its name. NULL: nothing. */
+/* What A and B share though each needs its own: words for it, and its name in *RET. NULL: nothing. */
 static const char *shared(const struct config *a, const struct config *b, const char **ret) {
         *ret = a->gateway.unit;
         if (same(a->gateway.unit, b->gateway.unit))
@@ -86,7 +86,7 @@ static const char *shared(const struct config *a, const struct config *b, const 
         return NULL;
 }
 
-/* Who has no name was there first: the other one is to be changed. */
+/* The instance without a name was there first: the user changes the other one. */
 static void add_fix(const struct instance *this, const struct instance *other, struct finding *f) {
         const struct instance *n = *this->name ? this : other;
 

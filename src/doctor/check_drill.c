@@ -13,10 +13,10 @@
 
 #define STARTS_MAX 5
 
-/* The last starts of the gateway here, from the daemon's entries "promoted", the last one first; where it is warm, until its
- * channels were active, from its "channels-ready". */
+/* The last starts of the gateway here, the latest first, from the daemon's journal entries "promoted". A
+ * warm gateway has started when its channels are active: "channels-ready". */
 struct starts {
-        usec_t when; /* of the last one */
+        usec_t when; /* of the latest */
         usec_t took[STARTS_MAX];
         size_t n;
 };
@@ -57,7 +57,7 @@ static int read_starts(const struct checkup *c, struct starts *ret) {
         return MIN(r, 0);
 }
 
-/* Twice as long as the slowest of those before. */
+/* Whether the latest start took over twice as long as the slowest one before. */
 static bool is_slower(const struct starts *s) {
         usec_t slowest = 0;
 

@@ -1,4 +1,4 @@
-/* Would polkit let the daemon do its work? It is asked the very questions that systemd asks it. */
+/* Would polkit let the daemon work? doctor asks polkit the very questions that systemd asks. */
 #include <string.h>
 
 #include "doctor/look.h"
@@ -6,9 +6,9 @@
 
 #define MANAGE_UNITS "org.freedesktop.systemd1.manage-units"
 
-/* Asks whether the daemon may do VERB to UNIT, as systemd does (the details "unit" and "verb" are systemd's,
- * bus_unit_method_start_generic()). pkcheck(1)'s exit status: 0 is yes, 1 to 3 are no; or a negative errno. *RET_WORDS is for the
- * caller to free. */
+/* Asks polkit, as systemd does, whether the daemon may do VERB to UNIT ("unit" and "verb" are systemd's
+ * details: bus_unit_method_start_generic()). Returns pkcheck(1)'s exit status, 0 for yes and 1 to 3 for no,
+ * or a negative errno. The caller frees *RET_WORDS. */
 static int ask(const struct checkup *c, const char *unit, const char *verb, char **ret_words) {
         char process[24];
         const char *const argv[] = { "pkcheck", "--action-id", MANAGE_UNITS, "--process", process,
@@ -31,7 +31,7 @@ static void add_fix(const struct checkup *c, struct finding *f) {
                 "});",
                 checkup_daemon_user(c), c->config->gateway.unit, c->sync.name);
         finding_fix_file(f, path, rule);
-        /* It watches its directories, but was seen to miss a file that was replaced. */
+        /* polkit watches its directories, but was seen to miss a file that was replaced. */
         finding_fix(f, "sudo systemctl restart polkit");
 }
 

@@ -1,5 +1,5 @@
-/* Does the primary answer, and everybody else who is asked before and after a promotion? The looks use the daemon's own
- * probe, so that they see what it would see. */
+/* Do the primary, the seniors, the witness and the gateway here answer? The looks use the daemon's own
+ * probe, so that they see what the daemon would see. */
 #include <errno.h>
 #include <netdb.h>
 #include <string.h>
@@ -25,7 +25,7 @@ static void on_selfchecked(struct local_gateway *s, const struct check *check, v
         *(struct check *) userdata = *check;
 }
 
-/* One check, whatever comes of it. */
+/* Runs one check. If it cannot be started, the result says so. */
 static struct check check_url(const struct probe_target *target) {
         _cleanup_(http_freep) struct http *http = NULL;
         _cleanup_(probe_freep) struct probe *probe = NULL;
@@ -68,7 +68,7 @@ static void fix_host(const struct checkup *c, struct finding *f) {
         finding_fix(f, "tailscale ip -4 # on the primary: its address, for host in %s", c->instance->config);
 }
 
-/* Where it says no, its machine is asked for the reason: those commands run there. An address needs no name server. */
+/* After a refusal or an answer, a user finds the reason on the primary. An address needs no name server. */
 static void fix_primary(const struct checkup *c, const struct check *check, struct finding *f) {
         const struct peer_config *p = &c->config->primary;
         char address[NI_MAXHOST];
@@ -89,8 +89,8 @@ static void fix_primary(const struct checkup *c, const struct check *check, stru
                 finding_fix(f, "ping -c 3 %s", p->host);
 }
 
-/* Whether P's gateway would be the one that is started here. At another port it is not: several gateways may run on one
- * machine, and a tunnel may end on loopback. */
+/* Whether P is the gateway that the daemon starts here. At another port it is not: several gateways may run
+ * on one machine, and a tunnel may end on loopback. */
 static bool is_this_machine(const struct config *c, const struct peer_config *p) {
         _cleanup_(freeaddrinfop) struct addrinfo *found = NULL;
         const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
@@ -103,7 +103,7 @@ static bool is_this_machine(const struct config *c, const struct peer_config *p)
         return false;
 }
 
-/* `tailscale serve` knows requests for its MagicDNS name alone. */
+/* Whether P answers by its MagicDNS name, the only one that `tailscale serve` knows. */
 static bool answers_by_name(const struct peer_config *p, char *name, size_t size) {
         struct peer_config by_name = *p;
 
@@ -219,7 +219,7 @@ void look_own_gateway(const struct checkup *c, struct finding *f) {
         struct check check = { 0 };
         int r;
 
-        /* At the tailnet's address, tailscaled answers for it. */
+        /* `tailscale serve` makes tailscaled answer at the tailnet's address, not the gateway. */
         if (!config.gateway.url && tailnet_is_served(c))
                 config.gateway.url = loopback = probe_url(SCHEME_HTTP, "127.0.0.1", port, "/health");
         r = http_new_with_loop(&http);

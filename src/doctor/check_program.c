@@ -1,5 +1,5 @@
-/* Can systemd run what the gateway's unit names, as the gateway's user? An OpenClaw from nvm lives in a home directory,
- * begins with "#!/usr/bin/env node", and a system unit's PATH knows nothing of nvm. */
+/* Can systemd run the program of the gateway's unit as the gateway's user? An OpenClaw from nvm is in a home
+ * directory and begins with "#!/usr/bin/env node", and a system unit's PATH lacks nvm. */
 #include <errno.h>
 #include <glob.h>
 #include <libgen.h>
@@ -9,7 +9,7 @@
 #include "doctor/look.h"
 #include "lib/text.h"
 
-/* systemd's own PATH for system services and for a bare name in ExecStart (systemd.exec(5), file-hierarchy(7)). */
+/* systemd's PATH for system services and bare names in ExecStart= (systemd.exec(5), file-hierarchy(7)). */
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* Whether PATH is a file that this user may access(2) in MODE. */
@@ -19,8 +19,8 @@ static bool is_file(const char *path, int mode) {
         return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, mode) == 0;
 }
 
-/* Looks NAME up in PATH, patterns of glob(7) with colons between: the first that is_file(), and of several for a pattern the last.
- * For the caller to free, or NULL. */
+/* Looks NAME up in PATH, glob(7) patterns with colons between. Of a pattern's matches, only the last counts.
+ * Returns the first that is_file(), for the caller to free, or NULL. */
 static char *look_up(const char *path, const char *name, int mode) {
         _cleanup_free_ char *copy = strdup(path);
         char *save = NULL, *result = NULL;
@@ -62,7 +62,7 @@ static char *find_program(const struct unit_facts *u, int mode) {
         return found;
 }
 
-/* Where a person may have installed NAME: the newest Node.js of nvm's, and so on. For the caller to free, or NULL. */
+/* Looks NAME up where a user may have installed it, as with nvm. For the caller to free, or NULL. */
 static char *find_installed(const char *name) {
         static const char *const places[] = { ".nvm/versions/node/*/bin", ".local/bin", ".npm-global/bin",
                 ".volta/bin", ".openclaw/bin", ".local/share/fnm/node-versions/*/installation/bin",
@@ -75,7 +75,7 @@ static char *find_installed(const char *name) {
         return look_up(appendf(path, sizeof path, "%s", DEFAULT_PATH), name, X_OK);
 }
 
-/* What neither systemd nor a shell makes anything of (systemd.service(5), "Command lines"). */
+/* The characters that mean nothing to systemd or a shell (systemd.service(5), "Command lines"). */
 #define PLAIN "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/:=@+,-"
 
 void finding_fix_program(
@@ -158,8 +158,8 @@ int parse_shebang(const char *text, char *buf, size_t size, bool *ret_env) {
         return 0;
 }
 
-/* What the program needs beside itself: the interpreter in its first line, or the one and the script in the unit's words
- * "/usr/bin/env node …" and "/usr/bin/node /srv/openclaw.mjs". */
+/* Finds what else the program needs: the interpreter in its first line, the command in "/usr/bin/env node
+ * …", or the script in "/usr/bin/node /srv/openclaw.mjs", if that is missing. */
 static int find_need(
         const struct unit_facts *u, const char *program, char *buf, size_t size, bool *ret_env) {
         const char *script = json_string_value(json_array_get(unit_words(u), 1));
@@ -219,7 +219,7 @@ void look_interpreter(const struct checkup *c, struct finding *f) {
                 return;
         }
         installed = find_installed(need);
-        /* Debian's own is too old for OpenClaw, and how to get another is more than a command. */
+        /* Debian's Node.js is too old for OpenClaw, and to install another takes more than a command. */
         no_node = !installed && strcmp(need, "node") == 0;
         finding_fail(f, "%s needs %s, which is not on the PATH of %s (%s)%s", program, need, u->name,
                 unit_path(u), no_node ? ": install it for all users, as https://nodejs.org says" : "");

@@ -1,4 +1,4 @@
-/* Could the secrets be copied tonight? The sync worker's own rsync is run, as its user, without copying anything. */
+/* Could the secrets be copied tonight? doctor runs the worker's rsync, as its user, and copies nothing. */
 #include <errno.h>
 #include <string.h>
 
@@ -14,7 +14,7 @@ static void fix_key(const struct secrets_config *s, struct finding *f) {
                 s->host, strcmp(s->source, "./") == 0 ? "DIRECTORY" : s->source);
 }
 
-/* What is to be done at the host, or in the ini; for the rest, the refusal has the command. */
+/* Adds what to do at the host or in the ini. For all else, the refusal has the command. */
 static void fix_refusal(const struct checkup *c, const struct refusal *why, struct finding *f) {
         const struct secrets_config *s = &c->config->secrets;
 
@@ -31,7 +31,7 @@ static void fix_refusal(const struct checkup *c, const struct refusal *why, stru
                 finding_fix(f, "%s", why->command);
 }
 
-/* Whether the key that reads the secrets runs any program at their host. rrsync lets `true` pass, and nothing else but rsync. */
+/* Whether the key may run any program at the secrets' host: rrsync lets only rsync and `true` run. */
 static bool key_opens_a_shell(const struct secrets_config *s) {
         _cleanup_free_ char *login = without_brackets(s->host), *output = NULL;
         const char *const argv[] = { "sh", "-c", "exec $0 \"$1\" :", ssh_command, login, NULL };

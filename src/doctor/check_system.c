@@ -10,7 +10,7 @@
 #include "lib/text.h"
 
 /* Above this estimated error, in microseconds, the kernel calls its clock unsynchronised (NTP_PHASE_LIMIT in
- * linux/timex.h). STA_UNSYNC alone is no evidence: it also keeps the kernel from setting the hardware clock. */
+ * linux/timex.h). STA_UNSYNC alone is no evidence: it also keeps the kernel off the hardware clock. */
 #define MAXERROR_SYNCHRONISED 16000000
 
 void look_clock(const struct checkup *c _unused_, struct finding *f) {
@@ -29,7 +29,7 @@ void look_clock(const struct checkup *c _unused_, struct finding *f) {
         }
 }
 
-/* The last Storage= of journald.conf and its drop-ins (journald.conf(5)). */
+/* The last Storage= in journald.conf and its drop-ins counts (journald.conf(5)). */
 static bool journal_is_volatile(void) {
         const char *const argv[] = { "systemd-analyze", "cat-config", "systemd/journald.conf", NULL };
         _cleanup_free_ char *text = NULL;
@@ -64,7 +64,7 @@ void look_journal(const struct checkup *c _unused_, struct finding *f) {
         finding_fix(f, "sudo systemctl restart systemd-journald && sudo journalctl --flush");
 }
 
-/* Whoever is in one of these is root, or as good as root. */
+/* A user in one of these groups is as good as root. */
 static const char *powerful_group(const char *user) {
         static const char *const powerful[] = { "sudo", "wheel", "admin", "root", "docker", "lxd",
                 "incus-admin", "libvirt", "disk", "shadow" };
@@ -94,7 +94,7 @@ bool sudo_without_password(const char *output, char *buf, size_t size) {
         return true;
 }
 
-/* Its rules may be on a server (sudoers.ldap(5)). No signal of ours at the end of this process reaches it: it is setuid. */
+/* sudo's rules may be on a server (sudoers.ldap(5)). sudo is setuid, so PR_SET_PDEATHSIG does not end it. */
 #define SUDO_DEADLINE (10 * USEC_PER_SEC)
 
 void look_powers(const struct checkup *c, struct finding *f) {

@@ -1,5 +1,5 @@
-/* Is this node in the tailnet, for how long yet, and what would be lost with the primary? The looks ask tailscaled as the
- * daemon does. */
+/* Is this node in the tailnet, for how much longer, and what would fail with the primary? The looks ask
+ * tailscaled as the daemon does. */
 #include <errno.h>
 #include <jansson.h>
 #include <netdb.h>
@@ -16,16 +16,16 @@
 #include "probe/tailscale.h"
 #include "sync/ssh_transport.h"
 
-/* People look once a month (and a key lives for half a year). */
+/* A user looks once a month, and a key lasts for half a year. */
 #define SOON (30 * USEC_PER_DAY)
 
 struct tailnet_facts {
         char address[NI_MAXHOST]; /* of the primary; "": its name does not resolve */
-        char over[8];             /* "": an answer is waited for */
+        char over[8];             /* "": the answer has not come yet */
         struct tailscale_self self;
         struct tailscale_peer peer;
-        struct tailscale_relay relay; /* its home relay */
-        bool is_resolver;             /* the tailnet's, that is */
+        struct tailscale_relay relay; /* this node's home relay */
+        bool is_resolver;             /* the primary is a name server of the tailnet */
         unsigned port;                /* of the gateway here */
         bool is_served;               /* by this node's `tailscale serve` */
 };
@@ -46,7 +46,7 @@ static void on_answer(const struct tailscale_answer *a, void *userdata) {
         (void) strcpy(t->over, "yes");
 }
 
-/* Up to the LAST question, of the primary at HOST and the gateway here at PORT. */
+/* Asks all questions up to LAST, about the primary at HOST and the gateway here at PORT. */
 static void ask_tailscaled(
         enum tailscale_question last, const char *host, unsigned port, struct tailnet_facts *ret) {
         _cleanup_(http_freep) struct http *http = NULL;
@@ -126,7 +126,7 @@ void look_tailscale(const struct checkup *c, struct finding *f) {
                                 : "sudo systemctl enable tailscaled && sudo systemctl restart tailscaled");
 }
 
-/* Whose key it is, WHO, is "this node" or "the primary"; WHERE is added to the command. */
+/* Judges the key of WHO, "this node" or "the primary". WHERE is added to the command. */
 static void judge_key(usec_t expires, const char *who, const char *where, struct finding *f) {
         time_t then = (time_t) (expires / USEC_PER_SEC);
         usec_t now = now_usec(CLOCK_REALTIME);
@@ -167,7 +167,7 @@ void look_primary_key(const struct checkup *c, struct finding *f) {
                 finding_off(f, "%s is no name or address of the tailnet's", host);
 }
 
-/* The home relay, which the daemon asks as long as no url is configured. */
+/* Looks at the home relay, which is the witness unless the ini has a url. */
 void look_relay(const struct checkup *c, struct finding *f) {
         struct tailnet_facts t;
         const char *why;
@@ -224,7 +224,7 @@ static bool line_names_primary(
         return false;
 }
 
-/* The same of what COMMAND prints, which is for a shell. */
+/* The same for the output of COMMAND, which a shell runs. */
 static bool output_names_primary(
         const struct checkup *c, const struct tailnet_facts *t, const char *command, const char *word) {
         const char *const argv[] = { "sh", "-c", command, NULL };
@@ -247,7 +247,7 @@ static char *output_of(const char *const argv[]) {
         return NULL;
 }
 
-/* Whether ssh(1), by its configuration, reaches LOGIN through the primary; AS_JUMP, whether LOGIN itself is the primary. */
+/* Whether ssh(1) is configured to reach LOGIN through the primary. AS_JUMP: whether LOGIN is the primary. */
 static bool ssh_jumps(
         const struct checkup *c, const struct tailnet_facts *t, const char *login, bool as_jump) {
         const char *const argv[] = { "ssh", "-G", "--", login, NULL };
@@ -316,7 +316,7 @@ void look_lost_with_primary(const struct checkup *c, struct finding *f) {
                 else
                         (void) appendf(f->text, sizeof f->text, ", %s", losses[i].what);
                 if (i < 2)
-                        f->kind = FINDING_FAIL; /* nobody is reached from here then */
+                        f->kind = FINDING_FAIL; /* this machine reaches nobody then */
                 if (losses[i].fix)
                         finding_fix(f, "%s", losses[i].fix);
         }
@@ -324,7 +324,7 @@ void look_lost_with_primary(const struct checkup *c, struct finding *f) {
                 finding_ok(f, "neither exit node, route, name server, jump host nor home relay");
 }
 
-/* The gateway here with a tailscale.mode of its own does not start while Tailscale does not work ("startup fails closed"). */
+/* A gateway with a tailscale.mode does not start while Tailscale does not work ("startup fails closed"). */
 void look_gateway_serve(const struct checkup *c, struct finding *f) {
         _cleanup_free_ char *path = NULL, *text = NULL;
         const char *home = getenv("HOME"), *mode = "off", *option = NULL;

@@ -1,4 +1,4 @@
-/* What systemd knows: the daemon, the sync worker, the gateway, and what does not belong beside them. */
+/* The units of the daemon, the worker and the gateway, and the units that conflict with them. */
 #include <errno.h>
 #include <glob.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "lib/file.h"
 #include "lib/text.h"
 
-/* OpenClaw drains for up to 315 s (design section 9); its own advice for system units is this. */
+/* OpenClaw drains for up to 315 s, and advises this for system units. */
 #define DRAIN_TIME (330 * USEC_PER_SEC)
 
 static bool no_systemd(const struct checkup *c, struct finding *f) {
@@ -39,7 +39,7 @@ void look_reload(const struct checkup *c, struct finding *f) {
         finding_ok(f, "systemd has read their files as they are");
 }
 
-/* A unit that is not there or masked; then nothing else can be said about it. */
+/* Whether the unit is missing or masked, with a finding: no other look at it makes sense then. */
 static bool is_missing(const struct unit_facts *u, struct finding *f) {
         if (unit_is_loaded(u))
                 return false;
@@ -48,7 +48,7 @@ static bool is_missing(const struct unit_facts *u, struct finding *f) {
                 finding_fix(f, "sudo systemctl unmask %s%s",
                         unit_is(u, "UnitFileState", "masked-runtime") ? "--runtime " : "", u->name);
         } else if (unit_is(u, "LoadState", "not-found"))
-                /* From the sources or as a package: only the person knows. */
+                /* Only the user knows how: from the sources or as a package. */
                 finding_fail(f,
                         "there is no %s: install openclaw-failover again, in the way it was installed",
                         u->name);
@@ -176,7 +176,7 @@ void look_sync_places(const struct checkup *c, struct finding *f) {
                 finding_ok(f, "the sync may write where the ini says");
 }
 
-/* A start that waits for the network is late in the very night it is needed. */
+/* A start that waits for the network is late in the very night that needs it. */
 static bool waits_for_network(const struct unit_facts *u, struct finding *f) {
         const char *file = unit_text(u, "FragmentPath");
         const json_t *item;
@@ -232,7 +232,7 @@ void look_gateway_unit(const struct checkup *c, struct finding *f) {
                 finding_ok(f, "%s is there, and only the daemon starts it", u->name);
 }
 
-/* After a good end, systemd leaves it stopped, and the daemon takes that for a person's doing. */
+/* Whether systemd leaves the gateway stopped after a clean exit: the daemon takes that for a user's stop. */
 static bool ends_like_a_stop(const struct unit_facts *u) {
         return unit_text(u, "Restart") && !unit_is(u, "Restart", "always") &&
                 !unit_is(u, "Restart", "on-success");
@@ -261,8 +261,8 @@ void look_gateway_stop(const struct checkup *c, struct finding *f) {
         }
 }
 
-/* OpenClaw's installer makes a service of the user's own systemd, which starts at login or, with lingering, at boot. The user names
- * the file, and may change what is around it: so the command runs as the user. */
+/* OpenClaw's installer makes a service of the user's own systemd, which starts at login or, with lingering,
+ * at boot. The user can move the file and its directories, so the command runs as the user. */
 void look_user_service(const struct checkup *c, struct finding *f) {
         const char *home = getenv("HOME"), *user = checkup_gateway_user(c);
         _cleanup_free_ char *pattern = NULL;

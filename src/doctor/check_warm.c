@@ -1,4 +1,4 @@
-/* A warm standby: are the channels off while it idles, and is the included file what the unit says? */
+/* A warm standby: are the channels off while it idles, and does the included file match the unit's state? */
 #include <jansson.h>
 #include <string.h>
 #include <sys/sysinfo.h>
@@ -11,7 +11,7 @@
 #define FILE_MAX (64 * 1024)
 #define MEMORY_NEEDED (UINT64_C(1500) << 20)
 
-/* NAME in the folder; NULL with a finding if there is none. The look runs in the gateway user's home. */
+/* Loads NAME from the folder in the gateway user's home; NULL with a finding if that fails. */
 static json_t *load(struct finding *f, const char *name) {
         _cleanup_free_ char *path = NULL, *text = NULL;
         const char *home = getenv("HOME");
@@ -55,7 +55,7 @@ static bool is_quiet(json_t *idle) {
                 strspn(every, "0") == strcspn(every, "smh");
 }
 
-/* The unit that the daemon starts and stops: it writes a file that the gateway reads. */
+/* Whether the unit that the daemon switches can write, as the gateway's user, what the gateway reads. */
 static bool is_switch_well(const struct checkup *c, struct finding *f) {
         _cleanup_(unit_facts_clear) struct unit_facts u = { 0 };
         _cleanup_free_ char *error = NULL;

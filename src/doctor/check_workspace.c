@@ -1,5 +1,5 @@
-/* Could the workspace be synced tonight? The sync worker's own functions are asked, as its user, so that doctor refuses
- * what the worker would refuse, in the same words. Nothing moves: the tree, the index and the refs stay as they are. */
+/* Could the workspace be synced tonight? doctor calls the worker's own functions as its user, so it refuses
+ * what the worker would refuse, in the same words. The tree, the index and the refs stay as they are. */
 #include <errno.h>
 #include <string.h>
 #include <sys/file.h>
@@ -30,11 +30,11 @@ static bool open_workspace(const struct checkup *c, struct repo *repo, struct fi
         saved_host(host);
         checkup_take_agent(c);
         k = repo_open(repo, &c->config->workspace, &r);
-        if (k == 0) /* what a sync is about to finish is no trouble */
+        if (k == 0) /* a sync may be about to fix the trouble */
                 k = repo_lock(repo, now_usec(CLOCK_BOOTTIME) + c->config->workspace.timeout, &r);
         if (k == 0) {
                 (void) flock(
-                        repo->dir_fd, LOCK_UN); /* nothing here needs it, and a sync would wait for it */
+                        repo->dir_fd, LOCK_UN); /* no look needs the lock, and a sync would wait for it */
                 repo_find_head(repo);
                 k = repo_check(repo, &r);
         }
@@ -79,7 +79,7 @@ void look_workspace(const struct checkup *c, struct finding *f) {
                 find_unsaved(c, &repo, f);
 }
 
-/* Where the refusal has no command. */
+/* Adds a command where the refusal has none. */
 static void fix_remote(
         const struct checkup *c, const struct repo *repo, enum refusal_code code, struct finding *f) {
         const struct workspace_config *w = &c->config->workspace;
@@ -116,8 +116,8 @@ void look_remote(const struct checkup *c, struct finding *f) {
                         c->config->workspace.remote, fetched.branch);
 }
 
-/* Of a clone that kept its name, a command for the primary would lead the primary to itself; and nobody can tell whose the branches
- * are. */
+/* Whether this clone kept the primary's name: a command for the primary would then lead the primary to
+ * itself, and no user could see whose the branches are. */
 static bool has_name_of_primary(const struct checkup *c, const char *host) {
         const char *primary = c->config->primary.host;
         char name[256];
@@ -127,7 +127,7 @@ static bool has_name_of_primary(const struct checkup *c, const char *host) {
         return strlen(host) == strcspn(primary, ".") && strncasecmp(host, primary, strlen(host)) == 0;
 }
 
-/* The newest of the remote's that is known here is enough: each sync brings it up to date. */
+/* Compares with the remote as last fetched: each sync updates that. */
 void look_saved_work(const struct checkup *c, struct finding *f) {
         const struct workspace_config *w = &c->config->workspace;
         char branches[512], commands[2048], host[64], *save = NULL;

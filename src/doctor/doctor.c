@@ -1,8 +1,8 @@
 /* `openclaw-failover doctor`; see doctor.h.
  *
- * The table below is the whole of it: one row for each line that is printed. A row's look (look.h) runs in a child
- * process that becomes the user concerned and has a deadline, so that neither a hanging server nor a
- * directory that only its owner may enter hides what is wrong. */
+ * The table below has one row for each printed line. A row's look (look.h) runs in a child process, as the
+ * user concerned and with a deadline. So neither a hanging server nor a directory that only its owner may
+ * enter hides what is wrong. */
 #include "doctor/doctor.h"
 
 #include <errno.h>
@@ -18,15 +18,15 @@
 #include "lib/terminal.h"
 #include "lib/text.h"
 
-/* For one look. What the ini itself gives the network to answer is not cut short. */
+/* For one look, on top of the timeouts that the ini gives the network. */
 #define DEADLINE (30 * USEC_PER_SEC)
 
-/* The users that a row may be looked at as; NULL is the caller. */
+/* The user that a row's look runs as; NULL: the caller. */
 static const char *as_root(const struct checkup *c _unused_) {
         return "root";
 }
 
-/* What looks the same to every user, but that the network's answers are not for root to parse. */
+/* For a look that any user may run: root must not parse what the network sends. */
 static const char *not_as_root(const struct checkup *c) {
         return c->root ? checkup_daemon_user(c) : NULL;
 }
@@ -39,7 +39,7 @@ static const char *not_as_root(const struct checkup *c) {
 static const struct row {
         const char *title;
         look_t *look;
-        const char *(*user)(const struct checkup *c); /* its name; any other one than root skips the row */
+        const char *(*user)(const struct checkup *c); /* its name; only this user and root look */
         const char *after;                            /* the title of the row that must be well first */
 } table[] = {
         /* The daemon starts … */
@@ -101,7 +101,7 @@ static void look_in_child(const void *task, void *answer) {
                 (void) dup2(null, stream);
         f->kind = FINDING_OFF;
         r = t->user ? become(t->user) : 0;
-        /* The change of user has undone it (prctl(2)). */
+        /* The change of user has cleared this (prctl(2)). */
         (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (r < 0)
                 finding_skip(f, "this process cannot become user %s: %s", t->user->pw_name, strerror(-r));
@@ -139,14 +139,13 @@ static void end_look(struct looking *l, struct finding *f) {
                 finding_fail(f, "no result within %s", format_span(span, l->child.timeout));
         else if (r < 0)
                 finding_fail(f, "the process that looked at this died: %s", strerror(-r));
-        /* It ran as another user. */
+        /* The child ran as another user, who may have changed the finding. */
         f->text[sizeof f->text - 1] = f->fix[sizeof f->fix - 1] = '\0';
         if ((unsigned) f->kind >= _FINDING_MAX)
                 f->kind = FINDING_FAIL;
 }
 
-/* False, with a finding, if the row's turn cannot come because of what FINDINGS holds already: one without a text if what
- * it waits for is said above. */
+/* Whether the row that must be well first is well. If not, F has no text: that row says what is wrong. */
 static bool may_look(
         const struct row *row, struct looking *looks, struct finding *findings, struct finding *f) {
         for (size_t i = 0; row->after && i < ELEMENTSOF(table); i++) {
@@ -175,7 +174,7 @@ static void look(const struct checkup *c, const struct row *row, struct looking 
                 finding_skip(f, "only user %s can look at this: sudo %s doctor", name, c->instance->program);
 }
 
-/* One line on a terminal, drawn over. */
+/* Draws one line on a terminal, over the one before. */
 static void show_progress(bool shown, size_t i) {
         if (!shown)
                 return;
@@ -185,7 +184,7 @@ static void show_progress(bool shown, size_t i) {
         (void) fflush(stderr);
 }
 
-/* Side by side: where a name server or a host is silent, each look that needs it waits for it. */
+/* Runs the looks side by side: each waits by itself for a silent name server or host. */
 static void look_at_all(const struct checkup *c, struct finding *findings, bool progress) {
         struct looking looks[ELEMENTSOF(table)] = { 0 };
 
@@ -213,11 +212,11 @@ static void checkup_done(struct checkup *c) {
                 config_free(c->config);
 }
 
-/* What was found, worst first, then in the table's order. QUIET: only what fails or warns. */
+/* Prints the findings, worst first, then in the table's order. QUIET: only what fails or warns. */
 static int print_all(const struct finding *findings, const struct checkup *c, bool quiet, bool json) {
         static const enum finding_kind order[] = { FINDING_FAIL, FINDING_WARN, FINDING_SKIPPED, FINDING_OK,
                 FINDING_OFF };
-        /* Who came by sudo(8) pastes into a shell that is not root's. */
+        /* A user who came by sudo(8) pastes into a shell that is not root's. */
         bool roots_shell = c->root && !getenv("SUDO_UID");
         json_auto_t *rows = json_array(), *j = NULL;
         _cleanup_free_ char *text = NULL;

@@ -1,4 +1,4 @@
-/* What one check of `doctor` found; see finding.h. */
+/* What one look of `doctor` found; see finding.h. */
 #include "doctor/finding.h"
 
 #include <errno.h>
@@ -38,7 +38,7 @@ void finding_fix_path(struct finding *f, const char *before, const char *path, c
                 finding_fix(f, "%s %s%s", before, quoted, after);
 }
 
-/* Whether USER owns PATH or, while that is missing, the directory in which it is to be. */
+/* Whether USER owns PATH or, if that is missing, the nearest directory above. */
 static bool is_owned(const char *path, const char *user) {
         _cleanup_free_ char *part = without_slash(path);
         const struct passwd *pw = getpwnam(user);
@@ -94,8 +94,8 @@ void finding_fix_drop_in(struct finding *f, const char *unit, const char *name, 
         finding_fix(f, "sudo systemctl daemon-reload");
 }
 
-/* Writes COMMAND as root gives it: without "sudo ", which begins a word wherever it stands, and with runuser(1), which
- * asks nothing, for "sudo -u ", and for "sudo -iu " with all that follows. */
+/* Writes COMMAND for root's shell, without each "sudo " at the beginning of a word. runuser(1), which asks
+ * nothing, replaces "sudo -u " and, with all that follows, "sudo -iu ". */
 static void without_sudo(char *buf, size_t size, const char *command) {
         static const char sudo[] = "sudo ", as[] = "-u ", login[] = "-iu ";
 

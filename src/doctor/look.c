@@ -10,7 +10,8 @@
 #include "lib/systemd.h"
 #include "lib/text.h"
 
-/* Where the gateway is warm, [gateway] unit only switches it: openclaw-active@x.service is that of openclaw@x.service. */
+/* The gateway's own unit. If the gateway is warm, [gateway] unit only switches it: openclaw-active@x.service
+ * switches openclaw@x.service. */
 static const char *gateway_unit(const struct config *c, char *buf, size_t size) {
         const char *unit = c ? c->gateway.unit : "openclaw.service";
 

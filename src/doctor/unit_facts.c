@@ -84,7 +84,7 @@ json_t *unit_words(const struct unit_facts *u) {
         return json_array_get(json_array_get(unit_list(u, "ExecStart"), 0), 1);
 }
 
-/* The length of the longest of PATHS that PATH is within: of several, that one counts (systemd.exec(5)). */
+/* The length of the longest of PATHS that PATH is within: the longest one counts (systemd.exec(5)). */
 static size_t longest_above(const json_t *paths, const char *path) {
         const json_t *item;
         size_t i, n = 0;
