@@ -2,14 +2,14 @@
  *
  *   cli/     what a user types: status_*, history*, alert_command; drill.c follows a drill;
  *            daemon_client asks the daemon, and listens to it
- *   daemon/  `run`: daemon.c is the loop, peers who is checked, units and sync_unit what is started, tailnet the way there
- *   sync/    `sync`: workspace.c leads save, remote, checkout; checkout.c knows how full the disk is
- *   doctor/  doctor.c has the table of rows, check_*.c looks at each subject; check_system.c the clock and the journal,
+ *   daemon/  `run`: daemon.c has the loop, peers checks, units and sync_unit start, tailnet asks tailscaled
+ *   sync/    `sync`: workspace.c calls save, remote and checkout; checkout.c checks the disk space
+ *   doctor/  doctor.c has the table of rows, check_*.c one subject each: check_system.c clock and journal,
  *            check_workspace.c the disk
  *   core/    pure: verdict, health, role (what to do when), events (what is reported), status
- *   config/  the ini: config_keys.c has every key and its default, validate.c what a value may be, instance.c the paths
+ *   config/  the ini: config_keys.c has keys and defaults, validate.c checks values, instance.c has paths
  *   probe/   one check of one gateway
- *   alert/   alerts and heartbeat: conditions.c decides what is worth one, alert_format.c how each service gets it
+ *   alert/   alerts and heartbeat: conditions.c decides what needs one, alert_format.c formats it
  *   lib/     knows nothing of failover
  */
 #include <errno.h>
@@ -28,13 +28,12 @@
 #include "lib/text.h"
 #include "sync/sync.h"
 
-/* What follows the command's word. */
+/* A command with its options and its argument. */
 struct arguments {
         const struct command *command;
         const struct instance *instance;
-        const char *word; /* its argument; NULL: none */
-        const char
-                *given['z' + 1]; /* by an option's letter, its value, "" if it takes none; NULL: not given */
+        const char *word;           /* the command's argument; NULL: none */
+        const char *given['z' + 1]; /* each option's value by its letter; "": takes none; NULL: not given */
 };
 
 static const struct option options[] = {
@@ -43,7 +42,7 @@ static const struct option options[] = {
         { "instance", required_argument, NULL, 'i' },
         { "quiet", no_argument, NULL, 'q' },
         { "lines", required_argument, NULL, 'n' },
-        /* These letters are for this file: the user types the word. */
+        /* These letters are internal: a user types the word. */
         { "check", no_argument, NULL, 'c' },
         { "json", no_argument, NULL, 'j' },
         { "since", required_argument, NULL, 's' },
@@ -60,7 +59,7 @@ static const struct command {
         const char *takes; /* options and argument, as the help shows them */
         const char *help;
         command_t *call;
-        const char *options; /* the letters of its own; NULL: none */
+        const char *options; /* the letters of its own options; NULL: none */
         bool has_argument;
         enum role_command send;                               /* for send_command() */
         int (*call_plainly)(const struct instance *instance); /* in place of .call, without arguments */
@@ -201,7 +200,7 @@ static int call(struct arguments *a, const char *name) {
         return a->command->call_plainly ? a->command->call_plainly(instance) : a->command->call(a);
 }
 
-/* EX_OK, and A's command and its argument, if WORDS and the options that were given go together. */
+/* Sets A's command and argument from WORDS. EX_OK, or an exit status if the options do not fit them. */
 static int read_words(char **words, struct arguments *a) {
         const struct command *c;
         char safe[64];
@@ -223,12 +222,12 @@ static int read_words(char **words, struct arguments *a) {
         return EX_OK;
 }
 
-/* R, unless what was printed did not arrive, whoever printed it. */
+/* Returns R, unless a write to standard output has failed anywhere in the program. */
 static int finish(int r) {
         errno = 0;
         if (fflush(stdout) == 0 && !ferror(stdout))
                 return r;
-        /* What an earlier write has met is no longer known. */
+        /* The errno of an earlier write is lost. */
         log_error("Standard output cannot be written%s%s.", errno > 0 ? ": " : "",
                 errno > 0 ? strerror(errno) : "");
         return EX_IOERR;

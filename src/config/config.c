@@ -1,7 +1,7 @@
 /* The ini file becomes a struct config; see config.h.
  *
- * inih splits a line into key and value. It reports no empty section, no line numbers and no error but the first, and takes an
- * indented line for the continuation of a value: so it is given one line at a time, and headers are read here. */
+ * inih splits a line into key and value. It reports no empty section, no line numbers and only the first
+ * error, and takes an indented line for a continuation. So it gets single lines, and no headers. */
 #include "config/config.h"
 
 #include <ctype.h>
@@ -21,14 +21,14 @@
 #define FILE_MAX ((size_t) 64 * 1024)
 #define LINE_LONGEST (INI_MAX_LINE - 2) /* a newline and a NUL */
 
-/* --- the parser ---------------------------------------------------------------------------------------- */
+/* The parser. */
 
 struct section {
         enum section_kind kind;
-        void *base;               /* its struct in the configuration; NULL: there is none yet */
-        const char *name;         /* of a [senior NAME]; "" */
+        void *base;               /* the section's struct in the configuration; NULL: none yet */
+        const char *name;         /* NAME of a [senior NAME]; else "" */
         unsigned line;            /* of its header; 0: not in the file */
-        unsigned given[KEYS_MAX]; /* in which line a key is; 0: it is not there */
+        unsigned given[KEYS_MAX]; /* the line of each key; 0: not in the file */
 };
 
 struct parser {
@@ -38,9 +38,9 @@ struct parser {
         void *userdata;
         unsigned errors;
         bool no_memory;
-        bool names_primary;      /* [primary] host says something, be it wrong */
+        bool names_primary;      /* [primary] host has a value, even a wrong one */
         struct section *section; /* the current one; NULL before the first and in a bad one … */
-        bool skipping;           /* … whose keys cannot be judged */
+        bool skipping;           /* … whose keys are skipped */
         struct section sections[_SECTION_MAX + SENIORS_MAX]; /* by kind, then the seniors */
         struct config *config;
 };
@@ -76,7 +76,7 @@ static void unknown_key(struct parser *p, const char *name) {
                 safe_text(word, sizeof word, name), section_name(p->section->kind), elsewhere, known);
 }
 
-/* The [senior NAME] to read on in, or NULL. */
+/* Returns the section of [senior NAME], or NULL after an error. */
 static struct section *open_senior(struct parser *p, const char *name) {
         struct section *seniors = &p->sections[_SECTION_MAX], *s;
         struct config *c = p->config;
@@ -108,7 +108,7 @@ static struct section *open_senior(struct parser *p, const char *name) {
         return s;
 }
 
-/* NAME is what stands in [ ], without blanks around it. */
+/* NAME is the text in [ ], without blanks around it. */
 static struct section *open_section(struct parser *p, const char *name) {
         size_t word = strcspn(name, " \t");
         char unknown[SHORT_MAX];
@@ -121,7 +121,7 @@ static struct section *open_section(struct parser *p, const char *name) {
                         return open_senior(p, rest);
                 if (*rest)
                         break;
-                if (p->sections[i].line > 0) /* it is read all the same: one reading shows every error */
+                if (p->sections[i].line > 0) /* its keys are read too: one run reports every error */
                         report_error(p, p->line, "a second [%s], the first is in line %u: put them together",
                                 name, p->sections[i].line);
                 return &p->sections[i];
@@ -152,13 +152,13 @@ static void read_header(struct parser *p, char *line) {
                 p->section->line = p->line;
 }
 
-/* A text, and whatever stands where an address belongs, may be a secret. */
+/* Texts may be secrets, and so may all values in [alert] and [heartbeat]: no message repeats them. */
 static bool may_repeat(const struct config_key *k) {
         return k->type != CONFIG_TEXT && strcmp(k->section, "alert") != 0 &&
                 strcmp(k->section, "heartbeat") != 0;
 }
 
-/* inih found "NAME = VALUE". Its idea of the section is not used: it has none of bad ones. */
+/* inih found "NAME = VALUE". It gets no headers, so its section is not used. */
 static int on_key(void *userdata, const char *section _unused_, const char *name, const char *value) {
         struct parser *p = userdata;
         const struct config_key *k;
@@ -214,9 +214,9 @@ static void read_lines(struct parser *p, char *rest) {
         }
 }
 
-/* --- what the file does not say, and what keys say of each other --------------------------------------- */
+/* Defaults, and what keys require of each other. */
 
-/* Keys that were not given get their default: what [primary] has for a [senior], or the table's. */
+/* Gives each missing key its default: [primary]'s value for a [senior], otherwise the table's. */
 static void fill_section(struct parser *p, struct section *s) {
         for (size_t i = 0; i < n_config_keys; i++) {
                 const struct config_key *k = &config_keys[i];
@@ -234,7 +234,7 @@ static void fill_section(struct parser *p, struct section *s) {
         }
 }
 
-/* The span NAME of S is at most check_interval: an error where it is given, else it is shortened. What is wrong by itself is 0. */
+/* Limits NAME of S to check_interval: reports a longer span, shortens a longer default. 0: invalid. */
 static void limit_to_interval(struct parser *p, struct section *s, const char *name) {
         const struct config_key *k = key_find(s->kind, name);
         usec_t *span = key_target(k, s->base), most = p->config->primary.check_interval;
@@ -259,7 +259,7 @@ static void check_urls(struct parser *p, enum section_kind kind, const char *fil
                         "both url_file and url; allowed: one of them");
 }
 
-/* What is in the workspace is committed, and with save = push it leaves this machine. */
+/* A sync commits what is in the workspace. With save = push, that leaves this machine. */
 static void check_target(struct parser *p) {
         const struct config *c = p->config;
         const char *target = c->secrets.target, *path = c->workspace.path;
@@ -272,7 +272,7 @@ static void check_target(struct parser *p) {
                         "allowed: neither within the other");
 }
 
-/* "[::1]" is how a person writes it; getaddrinfo(3) wants "::1". */
+/* A user may write "[::1]"; getaddrinfo(3) needs "::1". */
 static void strip_brackets(struct parser *p, char **host) {
         char *bare = *host ? without_brackets(*host) : NULL;
 
@@ -300,7 +300,7 @@ static void fill_and_check(struct parser *p) {
         check_target(p);
 }
 
-/* Reads TEXT into P's configuration, which is filled in whatever is wrong. 0, -EINVAL if anything is, -ENOMEM. */
+/* Reads TEXT into P's configuration, even after errors. 0, -EINVAL after an error, -ENOMEM. */
 static int parse(struct parser *p, const char *text) {
         static const char bom[] = "\xef\xbb\xbf";
         _cleanup_free_ char *copy = strdup(text + (begins_with(text, bom) ? strlen(bom) : 0));
@@ -319,7 +319,7 @@ static int parse(struct parser *p, const char *text) {
         return p->no_memory ? -ENOMEM : p->errors > 0 ? -EINVAL : 0;
 }
 
-/* As parse(), of P's file. If that cannot be read, there is no configuration. */
+/* As parse(), from P's file. If the file cannot be read, there is no configuration. */
 static int parse_file(struct parser *p) {
         _cleanup_free_ char *text = NULL;
         int r = read_file(p->path, FILE_MAX, &text);
@@ -334,7 +334,7 @@ static int parse_file(struct parser *p) {
         return r;
 }
 
-/* What P has read, if R says that it is to be had. */
+/* Hands over P's configuration, unless R is an error. */
 static int hand_over(struct parser *p, int r, struct config **ret) {
         _cleanup_(config_freep) struct config *c = p->config;
 
@@ -387,9 +387,8 @@ void config_log_error(const char *path, unsigned line, const char *what, void *u
         log_error("%s", text ? text : what);
 }
 
-/* --- and back ------------------------------------------------------------------------------------------ */
+/* Freeing and printing. */
 
-/* How many sections of that kind C has. */
 static size_t n_sections(const struct config *c, enum section_kind kind) {
         return kind == SECTION_SENIOR ? c->n_seniors : 1;
 }

@@ -16,7 +16,7 @@
                 __VA_ARGS__, NULL                                                                           \
         }
 #define TEXT(function) .type = CONFIG_TEXT, .check = (function)
-/* A key is called as the member that it sets. */
+/* A key has the name of the member that it sets. */
 #define KEY(section, type, member, ...)                                                                     \
         { section, #member, __VA_ARGS__, .offset = offsetof(struct type, member) }
 #define PRIMARY(...) KEY("primary", peer_config, __VA_ARGS__)
@@ -103,7 +103,7 @@ const struct config_key config_keys[] = {
 _Static_assert(ELEMENTSOF(config_keys) <= KEYS_MAX, "KEYS_MAX is too small");
 const size_t n_config_keys = ELEMENTSOF(config_keys);
 
-/* Where a section's struct is in struct config; [senior]: the first of them. */
+/* The place of a section's struct in struct config; for [senior], the first one's. */
 static const struct {
         const char *name;
         size_t offset;
@@ -200,7 +200,7 @@ static const char *set_text(const struct config_key *k, const char *value, char 
                         ? "is wrong (a comment after a value begins with ' ;', not with '#')"
                         : why;
         if (!*value && k->fallback && !*k->fallback)
-                return NULL; /* none, as if it were not there */
+                return NULL; /* the same as a missing key */
         if (!*value && !k->or_none)
                 return "is empty";
         *target = TAKE(safe);

@@ -70,7 +70,7 @@ struct instance *instance_free(struct instance *n) {
         return NULL;
 }
 
-/* Names, of which some may be no instance's. */
+/* Adds the instances' names on the bus. Some names may be invalid. */
 static int add_running(struct paths *names, sd_bus *bus) {
         _cleanup_strv_ char **on_bus = NULL;
         int r;
@@ -84,8 +84,8 @@ static int add_running(struct paths *names, sd_bus *bus) {
         return MIN(r, 0);
 }
 
-/* The ini as it is shipped names no primary: who has instances alone leaves it at that. With any other fault it is the ini
- * of one that should run, and does not. */
+/* The shipped ini names no primary. A user who has only named instances leaves it so. An ini with any other
+ * error belongs to an instance that should run. */
 static int add_configured(struct paths *names) {
         _cleanup_(globfree) glob_t found = {};
         int r = config_is_unused(INI_DIRECTORY INI_SUFFIX) ? 0 : paths_add(names, "");

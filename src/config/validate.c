@@ -9,8 +9,8 @@
 #include "lib/text.h"
 #include "lib/url.h"
 
-/* What a text must not look like, or after a '!' must: an extended regular expression (regex(7)), and what is wrong then. The
- * first that finds something decides. */
+/* An extended regular expression (regex(7)) that a text must not match, or with a '!' before it must match,
+ * and what is wrong otherwise. The first rule that is broken decides. */
 struct rule {
         const char *pattern, *why;
 };
@@ -33,7 +33,7 @@ static const char *check(const struct rule *rules, const char *text, int flags) 
         return NULL;
 }
 
-/* Defines the function NAME, which holds a text to the rules that follow. */
+/* Defines the function NAME, which checks a text against the rules that follow. */
 #define DEFINE_CHECK(name, ...)                                                                             \
         const char *name(const char *text) {                                                                \
                 static const struct rule rules[] = { __VA_ARGS__, {} };                                     \
@@ -48,7 +48,7 @@ static const char *check(const struct rule *rules, const char *text, int flags) 
         { "(^|/)\\.\\.(/|$)", "holds '..'" }
 #define NO_HOST "is neither an address nor a DNS name"
 
-/* In [ ] or not. */
+/* IPv6 with or without [ ], IPv4 without. */
 static bool is_address(const char *text) {
         _cleanup_free_ char *bare = without_brackets(text);
 
@@ -56,8 +56,8 @@ static bool is_address(const char *text) {
 }
 
 const char *validate_host(const char *text) {
-        /* Labels of 1 to 63, 253 in all, one dot at the end at most (RFC 1035 2.3.4); '_' is seen in the wild. A last label
-         * of digits makes it an address (RFC 1123 2.1), and what is a good one has been accepted before. */
+        /* RFC 1035 2.3.4: labels of 1 to 63, 253 in all, at most one dot at the end; real names use '_'. A
+         * last label of digits makes an address (RFC 1123 2.1); is_address() accepts the good ones. */
         static const struct rule rules[] = {
                 EMPTY,
                 { "://", "is a URL: give the host alone here, the rest in scheme, port and path" },
@@ -75,7 +75,7 @@ const char *validate_host(const char *text) {
 }
 
 const char *validate_ssh_host(const char *text) {
-        /* ssh and rsync would take what begins with a '-' for an option: "-oProxyCommand=…" runs what it names. In rsync's
+        /* ssh and rsync take a leading '-' for an option: "-oProxyCommand=…" runs a command. In rsync's
          * HOST:PATH a ':' outside of [ ] ends the host; "::" means a daemon's module (rsync(1)). */
         static const struct rule rules[] = {
                 EMPTY,
@@ -112,7 +112,7 @@ DEFINE_CHECK(validate_url_path,
         { "[^!-~]", "holds blanks or characters that a URL writes as %XX" },
         { "#", "holds a '#', which is never sent" })
 
-/* systemd itself would take a '-' at the beginning, but systemctl(1) in our advice takes it for an option. */
+/* systemd allows a '-' at the beginning. But messages name systemctl(1), which takes that for an option. */
 DEFINE_CHECK(validate_service,
         { "!.\\.service$", "does not end in .service" },
         { ".{256}|^@|[^A-Za-z0-9:._@\\-]|@.*@", "is not a unit's name" },
@@ -165,9 +165,9 @@ const char *validate_witness(const char *text) {
 }
 
 const char *validate_public_url(const char *text) {
-        /* Where the path is the password (https://discord.com/developers/docs/resources/webhook,
-         * https://api.slack.com/messaging/webhooks, https://core.telegram.org/bots/api#authorizing-your-bot), and parameters
-         * whose names say that they are secrets. */
+        /* Hosts whose URL paths are secrets: https://discord.com/developers/docs/resources/webhook,
+         * https://api.slack.com/messaging/webhooks, https://core.telegram.org/bots/api#authorizing-your-bot.
+         * And parameters with the names of secrets. */
         static const struct rule loopback[] = { { "!^(localhost|\\[::1\\]|127\\.[0-9.]+)$", "" }, {} };
         static const struct rule hosts[] = {
                 { "(^|\\.)(discord(app)?\\.com|hooks\\.slack(-gov)?\\.com|api\\.telegram\\.org)\\.?$",
@@ -209,7 +209,7 @@ const char *validate_senior_name(const char *text) {
         return check(rules, text, REG_ICASE);
 }
 
-/* The next name in PATH, of which "/", "//" and "/./" are nothing. */
+/* Skips "/", "//" and "/./" up to the next name in PATH. */
 static const char *next_part(const char *path) {
         path += strspn(path, "/");
         while (path[0] == '.' && (path[1] == '/' || !path[1]))
