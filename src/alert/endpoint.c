@@ -43,9 +43,9 @@ static void explain(int r, const char *file, const char *credential, char *why, 
                 (void) snprintf(why, size, "%s cannot be read: %s", file, strerror(-r));
 }
 
-/* Keeps the first word: an address has no blanks. */
+/* Keeps the first word: an address has no blanks. Some editors write a byte order mark before it. */
 static void keep_first_line(char *text) {
-        char *start = text + strspn(text, " \t\r\n");
+        char *start = text + strspn(text, "\xef\xbb\xbf \t\r\n");
         size_t n = strcspn(start, " \t\r\n");
 
         (void) memmove(text, start, n);

@@ -310,7 +310,7 @@ static void test_secret_file(void **state) {
         begin(f);
         post(f, "promoted");
         TURN_UNTIL(f->event, strstr(logged(f), "secret cannot be read: No such file"));
-        (void) snprintf(text, sizeof text, "\n  %s \nmore\n", f->url);
+        (void) snprintf(text, sizeof text, "\xef\xbb\xbf\n  %s \r\nmore\n", f->url);
         assert_int_equal(write_file_atomic(f->secret_file, text, 0600), 0);
         post(f, "demoted");
         TURN_UNTIL(f->event, f->receiver.n == 2 && !on_disk(f));
