@@ -17,7 +17,7 @@ static void on_answer(struct webhook *c _unused_, const struct webhook_answer *a
         *(struct webhook_answer *) userdata = *answer;
 }
 
-/* One attempt. The outcome, or a negative errno; in both cases WORDS says what came of it. */
+/* Tries once. Returns the outcome or a negative errno; in both cases WORDS say what happened. */
 static int deliver(const struct instance *instance, const struct alert_config *a,
         const struct alert_message *m, char words[static ALERT_WHY_MAX]) {
         struct webhook_answer answer = {};
@@ -71,10 +71,10 @@ int cmd_alert_test(const struct instance *instance) {
         return EXIT_FAILURE;
 }
 
-/* --- the daemon itself failed ----------------------------------------------------------------------------- */
+/* --- the daemon itself failed -------------------------------------------------------------------------- */
 
-/* systemd passes on how the failed unit ended (systemd.exec(5), $MONITOR_SERVICE_RESULT; since 251, and only if a single unit
- * started this one). */
+/* systemd passes how the failed unit ended (systemd.exec(5), $MONITOR_SERVICE_RESULT): since 251, and only
+ * if a single unit started this one. */
 static void describe_failure(const struct instance *instance, const char *unit, char *buf, size_t size) {
         const char *result = getenv("MONITOR_SERVICE_RESULT") ?: "",
                    *code = getenv("MONITOR_EXIT_CODE") ?: "";

@@ -14,9 +14,9 @@
 
 #define PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"
 
-/* Longer than the daemon waits for a person with a password. */
+/* Longer than the daemon waits for a user's password. */
 #define COMMAND_TIMEOUT (3 * USEC_PER_MINUTE)
-/* In a loop, which an interrupt ends only after the call. */
+/* In a loop, since an interrupt ends the loop only after the call. */
 #define LOOP_CALL_TIMEOUT (2 * USEC_PER_SEC)
 
 char *client_say_absence(const struct instance *n, char buf[static CLIENT_WHY_MAX]) {
@@ -83,8 +83,8 @@ int client_no_bus(int r) {
         return EXIT_NOT_RUNNING;
 }
 
-/* sd_bus_open_system() does not wait for the bus to answer: ENOTCONN comes with the first call. Who follows a daemon in a loop
- * waits for one that hangs as for one that is gone. */
+/* sd_bus_open_system() does not wait for the bus: ENOTCONN comes with the first call. A client with a loop
+ * waits for a daemon that hangs as for one that is gone. */
 static bool is_absent(sd_bus *bus, const sd_bus_error *e, int r) {
         return r == -ENOTCONN || (r == -ETIMEDOUT && sd_bus_get_event(bus)) ||
                 sd_bus_error_has_names(e, SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER);
@@ -163,7 +163,7 @@ int client_open_loop(sd_bus *bus, sd_event **ret) {
                 r = sd_bus_set_exit_on_disconnect(bus, true);
         if (r >= 0)
                 r = sd_bus_set_method_call_timeout(bus, LOOP_CALL_TIMEOUT);
-        if (r >= 0) /* not of a file: EPERM */
+        if (r >= 0) /* EPERM for a file */
                 (void) sd_event_add_io(*ret, NULL, STDOUT_FILENO, 0, NULL, NULL);
         return r;
 }

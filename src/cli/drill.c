@@ -14,17 +14,17 @@
 #include "lib/text.h"
 
 #define EXIT_INTERRUPTED (128 + SIGINT)
-/* How long a daemon that is restarted is waited for. */
+/* How long to wait for a daemon that systemd restarts. */
 #define PATIENCE (30 * USEC_PER_SEC)
 
 struct drill {
         const struct instance *instance;
         sd_bus *bus;
         usec_t begun;  /* as all times here, CLOCK_BOOTTIME */
-        bool changed;  /* the daemon is to be asked */
+        bool changed;  /* the daemon must be asked again */
         bool known;    /* the daemon was seen … */
         bool seen;     /* … in the drill */
-        usec_t gone;   /* since when it is not there; 0: it is */
+        usec_t gone;   /* since when the daemon is not running; 0: it is */
         usec_t synced; /* as seen last */
         enum { OPEN, PASSED, FAILED, REAL } result;
 };
@@ -38,7 +38,7 @@ static void print_line(const struct drill *d, const char *what) {
         (void) fflush(stdout);
 }
 
-/* The drill is over, however it went. The exit status. */
+/* Prints how the drill ended. Returns the exit status. */
 static int sum_up(const struct drill *d) {
         static const struct {
                 int exit;
@@ -104,7 +104,7 @@ static int look_at_status(struct drill *d, const struct status *s) {
         return d->result == REAL || (d->seen && !in_drill) ? sum_up(d) : GOES_ON;
 }
 
-/* systemd starts it again, and it carries on with the drill. */
+/* systemd starts the daemon again, and the daemon continues the drill. */
 static int look_at_absence(struct drill *d) {
         usec_t now = now_usec(CLOCK_BOOTTIME);
 
@@ -115,7 +115,7 @@ static int look_at_absence(struct drill *d) {
         return now - d->gone < PATIENCE ? GOES_ON : client_nobody(d->instance);
 }
 
-/* An exit status if the drill is over. */
+/* Returns an exit status if the drill is over, else GOES_ON. */
 static int ask(struct drill *d) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         struct status s;
@@ -123,7 +123,7 @@ static int ask(struct drill *d) {
 
         d->changed = false;
         r = client_get_status(d->bus, d->instance, &m, &s);
-        /* What the daemon signalled before it answered. */
+        /* The daemon may have signalled events before the answer. */
         while (sd_bus_process(d->bus, NULL) > 0)
                 ;
         return r == 0 ? look_at_status(d, &s) : r == EX_PROTOCOL ? r : look_at_absence(d);
@@ -166,7 +166,7 @@ int cmd_drill(const struct instance *n) {
 
         r = sd_bus_open_system(&bus);
         d.bus = bus;
-        /* Followed before it begins, so that nothing of it is missed. */
+        /* Follows the daemon before the drill begins, so that no event is missed. */
         if (r >= 0)
                 r = client_follow(bus, n, &d.changed, on_event, &d);
         if (r < 0)
@@ -174,7 +174,7 @@ int cmd_drill(const struct instance *n) {
         r = client_command(bus, n, COMMAND_DRILL, 0);
         if (r != 0)
                 return r;
-        /* Not before the command, which may wait for a password: an interrupt ends that as any program. */
+        /* After the command, which may wait for a password: an interrupt then ends this program as usual. */
         r = client_open_loop(bus, &event);
         return r < 0 ? client_no_bus(r) : follow(&d, event);
 }

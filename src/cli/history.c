@@ -58,10 +58,10 @@ static int on_promoting(struct history *c, const struct record *r) {
         struct failover *f = open_one(c);
 
         if (f && strcmp(r->from, role_state_name(ROLE_DEMOTING)) == 0) {
-                /* Stopped because it hung: it is the same failover still. */
+                /* The daemon stops a gateway that hangs: the failover goes on. */
                 if (!f->handing_back)
                         return 0;
-                /* Wanted again on its way out. */
+                /* The daemon needs the gateway again while it stops. */
                 end(f, END_FAILBACK, r->time);
         } else if (f)
                 end(f, END_UNKNOWN, 0);
@@ -72,7 +72,7 @@ static int on_promoting(struct history *c, const struct record *r) {
 }
 
 static void on_promoted(struct failover *f, const struct record *r) {
-        /* The first answer counts; later ones follow on trouble within the same failover. */
+        /* The first start counts. Later ones follow trouble in the same failover. */
         if (f->promoted > 0)
                 return;
         f->promoted = r->time;
@@ -90,7 +90,7 @@ static void on_demoted(struct failover *f, const struct record *r) {
                 f->promoted = r->time - r->promoted;
 }
 
-/* What says something about the failover that goes on, and about none else. */
+/* Applies an event that only says more about the failover that goes on. */
 static void on_other(struct failover *f, const struct record *r) {
         switch (r->event) {
         case EVENT_START_FAILED:
@@ -110,7 +110,7 @@ static void on_other(struct failover *f, const struct record *r) {
         case EVENT_HELD:
                 end(f, END_STOPPED, r->time);
                 break;
-        case EVENT_FOREIGN: /* comes in standby alone, so this one is over, even without another entry */
+        case EVENT_FOREIGN: /* comes only on standby, so the failover is over */
                 end(f, END_FOREIGN, r->time);
                 break;
         default:
@@ -118,7 +118,7 @@ static void on_other(struct failover *f, const struct record *r) {
         }
 }
 
-/* A user stopped the gateway, to update it say, and has started it again: the daemon adopts it as its own. */
+/* Whether a user stopped the gateway, perhaps for an update, and started it again: the daemon adopts it. */
 static bool goes_on(const struct failover *f, const struct record *r) {
         return f && f->end == END_STOPPED && sd_id128_equal(f->boot, r->boot) &&
                 r->time - f->ended < 10 * USEC_PER_MINUTE;
@@ -139,7 +139,7 @@ int history_add(struct history *c, const struct record *r) {
                 return on_promoting(c, r);
         case EVENT_PROMOTED:
         case EVENT_DEMOTED:
-                /* Its beginning may have been rotated away. */
+                /* The journal may no longer have the failover's beginning. */
                 if (!f)
                         f = begin(c, r);
                 if (!f)

@@ -1,7 +1,7 @@
 /* The command `history`; see history_command.h. Reads the journal with sd-journal(3).
  *
- * Anybody can log one of our MESSAGE_IDs: only entries of the daemon's own unit count, which journald itself vouches for
- * (_SYSTEMD_UNIT, systemd.journal-fields(7)). */
+ * Any program can log our MESSAGE_IDs. So only entries of the daemon's own unit count: journald itself sets
+ * that field (_SYSTEMD_UNIT, systemd.journal-fields(7)). */
 #include "cli/history_command.h"
 
 #include <ctype.h>
@@ -31,7 +31,7 @@ static int add_matches(sd_journal *j, const struct instance *n) {
         return r;
 }
 
-/* The value of FIELD in the entry at hand, or "". Made safe: a unit's journal may hold anything. */
+/* The field NAME of the current entry, or "". Made safe: a unit's journal may hold anything. */
 static char *field(sd_journal *j, const char *name, char *buf, size_t size) {
         size_t length, prefix = strlen(name) + 1;
         char raw[256] = "";
@@ -82,18 +82,18 @@ static int add_entry(sd_journal *j, struct history *c) {
         k = sd_journal_get_realtime_usec(j, &r.time);
         if (k >= 0)
                 k = sd_journal_get_monotonic_usec(j, &monotonic, &r.boot);
-        /* An entry that a crash has left half written is as good as none. */
+        /* A crash may leave an entry half written: it does not count. */
         return k < 0 ? 0 : history_add(c, &r);
 }
 
-/* From the head, whatever SINCE is: of a failover that began before, only its beginning says whether it was one. */
+/* Reads from the head, whatever SINCE is: only a failover's beginning says of what kind it is. */
 static int read_journal(const struct instance *n, usec_t since, struct history *c) {
         _cleanup_(sd_journal_closep) sd_journal *j = NULL;
         sd_id128_t boot = SD_ID128_NULL;
         int r;
 
         r = sd_journal_open(&j, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
-        /* That succeeds without a single file that this user may read. */
+        /* sd_journal_open() succeeds even if this user may read no file. */
         if (r >= 0 && sd_journal_has_persistent_files(j) <= 0 && sd_journal_has_runtime_files(j) <= 0)
                 return geteuid() == 0 ? -ENOENT : -EACCES;
         if (r >= 0)
@@ -122,13 +122,13 @@ static int explain(int r) {
         return r == -EACCES ? EX_NOPERM : EX_UNAVAILABLE;
 }
 
-/* Any time that systemd.time(7) has, as for journalctl(1), and a bare span, "7d", for so long ago. 0 or -EINVAL. */
+/* Parses a time of systemd.time(7), or a bare span such as "7d" for so long ago. 0 or -EINVAL. */
 static int parse_since(const char *text, usec_t *ret) {
         static const char label[] = "UNIX seconds: @";
         _cleanup_free_ char *ago = NULL, *output = NULL;
         const char *argv[] = { "systemd-analyze", "timestamp", "--", text, NULL, NULL }, *seconds;
 
-        /* What it does not understand of both, it says, and goes on. A number without a unit is no span. */
+        /* systemd-analyze continues after what is no time. A number without a unit is no span. */
         if (text[strspn(text, "0123456789. ")])
                 argv[4] = asprintf(&ago, "-%s", text) < 0 ? NULL : ago;
         (void) program_run(argv, USEC_INFINITY, &output, NULL);
@@ -170,7 +170,7 @@ int cmd_history(const struct instance *n, const char *since_text, const char *co
         r = read_journal(n, since, &c);
         if (r < 0)
                 return explain(r);
-        /* One that was removed has its history still. */
+        /* A removed instance still has its history. */
         if (c.n == 0 && *n->name && access(n->config, F_OK) < 0) {
                 log_error("There is no instance %s: %s does not exist.", n->name, n->config);
                 return EX_USAGE;

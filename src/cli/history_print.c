@@ -9,7 +9,7 @@
 #include "lib/json.h"
 #include "lib/text.h"
 
-/* 100 columns, the last two for a mark of trouble. What comes from outside, or may be too long, is cut before. */
+/* 100 columns, the last two for the mark of trouble. print_row() cuts what may be too long. */
 #define ROW "%-18s%-20s%-12s%-32s%.16s%s\n"
 #define WHY_MAX 19
 #define PARTS_MAX 31
@@ -24,7 +24,7 @@ static const char *part_text(char buf[static SPAN_MAX], usec_t part) {
         return part < OUTAGE_PART_MIN ? "-" : span_text(buf, part);
 }
 
-/* To the minute: of times long ago the second is no use, and the day always is. */
+/* With the day, and to the minute: of an old failover, the seconds do not matter. */
 static const char *when_text(char buf[static WHEN_MAX], usec_t realtime) {
         (void) show_when(buf, realtime, 0);
         if (realtime > 0)
@@ -32,7 +32,7 @@ static const char *when_text(char buf[static WHEN_MAX], usec_t realtime) {
         return buf;
 }
 
-/* For how long, and how it ended if not by a failback. */
+/* How long the failover lasted, and how it ended if not by a failback. */
 static void end_text(char buf[static END_MAX], const struct failover *f, usec_t now) {
         static const char *const ends[_FAILOVER_END_MAX] = {
                 [END_OPEN] = " so far",

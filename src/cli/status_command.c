@@ -1,7 +1,7 @@
 /* The commands `status`, `promote`, `demote`, `auto`, `pause` and `resume`; see status_command.h.
  *
- * `status --watch` asks the daemon again when it signals a change. On a terminal the lines are drawn over the old ones, and it is
- * asked once a second, too, for the time of its last check. Elsewhere each change comes as lines, or as one line of JSON. */
+ * `status --watch` asks the daemon again when the daemon signals a change. On a terminal it draws over the
+ * old lines, and also asks once a second, for the time of the last check. Elsewhere it prints the changes. */
 #include "cli/status_command.h"
 
 #include <errno.h>
@@ -19,19 +19,19 @@
 #include "lib/text.h"
 #include "status_properties.h"
 
-/* ECMA-48: up to the first line, erase the screen below. DEC: do not wrap long lines, do. */
+/* ECMA-48: go up to the first line; erase the screen below. DEC: do not wrap long lines; wrap them. */
 #define UP "\033[%uA\r"
 #define ERASE_BELOW "\033[J"
 #define NO_WRAP "\033[?7l"
 #define WRAP "\033[?7h"
 
-/* One instance, as it was when it was last asked. */
+/* One instance, as its daemon answered last. */
 struct shown {
         const struct instance *instance;
         struct status status; /* owns its texts */
         char why[CLIENT_WHY_MAX];
-        int exit; /* EXIT_NOT_RUNNING: .why says why there is no .status; above: neither, and what is wrong was logged */
-        bool changed; /* since it was asked */
+        int exit;     /* EXIT_NOT_RUNNING: .why replaces .status; above: neither, and the error was logged */
+        bool changed; /* since the last question */
 };
 
 struct view {
@@ -43,7 +43,7 @@ struct view {
         unsigned lines; /* drawn last */
 };
 
-/* Whether there is something new to show. */
+/* Asks the daemon. Returns whether there is something new to show. */
 static bool ask(struct view *v, struct shown *s) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         const char *changed[PROPERTIES_MAX + 1] = {};
@@ -67,7 +67,7 @@ static const struct status *status_of(const struct shown *s) {
         return s->exit == EXIT_NOT_RUNNING ? NULL : &s->status;
 }
 
-/* A new reference; NULL if there is nothing to say of it. */
+/* A new reference; NULL if there is neither a status nor a reason. */
 static json_t *to_json(const struct shown *s) {
         return s->exit > EXIT_NOT_RUNNING
                 ? NULL
@@ -82,7 +82,7 @@ static int print_json(json_t *j, size_t flags) {
         return text ? 0 : EX_OSERR;
 }
 
-/* A block of each, or of ONLY one, over those drawn before. */
+/* Prints a block of each instance, or of ONLY one; in place, over those drawn before. */
 static int print_blocks(struct view *v, const struct shown *only) {
         _cleanup_free_ char *text = NULL;
         size_t size;
@@ -136,7 +136,7 @@ static int print_once(struct view *v) {
         return MAX(r, worst(v));
 }
 
-/* Asks each instance that has signalled a change, or ALL, and shows what is new: in place everything, elsewhere what changed. */
+/* Asks each instance that has signalled a change, or ALL. In place it draws all, elsewhere the changes. */
 static void show_news(struct view *v, bool all) {
         bool draw = all;
 
@@ -184,9 +184,9 @@ int cmd_status(const struct instance *named, bool all, bool json, bool watched) 
         struct view v;
         int n, r;
 
-        (void) sd_bus_open_system(&bus); /* without one, client_say_absence() says so */
+        (void) sd_bus_open_system(&bus); /* without a bus, client_say_absence() says so */
         n = all ? instances_list(bus, &list) : 0;
-        if (n < 0) /* the bus takes no question */
+        if (n < 0) /* the bus answers no call */
                 bus = sd_bus_flush_close_unref(bus);
         v = (struct view){ .bus = bus, .n = (size_t) MAX(n, 1), .json = json };
         v.in_place = watched && !json && terminal_can_draw();
@@ -239,6 +239,6 @@ int cmd_pause(const struct instance *n, const char *time) {
                         safe_text(safe, sizeof safe, time), n->program);
                 return EX_USAGE;
         }
-        /* The daemon counts in seconds; the last one begun counts. */
+        /* The daemon counts in seconds: rounds up. */
         return cmd_command(n, COMMAND_PAUSE, (span + USEC_PER_SEC - 1) / USEC_PER_SEC);
 }

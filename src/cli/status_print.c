@@ -139,7 +139,7 @@ static void show_unmerged(FILE *out, const struct status *s) {
                 b += n + (b[n] == '\n');
                 command += k + (command[k] == '\n');
         }
-        for (size_t k; *command; command += k + (command[k] == '\n')) { /* the push */
+        for (size_t k; *command; command += k + (command[k] == '\n')) { /* the command that pushes */
                 k = strcspn(command, "\n");
                 (void) fprintf(out, "           %.*s\n", (int) k, command);
         }
@@ -172,7 +172,7 @@ void show_status(FILE *out, const struct status *s, const char *why, usec_t now,
         show_unmerged(out, s);
 }
 
-/* Sets KEY; "a.b" is b within the object a. Takes VALUE over. */
+/* Sets KEY; "a.b" is b within the object a. Takes ownership of VALUE. */
 static int set(json_t *j, const char *key, json_t *value) {
         const char *dot = strchr(key, '.');
         json_auto_t *part = dot ? json_pack("{s%:{s:o}}", key, (size_t) (dot - key), dot + 1, value)
