@@ -13,10 +13,10 @@ _Noreturn static void child_main(pid_t parent, child_function_t function, const 
 
         (void) setsid();
         (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() != parent) /* it died before the line above */
+        if (getppid() != parent) /* the parent died before that call */
                 _exit(EXIT_FAILURE);
         (void) prctl(PR_SET_DUMPABLE, 0);
-        (void) sigemptyset(&none); /* what the parent blocks for its own sake */
+        (void) sigemptyset(&none); /* the parent blocks signals for itself */
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
         function(task, answer);
         _exit(EXIT_SUCCESS);

@@ -27,7 +27,7 @@ bool is_roots_way(const char *path) {
                 return false;
         for (char *end; (end = strrchr(part, '/'));) {
                 *end = '\0';
-                /* Of a link, lstat(2) says that all may write to it. */
+                /* Refuses a link, too: lstat(2) says that all may write to it. */
                 if (lstat(*part ? part : "/", &st) < 0 ? errno != ENOENT
                                                        : st.st_uid != 0 || (st.st_mode & 022))
                         return false;
@@ -97,7 +97,7 @@ int replace_file(const char *path, const char *text, mode_t mode, bool durable) 
                 return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
         if (asprintf(&temporary, "%s.new", path) < 0)
                 return -ENOMEM;
-        /* One process writes each of our files, so what a crash left under this name is ours to replace. */
+        /* Only one process writes each of our files, so a crash of ours left what is there. */
         if (unlink(temporary) < 0 && errno != ENOENT)
                 return -errno;
         fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);

@@ -1,9 +1,9 @@
 /* libcurl's multi-socket interface on an sd-event loop; see http.h.
  *
  * libcurl says which sockets it waits for (on_socket) and until when (on_timer); the loop reports what
- * happened (drive). Neither function may call back into libcurl (libcurl-errors(3):
- * CURLM_RECURSIVE_API_CALL), and nobody is called back from inside their own call: what is due at once is for the
- * next turn of the loop. */
+ * happened (drive). on_socket() and on_timer() may not call libcurl (libcurl-errors(3):
+ * CURLM_RECURSIVE_API_CALL). No caller is called back from inside its own call: what is due at once waits
+ * for the next turn of the loop. */
 #include "lib/http.h"
 
 #include <assert.h>
@@ -38,8 +38,8 @@ static void detach(struct http_request *r) {
         r->http->n_running--;
 }
 
-/* Lets libcurl work, on FD that is ready as MASK says (CURL_SOCKET_TIMEOUT: on what time is up for), and delivers what has
- * ended. */
+/* Lets libcurl work on FD, which is ready as MASK says, or on timeouts (CURL_SOCKET_TIMEOUT). Delivers the
+ * requests that have ended. */
 static int drive(struct http *h, curl_socket_t fd, int mask) {
         struct CURLMsg *m;
         int left;
@@ -81,7 +81,7 @@ static int on_at_once(_unused_ sd_event_source *s, void *userdata) {
 static void note_socket(CURL *easy, curl_socket_t fd, int what) {
         struct http_request *r = NULL;
 
-        /* The handles that libcurl makes for itself, to take leave of connections, have no request. */
+        /* libcurl's own handles, with which it closes connections, have no request. */
         if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &r) != CURLE_OK || !r)
                 return;
         if (what != CURL_POLL_REMOVE)
@@ -109,7 +109,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, voi
         return 0;
 }
 
-/* CURLMOPT_TIMERFUNCTION(3): one timer for the whole multi handle, -1 deletes it. One that is early does no harm. */
+/* CURLMOPT_TIMERFUNCTION(3): one timer for the multi handle; -1 deletes it. An early timer does no harm. */
 static int on_timer(_unused_ CURLM *multi, long timeout_ms, void *userdata) {
         struct http *h = userdata;
         int r;
@@ -143,7 +143,7 @@ int http_new(sd_event *event, struct http **ret) {
         (void) curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timer);
         (void) curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
 
-        /* libcurl counts with CLOCK_MONOTONIC, so that after a suspend this comes early, and is set again. */
+        /* libcurl uses CLOCK_MONOTONIC: after a suspend this timer is early, and libcurl sets it again. */
         r = timer_new(event, &h->timer, USEC_PER_MSEC, on_time, h);
         if (r >= 0)
                 r = sd_event_add_defer(event, &h->at_once, on_at_once, h);
@@ -194,15 +194,15 @@ static CURL *new_easy(void) {
         if (!easy)
                 return NULL;
         (void) curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-        /* Without it the end of a request waits for getaddrinfo(3), as long as a name server is silent. */
+        /* Otherwise the end of a request waits for getaddrinfo(3) while a name server is silent. */
         (void) curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
         (void) curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-        /* OpenSSL finds the one CA that it needs in the directory. The bundle, libcurl's other default, is read and
-         * parsed whole: for each connection, or once and then kept in 0.8 MB. */
+        /* In the directory, OpenSSL finds the one CA that it needs. It would parse all of the bundle,
+         * libcurl's other default: for each connection, or once, and then keep 0.8 MB. */
         if (curl_version_info(CURLVERSION_NOW)->capath)
                 (void) curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
         (void) curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
-        (void) curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* nor one from the environment */
+        (void) curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* not even one from the environment */
         (void) curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
         (void) curl_easy_setopt(easy, CURLOPT_NETRC, (long) CURL_NETRC_IGNORED);
         (void) curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
@@ -210,7 +210,7 @@ static CURL *new_easy(void) {
         (void) curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
         (void) curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
         (void) curl_easy_setopt(
-                easy, CURLOPT_TCP_NODELAY, 0L); /* a request is one segment: a system call saved */
+                easy, CURLOPT_TCP_NODELAY, 0L); /* a request is one segment: saves a system call */
         (void) curl_easy_setopt(easy, CURLOPT_USERAGENT, "openclaw-failover/" VERSION);
         return easy;
 }
@@ -277,7 +277,7 @@ size_t http_body_write(char *data, _unused_ size_t size, size_t n, void *body) {
 void http_request_nudge(struct http_request *r) {
         if (!r->running)
                 return;
-        /* Nothing changes, but libcurl runs it at its next timeout, which is now. */
+        /* This changes nothing, but libcurl runs the request at its next timeout, which is now. */
         (void) curl_easy_pause(r->easy, CURLPAUSE_RECV);
         (void) curl_easy_pause(r->easy, CURLPAUSE_CONT);
 }
@@ -291,7 +291,7 @@ int http_request_socket(const struct http_request *r) {
         return r->socket;
 }
 
-/* This many threads are no accident: without names to resolve there is one. */
+/* More threads than this wait for name servers: otherwise the process has one. */
 #define THREADS_MAX 8
 
 bool http_resolver_is_stuck(void) {

@@ -1,4 +1,4 @@
-/* What went wrong with a request, in words; see http_error.h. Each list ends with words that are NULL. */
+/* What went wrong with a request, in words; see http_error.h. Each list ends where .words is NULL. */
 #include "lib/http_error.h"
 
 #include <errno.h>
@@ -13,10 +13,10 @@ static const struct http_error connect_errors[] = {
         { EHOSTUNREACH, false, "no route to host" },
         { ENETUNREACH, false, "network is unreachable" },
         { ETIMEDOUT, false, "no answer to the connect" },
-        /* By ICMPv6 (icmpv6_err_convert() in Linux's net/ipv6/icmp.c), a route of our own, or our own firewall. */
+        /* From ICMPv6 (icmpv6_err_convert() in Linux's net/ipv6/icmp.c), our own route or firewall. */
         { EACCES, false, "a firewall or a route forbids the connection" },
         { EPERM, false, "a firewall or a route forbids the connection" },
-        /* By ICMP (icmp_err_convert[] in net/ipv4/icmp.c). */
+        /* From ICMP (icmp_err_convert[] in net/ipv4/icmp.c). */
         { ENOPROTOOPT, false, "connection refused: no TCP is spoken there" },
         { 0, false, "cannot connect" },
         { EADDRNOTAVAIL, true, CANNOT_ASK "it has no address for that" },

@@ -11,10 +11,10 @@
 #include "lib/file.h"
 #include "lib/log.h"
 
-/* No check is late by that. */
+/* Too short to make a check late. */
 #define WAIT_MSEC 100
 
-/* How the child ended: 0, also if there was none, or a negative errno; -EINPROGRESS if it has not. */
+/* How the child ended: 0, also without a child, or a negative errno; -EINPROGRESS: it has not ended. */
 static int end_of(struct kept_file *f, int options) {
         int status = 0;
 
@@ -31,8 +31,8 @@ _Noreturn static void write_in_child(int fd, const struct kept_file *f, const ch
         _exit(-replace_file(f->path, text, mode, f->durable));
 }
 
-/* Waits until the child has closed what it inherited: otherwise a socket that libcurl closes meanwhile stays open in the child,
- * and with it in the loop's epoll(7), whose event then names a source that is gone. Then for at most WAIT_MSEC. */
+/* Waits until the child has closed what it inherited, then for at most WAIT_MSEC. Otherwise a socket that
+ * libcurl closes stays open in the child, and the loop's epoll(7) reports a source that is gone. */
 static int write_aside(struct kept_file *f, const char *text, mode_t mode) {
         struct pollfd end = { .events = POLLIN };
         int fds[2], r = 0;

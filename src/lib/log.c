@@ -1,7 +1,7 @@
 /* Plain log lines; see log.h. */
 #include "lib/log.h"
 
-#define SD_JOURNAL_SUPPRESS_LOCATION /* a person asks what happened, not in which line of C */
+#define SD_JOURNAL_SUPPRESS_LOCATION /* a user asks what happened, not in which line of C */
 #include <poll.h>
 #include <stdarg.h>
 #include <sys/socket.h>
@@ -11,11 +11,11 @@
 
 #include "lib/text.h"
 
-/* A matter of the process, as standard error is. */
+/* One for the process, as standard error is. */
 static bool ordered;
 
-/* systemd sets $JOURNAL_STREAM to the device and inode of the journal's socket (systemd.exec(5)): only if standard
- * error is still that very socket do its readers look in the journal. */
+/* systemd sets $JOURNAL_STREAM to the device and inode of the journal's socket (systemd.exec(5)). Standard
+ * error may be another file by now. */
 bool log_is_journal(void) {
         const char *stream = getenv("JOURNAL_STREAM");
         struct stat st;
@@ -31,8 +31,8 @@ static bool is_writable(int fd) {
         return poll(&p, 1, 0) > 0;
 }
 
-/* libsystemd does not show its own socket, but one that is connected like it is writable as long as it is (unix(7)). Without a
- * journald to connect to there is no wait. */
+/* libsystemd hides its socket, but any socket that is connected to journald is writable as long as that one
+ * is (unix(7)). Without journald, nothing waits. */
 bool log_is_stuck(void) {
         static const struct sockaddr_un journal = {
                 .sun_family = AF_UNIX,
@@ -60,10 +60,10 @@ void log_line(int level, const char *format, ...) {
         if (!log_is_journal())
                 (void) fprintf(stderr, "openclaw-failover: %s\n", line);
         else if (ordered && !log_is_stuck() &&
-                /* By standard error it might overtake entries with fields (events.h), or be overtaken. */
+                /* Standard error would not keep the order with entries that have fields (events.h). */
                 sd_journal_send("MESSAGE=%s", line, "PRIORITY=%d", level,
                         "SYSLOG_IDENTIFIER=openclaw-failover", NULL) >= 0)
                 return;
-        else if (is_writable(STDERR_FILENO)) /* or the line is lost, and not a failover */
+        else if (is_writable(STDERR_FILENO)) /* or the line is lost: a failover must not wait */
                 (void) fprintf(stderr, "<%d>%s\n", level, line); /* sd-daemon(3) */
 }

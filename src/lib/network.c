@@ -47,8 +47,8 @@ int network_tailnet_address(char *buf, size_t size) {
         return -ENOENT;
 }
 
-/* The kernel sends from the address itself to one of its own, and from 127.0.0.1 to all of 127.0.0.0/8. To bind a socket proves
- * nothing: net.ipv4.ip_nonlocal_bind allows any address. */
+/* To its own address the kernel sends from that very address, and to 127.0.0.0/8 from 127.0.0.1. A bind(2)
+ * proves nothing: net.ipv4.ip_nonlocal_bind allows any address. */
 bool network_is_own(const struct addrinfo *a) {
         _cleanup_close_ int fd = socket(a->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         struct sockaddr_storage source;
@@ -75,9 +75,9 @@ static bool is_zero(const char *number) {
         return number[strspn(number, "0")] == '\0';
 }
 
-/* Whether FILE (proc_pid_net(5)) has a default route over an interface that works. Its lines are those of
- * net/ipv4/fib_trie.c and net/ipv6/route.c in the kernel, with a destination, the mask or its length, and the interface's name at
- * these places. A file that cannot be read may hold one, but for one that a kernel without IPv6 does not have. */
+/* Whether FILE (proc_pid_net(5)) has a default route over an interface that works. DESTINATION, MASK (or its
+ * length) and NAME (the interface's) are columns, as net/ipv4/fib_trie.c and net/ipv6/route.c in the kernel
+ * write them. An unreadable file may have one; a missing file, as without IPv6, has none. */
 static bool has_default_route(
         const struct ifaddrs *all, const char *file, size_t destination, size_t mask, size_t name) {
         _cleanup_fclose_ FILE *f = fopen(file, "re");

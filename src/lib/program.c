@@ -13,7 +13,7 @@
 
 #include "lib/clock.h"
 
-/* How soon a signal is seen that came just before poll(2). */
+/* A signal that comes just before poll(2) is noticed after this. */
 #define SLICE ((usec_t) 100 * USEC_PER_MSEC)
 
 volatile sig_atomic_t child_stop;
@@ -23,7 +23,7 @@ pid_t program_start(const char *const argv[], int in, int out, int err) {
 
         if (pid < 0)
                 return -errno;
-        (void) setpgid(pid, pid); /* in both, since either may come first */
+        (void) setpgid(pid, pid); /* both processes do: either may run first */
         if (pid > 0)
                 return pid;
         (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -36,7 +36,7 @@ pid_t program_start(const char *const argv[], int in, int out, int err) {
         _exit(PROGRAM_ABSENT);
 }
 
-/* *RET_LEFT: the highest exit status of the others of its group, of those that are our children by now. */
+/* *RET_LEFT: the highest exit status of the others in the group that have become our children. */
 static int end(pid_t pid, usec_t until, int *ret_left) {
         _cleanup_close_ int fd = pidfd_open(pid, 0);
         struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -50,7 +50,7 @@ static int end(pid_t pid, usec_t until, int *ret_left) {
                 n = poll(&p, 1, (int) ((MIN(left, SLICE) + USEC_PER_MSEC - 1) / USEC_PER_MSEC));
         } while (n <= 0 && left > 0 && !child_stop);
         (void) kill(-pid, SIGKILL);
-        (void) kill(pid, SIGKILL); /* it may not lead its group yet */
+        (void) kill(pid, SIGKILL); /* PID may not lead its group yet */
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
                 ;
         *ret_left = 0;
@@ -78,7 +78,7 @@ int program_memory(void) {
         return fd;
 }
 
-/* All writers share our offset. */
+/* The offset is the length: all writers share it with us. */
 char *program_text(int memory) {
         off_t n = lseek(memory, 0, SEEK_CUR);
         char *text = n < 0 ? NULL : calloc(1, (size_t) n + 1);

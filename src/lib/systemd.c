@@ -9,7 +9,7 @@
 #define SYSTEMD "org.freedesktop.systemd1"
 #define CALL_TIMEOUT (2 * USEC_PER_SEC)
 
-/* LoadUnit(): GetUnit() does not know a unit that was never used. */
+/* Calls LoadUnit(): GetUnit() does not know a unit that systemd has not loaded. */
 static int load_unit(sd_bus **ret_bus, const char *unit, sd_bus_message **ret_reply, const char **ret_path) {
         int r;
 

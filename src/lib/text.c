@@ -114,7 +114,7 @@ int find_name(const char *name, const char *const names[], int n) {
         return i;
 }
 
-/* Takes what is left of a character that was cut off the end of TEXT: sd-bus, jansson and systemd refuse broken UTF-8. */
+/* Removes a cut character from the end of TEXT: sd-bus, jansson and systemd refuse broken UTF-8. */
 static void drop_half(char *text) {
         size_t n = strlen(text), k = 1;
 
