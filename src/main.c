@@ -242,7 +242,7 @@ static int run(int argc, char **argv) {
         while ((letter = getopt_long(argc, argv, LETTERS, options, NULL)) != -1) {
                 if (letter == ':')
                         return usage("'%s' needs a value.", safe_text(safe, sizeof safe, argv[optind - 1]));
-                if (letter == '?') { /* of "-xq" the word is not over yet */
+                if (letter == '?') { /* within "-xq", optind has not passed the word yet */
                         const char *word = argv[optind - 1], one[] = { '-', (char) optopt, '\0' };
 
                         return usage("'%s' is not an option.",

@@ -1,4 +1,4 @@
-/* The table of keys, and one value's way in and out; see config_keys.h. */
+/* The table of keys, and how their values are read and printed; see config_keys.h. */
 #include "config/config_keys.h"
 
 #include <ctype.h>

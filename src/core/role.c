@@ -109,8 +109,8 @@ static bool sync_is_late(struct look *l) {
                 due(l, l->r->sync_begun + l->rules->sync_deadline);
 }
 
-/* Every start of a stopped gateway needs this. A check has shown whether another gateway answers at this
- * address; a warm gateway may. No sync runs, unless one does not stop: the start does not wait for that. */
+/* Every start of a stopped gateway needs this: a check has shown whether another gateway answers here (a
+ * warm one may), and no sync runs, except one that does not stop in time. */
 static bool may_start(struct look *l) {
         const struct role *r = l->r;
 
@@ -223,7 +223,7 @@ static bool start_is_slow(struct look *l) {
         return !in_drill(l) && due(l, l->r->since + MIN(l->rules->start_timeout, SAY_SLOW_AFTER));
 }
 
-/* A dependency or a conflict may stop the gateway too. Only a user wants it to stay stopped. */
+/* A dependency or a conflict may stop the gateway too. That does not mean that a user wants it stopped. */
 static bool stopped_by_user(struct look *l) {
         return !paused(l->r) && is_stopped(l->f) && l->f->stopped_by == STOP_BY_USER;
 }

@@ -11,8 +11,7 @@ char *unit_end_describe(
                 (void) snprintf(buf, size, "it depends on %s, which did not start", unit);
         else if (e->job == JOB_RESULT_CONDITION)
                 (void) snprintf(buf, size, "a condition of its unit file is not met: %s",
-                        *e->condition ? e->condition
-                                      : "ExecCondition="); /* which systemd names in no list */
+                        *e->condition ? e->condition : "ExecCondition="); /* systemd does not list it */
         else if (e->job == JOB_RESULT_TIMEOUT)
                 (void) snprintf(buf, size, "systemd's job for it has timed out");
         else if (e->job == JOB_RESULT_CANCELED)

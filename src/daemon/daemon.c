@@ -120,7 +120,7 @@ static void set_rules(struct daemon *d) {
                 .refresh = c->workspace.refresh,
                 .start_timeout = c->gateway.start_timeout,
                 .hang_timeout =
-                        c->gateway.warm ? 0 : c->gateway.hang_timeout, /* the unit is not the gateway */
+                        c->gateway.warm ? 0 : c->gateway.hang_timeout, /* the unit only switches channels */
                 .drain_timeout = c->gateway.drain_timeout,
         };
 }

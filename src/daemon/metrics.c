@@ -62,7 +62,7 @@ static void put_states(FILE *f, const struct metrics *m, const char *name, const
                 sample(f, m, name, name, names[i], i == current);
 }
 
-/* Writes the metrics that are one number, if it is known. S is all zero when the daemon ends. */
+/* Writes each metric of one number, if the number is known. S is all zero when the daemon ends. */
 static void put_numbers(FILE *f, const struct metrics *m, const struct status *s, bool up, usec_t now) {
         const struct {
                 const char *name, *type, *help;

@@ -46,7 +46,7 @@ static usec_t now(void) {
         return now_usec(CLOCK_BOOTTIME);
 }
 
-/* The seniors go first. */
+/* Seniors go first. */
 
 /* Until when S, a senior that is not up, goes first: for its head start from the primary's failure, and if
  * its level is unknown, until its checks can have decided. One that answers now and then stays unknown. */

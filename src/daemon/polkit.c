@@ -1,4 +1,4 @@
-/* Who may command; see polkit.h. */
+/* Which users may send commands; see polkit.h. */
 #include "daemon/polkit.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* What the daemon must remember when it is gone; see state_file.h. */
+/* What the daemon remembers over a restart; see state_file.h. */
 #include "daemon/state_file.h"
 
 #include <errno.h>
@@ -135,7 +135,7 @@ static sd_id128_t marked_run(const struct state_file *m, const struct role *r, c
                 return SD_ID128_NULL;
         if (ours ? g->state != UNIT_STOPPING : m->marker.intent == INTENT_NONE)
                 return g->invocation;
-        /* The marker keeps the run that stops: another user started a run with another id. */
+        /* While a run stops, the marker keeps its id: a run with another id is another user's. */
         return m->marker.invocation;
 }
 

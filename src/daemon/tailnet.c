@@ -51,7 +51,7 @@ struct tailnet {
 
         /* The look under way. */
         char address[46];
-        bool all; /* it may change .in and asks for the relay */
+        bool all; /* the look may change .in, and asks for the relay */
         tailnet_done_t done;
         void *userdata;
 };

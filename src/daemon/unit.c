@@ -1,4 +1,4 @@
-/* What a unit is; see unit.h. */
+/* A unit's state, as systemd answers; see unit.h. */
 #include "daemon/unit.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* From a stop to its cause; see unit_jobs.h. */
+/* Finds the cause of a stop; see unit_jobs.h. */
 #include "daemon/unit_jobs.h"
 
 #include <string.h>

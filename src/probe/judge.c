@@ -115,7 +115,7 @@ static void say_other_failure(const struct answer *a, struct check *c) {
                 say(c, VERDICT_SILENT, CANNOT_ASK ": %s", words);
 }
 
-/* The request ended before its status, or before the whole body. */
+/* The request ended before a status, or the whole body, had arrived. */
 static void say_failed(const struct answer *a, struct check *c) {
         c->unanswered = a->code == CURLE_COULDNT_RESOLVE_HOST;
         switch (a->code) {

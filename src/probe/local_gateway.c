@@ -13,7 +13,7 @@
 
 #define DEFAULT_PORT 18789
 #define DEFAULT_PATH "/health"
-/* A refused connection costs a tenth of a millisecond: checks this often cost little, and delay little. */
+/* A refused connection costs a tenth of a millisecond: checks this often cost little and delay little. */
 #define EAGER_INTERVAL (40 * USEC_PER_MSEC)
 /* A real gateway takes longer to start. After this, rarer checks leave it the processor. */
 #define EAGER_FOR (10 * USEC_PER_SEC)
@@ -38,10 +38,10 @@ struct local_gateway {
         enum role_watch pace;
         usec_t eager_since;
         struct probe *probe; /* at the address being checked */
-        bool on_tailnet;     /* that is the second one */
+        bool on_tailnet;     /* that is the second address */
         bool answered;       /* the last check was good */
         struct check first;  /* at the first address */
-        usec_t ready_asked;  /* when /readyz was last */
+        usec_t ready_asked;  /* when a round last asked /readyz */
         bool asks_ready;     /* this round asks /readyz, at either address */
         usec_t followed_since;
         bool ready_known; /* the channels were ready, or this gateway never says */

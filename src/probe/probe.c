@@ -31,7 +31,7 @@ struct probe {
         bool any_certificate, is_tls;
         struct http_request *request;
         bool is_name;           /* the URL's host is no address */
-        sd_event_source *timer; /* for the connect's end and the check's; with a name, for tick() too */
+        sd_event_source *timer; /* runs on_time(), as tick() says */
 
         char good[INET6_ADDRSTRLEN];    /* the address that last answered as it should; "": none yet */
         struct curl_slist *good_option; /* .good for CURLOPT_CONNECT_TO */
