@@ -31,7 +31,7 @@ struct alert {
         struct conditions conditions;
 
         unsigned alerts;    /* about this failover; 1 at first, since an earlier daemon may have sent one */
-        bool channels_fail; /* so said the last alert of this failover */
+        bool channels_fail; /* the last alert of this failover reported this */
         json_t *demoted; /* the queue's last, held for the sync that names branches; a reference or NULL */
         usec_t demoted_until; /* CLOCK_BOOTTIME */
 

@@ -1,7 +1,7 @@
 /* The commands `status`, `promote`, `demote`, `auto`, `pause` and `resume`; see status_command.h.
  *
  * `status --watch` asks the daemon again when the daemon signals a change. On a terminal it draws over the
- * old lines, and also asks once a second, for the time of the last check. Elsewhere it prints the changes. */
+ * old lines, and asks once a second, too, for the time of the last check. Elsewhere it prints changes. */
 #include "cli/status_command.h"
 
 #include <errno.h>

@@ -111,7 +111,7 @@ static void show_last(FILE *out, const struct status *s, usec_t now) {
         (void) fprintf(out, "%s%s\n", *s->cause ? ": " : "", s->cause);
 }
 
-/* The first alert of the daemon comes as early. */
+/* The daemon's first alert about a key comes as early. */
 #define KEY_SOON (14 * USEC_PER_DAY)
 
 static void show_key(FILE *out, usec_t expires, const char *whose, usec_t now) {

@@ -188,7 +188,7 @@ void look_relay(const struct checkup *c, struct finding *f) {
         }
 }
 
-/* What would be lost with the primary. */
+/* What would fail with the primary. */
 
 /* Whether NAME is in TEXT as a whole word. */
 static bool has_name(const char *text, const char *name) {
@@ -355,7 +355,7 @@ void look_gateway_serve(const struct checkup *c, struct finding *f) {
                         local_gateway_port(c->config));
                 finding_fix(f, "sudo tailscale serve reset");
         } else if (!option && !j &&
-                (text ? strstr(text, "tailscale") != NULL : r != -ENOENT)) /* JSON5, say */
+                (text ? strstr(text, "tailscale") != NULL : r != -ENOENT)) /* perhaps JSON5 */
                 finding_skip(f, "%s cannot be read", path);
         else
                 finding_ok(f, "the gateway here uses no tailscale serve");

@@ -47,7 +47,7 @@ static const struct http_error other_errors[] = {
         { CURLE_RECV_ERROR, false, "connection reset" },
         { CURLE_GOT_NOTHING, false, "closed the connection without an answer" },
         { CURLE_PARTIAL_FILE, false, "closed the connection in the middle of its answer" },
-        { CURLE_UNSUPPORTED_PROTOCOL, false, "answered, but not in HTTP" }, /* HTTP/0.9: anything */
+        { CURLE_UNSUPPORTED_PROTOCOL, false, "answered, but not in HTTP" }, /* taken for HTTP/0.9 */
         { CURLE_WEIRD_SERVER_REPLY, false, "answered, but not in HTTP" },
         { CURLE_SSL_CACERT_BADFILE, true, CANNOT_ASK "it has no CA certificates (install ca-certificates)" },
         {},

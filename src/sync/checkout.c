@@ -79,8 +79,8 @@ struct clearing {
 
 static int clear_entry(struct clearing *c, int fd, const char *name, const char *path);
 
-/* Empties and closes the directory FD. Fails at a mount point, whose content must stay. Only directories
- * show one: the files of an overlay have other device numbers than its directories (Linux,
+/* Empties and closes the directory FD. Fails at a mount point, whose content must stay. Only directories are
+ * compared: the files of an overlay have other device numbers than its directories (Linux,
  * Documentation/filesystems/overlayfs.rst), and nftw(3) with FTW_MOUNT would take all of them for mounts. */
 static int clear_inside(struct clearing *c, int fd, const char *directory) {
         DIR *d = fd < 0 ? NULL : fdopendir(fd);

@@ -79,7 +79,7 @@ int repo_refuse_owner(const char *path, const char *user, struct refusal *why) {
                 : refusal_set(why, why->code, "%s: root must give it to %s", why->text, user);
 }
 
-/* chmod opens our own files. Another owner may have closed a file on purpose, so a user decides on a chown. */
+/* chmod opens our own files. Another owner may have closed one on purpose, so a user decides on a chown. */
 int repo_set_open_command(const struct repo *repo, uid_t owner, struct refusal *why) {
         return owner == geteuid()
                 ? refusal_set_command(why, "sudo -u %s chmod -R u+rwX %s", repo->user, repo->word)

@@ -22,7 +22,7 @@ static int refuse(const struct repo *repo, enum refusal_code code, const char *w
                       : -ECANCELED;
 }
 
-/* Whether git crashed at a rebase's start: --abort fails then. --quit leaves any other half done. */
+/* Whether git crashed at a rebase's start: --abort fails then. --quit leaves any other rebase half done. */
 static bool has_crashed_rebase(const struct repo *repo) {
         bool merge = has(repo, "rebase-merge") && !has(repo, "rebase-merge/head-name");
         bool apply = has(repo, "rebase-apply") && !has(repo, "rebase-apply/head-name") &&

@@ -39,7 +39,7 @@ enum {
         RSYNC_SSH = 255, /* ssh itself failed */
 };
 
-/* The exit codes that need none. */
+/* The exit codes that need no closer look. */
 static const struct {
         int code;
         enum sync_part part;
