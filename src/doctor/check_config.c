@@ -19,34 +19,19 @@ void look_config(const struct checkup *c, struct finding *f) {
         }
 }
 
-/* The first directory on the way to PATH that this user may not enter, for the caller to free, or NULL. */
-static char *find_closed(const char *path) {
-        for (const char *s = strchr(path + 1, '/'); s; s = strchr(s + 1, '/')) {
-                _cleanup_free_ char *directory = strndup(path, (size_t) (s - path));
-
-                if (directory && access(directory, X_OK) < 0)
-                        return TAKE(directory);
-        }
-        return NULL;
-}
-
 void look_config_readable(const struct checkup *c, struct finding *f) {
-        _cleanup_free_ char *closed = NULL;
         int error = access(c->instance->config, R_OK) < 0 ? errno : 0;
 
         if (error == 0)
                 finding_ok(f, "user %s can read the configuration", checkup_daemon_user(c));
         else if (error == ENOENT)
                 finding_skip(f, "there is no %s", c->instance->config);
-        else if ((closed = find_closed(c->instance->config))) {
-                finding_fail(f,
-                        "user %s, as which the daemon runs, cannot read %s: it is in %s, which is closed to it",
-                        checkup_daemon_user(c), c->instance->config, closed);
-                finding_fix_path(f, "sudo chmod a+rx", closed, "");
-        } else {
+        else {
                 finding_fail(f, "user %s, as which the daemon runs, cannot read %s: %s",
                         checkup_daemon_user(c), c->instance->config, strerror(error));
-                finding_fix(f, "sudo chmod a+r %s", c->instance->config);
+                finding_fix(f, "sudo chmod a+rX %s%s",
+                        *c->instance->name ? DEFAULT_SYSCONFDIR "/openclaw-failover " : "",
+                        c->instance->config);
         }
 }
 

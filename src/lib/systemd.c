@@ -9,19 +9,6 @@
 #define SYSTEMD "org.freedesktop.systemd1"
 #define CALL_TIMEOUT (2 * USEC_PER_SEC)
 
-/* Calls LoadUnit(): GetUnit() does not know a unit that systemd has not loaded. */
-static int load_unit(sd_bus **ret_bus, const char *unit, sd_bus_message **ret_reply, const char **ret_path) {
-        int r;
-
-        r = sd_bus_open_system(ret_bus);
-        if (r >= 0)
-                r = sd_bus_set_method_call_timeout(*ret_bus, CALL_TIMEOUT);
-        if (r >= 0)
-                r = sd_bus_call_method(*ret_bus, SYSTEMD, "/org/freedesktop/systemd1", SYSTEMD ".Manager",
-                        "LoadUnit", NULL, ret_reply, "s", unit);
-        return r < 0 ? r : sd_bus_message_read(*ret_reply, "o", ret_path);
-}
-
 static int get_text(
         sd_bus *bus, const char *path, const char *interface, const char *name, char buf[static 32]) {
         _cleanup_free_ char *text = NULL;
@@ -34,12 +21,15 @@ static int get_text(
 
 int unit_ask_outcome(const char *unit, struct unit_outcome *ret) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_free_ char *path = NULL;
         struct unit_outcome o = {};
-        const char *path;
         int r;
 
-        r = load_unit(&bus, unit, &reply, &path);
+        r = sd_bus_open_system(&bus);
+        if (r >= 0)
+                r = sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT);
+        if (r >= 0) /* systemd loads a unit that is asked for by its path */
+                r = sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit, &path);
         if (r >= 0)
                 r = get_text(bus, path, SYSTEMD ".Unit", "LoadState", o.load_state);
         if (r >= 0)
