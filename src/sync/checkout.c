@@ -71,7 +71,6 @@ struct clearing {
         git_commit *target;
         git_tree *tree;
         git_index *head, *saved, *files; /* .files: the target's; a file that .saved or .files has may go */
-        dev_t device;                    /* of the directory that is emptied */
         bool looking;                    /* checks only, removes nothing */
         struct changes *found;           /* gets files that are saved nowhere; NULL: they are an error */
         struct sync_result *result;
@@ -79,20 +78,14 @@ struct clearing {
 
 static int clear_entry(struct clearing *c, int fd, const char *name, const char *path);
 
-/* Empties and closes the directory FD. Fails at a mount point, whose content must stay. Only directories are
- * compared: the files of an overlay have other device numbers than its directories (Linux,
- * Documentation/filesystems/overlayfs.rst), and nftw(3) with FTW_MOUNT would take all of them for mounts. */
+/* Empties and closes the directory FD. */
 static int clear_inside(struct clearing *c, int fd, const char *directory) {
         DIR *d = fd < 0 ? NULL : fdopendir(fd);
         const struct dirent *e;
-        struct stat st;
         int k = 0;
 
         if (!d)
                 return -errno;
-        if (fstat(fd, &st) == 0 && c->device && st.st_dev != c->device)
-                k = -EXDEV;
-        c->device = st.st_dev;
         while (k == 0 && (e = readdir(d))) {
                 _cleanup_free_ char *path = NULL;
 
@@ -105,10 +98,14 @@ static int clear_inside(struct clearing *c, int fd, const char *directory) {
         return k;
 }
 
-/* Refuses to empty the directory NAME of FD if it is a git repository, or the worker may not. */
+/* Refuses to empty the directory NAME of FD if it is a git repository or mounted, or the worker may not. */
 static int check_directory(struct clearing *c, int fd, const char *name, const char *path, uid_t owner) {
         _cleanup_free_ char *git = NULL;
+        struct statx x;
 
+        if (statx(fd, name, 0, 0, &x) == 0 && x.stx_attributes & STATX_ATTR_MOUNT_ROOT)
+                return sync_refuse(
+                        c->result, REFUSAL_IN_THE_WAY, "%s is in the way, and mounted: unmount it", path);
         if (asprintf(&git, "%s/.git", name) < 0)
                 return -ENOMEM;
         if (faccessat(fd, git, F_OK, 0) == 0)
@@ -169,7 +166,6 @@ static int clear_path(struct clearing *c, const char *path, bool is_wanted) {
         struct stat st;
         int k;
 
-        c->device = 0;
         if (asprintf(&full, "%s/%s", c->repo->config->path, path) < 0)
                 return -ENOMEM;
         for (char *slash = strchr(full + root, '/'); slash; slash = strchr(slash + 1, '/')) {

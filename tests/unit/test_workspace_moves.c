@@ -1,6 +1,8 @@
 /* How the tree moves: line endings, files that cannot be saved or removed, and changes meanwhile. */
 #include "workspace_fixture.h"
 
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 
 static void test_a_mirror_refspec_moves_no_branch(void **state) {
@@ -188,6 +190,25 @@ static void test_refuses_a_directory_that_stays(void **state) {
         assert_int_equal(status, 0);
         run(w, "test $(id -u) != 0 || chown -R root .; chmod 755 standby/build.log/sub");
         assert_sh(w, "cd standby; cat notes build.log/sub/s; not test -e .git/failover-intent", "one\ns");
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+}
+
+static void test_what_is_mounted_stays(void **state) {
+        static const char *const places[] = { "vol", "vol/deeper" };
+        struct world *w = *state;
+
+        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+                skip(); /* only root mounts */
+        commit(w, "echo theirs >vol; echo two >notes");
+        run(w, "mkdir -p there standby/vol/deeper; echo precious >there/a");
+        for (size_t i = 0; i < ELEMENTSOF(places); i++) {
+                run(w, "mount --bind there standby/%s", places[i]);
+                assert_sync(w, SYNC_REFUSED);
+                assert_int_equal(w->result.workspace_why.code, REFUSAL_IN_THE_WAY);
+                run(w, "umount standby/%s; test $(cat there/a standby/notes | tr '\\n' -) = precious-one-",
+                        places[i]);
+        }
         assert_sync(w, SYNC_UPDATED);
         assert_follows(w);
 }
@@ -452,6 +473,7 @@ int main(void) {
                 TEST(test_what_cannot_be_saved),
                 TEST(test_the_configured_branch),
                 TEST(test_disk_full),
+                TEST(test_what_is_mounted_stays),
                 TEST(test_what_is_closed_to_us),
                 TEST(test_goes_on_from_half_way),
                 TEST(test_refuses_a_directory_that_stays),
