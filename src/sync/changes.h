@@ -1,7 +1,7 @@
-/* What the standby has that no other place has: found in one walk through the tree, and, once it is known what comes, in what
- * is in the way of that. Nothing is written but what is remembered of the files that were read.
+/* The standby's work, which no other place has: found in one walk through the tree and, after the fetch,
+ * among the files in the way of the new ones. The walk writes only its memory of the files it read (seen.h).
  *
- * Work is what differs from our commit's tree and, when a checkout was cut short, from what it was to write. */
+ * Work differs from our commit's tree and, after a checkout that was cut short, from that one's target. */
 #pragma once
 
 #include <sys/stat.h>
@@ -9,49 +9,49 @@
 #include "lib/strv.h"
 #include "sync/repo.h"
 
-/* A larger file is not copied into .git. */
+/* The worker copies no larger file into .git. */
 #define CHANGE_SIZE_MAX ((off_t) 50 << 20)
 
 struct change {
         char *path;
         bool untracked;
-        bool staged;     /* it is in the index alone */
-        bool is_private; /* it is never pushed; from saved_add() */
-        uint16_t mode;   /* git's; 0: it was deleted */
-        git_oid id;      /* of the blob that it would be */
+        bool staged;     /* only the index has this content */
+        bool is_private; /* never pushed; saved_add() sets this */
+        uint16_t mode;   /* git's; 0: the file was deleted */
+        git_oid id;      /* of the blob that git would make */
         uint64_t size;
 };
 
 struct changes {
         struct change *items;
         size_t n, room;
-        struct paths paths; /* tracked files that are not as HEAD says, sorted */
-        bool unpushed;      /* commits that the remote never had, and that no other branch keeps */
-        bool tracked;       /* some of it is in tracked files: the tree is not what HEAD says */
-        uint64_t bytes;     /* that saving it takes at most */
+        struct paths paths; /* tracked files that differ from HEAD, sorted */
+        bool unpushed;      /* HEAD has commits that the remote never had and no other branch keeps */
+        bool tracked;       /* some items are tracked files: the tree differs from HEAD */
+        uint64_t bytes;     /* how many saving the items takes at most */
 };
 
-/* Looks at the index and the tree. What cannot be saved is a remark. 0, or -ECANCELED with the reason in R. */
+/* Looks at index and tree. A file that cannot be saved is a remark. 0 or -ECANCELED with the reason in R. */
 int changes_find(const struct repo *repo, struct changes *ret, struct sync_result *r);
-/* Looks for commits again: the remote was seen since. 0 or -ECANCELED. */
+/* Sets .unpushed again, after a fetch. 0 or -ECANCELED. */
 int changes_find_commits(const struct repo *repo, struct changes *ret, struct sync_result *r);
-/* Adds the file PATH, which is in the way of what comes, ignored or not. 0, or -ECANCELED if it cannot be saved. */
+/* Adds PATH, a file in the way of a new one, ignored or not. 0, or -ECANCELED if it cannot be saved. */
 int changes_add(const struct repo *repo, const char *path, const struct stat *st, struct changes *ret,
         struct sync_result *r);
-/* The files of our commit with those of WORK, or with those alone that are private or not. 0 or libgit2's error. */
+/* Our commit's files with WORK; ONLY_PRIVATE: with its private or its other items. 0 or a libgit2 error. */
 int changes_files(
         const struct repo *repo, const struct changes *work, const bool *only_private, git_index **ret);
 void changes_free(struct changes *w);
 #define _cleanup_work_ _cleanup_(changes_free)
 
-/* Whether a sync leaves the file alone that a tree has as E: a nested repository, a path that a filter stores in another
- * form or that lies too deep, a file of more than 256 MiB. Without an index, of which filters are read, nothing moves anyway. */
+/* Whether a sync leaves a tree's file E alone: a nested repository, a path with a filter or too deep, a file
+ * over 256 MiB. Without an index, which filters are read with, nothing moves, and filters do not count. */
 bool changes_is_beyond(const struct repo *repo, const git_index_entry *e);
-/* Whether the file that our commit has as E is of another size in the tree, and too large to be saved; but what a checkout that was cut
- * short wrote is finished. */
+/* Whether our commit's file E has another size in the tree, and is too large to save. Never after a checkout
+ * that was cut short: the next one finishes that file. */
 bool changes_is_large(const struct repo *repo, const git_index_entry *e);
 
-/* Whether git ignores PATH, which ends in a slash if it is a directory. */
+/* Whether git ignores PATH. A directory's PATH ends in a slash. */
 bool changes_is_ignored(const struct repo *repo, const char *path);
-/* Whether a file of this path (any part of it counts) and size may be pushed. */
+/* Whether a file of this path and size may be pushed. Each part of the path counts. */
 bool changes_is_public(const char *path, uint64_t size);

@@ -1,34 +1,34 @@
-/* The workspace's remote: fetched from and pushed to, each in a child process with a deadline.
+/* Fetches from the workspace's remote and pushes to it, each in a child process with a deadline.
  *
- * The children talk to the network and write objects; they move no ref and touch no file of the tree, so that they may
- * be killed at any instant. What is asked of the remote is one branch, whatever refspecs the repository configures. */
+ * A child writes objects, but no ref and no file of the tree, so the worker may kill it at any instant. It
+ * asks the remote for one branch, whatever refspecs the repository configures. */
 #pragma once
 
 #include "lib/child.h"
 #include "sync/repo.h"
 
 struct fetch_answer {
-        struct sync_result result; /* .workspace is SYNC_NONE if all is well, else why not */
+        struct sync_result result; /* .workspace is SYNC_NONE after a success */
         char branch[REPO_BRANCH_MAX];
         git_oid commit;    /* the branch's newest, whose objects are here */
-        char gone[8][100]; /* branches of ours that are no longer there as they were pushed; "" for none */
+        char gone[8][100]; /* our branches that the remote no longer has as they were pushed; "": none */
 };
 
-/* A remote's HEAD whose branch was renamed there, and pruned here, ends each fetch of libgit2 before 1.6. */
+/* Removes the remote's HEAD here if its branch is gone: each fetch of libgit2 before 1.6 fails at that. */
 void remote_remove_dangling_head(const struct repo *repo);
 
-/* More than MAX bytes are refused (0: than a GiB). The time is REPO's. 0 or -ECANCELED with the reason in R. The answer is
- * struct fetch_answer. */
+/* Starts a fetch of at most MAX bytes (0: a GiB) until REPO's deadline; it answers with a struct
+ * fetch_answer. 0 or -ECANCELED with the reason in R. */
 int remote_fetch_start(const struct repo *repo, size_t max, struct child *c, struct sync_result *r);
-/* Waits for it, at most until the deadline. 0 or -ECANCELED with the reason in R. */
+/* Waits for the fetch, at most until the deadline. 0 or -ECANCELED with the reason in R. */
 int remote_fetch_finish(
         const struct repo *repo, struct child *c, struct fetch_answer *ret, struct sync_result *r);
 
 struct push_answer {
-        struct sync_result result; /* .workspace_why: why the last that failed did */
-        uint32_t pushed;           /* a bit for each branch that is at the remote now */
+        struct sync_result result; /* .workspace_why: why the last failed push failed */
+        uint32_t pushed;           /* a bit for each branch that the remote has now */
 };
 #define REMOTE_PUSH_MAX 20
-/* Pushes N branches (short names, at most so many), each by itself, to the remote under the same names; waits for it, at most as
- * long as a fetch usually takes. *RET is zeroed. */
+/* Pushes N branches (short names, at most REMOTE_PUSH_MAX), each by itself, to the same names at the remote.
+ * Waits at most [workspace] timeout. The caller passes *RET zeroed. */
 void remote_push(const struct repo *repo, const char *const *branches, size_t n, struct push_answer *ret);

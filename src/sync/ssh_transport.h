@@ -1,7 +1,7 @@
-/* ssh(1) as libgit2's way to a remote: ~/.ssh/config, jumps, certificates, agents and known hosts are as the user knows them.
+/* ssh(1) as libgit2's way to a remote: the user's config, jumps, certificates, agents and known hosts apply.
  *
- * libgit2's smart protocol runs over the pipes of one ssh process (git2/sys/transport.h). ssh never asks anything: what it
- * says on its standard error is kept, to be shown. */
+ * libgit2's smart protocol runs over the pipes of one ssh process (git2/sys/transport.h). ssh never asks a
+ * question. Its standard error is kept for a message. */
 #pragma once
 
 #include <git2.h>
@@ -12,20 +12,20 @@
 struct ssh_transport {
         git_smart_subtransport base;
         git_smart_subtransport_stream stream;
-        const char *key; /* the only key to offer; NULL: as ssh chooses */
-        pid_t pid;       /* 0: none runs */
-        int in, out;     /* of ssh */
-        int words;       /* its errors, of the last that ran (lib/program.h); 0: none ran */
-        int status;      /* its exit status */
+        const char *key; /* the only key to offer; NULL: ssh chooses */
+        pid_t pid;       /* of ssh; 0: it does not run */
+        int in, out;     /* ssh's standard input and output */
+        int words;       /* the last ssh's standard error (lib/program.h); 0: none ran */
+        int status;      /* the last ssh's exit status */
 };
 
-/* Has libgit2, which is initialised, run ssh for ssh:// and host:path. T, zeroed but for .key, outlives every connection; there is
- * one at a time. 0 or libgit2's error. */
+/* Makes libgit2, which is initialised, run ssh for ssh:// and host:path. T is zeroed except .key and
+ * outlives every connection. There is one connection at a time. 0 or a libgit2 error. */
 int ssh_transport_register(struct ssh_transport *t);
-/* Ends the connection that failed. BUF gets the last line of what ssh, or git at the other end, said of it. Whether it was ssh that
- * failed, and not git. */
+/* Ends the connection that failed. BUF gets the last line of what ssh, or the remote's git, wrote. Returns
+ * whether ssh failed, not git. */
 bool ssh_transport_failed(struct ssh_transport *t, char *buf, size_t size);
-/* The last line of WORDS that is before any of rsync's, safe to print. Returns BUF. */
+/* The last line of WORDS before rsync's own lines. Returns BUF. */
 char *ssh_last_words(const char *words, char *buf, size_t size);
 /* "ssh -oBatchMode=yes …", for rsync's -e. */
 extern const char ssh_command[];
@@ -36,5 +36,5 @@ struct ssh_address {
         char port[8];    /* ":2222"; "": the usual one */
         char path[1024];
 };
-/* 0, or -EINVAL if URL is no address of ssh's, or holds what a program would take for an option. */
+/* Reads URL. 0, or -EINVAL if it is no address for ssh, or a part looks like an option. */
 int ssh_address_parse(const char *url, struct ssh_address *ret);

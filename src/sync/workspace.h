@@ -1,8 +1,9 @@
-/* The workspace follows its remote, and nothing that the standby had is lost.
+/* The workspace follows its remote, and loses nothing of the standby's work.
  *
- * In this order: the remote is fetched, in a child with a deadline; beside it, what the standby had is committed to a
- * branch, in whatever state the repository is, and only then refused what cannot be done right; an intent that a crash
- * left is finished; the tree moves (checkout.h). All but the last obeys the deadline, and SIGTERM. */
+ * In this order: a child fetches from the remote, with a deadline. Meanwhile the worker commits the
+ * standby's work to a branch, in any state of the repository, then refuses what it cannot do right, then
+ * finishes an intent that a crash left. At the end the tree moves (checkout.h). All but the last obeys the
+ * deadline and SIGTERM. */
 #pragma once
 
 #include "config/config.h"
@@ -13,18 +14,17 @@
 struct workspace_job {
         const struct workspace_config *config;
         const char *host;                 /* this machine's name in branches; NULL: the host name */
-        bool (*may_move)(void *userdata); /* asked before each touch of the tree: is the gateway stopped? */
-        bool (*may_push)(
-                void *userdata); /* asked before pushing, with save = push: is nobody waiting for us? */
+        bool (*may_move)(void *userdata); /* called before each move of the tree: is the gateway stopped? */
+        bool (*may_push)(void *userdata); /* called before a push and the review: does no promotion wait? */
         void *userdata;
-        usec_t late;       /* so much of the timeout is over already */
+        usec_t late;       /* how much of the timeout is over already */
         usec_t timeout;    /* 0: as configured */
         const char *state; /* a directory of ours that outlives the run; NULL: none */
         size_t fetch_max;  /* bytes; 0: a GiB */
 };
 
-/* What a sync would find out after FETCHED: refuses what it would refuse. Nothing moves. 0 or -ECANCELED. */
+/* Refuses what a sync would refuse after FETCHED, and moves nothing. 0 or -ECANCELED. */
 int workspace_check_fetched(struct repo *repo, const struct fetch_answer *fetched, struct sync_result *r);
 
-/* Fills the workspace's half of R. */
+/* Syncs, and fills in the workspace's half of R. */
 void workspace_sync(const struct workspace_job *job, struct sync_result *r);
