@@ -1,4 +1,4 @@
-/* Checks the standby's own gateway: promoted means that it answers here. */
+/* Checks the standby's own gateway: this machine is promoted when that answers. */
 #pragma once
 
 #include "config/config.h"
@@ -8,19 +8,19 @@
 
 struct local_gateway;
 
-/* A check of all of the gateway's addresses ended: CHECK is that of the first that answered, else of the one that got
- * furthest. */
+/* Called when all of the gateway's addresses are checked. CHECK is the first good one. If none is good, it
+ * is the first address's if that accepted the connection, else the last one's. */
 typedef void (*local_gateway_done_t)(struct local_gateway *s, const struct check *check, void *userdata);
 
-/* Off at first. The addresses are [gateway] url, or loopback and this node's tailnet address as it is at each check.
- * 0 or a negative errno. */
+/* Does not check yet. The addresses are [gateway] url, or else loopback and this node's tailnet address,
+ * which each check looks up. 0 or a negative errno. */
 int local_gateway_new(struct http *h, const struct config *c, local_gateway_done_t done, void *userdata,
         struct local_gateway **ret);
 struct local_gateway *local_gateway_free(struct local_gateway *s);
 DEFINE_CLEANUP(struct local_gateway *, local_gateway_free)
 
-/* From now on at this pace; a faster one than before begins with a check at once. */
+/* Sets the pace of checks. A faster pace begins with a check at once. */
 void local_gateway_pace(struct local_gateway *s, enum role_watch pace);
 
-/* The port of the gateway here, by the configuration. */
+/* The port of the gateway here, from the configuration. */
 unsigned local_gateway_port(const struct config *c);

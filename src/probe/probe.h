@@ -1,7 +1,7 @@
 /* One check of one gateway becomes a verdict with a reason.
  *
  * A check ends within its timeout whatever the other side does, and reads at most ANSWER_MAX bytes
- * (judge.h). What an answer means is decided in judge.h; thresholds are nobody's business here. */
+ * (judge.h). judge.h decides what an answer means, and health.h applies the thresholds. */
 #pragma once
 
 #include "config/config.h"
@@ -12,34 +12,34 @@
 
 struct probe_target {
         const char *url; /* complete: see probe_url(). /startupz and /readyz are beside its path */
-        bool startup;    /* the gateway is asked first whether it is starting or draining */
+        bool startup;    /* ask the gateway first whether it is starting or draining */
         enum scheme scheme;
         enum expect expect;
         usec_t timeout;       /* of the whole check: name, connect (CONNECT_MAX at most), answers */
-        bool any_certificate; /* also one that is not trusted, or for another name */
+        bool any_certificate; /* accept a certificate that is not trusted or is for another name */
 };
 
 struct probe;
 
-/* Called exactly once for each check started, unless it is cancelled first, from the loop and never from
- * inside probe_start(). P may be started again, cancelled or freed in it. */
+/* Called exactly once for each check, unless it is cancelled first, from the loop and never from inside
+ * probe_start(). The callback may start P again, cancel or free it. */
 typedef void (*probe_done_t)(struct probe *p, const struct check *check, void *userdata);
 
-/* Everything in TARGET is copied. 0, -EINVAL if a URL is none, -ENOMEM. H must outlive the probe. */
+/* Copies all of TARGET. H must outlive the probe. 0, -EINVAL if .url is no URL, -ENOMEM. */
 int probe_new(struct http *h, const struct probe_target *target, struct probe **ret);
 struct probe *probe_free(struct probe *p); /* cancels it first */
 DEFINE_CLEANUP(struct probe *, probe_free)
 
 /* Begins a check. 0, -EBUSY if one is under way, another negative errno. */
 int probe_start(struct probe *p, probe_done_t done, void *userdata);
-/* If the check that is started next is good, the gateway is asked whether its channels are ready, too. */
+/* Lets the next check, if it is good, also ask the gateway whether its channels are ready. */
 void probe_ask_ready(struct probe *p);
-/* The callback is not called any more. Harmless when nothing is under way. */
+/* Cancels the check: the callback is not called any more. Harmless when none is under way. */
 void probe_cancel(struct probe *p);
-/* The address that a check connects to: the host, or what its name led to when it last answered; "": not known. */
+/* The address that a check connects to: the host, or what last answered for its name; "": unknown. */
 const char *probe_address(const struct probe *p);
 bool probe_is_running(const struct probe *p);
 
-/* "http://[fd7a:115c:a1e0::1]:18789/health", for the caller to free; NULL without memory. SCHEME_TCP makes
- * an http URL without a path, since that is what libcurl connects to. */
+/* "http://[fd7a:115c:a1e0::1]:18789/health". The caller frees it; NULL without memory. SCHEME_TCP makes an
+ * http URL without a path, which libcurl only connects to. */
 char *probe_url(enum scheme scheme, const char *host, unsigned port, const char *path);
