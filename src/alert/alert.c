@@ -267,12 +267,10 @@ static const char *event_title(enum role_event event, const struct story *s) {
 
 /* "Standby has taken over: primary down since 03:12" */
 static void add_since(char *buf, size_t size, usec_t since) {
-        time_t t = (time_t) (since / USEC_PER_SEC);
-        char at[16];
-        struct tm tm;
+        char at[TIME_MAX];
 
-        if (since > 0 && localtime_r(&t, &tm) && strftime(at, sizeof at, "%H:%M", &tm) > 0)
-                (void) appendf(buf, size, " since %s", at);
+        if (since > 0)
+                (void) appendf(buf, size, " since %s", format_time(at, "%H:%M", since));
 }
 
 static void add_reach(const struct alert *a, char *buf, size_t size) {

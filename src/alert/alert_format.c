@@ -145,17 +145,8 @@ static const struct level *level_of(const struct alert_message *m) {
         return l;
 }
 
-#define WHEN_MAX 48
-
 /* Local time with its zone: the user may be in another. */
-static const char *when(char buf[static WHEN_MAX], usec_t realtime) {
-        time_t t = (time_t) (realtime / USEC_PER_SEC);
-        struct tm tm;
-
-        if (!localtime_r(&t, &tm) || strftime(buf, WHEN_MAX, "%Y-%m-%d %H:%M:%S %Z", &tm) == 0)
-                buf[0] = '\0';
-        return buf;
-}
+#define WHEN "%Y-%m-%d %H:%M:%S %Z"
 
 static const char *or_none(const char *text) {
         return text ? text : "";
@@ -166,19 +157,19 @@ static usec_t lateness(const struct alert_message *m, const struct alert_context
 }
 
 static void put_facts(struct out *o, const struct alert_message *m, const struct alert_context *x) {
-        char at[WHEN_MAX], span[SPAN_MAX];
+        char at[TIME_MAX], span[SPAN_MAX];
 
         if (*or_none(m->primary))
                 put_fact(o, "Primary:", "%s%s%s", m->primary, *or_none(m->reason) ? ", " : "",
                         or_none(m->reason));
         if (m->since > 0)
-                put_fact(o, "Since:", "%s", when(at, m->since));
+                put_fact(o, "Since:", "%s", format_time(at, WHEN, m->since));
         if (m->outage != USEC_INFINITY)
                 put_fact(o, "Outage, at most:", "%s", format_span(span, m->outage));
         if (m->lasted != USEC_INFINITY)
                 put_fact(o, "Lasted:", "%s", format_span(span, m->lasted));
         if (lateness(m, x) > 0)
-                put_fact(o, "Late:", "this happened at %s, %s ago", when(at, m->time),
+                put_fact(o, "Late:", "this happened at %s, %s ago", format_time(at, WHEN, m->time),
                         format_span(span, lateness(m, x)));
         if (x->dropped > 0)
                 put_fact(o, "Lost:", "%u alert%s before this one. The journal has them all", x->dropped,
@@ -223,16 +214,6 @@ static void put_all(struct out *o, const struct alert_message *m, const struct a
 
 /* --- JSON ---------------------------------------------------------------------------------------------- */
 
-static json_t *commands_json(const char *commands) {
-        json_t *array = json_array();
-
-        for (size_t n; *commands; commands += n + (commands[n] == '\n')) {
-                n = strcspn(commands, "\n");
-                (void) json_array_append_new(array, json_stringn(commands, n));
-        }
-        return array;
-}
-
 /* HEADERS end with a NULL. */
 static int add_headers(struct alert_request *r, const char *const *headers) {
         for (; *headers; headers++) {
@@ -260,7 +241,7 @@ static int render_json(struct alert_request *r, const struct alert_message *m, c
                 json_pack("{s:i, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
                         "version", 1, "event", json_text(m->event), "level", level_of(m)->name, "title",
                         json_text(m->title), "text", json_text(m->text), "commands",
-                        commands_json(or_none(m->commands)), "host", json_text(x->host), "instance",
+                        json_lines(or_none(m->commands)), "host", json_text(x->host), "instance",
                         json_text(x->instance), "primary", json_text(m->primary), "reason",
                         json_text(m->reason), "time", json_time(m->time), "since", json_time(m->since),
                         "outage_seconds", json_span(m->outage), "lasted_seconds", json_span(m->lasted),

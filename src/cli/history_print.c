@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "cli/status_print.h"
 #include "events.h"
 #include "lib/clock.h"
 #include "lib/json.h"
@@ -25,12 +24,7 @@ static const char *part_text(char buf[static SPAN_MAX], usec_t part) {
 }
 
 /* With the day, and to the minute: of an old failover, the seconds do not matter. */
-static const char *when_text(char buf[static WHEN_MAX], usec_t realtime) {
-        (void) show_when(buf, realtime, 0);
-        if (realtime > 0)
-                buf[strlen("2026-11-21 13:03")] = '\0';
-        return buf;
-}
+#define WHEN "%Y-%m-%d %H:%M"
 
 /* How long the failover lasted, and how it ended if not by a failback. */
 static void end_text(char buf[static END_MAX], const struct failover *f, usec_t now) {
@@ -55,7 +49,7 @@ static void end_text(char buf[static END_MAX], const struct failover *f, usec_t 
 }
 
 static void print_row(FILE *out, const struct failover *f, usec_t now) {
-        char when[WHEN_MAX], why[WHY_MAX], outage[SPAN_MAX], parts[PARTS_MAX] = "", end[END_MAX];
+        char when[TIME_MAX], why[WHY_MAX], outage[SPAN_MAX], parts[PARTS_MAX] = "", end[END_MAX];
         char detecting[SPAN_MAX], syncing[SPAN_MAX], starting[SPAN_MAX];
 
         (void) safe_text(why, sizeof why,
@@ -67,7 +61,7 @@ static void print_row(FILE *out, const struct failover *f, usec_t now) {
                         part_text(syncing, f->syncing), part_text(starting, f->starting));
         end_text(end, f, now);
         (void) fprintf(out, ROW,
-                when_text(when,
+                format_time(when, WHEN,
                         f->begun              ? f->begun
                                 : f->promoted ? f->promoted
                                               : f->ended),
@@ -76,11 +70,11 @@ static void print_row(FILE *out, const struct failover *f, usec_t now) {
 
 static void print_sums(FILE *out, const struct history *c, usec_t since, usec_t now) {
         struct history_sums sums = history_sums(c, now);
-        char promoted[SPAN_MAX], outage[SPAN_MAX], when[WHEN_MAX];
+        char promoted[SPAN_MAX], outage[SPAN_MAX], when[TIME_MAX];
 
         (void) fprintf(out, "%zu failover%s", sums.failovers, sums.failovers == 1 ? "" : "s");
         if (since > 0)
-                (void) fprintf(out, " since %s", when_text(when, since));
+                (void) fprintf(out, " since %s", format_time(when, WHEN, since));
         if (sums.by_hand > 0)
                 (void) fprintf(out, ", %zu promotion%s by hand", sums.by_hand, sums.by_hand == 1 ? "" : "s");
         if (sums.drills > 0)
@@ -94,7 +88,7 @@ static void print_sums(FILE *out, const struct history *c, usec_t since, usec_t 
 }
 
 void history_table(FILE *out, const struct history *c, usec_t since, usec_t now) {
-        char when[WHEN_MAX];
+        char when[TIME_MAX];
         bool trouble = false;
 
         if (c->n > 0)
@@ -112,7 +106,7 @@ void history_table(FILE *out, const struct history *c, usec_t since, usec_t now)
         print_sums(out, c, since, now);
         if (c->first_entry > since)
                 (void) fprintf(out, "The journal begins at %s: earlier ones are not in it.\n",
-                        when_text(when, c->first_entry));
+                        format_time(when, WHEN, c->first_entry));
 }
 
 static json_t *row_json(const struct failover *f) {

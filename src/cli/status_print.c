@@ -12,29 +12,26 @@
 #define YELLOW "\033[1;33m"
 #define PLAIN "\033[0m"
 
-char *show_when(char buf[static WHEN_MAX], usec_t realtime, usec_t now) {
-        time_t then = (time_t) (realtime / USEC_PER_SEC), today = (time_t) (now / USEC_PER_SEC);
-        struct tm tm, day;
+/* "03:12:07" if that is the day of NOW, else "2026-11-20 03:12:07". */
+static const char *show_when(char buf[static TIME_MAX], usec_t realtime, usec_t now) {
+        char today[TIME_MAX];
 
-        if (realtime == 0 || !localtime_r(&then, &tm) || !localtime_r(&today, &day))
-                return strcpy(buf, "never");
-        (void) strftime(buf, WHEN_MAX,
-                tm.tm_year == day.tm_year && tm.tm_yday == day.tm_yday ? "%H:%M:%S" : "%Y-%m-%d %H:%M:%S",
-                &tm);
-        return buf;
+        (void) format_time(today, "%Y-%m-%d ", now);
+        (void) format_time(buf, "%Y-%m-%d %H:%M:%S", realtime);
+        return begins_with(buf, today) ? buf + strlen(today) : buf;
 }
 
 /* "4 s ago", "3 min 5 s ago"; "never" for 0. Returns BUF. */
-static char *show_ago(char buf[static WHEN_MAX], usec_t realtime, usec_t now) {
+static char *show_ago(char buf[static TIME_MAX], usec_t realtime, usec_t now) {
         usec_t span = now > realtime ? now - realtime : 0;
         char text[SPAN_MAX];
 
         if (realtime == 0)
                 return strcpy(buf, "never");
         if (span < USEC_PER_MINUTE)
-                (void) snprintf(buf, WHEN_MAX, "%" PRIu64 " s ago", span / USEC_PER_SEC);
+                (void) snprintf(buf, TIME_MAX, "%" PRIu64 " s ago", span / USEC_PER_SEC);
         else
-                (void) snprintf(buf, WHEN_MAX, "%s ago", format_span(text, span));
+                (void) snprintf(buf, TIME_MAX, "%s ago", format_span(text, span));
         return buf;
 }
 
@@ -53,7 +50,7 @@ static const char *colour_of(const struct status *s) {
 }
 
 static void show_primary(FILE *out, const struct status *s, usec_t now) {
-        char since[WHEN_MAX], ago[WHEN_MAX], took[SPAN_MAX];
+        char since[TIME_MAX], ago[TIME_MAX], took[SPAN_MAX];
 
         (void) fprintf(out, "  primary  %s", s->primary);
         if (s->checked == 0) {
@@ -80,7 +77,7 @@ static void show_gateway(FILE *out, const struct status *s) {
 }
 
 static void show_sync(FILE *out, const struct status *s, usec_t now) {
-        char ago[WHEN_MAX];
+        char ago[TIME_MAX];
 
         if (s->synced == 0) {
                 (void) fprintf(out, "  sync     none since the daemon started\n");
@@ -93,7 +90,7 @@ static void show_sync(FILE *out, const struct status *s, usec_t now) {
 }
 
 static void show_last(FILE *out, const struct status *s, usec_t now) {
-        char when[WHEN_MAX], span[SPAN_MAX];
+        char when[TIME_MAX], span[SPAN_MAX];
 
         if (s->promoted_at == 0) {
                 (void) fprintf(out, "  last     none that the daemon remembers; for others: `%s history`\n",
@@ -115,7 +112,7 @@ static void show_last(FILE *out, const struct status *s, usec_t now) {
 #define KEY_SOON (14 * USEC_PER_DAY)
 
 static void show_key(FILE *out, usec_t expires, const char *whose, usec_t now) {
-        char when[WHEN_MAX], span[SPAN_MAX];
+        char when[TIME_MAX], span[SPAN_MAX];
 
         if (expires == 0 || expires >= now + KEY_SOON)
                 return;

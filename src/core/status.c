@@ -7,19 +7,10 @@
 #include "core/verdict.h"
 #include "lib/text.h"
 
-#define CLOCK_MAX 32
-
 #define SAY(...) appendf(buf, SENTENCE_MAX, __VA_ARGS__)
 
 /* The local time of day: a sentence that says "4 s ago" is wrong a second later. */
-static const char *clock_time(char buf[static CLOCK_MAX], usec_t realtime) {
-        time_t t = (time_t) (realtime / USEC_PER_SEC);
-        struct tm tm;
-
-        if (!localtime_r(&t, &tm) || strftime(buf, CLOCK_MAX, "%H:%M:%S", &tm) == 0)
-                buf[0] = '\0';
-        return buf;
-}
+#define CLOCK "%H:%M:%S"
 
 bool status_is_cut_off(const struct status *s) {
         return strcmp(s->verdict, verdict_name(VERDICT_CUT_OFF)) == 0;
@@ -68,12 +59,12 @@ const char *status_level_name(enum status_level level) {
 }
 
 static void say_paused(const struct status *s, char *buf) {
-        char at[CLOCK_MAX];
+        char at[TIME_MAX];
 
         if (s->paused_until == USEC_INFINITY)
                 SAY("paused");
         else
-                SAY("paused until %s", clock_time(at, s->paused_until));
+                SAY("paused until %s", format_time(at, CLOCK, s->paused_until));
 }
 
 /* Either the daemon has retried, or systemd restarts the gateway, whose state is "starting" meanwhile. */
@@ -105,7 +96,7 @@ static void say_why_not_here(const struct status *s, char *buf) {
 }
 
 static void say_primary(const struct status *s, char *buf) {
-        char took[SPAN_MAX], at[CLOCK_MAX];
+        char took[SPAN_MAX], at[TIME_MAX];
 
         if (s->checked == 0)
                 SAY("the first check of the primary is under way");
@@ -114,14 +105,14 @@ static void say_primary(const struct status *s, char *buf) {
         else if (status_is_not_ready(s))
                 SAY("the primary answers, but its channels are not ready");
         else if (s->failures > 0 && s->health == HEALTH_DOWN)
-                SAY("the primary is down, %s, checked at %s", s->reason, clock_time(at, s->checked));
+                SAY("the primary is down, %s, checked at %s", s->reason, format_time(at, CLOCK, s->checked));
         else if (s->failures > s->fail_needed)
                 SAY("%u checks failed, %s", s->failures, s->reason);
         else if (s->failures > 0)
                 SAY("%u of %u checks failed, %s", s->failures, s->fail_needed, s->reason);
         else if (s->health == HEALTH_UP)
                 SAY("the primary is up, answered in %s at %s", format_span(took, s->took),
-                        clock_time(at, s->checked));
+                        format_time(at, CLOCK, s->checked));
         else
                 SAY("the primary answers, %u of %u good checks", s->goods, s->recover_needed);
         if (*s->senior)
@@ -197,15 +188,15 @@ static usec_t checks_from_now(const struct status *s, usec_t now, unsigned count
 static void say_next_while_failing(const struct status *s, usec_t now, char *buf) {
         unsigned more = s->failures < s->fail_needed ? s->fail_needed - s->failures : 1;
         usec_t counted = checks_from_now(s, now, more);
-        char span[SPAN_MAX], at[CLOCK_MAX];
+        char span[SPAN_MAX], at[TIME_MAX];
 
         if (s->waits_until == USEC_INFINITY)
                 SAY("The daemon waits for %s, however long that takes.", s->waits_for);
         else if (s->waits_until > now + counted || s->failures == 0)
                 SAY("Until %s, for %s more, the daemon waits for %s. If no check has been good by then, it starts the gateway "
                     "here.",
-                        clock_time(at, s->waits_until), format_span(span, until(s->waits_until, now)),
-                        s->waits_for);
+                        format_time(at, CLOCK, s->waits_until),
+                        format_span(span, until(s->waits_until, now)), s->waits_for);
         else
                 SAY("After %u more failed check%s, in about %s, the daemon starts the gateway here.", more,
                         more == 1 ? "" : "s", format_span(span, counted));
@@ -261,14 +252,14 @@ static void say_next_while_demoting(const struct status *s, usec_t now, char *bu
 }
 
 char *status_next(const struct status *s, usec_t now, char buf[static SENTENCE_MAX]) {
-        char span[SPAN_MAX], at[CLOCK_MAX];
+        char span[SPAN_MAX], at[TIME_MAX];
 
         buf[0] = '\0';
         if (s->paused_until == USEC_INFINITY)
                 SAY("Nothing until `%s resume`.", s->program);
         else if (s->paused_until > 0)
-                SAY("Nothing until the pause ends at %s, or `%s resume`.", clock_time(at, s->paused_until),
-                        s->program);
+                SAY("Nothing until the pause ends at %s, or `%s resume`.",
+                        format_time(at, CLOCK, s->paused_until), s->program);
         else if (s->state == ROLE_STANDBY)
                 say_next_on_standby(s, now, buf);
         else if (s->state == ROLE_DEMOTING)

@@ -151,19 +151,6 @@ int property_append(const struct property *p, const struct status *s, sd_bus_mes
         return MIN(r, 0);
 }
 
-static json_t *lines_json(const char *text) {
-        json_t *array = json_array();
-
-        for (size_t n; array && *text; text += n + (text[n] == '\n')) {
-                n = strcspn(text, "\n");
-                if (json_array_append_new(array, json_stringn(text, n)) < 0) {
-                        json_decref(array);
-                        return NULL;
-                }
-        }
-        return array;
-}
-
 json_t *property_json(const struct property *p, const struct status *s) {
         const void *value = member(p, s);
 
@@ -171,7 +158,7 @@ json_t *property_json(const struct property *p, const struct status *s) {
         case PROPERTY_TEXT:
                 return **text_of(p, s) ? json_string(*text_of(p, s)) : json_null();
         case PROPERTY_LINES:
-                return lines_json(*text_of(p, s));
+                return json_lines(*text_of(p, s));
         case PROPERTY_FLAG:
                 return json_boolean(*(const bool *) value);
         case PROPERTY_COUNT:

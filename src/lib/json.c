@@ -27,3 +27,13 @@ json_t *json_text(const char *text) {
 
         return json_string(safe_text(safe, sizeof safe, text ? text : ""));
 }
+
+json_t *json_lines(const char *text) {
+        json_t *array = json_array();
+
+        for (size_t n; *text; text += n + (text[n] == '\n')) {
+                n = strcspn(text, "\n");
+                (void) json_array_append_new(array, json_stringn(text, n));
+        }
+        return array;
+}

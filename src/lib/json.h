@@ -9,6 +9,7 @@
 #define JSON_DIGITS JSON_REAL_PRECISION(15)
 
 /* All return a new reference, or NULL without memory. */
-json_t *json_time(usec_t realtime);  /* RFC 3339 in UTC; null for 0, "infinity" for USEC_INFINITY */
-json_t *json_span(usec_t span);      /* seconds; null for USEC_INFINITY */
-json_t *json_text(const char *text); /* made safe, at most 1 KiB of it; "" for NULL */
+json_t *json_time(usec_t realtime);   /* RFC 3339 in UTC; null for 0, "infinity" for USEC_INFINITY */
+json_t *json_span(usec_t span);       /* seconds; null for USEC_INFINITY */
+json_t *json_lines(const char *text); /* an array of TEXT's lines */
+json_t *json_text(const char *text);  /* made safe, at most 1 KiB of it; "" for NULL */

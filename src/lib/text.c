@@ -135,6 +135,19 @@ char *appendf(char *buf, size_t size, const char *format, ...) {
         return buf;
 }
 
+/* The compiler checks FORMAT at each call. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+char *format_time(char buf[static TIME_MAX], const char *format, usec_t realtime) {
+        time_t t = (time_t) (realtime / USEC_PER_SEC);
+        struct tm tm;
+
+        if (!localtime_r(&t, &tm) || strftime(buf, TIME_MAX, format, &tm) == 0)
+                *buf = '\0';
+        return buf;
+}
+#pragma GCC diagnostic pop
+
 char *format_span(char buf[static SPAN_MAX], usec_t span) {
         uint64_t s;
 

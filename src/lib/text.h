@@ -24,6 +24,13 @@ int find_name(const char *name, const char *const names[], int n);
  * Returns BUF. */
 char *appendf(char *buf, size_t size, const char *format, ...) _printf_(3, 4);
 
+/* Room for what format_time() writes. */
+#define TIME_MAX 48
+/* A time for a person, of CLOCK_REALTIME in the local zone, as FORMAT (strftime(3)) says; "" if there is none. Writes to BUF and
+ * returns it. */
+char *format_time(char buf[static TIME_MAX], const char *format, usec_t realtime)
+        __attribute__((format(strftime, 2, 0)));
+
 /* Room for what format_span() writes. */
 #define SPAN_MAX 32
 /* A span for a person: "350 ms", "41.2 s", "3 min 5 s", "2 h 4 min", "3 d 2 h". Writes to BUF and returns it. */
