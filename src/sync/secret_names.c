@@ -8,12 +8,13 @@
 
 /* Each matches one part of a path or, with a slash, two parts, in any case. */
 static const char *const secret[] = { ".env*", "*.env", "*.pem", "*.key", "*.p12", "*.pfx", "*.jks",
-        "*.keystore", "*.keytab", "*.kdb", "*.kdbx", "*.p8", "*.ppk", "*.ovpn", "id_*", ".netrc", "_netrc",
-        ".pgpass", ".my.cnf", ".npmrc", ".pypirc", ".dockercfg", ".htpasswd", ".git-credentials", ".s3cfg",
-        ".boto", "rclone.conf", ".*_history", "auth.json", "auth-profiles.json", "credentials*",
-        "client_secret*", "secret.*", "secrets.*", "secrets", "*.secret", "password*", "*.tfstate",
-        "*.tfvars", "service-account*.json", "service_account*.json", "*token*", ".aws", ".ssh", ".gnupg",
-        ".azure", ".secrets", ".docker/config.json", ".kube/config", "gh/hosts.yml", "gcloud/*" };
+        "*.keystore", "*.keytab", "*.kdb", "*.kdbx", "*.p8", "*.ppk", "*.ovpn", "id_*", "*_rsa", "*_dsa",
+        "*_ecdsa", "*_ed25519", ".netrc", "_netrc", ".pgpass", ".my.cnf", ".npmrc", ".pypirc", ".dockercfg",
+        "*passwd", "*credentials*", ".s3cfg", ".boto", "rclone.conf", ".*_history", "auth.json",
+        "auth-profiles.json", "client_secret*", "secret.*", "*secrets*", "*.secret", "password*",
+        "*.tfstate", "*.tfvars", "service?account*.json", "*token*", "*apikey*", "*api?key*",
+        "*private?key*", "cookies.txt", "cookies.json", ".aws", ".ssh", ".gnupg", ".azure", "kubeconfig*",
+        ".docker/config.json", ".kube/config", "gh/hosts.yml", "gcloud/*" };
 
 bool changes_is_public(const char *path, uint64_t size) {
         for (const char *part = path; part; part = strchr(part, '/'), part += part != NULL)

@@ -428,12 +428,14 @@ static void test_names_of_secrets(void **state) {
                 "home/.kube/config", "gcloud/x", "agent/auth-profiles.json", "auth.json", "host.keytab",
                 "old.kdb", "AuthKey_1.p8", ".dockercfg", "rclone.conf", ".bash_history", ".psql_history",
                 "secret.txt", "secrets/x", "db.secret", "passwords.txt", "prod.tfvars",
-                ".config/gh/hosts.yml" };
+                ".config/gh/hosts.yml", "keys/github_ed25519", "deploy_rsa", "openai_api_key.txt", "APIKEY",
+                "api-key.json", "private_key", "aws_credentials", "my-secrets.yaml", "prod.secrets",
+                "secrets-old/x", "htpasswd", "kubeconfig", "cookies.json" };
         static const char *const ordinary[] = { "notes.md", "MEMORY.md", "IDENTITY.md",
                 "memory/2026-07-11.md", "keys.md", "monkey.txt", "environment.md", "idea.md",
                 "docker/config.json", ".docker/readme", "keyboard.key.md", "skills/aws/SKILL.md", "pem.txt",
                 "USER.md", ".gitignore", "service.json", "authors.json", "history.md", "hosts.yml",
-                "secretary.md" };
+                "secretary.md", "skills/1password/SKILL.md", "recipes/cookies.md" };
 
         (void) state;
         for (size_t i = 0; i < ELEMENTSOF(secret); i++)
