@@ -76,14 +76,14 @@ int read_file(const char *path, size_t max, char **ret) {
         return 0;
 }
 
-static int write_all(int fd, const char *text) {
-        for (size_t left = strlen(text); left > 0;) {
-                ssize_t n = TEMP_FAILURE_RETRY(write(fd, text, left));
+int write_all(int fd, const char *data, size_t size) {
+        while (size > 0) {
+                ssize_t n = TEMP_FAILURE_RETRY(write(fd, data, size));
 
                 if (n < 0)
                         return -errno;
-                text += n;
-                left -= (size_t) n;
+                data += n;
+                size -= (size_t) n;
         }
         return 0;
 }
@@ -103,7 +103,7 @@ int replace_file(const char *path, const char *text, mode_t mode, bool durable) 
         fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
         if (fd < 0)
                 return -errno;
-        r = fchmod(fd, mode) < 0 ? -errno : write_all(fd, text);
+        r = fchmod(fd, mode) < 0 ? -errno : write_all(fd, text, strlen(text));
         if (r >= 0 && durable && fsync(fd) < 0)
                 r = -errno;
         if (r >= 0 && rename(temporary, path) < 0)

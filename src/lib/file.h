@@ -19,6 +19,9 @@ int lock_until(int fd, usec_t until);
  * errno of open(2), read(2). */
 int read_file(const char *path, size_t max, char **ret);
 
+/* Writes all of DATA, SIZE bytes, to FD. 0 or a negative errno. */
+int write_all(int fd, const char *data, size_t size);
+
 /* Writes TEXT to PATH so that a reader, or a crash at any instant, sees the old file or the new one: a temporary file beside it,
  * fsync(2) if it is to be DURABLE, rename(2). Without, the loop never waits for a disk, and after a power cut the file may be the
  * old one, the new one, or empty. MODE is that of the new file. If TEXT is NULL, removes the file, which need not be there. 0 or a

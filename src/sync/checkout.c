@@ -210,7 +210,7 @@ static int clear_all(struct clearing *c) {
 }
 
 /* A file that appears after clear_all() stops the checkout: GIT_CHECKOUT_SAFE does not overwrite it. */
-static int write_all(const struct clearing *c) {
+static int write_files(const struct clearing *c) {
         git_checkout_options options = GIT_CHECKOUT_OPTIONS_INIT;
 
         for (size_t i = 0; i < c->paths->n; i++) {
@@ -257,7 +257,7 @@ static int move(struct clearing *c) {
         int k = clear_all(c);
 
         if (k == 0)
-                k = write_all(c);
+                k = write_files(c);
         if (k == 0)
                 k = set_index(c->repo, c->tree, c->result);
         if (k < 0)

@@ -2,14 +2,15 @@
 #include "sync/ssh_transport.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #if __has_include(<git2/sys/errors.h>)
 #include <git2/sys/errors.h> /* since libgit2 1.8; before, git2.h has it all */
 #endif
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "lib/clock.h"
+#include "lib/file.h"
 #include "lib/program.h"
 #include "lib/text.h"
 
@@ -64,7 +65,7 @@ int ssh_address_parse(const char *url, struct ssh_address *ret) {
 }
 
 /* A shell splits ssh_command into options. */
-static pid_t run_ssh(const struct ssh_transport *t, const char *url, const char *service, int in, int out) {
+static pid_t run_ssh(const struct ssh_transport *t, const char *url, const char *service, int fd) {
         static const char script[] =
                 "exec $0 ${1:+-oIdentitiesOnly=yes -i \"$1\"} ${2:+-p \"${2#:}\"} -- \"$3\" \"$4\"";
         _cleanup_free_ char *path = NULL, *command = NULL;
@@ -77,32 +78,29 @@ static pid_t run_ssh(const struct ssh_transport *t, const char *url, const char 
                 return -ENOMEM;
         return program_start((const char *const[]){ "sh", "-c", script, ssh_command, t->key ? t->key : "",
                                      a.port, a.login, command, NULL },
-                in, out, t->words);
+                fd, fd, t->words);
 }
 
 static int start(struct ssh_transport *t, const char *url, const char *service) {
-        int in[2], out[2];
+        int fds[2];
 
         if (t->words > 0)
                 (void) close(t->words);
         t->words = program_memory();
-        if (t->words < 0 || pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0)
+        if (t->words < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
                 return git_error_set_str(GIT_ERROR_NET, "ssh cannot be started"), -1;
-        t->pid = run_ssh(t, url, service, in[0], out[1]);
-        (void) close(in[0]);
-        (void) close(out[1]);
-        t->in = in[1];
-        t->out = out[0];
+        t->pid = run_ssh(t, url, service, fds[1]);
+        t->fd = fds[0];
+        (void) close(fds[1]);
         return t->pid < 0 ? -1 : 0;
 }
 
-/* ssh ends when its pipes are closed. One that does not is killed. */
+/* ssh ends when its socket is closed. One that does not is killed. */
 static int stop(git_smart_subtransport *base) {
         struct ssh_transport *t = (struct ssh_transport *) base;
 
         if (t->pid > 0) {
-                (void) close(t->in);
-                (void) close(t->out);
+                (void) close(t->fd);
                 t->status = program_end(t->pid, now_usec(CLOCK_BOOTTIME) + USEC_PER_SEC);
         }
         t->pid = 0;
@@ -111,11 +109,8 @@ static int stop(git_smart_subtransport *base) {
 
 static int stream_read(git_smart_subtransport_stream *s, char *buffer, size_t size, size_t *bytes_read) {
         const struct ssh_transport *t = (struct ssh_transport *) s->subtransport;
-        ssize_t n;
+        ssize_t n = TEMP_FAILURE_RETRY(read(t->fd, buffer, size));
 
-        do
-                n = read(t->out, buffer, size);
-        while (n < 0 && errno == EINTR);
         *bytes_read = n < 0 ? 0 : (size_t) n;
         return n < 0 ? git_error_set_str(GIT_ERROR_NET, "the connection failed"), -1 : 0;
 }
@@ -123,16 +118,8 @@ static int stream_read(git_smart_subtransport_stream *s, char *buffer, size_t si
 static int stream_write(git_smart_subtransport_stream *s, const char *buffer, size_t n) {
         const struct ssh_transport *t = (struct ssh_transport *) s->subtransport;
 
-        while (n > 0) {
-                ssize_t written = write(t->in, buffer, n);
-
-                if (written < 0 && errno == EINTR)
-                        continue;
-                if (written < 0)
-                        return git_error_set_str(GIT_ERROR_NET, "the connection was closed"), -1;
-                buffer += written;
-                n -= (size_t) written;
-        }
+        if (write_all(t->fd, buffer, n) < 0)
+                return git_error_set_str(GIT_ERROR_NET, "the connection was closed"), -1;
         return 0;
 }
 

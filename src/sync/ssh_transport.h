@@ -1,6 +1,6 @@
 /* ssh(1) as libgit2's way to a remote: the user's config, jumps, certificates, agents and known hosts apply.
  *
- * libgit2's smart protocol runs over the pipes of one ssh process (git2/sys/transport.h). ssh never asks a
+ * libgit2's smart protocol runs over a socket to one ssh process (git2/sys/transport.h). ssh never asks a
  * question. Its standard error is kept for a message. */
 #pragma once
 
@@ -14,7 +14,7 @@ struct ssh_transport {
         git_smart_subtransport_stream stream;
         const char *key; /* the only key to offer; NULL: ssh chooses */
         pid_t pid;       /* of ssh; 0: it does not run */
-        int in, out;     /* ssh's standard input and output */
+        int fd;          /* ssh's standard input and output */
         int words;       /* the last ssh's standard error (lib/program.h); 0: none ran */
         int status;      /* the last ssh's exit status */
 };
