@@ -62,7 +62,7 @@ const git_index_entry *find_file(git_index *files, const char *path) {
         return git_index_get_bypath(files, path, 0);
 }
 
-static void name_user(uid_t uid, char buf[static 64]) {
+void name_user(uid_t uid, char buf[static 64]) {
         const struct passwd *pw = getpwuid(uid);
 
         if (pw)

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
-#include <pwd.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -59,6 +58,7 @@ struct copy {
         const char *ssh;
         struct sync_result *result;
         usec_t deadline;
+        char user[64];          /* who runs this, for the commands */
         int target;             /* directory; -1: it is missing */
         char *listing, *errors; /* of the last run of rsync */
 };
@@ -77,12 +77,6 @@ struct comparison {
 #define fail(c, part, ...)                                                                                  \
         ((c)->result->secrets = (part), refusal_set(&(c)->result->secrets_why, __VA_ARGS__))
 
-static const char *our_name(void) {
-        const struct passwd *pw = getpwuid(geteuid());
-
-        return pw ? pw->pw_name : "openclaw";
-}
-
 /* Refuses for errno. COMMAND, run on the target by the agent's user, may help. */
 static int refuse_target(struct copy *c, const char *path, enum refusal_code code, const char *command) {
         _cleanup_free_ char *word = NULL;
@@ -94,7 +88,7 @@ static int refuse_target(struct copy *c, const char *path, enum refusal_code cod
                 closed ? path : "");
         word = closed && code == REFUSAL_UNWRITABLE ? NULL : shell_quote(path);
         return word
-                ? refusal_set_command(&c->result->secrets_why, "sudo -u %s %s %s", our_name(), command, word)
+                ? refusal_set_command(&c->result->secrets_why, "sudo -u %s %s %s", c->user, command, word)
                 : -ECANCELED;
 }
 
@@ -111,7 +105,7 @@ static int open_target(struct copy *c, bool dry_run) {
                 return refuse_target(c, path, REFUSAL_TARGET, "mkdir -p -m 700");
         if (st.st_uid != geteuid())
                 return fail(c, SYNC_REFUSED, REFUSAL_OWNER, "%s belongs to another user", path),
-                       repo_refuse_owner(path, our_name(), &c->result->secrets_why);
+                       repo_refuse_owner(path, c->user, &c->result->secrets_why);
         c->target = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (c->target < 0 && errno == ENOTDIR)
                 return refuse_target(c, path, REFUSAL_TARGET, "mv -t /var/tmp");
@@ -325,7 +319,7 @@ static int judge_failure(struct copy *c, int code) {
         if (c->result->secrets_why.code == REFUSAL_NO_RSYNC_HERE)
                 return refusal_set_command(&c->result->secrets_why, "sudo apt-get install rsync");
         return refusal_set_command(
-                &c->result->secrets_why, "sudo -u %s ssh %s true", our_name(), login ? login : "");
+                &c->result->secrets_why, "sudo -u %s ssh %s true", c->user, login ? login : "");
 }
 
 /* Whether SOURCE ("./", ".", "~/" …) is where a login begins, unless the key is restricted. */
@@ -389,6 +383,7 @@ static void secrets_child(const void *userdata, void *ret) {
                 .deadline = now_usec(CLOCK_BOOTTIME) + task->config->timeout - task->late,
                 .target = -1 };
 
+        name_user(geteuid(), c.user);
         (void) umask(077);
         (void) prctl(PR_SET_CHILD_SUBREAPER, 1); /* adopts the ssh that rsync leaves behind */
         (void) setrlimit(RLIMIT_FSIZE, &(const struct rlimit){ SECRET_MAX, SECRET_MAX });
