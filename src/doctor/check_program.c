@@ -49,17 +49,10 @@ static const char *unit_path(const struct unit_facts *u) {
 /* The file that ExecStart means, if it is_file(), for the caller to free; NULL if there is none. */
 static char *find_program(const struct unit_facts *u, int mode) {
         const char *program = unit_program(u);
-        const json_t *dirs = unit_list(u, "ExecSearchPath"), *dir;
-        char *found = NULL;
-        size_t i;
 
-        if (*program == '/')
-                return is_file(program, mode) ? strdup(program) : NULL;
-        if (json_array_size(dirs) == 0)
+        if (*program != '/')
                 return look_up(DEFAULT_PATH, program, mode);
-        json_array_foreach (dirs, i, dir)
-                found = found ?: look_up(json_string_value(dir), program, mode);
-        return found;
+        return is_file(program, mode) ? strdup(program) : NULL;
 }
 
 /* Looks NAME up where a user may have installed it, as with nvm. For the caller to free, or NULL. */
@@ -163,9 +156,9 @@ int parse_shebang(const char *text, char *buf, size_t size, bool *ret_env) {
 static int find_need(
         const struct unit_facts *u, const char *program, char *buf, size_t size, bool *ret_env) {
         const char *script = json_string_value(json_array_get(unit_words(u), 1));
+        _cleanup_fclose_ FILE *file = fopen(program, "re");
         char first[512];
         const json_t *item;
-        FILE *file;
         size_t i;
 
         if (is_env(program)) {
@@ -185,12 +178,8 @@ static int find_need(
                 *ret_env = false;
                 return 0;
         }
-        file = fopen(program, "re");
-        if (!file)
+        if (!file || !fgets(first, sizeof first, file))
                 return -ENOENT; /* a program that may be run but not read is no script */
-        if (!fgets(first, sizeof first, file))
-                first[0] = '\0';
-        (void) fclose(file);
         return parse_shebang(first, buf, size, ret_env);
 }
 

@@ -109,34 +109,28 @@ static void look_in_child(const void *task, void *answer) {
                 t->row->look(t->c, f);
 }
 
-/* A row's look, under way. */
-struct looking {
-        struct child child;
-        bool runs;
-};
-
 static void start_look(const struct checkup *c, const struct row *row, const struct passwd *user,
-        struct looking *l, struct finding *f) {
+        struct child *child, struct finding *f) {
         const struct task task = { c, row, user };
         usec_t patience =
                 DEADLINE + (c->config ? MAX(c->config->workspace.timeout, c->config->secrets.timeout) : 0);
-        int r = child_start(&l->child, look_in_child, &task, sizeof *f, patience);
+        int r = child_start(child, look_in_child, &task, sizeof *f, patience);
 
-        l->runs = r >= 0;
         if (r < 0)
                 finding_fail(f, "there is no process to look at this: %s", strerror(-r));
 }
 
-static void end_look(struct looking *l, struct finding *f) {
+/* Without an effect if no look is under way. */
+static void end_look(struct child *child, struct finding *f) {
         char span[SPAN_MAX];
         int r;
 
-        if (!l->runs)
+        if (child->pid <= 0)
                 return;
-        l->runs = false;
-        r = child_finish(&l->child, f, sizeof *f);
+        r = child_finish(child, f, sizeof *f);
+        child->pid = 0;
         if (r == -ETIMEDOUT)
-                finding_fail(f, "no result within %s", format_span(span, l->child.timeout));
+                finding_fail(f, "no result within %s", format_span(span, child->timeout));
         else if (r < 0)
                 finding_fail(f, "the process that looked at this died: %s", strerror(-r));
         /* The child ran as another user, who may have changed the finding. */
@@ -147,7 +141,7 @@ static void end_look(struct looking *l, struct finding *f) {
 
 /* Whether the row that must be well first is well. If not, F has no text: that row says what is wrong. */
 static bool may_look(
-        const struct row *row, struct looking *looks, struct finding *findings, struct finding *f) {
+        const struct row *row, struct child *looks, struct finding *findings, struct finding *f) {
         for (size_t i = 0; row->after && i < ELEMENTSOF(table); i++) {
                 if (strcmp(table[i].title, row->after) != 0)
                         continue;
@@ -160,7 +154,7 @@ static bool may_look(
         return true;
 }
 
-static void look(const struct checkup *c, const struct row *row, struct looking *l, struct finding *f) {
+static void look(const struct checkup *c, const struct row *row, struct child *l, struct finding *f) {
         const char *name = row->user ? row->user(c) : NULL;
         const struct passwd *user = name ? getpwnam(name) : NULL;
 
@@ -186,7 +180,7 @@ static void show_progress(bool shown, size_t i) {
 
 /* Runs the looks side by side: each waits by itself for a silent name server or host. */
 static void look_at_all(const struct checkup *c, struct finding *findings, bool progress) {
-        struct looking looks[ELEMENTSOF(table)] = { 0 };
+        struct child looks[ELEMENTSOF(table)] = { 0 };
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++) {
                 show_progress(progress, i);
@@ -194,7 +188,7 @@ static void look_at_all(const struct checkup *c, struct finding *findings, bool 
                         look(c, &table[i], &looks[i], &findings[i]);
         }
         for (size_t i = 0; i < ELEMENTSOF(table); i++) {
-                show_progress(progress && looks[i].runs, i);
+                show_progress(progress && looks[i].pid > 0, i);
                 end_look(&looks[i], &findings[i]);
         }
         show_progress(progress, ELEMENTSOF(table));
