@@ -1,7 +1,7 @@
-/* The looks of `doctor`, by subject, and what they are given. Private to src/doctor and its tests.
+/* The looks of `doctor`, by subject, and their input. Private to src/doctor and its tests.
  *
- * A look is a function that looks at one thing and says one finding. Each runs in a child process of its own, as the
- * user that its row in doctor.c names, within a deadline: it may block, and it leaves nothing behind. */
+ * A look is a function that looks at one thing and returns one finding. Each runs in a child process of its
+ * own, as the user in its row in doctor.c, with a deadline: it may block, and leaves nothing behind. */
 #pragma once
 
 #include <pwd.h>
@@ -13,32 +13,32 @@
 
 struct checkup {
         const struct instance *instance;
-        struct config *config; /* NULL: there is no valid one */
-        char *config_error;    /* the first error, if there is no valid one */
-        char *bus_error;       /* why systemd could not be asked; NULL: it was */
+        struct config *config; /* NULL: the configuration is not valid */
+        char *config_error;    /* the first error, if .config is NULL */
+        char *bus_error;       /* why systemd did not answer; NULL: it did */
         bool root;
         struct unit_facts daemon, sync, alert, gateway, tailscaled, old_monitor;
 };
 
-/* Asks systemd for everything above, or sets C->bus_error; C->config must be set already. */
+/* Asks systemd for all units above, or sets C->bus_error. The caller sets C->config before. */
 void checkup_ask_systemd(struct checkup *c);
-/* Whether the gateway runs, or is on its way, by what systemd says now: the daemon may have started or stopped it since
- * doctor began. If it does not say: no. */
+/* Asks systemd again whether the gateway runs or is starting: the daemon may have started or stopped it
+ * since. False without an answer. */
 bool checkup_gateway_runs(const struct checkup *c);
 
-/* The users that a row may be looked at as: names, never NULL; "root" where a unit has no User=. */
+/* The users as which a look may run, never NULL: User= of the unit, or what the unit has without it. */
 const char *checkup_gateway_user(const struct checkup *c);
 const char *checkup_sync_user(const struct checkup *c);
 const char *checkup_daemon_user(const struct checkup *c);
 
-/* This process becomes USER for good, as a service of systemd's would be: groups, HOME and PATH, nothing else. 0 or a negative
- * errno. */
+/* Makes this process USER's for good, like a service of systemd: groups, HOME and PATH, nothing else. 0 or a
+ * negative errno. */
 int become(const struct passwd *user);
-/* Makes this process's ssh agent the sync unit's, which has none unless a drop-in gave it one: the caller's own, forwarded
- * perhaps, is not there at night. */
+/* Gives this process the sync unit's ssh agent, if a drop-in gives that one. The caller's own agent, perhaps
+ * forwarded, does not exist at night. */
 void checkup_take_agent(const struct checkup *c);
 
-/* "100.64.0.7" for what NAME resolves to now; an address of the tailnet is preferred. 0, or -ENOENT. */
+/* The address to which NAME resolves now, "100.64.0.7"; prefers one of the tailnet. 0, or -ENOENT. */
 int resolve_name(const char *name, char *buf, size_t size);
 
 typedef void look_t(const struct checkup *c, struct finding *f);
@@ -48,14 +48,14 @@ look_t look_config, look_config_readable, look_config_in_force, look_instances;
 /* check_units.c */
 look_t look_reload, look_daemon, look_mode, look_old_monitor, look_sync_unit, look_sync_places,
         look_gateway_unit, look_gateway_stop, look_user_service;
-/* False, with a finding, if systemd would refuse the daemon to start or stop the unit, whatever its service does. */
+/* Whether systemd has the unit, and lets the daemon start and stop it. If not, sets F. */
 bool unit_may_be_started(const struct unit_facts *u, struct finding *f);
 /* check_warm.c */
 look_t look_warm;
 /* check_program.c */
 look_t look_program, look_interpreter;
-/* Adds the drop-in that runs PROGRAM with the unit's own words, but for the option WITHOUT and its value, which may be NULL;
- * nothing if a word needs quotes. */
+/* Adds the drop-in that runs PROGRAM with the unit's own words except the option WITHOUT (NULL: none) and
+ * its value. Adds nothing if a word needs quotes. */
 void finding_fix_program(
         struct finding *f, const struct unit_facts *u, const char *program, const char *without);
 /* check_drill.c */
@@ -80,19 +80,19 @@ look_t look_secrets;
 /* check_alert.c */
 look_t look_alert, look_heartbeat;
 
-/* A refusal of the sync worker's becomes a finding. */
+/* Sets F to the sync worker's refusal WHY. */
 struct refusal;
 void finding_refuse(struct finding *f, const struct refusal *why);
 
-/* Adds the commands that set KEY of [SECTION], which the ini has, to VALUE, and reload. */
+/* Adds the commands that set KEY of [SECTION], which the ini has, to VALUE, and reload the daemon. */
 void checkup_fix_key(
         const struct checkup *c, const char *section, const char *key, const char *value, struct finding *f);
 
 /* The pure parts, for the tests as well. */
 
-/* The program that a script's first line names (execve(2)), or with "env" in between the word that env looks up: then *RET_ENV
- * is true. BUF receives it. 0, or -ENOENT if TEXT does not begin with such a line. */
+/* Writes to BUF the program of a script's first line (execve(2)). If that is "env", *RET_ENV is true, and
+ * BUF gets the word that env looks up. 0, or -ENOENT if TEXT has no such line. */
 int parse_shebang(const char *text, char *buf, size_t size, bool *ret_env);
 
-/* What `sudo -l -U USER` says: may USER run anything without a password? The first such line goes to BUF. */
+/* Whether OUTPUT of `sudo -l -U USER` lists anything without a password. BUF gets the first such line. */
 bool sudo_without_password(const char *output, char *buf, size_t size);

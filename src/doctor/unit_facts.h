@@ -10,25 +10,25 @@ struct unit_facts {
         json_t *properties; /* those of org.freedesktop.systemd1(5); NULL: systemd was not asked */
 };
 
-/* Asks for UNIT. 0, or a negative errno and why in *RET_ERROR, for the caller to free. */
+/* Asks systemd about UNIT. 0, or a negative errno and the reason in *RET_ERROR, which the caller frees. */
 int unit_facts_ask(const char *unit, struct unit_facts *ret, char **ret_error);
-/* The same of any object on the bus: all properties of the one at PATH of BUS_NAME, called NAME here. */
+/* Asks for all properties of the object PATH of BUS_NAME. NAME becomes RET's name. Returns likewise. */
 int properties_ask(
         const char *name, const char *bus_name, const char *path, struct unit_facts *ret, char **ret_error);
 void unit_facts_clear(struct unit_facts *u);
 
-/* A property. All are borrowed; of a unit that is not loaded, those of a service have systemd's defaults. */
+/* A property, borrowed. If a unit is not loaded, its service's properties have systemd's defaults. */
 const char *unit_text(const struct unit_facts *u, const char *property); /* NULL: empty, or none */
 bool unit_is(const struct unit_facts *u, const char *property, const char *text);
 usec_t unit_number(const struct unit_facts *u, const char *property); /* of booleans, too; 0: none */
 json_t *unit_list(const struct unit_facts *u, const char *property);  /* an array, or NULL */
 
 bool unit_is_loaded(const struct unit_facts *u);
-/* Of the first ExecStart=: the path, which may be a bare name that is looked up when it is started; NULL: there is none. And all
- * its words. */
+/* The first ExecStart=: its path, or a bare name that systemd looks up at the start, NULL if there is none;
+ * and all its words. */
 const char *unit_program(const struct unit_facts *u);
 json_t *unit_words(const struct unit_facts *u);
-/* Whether the unit's ReadWritePaths= cover PATH (systemd.exec(5): "-" and "+" may come before one). */
+/* Whether the unit's ReadWritePaths= cover PATH (systemd.exec(5): "-" and "+" may precede a path). */
 bool unit_may_write(const struct unit_facts *u, const char *path);
-/* The value of the variable NAME in the unit's Environment=; NULL if it has none. Borrowed. */
+/* The value of the variable NAME in the unit's Environment=, borrowed; NULL: none. */
 const char *unit_environment(const struct unit_facts *u, const char *name);
