@@ -3,7 +3,7 @@
 
 #include "lib/util.h"
 
-/* How long to wait after ATTEMPTS failures in a row (from 1): FIRST, twice that and so on, at most LONGEST. */
+/* How long to wait after ATTEMPTS failures in a row (from 1): FIRST, then twice that, at most LONGEST. */
 static inline usec_t back_off(unsigned attempts, usec_t first, usec_t longest) {
         usec_t wait = first;
 

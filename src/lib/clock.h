@@ -3,11 +3,11 @@
 
 #include "lib/util.h"
 
-/* The time on CLOCK (clock_gettime(2)) in microseconds. CLOCK_BOOTTIME, which counts on while suspended, is
- * what all decisions use; CLOCK_REALTIME is for people and for what outlives a boot. */
+/* The time on CLOCK (clock_gettime(2)) in microseconds. All decisions use CLOCK_BOOTTIME, which counts on
+ * while suspended. CLOCK_REALTIME is for users and for what outlives a boot. */
 usec_t now_usec(clockid_t clock);
 
-/* The same moment on the other clock; 0 (never) and USEC_INFINITY stay what they are. A time that is over comes back as
- * any time that is over: CLOCK_BOOTTIME has none before the boot. */
+/* The same moment on the other clock. 0 (never) and USEC_INFINITY stay as they are. to_boottime() returns 1
+ * for any time that is over: CLOCK_BOOTTIME has none before the boot. */
 usec_t to_realtime(usec_t boottime);
 usec_t to_boottime(usec_t realtime);

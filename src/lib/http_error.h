@@ -1,4 +1,4 @@
-/* What went wrong with a request, in words: libcurl's codes, the system's of a connect, OpenSSL's of a certificate. */
+/* Why a request failed, in words: libcurl's code, a connect's errno, or OpenSSL's code of a certificate. */
 #pragma once
 
 #include <curl/curl.h>
@@ -7,13 +7,13 @@
 
 struct http_error {
         long code;
-        bool here; /* of this machine, or no proof of anything over there */
+        bool here; /* the error is this machine's, or proves nothing about the other one */
         const char *words;
 };
 
-/* CODE is that of the request. DETAIL: of CURLE_COULDNT_CONNECT the errno, of CURLE_PEER_FAILED_VERIFICATION the
- * X509_V_ERR_…. NULL: there are no other words than libcurl's or the system's. */
+/* Our words for the request's CODE, or NULL. DETAIL: the errno for CURLE_COULDNT_CONNECT, the X509_V_ERR_…
+ * for CURLE_PEER_FAILED_VERIFICATION. */
 const struct http_error *http_error(CURLcode code, long detail);
 
-/* The same of a request of EASY that ended with CODE, and if there are none, libcurl's or the system's words. */
+/* Our words for the request of EASY that ended with CODE, or else libcurl's or the system's. */
 const char *http_error_words(CURL *easy, CURLcode code);

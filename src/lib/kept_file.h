@@ -1,5 +1,5 @@
-/* A small file that is kept up to date by a child, since a disk may hang and the loop may not. While a child is at work, no other
- * is started. */
+/* A small file that a child process keeps up to date, since a disk may hang and the loop must not. There is
+ * one child at a time. */
 #pragma once
 
 #include <jansson.h>
@@ -9,17 +9,17 @@
 
 struct kept_file {
         char *path;          /* owned */
-        const char *advice;  /* what the journal adds if it may not be written; NULL: nothing */
-        const char *meaning; /* what it adds in any case; NULL: nothing */
-        bool secret;         /* for its owner alone */
-        bool in_memory;      /* in /run, so that no child has to wait for a disk */
+        const char *advice;  /* added to the log line if the daemon may not write the file; NULL: none */
+        const char *meaning; /* added to the log line of any failure; NULL: none */
+        bool secret;         /* only the owner may read it */
+        bool in_memory;      /* the file is in /run: the loop writes it without a child */
         bool durable;        /* with fsync(2) */
-        pid_t writer;        /* the child at work; 0: none */
-        bool unwritten;      /* the file is not what it should be; the journal has that */
+        pid_t writer;        /* the child that writes; 0: none */
+        bool unwritten;      /* the last write failed, and is logged */
 };
 
-/* Replaces the file, or removes it if TEXT is NULL, and waits for that as long as no check is late by it. What fails is logged,
- * once, and is for the caller to try again. */
+/* Replaces the file, or removes it if TEXT is NULL. Waits for at most 100 ms, too short to make a check
+ * late. A failure is logged once. The caller retries. */
 void kept_file_write(struct kept_file *f, const char *text);
-/* The same of J, which is consumed. If J is NULL or there is no memory for its text, the file stays as it is. */
+/* Writes J as text, and consumes J. If J is NULL or memory is short, the file stays as it is. */
 void kept_file_write_json(struct kept_file *f, json_t *j);

@@ -1,4 +1,4 @@
-/* What this machine can say about its own network, without asking anybody else. */
+/* What this machine can find out about its own network without asking another one. */
 #pragma once
 
 #include <netdb.h>
@@ -14,14 +14,14 @@ bool network_is_address(const char *text);
  * name is none. */
 bool network_is_tailnet(const char *text);
 
-/* The first such address of an interface that is up, IPv4 before IPv6, as text. 0, -ENOENT if there is none, another
- * negative errno. */
+/* The first Tailscale address of an interface that is up, IPv4 before IPv6, as text. 0, -ENOENT if there is
+ * none, another negative errno. */
 int network_tailnet_address(char *buf, size_t size);
 
 /* Whether A is an address of this machine's own. */
 bool network_is_own(const struct addrinfo *a);
 
-/* Whether this machine is certainly cut off: no interface has a carrier, and no default route leads over
- * one that works. Tunnels (tailscale0) always work, so they prove nothing. If so, WHY says it in words:
- * "no carrier on eth0 …". What cannot be found out is no evidence: false. */
+/* Whether this machine is certainly cut off: no interface has a carrier, and no default route leads over one
+ * that works. Tunnels (tailscale0) always work, so they prove nothing. If true, WHY has the reason: "no
+ * carrier on eth0 …". False if it cannot find out. */
 bool network_is_cut_off(char *why, size_t size);

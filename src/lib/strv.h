@@ -3,7 +3,7 @@
 
 #include "lib/util.h"
 
-/* A list of texts that ends in NULL, as sd-bus has it: frees it and them; NULL is an empty one. */
+/* Frees a list that ends in NULL, and its texts. A NULL list is empty. */
 void strv_free(char **list);
 DEFINE_CLEANUP(char **, strv_free)
 #define _cleanup_strv_ _cleanup_(strv_freep)
@@ -16,9 +16,9 @@ struct paths {
         size_t room;
 };
 
-/* Adds a copy. 0 or -ENOMEM. */
+/* Adds a copy of PATH. 0 or -ENOMEM. */
 int paths_add(struct paths *p, const char *path);
-/* Sorts, and drops what is there twice. */
+/* Sorts P, and drops duplicates. */
 void paths_sort(struct paths *p);
 void paths_free(struct paths *p);
 #define _cleanup_paths_ _cleanup_(paths_free)

@@ -1,9 +1,9 @@
-/* What standard output is shown on. */
+/* What kind of terminal standard output is. */
 #pragma once
 
 #include "lib/util.h"
 
-/* Whether it is a terminal on which the cursor can be moved: TERM=dumb says no. */
+/* Whether standard output is a terminal with a movable cursor. TERM=dumb says no. */
 bool terminal_can_draw(void);
-/* Whether it wants colour, too: NO_COLOR says no (https://no-color.org). */
+/* Whether that terminal also wants colour. NO_COLOR says no (https://no-color.org). */
 bool terminal_has_colour(void);

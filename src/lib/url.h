@@ -1,4 +1,4 @@
-/* Parts of a URL, by libcurl's parser (libcurl-url(3)): the one that will also make the request. */
+/* Parts of a URL, from libcurl's parser (libcurl-url(3)), which requests use, too. */
 #pragma once
 
 #include <curl/curl.h>
@@ -9,7 +9,7 @@ DEFINE_CLEANUP(CURLU *, curl_url_cleanup)
 DEFINE_CLEANUP(char *, curl_free)
 #define _cleanup_part_ _cleanup_(curl_freep)
 
-/* A part of URL as text to curl_free(), or NULL if it has none. */
+/* A part of URL, to curl_free(); NULL: URL has none. */
 static inline char *url_part(CURLU *url, CURLUPart part) {
         char *text;
 

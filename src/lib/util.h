@@ -1,6 +1,6 @@
 /* Macros and types that every file may use: cleanup attributes, spans of time, ownership.
  *
- * Errors travel as negative errno values; the function that can explain one to a person logs it, once. */
+ * Errors travel as negative errno values. The function that can explain one to a user logs it, once. */
 #pragma once
 
 #include <inttypes.h>
@@ -30,7 +30,7 @@ typedef uint64_t usec_t;
 #define USEC_PER_HOUR (60 * USEC_PER_MINUTE)
 #define USEC_PER_DAY (24 * USEC_PER_HOUR)
 
-/* Defines NAMEp(), a cleanup function for a pointer of TYPE that is freed with FREE when it is not NULL. */
+/* Defines FREE_FUNCTIONp(), a cleanup function that frees a pointer of TYPE unless the pointer is NULL. */
 #define DEFINE_CLEANUP(type, free_function)                                                                 \
         static inline void free_function##p(type *p) {                                                      \
                 if (*p)                                                                                     \
@@ -42,7 +42,7 @@ static inline void freep(void *p) {
 }
 #define _cleanup_free_ _cleanup_(freep)
 
-/* Of a text that may be a secret. */
+/* Frees a text that may be a secret, and clears its memory. */
 static inline void wipep(char **p) {
         if (*p)
                 explicit_bzero(*p, strlen(*p));
