@@ -199,25 +199,16 @@ static void release_demoted(struct alert *a, const struct status *s) {
         webhook_wake_at(a->webhook, 0);
 }
 
-/* Returns the copy in the queue, borrowed; NULL: there is none. */
-static json_t *post(struct alert *a, const struct alert_message *m) {
-        json_t *alert;
-
+void alert_post(struct alert *a, const struct alert_message *m) {
         release_demoted(a, NULL);
         if (!alert_is_on(&a->config->alert))
-                return NULL;
-        alert = alert_queue_push(&a->queue, m);
-        if (!alert)
+                return;
+        if (!alert_queue_push(&a->queue, m))
                 log_error("Out of memory: the alert \"%s\" is lost.", m->event);
         /* The news may be that the network is back: a try before its turn. */
         a->posted = true;
         a->try_at = 0;
         webhook_wake_at(a->webhook, 0);
-        return alert;
-}
-
-void alert_post(struct alert *a, const struct alert_message *m) {
-        (void) post(a, m);
 }
 
 const char *alert_error(const struct alert *a, unsigned *ret_n) {
@@ -282,16 +273,16 @@ static void add_reach(const struct alert *a, char *buf, size_t size) {
 static void post_demoted(struct alert *a, const struct alert_message *m) {
         unsigned alerts = a->alerts, withdrawn = alert_queue_withdraw(&a->queue, m->time);
         const char *workspace = a->config->workspace.path;
-        json_t *alert;
+        const json_t *queue = a->queue.alerts;
 
         a->alerts = 0;
         webhook_wake_at(a->webhook, 0);
         if (withdrawn >= alerts)
                 return;
-        alert = post(a, m);
+        alert_post(a, m);
         if (!workspace || !*workspace)
                 return;
-        a->demoted = json_incref(alert);
+        a->demoted = json_incref(json_array_get(queue, json_array_size(queue) - 1));
         a->demoted_until = now_usec(CLOCK_BOOTTIME) + BRANCHES_WITHIN;
 }
 

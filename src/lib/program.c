@@ -36,8 +36,7 @@ pid_t program_start(const char *const argv[], int in, int out, int err) {
         _exit(PROGRAM_ABSENT);
 }
 
-/* *RET_LEFT: the highest exit status of the others in the group that have become our children. */
-static int end(pid_t pid, usec_t until, int *ret_left) {
+int program_end(pid_t pid, usec_t until, int *ret_left) {
         _cleanup_close_ int fd = pidfd_open(pid, 0);
         struct pollfd p = { .fd = fd, .events = POLLIN };
         int status = 0, left_status = 0, n;
@@ -53,17 +52,12 @@ static int end(pid_t pid, usec_t until, int *ret_left) {
         (void) kill(pid, SIGKILL); /* PID may not lead its group yet */
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
                 ;
-        *ret_left = 0;
+        if (ret_left)
+                *ret_left = 0;
         while (waitpid(-pid, &left_status, 0) > 0 || errno == EINTR)
-                if (WIFEXITED(left_status))
+                if (ret_left && WIFEXITED(left_status))
                         *ret_left = MAX(*ret_left, WEXITSTATUS(left_status));
         return n <= 0 ? -ETIMEDOUT : WIFEXITED(status) ? WEXITSTATUS(status) : -EIO;
-}
-
-int program_end(pid_t pid, usec_t until) {
-        int left;
-
-        return end(pid, until, &left);
 }
 
 int program_memory(void) {
@@ -102,7 +96,7 @@ int program_run_group(
         pid = program_start(argv, null, out, ret_err ? err : out);
         if (pid < 0)
                 return pid;
-        status = end(pid, until, ret_left);
+        status = program_end(pid, until, ret_left);
         *ret_out = program_text(out);
         if (ret_err)
                 *ret_err = program_text(err);
@@ -110,7 +104,5 @@ int program_run_group(
 }
 
 int program_run(const char *const argv[], usec_t until, char **ret_out, char **ret_err) {
-        int left;
-
-        return program_run_group(argv, until, ret_out, ret_err, &left);
+        return program_run_group(argv, until, ret_out, ret_err, NULL);
 }

@@ -101,7 +101,7 @@ static int stop(git_smart_subtransport *base) {
 
         if (t->pid > 0) {
                 (void) close(t->fd);
-                t->status = program_end(t->pid, now_usec(CLOCK_BOOTTIME) + USEC_PER_SEC);
+                t->status = program_end(t->pid, now_usec(CLOCK_BOOTTIME) + USEC_PER_SEC, NULL);
         }
         t->pid = 0;
         return 0;
