@@ -1,10 +1,10 @@
-/* The ini file becomes a struct config, or a list of everything that is wrong with it.
+/* The ini file becomes a struct config, or a list of all its errors.
  *
- * config_keys.h has the keys. What is here is valid and is not checked again.
+ * config_keys.h has the keys. The values here are valid: nobody checks them again.
  *
- * Syntax: "key = value"; a comment is a line that begins with '#' or ';', or what follows " ;" on any
- * line ('#' within a value does not begin one, so that a URL may hold it). Nothing is expanded or
- * unquoted, no line continues another. */
+ * Syntax: "key = value". A comment is a line that begins with '#' or ';', or what follows " ;" on any line.
+ * A '#' within a value begins no comment: a URL may contain it. Nothing is expanded or unquoted, no line
+ * continues another. */
 #pragma once
 
 #include "lib/util.h"
@@ -33,9 +33,9 @@ struct peer_config {
         unsigned recover_threshold;
         enum failback failback;   /* [primary] only */
         usec_t restart_grace;     /* [primary] only; 0: none */
-        enum not_ready not_ready; /* [primary] only, as is: */
-        usec_t ready_timeout;
-        usec_t head_start; /* [senior] only */
+        enum not_ready not_ready; /* [primary] only */
+        usec_t ready_timeout;     /* [primary] only */
+        usec_t head_start;        /* [senior] only */
 };
 
 struct gateway_config {
@@ -64,13 +64,13 @@ struct secrets_config {
         char *source;
         char *target;
         usec_t timeout;
-        unsigned delete; /* also remove here what is gone there */
+        unsigned delete; /* also remove here what the source no longer has */
 };
 
 struct alert_config {
         char *url_file; /* NULL: none */
         char *url;      /* NULL: none */
-        char *reach;    /* how to reach the standby, in a user's words; NULL: not said */
+        char *reach;    /* how to reach the standby, in a user's words; NULL: none */
         enum alert_format format;
 };
 
@@ -81,7 +81,7 @@ struct heartbeat_config {
 };
 
 struct witness_config {
-        char *url;           /* or one of these words: */
+        char *url;           /* a URL, WITNESS_TAILSCALE or WITNESS_NONE (validate.h) */
         usec_t cut_off_wait; /* USEC_INFINITY: for ever */
 };
 
@@ -100,30 +100,29 @@ struct config {
         char *metrics_textfile; /* NULL: none */
 };
 
-/* Called for each thing that is wrong: LINE is 0 where none is to blame (a missing key). WHAT says what
- * is wrong and what is allowed, without the file's name; it is safe to print, and never repeats what may
- * be a secret. */
+/* Called for each error. LINE is 0 if no line is wrong (a missing key). WHAT says what is wrong and what is
+ * allowed, without the file's name. It is safe to print, and never repeats what may be a secret. */
 typedef void (*config_error_t)(const char *path, unsigned line, const char *what, void *userdata);
 
-/* One that logs it. */
+/* Logs the error. */
 void config_log_error(const char *path, unsigned line, const char *what, void *userdata);
-/* One that keeps the first, with its place, in the char * at USERDATA; the caller frees it. */
+/* Keeps the first error, with its place, in the char * at USERDATA. The caller frees it. */
 void config_keep_error(const char *path, unsigned line, const char *what, void *userdata);
 
-/* Reads PATH. Every error is passed to ERROR, not the first alone; if there was one, -EINVAL and *RET
- * untouched. Also a negative errno if the file cannot be read (reported through ERROR too), -ENOMEM. */
+/* Reads PATH, and passes every error to ERROR, not only the first. 0; -EINVAL after an error, *RET
+ * untouched; another negative errno if the file cannot be read, which ERROR gets, too; -ENOMEM. */
 int config_load(const char *path, config_error_t error, void *userdata, struct config **ret);
-/* The same from TEXT, for tests and fuzzers; PATH is only for messages. */
+/* Reads TEXT, for tests and fuzzers. PATH is only for messages. */
 int config_parse(
         const char *path, const char *text, config_error_t error, void *userdata, struct config **ret);
-/* What can be understood of [alert] in PATH, whatever is wrong with the rest: for the one message that must get out when the
- * file is why the daemon does not run. 0, or a negative errno if it cannot be read. */
+/* Reads what is right of [alert] in PATH, whatever is wrong with the rest: if the file keeps the daemon from
+ * running, an alert must say so. 0, or a negative errno if the file cannot be read. */
 int config_load_alert(const char *path, struct config **ret);
-/* Whether PATH configures no standby: there is no such file, or all that is wrong with it is that [primary] names no host,
- * as it is shipped. One that cannot be read counts as in use. */
+/* Whether PATH configures no standby: there is no such file, or its only error is that [primary] names no
+ * host, as in the shipped file. A file that cannot be read counts as in use. */
 bool config_is_unused(const char *path);
 struct config *config_free(struct config *c);
 DEFINE_CLEANUP(struct config *, config_free)
 
-/* Writes the effective configuration as an ini file that config_load() reads back to the same. */
+/* Writes the effective configuration as an ini file, from which config_load() reads the same. */
 void config_print(const struct config *c, FILE *out);

@@ -1,5 +1,5 @@
-/* Every key of the ini in one table: its section, type, bounds and default; and how one value is read, inherited and
- * printed. The shipped ini, the manual and the README are tested against the table. */
+/* Every key of the ini in one table: its section, type, bounds and default; and how to read, inherit and
+ * print a value. Tests compare the shipped ini, the manual and the README with the table. */
 #pragma once
 
 #include "config/config.h"
@@ -17,9 +17,9 @@ enum section_kind {
         _SECTION_MAX,
 };
 
-/* As it stands in [ ]: "primary". */
+/* The section's name in [ ]: "primary". */
 const char *section_name(enum section_kind kind);
-/* A section's struct in C; SENIOR: which of them, if it is one. */
+/* A section's struct in C. SENIOR: the index of a [senior]. */
 void *section_base(const struct config *c, enum section_kind kind, size_t senior);
 
 enum config_type { CONFIG_COUNT, CONFIG_SPAN, CONFIG_WORD, CONFIG_TEXT };
@@ -27,16 +27,16 @@ enum config_type { CONFIG_COUNT, CONFIG_SPAN, CONFIG_WORD, CONFIG_TEXT };
 struct config_key {
         const char *section; /* "primary", "senior", "gateway" … */
         const char *name;
-        /* As the ini would say it; NULL: required; "": none. A [senior] takes what it does not say itself from [primary], which
-         * falls back to the same. */
+        /* The default as the ini would have it; NULL: the key is required; "": none. A [senior] without the
+         * key takes [primary]'s value, so that this default is [primary]'s. */
         const char *fallback;
-        const char *allowed; /* what is allowed, in words, as errors say it */
+        const char *allowed; /* what is allowed, in words, for errors */
 
-        /* The rest is how it is read. */
+        /* How to read the value. */
         enum config_type type;
-        bool or_none;                           /* also 0, or an empty text */
-        bool or_never;                          /* a span, also "never": USEC_INFINITY */
-        uint64_t min, max;                      /* of counts, and of spans in microseconds */
+        bool or_none;                           /* 0 or an empty text is allowed, too */
+        bool or_never;                          /* a span may be "never": USEC_INFINITY */
+        uint64_t min, max;                      /* of a count, or of a span in microseconds */
         const char *const *words;               /* by their enum's value, NULL at the end */
         const char *(*check)(const char *text); /* of validate.h */
         size_t offset;                          /* in the struct of the section */
@@ -45,17 +45,17 @@ struct config_key {
 /* In the order of the documents and of config_print(). */
 extern const struct config_key config_keys[];
 extern const size_t n_config_keys;
-#define KEYS_MAX 64 /* there are no more */
+#define KEYS_MAX 64
 
 bool key_is_of(const struct config_key *k, enum section_kind kind);
-/* NULL if there is none of that NAME. */
+/* The key of that NAME, or NULL. */
 const struct config_key *key_find(enum section_kind kind, const char *name);
-/* Where K's value is in the section at BASE: an unsigned, also of a word; a usec_t; a char *. */
+/* K's value in the section at BASE: an unsigned for a count or a word, a usec_t or a char *. */
 void *key_target(const struct config_key *k, void *base);
 
 /* Sets K in the section at BASE, whose texts are still NULL. NULL, or what is wrong with VALUE. */
 const char *key_set(const struct config_key *k, void *base, const char *value);
-/* Gives K of a [senior] at BASE the value that [primary] has. 0 or -ENOMEM. */
+/* Copies K from PRIMARY to the [senior] at BASE. 0 or -ENOMEM. */
 int key_inherit(const struct config_key *k, void *base, const struct peer_config *primary);
-/* Writes "NAME = VALUE" and a newline, as key_set() reads it. */
+/* Writes "NAME = VALUE" and a newline, which key_set() can read. */
 void key_print(const struct config_key *k, const void *base, FILE *out);

@@ -1,4 +1,4 @@
-/* Is this text a host, a path, a unit name …? Pure functions, for values that a person wrote.
+/* Is this text a host, a path, a unit name …? Pure functions, for values that a user wrote.
  *
  * Each returns NULL if the text is good, or what is wrong with it, as the words after "KEY: ". None
  * repeats the text: it may be a secret in the wrong place. Empty text is never good. */
@@ -17,9 +17,9 @@ const char *validate_remote_path(const char *text);
 const char *validate_path(const char *text);
 /* At most 120 bytes of any words. */
 const char *validate_reach(const char *text);
-/* The same, ending in ".prom": node_exporter's textfile collector reads no other. */
+/* A path as for validate_path() that ends in ".prom": node_exporter's textfile collector reads no other. */
 const char *validate_prom_path(const char *text);
-/* What follows host and port in a URL: begins with '/'. */
+/* What follows the host and port in a URL. It begins with '/'. */
 const char *validate_url_path(const char *text);
 /* An http or https URL without user and password. */
 const char *validate_url(const char *text);
@@ -27,11 +27,11 @@ const char *validate_url(const char *text);
 #define WITNESS_TAILSCALE "tailscale" /* this node's home relay, where there is a tailnet */
 #define WITNESS_NONE "none"
 const char *validate_witness(const char *text);
-/* The same, and none of those that are themselves a secret: a webhook's URL is all that posting takes. */
+/* A URL as for validate_url() that is no secret itself: a post to a webhook needs nothing but its URL. */
 const char *validate_public_url(const char *text);
 /* The name of a service that can be started (systemd.unit(5)). */
 const char *validate_service(const char *text);
-/* A git remote or branch (git-check-ref-format(1)) that is no option either. */
+/* A git remote or branch (git-check-ref-format(1)) that git cannot take for an option. */
 const char *validate_git_name(const char *text);
 /* The NAME of [senior NAME]. */
 const char *validate_senior_name(const char *text);

@@ -29,7 +29,7 @@ typedef void (*tailnet_done_t)(void *userdata);
 /* Asks tailscaled for its state. ADDRESS is what a check of the gateway connects to; "": not known. 0;
  * -ENOENT if the gateway is not in the tailnet, so there is nothing to ask; another negative errno. */
 int tailnet_look(struct tailnet *t, const char *address, tailnet_done_t done, void *userdata);
-/* Asks tailscaled for everything, after a good check and every 20 minutes. */
+/* Asks tailscaled for everything after a good check, but only every 20 minutes. */
 void tailnet_refresh(struct tailnet *t, const char *address);
 
 /* Whether a look must come before a check: there was no look yet, or the last one found no way. */

@@ -25,7 +25,7 @@ struct unit;
 
 struct unit_info {
         enum unit_state state;
-        enum unit_job job;     /* of any user */
+        enum unit_job job;     /* the daemon's or another client's */
         bool clean;            /* Result=success */
         struct unit_end end;   /* who stopped the unit, and how its last job ended */
         char waits_for[128];   /* while a start job waits: the unit whose job goes first; "": none */

@@ -32,6 +32,6 @@ char *program_text(int memory);
  * output, and *RET_ERR, the errors (RET_ERR NULL: both are in *RET_OUT). There may be output after a
  * negative errno, too. */
 int program_run(const char *const argv[], usec_t until, char **ret_out, char **ret_err);
-/* Like program_run(), for a subreaper (PR_SET_CHILD_SUBREAPER). *RET_LEFT: the highest exit status of what
- * the program left behind and what ended by itself; 0: none. */
+/* Like program_run(), for a subreaper (PR_SET_CHILD_SUBREAPER). *RET_LEFT: the highest exit status of the
+ * processes that the program left behind, without those that had to be killed; 0: none. */
 int program_run_group(const char *const argv[], usec_t until, char **ret_out, char **ret_err, int *ret_left);
