@@ -1,4 +1,4 @@
-/* What `status` prints: a few lines for a person, in colour on a terminal, or JSON. */
+/* Prints a status: a few lines for a user, in colour on a terminal, or JSON. */
 #pragma once
 
 #include <jansson.h>
@@ -6,11 +6,11 @@
 #include "config/instance.h"
 #include "status.h"
 
-/* Prints the lines. S is NULL if the daemon is not running; WHY says then why. */
+/* Prints the lines. S is NULL if the daemon is not running: then WHY says why. */
 void show_status(FILE *out, const struct status *s, const char *why, usec_t now, bool colour);
 
-/* The version of what `status --json` prints: another number if something there is taken away or gets another meaning. */
+/* The version of `status --json`: a new number if a member goes or gets another meaning. */
 #define STATUS_VERSION 1
 
-/* S is NULL if the daemon is not running; WHY says then why. A new reference, or NULL without memory. */
+/* S is NULL if the daemon is not running: then WHY says why. A new reference, or NULL without memory. */
 json_t *status_json(const struct status *s, const char *why, const struct instance *n, usec_t now);
