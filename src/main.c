@@ -52,7 +52,7 @@ static const struct option options[] = {
 #define LETTERS ":hVi:qn:"
 
 typedef int command_t(const struct arguments *a);
-static command_t status, doctor, history, pause_, config, sync_once, alert_failed, send_command;
+static command_t status, doctor, history, pause_, config, sync_once, send_command;
 
 static const struct command {
         const char *word;
@@ -87,7 +87,7 @@ static const struct command {
                 sync_once },
         { "alert-failed", "",
                 "send an alert that the daemon failed: what openclaw-failover-alert.service runs",
-                alert_failed },
+                .call_plainly = cmd_alert_failed },
 };
 
 static int status(const struct arguments *a) {
@@ -125,12 +125,6 @@ static int sync_once(const struct arguments *a) {
 
         return config_load(a->instance->config, config_log_error, NULL, &c) < 0 ? EX_CONFIG
                                                                                 : cmd_sync(a->instance, c);
-}
-
-static int alert_failed(const struct arguments *a) {
-        const char *unit = getenv("MONITOR_UNIT"); /* systemd.exec(5) */
-
-        return cmd_alert_failed(a->instance, unit ? unit : a->instance->unit);
 }
 
 static int help(void) {

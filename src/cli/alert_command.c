@@ -9,7 +9,6 @@
 #include "config/config.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "lib/text.h"
 
 #define FAILED_TRIED_FOR USEC_PER_HOUR
 
@@ -75,25 +74,22 @@ int cmd_alert_test(const struct instance *instance) {
 
 /* systemd passes how the failed unit ended (systemd.exec(5), $MONITOR_SERVICE_RESULT): since 251, and only
  * if a single unit started this one. */
-static void describe_failure(const struct instance *instance, const char *unit, char *buf, size_t size) {
+static void describe_failure(const struct instance *instance, char *buf, size_t size) {
         const char *result = getenv("MONITOR_SERVICE_RESULT") ?: "",
                    *code = getenv("MONITOR_EXIT_CODE") ?: "";
-        const char *status = getenv("MONITOR_EXIT_STATUS") ?: "";
-        char how[256] = "", safe[256];
+        const char *status = getenv("MONITOR_EXIT_STATUS") ?: "", *unit = instance->unit;
+        char how[256] = "";
 
         if (strcmp(code, "exited") == 0 && atoi(status) == EX_CONFIG)
-                (void) appendf(how, sizeof how,
+                (void) snprintf(how, sizeof how,
                         ": its configuration %s has an error, which `%s config` shows", instance->config,
                         instance->program);
         else if (*result)
-                (void) appendf(how, sizeof how, ": %s (%s, %s)", result, code, status);
-        (void) appendf(buf, size, "%s failed%s. ", unit, safe_text(safe, sizeof safe, how));
-        if (strcmp(unit, instance->unit) == 0)
-                (void) appendf(buf, size,
-                        "Nothing checks the primary now, and nothing takes over if it dies. Fix the error, then "
-                        "`systemctl restart %s`. ",
-                        unit);
-        (void) appendf(buf, size, "See `journalctl -u %s`.", unit);
+                (void) snprintf(how, sizeof how, ": %s (%s, %s)", result, code, status);
+        (void) snprintf(buf, size,
+                "%s failed%s. Nothing checks the primary now, and nothing takes over if it dies. Fix the error, then "
+                "`systemctl restart %s`. See `journalctl -u %s`.",
+                unit, how, unit, unit);
 }
 
 static int deliver_in_time(
@@ -117,9 +113,9 @@ static int deliver_in_time(
         return EXIT_FAILURE;
 }
 
-int cmd_alert_failed(const struct instance *instance, const char *unit) {
+int cmd_alert_failed(const struct instance *instance) {
         _cleanup_(config_freep) struct config *c = NULL;
-        char text[ALERT_TEXT_MAX] = "";
+        char text[ALERT_TEXT_MAX];
         struct alert_message m = {
                 .event = "unit-failed",
                 .level = LOG_ERR,
@@ -131,7 +127,7 @@ int cmd_alert_failed(const struct instance *instance, const char *unit) {
         };
         int r;
 
-        describe_failure(instance, unit, text, sizeof text);
+        describe_failure(instance, text, sizeof text);
         r = config_load_alert(instance->config, &c);
         if (r < 0)
                 log_error("No alert can be sent, since %s cannot be read: %s. It was: %s", instance->config,

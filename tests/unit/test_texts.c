@@ -346,14 +346,6 @@ static void put_alert_command(
         (void) unlink(printed);
 }
 
-static int daemon_failed(const struct instance *n) {
-        return cmd_alert_failed(n, n->unit);
-}
-
-static int drill_failed(const struct instance *n) {
-        return cmd_alert_failed(n, "openclaw-failover-drill.service");
-}
-
 static void put_alert_commands(FILE *f) {
         const char *nothing_there = "[primary]\nhost = 100.64.0.1\n[alert]\nurl = http://127.0.0.1:9/\n";
         const char *none = "[primary]\nhost = 100.64.0.1\n";
@@ -363,10 +355,9 @@ static void put_alert_commands(FILE *f) {
         (void) setenv("MONITOR_SERVICE_RESULT", "exit-code", 1);
         (void) setenv("MONITOR_EXIT_CODE", "exited", 1);
         (void) setenv("MONITOR_EXIT_STATUS", "1", 1);
-        put_alert_command(f, "alert-failed", none, daemon_failed);
-        put_alert_command(f, "alert-failed, the drill", none, drill_failed);
+        put_alert_command(f, "alert-failed", none, cmd_alert_failed);
         (void) setenv("MONITOR_EXIT_STATUS", "78", 1);
-        put_alert_command(f, "alert-failed, the ini", none, daemon_failed);
+        put_alert_command(f, "alert-failed, the ini", none, cmd_alert_failed);
 }
 
 static void compare(const char *now, const char *before) {
