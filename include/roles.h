@@ -25,7 +25,7 @@ static inline const char *role_mode_name(enum mode m) {
         return role_mode_names[m];
 }
 
-/* The primary's level. */
+/* Whether a gateway counts as up. */
 enum health_level {
         HEALTH_UNKNOWN,
         HEALTH_UP,
@@ -62,7 +62,7 @@ enum role_event {
         EVENT_START_FAILED,   /* the daemon retries with back-off, and reports this once */
         EVENT_START_SLOW,     /* start_timeout, at most a minute, is over; the daemon still waits */
         EVENT_CHANNELS_READY, /* the promoted gateway says that its channels are ready */
-        EVENT_CHANNELS_FAIL,  /* the promoted gateway has said for two minutes that they are not */
+        EVENT_CHANNELS_FAIL,  /* for two minutes, the promoted gateway has said that they are not ready */
         EVENT_SILENT,         /* the promoted gateway does not answer */
         EVENT_ANSWERS,        /* the promoted gateway answers again */
         EVENT_HUNG,           /* the promoted gateway was silent for hang_timeout: the daemon restarts it */

@@ -12,7 +12,7 @@
 
 /* Sets *RET, which the caller frees, to URL, else to the content of FILE or, if that cannot be read, of the
  * CREDENTIAL. URL and FILE may be NULL. 0, -ENOENT if neither is configured, -ENOMEM, or another negative
- * errno. Then WHY says what is wrong and how to fix it, without the address. */
+ * errno. WHY then says what is wrong and how to fix it, but not the address. */
 int endpoint_load(
         const char *url, const char *file, const char *credential, char **ret, char *why, size_t size);
 

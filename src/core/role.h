@@ -94,7 +94,7 @@ struct role {
         } other;              /* answers, may_start: does another gateway answer at the same address? */
         bool promoted_before; /* starts_for_nothing: this failover has promoted already */
         bool called_off;      /* stopped_for_nothing: in DEMOTING, the gateway had not started */
-        bool restart;         /* wanted_and_runs_on: in DEMOTING, the gateway hung and is to start again */
+        bool restart;         /* wanted_and_runs_on: in DEMOTING, the gateway hung and must start again */
         usec_t wanted_since;  /* patience_is_over: in DEMOTING, when it was wanted again; 0: it is not */
 
         unsigned said; /* a bit for each event that is reported once per state */

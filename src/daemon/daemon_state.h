@@ -49,7 +49,7 @@ struct daemon {
         struct restart_loop loop; /* systemd's restarts of the gateway here */
         unsigned restarts;        /* unit_info.restarts of the gateway here, as last seen */
         struct check answer;      /* the last check of the gateway here */
-        struct check channels;    /* the last one that said something of its channels; .channels "": none */
+        struct check channels;    /* the last one with an answer about channels; .channels "": none */
         struct sync_story sync_story;
 
         sd_event_source *look_timer;

@@ -4,6 +4,6 @@
 #include "config/instance.h"
 #include "events.h"
 
-/* Sends the entry to the journal, or MESSAGE to standard error if the journal does not take it. */
+/* Sends the entry to the journal. If the journal does not take it, writes MESSAGE to standard error. */
 void journal_send_event(
         const struct instance *n, enum role_event event, const struct story *s, const char *message);

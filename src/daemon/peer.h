@@ -14,7 +14,7 @@ struct peer {
         struct health health;
         struct probe *probe;
         struct tailnet *tailnet;
-        bool looking;        /* tailscaled is asked, before a check or about one that failed */
+        bool looking;        /* tailscaled is being asked, before a check or about a failed one */
         struct check found;  /* the result of the check under way */
         struct check last;   /* the last check that was counted; .reason "": none yet */
         struct check failed; /* the last counted check that was not good */

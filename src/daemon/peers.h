@@ -27,10 +27,10 @@ DEFINE_CLEANUP(struct peers *, peers_free)
  * and the next check. Unknown otherwise. */
 enum health_level peers_level(const struct peers *w);
 
-/* Sets whether the gateway here has started. A primary in trouble is checked every check_interval if it has,
- * every retry_interval if it has not. */
+/* Sets whether the gateway here has started. If it has, a primary in trouble is checked every
+ * check_interval, else every retry_interval. */
 void peers_set_started(struct peers *w, bool started);
-/* EARLY: no gateway here has started yet, so one good check of the primary ends the outage (health.h). */
+/* Sets whether no gateway here has started yet: then one good check ends the outage (health.h). */
 void peers_set_early(struct peers *w, bool early);
 
 /* When the current row of checks that were not good began; 0: there is none. */
@@ -57,5 +57,5 @@ struct peers_view peers_view(const struct peers *w);
 /* Fills in the part of S about the primary (except its level), the seniors and Tailscale. */
 void peers_show(const struct peers *w, struct status *s);
 
-/* "100.64.0.1:18789". */
+/* The primary's host and port: "100.64.0.1:18789". */
 const char *peers_primary_name(const struct peers *w);

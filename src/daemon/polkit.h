@@ -21,5 +21,5 @@ struct polkit {
 /* Asks whether the sender of M may. 0, or a negative errno if the question could not be sent. */
 int polkit_ask(struct polkit *a, sd_bus_message *m);
 
-/* Drops all questions: the connection is gone, so nobody waits for an answer. */
+/* Drops all questions: the connection is gone, so no sender waits for an answer. */
 void polkit_drop(struct polkit *a);

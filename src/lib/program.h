@@ -10,7 +10,7 @@
 
 /* The program cannot write more output than this. */
 #define PROGRAM_OUTPUT_MAX ((size_t) 4 << 20)
-/* The exit status where there is no such program here. */
+/* The exit status if this machine has no such program. */
 #define PROGRAM_ABSENT 200
 
 /* A signal handler sets this: then every wait ends as at its deadline. */
@@ -19,8 +19,8 @@ extern volatile sig_atomic_t child_stop;
 /* Starts ARGV with IN, OUT and ERR as its first three descriptors. Its process, or a negative errno. */
 pid_t program_start(const char *const argv[], int in, int out, int err);
 /* Waits until UNTIL (CLOCK_BOOTTIME; USEC_INFINITY: for ever), then sends SIGKILL to the group: no process
- * of it is left. The exit status; -ETIMEDOUT, or -EIO if a signal killed the program. *RET_LEFT, unless
- * that is NULL: the highest exit status of the others in the group that have become our children. */
+ *  * of it is left. The exit status; -ETIMEDOUT, or -EIO if a signal killed the program. *RET_LEFT, unless
+ * NULL: the highest exit status of the group's others, as far as they have become our children. */
 int program_end(pid_t pid, usec_t until, int *ret_left);
 
 /* Bounded memory for a program's output, to read when it has ended. A descriptor, or a negative errno. */

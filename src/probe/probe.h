@@ -8,7 +8,7 @@
 #include "core/verdict.h"
 #include "lib/http.h"
 
-#define CONNECT_MAX (3 * USEC_PER_SEC) /* a SYN and two more */
+#define CONNECT_MAX (3 * USEC_PER_SEC) /* time for a SYN and two repeats */
 
 struct probe_target {
         const char *url; /* complete: see probe_url(). /startupz and /readyz are beside its path */
