@@ -26,7 +26,7 @@ char *client_say_absence(const struct instance *n, char buf[static CLIENT_WHY_MA
         int r = unit_ask_outcome(n->unit, &o);
 
         buf[0] = '\0';
-        if (*n->name && access(n->config, F_OK) < 0)
+        if (*n->name && access(n->config, F_OK) < 0 && errno == ENOENT)
                 (void) appendf(buf, CLIENT_WHY_MAX, "There is no instance %s: %s does not exist.", n->name,
                         n->config);
         else if (r < 0)

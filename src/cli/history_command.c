@@ -171,7 +171,7 @@ int cmd_history(const struct instance *n, const char *since_text, const char *co
         if (r < 0)
                 return explain(r);
         /* A removed instance still has its history. */
-        if (c.n == 0 && *n->name && access(n->config, F_OK) < 0) {
+        if (c.n == 0 && *n->name && access(n->config, F_OK) < 0 && errno == ENOENT) {
                 log_error("There is no instance %s: %s does not exist.", n->name, n->config);
                 return EX_USAGE;
         }

@@ -65,7 +65,7 @@ void look_daemon(const struct checkup *c, struct finding *f) {
 
         if (no_systemd(c, f) || is_missing(u, f))
                 return;
-        if (*c->instance->name && access(c->instance->config, F_OK) < 0)
+        if (*c->instance->name && access(c->instance->config, F_OK) < 0 && errno == ENOENT)
                 finding_skip(f, "there is no %s", c->instance->config);
         else if (!unit_is(u, "UnitFileState", "enabled")) {
                 finding_fail(f, "%s is not enabled: after a reboot nothing checks the primary", u->name);

@@ -44,6 +44,8 @@ def test_why_it_is_not_running(pair):
     assert done.returncode == 1 and "/etc/openclaw-failover/nope.ini" in done.stdout and "systemctl" not in done.stdout
     done = cli(pair.standby, "-i", "nope", "history")
     assert done.returncode == 64 and "/etc/openclaw-failover/nope.ini" in done.stderr, done
+    pair.standby.run(f"install -d -m 700 /etc/openclaw-failover; cp {INI} /etc/openclaw-failover/shut.ini")
+    assert "no instance" not in cli(pair.standby, "-i", "shut", "status", user="nobody").stdout
     pair.standby.run(f"systemctl mask --runtime {pair.UNIT}")
     done = cli(pair.standby, "status")
     assert done.returncode == 3 and f"systemctl unmask {pair.UNIT} && systemctl enable --now {pair.UNIT}" in done.stdout, done
