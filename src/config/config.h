@@ -1,6 +1,6 @@
 /* The ini file becomes a struct config, or a list of all its errors.
  *
- *  * config_keys.h has the keys. The values here are valid: no code checks them again.
+ * config_keys.h has the keys. The values here are valid: no code checks them again.
  *
  * Syntax: "key = value". A comment is a line that begins with '#' or ';', or what follows " ;" on any line.
  * A '#' within a value begins no comment: a URL may contain it. Nothing is expanded or unquoted, no line

@@ -21,8 +21,8 @@ struct peer {
         usec_t served;       /* when a senior was last found up */
 };
 
-/* Fills P, which is all zero, from PC in C, which must outlive it. Its tailnet remembers in FILE of the
- * state directory. 0 or a negative errno; the caller calls peer_clear() in either case. */
+/* Fills P, which is all zero, from PC in C, which must outlive P. FILE of the state directory is its
+ * tailnet's memory. 0 or a negative errno; the caller calls peer_clear() in either case. */
 int peer_set(struct peer *p, struct http *h, const struct instance *instance, const char *file,
         const struct peer_config *pc, const struct config *c);
 void peer_clear(struct peer *p);

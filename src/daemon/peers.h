@@ -36,7 +36,7 @@ void peers_set_early(struct peers *w, bool early);
 /* When the current row of checks that were not good began; 0: there is none. */
 usec_t peers_failing_since(const struct peers *w);
 
-/* Whether the last check was good: the primary's (with its channels, if they count) or an up senior's. */
+/* Whether the last check was good: the primary's (its channels too, if they count) or an up senior's. */
 bool peers_answer(const struct peers *w);
 
 /* Remembers that a failback begins: the primary and the seniors that are up will need more good checks. */

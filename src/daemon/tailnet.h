@@ -1,8 +1,8 @@
 /* The way to a gateway through Tailscale: whether the gateway is in the tailnet, whether Tailscale works
  * here, and this node's home relay as a witness.
  *
- * Only tailscaled's own word counts. The daemon remembers over restarts what tailscaled said of the gateway:
- * it cannot say so while it is stopped or logged out. Without Tailscale here, all of this has no effect. */
+ * Only tailscaled's own word counts. The daemon remembers over restarts what tailscaled said of the gateway,
+ * since a stopped or logged-out one cannot say it. Without Tailscale here, none of this has an effect. */
 #pragma once
 
 #include "config/instance.h"

@@ -19,7 +19,7 @@ extern volatile sig_atomic_t child_stop;
 /* Starts ARGV with IN, OUT and ERR as its first three descriptors. Its process, or a negative errno. */
 pid_t program_start(const char *const argv[], int in, int out, int err);
 /* Waits until UNTIL (CLOCK_BOOTTIME; USEC_INFINITY: for ever), then sends SIGKILL to the group: no process
- *  * of it is left. The exit status; -ETIMEDOUT, or -EIO if a signal killed the program. *RET_LEFT, unless
+ * of it is left. The exit status; -ETIMEDOUT, or -EIO if a signal killed the program. *RET_LEFT, unless
  * NULL: the highest exit status of the group's others, as far as they have become our children. */
 int program_end(pid_t pid, usec_t until, int *ret_left);
 

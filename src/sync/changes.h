@@ -1,7 +1,7 @@
 /* The standby's work, which no other place has: found in one walk through the tree and, after the fetch,
  * among the files in the way of the new ones. The walk writes only its memory of the files it read (seen.h).
  *
- * Work differs from our commit's tree and, after a checkout that was cut short, from that one's target. */
+ * Work differs from our commit's tree and, if a checkout was cut short, from that checkout's target too. */
 #pragma once
 
 #include <sys/stat.h>
@@ -28,7 +28,7 @@ struct changes {
         struct paths paths; /* tracked files that differ from HEAD, sorted */
         bool unpushed;      /* HEAD has commits that the remote never had and no other branch keeps */
         bool tracked;       /* some items are tracked files: the tree differs from HEAD */
-        uint64_t bytes;     /* how many saving the items takes at most */
+        uint64_t bytes;     /* how many a save takes at most */
 };
 
 /* Looks at index and tree. A file that cannot be saved is a remark. 0 or -ECANCELED with the reason in R. */
@@ -38,14 +38,14 @@ int changes_find_commits(const struct repo *repo, struct changes *ret, struct sy
 /* Adds PATH, a file in the way of a new one, ignored or not. 0, or -ECANCELED if it cannot be saved. */
 int changes_add(const struct repo *repo, const char *path, const struct stat *st, struct changes *ret,
         struct sync_result *r);
-/* Our commit's files with WORK; ONLY_PRIVATE: with its private or its other items. 0 or a libgit2 error. */
+/* Our commit's files as WORK, or only its private or other items, changes them. 0 or a libgit2 error. */
 int changes_files(
         const struct repo *repo, const struct changes *work, const bool *only_private, git_index **ret);
 void changes_free(struct changes *w);
 #define _cleanup_work_ _cleanup_(changes_free)
 
-/* Whether a sync leaves a tree's file E alone: a nested repository, a path with a filter or too deep, a file
- * over 256 MiB. Without an index, which filters are read with, nothing moves, and filters do not count. */
+/* Whether a sync leaves a tree's file E alone: a nested repository, a path that is filtered or too deep, a
+ * file over 256 MiB. Filters cannot be read without an index, and nothing moves then. */
 bool changes_is_beyond(const struct repo *repo, const git_index_entry *e);
 /* Whether our commit's file E has another size in the tree, and is too large to save. Never after a checkout
  * that was cut short: the next one finishes that file. */

@@ -2,10 +2,10 @@
  *
  *      write the intent ── clear what will be written ── check out ── move the branch ── remove the intent
  *
- * The only way is forward: what a crash, a full disk or an immovable file cuts short, the next run finishes.
- * The worker removes a file only if its very content is saved or the new one, by name, never through a link.
- * libgit2 then only creates files: its own forced checkout would truncate a file in place, through hard and
- * symbolic links, and wait on a FIFO for ever. */
+ * The only way is forward: the next run finishes what a crash, a full disk or a file that cannot be removed
+ * cut short. The worker removes a file only if its very content is saved or the new one. It removes by name,
+ * never through a symbolic link. libgit2 then only creates files: its own forced checkout would truncate a
+ * file in place, through hard and symbolic links, and wait on a FIFO for ever. */
 #pragma once
 
 #include "sync/changes.h"

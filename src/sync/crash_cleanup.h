@@ -1,4 +1,4 @@
-/* Removes what killed syncs and power cuts leave in the workspace's .git, and what blocks later syncs. */
+/* Removes what killed syncs and power cuts leave in the workspace's .git, and would block later syncs. */
 #pragma once
 
 #include "sync/repo.h"
@@ -15,9 +15,9 @@ int cleanup_find_intent(const struct repo *repo, struct intent *ret);
 int cleanup_write_intent(const struct repo *repo, const struct intent *intent);
 int cleanup_remove_intent(const struct repo *repo);
 
-/* Removes the half-received packs of killed syncs, of up to a gigabyte: only ours have libgit2's names, and
- * the caller's lock excludes another sync. Also removes the empty objects of a power cut: libgit2 writes no
- * object that exists. */
+/* Removes the half-received packs of killed syncs, up to a gigabyte each: only ours have libgit2's names,
+ * and the caller's lock excludes another sync. Also removes the empty objects that a power cut leaves:
+ * libgit2 does not write an object that exists. */
 void cleanup_objects(const struct repo *repo);
 
 /* Finds out whether the last sync was killed. The caller calls this before repo_mark_busy(). */

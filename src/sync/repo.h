@@ -103,9 +103,9 @@ int repo_refuse_unwritable(
 #define REPO_BUSY "failover-busy"
 /* Makes REPO_BUSY before the sync takes locks. 0 or a negative errno. */
 int repo_mark_busy(const struct repo *repo);
-/* Flushes the file system, where a power cut matters: once, not for each of perhaps thousands of objects.
- * From then on each write, of refs and the index, waits for the disk. Calls repo_mark_busy(), so that a
- * later run knows the locks of these writes by the time. 0 or a negative errno. */
+/* Flushes the file system at the few points where a power cut matters: not after each of perhaps thousands
+ * of objects. Later writes, of refs and the index, wait for the disk one by one. Calls repo_mark_busy(), so
+ * that a later run knows their locks by the time. 0 or a negative errno. */
 int repo_settle(const struct repo *repo);
 /* Lets later writes not wait for the disk: they may be thousands of objects. */
 void repo_unsettle(void);
