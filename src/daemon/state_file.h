@@ -17,9 +17,9 @@ struct marker {
         enum role_intent intent;
         char unit[256];        /* the gateway's; "": an older version wrote the marker without it */
         sd_id128_t invocation; /* the gateway's run; null: not known yet */
-        usec_t since;          /* when this failover promoted; until then, when it began; CLOCK_BOOTTIME */
-        usec_t last_good;      /* the last good check before this failover, CLOCK_BOOTTIME; 0: never seen */
-        char reason[160];      /* what the deciding check found */
+        usec_t since;     /* when this failover promoted; before that, when .intent began; CLOCK_BOOTTIME */
+        usec_t last_good; /* the last good check before this failover, CLOCK_BOOTTIME; 0: never seen */
+        char reason[160]; /* what the deciding check found */
 };
 
 /* Reads the marker; *RET has INTENT_NONE if there is none. */

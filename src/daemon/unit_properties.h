@@ -30,7 +30,7 @@ struct unit_properties {
 void unit_properties_free(struct unit_properties *p);
 #define _cleanup_properties_ _cleanup_(unit_properties_free)
 
-/* Reads the a{sv} that is next in M into P, which is {} before. 0 or a negative errno; P needs freeing. */
+/* Reads the a{sv} that is next in M into P, which is {} before. 0 or a negative errno. Free P either way. */
 int unit_properties_read(sd_bus_message *m, struct unit_properties *p);
 
 enum unit_state unit_properties_state(const struct unit_properties *p);
