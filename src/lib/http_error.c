@@ -28,9 +28,9 @@ static const struct http_error connect_errors[] = {
         {},
 };
 
-/* X509_V_ERR_… (openssl/x509_vfy.h). */
+/* X509_V_ERR_… (openssl/x509_vfy.h); libcurl, which compares the name itself, leaves its own 1. */
 static const struct http_error certificate_errors[] = {
-        { 0, false, "its TLS certificate is for another name" },
+        { 1, false, "its TLS certificate is for another name" },
         { 9, false, "its TLS certificate is not valid yet, by the clock here" },
         { 10, false, "its TLS certificate has expired" },
         { 18, false, "its TLS certificate is self-signed" },

@@ -75,15 +75,16 @@ static unsigned long tls_reason(const char *detail) {
 static void say_tls_failed(const struct answer *a, struct check *c) {
         unsigned long reason = tls_reason(a->detail);
         const char *words = reason > 0 ? strrchr(a->detail, ':') + 1 : "";
+        int n = (int) strcspn(words, ","); /* or libcurl's ", errno 0" */
 
         c->connected = true;
         c->by_name = reason == INTERNAL_ERROR || reason == UNRECOGNIZED_NAME;
         if (reason == WRONG_VERSION_NUMBER || reason == PACKET_LENGTH_TOO_LONG)
                 say(c, VERDICT_DOWN, "accepted the connection, but does not speak TLS");
         else if (reason > ALERTS)
-                say(c, VERDICT_DOWN, "refused the TLS handshake: %s", words);
+                say(c, VERDICT_DOWN, "refused the TLS handshake: %.*s", n, words);
         else if (reason > 0)
-                say(c, VERDICT_DOWN, "the TLS handshake failed: %s", words);
+                say(c, VERDICT_DOWN, "the TLS handshake failed: %.*s", n, words);
         else
                 say(c, VERDICT_DOWN, "closed the connection during the TLS handshake");
 }
@@ -132,7 +133,10 @@ static void say_failed(const struct answer *a, struct check *c) {
                 say_not_trusted(a, c);
                 break;
         default:
-                say_other_failure(a, c);
+                if (tls_reason(a->detail) > ALERTS) /* in TLS 1.3, also after the handshake */
+                        say_tls_failed(a, c);
+                else
+                        say_other_failure(a, c);
         }
 }
 
