@@ -228,6 +228,5 @@ void daemon_step(struct daemon *d) {
         daemon_gather(d, &f);
         local_gateway_pace(
                 d->local_gateway, MAX(role_watch(&d->role, &f), d->rules.warm ? WATCH_STEADY : WATCH_NOT));
-        peers_set_started(d->peers, d->role.state == ROLE_PROMOTED);
-        peers_set_early(d->peers, role_is_early(&d->role));
+        peers_set_role(d->peers, role_is_early(&d->role), d->role.state == ROLE_PROMOTED);
 }

@@ -381,19 +381,9 @@ enum health_level peers_level(const struct peers *w) {
                                                                                           : HEALTH_UNKNOWN;
 }
 
-void peers_set_started(struct peers *w, bool started) {
-        int on = SD_EVENT_OFF;
-
-        if (started == w->started)
-                return;
-        w->started = started;
-        (void) sd_event_source_get_enabled(w->timer, &on);
-        if (w->begun > 0 && on != SD_EVENT_OFF)
-                schedule(w);
-}
-
-void peers_set_early(struct peers *w, bool early) {
+void peers_set_role(struct peers *w, bool early, bool started) {
         w->primary.health.early = early;
+        w->started = started;
 }
 
 usec_t peers_failing_since(const struct peers *w) {

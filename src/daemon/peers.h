@@ -27,11 +27,9 @@ DEFINE_CLEANUP(struct peers *, peers_free)
  * and the next check. Unknown otherwise. */
 enum health_level peers_level(const struct peers *w);
 
-/* Sets whether the gateway here has started. If it has, a primary in trouble is checked every
- * check_interval, else every retry_interval. */
-void peers_set_started(struct peers *w, bool started);
-/* Sets whether no gateway here has started yet: then one good check ends the outage (health.h). */
-void peers_set_early(struct peers *w, bool early);
+/* Sets what the role means for checks. EARLY: no gateway here has started yet, and one good check ends the outage
+ * (health.h). STARTED: it has, and a primary in trouble is checked every check_interval, else every retry_interval. */
+void peers_set_role(struct peers *w, bool early, bool started);
 
 /* When the current row of checks that were not good began; 0: there is none. */
 usec_t peers_failing_since(const struct peers *w);
