@@ -299,15 +299,12 @@ static int on_look(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
 }
 
 void unit_look(struct unit *u) {
-        int r;
-
         u->look_again = u->look;
         if (u->look || !bus_connection_bus(u->units->connection))
                 return;
         /* "": the properties of all interfaces, Unit's and Service's, in one answer. */
-        r = ask(u, on_look, u->path, PROPERTIES, "GetAll", "s", "");
-        if (r < 0)
-                log_error("Cannot ask systemd about %s: %s.", u->name, strerror(-r));
+        if (ask(u, on_look, u->path, PROPERTIES, "GetAll", "s", "") < 0)
+                ask_again_later(u->units);
 }
 
 /* The unit's jobs. */

@@ -161,6 +161,7 @@ def test_bus_restarts(pair):
     wait_status(pair.standby, running=True, level="well")
     ok(pair.standby, "pause")
     assert pair.standby.unit(DAEMON)["NRestarts"] == "0"
+    assert not [m for m in pair.standby.messages(DAEMON) if m.startswith("Cannot")]
 
 
 @pytest.mark.parametrize("seconds", [31622401, 2**63, 2**64 - 2])
