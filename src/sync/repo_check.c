@@ -126,13 +126,19 @@ static int check_index(const struct repo *repo, struct sync_result *r) {
 }
 
 int repo_check_writable(const struct repo *repo, struct sync_result *r) {
-        static const char *const places[] = { "objects", "objects/pack", "refs", "refs/heads", "index" };
+        char ours[REPO_BRANCH_MAX + 20], theirs[REPO_BRANCH_MAX + 200];
+        /* git replaces other files, but appends to these logs */
+        const char *const places[] = { "objects", "objects/pack", "refs", "refs/heads", "logs/HEAD", ours,
+                theirs };
 
+        (void) snprintf(ours, sizeof ours, "logs/refs/heads/%s", repo->branch);
+        (void) snprintf(
+                theirs, sizeof theirs, "logs/refs/remotes/%s/%s", repo->config->remote, repo->follow);
         for (size_t i = 0; i < ELEMENTSOF(places); i++) {
                 struct stat st = { .st_uid = geteuid() };
                 int error = faccessat(repo->dir_fd, places[i], W_OK, AT_EACCESS) < 0 ? errno : 0;
 
-                if (error == 0 || error == ENOENT)
+                if (error != EACCES && error != EROFS)
                         continue;
                 (void) fstatat(repo->dir_fd, places[i], &st, 0);
                 return repo_refuse_unwritable(repo, places[i], error, st.st_uid, r);
