@@ -188,7 +188,7 @@ static void on_primary(struct probe *probe _unused_, const struct check *check, 
         w->waiting = true;
         if (c->verdict == VERDICT_UP)
                 tailnet_refresh(p->tailnet, probe_address(p->probe));
-        else if (c->verdict != VERDICT_CUT_OFF && p->health.level != HEALTH_DOWN)
+        else if (c->verdict != VERDICT_CUT_OFF)
                 p->looking = tailnet_look(p->tailnet, probe_address(p->probe), on_looked, p) >= 0;
         judge_primary(w);
 }
@@ -197,7 +197,7 @@ static void on_senior(struct probe *probe _unused_, const struct check *check, v
         struct peer *s = userdata;
 
         s->found = *check;
-        s->looking = check->verdict != VERDICT_UP && s->health.level != HEALTH_DOWN &&
+        s->looking = check->verdict != VERDICT_UP &&
                 tailnet_look(s->tailnet, probe_address(s->probe), on_looked, s) >= 0;
         if (!s->looking)
                 judge_senior(s);

@@ -54,6 +54,23 @@ def test_cut_off_here(pair, what):
 
 
 @only_all
+def test_promoted_and_cut_off(pair):
+    """No check leaves by another interface, and the primary is not called down: it may be back by now, and is."""
+    begin(pair, workspace={"path": ""}, secrets=None)
+    pair.primary.gateway.kill()
+    wait_event(pair.standby, "promoted")
+    pair.standby.tailscale("down")
+    wait_cut_off(pair)
+    pair.primary.gateway.start()
+    pair.standby.leaks()
+    checked = pair.json["checked_at"]
+    pair.standby.wait_for(lambda: pair.json["checked_at"] != checked, 10, "the next check")
+    assert pair.standby.leaks() == []
+    pair.standby.tailscale("up")
+    wait_event(pair.standby, "demoted", 60)
+
+
+@only_all
 def test_taken_for_a_restart(pair):
     """For half a minute nothing changes: neither status nor level, nor is anything counted."""
     begin(pair, witness={"cut_off_wait": "never"}, workspace={"path": ""}, secrets=None)  # a sync would fail meanwhile
