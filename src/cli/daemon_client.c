@@ -19,6 +19,8 @@
 /* In a loop, since an interrupt ends the loop only after the call. */
 #define LOOP_CALL_TIMEOUT (2 * USEC_PER_SEC)
 
+#define SAY(...) (void) appendf(buf, CLIENT_WHY_MAX, __VA_ARGS__)
+
 char *client_say_absence(const struct instance *n, char buf[static CLIENT_WHY_MAX]) {
         _cleanup_(config_freep) struct config *c = NULL;
         _cleanup_free_ char *error = NULL;
@@ -27,36 +29,29 @@ char *client_say_absence(const struct instance *n, char buf[static CLIENT_WHY_MA
 
         buf[0] = '\0';
         if (*n->name && access(n->config, F_OK) < 0 && errno == ENOENT)
-                (void) appendf(buf, CLIENT_WHY_MAX, "There is no instance %s: %s does not exist.", n->name,
-                        n->config);
+                SAY("There is no instance %s: %s does not exist.", n->name, n->config);
         else if (r < 0)
-                (void) appendf(buf, CLIENT_WHY_MAX,
-                        "Whether %s is running is unknown: the system bus cannot be reached (%s). See `systemctl status dbus`.",
+                SAY("Whether %s is running is unknown: the system bus cannot be reached (%s). See `systemctl status dbus`.",
                         n->unit, strerror(-r));
         else if (strcmp(o.load_state, "not-found") == 0)
-                (void) appendf(buf, CLIENT_WHY_MAX, "%s is not installed.", n->unit);
+                SAY("%s is not installed.", n->unit);
         else if (strcmp(o.load_state, "masked") == 0)
-                (void) appendf(buf, CLIENT_WHY_MAX,
-                        "%s is not running: it is masked. To start it, now and at every boot: `systemctl unmask %s && systemctl "
-                        "enable --now %s`.",
+                SAY("%s is not running: it is masked. To start it, now and at every boot: `systemctl unmask %s && systemctl "
+                    "enable --now %s`.",
                         n->unit, n->unit, n->unit);
         else if (strcmp(o.load_state, "loaded") != 0)
-                (void) appendf(buf, CLIENT_WHY_MAX,
-                        "%s is not running: systemd cannot load it (%s). See `systemd-analyze verify %s`.",
+                SAY("%s is not running: systemd cannot load it (%s). See `systemd-analyze verify %s`.",
                         n->unit, o.load_state, n->unit);
         else if (strcmp(o.active_state, "active") == 0)
-                (void) appendf(buf, CLIENT_WHY_MAX,
-                        "%s is running, but %s does not answer on the system bus. See `systemctl status %s`.",
+                SAY("%s is running, but %s does not answer on the system bus. See `systemctl status %s`.",
                         n->unit, n->bus_name, n->unit);
         else if (*o.result && strcmp(o.result, "success") != 0 && o.exit_status != EX_CONFIG)
-                (void) appendf(buf, CLIENT_WHY_MAX,
-                        "%s is not running: it failed (%s, status=%d). See `journalctl -u %s -n 20`.",
-                        n->unit, o.result, o.exit_status, n->unit);
+                SAY("%s is not running: it failed (%s, status=%d). See `journalctl -u %s -n 20`.", n->unit,
+                        o.result, o.exit_status, n->unit);
         else {
                 if (o.exit_status == EX_CONFIG || config_is_unused(n->config))
                         (void) config_load(n->config, config_keep_error, &error, &c);
-                (void) appendf(buf, CLIENT_WHY_MAX,
-                        "%s is not running%s%s. To start it, now and at every boot: `systemctl enable --now %s`.",
+                SAY("%s is not running%s%s. To start it, now and at every boot: `systemctl enable --now %s`.",
                         n->unit, error ? ", because its configuration has an error. " : "", error ?: "",
                         n->unit);
         }
@@ -70,7 +65,7 @@ int client_nobody(const struct instance *n) {
         return EXIT_NOT_RUNNING;
 }
 
-int client_other_version(const struct instance *n) {
+static int other_version(const struct instance *n) {
         log_error(
                 "The daemon is of another version than this program. To start this version: `systemctl restart %s`. A "
                 "promoted gateway keeps running.",
@@ -93,7 +88,7 @@ static bool is_absent(sd_bus *bus, const sd_bus_error *e, int r) {
 static int explain(const struct instance *n, const sd_bus_error *e, int r) {
         if (sd_bus_error_has_names(e, SD_BUS_ERROR_UNKNOWN_OBJECT, SD_BUS_ERROR_UNKNOWN_METHOD,
                     SD_BUS_ERROR_UNKNOWN_INTERFACE))
-                return client_other_version(n);
+                return other_version(n);
         if (sd_bus_error_has_name(e, BUS_ERROR_REFUSED)) {
                 log_error("Refused: %s", e->message);
                 return EX_TEMPFAIL;
@@ -121,7 +116,7 @@ int client_get_status(sd_bus *bus, const struct instance *n, sd_bus_message **re
         if (r < 0)
                 return is_absent(bus, &e, r) ? EXIT_NOT_RUNNING : explain(n, &e, r);
         if (status_read(*ret_m, ret) < 0)
-                return client_other_version(n);
+                return other_version(n);
         ret->program = n->program;
         return 0;
 }

@@ -39,5 +39,3 @@ char *client_say_absence(const struct instance *n, char buf[static CLIENT_WHY_MA
 int client_nobody(const struct instance *n);
 /* Logs that there is no bus because of R, and what to do; returns EXIT_NOT_RUNNING. */
 int client_no_bus(int r);
-/* Logs that the daemon is of another version than this program; returns EX_PROTOCOL. */
-int client_other_version(const struct instance *n);

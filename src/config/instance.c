@@ -12,12 +12,6 @@
 
 #define INSTANCE_MAX 32
 
-bool instance_name_is_valid(const char *s) {
-        static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
-
-        return isalpha((unsigned char) *s) && strlen(s) <= INSTANCE_MAX && !s[strspn(s, allowed)];
-}
-
 #define BUS_PREFIX "org.openclaw.Failover1"
 #define INI_DIRECTORY DEFAULT_SYSCONFDIR "/openclaw-failover"
 #define INI_SUFFIX ".ini"
@@ -44,11 +38,14 @@ static char **part_of(struct instance *n, size_t i) {
 }
 
 int instance_new(const char *name, struct instance **ret) {
+        static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
         _cleanup_(instance_freep) struct instance *n = NULL;
 
         if (!name)
                 name = "";
-        if (*name && !instance_name_is_valid(name))
+        if (*name &&
+                (!isalpha((unsigned char) *name) || strlen(name) > INSTANCE_MAX ||
+                        name[strspn(name, allowed)]))
                 return -EINVAL;
         n = calloc(1, sizeof *n);
         if (!n)

@@ -26,9 +26,6 @@ struct instance {
         char *bus_name;       /* org.openclaw.Failover1, org.openclaw.Failover1.NAME */
 };
 
-/* Whether S may name an instance. */
-bool instance_name_is_valid(const char *s);
-
 /* A name is 1 to 32 of [A-Za-z0-9_] and begins with a letter: it is safe in a path, a unit name and a bus
  * name without escaping. "" and NULL mean the plain instance. $RUNTIME_DIRECTORY and $STATE_DIRECTORY, which
  * systemd sets from the unit, do not count: commands outside the unit need the same answer. 0, -EINVAL for a
