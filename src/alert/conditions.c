@@ -12,8 +12,8 @@ static const struct {
         const char *event, *over;
         const char *title, *title_over;
 } kinds[_CONDITION_MAX] = {
-        [CONDITION_CUT_OFF] = { 0, "cut-off", "cut-off-over", "Standby is cut off from the network",
-                "Standby has its network back" },
+        [CONDITION_CUT_OFF] = { 0, "cut-off", "cut-off-over", "Standby is cut off",
+                "Standby is no longer cut off" },
         [CONDITION_NO_SYSTEMD] = { USEC_PER_MINUTE, "no-systemd", "no-systemd-over",
                 "Standby cannot start its gateway: systemd does not answer",
                 "systemd answers again on the standby" },
@@ -52,8 +52,7 @@ static void describe_silence(const struct status *s, const char *span, char *buf
 static bool is_so(enum condition_kind kind, const struct status *s, const char *span, char *buf) {
         switch (kind) {
         case CONDITION_CUT_OFF:
-                WRITE("This standby is cut off: %s. The daemon cannot check the primary, and users could not reach a gateway "
-                      "here.",
+                WRITE("This standby is cut off: %s. The daemon cannot check the primary, which may be alive.",
                         s->reason);
                 return status_is_cut_off(s);
         case CONDITION_NO_SYSTEMD:
