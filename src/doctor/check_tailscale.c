@@ -121,7 +121,7 @@ void look_tailscale(const struct checkup *c, struct finding *f) {
         if (f->kind != FINDING_OK)
                 finding_fix(f,
                         f->kind == FINDING_WARN ? "tailscale status"
-                                : trouble && t.self.state < TAILSCALE_STATE_GONE
+                                : trouble && t.self.state < TAILSCALE_STATE_STARTING
                                 ? "sudo tailscale up"
                                 : "sudo systemctl enable tailscaled && sudo systemctl restart tailscaled");
 }

@@ -161,7 +161,8 @@ static const struct {
                 "this node is logged out of Tailscale (tailscale up)" },
         [TAILSCALE_STATE_NEEDS_MACHINE_AUTH] = { "NeedsMachineAuth",
                 "this node waits for an admin's approval in the tailnet" },
-        [TAILSCALE_STATE_STARTING] = { "Starting", "Tailscale is starting here" },
+        [TAILSCALE_STATE_STARTING] = { "Starting",
+                "Tailscale is starting here, and waits for its control server" },
         [TAILSCALE_STATE_GONE] = { "", "tailscaled is not running here (systemctl start tailscaled)" },
         [TAILSCALE_STATE_SILENT] = { "", "tailscaled does not answer here (systemctl restart tailscaled)" },
 };

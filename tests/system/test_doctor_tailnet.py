@@ -58,6 +58,13 @@ def test_state(pair, tailscaled, status, kind, word):
     assert line.kind == kind and word in line.text and line.commands
 
 
+def test_starting(pair, tailscaled):
+    """Without its control server it is for good, and `tailscale up` would wait for that without an end."""
+    line = tailscaled(status={"BackendState": "NoState"}).lines["tailscale"]
+    assert line.kind == "FAIL" and "control server" in line.text
+    assert "systemctl restart tailscaled" in str(line.commands)
+
+
 @pytest.mark.parametrize("answers, word", [
     ({"status": {**RUNNING, "ExitNodeStatus": {"ID": "n1"}}}, "exit node"),
     ({"whois": {"Node": {**PEER, "PrimaryRoutes": ["10.9.0.0/16"]}}}, "10.9.0.0/16"),
