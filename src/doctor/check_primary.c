@@ -71,7 +71,7 @@ static void fix_host(const struct checkup *c, struct finding *f) {
 /* After a refusal or an answer, a user finds the reason on the primary. An address needs no name server. */
 static void fix_primary(const struct checkup *c, const struct check *check, struct finding *f) {
         const struct peer_config *p = &c->config->primary;
-        char address[NI_MAXHOST];
+        char address[NI_MAXHOST], name[256];
 
         if (is_refused(check)) {
                 finding_fix(f, SYSTEMCTL("start") " # on the primary");
@@ -86,7 +86,11 @@ static void fix_primary(const struct checkup *c, const struct check *check, stru
         } else if (resolve_name(p->host, address, sizeof address) < 0)
                 fix_host(c, f);
         else
-                finding_fix(f, "ping -c 3 %s", p->host);
+                finding_fix(f,
+                        tailnet_name(address, name, sizeof name) < 0
+                                ? "ping -c 3 %s"
+                                : "tailscale ping -c 3 %s # a pong: the tailnet's policy or a firewall there drops the check",
+                        p->host);
 }
 
 /* Whether P is the gateway that the daemon starts here. At another port it is not: several gateways may run

@@ -65,6 +65,12 @@ def test_starting(pair, tailscaled):
     assert "systemctl restart tailscaled" in str(line.commands)
 
 
+def test_unanswered(pair, tailscaled):
+    """As by a policy of the tailnet that lets no check through: tailscaled there answers nevertheless."""
+    pair.primary.drop(port=18789)
+    assert "tailscale ping -c 3 100.64.0.1 # " in str(tailscaled().lines["primary"].commands)
+
+
 @pytest.mark.parametrize("answers, word", [
     ({"status": {**RUNNING, "ExitNodeStatus": {"ID": "n1"}}}, "exit node"),
     ({"whois": {"Node": {**PEER, "PrimaryRoutes": ["10.9.0.0/16"]}}}, "10.9.0.0/16"),
