@@ -18,14 +18,12 @@ bool strv_contains(char *const *list, const char *text) {
 }
 
 int paths_add(struct paths *p, const char *path) {
-        if (p->n == p->room) {
-                size_t room = p->room ? 2 * p->room : 64;
-                char **items = reallocarray(p->items, room, sizeof *items);
+        if ((p->n & (p->n - 1)) == 0) { /* full, at every power of two */
+                char **items = reallocarray(p->items, p->n ? 2 * p->n : 1, sizeof *items);
 
                 if (!items)
                         return -ENOMEM;
                 p->items = items;
-                p->room = room;
         }
         p->items[p->n] = strdup(path);
         if (!p->items[p->n])

@@ -13,7 +13,6 @@ bool strv_contains(char *const *list, const char *text);
 struct paths {
         char **items;
         size_t n;
-        size_t room;
 };
 
 /* Adds a copy of PATH. 0 or -ENOMEM. */
