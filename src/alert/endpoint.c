@@ -32,11 +32,13 @@ static int read_address(const char *file, const char *credential, char **ret) {
 }
 
 static void explain(int r, const char *file, const char *credential, char *why, size_t size) {
-        if (r == -EACCES || r == -EPERM)
+        if ((r == -EACCES || r == -EPERM) && getenv("CREDENTIALS_DIRECTORY"))
                 (void) snprintf(why, size,
-                        "this user cannot read %s, which is root's. A command needs sudo. The daemon needs "
-                        "LoadCredential=%s:%s in a drop-in: this instance's `doctor` prints the commands",
+                        "systemd has not passed %s to the daemon. A restart does that, if the unit has "
+                        "LoadCredential=%s:%s: this instance's `doctor` prints the commands",
                         file, credential, file);
+        else if (r == -EACCES || r == -EPERM)
+                (void) snprintf(why, size, "only root can read %s: use sudo", file);
         else if (r == -EFBIG || r == -EINVAL)
                 (void) snprintf(why, size, "%s is not a file with one address in it", file);
         else
