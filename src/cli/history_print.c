@@ -8,8 +8,9 @@
 #include "lib/json.h"
 #include "lib/text.h"
 
-/* 100 columns, the last two for the mark of trouble. print_row() cuts what may be too long. */
-#define ROW "%-18s%-20s%-12s%-32s%.16s%s\n"
+/* 100 columns, but for the words behind a long span. print_row() cuts what may be too long. */
+#define ROW "%-18s%-*s%-12s%-32s%s%s\n"
+#define WHY_COLUMNS 20
 #define WHY_MAX 19
 #define PARTS_MAX 31
 #define END_MAX 64
@@ -51,11 +52,14 @@ static void end_text(char buf[static END_MAX], const struct failover *f, usec_t 
 static void print_row(FILE *out, const struct failover *f, usec_t now) {
         char when[TIME_MAX], why[WHY_MAX], outage[SPAN_MAX], parts[PARTS_MAX] = "", end[END_MAX];
         char detecting[SPAN_MAX], syncing[SPAN_MAX], starting[SPAN_MAX];
+        int bytes = WHY_COLUMNS; /* what fills them: a column of UTF-8 has up to four */
 
         (void) safe_text(why, sizeof why,
                 f->kind != KIND_FAILOVER ? failover_kind_names[f->kind]
                         : *f->reason     ? f->reason
                                          : "unknown");
+        for (const char *s = why; *s; s++)
+                bytes += (*s & 0xc0) == 0x80;
         if (f->detecting != USEC_INFINITY || f->syncing != USEC_INFINITY || f->starting != USEC_INFINITY)
                 (void) appendf(parts, sizeof parts, "%s + %s + %s", part_text(detecting, f->detecting),
                         part_text(syncing, f->syncing), part_text(starting, f->starting));
@@ -65,7 +69,7 @@ static void print_row(FILE *out, const struct failover *f, usec_t now) {
                         f->begun              ? f->begun
                                 : f->promoted ? f->promoted
                                               : f->ended),
-                why, span_text(outage, f->outage), *parts ? parts : "-", end, f->trouble ? " !" : "");
+                bytes, why, span_text(outage, f->outage), *parts ? parts : "-", end, f->trouble ? " !" : "");
 }
 
 static void print_sums(FILE *out, const struct history *c, usec_t since, usec_t now) {
@@ -92,8 +96,8 @@ void history_table(FILE *out, const struct history *c, usec_t since, usec_t now)
         bool trouble = false;
 
         if (c->n > 0)
-                (void) fprintf(out, ROW, "WHEN", "WHY", "OUTAGE =", "DETECTING + SYNCING + STARTING",
-                        "PROMOTED FOR", "");
+                (void) fprintf(out, ROW, "WHEN", WHY_COLUMNS, "WHY",
+                        "OUTAGE =", "DETECTING + SYNCING + STARTING", "PROMOTED FOR", "");
         for (size_t i = 0; i < c->n; i++) {
                 print_row(out, &c->failovers[i], now);
                 trouble = trouble || c->failovers[i].trouble;
