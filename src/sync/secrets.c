@@ -35,6 +35,7 @@ enum {
         RSYNC_MESSAGES = 13, /* … while it sent a message */
         RSYNC_PARTIAL = 23,  /* some files could not be read there, or written here */
         RSYNC_VANISHED = 24,
+        RSYNC_ABSENT = 127,
         RSYNC_SSH = 255, /* ssh itself failed */
 };
 
@@ -48,7 +49,7 @@ static const struct {
         { 4, SYNC_REFUSED, REFUSAL_CONTENT,
                 "sends names that it was not asked for, and nothing was copied" },
         { 11, SYNC_FAILED, REFUSAL_DISK, "sent files that cannot be written here: the disk may be full" },
-        { 127, SYNC_FAILED, REFUSAL_NO_RSYNC, "has no rsync" },
+        { RSYNC_ABSENT, SYNC_FAILED, REFUSAL_NO_RSYNC, "has no rsync" },
         { PROGRAM_ABSENT, SYNC_REFUSED, REFUSAL_NO_RSYNC_HERE,
                 "cannot be asked: rsync is not installed here" },
 };
@@ -282,6 +283,7 @@ static int find_failure(struct copy *c, int code) {
         bool is_protocol = code == RSYNC_PROTOCOL || code == RSYNC_STREAM || code == RSYNC_MESSAGES;
         bool noisy = false;
         char words[200], span[SPAN_MAX];
+        int login;
 
         (void) ssh_last_words(c->errors ? c->errors : "", words, sizeof words);
         for (size_t i = 0; i < ELEMENTSOF(failures); i++)
@@ -290,7 +292,8 @@ static int find_failure(struct copy *c, int code) {
         if (code == -ETIMEDOUT)
                 return fail(c, SYNC_FAILED, REFUSAL_TIMEOUT, "%s did not finish in %s", host,
                         format_span(span, c->config->timeout));
-        if (code == RSYNC_SSH || (is_protocol && probe_ssh(c, &noisy) == RSYNC_SSH))
+        login = is_protocol ? probe_ssh(c, &noisy) : code;
+        if (login == RSYNC_SSH)
                 return fail(c, SYNC_FAILED, REFUSAL_SSH, "ssh to %s failed: %s", host, words);
         if (noisy)
                 return fail(c, SYNC_FAILED, REFUSAL_NOISY,
@@ -303,10 +306,8 @@ static int find_failure(struct copy *c, int code) {
         if (code == RSYNC_PARTIAL)
                 return fail(
                         c, SYNC_FAILED, REFUSAL_NO_SOURCE, "%s has no %s that can be read", host, source);
-        if (is_protocol)
-                return fail(c, SYNC_FAILED, REFUSAL_NO_RSYNC, "%s does not speak rsync (exit code %d)%s%s",
-                        host, code, *words ? ": " : "", words);
-        return fail(c, SYNC_FAILED, REFUSAL_ERROR, "rsync from %s failed (exit code %d)", host, code);
+        return fail(c, SYNC_FAILED, login == 0 || login == RSYNC_ABSENT ? REFUSAL_NO_RSYNC : REFUSAL_ERROR,
+                "rsync from %s failed (exit code %d)%s%s", host, code, *words ? ": " : "", words);
 }
 
 /* Reports the reason, with a command that shows more. */

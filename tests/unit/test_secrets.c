@@ -281,7 +281,7 @@ static void test_codes(void **state) {
                 { "echo 'claw@far: Permission denied (publickey).' >&2; exit 255", REFUSAL_SSH },
                 { "echo 'anything else' >&2; exit 255", REFUSAL_SSH },
                 { "echo 'bash: rsync: command not found' >&2; exit 127", REFUSAL_NO_RSYNC },
-                { "exit 3", REFUSAL_NO_RSYNC },
+                { "exit 3", REFUSAL_ERROR },
                 { "echo Welcome; while [ \"$1\" != far ]; do shift; done; shift; exec sh -c \"$*\"",
                         REFUSAL_NOISY },
                 { "echo garbage; sleep 0.1", REFUSAL_NOISY },
