@@ -64,7 +64,7 @@ const char *validate_host(const char *text) {
                 { "^[^:[]*:[^:]*$", "holds a ':': a port belongs in the key port" },
                 { "[]:[]", "is not an IPv6 address" },
                 { "@", "holds a '@': no user is needed here" },
-                { "[^A-Za-z0-9._-]", NO_HOST },
+                { "[^A-Za-z0-9._-]", "holds a quote, a blank or another character that no host has" },
                 { ".{255}", "is longer than a DNS name can be" },
                 { "(^|\\.)[.-]|-(\\.|$)|[^.]{64}", NO_HOST },
                 { "(^|\\.)[0-9]+\\.?$", "looks like an IPv4 address and is none" },
