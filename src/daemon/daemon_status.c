@@ -40,9 +40,11 @@ static usec_t kill_at(const struct daemon *d) {
         return wanted > 0 ? to_realtime(wanted + d->config->gateway.drain_timeout) : 0;
 }
 
-/* Whether systemd has a start job for a stopped gateway. An unknown state stays unknown. */
-static bool waits_to_start(const struct unit_info *g) {
-        return g->job == JOB_START && (g->state == UNIT_INACTIVE || g->state == UNIT_FAILED);
+/* Whether systemd has a start job for a stopped gateway, or is asked for one. An unknown state stays unknown. */
+static bool waits_to_start(const struct unit *u) {
+        enum unit_job job = u->info.job == JOB_CALLING ? u->wanted : u->info.job;
+
+        return job == JOB_START && (u->info.state == UNIT_INACTIVE || u->info.state == UNIT_FAILED);
 }
 
 /* Whether the gateway here answered its last check. While it stops, "draining" is an answer too. */
@@ -76,7 +78,7 @@ static void make_status(const struct daemon *d, struct status *ret) {
                 .gateway_restarts = d->role.state != ROLE_STANDBY &&
                         restart_loop_goes_on(&d->loop, now_usec(CLOCK_BOOTTIME)),
                 .unit = d->gateway->id,
-                .unit_state = waits_to_start(g) ? UNIT_STARTING : g->state,
+                .unit_state = waits_to_start(d->gateway) ? UNIT_STARTING : g->state,
                 .warm = d->rules.warm,
                 .answers = gateway_answers(d),
                 .starts = d->role.starts,

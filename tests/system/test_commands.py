@@ -247,6 +247,18 @@ def test_watch_as_json_is_one_object_a_line(pair):
     assert popen.wait(10) == 3
 
 
+def test_watch_takes_no_start_that_is_asked_for_as_one_that_failed(pair):
+    begin(pair)
+    popen = pair.standby.popen(["openclaw-failover", "status", "--watch", "--json"], stdout=subprocess.PIPE)
+    popen.stdout.readline()
+    pair.primary.gateway.kill()
+    seen = []
+    while not seen or seen[-1]["state"] != "promoted":
+        seen.append(json.loads(popen.stdout.readline()))
+    interrupt(pair.standby, "status --watch --json")
+    assert "inactive" not in {s["gateway_state"] for s in seen if s["state"] == "starting"}
+
+
 def test_output_that_cannot_be_written(pair):
     begin(pair)
     for words in ("help", "--version", "config", "status", "status --json", "history", "history --json", "doctor", "auto"):
