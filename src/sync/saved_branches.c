@@ -339,7 +339,12 @@ static int rank(const struct saved_branch *b) {
 
 void saved_list(const struct saved_branches *branches, struct sync_result *r) {
         unsigned named = 0;
+        size_t at = 0;
 
+        while (at < branches->n && strcmp(branches->items[at].name, r->saved) != 0)
+                at++;
+        if (at == branches->n) /* what it saved has been merged by now */
+                r->saved[0] = '\0';
         r->n_unmerged = (unsigned) branches->n;
         for (int which = 0; which < 3; which++)
                 for (size_t i = 0; i < branches->n && named < SYNC_UNMERGED_MAX; i++) {

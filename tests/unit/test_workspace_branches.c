@@ -5,7 +5,7 @@ static void test_unmerged_until_merged(void **state) {
         struct world *w = *state;
         char branch[128], help[512];
 
-        run(w, "cd standby; echo learned >>notes");
+        run(w, "cd standby; echo learned >>notes; echo new >file");
         assert_sync(w, SYNC_UPDATED);
         (void) strcpy(branch, saved(w));
         commit(w, "echo meanwhile >elsewhere");
@@ -19,6 +19,7 @@ static void test_unmerged_until_merged(void **state) {
                 help);
         assert_sync(w, SYNC_UPDATED);
         assert_int_equal(w->result.n_unmerged, 0);
+        assert_string_equal(w->result.saved, ""); /* though the file was in the way of itself */
         assert_follows(w);
         assert_sh(w, "cat standby/notes", "one\nlearned");
 
