@@ -237,7 +237,7 @@ static int print_all(const struct finding *findings, const struct checkup *c, bo
         return text ? 0 : -ENOMEM;
 }
 
-static int sum_up(const struct finding *findings, bool print) {
+static int sum_up(const struct finding *findings, bool root, bool print) {
         unsigned n[_FINDING_MAX] = { 0 }, waiting = 0;
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++) {
@@ -249,7 +249,9 @@ static int sum_up(const struct finding *findings, bool print) {
         else if (print)
                 (void) printf("%u failed, %u warned, %u not looked at%s, %u well.\n", n[FINDING_FAIL],
                         n[FINDING_WARN], n[FINDING_SKIPPED],
-                        waiting > 0 && n[FINDING_FAIL] > 0 ? " until those above are fixed" : "",
+                        waiting > 0 && n[FINDING_FAIL] > 0 ? " until those above are fixed"
+                                : root                     ? ""
+                                                           : " without sudo",
                         n[FINDING_OK]);
         return n[FINDING_FAIL] > 0 ? EXIT_FAILURE : n[FINDING_SKIPPED] > 0 ? EXIT_NOT_LOOKED : EXIT_SUCCESS;
 }
@@ -265,5 +267,5 @@ int cmd_doctor(const struct instance *instance, bool quiet, bool json) {
         look_at_all(&c, findings, progress);
         if (print_all(findings, &c, quiet, json) < 0)
                 return EX_OSERR;
-        return sum_up(findings, !json);
+        return sum_up(findings, c.root, !json);
 }

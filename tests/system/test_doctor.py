@@ -383,6 +383,7 @@ def test_an_ordinary_user_sees_what_is_left_out(well):
     for title in ("its reader", "permission", "gateway program", "gateway's powers"):
         assert report.lines[title].kind == "skip"
         assert "sudo openclaw-failover doctor" in report.lines[title].text
+    assert "without sudo" in well.standby.run("openclaw-failover doctor -q", user="alice", check=False).stdout
 
     well.standby.systemctl("stop", Pair.UNIT)
     report = doctor(well.standby, user="alice")
