@@ -204,6 +204,12 @@ class TestFromInstallToPurge:
         assert {INI, "/etc/openclaw-failover", "/var/lib/openclaw-failover"} <= of_ours(host)
         assert not host.exists("/usr/bin/openclaw-failover")
 
+    def test_installed_again_it_says_what_is_left_to_do(self, bare, packages):
+        """The ini is still there, but the removal has disabled the daemon."""
+        host = bare.standby
+        assert "systemctl enable --now openclaw-failover" in install(host, packages[1])
+        host.run(f"{APT} remove openclaw-failover", timeout=300)
+
     def test_purge(self, bare):
         host = bare.standby
         host.run(f"{APT} purge openclaw-failover", timeout=300)
