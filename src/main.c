@@ -209,9 +209,9 @@ static int read_words(char **words, struct arguments *a) {
                 return usage("'%s' takes %s, and not '%s'.", c->word,
                         c->has_argument ? "one argument" : "no argument",
                         safe_text(safe, sizeof safe, words[1]));
-        for (size_t letter = 0; letter < ELEMENTSOF(a->given); letter++)
-                if (a->given[letter] && letter != 'i' && !(c->options && strchr(c->options, (int) letter)))
-                        return usage("'%s' does not take that option. It takes: %s.", c->word,
+        for (const struct option *o = options; o->name; o++)
+                if (a->given[o->val] && o->val != 'i' && !(c->options && strchr(c->options, o->val)))
+                        return usage("'%s' does not take --%s. It takes: %s.", c->word, o->name,
                                 c->options ? c->takes : "none");
         return EX_OK;
 }

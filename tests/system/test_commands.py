@@ -97,7 +97,7 @@ def test_bus_without_a_word(pair):
 @pytest.mark.parametrize("words, hint", [
     (["statsu"], "'statsu'. Allowed: status, "), (["promot"], "'promot'. Allowed: "),
     (["status", "--bogus"], "--help"), (["promote", "now"], "'now'"),
-    (["pause", "5m", "6m"], "'6m'"), (["drill", "--json"], "'drill'"), ([], "--help"),
+    (["pause", "5m", "6m"], "'6m'"), (["drill", "--json"], "'drill' does not take --json"), ([], "--help"),
     (["history", "--since"], "'--since' needs a value"), (["history", "-n"], "'-n' needs a value"), (["-Z"], "'-Z'"),
     (["doctor", "-Zq"], "'-Z' is not"), (["pause", "-5m"], "'-5' is not"),
 ])
