@@ -70,9 +70,9 @@ struct clearing {
         const struct paths *paths;
         git_commit *target;
         git_tree *tree;
-        git_index *head, *saved, *files; /* .files: the target's; a file that .saved or .files has may go */
-        bool looking;                    /* checks only, removes nothing */
-        struct changes *found;           /* gets files that are saved nowhere; NULL: they are an error */
+        git_index *saved, *files; /* .files: the target's; a file that .saved or .files has may go */
+        bool looking;             /* checks only, removes nothing */
+        struct changes *found;    /* gets files that are saved nowhere; NULL: they are an error */
         struct sync_result *result;
 };
 
@@ -212,18 +212,15 @@ static int clear_all(struct clearing *c) {
 /* A file that appears after clear_all() stops the checkout: GIT_CHECKOUT_SAFE does not overwrite it. */
 static int write_files(const struct clearing *c) {
         git_checkout_options options = GIT_CHECKOUT_OPTIONS_INIT;
+        int k = git_index_new(&options.baseline_index); /* nothing is at the paths any more */
 
-        for (size_t i = 0; i < c->paths->n; i++) {
-                (void) git_index_remove(c->head, c->paths->items[i], 0);
-                (void) git_index_remove_directory(c->head, c->paths->items[i], 0);
-        }
         options.checkout_strategy = GIT_CHECKOUT_SAFE | GIT_CHECKOUT_RECREATE_MISSING |
                 GIT_CHECKOUT_DONT_OVERWRITE_IGNORED | GIT_CHECKOUT_DISABLE_PATHSPEC_MATCH;
-        options.baseline_index = c->head;
         options.paths = (git_strarray){ c->paths->items, c->paths->n };
-        if (c->paths->n > 0 && git_checkout_tree(c->repo->git, (const git_object *) c->tree, &options) < 0)
-                return sync_fail_git(c->result, "checking out");
-        return 0;
+        if (k == 0 && c->paths->n > 0)
+                k = git_checkout_tree(c->repo->git, (const git_object *) c->tree, &options);
+        git_index_free(options.baseline_index);
+        return k < 0 ? sync_fail_git(c->result, "checking out") : 0;
 }
 
 /* Sets the index to TREE. libgit2 keeps the stat data of entries that stay the same. */
@@ -257,9 +254,9 @@ static int move(struct clearing *c) {
         int k = clear_all(c);
 
         if (k == 0)
-                k = write_files(c);
-        if (k == 0)
                 k = set_index(c->repo, c->tree, c->result);
+        if (k == 0) /* and not before: libgit2 writes into no submodule of the index's */
+                k = write_files(c);
         if (k < 0)
                 return k;
         k = repo_settle(c->repo);
@@ -289,8 +286,7 @@ static int begin(struct clearing *c) {
 }
 
 static int open_clearing(struct clearing *c, const struct changes *saved) {
-        if (commit_files(c->repo->git, &c->repo->head, &c->head) < 0 ||
-                changes_files(c->repo, saved, NULL, &c->saved) < 0)
+        if (changes_files(c->repo, saved, NULL, &c->saved) < 0)
                 return sync_fail_git(c->result, "HEAD");
         if (git_commit_tree(&c->tree, c->target) < 0 || tree_files(c->tree, &c->files) < 0)
                 return sync_fail_git(c->result, "the remote's tree");
@@ -298,7 +294,6 @@ static int open_clearing(struct clearing *c, const struct changes *saved) {
 }
 
 static void close_clearing(struct clearing *c) {
-        git_index_free(c->head);
         git_index_free(c->saved);
         git_index_free(c->files);
         git_tree_free(c->tree);

@@ -205,6 +205,30 @@ static void test_submodule_that_stays_is_left_alone(void **state) {
         assert_sh(w, "cat standby/notes standby/sub/mine", "one\ntwo\nmine");
 }
 
+/* A workspace that took in a repository by mistake, and then its files. */
+static void test_files_take_the_place_of_a_submodule(void **state) {
+        static const char *const cases[] = { ":",
+                "rmdir sub; git clone -q ../primary/sub sub; echo mine >sub/f" };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                void *world;
+                struct world *w;
+
+                assert_int_equal(new_world(&world), 0);
+                w = world;
+                commit(w, "git init -q sub; cd sub; echo f >f; git add f; git commit -qm f; cd ..");
+                run(w, "cd standby; git pull -q; %s", cases[i]);
+                commit(w, "git rm -q --cached sub; rm -rf sub/.git; echo g >sub/g");
+                assert_sync(w, SYNC_UPDATED);
+                assert_sh(w, "cat standby/sub/f standby/sub/g", "f\ng");
+                if (i > 0)
+                        assert_saved(w, "sub/f", "mine");
+                assert_sync(w, SYNC_UNCHANGED);
+                (void) end_world(&world);
+        }
+        (void) state;
+}
+
 static void test_stale_locks(void **state) {
         struct world *w = *state;
 
@@ -426,6 +450,7 @@ int main(void) {
                 TEST(test_lfs_that_no_file_has_is_fine),
                 TEST(test_refuses_what_belongs_to_others),
                 TEST(test_submodule_that_stays_is_left_alone),
+                cmocka_unit_test(test_files_take_the_place_of_a_submodule),
                 TEST(test_stale_locks),
                 TEST(test_two_at_once),
                 TEST(test_things_in_the_way),
