@@ -158,12 +158,15 @@ static bool is_installed(void) {
         return false;
 }
 
-/* A guess by the name or address, for as long as tailscaled has never answered. */
+/* A guess by the name or address, for as long as tailscaled has never answered. It gives this machine an address while it works:
+ * one that is there is another VPN's, or tailscaled has its socket elsewhere. */
 static bool looks_in(const char *host) {
         const char *end = strcasestr(host, ".ts.net");
+        char address[INET6_ADDRSTRLEN];
 
-        return network_is_tailnet(host) ||
-                (end && end[strlen(".ts.net") + (end[strlen(".ts.net")] == '.')] == '\0');
+        return network_tailnet_address(address, sizeof address) < 0 &&
+                (network_is_tailnet(host) ||
+                        (end && end[strlen(".ts.net") + (end[strlen(".ts.net")] == '.')] == '\0'));
 }
 
 static void learn(struct tailnet *t, const struct tailscale_answer *a) {

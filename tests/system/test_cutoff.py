@@ -90,6 +90,12 @@ def test_default_route_removed_proves_nothing_while_a_link_is_there(pair, fault)
     fault("the primary vanishes, and the standby's default route with it", promoted)
 
 
+def test_an_address_like_tailscales(pair):
+    """Another VPN gives them out, too, or tailscaled's socket is elsewhere: Tailscale is installed here and does not run."""
+    pair.standby.put("/etc/systemd/system/tailscaled.service", "[Service]\nExecStart=/usr/bin/true\n")
+    begin(pair)
+
+
 def test_witness_answers(pair, witness, fault):
     begin(pair, witness=WITNESS)
     pair.primary.drop()
