@@ -27,7 +27,7 @@ struct webhook {
         struct http_body body;
 };
 
-static enum webhook_outcome outcome_of(unsigned status) {
+static enum webhook_outcome outcome_of(long status) {
         if (status >= 200 && status < 300)
                 return WEBHOOK_TAKEN;
         /* 408: RFC 9110, 15.5.9; 425: RFC 8470, 5.2; 429: RFC 6585, 4. */
@@ -55,11 +55,11 @@ static void own_words(struct webhook *c, char *buf, size_t size) {
         (void) safe_text(buf, size, text);
 }
 
-static void say_status(struct webhook *c, struct webhook_answer *a) {
+static void say_status(struct webhook *c, struct webhook_answer *a, long status) {
         char own[160];
 
-        (void) appendf(a->words, sizeof a->words, "HTTP %u", a->status);
-        if (a->status >= 300 && a->status < 400)
+        (void) appendf(a->words, sizeof a->words, "HTTP %ld", status);
+        if (status >= 300 && status < 400)
                 (void) appendf(a->words, sizeof a->words,
                         ", a redirect. It is not followed: give the final address");
         own_words(c, own, sizeof own);
@@ -80,9 +80,8 @@ static void on_done(struct http_request *r, CURLcode code, void *userdata) {
         (void) appendf(a.words, sizeof a.words, "%s: ", endpoint_show(c->url, shown));
         if (status > 0) {
                 /* The status counts even if the rest of the answer failed. */
-                a.status = (unsigned) status;
-                a.outcome = outcome_of(a.status);
-                say_status(c, &a);
+                a.outcome = outcome_of(status);
+                say_status(c, &a, status);
         } else if (code == CURLE_OPERATION_TIMEDOUT)
                 (void) appendf(
                         a.words, sizeof a.words, "silent for %" PRIu64 " s", WEBHOOK_TIMEOUT / USEC_PER_SEC);

@@ -13,7 +13,6 @@ enum webhook_outcome {
 
 struct webhook_answer {
         enum webhook_outcome outcome;
-        unsigned status;    /* of HTTP; 0: none */
         usec_t retry_after; /* the wait that the service wants (RFC 9110, 10.2.3), at most 6 h; 0: none */
         char words[384];    /* "https://discord.com: HTTP 404, Unknown Webhook". Safe to print */
 };
