@@ -21,16 +21,31 @@
 
 #define SAY(...) (void) appendf(buf, CLIENT_WHY_MAX, __VA_ARGS__)
 
+bool client_is_unknown(const struct instance *n, char buf[static CLIENT_WHY_MAX]) {
+        _cleanup_(instances_freep) struct instance **all = NULL;
+
+        buf[0] = '\0';
+        (void) instances_list(NULL, &all);
+        if (*n->name && access(n->config, F_OK) < 0 && errno == ENOENT)
+                SAY("There is no instance %s: %s does not exist.", n->name, n->config);
+        else if (!*n->name && all && *all && config_is_unused(n->config))
+                SAY("%s names no primary.", n->config);
+        else
+                return false;
+        for (struct instance **i = all; i && *i; i++)
+                SAY("%s `%s`", i == all ? " Allowed:" : ",", (*i)->program);
+        return true;
+}
+
 char *client_say_absence(const struct instance *n, char buf[static CLIENT_WHY_MAX]) {
         _cleanup_(config_freep) struct config *c = NULL;
         _cleanup_free_ char *error = NULL;
         struct unit_outcome o;
         int r = unit_ask_outcome(n->unit, &o);
 
-        buf[0] = '\0';
-        if (*n->name && access(n->config, F_OK) < 0 && errno == ENOENT)
-                SAY("There is no instance %s: %s does not exist.", n->name, n->config);
-        else if (r < 0)
+        if (client_is_unknown(n, buf))
+                return buf;
+        if (r < 0)
                 SAY("Whether %s is running is unknown: the system bus cannot be reached (%s). See `systemctl status dbus`.",
                         n->unit, strerror(-r));
         else if (strcmp(o.load_state, "not-found") == 0)

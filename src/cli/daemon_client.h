@@ -33,6 +33,9 @@ int client_follow(sd_bus *bus, const struct instance *n, bool *changed, sd_bus_m
         void *userdata);
 
 #define CLIENT_WHY_MAX 1024
+/* Whether N has no ini of its own: its name is wrong, or the plain ini is unused beside others. BUF then says so, and which
+ * instances there are. */
+bool client_is_unknown(const struct instance *n, char buf[static CLIENT_WHY_MAX]);
 /* Why the daemon is not running, from systemd and the ini, and what to do. Returns BUF. */
 char *client_say_absence(const struct instance *n, char buf[static CLIENT_WHY_MAX]);
 /* Logs client_say_absence(); returns EXIT_NOT_RUNNING. */

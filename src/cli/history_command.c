@@ -10,6 +10,7 @@
 #include <sysexits.h>
 #include <systemd/sd-journal.h>
 
+#include "cli/daemon_client.h"
 #include "cli/history.h"
 #include "cli/history_print.h"
 #include "events.h"
@@ -154,7 +155,7 @@ int cmd_history(const struct instance *n, const char *since_text, const char *co
         usec_t now = now_usec(CLOCK_REALTIME), since = 0;
         _cleanup_free_ char *text = NULL;
         size_t count = SIZE_MAX;
-        char safe[64];
+        char safe[64], why[CLIENT_WHY_MAX];
         int r;
 
         if (since_text && parse_since(since_text, &since) < 0) {
@@ -171,8 +172,8 @@ int cmd_history(const struct instance *n, const char *since_text, const char *co
         if (r < 0)
                 return explain(r);
         /* A removed instance still has its history. */
-        if (c.n == 0 && *n->name && access(n->config, F_OK) < 0 && errno == ENOENT) {
-                log_error("There is no instance %s: %s does not exist.", n->name, n->config);
+        if (c.n == 0 && client_is_unknown(n, why)) {
+                log_error("%s", why);
                 return EX_USAGE;
         }
         history_keep_last(&c, count);

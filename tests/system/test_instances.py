@@ -170,6 +170,15 @@ def test_a_command_concerns_one(hosts):
     command(standby, "resume", "site_5", check=True)
 
 
+@pytest.mark.parametrize("words, code", [("promote", 3), ("drill", 3), ("history", 64)])
+@pytest.mark.parametrize("name, why", [(None, "failover.ini names no primary"), ("nope", "nope.ini does not exist")])
+def test_one_that_is_not_there_is_answered_with_those_that_are(hosts, words, code, name, why):
+    done = command(hosts[1], words, name)
+    assert done.returncode == code and why in done.stderr, done
+    assert all(f"`openclaw-failover -i {other}`" in done.stderr for other in NAMES)
+    assert "systemctl" not in done.stderr and "`openclaw-failover`" not in done.stderr
+
+
 def test_one_that_does_not_run_is_not_forgotten(hosts):
     standby = hosts[1]
     standby.systemctl("stop", daemon("site_9"))
