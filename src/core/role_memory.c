@@ -46,10 +46,8 @@ void role_note_event(struct role *r, enum role_event event, usec_t now) {
 
         switch (event) {
         case EVENT_LOST:
-        case EVENT_HUNG:
-                if (now - r->since >= WORKED_AFTER)
-                        r->starts = 0;
-                r->start_again = now + role_back_off(++r->starts);
+                r->starts = now - r->since >= WORKED_AFTER ? 1 : MAX(r->starts, 1U);
+                r->start_again = now + role_back_off(r->starts);
                 break;
         case EVENT_ANSWERS:
                 r->said &= ~(1U << EVENT_SILENT);
@@ -60,6 +58,7 @@ void role_note_event(struct role *r, enum role_event event, usec_t now) {
         case EVENT_CHANNELS_FAIL:
                 r->said &= ~(1U << EVENT_CHANNELS_READY);
                 break;
+        case EVENT_HUNG: /* which took hang_timeout: no attempt comes too soon after the last */
         case EVENT_DEMOTING:
                 r->starts = 0;
                 r->start_again = 0;

@@ -104,10 +104,11 @@ static void test_a_hung_gateway(void **state _unused_) {
         wait_for(&b, 20 * S);
         expect(&b, "killed kill");
         gone(&b, UNIT_FAILED);
+        assert_int_equal(b.role.start_again, 0); /* it has waited for hang_timeout */
         expect(&b, "promoting start");
         assert_int_equal(role_intent(&b.role), INTENT_PROMOTED);
 
-        /* Again at once: the back-off grows. */
+        /* Lost at once: the back-off grows. */
         gateway(&b, UNIT_ACTIVE);
         checked(&b, true);
         checked(&b, true);
@@ -115,7 +116,16 @@ static void test_a_hung_gateway(void **state _unused_) {
         gateway(&b, UNIT_FAILED);
         expect(&b, "lost");
         checked(&b, false);
-        wait_for(&b, 20 * S);
+        wait_for(&b, 5 * S);
+        expect(&b, "start");
+        gateway(&b, UNIT_ACTIVE);
+        checked(&b, true);
+        checked(&b, true);
+        expect(&b, "promoted");
+        gateway(&b, UNIT_FAILED);
+        expect(&b, "lost");
+        checked(&b, false);
+        wait_for(&b, 10 * S);
         expect(&b, "start");
         gateway(&b, UNIT_ACTIVE);
         checked(&b, true);
@@ -353,7 +363,7 @@ static void test_a_lost_gateway(void **state _unused_) {
         expect(&b, "lost");
         expect_state(&b, ROLE_STARTING);
         assert_int_equal(role_intent(&b.role), INTENT_PROMOTED);
-        b.f.now += 10 * S;
+        b.f.now += 5 * S;
         expect(&b, "");
         checked(&b, false);
         expect(&b, "start");
