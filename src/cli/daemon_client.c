@@ -14,8 +14,8 @@
 
 #define PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"
 
-/* Longer than the daemon waits for a user's password. */
-#define COMMAND_TIMEOUT (3 * USEC_PER_MINUTE)
+/* Longer than the daemon waits for polkit. */
+#define COMMAND_TIMEOUT (25 * USEC_PER_SEC)
 /* In a loop, since an interrupt ends the loop only after the call. */
 #define LOOP_CALL_TIMEOUT (2 * USEC_PER_SEC)
 
@@ -114,10 +114,7 @@ static int explain(const struct instance *n, const sd_bus_error *e, int r) {
                 return EX_UNAVAILABLE;
         }
         log_error("%s", e->message ? e->message : strerror(-r));
-        return sd_bus_error_has_names(
-                       e, SD_BUS_ERROR_ACCESS_DENIED, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED)
-                ? EX_NOPERM
-                : EX_UNAVAILABLE;
+        return sd_bus_error_has_name(e, SD_BUS_ERROR_ACCESS_DENIED) ? EX_NOPERM : EX_UNAVAILABLE;
 }
 
 int client_get_status(sd_bus *bus, const struct instance *n, sd_bus_message **ret_m, struct status *ret) {
@@ -152,8 +149,6 @@ int client_command(sd_bus *bus, const struct instance *n, enum role_command comm
         r = sd_bus_message_new_method_call(bus, &m, n->bus_name, BUS_PATH, BUS_INTERFACE, methods[command]);
         if (r >= 0 && command == COMMAND_PAUSE)
                 r = sd_bus_message_append(m, "t", seconds);
-        if (r >= 0)
-                r = sd_bus_message_set_allow_interactive_authorization(m, true);
         if (r >= 0)
                 r = sd_bus_call(bus, m, COMMAND_TIMEOUT, &e, NULL);
         if (r < 0)

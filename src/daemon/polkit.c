@@ -4,11 +4,6 @@
 #include <errno.h>
 
 #define POLKIT "org.freedesktop.PolicyKit1"
-/* Flags of CheckAuthorization (org.freedesktop.PolicyKit1.Authority, CheckAuthorizationFlags). */
-#define ALLOW_USER_INTERACTION 1U
-
-/* polkit itself answers within the timeout of every call. A user may need longer to find the password. */
-#define PERSON_TIMEOUT (2 * USEC_PER_MINUTE)
 
 /* More questions than this that wait for polkit are an attack. Root's commands never wait for polkit. */
 #define POLKIT_MAX 16
@@ -18,8 +13,7 @@ struct question {
         struct question *next;
         sd_bus_message *message;
         sd_bus_slot *slot;
-        uid_t uid;
-        enum { ASKS_BUS, ASKS_POLKIT, ASKS_PERSON } stage;
+        uid_t uid; /* 0: the bus has not said it yet */
 };
 
 static void question_free(struct question *q) {
@@ -42,67 +36,37 @@ static void refuse(struct question *q, const char *error, const char *words) {
         decide(q, &SD_BUS_ERROR_MAKE_CONST(error, words));
 }
 
-static int ask_polkit(struct question *q, bool person);
-
-/* polkit hangs, is not installed, or does not let the daemon ask. */
-static void explain(struct question *q, const sd_bus_error *e) {
-        bool late = sd_bus_error_has_names(e, SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_TIMEOUT);
-
-        refuse(q, SD_BUS_ERROR_ACCESS_DENIED, /* a timeout error would blame the daemon */
-                late && q->stage == ASKS_PERSON
-                        ? "No password was entered in time. Root needs none."
-                        : "polkit does not answer, so only root may do that now. See `systemctl status polkit`.");
-}
-
+/* There is nothing to read if polkit hangs, is not installed, or does not let the daemon ask. */
 static int on_polkit(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
         struct question *q = userdata;
-        bool may_ask = sd_bus_message_get_allow_interactive_authorization(q->message) > 0;
-        int authorized, challenge;
+        int authorized;
 
-        if (sd_bus_message_is_method_error(m, NULL))
-                explain(q, sd_bus_message_get_error(m));
-        else if (sd_bus_message_enter_container(m, 'r', "bba{ss}") < 0 ||
-                sd_bus_message_read(m, "bb", &authorized, &challenge) < 0)
-                refuse(q, SD_BUS_ERROR_ACCESS_DENIED, "polkit's answer cannot be understood.");
+        if (sd_bus_message_enter_container(m, 'r', "bba{ss}") < 0 ||
+                sd_bus_message_read(m, "b", &authorized) < 0)
+                refuse(q, SD_BUS_ERROR_ACCESS_DENIED, /* a timeout error would blame the daemon */
+                        "polkit does not answer, so only root may do that now. See `systemctl status polkit`.");
         else if (authorized)
                 decide(q, NULL);
-        else if (challenge && q->stage == ASKS_POLKIT && !may_ask)
-                refuse(q, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
-                        "That takes a password, and this request does not allow asking for one. Root needs none.");
-        else if (!challenge || q->stage == ASKS_PERSON)
+        else
                 refuse(q, SD_BUS_ERROR_ACCESS_DENIED,
                         "Only root may do that, and users that polkit allows org.openclaw.failover1.control.");
-        else if (ask_polkit(q, true) < 0)
-                refuse(q, SD_BUS_ERROR_NO_MEMORY, "Out of memory.");
         return 0;
 }
 
-/* The first question allows no password prompt, so that the daemon soon notices a polkit that hangs. */
-static int ask_polkit(struct question *q, bool person) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
-        sd_bus *bus = sd_bus_message_get_bus(q->message);
-        int r;
-
+static int ask_polkit(struct question *q) {
         q->slot = sd_bus_slot_unref(q->slot);
-        q->stage = person ? ASKS_PERSON : ASKS_POLKIT;
-        r = sd_bus_message_new_method_call(bus, &call, POLKIT, "/org/freedesktop/PolicyKit1/Authority",
-                POLKIT ".Authority", "CheckAuthorization");
-        if (r < 0)
-                return r;
-        r = sd_bus_message_append(call, "(sa{sv})sa{ss}us", "system-bus-name", 1, "name", "s",
-                sd_bus_message_get_sender(q->message), q->authority->action, 0,
-                person ? ALLOW_USER_INTERACTION : 0, "");
-        if (r < 0)
-                return r;
-        return sd_bus_call_async(bus, &q->slot, call, on_polkit, q, person ? PERSON_TIMEOUT : 0);
+        return sd_bus_call_method_async(sd_bus_message_get_bus(q->message), &q->slot, POLKIT,
+                "/org/freedesktop/PolicyKit1/Authority", POLKIT ".Authority", "CheckAuthorization",
+                on_polkit, q, "(sa{sv})sa{ss}us", "system-bus-name", 1, "name", "s",
+                sd_bus_message_get_sender(q->message), q->authority->action, 0, 0, "");
 }
 
 static bool polkit_is_busy(const struct polkit *a) {
         unsigned n = 0;
 
         for (const struct question *q = a->first; q; q = q->next)
-                n += q->stage != ASKS_BUS;
-        return n >= POLKIT_MAX;
+                n += q->uid != 0;
+        return n > POLKIT_MAX;
 }
 
 static int on_user(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
@@ -118,7 +82,7 @@ static int on_user(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
                 decide(q, NULL);
         else if (polkit_is_busy(q->authority))
                 refuse(q, SD_BUS_ERROR_LIMITS_EXCEEDED, "Too many requests are waiting for polkit already.");
-        else if (ask_polkit(q, false) < 0)
+        else if (ask_polkit(q) < 0)
                 refuse(q, SD_BUS_ERROR_NO_MEMORY, "Out of memory.");
         return 0;
 }

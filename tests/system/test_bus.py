@@ -5,7 +5,7 @@ import re
 import subprocess
 
 import pytest
-from commands import (BUS, DETECTION_KEYS, LAST_FAILOVER_KEYS, STATUS_KEYS, TICKS, Terminal, busctl, call, cli, get, ok, status,
+from commands import (BUS, DETECTION_KEYS, LAST_FAILOVER_KEYS, STATUS_KEYS, TICKS, busctl, call, cli, get, ok, status,
                       wait_checks, wait_status)
 from story import DAEMON, GATEWAY, begin, frozen, wait_event
 
@@ -127,26 +127,6 @@ def test_polkit_is_not_there(pair):
     done = cli(pair.standby, "pause", user="alice")
     assert done.returncode == 77 and "systemctl status polkit" in done.stderr
     ok(pair.standby, "pause")
-
-
-# An agent for the process that the command will be: polkit asks where it finds one (pkttyagent(1)).
-WITH_AGENT = ["setsid", "--ctty", "--wait", "bash", "-c", """
-rm -f ready; mkfifo ready
-pkttyagent --process $$ --notify-fd 9 9>ready &
-cat ready
-exec openclaw-failover promote
-"""]
-
-
-def test_a_person_is_asked_where_an_agent_can(pair):
-    """And the loop goes on while the person looks for the password."""
-    begin(pair)
-    terminal = Terminal(pair.standby, WITH_AGENT, user="alice")
-    pair.standby.wait_for(lambda: "Authentication is required to promote, demote or pause" in terminal.text,
-                          what="the question")
-    wait_checks(pair.standby)
-    ok(pair.standby, "pause")
-    assert status(pair.standby)["state"] == "standby"
 
 
 def test_nobody_else_can_have_the_name(pair):

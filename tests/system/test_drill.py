@@ -94,7 +94,7 @@ def test_drill_is_refused_in_trouble(pair):
 
 
 def test_interrupt_before_it_begins(pair):
-    """The daemon hangs, or polkit waits for a password."""
+    """The daemon hangs."""
     begin(pair)
     pid = pair.standby.unit(DAEMON)["MainPID"]
     pair.standby.run(f"kill -STOP {pid}")
