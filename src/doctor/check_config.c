@@ -20,18 +20,23 @@ void look_config(const struct checkup *c, struct finding *f) {
 }
 
 void look_config_readable(const struct checkup *c, struct finding *f) {
-        int error = access(c->instance->config, R_OK) < 0 ? errno : 0;
+        const char *config = c->instance->config;
+        int error = access(config, R_OK) < 0 ? errno : 0;
+        struct stat st;
 
-        if (error == 0)
+        if (error == 0 && stat(config, &st) >= 0 && (st.st_uid != 0 || (st.st_mode & 022))) {
+                finding_warn(f, "others than root may change %s: it says what the daemon starts, and when",
+                        config);
+                finding_fix(f, "sudo chown -h root: %s && sudo chmod go-w %s", config, config);
+        } else if (error == 0)
                 finding_ok(f, "user %s can read the configuration", checkup_daemon_user(c));
         else if (error == ENOENT)
-                finding_skip(f, "there is no %s", c->instance->config);
+                finding_skip(f, "there is no %s", config);
         else {
                 finding_fail(f, "user %s, as which the daemon runs, cannot read %s: %s",
-                        checkup_daemon_user(c), c->instance->config, strerror(error));
+                        checkup_daemon_user(c), config, strerror(error));
                 finding_fix(f, "sudo chmod a+rX %s%s",
-                        *c->instance->name ? DEFAULT_SYSCONFDIR "/openclaw-failover " : "",
-                        c->instance->config);
+                        *c->instance->name ? DEFAULT_SYSCONFDIR "/openclaw-failover " : "", config);
         }
 }
 

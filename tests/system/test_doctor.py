@@ -28,6 +28,11 @@ def config_closed(pair, later):
     pair.standby.run("chmod 600 /etc/openclaw-failover.ini")
 
 
+@finds("its reader", "others than root may change")
+def config_open(pair, later):
+    pair.standby.run("chmod 666 /etc/openclaw-failover.ini; systemctl reload openclaw-failover")
+
+
 @finds("in force", "has changed since the daemon read it")
 def config_not_reloaded(pair, later):
     pair.configure(primary={"fail_threshold": 4})

@@ -315,7 +315,10 @@ static void test_closed_file(void **state _unused_) {
 
         scratch_make(dir, "test_doctor");
         (void) snprintf(path, sizeof path, "%s/web.ini", dir);
-        free(scratch_sh(dir, "echo x >web.ini; chmod 0 web.ini"));
+        free(scratch_sh(dir, "echo x >web.ini; chmod 666 web.ini"));
+        f = look_as_agent(dir, look_config_readable, &c);
+        assert_int_equal(f.kind, FINDING_WARN);
+        free(scratch_sh(dir, "chmod 0 web.ini"));
         f = look_as_agent(dir, look_config_readable, &c);
         (void) snprintf(command, sizeof command, "sudo chmod a+rX %s", path);
         assert_string_equal(f.fix, command);
