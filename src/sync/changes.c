@@ -269,7 +269,9 @@ static bool enters(struct finder *f, const char *path, const FTSENT *e) {
                 return false;
         tracked = git_index_find_prefix(&at, f->head, below) == 0 ||
                 (f->index && git_index_find_prefix(&at, f->index, below) == 0);
-        if (!tracked && (access(git, F_OK) == 0 || changes_is_ignored(f->repo, below)))
+        if (!tracked && access(git, F_OK) == 0)
+                return visit(f, path), false;
+        if (!tracked && changes_is_ignored(f->repo, below))
                 return false;
         if (depth_of(path) < DEPTH_MAX)
                 return true;

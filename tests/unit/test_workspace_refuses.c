@@ -229,6 +229,20 @@ static void test_files_take_the_place_of_a_submodule(void **state) {
         (void) state;
 }
 
+static void test_a_file_takes_the_place_of_a_submodule(void **state) {
+        struct world *w = *state;
+
+        commit(w, "git init -q sub; git -C sub commit -q --allow-empty -m s");
+        run(w, "cd standby; git pull -q; rmdir sub; git clone -q ../primary/sub sub 2>/dev/null; echo mine >sub/f");
+        commit(w, "git rm -q --cached sub; rm -rf sub; echo s >sub");
+        assert_sync(w, SYNC_UPDATED);
+        assert_int_equal(w->result.workspace_why.code, REFUSAL_LEFT_OUT);
+        commit(w, "echo two >>notes");
+        assert_sync(w, SYNC_UPDATED);
+        assert_int_equal(w->result.n_unmerged, 0);
+        assert_sh(w, "cat standby/sub/f", "mine");
+}
+
 static void test_stale_locks(void **state) {
         struct world *w = *state;
 
@@ -451,6 +465,7 @@ int main(void) {
                 TEST(test_refuses_what_belongs_to_others),
                 TEST(test_submodule_that_stays_is_left_alone),
                 cmocka_unit_test(test_files_take_the_place_of_a_submodule),
+                TEST(test_a_file_takes_the_place_of_a_submodule),
                 TEST(test_stale_locks),
                 TEST(test_two_at_once),
                 TEST(test_things_in_the_way),
