@@ -158,6 +158,19 @@ static void test_merges_all_that_was_stashed(void **state) {
         assert_int_equal(w->result.n_unmerged, 0);
 }
 
+/* Whose history libgit2 cannot walk. */
+static void test_a_stash_of_a_shallow_clone_is_kept_once(void **state) {
+        struct world *w = *state;
+
+        run(w,
+                "git -C primary commit -q --allow-empty -m x; git -C primary push -q; rm -rf standby\n"
+                "git clone -q --depth 1 file://$PWD/origin standby; cd standby; echo u >u; git stash -qu");
+        for (int i = 0; i < 2; i++) {
+                assert_sync(w, SYNC_REFUSED);
+                assert_int_equal(w->result.n_unmerged, 1);
+        }
+}
+
 /* Where there is no time to look through the remote's history, a branch counts as unmerged. */
 static void test_naming_branches_has_an_end(void **state) {
         static const struct {
@@ -238,6 +251,7 @@ int main(void) {
                 TEST(test_a_branch_that_is_checked_out_stays),
                 TEST(test_every_branch_counts),
                 TEST(test_merges_all_that_was_stashed),
+                TEST(test_a_stash_of_a_shallow_clone_is_kept_once),
                 TEST(test_naming_branches_has_an_end),
                 TEST(test_a_mode_is_merged_or_not),
                 TEST(test_work_that_was_undone_is_work_again),
