@@ -70,7 +70,7 @@ static void on_watch(struct peers *w, void *userdata) {
 static void on_gateway(struct unit *u _unused_, const struct unit_info *info, void *userdata) {
         struct daemon *d = userdata;
 
-        if (info->restarts > d->restarts && d->role.state != ROLE_STANDBY)
+        if (info->restarts > d->restarts)
                 restart_loop_count(&d->loop, now_usec(CLOCK_BOOTTIME));
         d->restarts = info->restarts;
         look(d);

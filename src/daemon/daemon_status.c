@@ -75,8 +75,7 @@ static void make_status(const struct daemon *d, struct status *ret) {
                 .paused_until = to_realtime(d->role.paused_until),
                 .health = d->level,
                 .health_since = to_realtime(d->level_since),
-                .gateway_restarts = d->role.state != ROLE_STANDBY &&
-                        restart_loop_goes_on(&d->loop, now_usec(CLOCK_BOOTTIME)),
+                .gateway_restarts = restart_loop_goes_on(&d->loop, now_usec(CLOCK_BOOTTIME)),
                 .unit = d->gateway->id,
                 .unit_state = waits_to_start(d->gateway) ? UNIT_STARTING : g->state,
                 .warm = d->rules.warm,

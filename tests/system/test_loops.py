@@ -45,3 +45,6 @@ def test_promoted_gateway_crashes_again_and_again(pair):
     pair.primary.gateway.start()
     pair.wait_standby()
     assert not status(host)["gateway_restarts"]
+    pair.primary.gateway.kill()
+    pair.wait_promoted()  # not "Promoted, but the gateway here fails again and again"
+    assert not status(host)["gateway_restarts"] and reports(host) == 1
