@@ -87,6 +87,8 @@ static void say_why_not_here(const struct status *s, char *buf) {
                 SAY("the gateway here does not answer");
         else if (s->state == ROLE_STANDBY)
                 SAY("%s starts when the sync has ended", s->unit);
+        else if (s->gateway_restarts) /* systemd's attempts are not counted */
+                SAY("%s fails to start again and again", s->unit);
         else if (is_ended(s) || has_failed_to_start(s))
                 SAY("%s %s (%u attempt%s)%s", s->unit,
                         has_failed_to_start(s) ? "failed to start" : "has not started", s->starts,

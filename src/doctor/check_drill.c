@@ -88,7 +88,7 @@ void look_drill(const struct checkup *c, struct finding *f) {
                         "the gateway last started here %s ago: a drill would show whether it still does",
                         format_span(ago, now - starts.when));
         else if (is_slower(&starts))
-                finding_warn(f, "the gateway took %s to start the last time, twice as long as before",
+                finding_warn(f, "the gateway took %s to start the last time, over twice as long as before",
                         format_span(span, starts.took[0]));
         else
                 finding_ok(f, "%s (%s ago)", expect, format_span(ago, now - starts.when));
