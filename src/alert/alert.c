@@ -299,8 +299,8 @@ void alert_event(struct alert *a, enum role_event event, const struct story *s, 
                 .reason = event == EVENT_DEMOTED ? "" : s->reason,
                 .time = now,
                 .since = ago < now ? now - ago : 0,
-                .outage = event == EVENT_PROMOTED ? s->outage : USEC_INFINITY,
-                .lasted = event == EVENT_DEMOTED ? s->promoted : USEC_INFINITY,
+                .outage = event == EVENT_PROMOTED && s->outage != USEC_INFINITY ? s->outage : 0,
+                .lasted = event == EVENT_DEMOTED && s->promoted != USEC_INFINITY ? s->promoted : 0,
         };
 
         if ((event == EVENT_PROMOTING || event == EVENT_ADOPTED) && s->from == ROLE_STANDBY && !s->again) {

@@ -164,9 +164,9 @@ static void put_facts(struct out *o, const struct alert_message *m, const struct
                         or_none(m->reason));
         if (m->since > 0)
                 put_fact(o, "Since:", "%s", format_time(at, WHEN, m->since));
-        if (m->outage != USEC_INFINITY)
+        if (m->outage > 0)
                 put_fact(o, "Outage, at most:", "%s", format_span(span, m->outage));
-        if (m->lasted != USEC_INFINITY)
+        if (m->lasted > 0)
                 put_fact(o, "Lasted:", "%s", format_span(span, m->lasted));
         if (lateness(m, x) > 0)
                 put_fact(o, "Late:", "this happened at %s, %s ago", format_time(at, WHEN, m->time),
@@ -244,8 +244,9 @@ static int render_json(struct alert_request *r, const struct alert_message *m, c
                         json_lines(or_none(m->commands)), "host", json_text(x->host), "instance",
                         json_text(x->instance), "primary", json_text(m->primary), "reason",
                         json_text(m->reason), "time", json_time(m->time), "since", json_time(m->since),
-                        "outage_seconds", json_span(m->outage), "lasted_seconds", json_span(m->lasted),
-                        "late_seconds", json_span(lateness(m, x)), "dropped", (json_int_t) x->dropped));
+                        "outage_seconds", json_span(m->outage ?: USEC_INFINITY), "lasted_seconds",
+                        json_span(m->lasted ?: USEC_INFINITY), "late_seconds", json_span(lateness(m, x)),
+                        "dropped", (json_int_t) x->dropped));
 }
 
 /* One embed: a bar in the level's colour, a title of 256 characters and a description

@@ -24,8 +24,8 @@ struct alert_message {
         usec_t time;        /* of the event, CLOCK_REALTIME */
         usec_t hold;   /* sent at this time, CLOCK_REALTIME, unless it is withdrawn before; 0: at once */
         usec_t since;  /* when the trouble began, CLOCK_REALTIME; 0: unknown */
-        usec_t outage; /* a span; USEC_INFINITY: unknown, or there was none */
-        usec_t lasted; /* a span: how long the trouble lasted; USEC_INFINITY: unknown, or not over */
+        usec_t outage; /* a span; 0: unknown, or there was none */
+        usec_t lasted; /* a span: how long the trouble lasted; 0: unknown, or not over */
 };
 
 /* Room for an alert's texts. Longer texts are cut. Commands are safe to print, and never cut. */

@@ -10,7 +10,6 @@
 
 #define FILE_MAX ((size_t) 512 * 1024)
 
-/* USEC_INFINITY becomes -1. */
 static json_t *to_json(const struct alert_message *m) {
         return json_pack("{s:o, s:i, s:o, s:o, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "event",
                 json_text(m->event), "level", m->level, "title", json_text(m->title), "text",
@@ -21,7 +20,7 @@ static json_t *to_json(const struct alert_message *m) {
 }
 
 int alert_queue_read(json_t *alert, struct alert_message *ret) {
-        json_int_t time, since = 0, hold = 0, outage = -1, lasted = -1;
+        json_int_t time, since = 0, hold = 0, outage = 0, lasted = 0;
         struct alert_message m = {};
 
         if (json_unpack(alert, "{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:I, s?I, s?I, s?I, s?I}", "event",
@@ -33,8 +32,8 @@ int alert_queue_read(json_t *alert, struct alert_message *ret) {
         m.time = (usec_t) MAX(time, 0);
         m.since = (usec_t) MAX(since, 0);
         m.hold = (usec_t) MAX(hold, 0);
-        m.outage = outage < 0 ? USEC_INFINITY : (usec_t) outage;
-        m.lasted = lasted < 0 ? USEC_INFINITY : (usec_t) lasted;
+        m.outage = (usec_t) MAX(outage, 0);
+        m.lasted = (usec_t) MAX(lasted, 0);
         *ret = m;
         return 0;
 }

@@ -122,7 +122,7 @@ static bool look_kind(struct conditions *l, enum condition_kind kind, const stru
                 m->title = "Standby's gateway is silent";
         m->text = l->text;
         m->since = m->time > lasted ? m->time - lasted : 0;
-        m->lasted = so ? USEC_INFINITY : lasted;
+        m->lasted = so ? 0 : lasted;
         return true;
 }
 
@@ -164,8 +164,6 @@ bool conditions_look(struct conditions *l, const struct status *s, usec_t now, u
                 .primary = s->primary,
                 .reason = s->failures > 0 ? s->reason : "",
                 .time = now,
-                .outage = USEC_INFINITY,
-                .lasted = USEC_INFINITY,
         };
         for (enum condition_kind kind = 0; kind < _CONDITION_MAX; kind++)
                 if (look_kind(l, kind, s, boottime, ret))

@@ -45,8 +45,6 @@ int cmd_alert_test(const struct instance *instance) {
                 .title = "Test alert: nothing happened",
                 .text = "A user asked for this test with `openclaw-failover alert-test`.",
                 .time = now_usec(CLOCK_REALTIME),
-                .outage = USEC_INFINITY,
-                .lasted = USEC_INFINITY,
         };
         char words[ALERT_WHY_MAX];
         int r;
@@ -122,8 +120,6 @@ int cmd_alert_failed(const struct instance *instance) {
                 .title = "Nothing checks the primary: the daemon failed",
                 .text = text,
                 .time = now_usec(CLOCK_REALTIME),
-                .outage = USEC_INFINITY,
-                .lasted = USEC_INFINITY,
         };
         int r;
 

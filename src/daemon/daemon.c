@@ -46,8 +46,6 @@ static void report_notice(struct daemon *d) {
                 .primary = peers_primary_name(d->peers),
                 .reason = "",
                 .time = now_usec(CLOCK_REALTIME),
-                .outage = USEC_INFINITY,
-                .lasted = USEC_INFINITY,
         };
 
         if (!peers_take_notice(d->peers, text, sizeof text))

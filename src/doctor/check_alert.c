@@ -148,9 +148,7 @@ void look_alert(const struct checkup *c, struct finding *f) {
         const struct alert_config *a = &c->config->alert;
         _cleanup_(alert_request_freep) struct alert_request *request = NULL;
         _cleanup_free_ char *address = find_address(c, a->url, a->url_file, ADDRESS_ALERT, f);
-        const struct alert_message message = {
-                .event = "test", .text = "test", .outage = USEC_INFINITY, .lasted = USEC_INFINITY
-        };
+        const struct alert_message message = { .event = "test", .text = "test" };
         const struct alert_context context = { .host = "doctor", .instance = "" };
         char shown[ADDRESS_SHOWN_MAX];
         const char *why = NULL;

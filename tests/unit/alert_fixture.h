@@ -105,8 +105,7 @@ static _unused_ void post_at(struct fixture *f, const char *event, usec_t time) 
                 .primary = "p:1",
                 .reason = "because",
                 .time = time,
-                .outage = 41 * USEC_PER_SEC,
-                .lasted = USEC_INFINITY };
+                .outage = 41 * USEC_PER_SEC };
 
         alert_post(f->alert, &m);
 }

@@ -76,9 +76,7 @@ static void test_hold_and_clock(void **state) {
                 .level = LOG_NOTICE,
                 .text = "It happened.",
                 .time = now_usec(CLOCK_REALTIME),
-                .hold = now_usec(CLOCK_REALTIME) + USEC_PER_DAY,
-                .outage = USEC_INFINITY,
-                .lasted = USEC_INFINITY };
+                .hold = now_usec(CLOCK_REALTIME) + USEC_PER_DAY };
 
         begin(f);
         alert_post(f->alert, &m);

@@ -23,7 +23,6 @@ static const struct alert_message promoted = {
         .time = TIME,
         .since = TIME - 41 * USEC_PER_SEC,
         .outage = 41200 * USEC_PER_MSEC,
-        .lasted = USEC_INFINITY,
 };
 static const struct alert_context context = { .host = "standby1", .instance = "", .now = TIME };
 
@@ -74,7 +73,6 @@ static void test_json_of_anything(_unused_ void **state) {
                 .level = LOG_ERR,
                 .text = "a \"b\"\n\x01 \xff é",
                 .time = TIME,
-                .outage = USEC_INFINITY,
                 .lasted = 7 * USEC_PER_SEC };
         struct alert_context x = {
                 .host = "h\"", .instance = "two", .now = TIME + USEC_PER_HOUR, .dropped = 3
@@ -120,11 +118,9 @@ static void test_discord(_unused_ void **state) {
 }
 
 static void test_discord_markup(_unused_ void **state) {
-        struct alert_message m = { .event = "x",
-                .text = "# a-b > *c* _d_ `*e*` ~~f~~ ||g|| <@1> [h](i) \\j `k",
-                .time = TIME,
-                .outage = USEC_INFINITY,
-                .lasted = USEC_INFINITY };
+        struct alert_message m = {
+                .event = "x", .text = "# a-b > *c* _d_ `*e*` ~~f~~ ||g|| <@1> [h](i) \\j `k", .time = TIME
+        };
         _cleanup_(alert_request_freep) struct alert_request *r =
                 render(ALERT_DISCORD, "https://discord.com/", &m, &context);
         json_auto_t *j = json_loads(r->body, 0, NULL);
