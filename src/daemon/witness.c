@@ -30,12 +30,9 @@ void witness_ask(struct witness *w) {
 }
 
 void witness_judge(const struct witness *w, struct check *c) {
-        char reason[61];
-
         if (w->testimony != WITNESS_FAILED || c->verdict == VERDICT_CUT_OFF)
                 return;
-        (void) safe_text(reason, sizeof reason, c->reason);
-        (void) snprintf(c->reason, sizeof c->reason, "%s, and the witness fails too", reason);
+        (void) appendf(c->reason, sizeof c->reason, ", and the witness fails too");
         c->verdict = VERDICT_CUT_OFF;
 }
 

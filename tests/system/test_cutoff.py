@@ -115,6 +115,14 @@ def test_witness_fails_too(pair, witness, fault):
     fault("a partition takes the primary and the witness (cut_off_wait = 4s)", promoted)
 
 
+def test_witness_fails_too_and_the_name(pair, witness):
+    """The reason is whole."""
+    begin(pair, primary={"host": "primary"}, witness=WITNESS)
+    pair.standby.put("/etc/hosts", "")
+    pair.standby.drop()
+    pair.standby.wait_journal(r"last good address: its name does not resolve\), and the witness fails too\. Waiting", DAEMON)
+
+
 def test_a_dead_witness_is_not_used_when_the_primary_refuses(pair, fault):
     """What came back, came by a network that works."""
     begin(pair, witness={**WITNESS, "url": "http://192.0.2.254:8099/", "cut_off_wait": "1m"})
