@@ -11,27 +11,24 @@ static bool is_reported(unsigned failures) {
 
 static void report_wait(
         const struct health *h, const struct health_rules *rules, const struct check *check) {
-        const struct {
-                usec_t at_most;
-                const char *because;
-        } waits[_VERDICT_MAX] = {
-                [VERDICT_STARTING] = { rules->restart_grace, "the gateway said that it restarts" },
-                [VERDICT_SILENT] = { rules->silent_timeout, "silence proves no death" },
-                [VERDICT_CUT_OFF] = { rules->cut_off_wait, "this machine is cut off" },
+        static const char *const because[_VERDICT_MAX] = {
+                [VERDICT_STARTING] = "the gateway said that it restarts",
+                [VERDICT_SILENT] = "silence proves no death",
+                [VERDICT_CUT_OFF] = "this machine is cut off",
         };
         char span[SPAN_MAX] = "as long as that lasts";
         enum verdict why;
-        usec_t wait;
+        usec_t until = health_waits_until(h, rules, &why);
+        bool ends = until != USEC_INFINITY;
 
-        (void) health_waits_until(h, rules, &why);
-        wait = waits[why].at_most;
-        if (wait != USEC_INFINITY)
-                format_span(span, wait);
-        if (!waits[why].because)
+        if (!because[why]) {
                 log_notice("Failed check %u: %s.", h->failures, check->reason);
-        else
-                log_notice("Failed check %u: %s. Waiting for %s%s: %s.", h->failures, check->reason,
-                        wait == USEC_INFINITY ? "" : "at most ", span, waits[why].because);
+                return;
+        }
+        if (ends)
+                format_span(span, until - MIN(until, h->last_check));
+        log_notice("Failed check %u: %s. Waiting for %s%s: %s.", h->failures, check->reason,
+                ends ? "at most " : "", span, because[why]);
 }
 
 static void report_failed(const struct health *before, const struct health *h,

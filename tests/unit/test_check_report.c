@@ -72,6 +72,7 @@ static void a_long_row(void **state _unused_) {
 
         (void) lines_of(&h, &usual, VERDICT_UP, 3, last);
         assert_int_equal(lines_of(&h, &usual, VERDICT_SILENT, 29, last), 5);
+        assert_non_null(strstr(last, " 41.0 s")); /* are left at the 20th */
         assert_int_equal(lines_of(&h, &usual, VERDICT_UP, 3, last), 1);
         assert_int_equal(lines_of(&h, &usual, VERDICT_DOWN, 20, last), 3);
 }
