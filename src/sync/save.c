@@ -21,12 +21,17 @@ struct saver {
 };
 
 /* Whether FILES have the item's content or, if it is a deletion, lack the file. */
-static bool holds(git_index *files, const struct change *item) {
+static bool has(git_index *files, const struct change *item) {
         const git_index_entry *e = files ? find_file(files, item->path) : NULL;
 
         if (!item->mode)
                 return files && !e;
         return e && git_oid_equal(&e->id, &item->id) && e->mode == item->mode;
+}
+
+/* Whether the branch made it so: merging brings nothing of what was there before. */
+static bool holds(const struct saved_last *last, const struct change *item) {
+        return has(last->files, item) && !has(last->base, item);
 }
 
 static bool has_commits(const struct saver *s) {
@@ -46,16 +51,17 @@ static bool is_private(const struct saver *s, const struct change *item) {
 /* Whether a branch has the item. A private branch is not enough for a public file: without readable
  * attributes, every file passed for private. */
 static bool is_held(const struct saver *s, const struct change *item) {
-        return holds(s->last[0].files, item) ||
-                (item->mode && holds(s->last[1].files, item) && is_private(s, item));
+        return holds(&s->last[0], item) ||
+                (item->mode && (has(s->last[0].files, item) || has(s->last[1].files, item)) &&
+                        is_private(s, item));
 }
 
 static bool has_all(const struct saver *s) {
-        bool has = has_commits(s);
+        bool all = has_commits(s);
 
-        for (size_t i = 0; has && i < s->work->n; i++)
-                has = is_held(s, &s->work->items[i]);
-        return has;
+        for (size_t i = 0; all && i < s->work->n; i++)
+                all = is_held(s, &s->work->items[i]);
+        return all;
 }
 
 /* Drops untracked files that git ignores by now and no branch has: they must not count as saved. */
@@ -82,8 +88,10 @@ static void open_saver(struct saver *s) {
 }
 
 static void close_saver(struct saver *s) {
-        for (int i = 0; i < 2; i++)
+        for (int i = 0; i < 2; i++) {
                 git_index_free(s->last[i].files);
+                git_index_free(s->last[i].base);
+        }
 }
 
 bool saved_has(const struct repo *repo, struct changes *work, const char *host) {
@@ -229,8 +237,7 @@ static int add_kind(struct saver *s, bool private) {
 
         for (size_t i = 0; i < s->work->n; i++) {
                 n += s->work->items[i].is_private == private;
-                held = held &&
-                        (s->work->items[i].is_private != private || holds(last->files, &s->work->items[i]));
+                held = held && (s->work->items[i].is_private != private || holds(last, &s->work->items[i]));
         }
         if (held)
                 return 0;

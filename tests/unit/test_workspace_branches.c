@@ -138,6 +138,23 @@ static void test_every_branch_counts(void **state) {
         run(w, "cd standby; git rev-parse -q --verify refs/stash"); /* the agent's own */
 }
 
+/* What the last branch has only since it began there is no work that it keeps. */
+static void test_an_older_state_is_work(void **state) {
+        struct world *w = *state;
+
+        run(w, "echo u >standby/u");
+        assert_sync(w, SYNC_UNCHANGED);
+        commit(w, "echo two >notes; echo n >new");
+        assert_sync(w, SYNC_UPDATED);
+        run(w, "cd standby; echo one >notes; rm new");
+        assert_sync(w, SYNC_UPDATED);
+        assert_saved(w, "notes", "one");
+        run(w, "cd standby; not git cat-file -e %s:new; test $(git show %s:u) = u", saved(w), saved(w));
+        assert_follows(w);
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_string_equal(w->result.saved, "");
+}
+
 /* Not only the last one, and what was untracked, which git keeps where a merge does not look. */
 static void test_merges_all_that_was_stashed(void **state) {
         struct world *w = *state;
@@ -250,6 +267,7 @@ int main(void) {
                 TEST(test_what_was_undone_is_kept),
                 TEST(test_a_branch_that_is_checked_out_stays),
                 TEST(test_every_branch_counts),
+                TEST(test_an_older_state_is_work),
                 TEST(test_merges_all_that_was_stashed),
                 TEST(test_a_stash_of_a_shallow_clone_is_kept_once),
                 TEST(test_naming_branches_has_an_end),
