@@ -80,6 +80,16 @@ def test_failing_at_once_is_nobodys_stop(pair, program):
     assert "held" not in events(pair.standby)
 
 
+@pytest.mark.parametrize("kind", ["notify", "oneshot\nRestart=no"])
+def test_activating_for_ever(pair, kind):
+    """systemd waits for a word or for an end that never comes, and the gateway answers meanwhile."""
+    prepare(pair.standby, f"[Service]\nType={kind}\n")
+    fail_over(pair)
+    assert status(pair.standby)["gateway_state"] == "starting"
+    pair.primary.gateway.start()
+    wait_event(pair.standby, "demoted")
+
+
 def test_stopped_by_a_conflict(pair):
     prepare(pair.standby, "[Unit]\nDescription=x\n",
             a=f"[Unit]\nConflicts={GATEWAY}\n" + ONESHOT.format("/bin/true"))

@@ -23,9 +23,17 @@ static void test_two_answers_of_one_process(void **state _unused_) {
         checked(&b, true);
         expect(&b, "promoted");
 
-        /* An answer from before the unit was active, or of a process that is gone, is none. */
+        /* Its program answers, and has not told systemd that it has started. */
         b = starting();
         gateway(&b, UNIT_STARTING);
+        checked(&b, true);
+        checked(&b, true);
+        expect(&b, "promoted");
+
+        /* An answer from before its program ran, or of a process that is gone, is none. */
+        b = starting();
+        gateway(&b, UNIT_STARTING);
+        b.f.main_pid = 0;
         checked(&b, true);
         checked(&b, true);
         gateway(&b, UNIT_ACTIVE);
