@@ -31,7 +31,7 @@ static const struct {
         [CONDITION_PRIMARY_RESTARTS] = { 0, "primary-restarts", "primary-steady",
                 "Primary fails again and again", "Primary has stopped failing" },
         [CONDITION_GATEWAY_RESTARTS] = { 0, "gateway-restarts", "gateway-steady",
-                "Standby's gateway fails again and again", "Standby's gateway has stopped failing" },
+                "Standby's gateway fails again and again", "Standby's gateway no longer restarts" },
 };
 
 #define WRITE(...) (void) (buf ? appendf(buf, ALERT_TEXT_MAX, __VA_ARGS__) : NULL)
