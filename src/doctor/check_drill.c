@@ -16,7 +16,8 @@
 /* The last starts of the gateway here, the latest first, from the daemon's journal entries "promoted". A
  * warm gateway has started when its channels are active: "channels-ready". */
 struct starts {
-        usec_t when; /* of the latest */
+        usec_t when; /* of the latest, or of the drill that has failed since */
+        bool drill_failed;
         usec_t took[STARTS_MAX];
         size_t n;
 };
@@ -36,23 +37,35 @@ static usec_t read_span(sd_journal *j, const char *field) {
 static int read_starts(const struct checkup *c, struct starts *ret) {
         _cleanup_(sd_journal_closep) sd_journal *j = NULL;
         bool warm = c->config->gateway.warm;
-        char unit[160], id[64];
+        const void *data;
+        size_t size;
+        char unit[160], id[64], failed[64];
         int r;
 
         (void) snprintf(unit, sizeof unit, "_SYSTEMD_UNIT=%s", c->instance->unit);
         (void) snprintf(id, sizeof id, "MESSAGE_ID=%s",
                 event_message_id(warm ? EVENT_CHANNELS_READY : EVENT_PROMOTED));
+        (void) snprintf(failed, sizeof failed, "MESSAGE_ID=%s", event_message_id(EVENT_DRILL_FAILED));
         r = sd_journal_open(&j, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
         if (r >= 0)
                 r = sd_journal_add_match(j, unit, 0);
         if (r >= 0)
                 r = sd_journal_add_match(j, id, 0);
         if (r >= 0)
+                r = sd_journal_add_match(j, failed, 0);
+        if (r >= 0)
                 r = sd_journal_seek_tail(j);
         while (r >= 0 && ret->n < STARTS_MAX && (r = sd_journal_previous(j)) > 0) {
-                if (ret->when == 0)
+                bool is_failed = sd_journal_get_data(j, "MESSAGE_ID", &data, &size) >= 0 &&
+                        size == strlen(failed) && memcmp(data, failed, size) == 0;
+
+                if (ret->when == 0) {
+                        ret->drill_failed = is_failed;
                         r = sd_journal_get_realtime_usec(j, &ret->when);
-                ret->took[ret->n++] = read_span(j, warm ? "FAILOVER_ACTIVE_USEC" : "FAILOVER_STARTING_USEC");
+                }
+                if (!is_failed)
+                        ret->took[ret->n++] =
+                                read_span(j, warm ? "FAILOVER_ACTIVE_USEC" : "FAILOVER_STARTING_USEC");
         }
         return MIN(r, 0);
 }
@@ -80,6 +93,9 @@ void look_drill(const struct checkup *c, struct finding *f) {
         (void) status_expectation(&s, expect);
         if (r < 0)
                 finding_skip(f, "the journal cannot be read: %s", strerror(-r));
+        else if (starts.drill_failed)
+                finding_warn(f, "the last drill has failed, %s ago: so would a failover",
+                        format_span(ago, now - starts.when));
         else if (starts.n == 0)
                 finding_warn(f, "%s; the gateway has never started here, as far as the journal goes back",
                         expect);

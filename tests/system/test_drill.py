@@ -5,6 +5,7 @@ import signal
 import subprocess
 
 from commands import call, cli, interrupt, ok, status, wait_status
+from doctor import doctor
 from story import DAEMON, GATEWAY, begin, events, fail_over, wait_event
 
 
@@ -37,6 +38,11 @@ def test_drill_fails(pair):
     assert done.returncode == 1
     assert done.stdout.endswith("The drill has failed: a failover would fail. See `openclaw-failover doctor`.\n")
     wait_status(pair.standby, state="standby", mode="auto", level="well")
+    last = doctor(pair.standby).lines["failover time"]
+    assert last.kind == "warn" and "drill has failed" in last.text, last
+    pair.standby.gateway.mode("normal")
+    assert cli(pair.standby, "drill", timeout=90).returncode == 0
+    assert "drill has failed" not in doctor(pair.standby).lines["failover time"].text
 
 
 def test_drill_waits_for_the_channels(pair):
