@@ -53,7 +53,7 @@ static int check_state(const struct repo *repo, struct sync_result *r) {
                 return 0;
         if (has_crashed_rebase(repo))
                 command = "rebase --quit";
-        return sync_refuse(r, REFUSAL_UNDER_WAY, "a %.*s is under way in %s: finish it, or stop it",
+        return sync_refuse(r, REFUSAL_UNDER_WAY, "git %.*s is under way in %s: finish it, or stop it",
                        (int) strcspn(command, " "), command, repo->config->path),
                sync_command(r, "sudo -u %s git -C %s %s", repo->user, repo->word, command);
 }

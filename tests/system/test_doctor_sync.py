@@ -63,7 +63,7 @@ def workspace_detached(pair, later):
     pair.git("checkout", "-q", "--detach")
 
 
-@finds("workspace", "a merge is under way")
+@finds("workspace", "git merge is under way")
 def workspace_merging(pair, later):
     pair.git("checkout", "-q", "-b", "side", "HEAD~1")
     pair.git("commit", "-q", "--allow-empty", "-m", "aside")
