@@ -14,6 +14,8 @@
 #include "lib/text.h"
 
 #define REFRESH (20 * USEC_PER_MINUTE)
+/* A relay that answered no longer than this before the last good check may be the witness. */
+#define RELAY_GOOD USEC_PER_HOUR
 #define RELAY_TIMEOUT (3 * USEC_PER_SEC)
 
 /* The daemon warns a user this many days before a key expires; 0: when the key has expired. */
@@ -43,7 +45,8 @@ struct tailnet {
                 enum tailscale_ping ping; /* the last ping's result */
                 usec_t blind_since;       /* 0: Tailscale works */
                 struct tailscale_relay relay;
-                bool relay_answers; /* it did when it was last asked */
+                usec_t relay_answered; /* 0: never */
+                usec_t good;           /* the last good check of the gateway */
         } known;
 
         /* The look under way. */
@@ -191,7 +194,8 @@ static void learn(struct tailnet *t, const struct tailscale_answer *a) {
 static void on_relay(struct probe *p _unused_, const struct check *check, void *userdata) {
         struct tailnet *t = userdata;
 
-        t->known.relay_answers = check->verdict == VERDICT_UP;
+        if (check->verdict == VERDICT_UP)
+                t->known.relay_answered = now();
 }
 
 static void make_witness(struct tailnet *t) {
@@ -212,6 +216,7 @@ static void use_relay(struct tailnet *t, const struct tailscale_relay *relay) {
                 return;
         if (!t->witness || strcmp(relay->address, k->relay.address) != 0 || relay->port != k->relay.port) {
                 k->relay = *relay;
+                k->relay_answered = 0;
                 make_witness(t);
         }
         if (t->witness)
@@ -220,9 +225,9 @@ static void use_relay(struct tailnet *t, const struct tailscale_relay *relay) {
 
 struct probe *tailnet_witness(struct tailnet *t) {
         const struct known *k = &t->known;
+        bool fresh = k->relay_answered > 0 && k->relay_answered + RELAY_GOOD > k->good;
 
-        return k->in && k->relay_answers && !k->self.has_exit_node &&
-                        !tailscale_is_at(&k->peer, k->relay.address)
+        return k->in && fresh && !k->self.has_exit_node && !tailscale_is_at(&k->peer, k->relay.address)
                 ? t->witness
                 : NULL;
 }
@@ -299,10 +304,10 @@ int tailnet_look(struct tailnet *t, const char *address, tailnet_done_t done, vo
 
 void tailnet_refresh(struct tailnet *t, const char *address) {
         t->known.ping = TAILSCALE_PING_UNKNOWN;
+        t->known.good = now();
         if (t->done || (t->refreshed > 0 && now() - t->refreshed < REFRESH))
                 return;
         t->refreshed = now();
-        t->known.relay_answers = false;
         if (is_installed())
                 (void) begin_look(t, true, address);
 }

@@ -40,8 +40,8 @@ usec_t tailnet_blind_since(const struct tailnet *t, char *why, size_t size);
 /* Whether this looks like a restart of tailscaled: for TAILNET_RESTART_MAX at most. */
 bool tailnet_restarts(const struct tailnet *t);
 
-/* The home relay if it may be the witness now: it answered the last refresh, is not on the gateway's machine, and no exit node is
- * in use. Else NULL. */
+/* The home relay if it may be the witness now: it answered within the hour before the last good check, is
+ * not on the gateway's machine, and no exit node is in use. Else NULL. */
 struct probe *tailnet_witness(struct tailnet *t);
 /* When the keys of this node and of the gateway's node expire, CLOCK_REALTIME; 0: never, or not known. */
 void tailnet_keys(const struct tailnet *t, usec_t *ret_here, usec_t *ret_there);
