@@ -167,7 +167,9 @@ char *status_sentence(const struct status *s, char buf[static SENTENCE_MAX]) {
         else if (s->state == ROLE_STARTING)
                 SAY("%s is %s; ", s->unit, unit_state_name(s->unit_state));
         else if (s->state == ROLE_DEMOTING)
-                SAY(s->answers ? "%s is stopping; " : "%s no longer answers, and is still shutting down; ",
+                SAY(unit_state_runs(s->unit_state) ? "%s still runs; "
+                                : s->answers       ? "%s is stopping; "
+                                                   : "%s no longer answers, and is still shutting down; ",
                         s->unit);
         else if (unit_state_runs(s->unit_state))
                 SAY("%s runs here, and the daemon did not start it; ", s->unit);

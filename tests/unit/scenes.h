@@ -153,6 +153,8 @@ static const struct scene scenes[] = {
                 { .mode = MODE_PINNED, .health = HEALTH_UP, .verdict = "up" }, .silent = true },
         { "promoted and alerts", scene_promoted, STATUS_DEGRADED, { .alert_error = "https://example.com: HTTP 500", .undelivered = 2 } },
         { "demoting", scene_demoting, STATUS_DEGRADED, { .health = HEALTH_UP, .verdict = "up" } },
+        { "its stop is refused", scene_demoting, STATUS_DEGRADED,
+                { .health = HEALTH_UP, .verdict = "up", .unit_state = UNIT_ACTIVE } },
         { "demoting to start again", scene_demoting, STATUS_UNREACHABLE, { .kill_at = SCENE_NOW + 20 * S } },
         { "demoting, killed", scene_demoting, STATUS_UNREACHABLE, { .kill_at = SCENE_NOW - S } },
 };
