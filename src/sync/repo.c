@@ -73,10 +73,11 @@ void name_user(uid_t uid, char buf[static 64]) {
 
 int repo_refuse_owner(const char *path, const char *user, struct refusal *why) {
         _cleanup_free_ char *plain = without_slash(path), *word = plain ? shell_quote(plain) : NULL;
+        _cleanup_free_ char *link = find_link(path);
 
-        return word && is_roots_way(path)
-                ? refusal_set_command(why, "sudo chown -hR %s: %s", user, word)
-                : refusal_set(why, why->code, "%s: root must give it to %s", why->text, user);
+        return link || !word
+                ? refusal_set(why, why->code, "%s: %s", why->text, link ? link : strerror(ENOMEM))
+                : refusal_set_command(why, "sudo chown -hR %s: %s", user, word);
 }
 
 /* chmod opens our own files. Another owner may have closed one on purpose, so a user decides on a chown. */

@@ -89,8 +89,8 @@ int repo_check_branch(const struct repo *repo, const char *branch, struct sync_r
 int repo_check_writable(const struct repo *repo, struct sync_result *r);
 /* The user's name, safe to print. */
 void name_user(uid_t uid, char buf[static 64]);
-/* Adds the command with which root gives PATH to USER, or only words if another user could redirect that
- * command. -ECANCELED. */
+/* Adds the command with which root gives PATH to USER, or the symbolic link that the command would follow.
+ * -ECANCELED. */
 int repo_refuse_owner(const char *path, const char *user, struct refusal *why);
 /* Adds the command that gives this process access to what OWNER has closed. -ECANCELED. */
 int repo_set_open_command(const struct repo *repo, uid_t owner, struct refusal *why);

@@ -115,13 +115,7 @@ def workspace_is_no_clone(pair, later):
     pair.standby.remove(f"{Pair.WORKSPACE}/.git")
 
 
-@in_words
-def with_owner(pair, line):
-    """No command of root's names a path that the agent may turn into a link."""
-    pair.standby.run(f"chown -R {USER}: {HOME}")
-
-
-@finds("workspace", "belongs to alice, not to openclaw", fix=with_owner)
+@finds("workspace", "belongs to alice, not to openclaw")
 def workspace_of_another_user(pair, later):
     pair.standby.run(f"chown -R alice: {Pair.WORKSPACE}")
 
@@ -133,13 +127,9 @@ def workspace_unsaved(pair, later):
     pair.standby.put(f"{Pair.WORKSPACE}/memory/new.md", "learned here\n", user=USER)
 
 
-@in_words
-def without_file(pair, line):
-    pair.standby.remove(f"{Pair.WORKSPACE}/closed")
-
-
-@finds("workspace", "closed cannot be read, and is not saved: root must give it to openclaw", fix=without_file)
+@finds("workspace", "closed cannot be read, and is not saved", rounds=3)
 def workspace_with_a_file_of_root(pair, later):
+    prepare_merge(pair)
     pair.standby.put(f"{Pair.WORKSPACE}/closed", "x\n", mode=0o600)
 
 
@@ -316,7 +306,7 @@ def secrets_target_is_a_file(pair, later):
     pair.standby.run("rm -rf ~/.secrets && echo precious > ~/.secrets", user=USER)
 
 
-@finds("secrets", "/home/openclaw/.secrets belongs to another user", fix=with_owner)
+@finds("secrets", "/home/openclaw/.secrets belongs to another user")
 def secrets_target_of_another_user(pair, later):
     pair.standby.run(f"chown alice: {HOME}/.secrets")
 

@@ -231,8 +231,14 @@ static void test_bad_targets(void **state) {
                 return; /* only root gives directories away */
         (void) snprintf(w->target, sizeof w->target, "%s/here", w->dir);
         run(w, "mkdir here; chown nobody here");
-        assert_sync(w, SYNC_REFUSED, "belongs to another user: root must give it to root");
-        assert_string_equal(w->result.secrets_why.command, ""); /* others can turn the way there */
+        assert_sync(w, SYNC_REFUSED, "belongs to another user: sudo chown -hR root: /");
+        assert_non_null(strstr(words(&w->result.secrets_why), w->target));
+        (void) strcat(w->target, "/"); /* with which chown(1) would follow a link */
+        assert_sync(w, SYNC_REFUSED, "belongs to another user");
+        assert_null(strstr(words(&w->result.secrets_why), "/here/"));
+        run(w, "mv here there; ln -s there/here here");
+        assert_sync(w, SYNC_REFUSED, "here is a symbolic link to there/here");
+        assert_null(strstr(words(&w->result.secrets_why), "chown"));
 }
 
 /* One that leads to a directory of ours is as good as that. */

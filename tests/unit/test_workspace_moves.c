@@ -104,8 +104,8 @@ static void test_what_cannot_be_saved(void **state) {
         (void) munmap(child, sizeof *child);
         assert_int_equal(w->result.workspace, SYNC_UPDATED);
         assert_int_equal(w->result.workspace_why.code, REFUSAL_UNREADABLE);
-        assert_why(w, "closed cannot be read, and is not saved: root must give it to nobody");
-        assert_string_equal(w->result.workspace_why.command, ""); /* others can turn the way there */
+        assert_why(w, "sudo chown -hR nobody: /");
+        assert_true(*w->result.workspace_why.command);
         run(w, "chown -R root standby origin; cat standby/d.log | grep theirs; test \"$(git -C standby show %s:mine)\" = 2",
                 saved(w));
 }
@@ -260,6 +260,7 @@ static void test_what_is_closed_to_us(void **state) {
         sync_as_nobody(w, "chown root notes; chmod 600 notes");
         assert_int_equal(w->result.workspace, SYNC_REFUSED); /* it is in the way of what comes */
         assert_int_equal(w->result.workspace_why.code, REFUSAL_UNREADABLE);
+        assert_why(w, "sudo chown -hR nobody: /");
         for (size_t i = 0; i < ELEMENTSOF(closed); i++) {
                 char close[80];
 
@@ -267,8 +268,12 @@ static void test_what_is_closed_to_us(void **state) {
                 sync_as_nobody(w, close);
                 assert_int_equal(w->result.workspace, SYNC_REFUSED);
                 assert_why(w, closed[i]);
-                assert_why(w, "root must give it to nobody");
+                assert_why(w, "sudo chown -hR nobody: /");
         }
+        sync_as_nobody(w, "chown root .git/objects; mv ../standby ../there; ln -s there ../standby");
+        assert_why(w, "standby is a symbolic link to there");
+        assert_string_equal(w->result.workspace_why.command, ""); /* root would follow it */
+        run(w, "rm standby; mv there standby");
         run(w, "not test -e standby/.git/failover-intent");
         sync_as_nobody(w, "chown root .git/index .git/refs/heads/main");
         assert_int_equal(w->result.workspace, SYNC_UPDATED);
