@@ -204,7 +204,8 @@ static bool starts_for_nothing(struct look *l) {
 static bool answers(struct look *l) {
         const struct role *r = l->r;
 
-        return has_begun(l->f) && l->f->main_pid == r->answers_pid && r->answers >= ANSWERS_NEEDED &&
+        return has_begun(l->rules, l->f) && l->f->main_pid == r->answers_pid &&
+                r->answers >= ANSWERS_NEEDED &&
                 (r->other != OTHER_ANSWERS || due(l, r->answers_since + l->rules->start_timeout));
 }
 

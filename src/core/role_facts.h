@@ -16,9 +16,10 @@ static inline bool is_running(const struct facts *f) {
         return unit_state_runs(f->gateway);
 }
 
-/* Its program runs, though systemd may still wait for its word (Type=notify) or for its end (Type=oneshot). */
-static inline bool has_begun(const struct facts *f) {
-        return f->gateway == UNIT_ACTIVE || (f->gateway == UNIT_STARTING && f->main_pid > 0);
+/* Its program runs, though systemd may still wait for its word (Type=notify) or for its end (Type=oneshot).
+ * The program that switches a warm gateway's channels has to end first. */
+static inline bool has_begun(const struct role_rules *rules, const struct facts *f) {
+        return f->gateway == UNIT_ACTIVE || (!rules->warm && f->gateway == UNIT_STARTING && f->main_pid > 0);
 }
 
 static inline bool paused(const struct role *r) {

@@ -27,7 +27,7 @@ void role_gateway_checked(struct role *r, const struct role_rules *role_rules, c
         enum gateway_answer answer) {
         if (answer == ANSWER_NONE)
                 count_silence(r, role_rules, f);
-        else if (has_begun(f) || (r->state == ROLE_DEMOTING && f->gateway == UNIT_STOPPING))
+        else if (has_begun(role_rules, f) || (r->state == ROLE_DEMOTING && f->gateway == UNIT_STOPPING))
                 count_answer(r, f, answer);
         else if (is_stopped(f) && !role_rules->warm)
                 r->other = OTHER_ANSWERS;

@@ -30,6 +30,14 @@ static void test_two_answers_of_one_process(void **state _unused_) {
         checked(&b, true);
         expect(&b, "promoted");
 
+        /* A warm one answers all the time: its channels are on when the program that switches them has ended. */
+        b = starting();
+        b.rules.warm = true;
+        gateway(&b, UNIT_STARTING);
+        checked(&b, true);
+        checked(&b, true);
+        expect(&b, "");
+
         /* An answer from before its program ran, or of a process that is gone, is none. */
         b = starting();
         gateway(&b, UNIT_STARTING);
