@@ -27,7 +27,8 @@ void look_config_readable(const struct checkup *c, struct finding *f) {
         if (error == 0 && stat(config, &st) >= 0 && (st.st_uid != 0 || (st.st_mode & 022))) {
                 finding_warn(f, "others than root may change %s: it says what the daemon starts, and when",
                         config);
-                finding_fix(f, "sudo chown -h root: %s && sudo chmod go-w %s", config, config);
+                finding_fix(f, "sudo chown -h root:%s %s && sudo chmod g=r,o-w %s", checkup_daemon_user(c),
+                        config, config); /* so that the daemon can read it still */
         } else if (error == 0)
                 finding_ok(f, "user %s can read the configuration", checkup_daemon_user(c));
         else if (error == ENOENT)

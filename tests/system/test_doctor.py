@@ -30,7 +30,9 @@ def config_closed(pair, later):
 
 @finds("its reader", "others than root may change")
 def config_open(pair, later):
-    pair.standby.run("chmod 666 /etc/openclaw-failover.ini; systemctl reload openclaw-failover")
+    """The daemon's user owns it, and keeps others from reading it. Afterwards the daemon can still read it."""
+    pair.standby.run("cd /etc; chown openclaw-failover: openclaw-failover.ini; chmod 600 openclaw-failover.ini; "
+                     "systemctl reload openclaw-failover")
 
 
 @finds("in force", "has changed since the daemon read it")
