@@ -8,12 +8,12 @@
 #include "lib/json.h"
 #include "lib/text.h"
 
-/* 100 columns, but for the words behind a long span. print_row() cuts what may be too long. */
-#define ROW "%-18s%-*s%-12s%-32s%s%s\n"
-#define WHY_COLUMNS 20
+/* 100 columns at most: print_row() cuts what may be longer than its column. */
+#define ROW "%-17s%-*s%-12s%-31s%s%s\n"
+#define WHY_COLUMNS 19
 #define WHY_MAX 19
 #define PARTS_MAX 31
-#define END_MAX 64
+#define END_MAX 21
 
 static const char *span_text(char buf[static SPAN_MAX], usec_t span) {
         return span == USEC_INFINITY ? "-" : format_span(buf, span);
@@ -33,7 +33,7 @@ static void end_text(char buf[static END_MAX], const struct failover *f, usec_t 
                 [END_OPEN] = " so far",
                 [END_FAILBACK] = "",
                 [END_STOPPED] = ", stopped",
-                [END_FOREIGN] = ", replaced",
+                [END_FOREIGN] = ", foreign",
         };
         usec_t span = f->end != END_OPEN ? f->lasted : now > f->promoted ? now - f->promoted : 0;
         const char *words = f->end == END_REBOOT                        ? "until a reboot"
@@ -69,7 +69,7 @@ static void print_row(FILE *out, const struct failover *f, usec_t now) {
                         f->begun              ? f->begun
                                 : f->promoted ? f->promoted
                                               : f->ended),
-                bytes, why, span_text(outage, f->outage), *parts ? parts : "-", end, f->trouble ? " !" : "");
+                bytes, why, span_text(outage, f->outage), *parts ? parts : "-", end, f->trouble ? "!" : "");
 }
 
 static void print_sums(FILE *out, const struct history *c, usec_t since, usec_t now) {
