@@ -13,7 +13,7 @@
 #define WHY_COLUMNS 19
 #define WHY_MAX 19
 #define PARTS_MAX 31
-#define END_MAX 21
+#define END_MAX 20
 
 static const char *span_text(char buf[static SPAN_MAX], usec_t span) {
         return span == USEC_INFINITY ? "-" : format_span(buf, span);
@@ -32,8 +32,8 @@ static void end_text(char buf[static END_MAX], const struct failover *f, usec_t 
         static const char *const ends[_FAILOVER_END_MAX] = {
                 [END_OPEN] = " so far",
                 [END_FAILBACK] = "",
-                [END_STOPPED] = ", stopped",
-                [END_FOREIGN] = ", foreign",
+                [END_STOPPED] = " stopped",
+                [END_FOREIGN] = " foreign",
         };
         usec_t span = f->end != END_OPEN ? f->lasted : now > f->promoted ? now - f->promoted : 0;
         const char *words = f->end == END_REBOOT                        ? "until a reboot"
@@ -69,7 +69,7 @@ static void print_row(FILE *out, const struct failover *f, usec_t now) {
                         f->begun              ? f->begun
                                 : f->promoted ? f->promoted
                                               : f->ended),
-                bytes, why, span_text(outage, f->outage), *parts ? parts : "-", end, f->trouble ? "!" : "");
+                bytes, why, span_text(outage, f->outage), *parts ? parts : "-", end, f->trouble ? " !" : "");
 }
 
 static void print_sums(FILE *out, const struct history *c, usec_t since, usec_t now) {
