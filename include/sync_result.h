@@ -98,13 +98,13 @@ int sync_result_format(const struct sync_result *r, char buf[static SYNC_RESULT_
 /* Reads such a line. 0, or -EINVAL if sync_result_format() would not have written it: *RET is untouched. */
 int sync_result_parse(const char *line, struct sync_result *ret);
 /* For a user: "workspace a1b2c3d..e4f5a6b (5 commits), secrets synced (3 files)". Returns BUF. */
-char *sync_result_say(const struct sync_result *r, char *buf, size_t size);
+char *sync_result_describe(const struct sync_result *r, char *buf, size_t size);
 
 /* Whether NAME is safe to print: a shell, a terminal and git all read it the same way. */
 bool sync_branch_is_valid(const char *name);
 bool sync_branch_is_private(const char *name);
 /* The unmerged branches: "a, b and 3 more". Returns BUF. */
-char *sync_result_say_unmerged(const struct sync_result *r, char *buf, size_t size);
+char *sync_result_describe_unmerged(const struct sync_result *r, char *buf, size_t size);
 
 /* The commands that merge them on the primary, one a line. A private branch is only fetched: a merge would
  * push it. PATH is the workspace there and on HOST, this machine, where USER owns it. Returns BUF. */
@@ -118,7 +118,7 @@ int refusal_set(struct refusal *f, enum refusal_code code, const char *format, .
 /* Sets the command if it fits. The caller passes names in it through shell_quote(). -ECANCELED. */
 int refusal_set_command(struct refusal *f, const char *format, ...) _printf_(2, 3);
 /* "text: command", cut. Returns BUF. */
-char *refusal_say(const struct refusal *f, char *buf, size_t size);
+char *refusal_format(const struct refusal *f, char *buf, size_t size);
 
 /* Like refusal_set() for the workspace of R; sets .workspace to PART, too. -ECANCELED. */
 int sync_end(struct sync_result *r, enum sync_part part, enum refusal_code code, const char *format, ...)

@@ -46,7 +46,7 @@ static void explain(int r, const char *file, const char *credential, char *why, 
 }
 
 /* Keeps the first word: an address has no blanks. Some editors write a byte order mark before it. */
-static void keep_first_line(char *text) {
+static void keep_first_word(char *text) {
         char *start = text + strspn(text, "\xef\xbb\xbf \t\r\n");
         size_t n = strcspn(start, " \t\r\n");
 
@@ -77,7 +77,7 @@ int endpoint_load(
                 explain(r, file, credential, why, size);
                 return r;
         }
-        keep_first_line(text);
+        keep_first_word(text);
         if (!is_web(text)) {
                 (void) snprintf(why, size,
                         "%s does not hold an http:// or https:// address as its first line", file);

@@ -55,7 +55,7 @@ static void own_words(struct webhook *c, char *buf, size_t size) {
         (void) safe_text(buf, size, text);
 }
 
-static void say_status(struct webhook *c, struct webhook_answer *a, long status) {
+static void describe_status(struct webhook *c, struct webhook_answer *a, long status) {
         char own[160];
 
         (void) appendf(a->words, sizeof a->words, "HTTP %ld", status);
@@ -81,7 +81,7 @@ static void on_done(struct http_request *r, CURLcode code, void *userdata) {
         if (status > 0) {
                 /* The status counts even if the rest of the answer failed. */
                 a.outcome = outcome_of(status);
-                say_status(c, &a, status);
+                describe_status(c, &a, status);
         } else if (code == CURLE_OPERATION_TIMEDOUT)
                 (void) appendf(
                         a.words, sizeof a.words, "silent for %" PRIu64 " s", WEBHOOK_TIMEOUT / USEC_PER_SEC);

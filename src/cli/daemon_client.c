@@ -19,7 +19,7 @@
 /* In a loop, since an interrupt ends the loop only after the call. */
 #define LOOP_CALL_TIMEOUT (2 * USEC_PER_SEC)
 
-#define SAY(...) (void) appendf(buf, CLIENT_WHY_MAX, __VA_ARGS__)
+#define ADD(...) (void) appendf(buf, CLIENT_WHY_MAX, __VA_ARGS__)
 
 bool client_is_unknown(const struct instance *n, char buf[static CLIENT_WHY_MAX]) {
         _cleanup_(instances_freep) struct instance **all = NULL;
@@ -27,17 +27,17 @@ bool client_is_unknown(const struct instance *n, char buf[static CLIENT_WHY_MAX]
         buf[0] = '\0';
         (void) instances_list(NULL, &all);
         if (*n->name && access(n->config, F_OK) < 0 && errno == ENOENT)
-                SAY("There is no instance %s: %s does not exist.", n->name, n->config);
+                ADD("There is no instance %s: %s does not exist.", n->name, n->config);
         else if (!*n->name && all && *all && config_is_unused(n->config))
-                SAY("%s names no primary.", n->config);
+                ADD("%s names no primary.", n->config);
         else
                 return false;
         for (struct instance **i = all; i && *i; i++)
-                SAY("%s `%s`", i == all ? " Allowed:" : ",", (*i)->program);
+                ADD("%s `%s`", i == all ? " Allowed:" : ",", (*i)->program);
         return true;
 }
 
-char *client_say_absence(const struct instance *n, char buf[static CLIENT_WHY_MAX]) {
+char *client_describe_absence(const struct instance *n, char buf[static CLIENT_WHY_MAX]) {
         _cleanup_(config_freep) struct config *c = NULL;
         _cleanup_free_ char *error = NULL;
         struct unit_outcome o;
@@ -46,27 +46,27 @@ char *client_say_absence(const struct instance *n, char buf[static CLIENT_WHY_MA
         if (client_is_unknown(n, buf))
                 return buf;
         if (r < 0)
-                SAY("Whether %s is running is unknown: the system bus cannot be reached (%s). See `systemctl status dbus`.",
+                ADD("Whether %s is running is unknown: the system bus cannot be reached (%s). See `systemctl status dbus`.",
                         n->unit, strerror(-r));
         else if (strcmp(o.load_state, "not-found") == 0)
-                SAY("%s is not installed.", n->unit);
+                ADD("%s is not installed.", n->unit);
         else if (strcmp(o.load_state, "masked") == 0)
-                SAY("%s is not running: it is masked. To start it, now and at every boot: `systemctl unmask %s && systemctl "
+                ADD("%s is not running: it is masked. To start it, now and at every boot: `systemctl unmask %s && systemctl "
                     "enable --now %s`.",
                         n->unit, n->unit, n->unit);
         else if (strcmp(o.load_state, "loaded") != 0)
-                SAY("%s is not running: systemd cannot load it (%s). See `systemd-analyze verify %s`.",
+                ADD("%s is not running: systemd cannot load it (%s). See `systemd-analyze verify %s`.",
                         n->unit, o.load_state, n->unit);
         else if (strcmp(o.active_state, "active") == 0)
-                SAY("%s is running, but %s does not answer on the system bus. See `systemctl status %s`.",
+                ADD("%s is running, but %s does not answer on the system bus. See `systemctl status %s`.",
                         n->unit, n->bus_name, n->unit);
         else if (*o.result && strcmp(o.result, "success") != 0 && o.exit_status != EX_CONFIG)
-                SAY("%s is not running: it failed (%s, status=%d). See `journalctl -u %s -n 20`.", n->unit,
+                ADD("%s is not running: it failed (%s, status=%d). See `journalctl -u %s -n 20`.", n->unit,
                         o.result, o.exit_status, n->unit);
         else {
                 if (o.exit_status == EX_CONFIG || config_is_unused(n->config))
                         (void) config_load(n->config, config_keep_error, &error, &c);
-                SAY("%s is not running%s%s. To start it, now and at every boot: `systemctl enable --now %s`.",
+                ADD("%s is not running%s%s. To start it, now and at every boot: `systemctl enable --now %s`.",
                         n->unit, error ? ", because its configuration has an error. " : "", error ?: "",
                         n->unit);
         }
@@ -76,7 +76,7 @@ char *client_say_absence(const struct instance *n, char buf[static CLIENT_WHY_MA
 int client_nobody(const struct instance *n) {
         char why[CLIENT_WHY_MAX];
 
-        log_error("%s", client_say_absence(n, why));
+        log_error("%s", client_describe_absence(n, why));
         return EXIT_NOT_RUNNING;
 }
 

@@ -37,8 +37,8 @@ int client_follow(sd_bus *bus, const struct instance *n, bool *changed, sd_bus_m
  * instances there are. */
 bool client_is_unknown(const struct instance *n, char buf[static CLIENT_WHY_MAX]);
 /* Why the daemon is not running, from systemd and the ini, and what to do. Returns BUF. */
-char *client_say_absence(const struct instance *n, char buf[static CLIENT_WHY_MAX]);
-/* Logs client_say_absence(); returns EXIT_NOT_RUNNING. */
+char *client_describe_absence(const struct instance *n, char buf[static CLIENT_WHY_MAX]);
+/* Logs client_describe_absence(); returns EXIT_NOT_RUNNING. */
 int client_nobody(const struct instance *n);
 /* Logs that there is no bus because of R, and what to do; returns EXIT_NOT_RUNNING. */
 int client_no_bus(int r);

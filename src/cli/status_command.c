@@ -53,7 +53,7 @@ static bool ask(struct view *v, struct shown *s) {
         s->changed = false;
         s->exit = client_get_status(v->bus, s->instance, &m, &now);
         if (s->exit == EXIT_NOT_RUNNING)
-                (void) client_say_absence(s->instance, s->why);
+                (void) client_describe_absence(s->instance, s->why);
         if (s->exit == 0) {
                 (void) status_update(&s->status, &now, changed);
                 s->status.program = s->instance->program;
@@ -184,7 +184,7 @@ int cmd_status(const struct instance *named, bool all, bool json, bool watched) 
         struct view v;
         int n, r;
 
-        (void) sd_bus_open_system(&bus); /* without a bus, client_say_absence() says so */
+        (void) sd_bus_open_system(&bus); /* without a bus, client_describe_absence() says so */
         n = all ? instances_list(bus, &list) : 0;
         if (n < 0) /* the bus answers no call */
                 bus = sd_bus_flush_close_unref(bus);

@@ -5,75 +5,75 @@
 
 #include "lib/text.h"
 
-#define SAY(...) appendf(buf, MESSAGE_MAX, __VA_ARGS__)
+#define ADD(...) appendf(buf, MESSAGE_MAX, __VA_ARGS__)
 
-typedef void (*say_t)(const struct story *s, char *buf);
+typedef void (*describe_t)(const struct story *s, char *buf);
 
 /* In a pause the daemon does nothing, and the message says so. */
-static bool say_paused(const struct story *s, char *buf) {
+static bool describe_paused(const struct story *s, char *buf) {
         if (s->paused)
-                SAY(" The daemon does nothing until the pause ends, or `%s resume`.", s->program);
+                ADD(" The daemon does nothing until the pause ends, or `%s resume`.", s->program);
         return s->paused;
 }
 
-static void say_other(const struct story *s, char *buf) {
+static void describe_other(const struct story *s, char *buf) {
         if (s->other)
-                SAY(" Another gateway answers at port %u here: `ss -ltnp sport = :%u` as root names its process.",
+                ADD(" Another gateway answers at port %u here: `ss -ltnp sport = :%u` as root names its process.",
                         s->port, s->port);
 }
 
-static void say_promoting(const struct story *s, char *buf) {
+static void describe_promoting(const struct story *s, char *buf) {
         if (s->again)
-                SAY("Starting %s again.", s->unit);
+                ADD("Starting %s again.", s->unit);
         else if (s->mode == MODE_DRILL)
-                SAY("A drill: starting %s. The primary is not touched.", s->unit);
+                ADD("A drill: starting %s. The primary is not touched.", s->unit);
         else if (s->mode == MODE_PINNED)
-                SAY("Promoting at a user's command: starting %s.", s->unit);
+                ADD("Promoting at a user's command: starting %s.", s->unit);
         else
-                SAY("The primary %s is down (%s). Promoting: starting %s.", s->primary, s->reason, s->unit);
-        say_other(s, buf);
+                ADD("The primary %s is down (%s). Promoting: starting %s.", s->primary, s->reason, s->unit);
+        describe_other(s, buf);
 }
 
-static void say_adopted(const struct story *s, char *buf) {
+static void describe_adopted(const struct story *s, char *buf) {
         if (s->again)
-                SAY("A user started %s again within 10 min. This machine goes on as before that stop.",
+                ADD("A user started %s again within 10 min. This machine goes on as before that stop.",
                         s->unit);
         else if (s->mode == MODE_PINNED)
-                SAY("Promoting at a user's command: another user has started %s already. The daemon takes it over.",
+                ADD("Promoting at a user's command: another user has started %s already. The daemon takes it over.",
                         s->unit);
         else
-                SAY("The primary %s is down (%s). Another user has started %s here already. The daemon takes it over, and "
+                ADD("The primary %s is down (%s). Another user has started %s here already. The daemon takes it over, and "
                     "stops it when the primary is back.",
                         s->primary, s->reason, s->unit);
 }
 
 /* Adds a part of the outage, unless it is too short to matter or a restart of the daemon has lost it. */
-static void say_part(char *buf, const char **before, usec_t part, const char *what) {
+static void describe_part(char *buf, const char **before, usec_t part, const char *what) {
         char span[SPAN_MAX];
 
         if (part == USEC_INFINITY || part < OUTAGE_PART_MIN)
                 return;
-        SAY("%s%s %s", *before, format_span(span, part), what);
+        ADD("%s%s %s", *before, format_span(span, part), what);
         *before = ", ";
 }
 
-static void say_promoted(const struct story *s, char *buf) {
+static void describe_promoted(const struct story *s, char *buf) {
         const char *before = " (";
         char span[SPAN_MAX];
 
-        SAY("Promoted: the gateway here has started%s", s->again ? " again" : "");
+        ADD("Promoted: the gateway here has started%s", s->again ? " again" : "");
         if (s->outage == USEC_INFINITY && s->starting != USEC_INFINITY)
-                SAY(", within %s", format_span(span, s->starting));
-        SAY(".");
+                ADD(", within %s", format_span(span, s->starting));
+        ADD(".");
         if (s->outage != USEC_INFINITY) {
-                SAY(" Outage: %s at most", format_span(span, s->outage));
-                say_part(buf, &before, s->detecting, "detecting");
+                ADD(" Outage: %s at most", format_span(span, s->outage));
+                describe_part(buf, &before, s->detecting, "detecting");
                 if (!s->again) /* after a failure this is the wait for the next attempt */
-                        say_part(buf, &before, s->syncing, "syncing");
-                say_part(buf, &before, s->starting, "starting");
-                SAY("%s.", *before == ',' ? ")" : "");
+                        describe_part(buf, &before, s->syncing, "syncing");
+                describe_part(buf, &before, s->starting, "starting");
+                ADD("%s.", *before == ',' ? ")" : "");
         } else if (!s->by_hand)
-                SAY(" The outage's length is unknown: the daemon has restarted since the last good check.");
+                ADD(" The outage's length is unknown: the daemon has restarted since the last good check.");
 }
 
 /* What a failed start means for users. After a promotion by hand the primary may still be up. */
@@ -83,182 +83,182 @@ static const char *consequence(const struct story *s) {
         return *s->senior ? "The senior standby is up, but " : "The primary is up, but ";
 }
 
-static void say_start_failed(const struct story *s, char *buf) {
-        SAY("%s%s %s (%s). The daemon retries, after 5 s at first and every 5 min in the end.",
+static void describe_start_failed(const struct story *s, char *buf) {
+        ADD("%s%s %s (%s). The daemon retries, after 5 s at first and every 5 min in the end.",
                 consequence(s), s->unit, s->ended_well ? "has stopped" : "failed to start", s->trouble);
         if (s->ended_well)
-                SAY(" To keep it stopped: `%s demote`.", s->program);
-        say_other(s, buf);
-        SAY(" See `systemctl status %s` and `%s doctor`.", s->unit, s->program);
+                ADD(" To keep it stopped: `%s demote`.", s->program);
+        describe_other(s, buf);
+        ADD(" See `systemctl status %s` and `%s doctor`.", s->unit, s->program);
 }
 
-static void say_start_slow(const struct story *s, char *buf) {
+static void describe_start_slow(const struct story *s, char *buf) {
         char span[SPAN_MAX];
 
         if (s->unit_waits_for && *s->unit_waits_for) {
-                SAY("%ssystemd waits for %s before it starts %s. See `systemctl list-jobs`.", consequence(s),
+                ADD("%ssystemd waits for %s before it starts %s. See `systemctl list-jobs`.", consequence(s),
                         s->unit_waits_for, s->unit);
                 return;
         }
-        SAY("%s%s has been starting for %s. A gateway may take minutes, and the daemon waits. See `journalctl -u %s`.",
+        ADD("%s%s has been starting for %s. A gateway may take minutes, and the daemon waits. See `journalctl -u %s`.",
                 consequence(s), s->unit, format_span(span, MIN(s->start_timeout, USEC_PER_MINUTE)), s->unit);
-        say_other(s, buf);
+        describe_other(s, buf);
 }
 
-static void say_channels_ready(const struct story *s, char *buf) {
+static void describe_channels_ready(const struct story *s, char *buf) {
         char span[SPAN_MAX];
 
-        SAY("The promoted gateway says that its channels are ready");
+        ADD("The promoted gateway says that its channels are ready");
         if (s->warm && s->active != USEC_INFINITY)
-                SAY(": active after %s", format_span(span, s->active));
+                ADD(": active after %s", format_span(span, s->active));
         else if (s->ready != USEC_INFINITY)
-                SAY(", %s after it had started", format_span(span, s->ready));
-        SAY(".");
+                ADD(", %s after it had started", format_span(span, s->ready));
+        ADD(".");
 }
 
-static void say_channels_fail(const struct story *s, char *buf) {
-        SAY("The promoted gateway has started, and its channels do not work: %s. See `journalctl -u %s`, and as its user `openclaw "
+static void describe_channels_fail(const struct story *s, char *buf) {
+        ADD("The promoted gateway has started, and its channels do not work: %s. See `journalctl -u %s`, and as its user `openclaw "
             "channels status --probe`.",
                 s->channels, s->unit);
 }
 
-static void say_silent(const struct story *s, char *buf) {
+static void describe_silent(const struct story *s, char *buf) {
         char span[SPAN_MAX];
 
-        SAY("The promoted gateway does not answer: %s.", s->trouble);
-        if (!say_paused(s, buf) && s->hang_timeout > 0)
-                SAY(" If it stays silent for %s, the daemon restarts it.",
+        ADD("The promoted gateway does not answer: %s.", s->trouble);
+        if (!describe_paused(s, buf) && s->hang_timeout > 0)
+                ADD(" If it stays silent for %s, the daemon restarts it.",
                         format_span(span, s->hang_timeout));
 }
 
-static void say_hung(const struct story *s, char *buf) {
+static void describe_hung(const struct story *s, char *buf) {
         char span[SPAN_MAX];
 
-        SAY("The promoted gateway has not answered for %s: restarting %s.",
+        ADD("The promoted gateway has not answered for %s: restarting %s.",
                 format_span(span, s->hang_timeout), s->unit);
 }
 
-static void say_lost(const struct story *s, char *buf) {
-        SAY("The promoted gateway has failed (%s), and systemd does not restart it. The daemon does, after 5 s at first and "
+static void describe_lost(const struct story *s, char *buf) {
+        ADD("The promoted gateway has failed (%s), and systemd does not restart it. The daemon does, after 5 s at first and "
             "every 5 min in the end. See `systemctl status %s`.",
                 s->trouble, s->unit);
 }
 
-static void say_held(const struct story *s, char *buf) {
-        SAY("A user stopped %s. This standby holds back until the primary has been up. A start within 10 min ends that, and "
+static void describe_held(const struct story *s, char *buf) {
+        ADD("A user stopped %s. This standby holds back until the primary has been up. A start within 10 min ends that, and "
             "so does `%s auto`.",
                 s->unit, s->program);
 }
 
-static void say_kept_back(const struct story *s, char *buf) {
-        SAY("Nobody can be reached until the pause ends: the primary %s is down (%s), and this standby is paused. To "
+static void describe_kept_back(const struct story *s, char *buf) {
+        ADD("Nobody can be reached until the pause ends: the primary %s is down (%s), and this standby is paused. To "
             "promote now: `%s resume`.",
                 s->primary, s->reason, s->program);
 }
 
-static void say_called_off(const struct story *s, char *buf) {
+static void describe_called_off(const struct story *s, char *buf) {
         if (*s->senior)
-                SAY("The senior standby %s has taken over before %s had started: stopping it.", s->senior,
+                ADD("The senior standby %s has taken over before %s had started: stopping it.", s->senior,
                         s->unit);
         else if (s->by_hand)
-                SAY("This standby follows the primary %s again, which is up: stopping %s, which had not started.",
+                ADD("This standby follows the primary %s again, which is up: stopping %s, which had not started.",
                         s->primary, s->unit);
         else
-                SAY("The primary %s is back before %s had started: stopping it. This was no failover.",
+                ADD("The primary %s is back before %s had started: stopping it. This was no failover.",
                         s->primary, s->unit);
 }
 
-static void say_demoting(const struct story *s, char *buf) {
+static void describe_demoting(const struct story *s, char *buf) {
         if (s->mode == MODE_DRILL)
-                SAY("The drill ends: stopping %s.", s->unit);
+                ADD("The drill ends: stopping %s.", s->unit);
         else if (s->mode == MODE_HELD)
-                SAY("Demoting at a user's command: stopping %s.", s->unit);
+                ADD("Demoting at a user's command: stopping %s.", s->unit);
         else if (*s->senior)
-                SAY("The senior standby %s has taken over. Demoting: stopping %s.", s->senior, s->unit);
+                ADD("The senior standby %s has taken over. Demoting: stopping %s.", s->senior, s->unit);
         else if (s->by_hand)
-                SAY("This standby follows the primary %s again, which is up. Demoting: stopping %s.",
+                ADD("This standby follows the primary %s again, which is up. Demoting: stopping %s.",
                         s->primary, s->unit);
         else
-                SAY("The primary %s is back. Demoting: stopping %s.", s->primary, s->unit);
+                ADD("The primary %s is back. Demoting: stopping %s.", s->primary, s->unit);
 }
 
-static void say_draining(const struct story *s, char *buf) {
-        SAY("%s %s. This may take over five minutes.", s->unit,
+static void describe_draining(const struct story *s, char *buf) {
+        ADD("%s %s. This may take over five minutes.", s->unit,
                 s->finishes ? "finishes what it is doing, before it stops"
                             : "no longer answers, and is still shutting down");
 }
 
-static void say_stop_failed(const struct story *s, char *buf) {
+static void describe_stop_failed(const struct story *s, char *buf) {
         if (s->ignores_stop) {
-                SAY("%s ignores its stop: it still answers. systemd kills it when TimeoutStopSec= is over. To kill it now: "
+                ADD("%s ignores its stop: it still answers. systemd kills it when TimeoutStopSec= is over. To kill it now: "
                     "`systemctl kill --signal=KILL %s`.",
                         s->unit, s->unit);
                 return;
         }
-        SAY("%s could not be stopped: %s.", s->unit, s->trouble);
-        if (!say_paused(s, buf))
-                SAY(" The daemon retries, after 5 s at first and every 5 min in the end.");
-        SAY(" To stop it by hand: `systemctl stop %s`.", s->unit);
+        ADD("%s could not be stopped: %s.", s->unit, s->trouble);
+        if (!describe_paused(s, buf))
+                ADD(" The daemon retries, after 5 s at first and every 5 min in the end.");
+        ADD(" To stop it by hand: `systemctl stop %s`.", s->unit);
 }
 
-static void say_killed(const struct story *s, char *buf) {
+static void describe_killed(const struct story *s, char *buf) {
         char span[SPAN_MAX];
 
-        SAY("%s has not stopped within %s and is needed again: killing it, to start it.", s->unit,
+        ADD("%s has not stopped within %s and is needed again: killing it, to start it.", s->unit,
                 format_span(span, s->drain_timeout));
 }
 
-static void say_demoted(const struct story *s, char *buf) {
+static void describe_demoted(const struct story *s, char *buf) {
         char span[SPAN_MAX];
 
-        SAY("Back on standby");
+        ADD("Back on standby");
         if (s->promoted != USEC_INFINITY)
-                SAY(" after %s", format_span(span, s->promoted));
-        SAY(": %s has stopped.", s->unit);
+                ADD(" after %s", format_span(span, s->promoted));
+        ADD(": %s has stopped.", s->unit);
         if (*s->senior)
-                SAY(" The senior standby %s has taken over.", s->senior);
+                ADD(" The senior standby %s has taken over.", s->senior);
 }
 
-static void say_foreign(const struct story *s, char *buf) {
-        SAY("%s is running here, and the daemon did not start it. The daemon leaves it alone ", s->unit);
+static void describe_foreign(const struct story *s, char *buf) {
+        ADD("%s is running here, and the daemon did not start it. The daemon leaves it alone ", s->unit);
         if (s->mode == MODE_HELD)
-                SAY("until `%s auto`.", s->program);
+                ADD("until `%s auto`.", s->program);
         else
-                SAY("unless the primary goes down.");
+                ADD("unless the primary goes down.");
 }
 
-static void say_resumed(const struct story *s, char *buf) {
-        SAY("The daemon has restarted, and goes on: %s.", role_state_name(s->to));
+static void describe_resumed(const struct story *s, char *buf) {
+        ADD("The daemon has restarted, and goes on: %s.", role_state_name(s->to));
 }
 
-static void say_hold_over(const struct story *s, char *buf) {
-        SAY("%s%s has been up: this standby follows it again (mode auto).",
+static void describe_hold_over(const struct story *s, char *buf) {
+        ADD("%s%s has been up: this standby follows it again (mode auto).",
                 *s->senior ? "The senior standby " : "The primary", s->senior);
 }
 
-static void say_drill_answered(const struct story *s, char *buf) {
+static void describe_drill_answered(const struct story *s, char *buf) {
         char span[SPAN_MAX];
 
-        SAY("The drill has passed: the gateway here has started");
+        ADD("The drill has passed: the gateway here has started");
         if (s->warm && s->active != USEC_INFINITY)
-                SAY(", active after %s", format_span(span, s->active));
+                ADD(", active after %s", format_span(span, s->active));
         else if (s->starting != USEC_INFINITY)
-                SAY(", within %s", format_span(span, s->starting));
-        SAY(s->unsaid ? ". This older OpenClaw does not say whether its channels are ready."
+                ADD(", within %s", format_span(span, s->starting));
+        ADD(s->unsaid ? ". This older OpenClaw does not say whether its channels are ready."
                       : ", and says that its channels are ready.");
 }
 
-static void say_drill_failed(const struct story *s, char *buf) {
-        SAY("The drill has failed: %s %s (%s). A failover would fail the same way. See `systemctl status %s` "
+static void describe_drill_failed(const struct story *s, char *buf) {
+        ADD("The drill has failed: %s %s (%s). A failover would fail the same way. See `systemctl status %s` "
             "and `%s doctor`.",
                 s->unit,
                 s->from == ROLE_PROMOTED ? "has started, and its channels are not ready" : "did not start",
                 s->from == ROLE_PROMOTED ? s->channels : s->trouble, s->unit, s->program);
-        say_other(s, buf);
+        describe_other(s, buf);
 }
 
-static void say_drill_real(const struct story *s, char *buf) {
-        SAY("The primary %s went down during the drill (%s): this is a failover now.", s->primary,
+static void describe_drill_real(const struct story *s, char *buf) {
+        ADD("The primary %s went down during the drill (%s): this is a failover now.", s->primary,
                 s->reason);
 }
 
@@ -266,35 +266,35 @@ static void say_drill_real(const struct story *s, char *buf) {
 static const struct {
         const char *name, *id;
         int level;
-        say_t say;
-        const char *text; /* a message without variables, in place of .say() */
+        describe_t describe;
+        const char *text; /* a message without variables, in place of .describe() */
 } events[_EVENT_MAX] = {
-        [EVENT_PROMOTING]      = { "promoting",      "4995ddfa8fb24e20bd567cbd085a2a9e", LOG_NOTICE,  say_promoting },
-        [EVENT_ADOPTED]        = { "adopted",        "1cb07c7025344cd6b665453f2d368e0a", LOG_NOTICE,  say_adopted },
-        [EVENT_PROMOTED]       = { "promoted",       "3571b4ef568a42ab814df305a1ea2bfb", LOG_NOTICE,  say_promoted },
-        [EVENT_START_FAILED]   = { "start-failed",   "bc1943304d45469ea9301fdd51b70b43", LOG_ERR,     say_start_failed },
-        [EVENT_START_SLOW]     = { "start-slow",     "a6153a5c942240599222e67583408d05", LOG_WARNING, say_start_slow },
-        [EVENT_CHANNELS_READY] = { "channels-ready", "3ba84b6627dd43e88ca138b75cc44083", LOG_NOTICE,  say_channels_ready },
-        [EVENT_CHANNELS_FAIL]  = { "channels-fail",  "e56e364d28734364a44bd068c0f43b30", LOG_ERR,     say_channels_fail },
-        [EVENT_SILENT]         = { "silent",         "5159671d471148a9bb0e83db645c976e", LOG_WARNING, say_silent },
+        [EVENT_PROMOTING]      = { "promoting",      "4995ddfa8fb24e20bd567cbd085a2a9e", LOG_NOTICE,  describe_promoting },
+        [EVENT_ADOPTED]        = { "adopted",        "1cb07c7025344cd6b665453f2d368e0a", LOG_NOTICE,  describe_adopted },
+        [EVENT_PROMOTED]       = { "promoted",       "3571b4ef568a42ab814df305a1ea2bfb", LOG_NOTICE,  describe_promoted },
+        [EVENT_START_FAILED]   = { "start-failed",   "bc1943304d45469ea9301fdd51b70b43", LOG_ERR,     describe_start_failed },
+        [EVENT_START_SLOW]     = { "start-slow",     "a6153a5c942240599222e67583408d05", LOG_WARNING, describe_start_slow },
+        [EVENT_CHANNELS_READY] = { "channels-ready", "3ba84b6627dd43e88ca138b75cc44083", LOG_NOTICE,  describe_channels_ready },
+        [EVENT_CHANNELS_FAIL]  = { "channels-fail",  "e56e364d28734364a44bd068c0f43b30", LOG_ERR,     describe_channels_fail },
+        [EVENT_SILENT]         = { "silent",         "5159671d471148a9bb0e83db645c976e", LOG_WARNING, describe_silent },
         [EVENT_ANSWERS]        = { "answers",        "5dccb75e72064684810b0d133cbe541c", LOG_NOTICE,  .text = "The promoted gateway answers again." },
-        [EVENT_HUNG]           = { "hung",           "c3cb5291065c4baab2a9de3e325bdcec", LOG_ERR,     say_hung },
-        [EVENT_LOST]           = { "lost",           "3ed644a34e6b4c11bf0702c656caa036", LOG_ERR,     say_lost },
-        [EVENT_HELD]           = { "held",           "3f2504bd7e6e42e8a6afae9dcbb00a56", LOG_WARNING, say_held },
-        [EVENT_KEPT_BACK]      = { "kept-back",      "3a905b0a7a5340849105354537025ef0", LOG_ERR,     say_kept_back },
-        [EVENT_CALLED_OFF]     = { "called-off",     "c39526e6d547408b81498ec4021ac1d5", LOG_NOTICE,  say_called_off },
-        [EVENT_DEMOTING]       = { "demoting",       "c95ce922b78740ffa04a756bff4c9fa9", LOG_NOTICE,  say_demoting },
-        [EVENT_DRAINING]       = { "draining",       "d7513a14673d412d890651fed1f119f7", LOG_NOTICE,  say_draining },
-        [EVENT_STOP_FAILED]    = { "stop-failed",    "d071d0e8d9de43ad872c0d2aca8efdfa", LOG_ERR,     say_stop_failed },
-        [EVENT_KILLED]         = { "killed",         "c9376ad6c07642638bc405d686df24d4", LOG_WARNING, say_killed },
-        [EVENT_DEMOTED]        = { "demoted",        "eaef354cc3d04680aa99a3a525ef427a", LOG_NOTICE,  say_demoted },
-        [EVENT_FOREIGN]        = { "foreign",        "eae251a7353d448e9cc94229eeace1ef", LOG_NOTICE,  say_foreign },
-        [EVENT_RESUMED]        = { "resumed",        "65e854829e234d0daba71a95f0bdb4ea", LOG_NOTICE,  say_resumed },
-        [EVENT_HOLD_OVER]      = { "hold-over",      "d319b2b1aa7e48949dd5a1dcb62e70ac", LOG_NOTICE,  say_hold_over },
+        [EVENT_HUNG]           = { "hung",           "c3cb5291065c4baab2a9de3e325bdcec", LOG_ERR,     describe_hung },
+        [EVENT_LOST]           = { "lost",           "3ed644a34e6b4c11bf0702c656caa036", LOG_ERR,     describe_lost },
+        [EVENT_HELD]           = { "held",           "3f2504bd7e6e42e8a6afae9dcbb00a56", LOG_WARNING, describe_held },
+        [EVENT_KEPT_BACK]      = { "kept-back",      "3a905b0a7a5340849105354537025ef0", LOG_ERR,     describe_kept_back },
+        [EVENT_CALLED_OFF]     = { "called-off",     "c39526e6d547408b81498ec4021ac1d5", LOG_NOTICE,  describe_called_off },
+        [EVENT_DEMOTING]       = { "demoting",       "c95ce922b78740ffa04a756bff4c9fa9", LOG_NOTICE,  describe_demoting },
+        [EVENT_DRAINING]       = { "draining",       "d7513a14673d412d890651fed1f119f7", LOG_NOTICE,  describe_draining },
+        [EVENT_STOP_FAILED]    = { "stop-failed",    "d071d0e8d9de43ad872c0d2aca8efdfa", LOG_ERR,     describe_stop_failed },
+        [EVENT_KILLED]         = { "killed",         "c9376ad6c07642638bc405d686df24d4", LOG_WARNING, describe_killed },
+        [EVENT_DEMOTED]        = { "demoted",        "eaef354cc3d04680aa99a3a525ef427a", LOG_NOTICE,  describe_demoted },
+        [EVENT_FOREIGN]        = { "foreign",        "eae251a7353d448e9cc94229eeace1ef", LOG_NOTICE,  describe_foreign },
+        [EVENT_RESUMED]        = { "resumed",        "65e854829e234d0daba71a95f0bdb4ea", LOG_NOTICE,  describe_resumed },
+        [EVENT_HOLD_OVER]      = { "hold-over",      "d319b2b1aa7e48949dd5a1dcb62e70ac", LOG_NOTICE,  describe_hold_over },
         [EVENT_PAUSE_OVER]     = { "pause-over",     "ed4b574f70e34edfb61d196a979e1a69", LOG_NOTICE,  .text = "The pause is over." },
-        [EVENT_DRILL_ANSWERED] = { "drill-answered", "29243962c2dc438e871d00fe56fb796a", LOG_NOTICE,  say_drill_answered },
-        [EVENT_DRILL_FAILED]   = { "drill-failed",   "69c4e1a51d904a3d995aeebc4cdef58d", LOG_ERR,     say_drill_failed },
-        [EVENT_DRILL_REAL]     = { "drill-real",     "9ec3d86f748040a38ca4b80cfe90393a", LOG_WARNING, say_drill_real },
+        [EVENT_DRILL_ANSWERED] = { "drill-answered", "29243962c2dc438e871d00fe56fb796a", LOG_NOTICE,  describe_drill_answered },
+        [EVENT_DRILL_FAILED]   = { "drill-failed",   "69c4e1a51d904a3d995aeebc4cdef58d", LOG_ERR,     describe_drill_failed },
+        [EVENT_DRILL_REAL]     = { "drill-real",     "9ec3d86f748040a38ca4b80cfe90393a", LOG_WARNING, describe_drill_real },
         [EVENT_DRILL_OVER]     = { "drill-over",     "d6ada21c01174e4fb1e4336bb65e47de", LOG_NOTICE,  .text = "The drill is over." },
 };
 /* clang-format on */
@@ -314,8 +314,8 @@ int event_level(enum role_event event) {
 char *event_message(enum role_event event, const struct story *s, char buf[static MESSAGE_MAX]) {
         buf[0] = '\0';
         if (events[event].text)
-                SAY("%s", events[event].text);
+                ADD("%s", events[event].text);
         else
-                events[event].say(s, buf);
+                events[event].describe(s, buf);
         return buf;
 }

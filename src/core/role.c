@@ -3,13 +3,13 @@
 
 #include "core/role_facts.h"
 
-#define SAY_DRAINING_AFTER (30 * USEC_PER_SEC)
+#define REPORT_DRAINING_AFTER (30 * USEC_PER_SEC)
 /* A gateway that still answers then has ignored SIGTERM. OpenClaw does so while it restarts itself. */
-#define SAY_IGNORES_STOP_AFTER USEC_PER_MINUTE
+#define REPORT_IGNORES_STOP_AFTER USEC_PER_MINUTE
 /* Under load, a warm gateway took 10 s to notice its new configuration. */
 #define WARM_RELOADS_WITHIN (15 * USEC_PER_SEC)
 /* A replaced plugin needs up to 60 s to be ready, a channel that npm installs 90 s. */
-#define SAY_NOT_READY_AFTER (2 * USEC_PER_MINUTE)
+#define REPORT_NOT_READY_AFTER (2 * USEC_PER_MINUTE)
 /* Applies without a refresh interval; otherwise a third of that interval applies. */
 #define EARLY_SYNC_AGAIN_AFTER (5 * USEC_PER_MINUTE)
 /* A sync that takes longer to stop hangs on a disk. The start no longer waits for it. */
@@ -17,7 +17,7 @@
 /* A user who stops the gateway for an update starts it again within this time. */
 #define UPDATE_TAKES (10 * USEC_PER_MINUTE)
 /* The daemon reports a slow start after this, or after start_timeout if that is shorter. */
-#define SAY_SLOW_AFTER USEC_PER_MINUTE
+#define REPORT_SLOW_AFTER USEC_PER_MINUTE
 
 /* One look at the table: its conditions read the facts, and due() sets .look_at. */
 struct look {
@@ -36,7 +36,7 @@ static bool due(struct look *l, usec_t when) {
         return false;
 }
 
-static bool said(const struct role *r, enum role_event event) {
+static bool was_reported(const struct role *r, enum role_event event) {
         return r->said & (1U << event);
 }
 
@@ -220,7 +220,7 @@ static bool drill_start_failed(struct look *l) {
 }
 
 static bool start_is_slow(struct look *l) {
-        return !in_drill(l) && due(l, l->r->since + MIN(l->rules->start_timeout, SAY_SLOW_AFTER));
+        return !in_drill(l) && due(l, l->r->since + MIN(l->rules->start_timeout, REPORT_SLOW_AFTER));
 }
 
 /* A dependency or a conflict may stop the gateway too. That does not mean that a user wants it stopped. */
@@ -245,7 +245,8 @@ static bool channels_are_ready(struct look *l) {
 }
 
 static bool channels_fail(struct look *l) {
-        return !in_drill(l) && l->r->unready_since > 0 && due(l, l->r->unready_since + SAY_NOT_READY_AFTER);
+        return !in_drill(l) && l->r->unready_since > 0 &&
+                due(l, l->r->unready_since + REPORT_NOT_READY_AFTER);
 }
 
 static bool drill_is_ready(struct look *l) {
@@ -258,7 +259,7 @@ static bool drill_is_not_ready(struct look *l) {
 }
 
 static bool answers_again(struct look *l) {
-        return l->r->silent_since == 0 && said(l->r, EVENT_SILENT);
+        return l->r->silent_since == 0 && was_reported(l->r, EVENT_SILENT);
 }
 
 static bool hangs(struct look *l) {
@@ -297,7 +298,7 @@ static bool patience_is_over(struct look *l) {
 }
 
 static bool kill_again(struct look *l) {
-        return may_kill(l) && said(l->r, EVENT_KILLED) && due(l, l->r->kill_again);
+        return may_kill(l) && was_reported(l->r, EVENT_KILLED) && due(l, l->r->kill_again);
 }
 
 static bool stop_failed(struct look *l) {
@@ -310,12 +311,12 @@ static bool stop_again(struct look *l) {
 
 static bool drains_long(struct look *l) {
         return !wanted(l) && l->f->gateway == UNIT_STOPPING && l->r->answers == 0 &&
-                due(l, l->r->since + SAY_DRAINING_AFTER);
+                due(l, l->r->since + REPORT_DRAINING_AFTER);
 }
 
 static bool ignores_stop(struct look *l) {
         return l->f->gateway == UNIT_STOPPING && l->r->answers > 0 &&
-                due(l, l->r->since + SAY_IGNORES_STOP_AFTER);
+                due(l, l->r->since + REPORT_IGNORES_STOP_AFTER);
 }
 
 /* The machine applies the first rule of its state whose condition holds, and looks again until none does. A
@@ -332,14 +333,14 @@ struct rule {
         bool (*when)(struct look *l);
         enum role_action then;
         enum role_state to;
-        enum role_event say;
+        enum role_event event;
         enum mode mode;
         int once;
 };
 
 /* clang-format off */
 static const struct rule rules[] = {
-        /* in            when                       then          to             say                  mode           */
+        /* in            when                       then          to             event                mode           */
         { ANY,           pause_ends,                ACTION_NONE,  SAME,          EVENT_PAUSE_OVER,     AS_IT_IS        },
         { ANY,           drill_becomes_real,        ACTION_NONE,  SAME,          EVENT_DRILL_REAL,     MODE_AUTO       },
         { ANY,           sync_is_late,              ACTION_STOP_SYNC, SAME,      EVENT_NONE,           AS_IT_IS        },
@@ -394,7 +395,7 @@ static const struct rule rules[] = {
 static bool applies(const struct rule *rule, struct look *l) {
         if (rule->in != ANY && rule->in != l->r->state)
                 return false;
-        if (rule->once && said(l->r, rule->say))
+        if (rule->once && was_reported(l->r, rule->event))
                 return false;
         return rule->when(l);
 }
@@ -404,13 +405,15 @@ static struct role_step apply(struct role *r, const struct rule *rule, const str
 
         if (rule->then == ACTION_SYNC && in_trouble(r, f))
                 r->early_sync = now;
-        role_note_event(r, rule->say, now);
+        role_note_event(r, rule->event, now);
         if (rule->mode != AS_IT_IS)
                 r->mode = rule->mode;
         if (rule->to != SAME)
-                role_enter(r, rule->to, rule->say, now);
+                role_enter(r, rule->to, rule->event, now);
         role_note_action(r, rule->then, f);
-        return (struct role_step){ .action = rule->then, .event = rule->say, .again = true, .look_at = now };
+        return (struct role_step){
+                .action = rule->then, .event = rule->event, .again = true, .look_at = now
+        };
 }
 
 /* Updates the memory that follows from the facts without a decision. */

@@ -122,7 +122,7 @@ void role_gateway_checked(
         struct role *r, const struct role_rules *rules, const struct facts *f, enum gateway_answer answer);
 
 /* Counts what the promoted gateway says of its channels. */
-void role_gateway_said(struct role *r, const struct facts *f, enum gateway_ready ready);
+void role_gateway_ready(struct role *r, const struct facts *f, enum gateway_ready ready);
 
 /* Whether the role follows the primary and no gateway here has started yet in this failover. */
 bool role_is_early(const struct role *r);

@@ -33,7 +33,7 @@ void role_gateway_checked(struct role *r, const struct role_rules *role_rules, c
                 r->other = OTHER_ANSWERS;
 }
 
-void role_gateway_said(struct role *r, const struct facts *f, enum gateway_ready ready) {
+void role_gateway_ready(struct role *r, const struct facts *f, enum gateway_ready ready) {
         if (r->state != ROLE_PROMOTED)
                 return;
         r->ready = ready;

@@ -7,7 +7,7 @@
 #include "core/verdict.h"
 #include "lib/text.h"
 
-#define SAY(...) appendf(buf, SENTENCE_MAX, __VA_ARGS__)
+#define ADD(...) appendf(buf, SENTENCE_MAX, __VA_ARGS__)
 
 /* The local time of day: a sentence that says "4 s ago" is wrong a second later. */
 #define CLOCK "%H:%M:%S"
@@ -58,13 +58,13 @@ const char *status_level_name(enum status_level level) {
         return names[level];
 }
 
-static void say_paused(const struct status *s, char *buf) {
+static void describe_paused(const struct status *s, char *buf) {
         char at[TIME_MAX];
 
         if (s->paused_until == USEC_INFINITY)
-                SAY("paused");
+                ADD("paused");
         else
-                SAY("paused until %s", format_time(at, CLOCK, s->paused_until));
+                ADD("paused until %s", format_time(at, CLOCK, s->paused_until));
 }
 
 /* Either the daemon has retried, or systemd restarts the gateway, whose state is "starting" meanwhile. */
@@ -73,55 +73,55 @@ static bool has_failed_to_start(const struct status *s) {
 }
 
 /* Why the standby does not serve while the primary is down. */
-static void say_why_not_here(const struct status *s, char *buf) {
+static void describe_why_not_here(const struct status *s, char *buf) {
         if (s->paused_until > 0) {
-                SAY("this standby is ");
-                say_paused(s, buf);
+                ADD("this standby is ");
+                describe_paused(s, buf);
         } else if (s->mode == MODE_HELD)
-                SAY("this standby was demoted by hand");
+                ADD("this standby was demoted by hand");
         else if (s->unit_state == UNIT_UNKNOWN)
-                SAY("systemd does not answer here");
+                ADD("systemd does not answer here");
         else if (s->state == ROLE_DEMOTING)
-                SAY("%s has to stop first", s->unit);
+                ADD("%s has to stop first", s->unit);
         else if (s->state == ROLE_PROMOTED)
-                SAY("the gateway here does not answer");
+                ADD("the gateway here does not answer");
         else if (s->state == ROLE_STANDBY)
-                SAY("%s starts when the sync has ended", s->unit);
+                ADD("%s starts when the sync has ended", s->unit);
         else if (s->gateway_restarts) /* systemd's attempts are not counted */
-                SAY("%s fails to start again and again", s->unit);
+                ADD("%s fails to start again and again", s->unit);
         else if (is_ended(s) || has_failed_to_start(s))
-                SAY("%s %s (%u attempt%s)%s", s->unit,
+                ADD("%s %s (%u attempt%s)%s", s->unit,
                         has_failed_to_start(s) ? "failed to start" : "has not started", s->starts,
                         s->starts == 1 ? "" : "s", is_ended(s) ? "" : ", and is starting again");
         else
-                SAY("%s is starting", s->unit);
+                ADD("%s is starting", s->unit);
 }
 
-static void say_primary(const struct status *s, char *buf) {
+static void describe_primary(const struct status *s, char *buf) {
         char took[SPAN_MAX], at[TIME_MAX];
 
         if (s->checked == 0)
-                SAY("the first check of the primary is under way");
+                ADD("the first check of the primary is under way");
         else if (status_is_cut_off(s))
-                SAY("this machine is cut off, %s", s->reason);
+                ADD("this machine is cut off, %s", s->reason);
         else if (status_is_not_ready(s))
-                SAY("the primary answers, but its channels are not ready");
+                ADD("the primary answers, but its channels are not ready");
         else if (s->failures > 0 && s->health == HEALTH_DOWN)
-                SAY("the primary is down, %s, checked at %s", s->reason, format_time(at, CLOCK, s->checked));
+                ADD("the primary is down, %s, checked at %s", s->reason, format_time(at, CLOCK, s->checked));
         else if (s->failures > s->fail_needed)
-                SAY("%u checks failed, %s", s->failures, s->reason);
+                ADD("%u checks failed, %s", s->failures, s->reason);
         else if (s->failures > 0)
-                SAY("%u of %u checks failed, %s", s->failures, s->fail_needed, s->reason);
+                ADD("%u of %u checks failed, %s", s->failures, s->fail_needed, s->reason);
         else if (s->health == HEALTH_UP)
-                SAY("the primary is up, answered in %s at %s", format_span(took, s->took),
+                ADD("the primary is up, answered in %s at %s", format_span(took, s->took),
                         format_time(at, CLOCK, s->checked));
         else
-                SAY("the primary answers, %u of %u good checks", s->goods, s->recover_needed);
+                ADD("the primary answers, %u of %u good checks", s->goods, s->recover_needed);
         if (*s->senior)
-                SAY(", the senior standby %s has taken over", s->senior);
+                ADD(", the senior standby %s has taken over", s->senior);
 }
 
-static void say_role(const struct status *s, char *buf) {
+static void describe_role(const struct status *s, char *buf) {
         static const char *const words[_ROLE_MAX] = {
                 [ROLE_STANDBY] = "Standby",
                 [ROLE_STARTING] = "Promoting",
@@ -129,51 +129,51 @@ static void say_role(const struct status *s, char *buf) {
                 [ROLE_DEMOTING] = "Demoting",
         };
 
-        SAY("%s", words[s->state]);
+        ADD("%s", words[s->state]);
         if (s->paused_until > 0) {
-                SAY(", ");
-                say_paused(s, buf);
+                ADD(", ");
+                describe_paused(s, buf);
         } else if (s->mode == MODE_PINNED)
-                SAY(", by hand");
+                ADD(", by hand");
         else if (s->mode == MODE_HELD)
-                SAY(", demoted by hand");
+                ADD(", demoted by hand");
         else if (s->mode != MODE_AUTO)
-                SAY(", in a drill");
+                ADD(", in a drill");
         if (s->restarts)
-                SAY(", but the primary fails again and again");
+                ADD(", but the primary fails again and again");
         else if (s->gateway_restarts)
-                SAY(", but the gateway here fails again and again");
+                ADD(", but the gateway here fails again and again");
         else if (*s->alert_error)
-                SAY(", but alerts are not delivered");
+                ADD(", but alerts are not delivered");
         else if (*s->heartbeat_error)
-                SAY(", but the heartbeat fails");
+                ADD(", but the heartbeat fails");
         else if (s->synced > 0 && !s->sync_ok)
-                SAY(", but the sync fails");
+                ADD(", but the sync fails");
         else if (s->state == ROLE_STANDBY && *s->unmerged)
-                SAY(", with unmerged work");
+                ADD(", with unmerged work");
 }
 
 char *status_sentence(const struct status *s, char buf[static SENTENCE_MAX]) {
         buf[0] = '\0';
         if (status_level(s) == STATUS_UNREACHABLE) {
-                SAY("Nobody can be reached: the primary is down (%s), and ", s->reason);
-                say_why_not_here(s, buf);
+                ADD("Nobody can be reached: the primary is down (%s), and ", s->reason);
+                describe_why_not_here(s, buf);
                 return buf;
         }
-        say_role(s, buf);
-        SAY(": ");
+        describe_role(s, buf);
+        ADD(": ");
         if (s->state == ROLE_PROMOTED)
-                SAY("the gateway here %s; ", s->answers ? "answers" : "does not answer");
+                ADD("the gateway here %s; ", s->answers ? "answers" : "does not answer");
         else if (s->state == ROLE_STARTING)
-                SAY("%s is %s; ", s->unit, unit_state_name(s->unit_state));
+                ADD("%s is %s; ", s->unit, unit_state_name(s->unit_state));
         else if (s->state == ROLE_DEMOTING)
-                SAY(unit_state_runs(s->unit_state) ? "%s still runs; "
+                ADD(unit_state_runs(s->unit_state) ? "%s still runs; "
                                 : s->answers       ? "%s is stopping; "
                                                    : "%s no longer answers, and is still shutting down; ",
                         s->unit);
         else if (unit_state_runs(s->unit_state))
-                SAY("%s runs here, and the daemon did not start it; ", s->unit);
-        say_primary(s, buf);
+                ADD("%s runs here, and the daemon did not start it; ", s->unit);
+        describe_primary(s, buf);
         return buf;
 }
 
@@ -189,70 +189,70 @@ static usec_t checks_from_now(const struct status *s, usec_t now, unsigned count
         return until(first + (count > 0 ? count - 1 : 0) * MAX(s->interval, s->took) + s->took, now);
 }
 
-static void say_next_while_failing(const struct status *s, usec_t now, char *buf) {
+static void describe_next_while_failing(const struct status *s, usec_t now, char *buf) {
         unsigned more = s->failures < s->fail_needed ? s->fail_needed - s->failures : 1;
         usec_t counted = checks_from_now(s, now, more);
         char span[SPAN_MAX], at[TIME_MAX];
 
         if (s->waits_until == USEC_INFINITY)
-                SAY("The daemon waits for %s, however long that takes.", s->waits_for);
+                ADD("The daemon waits for %s, however long that takes.", s->waits_for);
         else if (s->waits_until > now + counted || s->failures == 0)
-                SAY("Until %s, for %s more, the daemon waits for %s. If no check has been good by then, it starts the gateway "
+                ADD("Until %s, for %s more, the daemon waits for %s. If no check has been good by then, it starts the gateway "
                     "here.",
                         format_time(at, CLOCK, s->waits_until),
                         format_span(span, until(s->waits_until, now)), s->waits_for);
         else
-                SAY("After %u more failed check%s, in about %s, the daemon starts the gateway here.", more,
+                ADD("After %u more failed check%s, in about %s, the daemon starts the gateway here.", more,
                         more == 1 ? "" : "s", format_span(span, counted));
 }
 
-static void say_next_on_standby(const struct status *s, usec_t now, char *buf) {
+static void describe_next_on_standby(const struct status *s, usec_t now, char *buf) {
         if (unit_state_runs(s->unit_state) && s->mode == MODE_AUTO && s->health != HEALTH_DOWN)
-                SAY("The daemon leaves %s alone unless the primary goes down. To stop it: `systemctl stop %s`.",
+                ADD("The daemon leaves %s alone unless the primary goes down. To stop it: `systemctl stop %s`.",
                         s->unit, s->unit);
         else if (s->mode == MODE_HELD)
-                SAY("Nothing until the primary has been up. To follow it now: `%s auto`.", s->program);
+                ADD("Nothing until the primary has been up. To follow it now: `%s auto`.", s->program);
         else if (s->mode == MODE_AUTO && s->health == HEALTH_DOWN && s->goods > 0)
-                SAY("At the next failed check, the daemon starts the gateway here.");
+                ADD("At the next failed check, the daemon starts the gateway here.");
         else if (s->mode == MODE_PINNED || s->mode == MODE_DRILL || s->health == HEALTH_DOWN)
-                SAY("The daemon starts the gateway here when the sync has ended.");
+                ADD("The daemon starts the gateway here when the sync has ended.");
         else if (*s->senior)
-                SAY("Nothing while %s answers.", s->senior);
+                ADD("Nothing while %s answers.", s->senior);
         else if (s->failures > 0 || s->waits_until > 0)
-                say_next_while_failing(s, now, buf);
+                describe_next_while_failing(s, now, buf);
         else
-                SAY("If %u checks in a row fail, the daemon starts the gateway here.", s->fail_needed);
+                ADD("If %u checks in a row fail, the daemon starts the gateway here.", s->fail_needed);
 }
 
-static void say_next_when_promoted(const struct status *s, usec_t now, char *buf) {
+static void describe_next_when_promoted(const struct status *s, usec_t now, char *buf) {
         unsigned more = s->health == HEALTH_UP ? 1 : s->recover_needed - s->goods;
         char span[SPAN_MAX];
 
         if (!s->answers && s->hang_at > now)
-                SAY("If the gateway here stays silent, the daemon restarts it in %s.",
+                ADD("If the gateway here stays silent, the daemon restarts it in %s.",
                         format_span(span, s->hang_at - now));
         else if (s->mode == MODE_PINNED)
-                SAY("This machine stays promoted until `%s auto` or `%s demote`.", s->program, s->program);
+                ADD("This machine stays promoted until `%s auto` or `%s demote`.", s->program, s->program);
         else if (!s->failback)
-                SAY("This machine stays promoted until `%s demote` (failback = manual).", s->program);
+                ADD("This machine stays promoted until `%s demote` (failback = manual).", s->program);
         else if (s->goods > 0 && s->goods < s->recover_needed)
-                SAY("After %u more good check%s, in about %s, the daemon stops the gateway here.", more,
+                ADD("After %u more good check%s, in about %s, the daemon stops the gateway here.", more,
                         more == 1 ? "" : "s", format_span(span, checks_from_now(s, now, more)));
         else
-                SAY("After %u good check%s, the daemon stops the gateway here.", more,
+                ADD("After %u good check%s, the daemon stops the gateway here.", more,
                         more == 1 ? " of the primary" : "s of the primary in a row");
 }
 
-static void say_next_while_demoting(const struct status *s, usec_t now, char *buf) {
+static void describe_next_while_demoting(const struct status *s, usec_t now, char *buf) {
         char span[SPAN_MAX];
 
         if (s->kill_at == 0)
-                SAY("When %s has stopped, this machine is on standby again.", s->unit);
+                ADD("When %s has stopped, this machine is on standby again.", s->unit);
         else if (s->kill_at > now)
-                SAY("When %s has stopped, the daemon starts it again. If it has not in %s, the daemon kills it.",
+                ADD("When %s has stopped, the daemon starts it again. If it has not in %s, the daemon kills it.",
                         s->unit, format_span(span, s->kill_at - now));
         else
-                SAY("When %s has stopped, the daemon starts it again.", s->unit);
+                ADD("When %s has stopped, the daemon starts it again.", s->unit);
 }
 
 char *status_next(const struct status *s, usec_t now, char buf[static SENTENCE_MAX]) {
@@ -260,23 +260,23 @@ char *status_next(const struct status *s, usec_t now, char buf[static SENTENCE_M
 
         buf[0] = '\0';
         if (s->paused_until == USEC_INFINITY)
-                SAY("Nothing until `%s resume`.", s->program);
+                ADD("Nothing until `%s resume`.", s->program);
         else if (s->paused_until > 0)
-                SAY("Nothing until the pause ends at %s, or `%s resume`.",
+                ADD("Nothing until the pause ends at %s, or `%s resume`.",
                         format_time(at, CLOCK, s->paused_until), s->program);
         else if (s->state == ROLE_STANDBY)
-                say_next_on_standby(s, now, buf);
+                describe_next_on_standby(s, now, buf);
         else if (s->state == ROLE_DEMOTING)
-                say_next_while_demoting(s, now, buf);
+                describe_next_while_demoting(s, now, buf);
         else if (s->state == ROLE_PROMOTED)
-                say_next_when_promoted(s, now, buf);
+                describe_next_when_promoted(s, now, buf);
         else if (is_ended(s))
-                SAY("The daemon starts %s again in %s.", s->unit,
+                ADD("The daemon starts %s again in %s.", s->unit,
                         format_span(span, until(s->next_start, now)));
         else
-                SAY("This machine is promoted when the gateway here has started.");
+                ADD("This machine is promoted when the gateway here has started.");
         if (s->state == ROLE_STARTING && has_failed_to_start(s))
-                SAY(" See `journalctl -u %s -n 20` and `%s doctor`.", s->unit, s->program);
+                ADD(" See `journalctl -u %s -n 20` and `%s doctor`.", s->unit, s->program);
         return buf;
 }
 
@@ -296,10 +296,10 @@ char *status_expectation(const struct status *s, char buf[static SENTENCE_MAX]) 
         char refused[SPAN_MAX], unanswered[SPAN_MAX], silent[SPAN_MAX], start[SPAN_MAX];
 
         buf[0] = '\0';
-        SAY("up to %s to detect a dead gateway, %s a dead machine, %s a hung gateway",
+        ADD("up to %s to detect a dead gateway, %s a dead machine, %s a hung gateway",
                 format_span(refused, s->detect_refused), format_span(unanswered, s->detect_unanswered),
                 format_span(silent, s->detect_silent));
         if (s->start_took > 0)
-                SAY("; %s to %s", format_span(start, s->start_took), s->warm ? "take over" : "start");
+                ADD("; %s to %s", format_span(start, s->start_took), s->warm ? "take over" : "start");
         return buf;
 }

@@ -218,12 +218,12 @@ int sync_result_parse(const char *line, struct sync_result *ret) {
         return 0;
 }
 
-char *refusal_say(const struct refusal *f, char *buf, size_t size) {
+char *refusal_format(const struct refusal *f, char *buf, size_t size) {
         buf[0] = '\0';
         return appendf(buf, size, "%s%s%s", f->text, *f->command ? ": " : "", f->command);
 }
 
-char *sync_result_say_unmerged(const struct sync_result *r, char *buf, size_t size) {
+char *sync_result_describe_unmerged(const struct sync_result *r, char *buf, size_t size) {
         unsigned n = 0;
 
         buf[0] = '\0';
@@ -234,14 +234,14 @@ char *sync_result_say_unmerged(const struct sync_result *r, char *buf, size_t si
         return buf;
 }
 
-static void say_why(const struct refusal *f, char *buf, size_t size) {
+static void describe_why(const struct refusal *f, char *buf, size_t size) {
         char why[sizeof f->text + sizeof f->command + 2];
 
         if (*f->text)
-                appendf(buf, size, ": %s", refusal_say(f, why, sizeof why));
+                appendf(buf, size, ": %s", refusal_format(f, why, sizeof why));
 }
 
-static void say_workspace(const struct sync_result *r, char *buf, size_t size) {
+static void describe_workspace(const struct sync_result *r, char *buf, size_t size) {
         appendf(buf, size, "workspace ");
         if (r->workspace == SYNC_SKIPPED)
                 appendf(buf, size, "left alone");
@@ -254,26 +254,26 @@ static void say_workspace(const struct sync_result *r, char *buf, size_t size) {
                         r->commits == 1 ? "" : "s");
         if (r->saved[0])
                 appendf(buf, size, ", own work saved to %s", r->saved);
-        say_why(&r->workspace_why, buf, size);
+        describe_why(&r->workspace_why, buf, size);
 }
 
-static void say_secrets(const struct sync_result *r, char *buf, size_t size) {
+static void describe_secrets(const struct sync_result *r, char *buf, size_t size) {
         appendf(buf, size, "secrets ");
         if (r->secrets == SYNC_UPDATED)
                 appendf(buf, size, "synced (%u file%s)", r->files, r->files == 1 ? "" : "s");
         else
                 appendf(buf, size, "%s", part_names[r->secrets]);
-        say_why(&r->secrets_why, buf, size);
+        describe_why(&r->secrets_why, buf, size);
 }
 
-char *sync_result_say(const struct sync_result *r, char *buf, size_t size) {
+char *sync_result_describe(const struct sync_result *r, char *buf, size_t size) {
         buf[0] = '\0';
         if (r->workspace != SYNC_NONE)
-                say_workspace(r, buf, size);
+                describe_workspace(r, buf, size);
         if (r->workspace != SYNC_NONE && r->secrets != SYNC_NONE)
                 appendf(buf, size, ", ");
         if (r->secrets != SYNC_NONE)
-                say_secrets(r, buf, size);
+                describe_secrets(r, buf, size);
         if (r->workspace == SYNC_NONE && r->secrets == SYNC_NONE)
                 appendf(buf, size, "nothing to sync");
         return buf;

@@ -68,7 +68,7 @@ usec_t timeline_outage(const struct timeline *e) {
         return e->promoted_at > 0 ? e->outage : USEC_INFINITY;
 }
 
-void timeline_tell(const struct timeline *e, usec_t now, struct story *s) {
+void timeline_fill_story(const struct timeline *e, usec_t now, struct story *s) {
         s->by_hand = e->decided == 0;
         s->again = e->again;
         s->reason = e->reason;

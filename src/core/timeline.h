@@ -45,4 +45,4 @@ bool timeline_is_open(const struct timeline *e);
 usec_t timeline_outage(const struct timeline *e);
 
 /* Fills in the failover's part of S. */
-void timeline_tell(const struct timeline *e, usec_t now, struct story *s);
+void timeline_fill_story(const struct timeline *e, usec_t now, struct story *s);

@@ -68,7 +68,7 @@ static int on_systemd(sd_bus_message *m, void *userdata, sd_bus_error *error _un
 }
 
 /* The owner of systemd's name changes when systemd connects again. */
-static void note_owner(struct bus_connection *c, sd_bus_message *m) {
+static void read_owner(struct bus_connection *c, sd_bus_message *m) {
         const char *name, *owner;
 
         if (sd_bus_message_is_signal(m, BUS, "NameOwnerChanged") > 0 &&
@@ -109,7 +109,7 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error _un
                 if (!is_believed(c, sender))
                         return 1;
                 if (strcmp(sender, BUS) == 0)
-                        note_owner(c, m);
+                        read_owner(c, m);
         } else if (sd_bus_message_is_method_call(m, NULL, NULL) > 0 && !may_call(c, sender)) {
                 if (sd_bus_message_get_expect_reply(m) > 0)
                         (void) sd_bus_reply_method_errorf(

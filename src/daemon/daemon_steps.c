@@ -85,7 +85,7 @@ static void report(struct daemon *d, enum role_event event, enum role_state from
         /* This event starts no failover and is not part of the last one. */
         if (event == EVENT_KEPT_BACK)
                 timeline_begin(&t, v.last_good, d->level_since, v.down_reason);
-        timeline_tell(&t, now_usec(CLOCK_BOOTTIME), &s);
+        timeline_fill_story(&t, now_usec(CLOCK_BOOTTIME), &s);
         journal_send_event(d->instance, event, &s, event_message(event, &s, message));
         alert_event(d->alert, event, &s, message);
         bus_service_event(d->bus, event, message);

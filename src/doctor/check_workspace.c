@@ -149,7 +149,7 @@ void look_saved_work(const struct checkup *c, struct finding *f) {
                 finding_fix(f, "sudo hostnamectl set-hostname %s-standby", host);
         } else if (r.n_unmerged > 0) {
                 finding_warn(f, "the primary lacks work that was done here, in branch %s",
-                        sync_result_say_unmerged(&r, branches, sizeof branches));
+                        sync_result_describe_unmerged(&r, branches, sizeof branches));
                 for (char *line = strtok_r(commands, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
                         finding_fix(f, "%s # on the primary, as user %s", line, checkup_sync_user(c));
                 finding_fix(f, "sudo systemctl start %s", c->instance->sync_unit);

@@ -10,7 +10,7 @@
 #include "lib/file.h"
 #include "lib/text.h"
 
-void finding_say(struct finding *f, enum finding_kind kind, const char *format, ...) {
+void finding_set(struct finding *f, enum finding_kind kind, const char *format, ...) {
         va_list ap;
 
         f->kind = kind;

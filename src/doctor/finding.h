@@ -24,12 +24,12 @@ struct finding {
 };
 
 /* Sets kind and text. A longer text is cut. */
-void finding_say(struct finding *f, enum finding_kind kind, const char *format, ...) _printf_(3, 4);
-#define finding_ok(f, ...) finding_say(f, FINDING_OK, __VA_ARGS__)
-#define finding_warn(f, ...) finding_say(f, FINDING_WARN, __VA_ARGS__)
-#define finding_fail(f, ...) finding_say(f, FINDING_FAIL, __VA_ARGS__)
-#define finding_off(f, ...) finding_say(f, FINDING_OFF, __VA_ARGS__)
-#define finding_skip(f, ...) finding_say(f, FINDING_SKIPPED, __VA_ARGS__)
+void finding_set(struct finding *f, enum finding_kind kind, const char *format, ...) _printf_(3, 4);
+#define finding_ok(f, ...) finding_set(f, FINDING_OK, __VA_ARGS__)
+#define finding_warn(f, ...) finding_set(f, FINDING_WARN, __VA_ARGS__)
+#define finding_fail(f, ...) finding_set(f, FINDING_FAIL, __VA_ARGS__)
+#define finding_off(f, ...) finding_set(f, FINDING_OFF, __VA_ARGS__)
+#define finding_skip(f, ...) finding_set(f, FINDING_SKIPPED, __VA_ARGS__)
 
 /* Adds one command. A command that does not fit is left out: half a command is worse than none. The caller
  * passes words from elsewhere through shell_quote(). */

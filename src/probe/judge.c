@@ -11,7 +11,7 @@
 
 #define CANNOT_ASK "this machine cannot ask"
 
-static _printf_(3, 4) void say(struct check *c, enum verdict v, const char *format, ...) {
+static _printf_(3, 4) void set_verdict(struct check *c, enum verdict v, const char *format, ...) {
         char raw[512];
         va_list ap;
 
@@ -23,36 +23,36 @@ static _printf_(3, 4) void say(struct check *c, enum verdict v, const char *form
 }
 
 /* Returns false if http_error() has no words for the failure. */
-static bool say_known(const struct answer *a, long detail, struct check *c) {
+static bool judge_known(const struct answer *a, long detail, struct check *c) {
         const struct http_error *e = http_error(a->code, detail);
 
         if (e)
-                say(c, e->here ? VERDICT_SILENT : VERDICT_DOWN, "%s", e->words);
+                set_verdict(c, e->here ? VERDICT_SILENT : VERDICT_DOWN, "%s", e->words);
         return e;
 }
 
-static void say_connect_failed(const struct answer *a, struct check *c) {
+static void judge_connect_error(const struct answer *a, struct check *c) {
         /* No packet came back, or none from the host that was asked. */
         c->unanswered = a->error == EHOSTUNREACH || a->error == ENETUNREACH || a->error == ETIMEDOUT;
-        if (!say_known(a, a->error, c))
-                say(c, VERDICT_DOWN, "cannot connect: %s", strerror(a->error));
+        if (!judge_known(a, a->error, c))
+                set_verdict(c, VERDICT_DOWN, "cannot connect: %s", strerror(a->error));
 }
 
 /* How far a request came before its time was up tells a dead machine from a busy gateway. */
-static void say_timed_out(const struct answer *a, struct check *c) {
+static void judge_timeout(const struct answer *a, struct check *c) {
         double s = (double) a->waited / USEC_PER_SEC;
 
         c->unanswered = !a->connected;
         if (a->waited == 0)
-                say(c, VERDICT_SILENT, "the name server is silent");
+                set_verdict(c, VERDICT_SILENT, "the name server is silent");
         else if (!a->addressed)
-                say(c, VERDICT_SILENT, "no answer from the name server in %g s", s);
+                set_verdict(c, VERDICT_SILENT, "no answer from the name server in %g s", s);
         else if (!a->connected)
-                say(c, VERDICT_DOWN, "no answer to the connect in %g s", s);
+                set_verdict(c, VERDICT_DOWN, "no answer to the connect in %g s", s);
         else if (!a->began)
-                say(c, VERDICT_SILENT, "accepted the connection, then silent for %g s", s);
+                set_verdict(c, VERDICT_SILENT, "accepted the connection, then silent for %g s", s);
         else
-                say(c, VERDICT_DOWN, "began to answer, but did not finish in %g s", s);
+                set_verdict(c, VERDICT_DOWN, "began to answer, but did not finish in %g s", s);
 }
 
 /* OpenSSL's reasons (openssl/sslerr.h); that of an alert is its number plus 1000. */
@@ -72,7 +72,7 @@ static unsigned long tls_reason(const char *detail) {
         return n & 0x7fffff;
 }
 
-static void say_tls_failed(const struct answer *a, struct check *c) {
+static void judge_tls_error(const struct answer *a, struct check *c) {
         unsigned long reason = tls_reason(a->detail);
         const char *words = reason > 0 ? strrchr(a->detail, ':') + 1 : "";
         int n = (int) strcspn(words, ","); /* or libcurl's ", errno 0" */
@@ -80,63 +80,64 @@ static void say_tls_failed(const struct answer *a, struct check *c) {
         c->connected = true;
         c->by_name = reason == INTERNAL_ERROR || reason == UNRECOGNIZED_NAME;
         if (reason == WRONG_VERSION_NUMBER || reason == PACKET_LENGTH_TOO_LONG)
-                say(c, VERDICT_DOWN, "accepted the connection, but does not speak TLS");
+                set_verdict(c, VERDICT_DOWN, "accepted the connection, but does not speak TLS");
         else if (reason > ALERTS)
-                say(c, VERDICT_DOWN, "refused the TLS handshake: %.*s", n, words);
+                set_verdict(c, VERDICT_DOWN, "refused the TLS handshake: %.*s", n, words);
         else if (reason > 0)
-                say(c, VERDICT_DOWN, "the TLS handshake failed: %.*s", n, words);
+                set_verdict(c, VERDICT_DOWN, "the TLS handshake failed: %.*s", n, words);
         else
-                say(c, VERDICT_DOWN, "closed the connection during the TLS handshake");
+                set_verdict(c, VERDICT_DOWN, "closed the connection during the TLS handshake");
 }
 
 /* X509_V_ERR_… (openssl/x509_vfy.h). */
 #define SELF_SIGNED 18
 #define SELF_SIGNED_IN_CHAIN 19
 
-static void say_not_trusted(const struct answer *a, struct check *c) {
+static void judge_certificate(const struct answer *a, struct check *c) {
         c->connected = true;
-        if (!say_known(a, a->certificate, c))
-                say(c, VERDICT_DOWN, "its TLS certificate is not trusted (error %ld)", a->certificate);
+        if (!judge_known(a, a->certificate, c))
+                set_verdict(
+                        c, VERDICT_DOWN, "its TLS certificate is not trusted (error %ld)", a->certificate);
         if (a->certificate == SELF_SIGNED || a->certificate == SELF_SIGNED_IN_CHAIN)
                 (void) appendf(c->reason, sizeof c->reason, " (tls_verify = no accepts it)");
 }
 
-static void say_other_failure(const struct answer *a, struct check *c) {
+static void judge_other_error(const struct answer *a, struct check *c) {
         const char *words = curl_easy_strerror(a->code);
 
-        if (say_known(a, 0, c))
+        if (judge_known(a, 0, c))
                 return;
         if (a->too_long)
-                say(c, VERDICT_DOWN, "answered with more than %d KiB of headers", ANSWER_MAX / 1024);
+                set_verdict(c, VERDICT_DOWN, "answered with more than %d KiB of headers", ANSWER_MAX / 1024);
         else if (a->began)
-                say(c, VERDICT_DOWN, "its answer cannot be read: %s", words);
+                set_verdict(c, VERDICT_DOWN, "its answer cannot be read: %s", words);
         else if (a->connected)
-                say(c, VERDICT_DOWN, "accepted the connection, then: %s", words);
+                set_verdict(c, VERDICT_DOWN, "accepted the connection, then: %s", words);
         else
-                say(c, VERDICT_SILENT, CANNOT_ASK ": %s", words);
+                set_verdict(c, VERDICT_SILENT, CANNOT_ASK ": %s", words);
 }
 
 /* The request ended before a status, or the whole body, had arrived. */
-static void say_failed(const struct answer *a, struct check *c) {
+static void judge_error(const struct answer *a, struct check *c) {
         c->unanswered = a->code == CURLE_COULDNT_RESOLVE_HOST;
         switch (a->code) {
         case CURLE_COULDNT_CONNECT:
-                say_connect_failed(a, c);
+                judge_connect_error(a, c);
                 break;
         case CURLE_OPERATION_TIMEDOUT:
-                say_timed_out(a, c);
+                judge_timeout(a, c);
                 break;
         case CURLE_SSL_CONNECT_ERROR:
-                say_tls_failed(a, c);
+                judge_tls_error(a, c);
                 break;
         case CURLE_PEER_FAILED_VERIFICATION:
-                say_not_trusted(a, c);
+                judge_certificate(a, c);
                 break;
         default:
                 if (tls_reason(a->detail) > ALERTS) /* in TLS 1.3, also after the handshake */
-                        say_tls_failed(a, c);
+                        judge_tls_error(a, c);
                 else
-                        say_other_failure(a, c);
+                        judge_other_error(a, c);
         }
 }
 
@@ -158,7 +159,7 @@ static json_t *parse_body(const struct answer *a) {
         return a->too_long ? NULL : json_loadb(a->body ?: "", a->length, JSON_REJECT_DUPLICATES, NULL);
 }
 
-static void say_body(const struct answer *a, struct check *c) {
+static void judge_body(const struct answer *a, struct check *c) {
         json_auto_t *root = parse_body(a);
         json_t *ok = json_object_get(root, "ok");
         char type[48] = "JSON without \"ok\"";
@@ -166,11 +167,11 @@ static void say_body(const struct answer *a, struct check *c) {
         if (!root)
                 name_type(a, type, sizeof type);
         if (json_is_true(ok))
-                say(c, VERDICT_UP, "answered HTTP %u", a->status);
+                set_verdict(c, VERDICT_UP, "answered HTTP %u", a->status);
         else if (json_is_false(ok))
-                say(c, VERDICT_DOWN, "the gateway says \"ok\": false");
+                set_verdict(c, VERDICT_DOWN, "the gateway says \"ok\": false");
         else
-                say(c, VERDICT_DOWN, "answered, but not as an OpenClaw gateway (%s)", type);
+                set_verdict(c, VERDICT_DOWN, "answered, but not as an OpenClaw gateway (%s)", type);
 }
 
 /* Writes "telegram, agent-database:main". OpenClaw names none to another machine. */
@@ -199,20 +200,20 @@ static bool is_live_refusal(unsigned status) {
         return false;
 }
 
-static void say_status(const struct answer *a, struct check *c) {
+static void judge_status(const struct answer *a, struct check *c) {
         c->by_name = a->status == 404;
         if (is_live_refusal(a->status))
-                say(c, VERDICT_UP, "refused with HTTP %u, so it is there", a->status);
+                set_verdict(c, VERDICT_UP, "refused with HTTP %u, so it is there", a->status);
         else if (is_2xx(a->status))
-                say(c, VERDICT_UP, "answered HTTP %u", a->status);
+                set_verdict(c, VERDICT_UP, "answered HTTP %u", a->status);
         else if (a->status >= 300 && a->status < 400)
-                say(c, VERDICT_DOWN, "HTTP %u, a redirect, which is not followed", a->status);
+                set_verdict(c, VERDICT_DOWN, "HTTP %u, a redirect, which is not followed", a->status);
         else
-                say(c, VERDICT_DOWN, "HTTP %u", a->status);
+                set_verdict(c, VERDICT_DOWN, "HTTP %u", a->status);
 }
 
 /* Adds to any verdict that the probe asked the last good address instead of the name. */
-static void say_where(const struct answer *a, struct check *c) {
+static void append_address(const struct answer *a, struct check *c) {
         if (a->instead)
                 (void) appendf(c->reason, sizeof c->reason,
                         " (at %s, last good address: its name does not resolve)", a->instead);
@@ -225,16 +226,16 @@ bool judge_needs_body(unsigned status, enum expect expect) {
 void judge(const struct answer *a, enum scheme scheme, enum expect expect, struct check *c) {
         *c = (struct check){ .connected = a->connected };
         if (scheme == SCHEME_TCP && a->code == CURLE_OK)
-                say(c, VERDICT_UP, "accepted the connection");
+                set_verdict(c, VERDICT_UP, "accepted the connection");
         else if (a->status == 0)
-                say_failed(a, c);
+                judge_error(a, c);
         else if (!judge_needs_body(a->status, expect))
-                say_status(a, c);
+                judge_status(a, c);
         else if (a->too_long || a->code == CURLE_OK)
-                say_body(a, c);
+                judge_body(a, c);
         else
-                say_failed(a, c);
-        say_where(a, c);
+                judge_error(a, c);
+        append_address(a, c);
 }
 
 /* An older gateway answers with HTML or a 404. */
@@ -247,7 +248,7 @@ void judge_ready(const struct answer *a, struct check *c) {
                 return;
         c->ready = json_is_true(ready) ? READY_YES : json_is_false(ready) ? READY_NO : READY_UNSAID;
         if (c->ready == READY_UNSAID)
-                (void) snprintf(raw, sizeof raw, "it does not say whether it is ready");
+                (void) snprintf(raw, sizeof raw, "it does not set_verdict whether it is ready");
         else if (c->ready == READY_NO &&
                 *list_failing(json_object_get(root, "failing"), parts, sizeof parts))
                 (void) snprintf(raw, sizeof raw, "it answers, but is not ready: %s", parts);
@@ -262,14 +263,14 @@ enum startup judge_startup(const struct answer *a, struct check *c) {
 
         *c = (struct check){ .connected = a->connected };
         if (a->status == 0 || (a->code != CURLE_OK && !a->too_long)) {
-                say_failed(a, c);
-                say_where(a, c);
+                judge_error(a, c);
+                append_address(a, c);
                 return STARTUP_DECIDES;
         }
         if (strcmp(status, "starting") == 0 || strcmp(status, "draining") == 0) {
-                say(c, *status == 's' ? VERDICT_STARTING : VERDICT_DRAINING, "the gateway says it is %s",
-                        status);
-                say_where(a, c);
+                set_verdict(c, *status == 's' ? VERDICT_STARTING : VERDICT_DRAINING,
+                        "the gateway says it is %s", status);
+                append_address(a, c);
                 return STARTUP_DECIDES;
         }
         c->started = strcmp(status, "started") == 0;

@@ -325,7 +325,8 @@ enum tailscale_ping tailscale_parse_ping(const struct tailscale_answer *a) {
         return direct && *direct ? TAILSCALE_PING_DIRECT : TAILSCALE_PING_RELAYED;
 }
 
-static void say_machine(const struct tailscale_peer *p, enum tailscale_ping ping, usec_t now, char *buf) {
+static void describe_machine(
+        const struct tailscale_peer *p, enum tailscale_ping ping, usec_t now, char *buf) {
         static const char *const words[] = {
                 [TAILSCALE_PING_UNKNOWN] = "",
                 [TAILSCALE_PING_DIRECT] = "its machine answers a Tailscale ping, directly",
@@ -366,6 +367,6 @@ char *tailscale_remark(const struct tailscale_peer *p, enum tailscale_ping ping,
                         "its machine is up: the gateway is stopped, or it started before Tailscale and listens on "
                         "loopback only");
         else
-                say_machine(p, ping, now, buf);
+                describe_machine(p, ping, now, buf);
         return buf;
 }

@@ -438,7 +438,7 @@ int changes_find_commits(const struct repo *repo, struct changes *ret, struct sy
 
 /* Reads what a cut-short checkout was to write, if the branch is still where the checkout began. git may
  * have pruned its target. */
-static void know_intent(struct finder *f) {
+static void read_intent(struct finder *f) {
         struct intent intent;
 
         f->cut_short = cleanup_find_intent(f->repo, &intent) == 0;
@@ -461,7 +461,7 @@ static int open_finder(struct finder *f) {
         if ((repo_find_parent(repo, &parent) == 0 ? commit_files(repo->git, &parent, &f->head)
                                                   : git_index_new(&f->head)) < 0)
                 return sync_fail_git(f->result, "HEAD");
-        know_intent(f);
+        read_intent(f);
         f->visited = calloc(git_index_entrycount(f->head) + 1, sizeof *f->visited);
         return f->visited ? 0 : fail_memory(f->result);
 }

@@ -259,7 +259,7 @@ static int move(struct clearing *c) {
                 k = write_files(c);
         if (k < 0)
                 return k;
-        k = repo_settle(c->repo);
+        k = repo_flush(c->repo);
         if (k < 0)
                 return fail_errno(c, k);
         k = move_refs(c);
@@ -276,7 +276,7 @@ static int begin(struct clearing *c) {
         if (k < 0)
                 return k;
         (void) strcpy(intent.branch, c->repo->branch);
-        k = repo_settle(c->repo); /* flushes what was saved, before the tree loses it */
+        k = repo_flush(c->repo); /* flushes what was saved, before the tree loses it */
         if (k == 0 && repo_is_over(c->repo))
                 return fail_timeout(c);
         if (k == 0)

@@ -272,7 +272,7 @@ int repo_mark_busy(const struct repo *repo) {
         return fd < 0 || futimens(fd, NULL) < 0 ? -errno : 0;
 }
 
-int repo_settle(const struct repo *repo) {
+int repo_flush(const struct repo *repo) {
         int k = repo_mark_busy(repo);
 
         if (k < 0 || syncfs(repo->dir_fd) < 0)
@@ -281,7 +281,7 @@ int repo_settle(const struct repo *repo) {
         return 0;
 }
 
-void repo_unsettle(void) {
+void repo_delay_flush(void) {
         (void) git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 0);
 }
 

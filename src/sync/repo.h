@@ -106,9 +106,9 @@ int repo_mark_busy(const struct repo *repo);
 /* Flushes the file system at the few points where a power cut matters: not after each of perhaps thousands
  * of objects. Later writes, of refs and the index, wait for the disk one by one. Calls repo_mark_busy(), so
  * that a later run knows their locks by the time. 0 or a negative errno. */
-int repo_settle(const struct repo *repo);
+int repo_flush(const struct repo *repo);
 /* Lets later writes not wait for the disk: they may be thousands of objects. */
-void repo_unsettle(void);
+void repo_delay_flush(void);
 
 /* The files of TREE on all levels. libgit2 inflates a directory again for each path that it looks up in a
  * tree: minutes for thousands of files. An index is searched fast. 0 or a libgit2 error. */

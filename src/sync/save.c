@@ -132,7 +132,7 @@ static int write_blobs(struct saver *s, git_odb *odb) {
         struct changes *w = s->work;
         int k = 0;
 
-        repo_unsettle();
+        repo_delay_flush();
         for (size_t i = 0; k == 0 && i < w->n; i++) {
                 k = write_blob(s, odb, &w->items[i]);
                 if (k != GIT_ENOTFOUND)
@@ -241,11 +241,11 @@ static int add_kind(struct saver *s, bool private) {
         }
         if (held)
                 return 0;
-        repo_unsettle();
+        repo_delay_flush();
         replaces = n > 0 && replaces_last(s, private);
         if (commit_kind(s, private, n, replaces, &tip) < 0)
                 return sync_fail_git(s->result, FAILED);
-        k = repo_settle(s->repo); /* the commit is on disk before a branch names it */
+        k = repo_flush(s->repo); /* the commit is on disk before a branch names it */
         if (k < 0)
                 return sync_fail(s->result, REFUSAL_ERROR, FAILED ": %s", strerror(-k));
         /* The remote would reject a moved branch that a user has changed there: that one gets a new name. */

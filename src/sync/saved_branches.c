@@ -257,7 +257,7 @@ static int keep(const struct repo *repo, const git_oid *tip, const char *host, s
         if (is_merged(repo, tip) || is_at_remote(repo, tip) || is_kept(repo, tip))
                 return 0;
         saved_name(repo, host, branch);
-        (void) repo_settle(repo);
+        (void) repo_flush(repo);
         k = saved_create(repo, branch, NULL, tip, r);
         if (k == 0)
                 remove_older(repo, host, tip);

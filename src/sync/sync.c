@@ -137,7 +137,7 @@ static void report(const struct instance *instance, const struct sync_result *r)
         }
         (void) sd_notifyf(false, "STATUS=%s", line);
         if (is_news(instance, r, line))
-                log_line(bad ? LOG_WARNING : LOG_INFO, "%s", sync_result_say(r, words, sizeof words));
+                log_line(bad ? LOG_WARNING : LOG_INFO, "%s", sync_result_describe(r, words, sizeof words));
 }
 
 int cmd_sync(const struct instance *instance, const struct config *config) {

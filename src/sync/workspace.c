@@ -155,7 +155,7 @@ static int track(const struct sync *s, const struct fetch_answer *fetched, struc
         k = check_tracking(repo, fetched->branch, r);
         if (k < 0)
                 return k;
-        k = repo_settle(repo);
+        k = repo_flush(repo);
         if (k < 0)
                 return sync_fail(r, REFUSAL_ERROR, "%s: %s", repo->config->path, strerror(-k));
         return git_reference_create(&ref, repo->git, name, &fetched->commit, true, "failover: fetch") < 0

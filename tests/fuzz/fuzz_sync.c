@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         }
         demand(sync_result_format(&result, again) == 0);
         demand(strcmp(again, line) == 0);
-        (void) sync_result_say(&result, said, sizeof said);
+        (void) sync_result_describe(&result, said, sizeof said);
         demand(is_safe(said) || strstr(said, ":  ")); /* a reason may begin with a blank */
         return 0;
 }

@@ -176,7 +176,7 @@ static bool gateway_says_ready(struct act *a) {
 
         if (!daemon_sees(a->s) || a->s->unit != UNIT_ACTIVE)
                 return false;
-        role_gateway_said(&a->s->role, &f, READY_YES);
+        role_gateway_ready(&a->s->role, &f, READY_YES);
         return true;
 }
 

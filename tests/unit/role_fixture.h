@@ -123,7 +123,7 @@ static inline void checked(struct bench *b, bool answers) {
 }
 
 static inline void said(struct bench *b, enum gateway_ready ready) {
-        role_gateway_said(&b->role, &b->f, ready);
+        role_gateway_ready(&b->role, &b->f, ready);
 }
 
 static inline void primary(struct bench *b, enum health_level level) {

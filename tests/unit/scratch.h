@@ -105,7 +105,7 @@ static inline char *scratch_sh(const char *dir, const char *format, ...) {
 static inline const char *words(const struct refusal *why) {
         static char buf[sizeof *why];
 
-        return refusal_say(why, buf, sizeof buf);
+        return refusal_format(why, buf, sizeof buf);
 }
 
 static inline bool scratch_has(const char *dir, const char *name) {

@@ -20,7 +20,7 @@ static struct story story_of(const struct timeline *e) {
                 .trouble = "",
         };
 
-        timeline_tell(e, 1000 * S, &s);
+        timeline_fill_story(e, 1000 * S, &s);
         return s;
 }
 

@@ -217,13 +217,13 @@ static void test_say_unmerged(void **state) {
         char text[512];
 
         (void) state;
-        assert_string_equal(
-                sync_result_say_unmerged(&r, text, sizeof text), "failover/standby/20260711T041502Z, idea");
+        assert_string_equal(sync_result_describe_unmerged(&r, text, sizeof text),
+                "failover/standby/20260711T041502Z, idea");
         r.n_unmerged = 5;
-        assert_string_equal(sync_result_say_unmerged(&r, text, sizeof text),
+        assert_string_equal(sync_result_describe_unmerged(&r, text, sizeof text),
                 "failover/standby/20260711T041502Z, idea and 3 more");
         r.n_unmerged = 0;
-        assert_string_equal(sync_result_say_unmerged(&r, text, sizeof text), "");
+        assert_string_equal(sync_result_describe_unmerged(&r, text, sizeof text), "");
 }
 
 static void test_say(void **state) {
@@ -236,18 +236,18 @@ static void test_say(void **state) {
         char text[512], tiny[8];
 
         (void) state;
-        assert_string_equal(sync_result_say(&r, text, sizeof text),
+        assert_string_equal(sync_result_describe(&r, text, sizeof text),
                 "workspace a1b2c3d..e4f5a6b (5 commits), secrets synced (3 files)");
         r.commits = 1, r.secrets = SYNC_UNCHANGED;
-        assert_string_equal(sync_result_say(&r, text, sizeof text),
+        assert_string_equal(sync_result_describe(&r, text, sizeof text),
                 "workspace a1b2c3d..e4f5a6b (1 commit), secrets unchanged");
-        assert_string_equal(sync_result_say(&full, text, sizeof text),
+        assert_string_equal(sync_result_describe(&full, text, sizeof text),
                 "workspace a1b2c3d..e4f5a6b (5 commits), own work saved to "
                 "failover/standby/20260711T041502Z: not pushed: \"HTTP 403\" … ask, "
                 "secrets failed: no answer in 15 s: ssh 'a b'");
         r.secrets = SYNC_NONE, r.workspace = SYNC_NONE;
-        assert_string_equal(sync_result_say(&r, text, sizeof text), "nothing to sync");
-        assert_int_equal(strlen(sync_result_say(&full, tiny, sizeof tiny)), sizeof tiny - 1);
+        assert_string_equal(sync_result_describe(&r, text, sizeof text), "nothing to sync");
+        assert_int_equal(strlen(sync_result_describe(&full, tiny, sizeof tiny)), sizeof tiny - 1);
 }
 
 static void test_merge_commands(void **state _unused_) {
