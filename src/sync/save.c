@@ -29,9 +29,11 @@ static bool has(git_index *files, const struct change *item) {
         return e && git_oid_equal(&e->id, &item->id) && e->mode == item->mode;
 }
 
-/* Whether the branch made it so: merging brings nothing of what was there before. */
-static bool holds(const struct saved_last *last, const struct change *item) {
-        return has(last->files, item) && !has(last->base, item);
+/* Whether the last branch made it so: merging brings nothing of what was there before. A filtered file stays
+ * at an older state, since no sync moves it. */
+static bool holds(const struct saver *s, bool private, const struct change *item) {
+        return has(s->last[private].files, item) &&
+                (!has(s->last[private].base, item) || repo_is_filtered(s->repo, item->path));
 }
 
 static bool has_commits(const struct saver *s) {
@@ -51,9 +53,7 @@ static bool is_private(const struct saver *s, const struct change *item) {
 /* Whether a branch has the item. A private branch is not enough for a public file: without readable
  * attributes, every file passed for private. */
 static bool is_held(const struct saver *s, const struct change *item) {
-        return holds(&s->last[0], item) ||
-                (item->mode && (has(s->last[0].files, item) || has(s->last[1].files, item)) &&
-                        is_private(s, item));
+        return holds(s, false, item) || (item->mode && holds(s, true, item) && is_private(s, item));
 }
 
 static bool has_all(const struct saver *s) {
@@ -237,7 +237,8 @@ static int add_kind(struct saver *s, bool private) {
 
         for (size_t i = 0; i < s->work->n; i++) {
                 n += s->work->items[i].is_private == private;
-                held = held && (s->work->items[i].is_private != private || holds(last, &s->work->items[i]));
+                held = held &&
+                        (s->work->items[i].is_private != private || holds(s, private, &s->work->items[i]));
         }
         if (held)
                 return 0;

@@ -142,10 +142,13 @@ static void test_every_branch_counts(void **state) {
 static void test_an_older_state_is_work(void **state) {
         struct world *w = *state;
 
-        run(w, "echo u >standby/u");
+        run(w, "cd standby; echo u >u; echo 1 >token; git add token; git commit -qm token; git push -q");
         assert_sync(w, SYNC_UNCHANGED);
-        commit(w, "echo two >notes; echo n >new");
+        commit(w, "git pull -q; echo two >notes; echo n >new; echo 2 >token");
         assert_sync(w, SYNC_UPDATED);
+        run(w, "echo 1 >standby/token"); /* which is never pushed */
+        assert_sync(w, SYNC_UPDATED);
+        assert_saved(w, "token", "1");
         run(w, "cd standby; echo one >notes; rm new");
         assert_sync(w, SYNC_UPDATED);
         assert_saved(w, "notes", "one");
