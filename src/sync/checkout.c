@@ -253,12 +253,12 @@ static int fail_errno(const struct clearing *c, int error) {
 static int move(struct clearing *c) {
         int k = clear_all(c);
 
-        if (k == 0)
-                k = set_index(c->repo, c->tree, c->result);
-        if (k == 0) /* and not before: libgit2 writes into no submodule of the index's */
-                k = write_files(c);
         if (k < 0)
                 return k;
+        /* The index first: libgit2 writes into no submodule of it. The tree gets its files in any case. */
+        k = set_index(c->repo, c->tree, c->result);
+        if (write_files(c) < 0 || k < 0)
+                return -ECANCELED;
         k = repo_flush(c->repo);
         if (k < 0)
                 return fail_errno(c, k);

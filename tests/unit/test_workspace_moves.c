@@ -330,6 +330,20 @@ static void test_a_late_time_is_no_change(void **state) {
         assert_sh(w, "cat standby/same", "one\nmine");
 }
 
+/* A git that locks the index between the look and the move costs the tree no file. */
+static void test_a_lock_after_the_look(void **state) {
+        struct world *w = *state;
+        _cleanup_free_ char *before = NULL;
+
+        commit(w, "echo two >notes; echo new >new; git rm -q tool");
+        assert_int_equal(sync_around(w, "touch .git/index.lock", &before), -ECANCELED);
+        assert_int_equal(w->result.workspace_why.code, REFUSAL_HALF);
+        assert_sh(w, "cat standby/notes standby/new; rm standby/.git/index.lock", "two\nnew");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_follows(w);
+        assert_int_equal(w->result.n_unmerged, 0);
+}
+
 /* A gateway that starts while work is looked for and saved keeps its tree, too. */
 static void test_leaves_a_gateway_that_starts_alone(void **state) {
         struct world *w = *state;
@@ -494,6 +508,7 @@ int main(void) {
                 TEST(test_refuses_a_directory_that_stays),
                 TEST(test_a_change_after_the_look_stays),
                 TEST(test_a_late_time_is_no_change),
+                TEST(test_a_lock_after_the_look),
                 TEST(test_leaves_a_gateway_that_starts_alone),
                 TEST(test_a_large_file_of_the_remote),
                 TEST(test_a_large_file_in_another_form),
