@@ -262,11 +262,11 @@ void look_gateway_stop(const struct checkup *c, struct finding *f) {
 }
 
 /* OpenClaw's installer makes a service of the user's own systemd, which starts at login or, with lingering,
- * at boot. The user can move the file and its directories: the command leaves it to the user's systemd. */
+ * at boot. The user can move the file and its directories, so the command runs as the user. */
 void look_user_service(const struct checkup *c, struct finding *f) {
         const char *home = getenv("HOME"), *user = checkup_gateway_user(c);
         _cleanup_free_ char *pattern = NULL;
-        char command[160];
+        char bus[64], command[160];
         glob_t found = { 0 };
 
         if (asprintf(&pattern, "%s/.config/systemd/user/*.wants/openclaw-gateway*.service", home ?: "") < 0)
@@ -279,7 +279,15 @@ void look_user_service(const struct checkup *c, struct finding *f) {
         finding_fail(f,
                 "user %s has an openclaw-gateway.service of their own enabled: it and %s fight for the port",
                 user, c->gateway.name);
-        (void) snprintf(command, sizeof command, "sudo systemctl --user -M %s@ disable --now", user);
-        finding_fix_path(f, command, strrchr(found.gl_pathv[0], '/') + 1, "");
+        (void) snprintf(bus, sizeof bus, "/run/user/%u/bus", geteuid());
+        if (access(bus, F_OK) >= 0) {
+                (void) snprintf(command, sizeof command,
+                        "sudo -u %s env XDG_RUNTIME_DIR=/run/user/%u systemctl --user disable --now", user,
+                        geteuid());
+                finding_fix_path(f, command, strrchr(found.gl_pathv[0], '/') + 1, "");
+        } else {
+                (void) snprintf(command, sizeof command, "sudo -u %s rm", user);
+                finding_fix_path(f, command, found.gl_pathv[0], "");
+        }
         globfree(&found);
 }
