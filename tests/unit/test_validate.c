@@ -62,13 +62,15 @@ static void hosts(void **state _unused_) {
                 { "fd7a:115c:a1e0::g", "IPv6" },
                 { "fe80::1%eth0", "IPv6" },
                 { "root@primary", "user" },
-                { "a b", "neither" },
-                { "a/b", "neither" },
+                { "a b", "character" },
+                { "\"100.64.0.1\"", "character" },
+                { "100.64.0.1\xc2\xa0", "character" },
+                { "a/b", "character" },
                 { "a..b", "neither" },
                 { ".a", "neither" },
                 { "-a", "neither" },
                 { "a-.b", "neither" },
-                { "pr\xc3\xadmary", "neither" },
+                { "pr\xc3\xadmary", "character" },
                 { ".", "neither" },
         };
 
@@ -93,7 +95,7 @@ static void ssh_hosts(void **state _unused_) {
                 { "openclaw@primary:22", "':'" },
                 { "openclaw@primary::module", "':'" },
                 { "openclaw@primary:/home", "':'" },
-                { "primary /x", "neither" },
+                { "primary /x", "character" },
                 { "rsync://primary", "':'" },
         };
 
