@@ -106,9 +106,9 @@ def test_history_is_for_those_who_may_read_the_journal(pair):
 
 
 def test_no_history(pair):
-    moments = [history(pair.standby, "--since", since)["since"] for since in
-               ("2026-01-01", "2026-02-01 03:00", "8w", "7d ago", "-7d", "yesterday", "today", "30m", "0s")]
-    assert all(TIME.match(moment) for moment in moments) and moments == sorted(moments), moments
+    for row in (("2026-01-01", "2026-02-01 03:00", "8w", "7d ago", "-7d", "yesterday", "today", "0s"), ("yesterday", "30m", "0s")):
+        moments = [history(pair.standby, "--since", since)["since"] for since in row]
+        assert all(TIME.match(moment) for moment in moments) and moments == sorted(moments), moments
     assert ok(pair.standby, "history", "--since", "0s").startswith("0 failovers since ")
     done = cli(pair.standby, "history", "--since", "the flood")
     assert done.returncode == 64 and "yesterday" in done.stderr
