@@ -248,7 +248,7 @@ void judge_ready(const struct answer *a, struct check *c) {
                 return;
         c->ready = json_is_true(ready) ? READY_YES : json_is_false(ready) ? READY_NO : READY_UNSAID;
         if (c->ready == READY_UNSAID)
-                (void) snprintf(raw, sizeof raw, "it does not set_verdict whether it is ready");
+                (void) snprintf(raw, sizeof raw, "it does not say whether it is ready");
         else if (c->ready == READY_NO &&
                 *list_failing(json_object_get(root, "failing"), parts, sizeof parts))
                 (void) snprintf(raw, sizeof raw, "it answers, but is not ready: %s", parts);

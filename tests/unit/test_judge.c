@@ -260,6 +260,7 @@ static void ready(_unused_ void **state) {
                 judge_ready(&table[i].answer, &c);
                 assert_int_equal(c.ready, table[i].ready);
                 assert_int_equal(*c.channels != '\0', c.ready != READY_UNKNOWN);
+                assert_null(strchr(c.channels, '_')); /* words for a user */
                 assert_int_equal(c.verdict, VERDICT_UP);
         }
 }
