@@ -173,7 +173,7 @@ void saved_find_last(const struct repo *repo, const char *host, bool is_private,
         ret->at_remote = tip_of(repo, repo->config->remote, ret->branch, &base) == 0;
         if (repo_find_parent(repo, &parent) < 0 ||
                 (git_merge_base(&base, repo->git, &ret->tip, &parent) == 0 &&
-                        commit_files(repo->git, &base, &ret->base) == 0))
+                        (git_oid_equal(&base, &parent) || commit_files(repo->git, &base, &ret->base) == 0)))
                 (void) commit_files(repo->git, &ret->tip, &ret->files);
 }
 

@@ -21,7 +21,7 @@ struct saved_last {
         git_oid tip;
         bool at_remote;   /* the remote had the branch when last seen, at any commit */
         git_index *files; /* the caller frees it; NULL: no branch, or it shares no history with HEAD */
-        git_index *base;  /* the same, of the commit where the branch left HEAD's history */
+        git_index *base;  /* the same, where the branch left the history of HEAD; NULL: that is HEAD */
 };
 void saved_find_last(const struct repo *repo, const char *host, bool is_private, struct saved_last *ret);
 /* Makes BRANCH at the commit TIP, or moves it there FROM another (NULL: none). 0 or -ECANCELED. */
