@@ -199,16 +199,20 @@ static void release_demoted(struct alert *a, const struct status *s) {
         webhook_wake_at(a->webhook, 0);
 }
 
-void alert_post(struct alert *a, const struct alert_message *m) {
+bool alert_post(struct alert *a, const struct alert_message *m) {
+        bool queued;
+
         release_demoted(a, NULL);
         if (!alert_is_on(&a->config->alert))
-                return;
-        if (!alert_queue_push(&a->queue, m))
+                return false;
+        queued = alert_queue_push(&a->queue, m);
+        if (!queued)
                 log_error("Out of memory: the alert \"%s\" is lost.", m->event);
         /* The news may be that the network is back: a try before its turn. */
         a->posted = true;
         a->try_at = 0;
         webhook_wake_at(a->webhook, 0);
+        return queued;
 }
 
 const char *alert_error(const struct alert *a, unsigned *ret_n) {
@@ -279,8 +283,7 @@ static void post_demoted(struct alert *a, const struct alert_message *m) {
         webhook_wake_at(a->webhook, 0);
         if (withdrawn >= alerts)
                 return;
-        alert_post(a, m);
-        if (!workspace || !*workspace)
+        if (!alert_post(a, m) || !workspace || !*workspace)
                 return;
         a->demoted = json_incref(json_array_get(queue, json_array_size(queue) - 1));
         a->demoted_until = now_usec(CLOCK_BOOTTIME) + BRANCHES_WITHIN;
@@ -327,7 +330,7 @@ void alert_event(struct alert *a, enum role_event event, const struct story *s, 
                 m.hold = m.since + QUIET_FOR;
         a->alerts++;
         a->channels_fail = event == EVENT_CHANNELS_FAIL;
-        alert_post(a, &m);
+        (void) alert_post(a, &m);
 }
 
 void alert_look(struct alert *a, const struct status *s) {
@@ -344,7 +347,7 @@ void alert_look(struct alert *a, const struct status *s) {
                 if (s->state == ROLE_PROMOTED && s->answers)
                         add_reach(a, words, sizeof words);
                 m.text = words;
-                alert_post(a, &m);
+                (void) alert_post(a, &m);
         }
 }
 

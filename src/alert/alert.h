@@ -23,8 +23,8 @@ DEFINE_CLEANUP(struct alert *, alert_free)
 /* Uses a configuration that was read again. The queue stays, and is tried at once. */
 void alert_configure(struct alert *a, const struct config *c);
 
-/* Queues a copy of M, and sends it when the loop turns. */
-void alert_post(struct alert *a, const struct alert_message *m);
+/* Queues a copy of M, and sends it when the loop turns. Whether it is in the queue, as the last. */
+bool alert_post(struct alert *a, const struct alert_message *m);
 
 /* Queues an alert if EVENT is worth one. TEXT is event_message()'s. An alert about a failover waits until 45
  * s after the primary's last good check, and is withdrawn if the failover ends before. The failback's alert

@@ -51,7 +51,7 @@ static void report_notice(struct daemon *d) {
         if (!peers_take_notice(d->peers, text, sizeof text))
                 return;
         log_warning("%s", text);
-        alert_post(d->alert, &m);
+        (void) alert_post(d->alert, &m);
 }
 
 static void on_watch(struct peers *w, void *userdata) {
