@@ -100,7 +100,7 @@ static void on_sync(struct sync_unit *s _unused_, bool ended, void *userdata) {
                 (d->timeline.over_at > 0 && now_usec(CLOCK_BOOTTIME) - d->timeline.over_at < STORY_GOES_ON);
 
         if (ended)
-                sync_story_fill(&d->sync_story, sync_unit_view(d->sync_unit), &d->config->workspace,
+                sync_story_report(&d->sync_story, sync_unit_view(d->sync_unit), &d->config->workspace,
                         failover, standby);
         look(d);
 }

@@ -110,7 +110,7 @@ const struct sync_view *sync_unit_view(const struct sync_unit *s) {
         return &s->view;
 }
 
-static void fill_result(struct sync_story *s, const struct sync_view *v, bool failover) {
+static void report_result(struct sync_story *s, const struct sync_view *v, bool failover) {
         if (!v->ok && (failover || !s->trouble))
                 log_warning("Sync: %s", v->text);
         else if (v->ok && (failover || s->trouble))
@@ -134,13 +134,13 @@ static void report_unmerged(struct sync_story *s, const struct sync_view *v) {
         memcpy(s->reported, branches, sizeof s->reported);
 }
 
-void sync_story_fill(struct sync_story *s, const struct sync_view *v, const struct workspace_config *w,
+void sync_story_report(struct sync_story *s, const struct sync_view *v, const struct workspace_config *w,
         bool failover, bool standby) {
         char host[65] = "";
 
         (void) gethostname(host, sizeof host - 1);
         host[strcspn(host, ".")] = '\0';
-        fill_result(s, v, failover);
+        report_result(s, v, failover);
         (void) sync_result_merge_commands(&v->result, w->path, w->remote, *v->user ? v->user : "openclaw",
                 host, s->merge, sizeof s->merge);
         if (standby)
