@@ -41,10 +41,11 @@ char *client_describe_absence(const struct instance *n, char buf[static CLIENT_W
         _cleanup_(config_freep) struct config *c = NULL;
         _cleanup_free_ char *error = NULL;
         struct unit_outcome o;
-        int r = unit_ask_outcome(n->unit, &o);
+        int r;
 
         if (client_is_unknown(n, buf))
                 return buf;
+        r = unit_ask_outcome(n->unit, &o);
         if (r < 0)
                 ADD("Whether %s is running is unknown: the system bus cannot be reached (%s). See `systemctl status dbus`.",
                         n->unit, strerror(-r));
