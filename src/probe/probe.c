@@ -1,8 +1,9 @@
 /* One check of one gateway becomes a verdict with a reason; see probe.h.
  *
- * A check is one request or more within one deadline: /startupz, if the target has it, the health path, and
- * at times /readyz. If the name does not resolve within half of the timeout, or three quarters of the time
- * for a connect, the probe asks the last good address instead. */
+ * A check is one request or more within one deadline: /startupz, if the target has it, then the health path
+ * over the same connection, and at times /readyz. The next check connects anew. If the name does not resolve
+ * within half of the timeout, or three quarters of the time for a connect, the probe asks the last good address
+ * instead. */
 #include "probe/probe.h"
 
 #include <errno.h>
@@ -44,20 +45,23 @@ struct probe {
         void *userdata;
         usec_t started, asked; /* when the check and its last request started */
         enum question question;
-        struct check check; /* the result so far */
-        bool asks_good;     /* requests go to the last good address, not to the name */
-        bool is_stuck;      /* no request is possible: the resolver is stuck, and there is no good address */
+        bool follows_startup; /* /startupz was answered: its connection serves the health path, too */
+        struct check check;   /* the result so far */
+        bool asks_good;       /* requests go to the last good address, not to the name */
+        bool is_stuck; /* no request is possible: the resolver is stuck, and there is no good address */
 
         /* The request under way. */
         struct answer answer;
         char detail[CURL_ERROR_SIZE]; /* libcurl's message for a failure */
         size_t received;              /* bytes of headers and body */
+        bool opened;                  /* a connection of its own, which had no bytes before */
         struct http_body body;
 };
 
 static void forget_answer(struct probe *p) {
         http_body_clear(&p->body, ANSWER_MAX);
         p->received = 0;
+        p->opened = false;
         p->answer = (struct answer){ 0 };
 }
 
@@ -98,6 +102,8 @@ static int ask(struct probe *p) {
         p->answer.waited = p->timeout;
         p->detail[0] = '\0';
         (void) curl_easy_setopt(easy, CURLOPT_CURLU, url);
+        (void) curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, p->follows_startup ? 0L : 1L);
+        (void) curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, p->question == ASKS_STARTUP ? 0L : 1L);
         (void) curl_easy_setopt(easy, CURLOPT_CONNECT_TO, p->asks_good ? p->good_option : NULL);
         return http_request_start(p->request);
 }
@@ -156,6 +162,7 @@ static void end_verdict(struct probe *p, bool started) {
         else if (p->is_name && !p->asks_good)
                 remember_address(p);
         p->question = ASKS_READY;
+        p->follows_startup = false;
         if (!p->wants_ready || c->verdict != VERDICT_UP || ask(p) < 0)
                 finish(p);
 }
@@ -173,6 +180,7 @@ static void conclude(struct probe *p, CURLcode code) {
                 finish(p);
         } else if (p->question == ASKS_STARTUP && startup_passes(p)) {
                 p->question = ASKS_HEALTH;
+                p->follows_startup = true;
                 if (ask(p) < 0)
                         conclude(p, CURLE_OUT_OF_MEMORY);
         } else {
@@ -230,7 +238,8 @@ static void look_at_socket(struct probe *p) {
         if (fd < 0 || !p->answer.addressed) /* no socket, or one of libcurl's resolver */
                 return;
         p->answer.connected = getpeername(fd, (struct sockaddr *) &a, &size) == 0;
-        if (p->is_tls) { /* the bytes may all be the handshake's, which is no answer */
+        /* The bytes may all be of the TLS handshake, or of the answer before. */
+        if (p->is_tls || !p->opened) {
                 p->answer.began = p->received > 0;
                 return;
         }
@@ -272,12 +281,21 @@ static curl_socket_t on_open(void *userdata, _unused_ curlsocktype purpose, stru
         struct probe *p = userdata;
         int fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 
-        p->answer.addressed = true;
+        p->answer.addressed = p->opened = true;
         if (fd < 0) {
                 p->answer.error = errno;
                 return CURL_SOCKET_BAD;
         }
         return fd;
+}
+
+/* CURLOPT_PREREQFUNCTION(3): the connection stands, with TLS, be it new or the one of /startupz. */
+static int on_connected(void *userdata, _unused_ char *to, _unused_ char *from, _unused_ int to_port,
+        _unused_ int from_port) {
+        struct probe *p = userdata;
+
+        p->answer.addressed = p->answer.connected = true;
+        return CURL_PREREQFUNC_OK;
 }
 
 /* Counts received bytes. Returns false above ANSWER_MAX. */
@@ -300,6 +318,8 @@ static size_t on_header(char *line, _unused_ size_t size, size_t n, void *userda
         if (status < 200) /* an interim answer: the final one follows */
                 return n;
         p->answer.status = (unsigned) status;
+        if (status != 200) /* nothing may follow */
+                (void) curl_easy_setopt(http_request_easy(p->request), CURLOPT_FORBID_REUSE, 1L);
         return p->question != ASKS_HEALTH || judge_needs_body(p->answer.status, p->expect)
                 ? n
                 : CURL_WRITEFUNC_ERROR;
@@ -321,6 +341,7 @@ int probe_start(struct probe *p, probe_done_t done, void *userdata) {
         p->userdata = userdata;
         p->started = now_usec(CLOCK_BOOTTIME);
         p->question = p->asks_startup ? ASKS_STARTUP : ASKS_HEALTH;
+        p->follows_startup = false;
         p->check = (struct check){ 0 };
         p->asks_good = no_resolver && p->good_option;
         p->is_stuck = no_resolver && !p->good_option;
@@ -355,6 +376,8 @@ static int prepare(struct probe *p, struct http *h) {
         (void) curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, p->scheme == SCHEME_TCP ? 1L : 0L);
         (void) curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
         (void) curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, p);
+        (void) curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
+        (void) curl_easy_setopt(easy, CURLOPT_PREREQDATA, p);
         (void) curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
         (void) curl_easy_setopt(easy, CURLOPT_HEADERDATA, p);
         (void) curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);

@@ -12,11 +12,10 @@
  *   hang           accepts and stays silent        refuse       closes the listening socket
  *   close          closes without an answer        reset        the same with a RST
  *   half           half an answer, then silence    short        half an answer, then closes
- *   drip           a byte of a good answer a second
- *   flood          a body without an end           garbage      bytes that are no HTTP
- *   headers        headers without an end          slow-headers a header line a second, for ever
+ *   drip           a good answer, a byte a second  flood        a body without an end
+ *   garbage        bytes that are no HTTP          headers      headers without an end
+ *   slow-headers   a header line a second          html         200 with the control UI for every path
  *   bomb           a small gzip body that unpacks to 1 MiB of spaces
- *   html           200 with the control UI for every path
  *   false          200 with {"ok":false}           empty        200 with no body
  *   redirect       302 to the word redirect-to=URL
  *   NUMBER         that status, with a small JSON body: 401, 404, 503 ...
@@ -198,8 +197,8 @@ static void answer(int fd, int status, const char *type, const char *body) {
         int n;
 
         n = snprintf(text, sizeof text,
-                "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
-                status, status < 400 ? "OK" : "Not OK", type, strlen(body), body);
+                "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n%s", status,
+                status < 400 ? "OK" : "Not OK", type, strlen(body), body);
         send_all(fd, text, (size_t) n);
 }
 
@@ -252,15 +251,6 @@ static void answer_normally(const struct bus_connection *c, const char *request)
                         ready ? "{\"ready\":true}" : "{\"ready\":false,\"failing\":[\"telegram\"]}");
         else
                 answer(c->fd, 200, "text/html; charset=utf-8", page);
-}
-
-static void answer_redirect(const struct bus_connection *c) {
-        char text[1024];
-        int n;
-
-        n = snprintf(text, sizeof text, "HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n",
-                c->settings.redirect_to);
-        send_all(c->fd, text, (size_t) n);
 }
 
 static void repeat(int fd, const char *head, const char *unit, double pause) {
@@ -331,6 +321,8 @@ static bool misbehave(const struct bus_connection *c) {
         const char *mode = c->settings.mode;
         int fd = c->fd;
 
+        if (!strcmp(mode, "close"))
+                return true;
         if (!strcmp(mode, "hang"))
                 await_close(fd);
         else if (!strcmp(mode, "half") || !strcmp(mode, "short")) {
@@ -357,7 +349,8 @@ static bool misbehave(const struct bus_connection *c) {
         else if (!strcmp(mode, "empty"))
                 answer_json(fd, 200, "");
         else if (!strcmp(mode, "redirect"))
-                answer_redirect(c);
+                dprintf(fd, "HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n",
+                        c->settings.redirect_to);
         else if (atoi(mode) >= 100)
                 answer_json(fd, atoi(mode), "{\"error\":\"as asked\"}");
         else
@@ -381,7 +374,20 @@ static bool read_request(int fd, char *buf, size_t size) {
         return false;
 }
 
+/* Whether the connection stays for another request. */
+static bool serve_request(const struct bus_connection *c, const char *request) {
+        if (c->settings.log)
+                say("request at %.6f: %.*s", monotonic(), (int) strcspn(request, "\r"), request);
+        if (c->settings.wait > 0)
+                nap(c->settings.wait);
+        if (misbehave(c))
+                return false;
+        answer_normally(c, request);
+        return true;
+}
+
 static void *serve(void *userdata) {
+        struct timeval kept = { .tv_sec = 5 }; /* as Node's server.keepAliveTimeout */
         struct bus_connection *c = userdata;
         char request[8192];
 
@@ -389,13 +395,9 @@ static void *serve(void *userdata) {
                 struct linger abort_it = { .l_onoff = 1, .l_linger = 0 };
 
                 setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &abort_it, sizeof abort_it);
-        } else if (read_request(c->fd, request, sizeof request) && strcmp(c->settings.mode, "close")) {
-                if (c->settings.log)
-                        say("request at %.6f: %.*s", monotonic(), (int) strcspn(request, "\r"), request);
-                if (c->settings.wait > 0)
-                        nap(c->settings.wait);
-                if (!misbehave(c))
-                        answer_normally(c, request);
+        } else {
+                while (read_request(c->fd, request, sizeof request) && serve_request(c, request))
+                        setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &kept, sizeof kept);
                 /* A close with unread bytes would turn into a RST and could overtake the answer. */
                 shutdown(c->fd, SHUT_WR);
         }
@@ -584,6 +586,7 @@ int main(int argc, char **argv) {
                 else if (strcmp(argv[i], "gateway"))
                         apply_word(&fixed, argv[i]);
         g.now = fixed;
+        signal(SIGPIPE, SIG_IGN);
         sigemptyset(&mask);
         sigaddset(&mask, SIGTERM);
         sigaddset(&mask, SIGINT);

@@ -85,6 +85,97 @@ static void startup_unknown(void **state) {
         peer_stop(&peer);
 }
 
+/* --- The connection of /startupz, which stays. --- */
+
+#define STARTED_AND_STAYS JSON_OK "Content-Length: 20\r\n\r\n{\"status\":\"started\"}"
+
+/* Answers with the text, and what comes next over the same connection with .again; without that it is silent. */
+static void stays(const struct peer *peer, int fd, _unused_ const char *request) {
+        char next[4096];
+
+        put(fd, peer->text, strlen(peer->text));
+        if (read(fd, next, sizeof next) <= 0)
+                return;
+        if (peer->again)
+                put(fd, peer->again, strlen(peer->again));
+        else
+                (void) pause();
+}
+
+/* The peer notes only the first request of each connection: one check has one. */
+static void one_connection(void **state) {
+        struct fixture *f = *state;
+        struct peer peer = { stays, STARTED_AND_STAYS, UP };
+        char asked[65536];
+        _cleanup_(probe_freep) struct probe *p = NULL;
+        unsigned before;
+
+        peer_start(&peer, AF_INET);
+        struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
+        _cleanup_free_ char *url = (char *) t.url;
+
+        t.startup = true;
+        assert_int_equal(probe_new(f->http, &t, &p), 0);
+        assert_check(check(f, p, t.timeout), VERDICT_UP, "answered HTTP 200");
+        before = count_dir("/proc/self/fd");
+        for (unsigned i = 0; i < 3; i++)
+                assert_check(check(f, p, t.timeout), VERDICT_UP, "answered HTTP 200");
+        assert_int_equal(count_dir("/proc/self/fd"), before);
+        (void) peer_requests(&peer, asked);
+        assert_int_equal(count_of(asked, "GET /startupz "), 4);
+        assert_int_equal(count_of(asked, "GET /health "), 0);
+        peer_stop(&peer);
+}
+
+/* It was answered once, and then no more: a gateway that hangs, not a network that is down. */
+static void silent_after_startup(void **state) {
+        struct peer peer = { stays, STARTED_AND_STAYS };
+
+        peer_start(&peer, AF_INET);
+        struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
+        _cleanup_free_ char *url = (char *) t.url;
+
+        t.startup = true;
+        t.timeout = IMPATIENT;
+        assert_check(check_once(*state, &t), VERDICT_SILENT, "then silent");
+        peer_stop(&peer);
+}
+
+/* It promises to stay and hangs up: the health path gets a connection of its own. */
+static void hangs_up_after_startup(void **state) {
+        struct peer peer = { starts, STARTED_AND_STAYS };
+        char asked[65536];
+
+        peer_start(&peer, AF_INET);
+        struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
+        _cleanup_free_ char *url = (char *) t.url;
+
+        t.startup = true;
+        assert_check(check_once(*state, &t), VERDICT_UP, "answered HTTP 200");
+        assert_int_equal(count_of(peer_requests(&peer, asked), "GET /health "), 1);
+        peer_stop(&peer);
+}
+
+/* Nothing follows an answer that decides: no connection is left open. */
+static void leaves_after_starting(void **state) {
+        struct fixture *f = *state;
+        struct peer peer = { stays,
+                "HTTP/1.1 503 Wait\r\nContent-Type: application/json\r\nContent-Length: 21\r\n\r\n"
+                "{\"status\":\"starting\"}" };
+        unsigned before = count_dir("/proc/self/fd");
+
+        peer_start(&peer, AF_INET);
+        struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
+        _cleanup_free_ char *url = (char *) t.url;
+
+        t.startup = true;
+        assert_check(check_once(f, &t), VERDICT_STARTING, "starting");
+        peer_stop(&peer);
+        assert_int_equal(count_dir("/proc/self/fd"), before);
+}
+
+/* --- /readyz --- */
+
 /* A live gateway, whose answer at /readyz is the text; without one it is silent there. */
 static void is_ready(const struct peer *peer, int fd, const char *request) {
         if (strncmp(request, "GET /readyz ", 12) != 0)
@@ -141,6 +232,10 @@ int main(void) {
                 cmocka_unit_test(startup_is_over),
                 cmocka_unit_test(startup_redirects),
                 cmocka_unit_test(startup_unknown),
+                cmocka_unit_test(one_connection),
+                cmocka_unit_test(silent_after_startup),
+                cmocka_unit_test(hangs_up_after_startup),
+                cmocka_unit_test(leaves_after_starting),
                 cmocka_unit_test(ready),
                 cmocka_unit_test(ready_is_silent),
         };
