@@ -1,11 +1,11 @@
-/* What `make bench` takes for the limit: libcurl alone, sending the request that the daemon sends, each on a fresh connection.
+/* What `make bench` takes for the limit: libcurl alone, sending the requests that the daemon sends, each on a fresh connection.
  *
- *   bench_curl URL CA INTERVAL COUNT [connect]
+ *   bench_curl request|connect CA INTERVAL COUNT URL...
  *
- * Waits for INTERVAL seconds, checks, and so on, COUNT times. Then it prints what that cost in microseconds of processor time,
- * in context switches, and in those to sleep: how a program begins and ends is not part of a check. With "connect" it only
- * connects, with TLS if URL has it: the difference between both schemes is a handshake. CA is the file that the certificate is
- * verified with, parsed once. The status is 0 if all were good. */
+ * Waits for INTERVAL seconds, checks, and so on, COUNT times; a check asks for one URL after the other. Then it prints what that
+ * cost in microseconds of processor time, in context switches, and in those to sleep: how a program begins and ends is not part
+ * of a check. With "connect" it only connects, with TLS if the URL has it: the difference between both schemes is the
+ * handshakes. CA is the file that the certificate is verified with, parsed once. The status is 0 if all were good. */
 #include <curl/curl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -29,9 +29,8 @@ static size_t keep(char *data, size_t size, size_t n, void *userdata) {
         return size * n;
 }
 
-static void configure(CURL *easy, struct answer *a, char **argv, bool connect_only) {
-        curl_easy_setopt(easy, CURLOPT_URL, argv[1]);
-        curl_easy_setopt(easy, CURLOPT_CAINFO, argv[2]);
+static void configure(CURL *easy, struct answer *a, const char *ca, bool connect_only) {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, ca);
         curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 86400L);
         curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L); /* each handshake in full */
         curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -50,36 +49,40 @@ static long long usec(struct timeval t) {
 }
 
 /* One check. A connection that was only made stays with the multi handle that libcurl keeps behind an easy one: a reset of
- * FRESH_CONNECT's kind closes it at the next check. */
-static bool check(CURL *easy, struct answer *a, bool connect_only) {
-        bool good;
+ * FRESH_CONNECT's kind closes it at the next request. */
+static bool check(CURL *easy, struct answer *a, char **urls, bool connect_only) {
+        bool good = true;
 
-        a->n = 0;
-        good = curl_easy_perform(easy) == CURLE_OK;
-        a->text[a->n] = 0;
-        return good && (connect_only || strstr(a->text, "\"ok\":true"));
+        for (; *urls; urls++) {
+                a->n = 0;
+                curl_easy_setopt(easy, CURLOPT_URL, *urls);
+                good = curl_easy_perform(easy) == CURLE_OK && good;
+                a->text[a->n] = 0;
+                good = good && (connect_only || strstr(a->text, "\"status\":"));
+        }
+        return good;
 }
 
 int main(int argc, char **argv) {
-        bool connect_only = argc == 6 && strcmp(argv[5], "connect") == 0, good = true;
+        bool connect_only = argc > 1 && strcmp(argv[1], "connect") == 0, good = true;
         struct rusage before, after;
         struct timespec interval;
         struct answer a;
         CURL *easy;
 
-        if (argc < 5 || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !(easy = curl_easy_init())) {
-                fputs("bench_curl URL CA INTERVAL COUNT [connect]\n", stderr);
+        if (argc < 6 || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !(easy = curl_easy_init())) {
+                fputs("bench_curl request|connect CA INTERVAL COUNT URL...\n", stderr);
                 return 64;
         }
-        configure(easy, &a, argv, connect_only);
+        configure(easy, &a, argv[2], connect_only);
         interval.tv_sec = (time_t) atof(argv[3]);
         interval.tv_nsec = (long) ((atof(argv[3]) - (double) interval.tv_sec) * 1e9);
-        good = check(easy, &a, connect_only); /* what only the first one costs */
+        good = check(easy, &a, argv + 5, connect_only); /* what only the first one costs */
 
         getrusage(RUSAGE_SELF, &before);
         for (int i = atoi(argv[4]); i > 0; i--) {
                 nanosleep(&interval, NULL);
-                good = check(easy, &a, connect_only) && good;
+                good = check(easy, &a, argv + 5, connect_only) && good;
         }
         getrusage(RUSAGE_SELF, &after);
         printf("%lld %ld %ld\n",

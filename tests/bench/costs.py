@@ -35,6 +35,7 @@ for queue in /mnt/class/net/tn*/queues/rx-0/rps_cpus; do echo $1 >$queue; done
 
 INTERVAL = 0.2
 CHECKS, SHELL_CHECKS = 40, 20
+PATHS = "/startupz", "/health"  # that a check asks for, of which the shell's loop knows the second
 INSTANCES, INSTANCE_INTERVAL = 100, 5
 
 DAEMON_CGROUP = "system.slice/" + Pair.UNIT
@@ -63,6 +64,20 @@ CASES = [
 ]
 SYNC_TIMEOUT = 1
 BOOT = 0.5
+
+# libcurl alone runs as an instance of the daemon's own unit, so in its sandbox.
+CURL_UNIT = "openclaw-failover@curl.service"
+CURL_WORDS, CURL_FOUND = "/etc/bench_curl", "/run/bench_curl"
+CURL_DROP_IN = f"""\
+[Service]
+Type=oneshot
+ExecStart=
+EnvironmentFile={CURL_WORDS}
+ExecStart=/usr/local/bin/bench_curl $WORDS
+StandardOutput=truncate:{CURL_FOUND}
+Restart=no
+WatchdogSec=0
+"""
 
 INSTANCE_INI = """\
 [primary]
@@ -131,28 +146,30 @@ def memory(host, pid):
 
 
 def run_costly(host, argv):
-    """Runs ARGV in the host; its processor time in µs, with that of all it has waited for, and what it printed."""
+    """Runs ARGV in the host; its processor time in µs, with that of all it has waited for."""
     process = host.popen([*pin_to(OUR_CPU), *map(str, argv)], stdout=subprocess.PIPE)
-    text = process.stdout.read()
+    process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     process.stdout.close()
     host._popens.remove(process)
     if process.returncode:
         raise AssertionError(f"{argv}: exit status {process.returncode}")
-    return (usage.ru_utime + usage.ru_stime) * 1e6, text
+    return (usage.ru_utime + usage.ru_stime) * 1e6
 
 
 def shell_cost(host):
     """Of one check of the shell's loop in µs, without the shell's own start."""
     words = ["bench_monitor", host.primary_address, GATEWAY_PORT, INTERVAL]
-    full, nothing = (run_costly(host, [*words, checks])[0] for checks in (SHELL_CHECKS, 0))
+    full, nothing = (run_costly(host, [*words, checks]) for checks in (SHELL_CHECKS, 0))
     return (full - nothing) / SHELL_CHECKS
 
 
-def curl_cost(host, url, *words):
-    """Of one request of libcurl alone, in µs."""
-    return int(run_costly(host, ["bench_curl", url, CA, INTERVAL, CHECKS, *words])[1].split()[0]) / CHECKS
+def curl_cost(host, url, what="request", paths=PATHS):
+    """Of one check of libcurl alone, in µs: with "connect", of one connection."""
+    host.put(CURL_WORDS, " ".join(["WORDS=" + what, CA, str(INTERVAL), str(CHECKS), *(url + path for path in paths)]))
+    host.systemctl("start", CURL_UNIT)
+    return int(host.get(CURL_FOUND).split()[0]) / CHECKS
 
 
 class Bench:
@@ -170,7 +187,7 @@ class Bench:
     def serve_tls(self):
         """A gateway behind TLS on the primary, whose certificate the standby trusts as it trusts any: by its hash."""
         self.primary.run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=primary "
-                         "-addext subjectAltName=DNS:primary -keyout /etc/tls.key -out /etc/tls.crt 2>/dev/null")
+                         f"-addext subjectAltName=IP:{self.primary.address} -keyout /etc/tls.key -out /etc/tls.crt 2>/dev/null")
         self.standby.put(CA, self.primary.get("/etc/tls.crt"))
         self.standby.run(f"ln -s {CA} /etc/ssl/certs/$(openssl x509 -noout -hash -in {CA}).0")
         self.primary.put("/usr/local/bin/tls_gateway.py", TLS_GATEWAY)
@@ -185,6 +202,7 @@ class Bench:
         subprocess.run(["nsenter", "-t", str(self.pair.lab.init), "--net", "unshare", "--mount", "sh", "-c", STEER, "sh",
                         f"{1 << WIRE_CPU:x}"], check=True)
         self.standby.put("/etc/systemd/system/openclaw-failover@.service.d/bench.conf", f"[Service]\nCPUAffinity={OUR_CPU}\n")
+        self.standby.put(f"/etc/systemd/system/{CURL_UNIT}.d/curl.conf", CURL_DROP_IN)
         self.standby.systemctl("daemon-reload")
 
     def primary_nft(self, *words):
@@ -196,7 +214,7 @@ class Bench:
                          f"tcp dport {{ {GATEWAY_PORT}, {TLS_PORT} }} tcp flags & (syn | ack) == syn counter name checks; }}; }}")
 
     def checks(self):
-        """How often the primary's gateway was connected to: by one program at a time, once for each check."""
+        """How often the primary's gateway was connected to, by one program at a time: once for each check."""
         return int(re.search(r"packets (\d+)", self.primary_nft("list", "counter", "inet", "bench", "checks")).group(1))
 
     # The daemon.
@@ -219,10 +237,9 @@ class Bench:
         return int(properties["MainPID"])
 
     def configure(self, interval, scheme="http", **sections):
-        """With HTTPS, the primary goes by the name that its certificate has."""
         keys = {"check_interval": f"{interval * 1000:g}ms", "timeout": f"{interval * 1000:g}ms", "scheme": scheme}
         if scheme == "https":
-            keys.update(host="primary", port=TLS_PORT)
+            keys.update(port=TLS_PORT)
         self.pair.configure(primary=keys, **sections)
 
     # A check's cost.
@@ -249,11 +266,12 @@ class Bench:
     def cost(self):
         """One round: the daemon, libcurl alone, a loop in bash."""
         cost = {}
-        for scheme, host, port in (("http", self.primary.address, GATEWAY_PORT), ("https", "primary", TLS_PORT)):
+        for scheme, port in (("http", GATEWAY_PORT), ("https", TLS_PORT)):
             cost[scheme] = self.daemon_cost(scheme)
             with awake():
-                cost[f"curl_{scheme}"] = curl_cost(self.standby, f"{scheme}://{host}:{port}/health")
-                cost[f"connect_{scheme}"] = curl_cost(self.standby, f"{scheme}://{host}:{port}/health", "connect")
+                url = f"{scheme}://{self.primary.address}:{port}"
+                cost[f"curl_{scheme}"] = curl_cost(self.standby, url)
+                cost[f"connect_{scheme}"] = curl_cost(self.standby, url, "connect", PATHS[:1])
         with awake():
             cost["shell"] = shell_cost(self.standby)
         handshake = cost["connect_https"] - cost["connect_http"]

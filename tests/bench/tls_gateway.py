@@ -7,7 +7,7 @@ import http.server
 import ssl
 import sys
 
-ANSWER = b'{"ok":true,"status":"live"}'
+ANSWERS = {"/health": b'{"ok":true,"status":"live"}', "/startupz": b'{"status":"started"}'}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -16,11 +16,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self):
+        answer = ANSWERS[self.path]
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(ANSWER)))
+        self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
-        self.wfile.write(ANSWER)
+        self.wfile.write(answer)
 
     def log_message(self, *words):
         pass
