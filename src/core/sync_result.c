@@ -339,26 +339,26 @@ void sync_take(struct sync_result *r, const struct sync_result *from) {
 
 char *sync_result_merge_commands(const struct sync_result *r, const char *path, const char *remote,
         const char *user, const char *host, char *buf, size_t size) {
+        _cleanup_free_ char *here = shell_quote(path), *address = NULL, *there = NULL;
         unsigned named = 0, merged = 0;
 
         buf[0] = '\0';
+        if (!here || asprintf(&address, "%s@%s:%s", user, host, path) < 0 || !(there = shell_quote(address)))
+                return buf;
         for (; named < MIN(r->n_unmerged, (unsigned) SYNC_UNMERGED_MAX) && r->unmerged[named].name[0];
                 named++) {
                 const struct sync_branch *b = &r->unmerged[named];
                 bool private = sync_branch_is_private(b->name);
 
                 merged += !private;
-                appendf(buf, size, "%sgit -C '%s' %s ", named > 0 ? "\n" : "", path,
+                appendf(buf, size, "%sgit -C %s %s ", named > 0 ? "\n" : "", here,
                         private ? "fetch" : "pull --no-rebase --no-edit");
-                if (b->pushed)
-                        appendf(buf, size, "%s %s", remote, b->name);
-                else
-                        appendf(buf, size, "'%s@%s:%s' %s", user, host, path, b->name);
+                appendf(buf, size, "%s %s", b->pushed ? remote : there, b->name);
                 if (private)
                         appendf(buf, size, ":%s", b->name);
         }
         if (merged > 0)
-                appendf(buf, size, "\ngit -C '%s' push", path);
+                appendf(buf, size, "\ngit -C %s push", here);
         if (named > 0 && r->n_unmerged > named)
                 appendf(buf, size, "\n# %u more branch%s: named when these are merged",
                         r->n_unmerged - named, r->n_unmerged - named == 1 ? "" : "es");

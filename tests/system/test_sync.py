@@ -324,7 +324,7 @@ def test_merged_by_the_command_that_is_told(pair):
     standby.put(f"{path}/memory/night.md", "what the standby learned\n", user="alice")
     begin(pair, workspace={"path": path, "refresh": "1s"}, secrets=None)
     commands = standby.wait_for(lambda: json.loads(standby.out("openclaw-failover status --json || true"))["merge_commands"])
-    assert "'alice@standby:" in commands[0]
+    assert " alice@standby:/" in commands[0]
     assert all(standby.wait_journal(re.escape(command)) for command in commands)
     assert primary.run(f"git -C {path} push alice@standby:{path} HEAD:refs/heads/mine", user=USER, check=False).returncode
     assert primary.run("ssh -n alice@standby cat /etc/hostname", user=USER, check=False).stdout != "standby\n"

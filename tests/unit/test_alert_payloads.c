@@ -81,9 +81,9 @@ static void post_events(struct fixture *f) {
         scene_well(&s);
         s.synced = now_usec(CLOCK_REALTIME) + S;
         s.unmerged = "failover/vps2/20261121-130307\nidea";
-        s.merge = "git -C '/home/openclaw/.openclaw/workspace' pull --no-rebase --no-edit "
-                  "'openclaw@vps2:/home/openclaw/.openclaw/workspace' failover/vps2/20261121-130307\n"
-                  "git -C '/home/openclaw/.openclaw/workspace' push";
+        s.merge = "git -C /home/openclaw/.openclaw/workspace pull --no-rebase --no-edit "
+                  "openclaw@vps2:/home/openclaw/.openclaw/workspace failover/vps2/20261121-130307\n"
+                  "git -C /home/openclaw/.openclaw/workspace push";
         alert_look(f->alert, &s);
 }
 

@@ -258,9 +258,9 @@ static void test_merge_commands(void **state _unused_) {
 
         assert_string_equal(
                 sync_result_merge_commands(&r, "/w", "origin", "openclaw", "box", commands, sizeof commands),
-                "git -C '/w' pull --no-rebase --no-edit origin failover/box/20260711T041502Z\n"
-                "git -C '/w' pull --no-rebase --no-edit 'openclaw@box:/w' idea\n"
-                "git -C '/w' push");
+                "git -C /w pull --no-rebase --no-edit origin failover/box/20260711T041502Z\n"
+                "git -C /w pull --no-rebase --no-edit openclaw@box:/w idea\n"
+                "git -C /w push");
         r.n_unmerged = 5; /* more than are named */
         sync_result_merge_commands(&r, "/w", "origin", "openclaw", "box", commands, sizeof commands);
         assert_non_null(strstr(commands, "\n# 3 more "));
@@ -268,7 +268,12 @@ static void test_merge_commands(void **state _unused_) {
         r.unmerged[0].pushed = false, r.n_unmerged = 1;
         assert_string_equal(
                 sync_result_merge_commands(&r, "/w", "origin", "openclaw", "box", commands, sizeof commands),
-                "git -C '/w' fetch 'openclaw@box:/w' failover/box/20260711T041502Z-private:failover/box/20260711T041502Z-private");
+                "git -C /w fetch openclaw@box:/w failover/box/20260711T041502Z-private:failover/box/20260711T041502Z-private");
+        (void) strcpy(r.unmerged[0].name, "idea");
+        assert_string_equal(sync_result_merge_commands(
+                                    &r, "/bo's ws", "origin", "openclaw", "box", commands, sizeof commands),
+                "git -C '/bo'\\''s ws' pull --no-rebase --no-edit 'openclaw@box:/bo'\\''s ws' idea\n"
+                "git -C '/bo'\\''s ws' push");
         r.n_unmerged = 0;
         assert_string_equal(
                 sync_result_merge_commands(&r, "/w", "origin", "openclaw", "box", commands, sizeof commands),

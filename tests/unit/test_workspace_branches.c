@@ -15,7 +15,7 @@ static void test_unmerged_until_merged(void **state) {
         /* The printed command, on the primary; only the host is another here. */
         (void) sync_result_merge_commands(
                 &w->result, w->config.path, w->config.remote, "openclaw", "standby", help, sizeof help);
-        run(w, "cat >help <<'EOT'\n%s\nEOT\nsed -i \"s,openclaw@[^:]*:,,;s,-C '[^']*',-C '$PWD/primary',g\" help; sh -e help",
+        run(w, "cat >help <<'EOT'\n%s\nEOT\nsed -i \"s,openclaw@[^:]*:,,;s,-C [^ ]*,-C '$PWD/primary',g\" help; sh -e help",
                 help);
         assert_sync(w, SYNC_UPDATED);
         assert_int_equal(w->result.n_unmerged, 0);
