@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "core/restart_loop.h"
+#include "daemon/channels.h"
 #include "daemon/check_report.h"
 #include "daemon/peer.h"
-#include "daemon/readiness.h"
 #include "daemon/witness.h"
 #include "lib/clock.h"
 #include "lib/log.h"

@@ -1,5 +1,5 @@
-/* Whether the primary's channels are ready; see readiness.h. */
-#include "daemon/readiness.h"
+/* Whether the primary's channels are ready; see channels.h. */
+#include "daemon/channels.h"
 
 #include <errno.h>
 #include <string.h>
