@@ -9,14 +9,14 @@
 
 #define INTERVAL USEC_PER_MINUTE
 
-static void remember(struct readiness *r, bool was_ready) {
+static void remember(struct channels *r, bool was_ready) {
         if (was_ready == r->was_ready && !r->file.unwritten)
                 return;
         r->was_ready = was_ready;
         kept_file_write(&r->file, was_ready ? r->name : NULL);
 }
 
-bool readiness_ask(struct readiness *r, bool now_too) {
+bool channels_ask(struct channels *r, bool now_too) {
         usec_t now = now_usec(CLOCK_BOOTTIME);
 
         if (!r->matters || (!now_too && r->asked > 0 && now - r->asked < INTERVAL))
@@ -25,7 +25,7 @@ bool readiness_ask(struct readiness *r, bool now_too) {
         return true;
 }
 
-void readiness_judge(struct readiness *r, struct check *c) {
+void channels_judge(struct channels *r, struct check *c) {
         if (c->ready != READY_UNKNOWN)
                 r->said = *c;
         if (c->ready == READY_YES)
@@ -36,7 +36,7 @@ void readiness_judge(struct readiness *r, struct check *c) {
         memcpy(c->reason, r->said.channels, sizeof c->reason);
 }
 
-void readiness_forget(struct readiness *r) {
+void channels_forget(struct channels *r) {
         if (!r->matters)
                 return;
         remember(r, false);
@@ -44,7 +44,7 @@ void readiness_forget(struct readiness *r) {
         r->asked = 0;
 }
 
-int readiness_set(struct readiness *r, const struct instance *instance, const struct peer_config *primary,
+int channels_set(struct channels *r, const struct instance *instance, const struct peer_config *primary,
         const char *name) {
         _cleanup_free_ char *known = NULL;
 
@@ -58,6 +58,6 @@ int readiness_set(struct readiness *r, const struct instance *instance, const st
         return 0;
 }
 
-void readiness_clear(struct readiness *r) {
+void channels_clear(struct channels *r) {
         free(r->file.path);
 }

@@ -7,7 +7,7 @@
 #include "core/verdict.h"
 #include "lib/kept_file.h"
 
-struct readiness {
+struct channels {
         bool matters;
         struct kept_file file; /* has the primary's name; exists if the primary was ready */
         const char *name;
@@ -17,13 +17,13 @@ struct readiness {
 };
 
 /* Fills R, which is all zero. NAME tells one primary from another and must outlive R. 0 or -ENOMEM. */
-int readiness_set(struct readiness *r, const struct instance *instance, const struct peer_config *primary,
+int channels_set(struct channels *r, const struct instance *instance, const struct peer_config *primary,
         const char *name);
-void readiness_clear(struct readiness *r);
+void channels_clear(struct channels *r);
 
 /* Whether the check that begins now should ask /readyz, too. NOW_TOO: even if the last one asked lately. */
-bool readiness_ask(struct readiness *r, bool now_too);
+bool channels_ask(struct channels *r, bool now_too);
 /* Learns from C, a good check. Makes C "not ready" if the primary was ready before and is not any more. */
-void readiness_judge(struct readiness *r, struct check *c);
+void channels_judge(struct channels *r, struct check *c);
 /* Forgets what the primary said: it is down for another reason. */
-void readiness_forget(struct readiness *r);
+void channels_forget(struct channels *r);

@@ -34,7 +34,7 @@ struct peers {
         struct peer seniors[SENIORS_MAX];
         size_t n_seniors;
         usec_t asking_since; /* since when the seniors are checked */
-        struct readiness readiness;
+        struct channels channels;
         struct witness witness;
         bool waiting;             /* the primary's check has ended, its witness or tailscaled has not */
         unsigned unanswered;      /* checks of the primary without an answer, in a row */
@@ -107,7 +107,7 @@ static void count_primary(struct peers *w) {
                 restart_loop_count(&w->loop, now());
         report_check(&before, h, &p->rules, &change, &p->last, w->name);
         if (change.level && h->level == HEALTH_DOWN && h->why != VERDICT_NOT_READY)
-                readiness_forget(&w->readiness);
+                channels_forget(&w->channels);
         decide(w);
         schedule(w);
         w->changed(w, w->userdata);
@@ -122,7 +122,7 @@ static void judge_primary(struct peers *w) {
                 return;
         w->waiting = false;
         if (c->verdict == VERDICT_UP)
-                readiness_judge(&w->readiness, c);
+                channels_judge(&w->channels, c);
         else if (peer_is_passed_over(p)) {
                 schedule(w);
                 return;
@@ -212,7 +212,7 @@ static void ask_beside(struct peers *w) {
                 witness_ask(&w->witness);
         if (is_down || w->unanswered + 1 == PING_AFTER)
                 tailnet_ping(p->tailnet, is_down ? "" : probe_address(p->probe));
-        if (readiness_ask(&w->readiness, is_down && p->health.why == VERDICT_NOT_READY))
+        if (channels_ask(&w->channels, is_down && p->health.why == VERDICT_NOT_READY))
                 probe_ask_ready(p->probe);
 }
 
@@ -328,7 +328,7 @@ int peers_new(struct http *h, const struct instance *instance, const struct conf
         if (r >= 0)
                 r = witness_set(&w->witness, h, c, w->primary.tailnet, on_witness, w);
         if (r >= 0)
-                r = readiness_set(&w->readiness, instance, &c->primary, w->name);
+                r = channels_set(&w->channels, instance, &c->primary, w->name);
         if (r < 0)
                 return r;
         if (before)
@@ -346,7 +346,7 @@ struct peers *peers_free(struct peers *w) {
                 return NULL;
         sd_event_source_disable_unref(w->timer);
         witness_clear(&w->witness);
-        readiness_clear(&w->readiness);
+        channels_clear(&w->channels);
         peer_clear(&w->primary);
         for (size_t i = 0; i < ELEMENTSOF(w->seniors); i++)
                 peer_clear(&w->seniors[i]);
