@@ -1,4 +1,4 @@
-/* A transition in words; see events.h. */
+/* The words and fields of each journal entry; see events.h. */
 #include "events.h"
 
 #include <syslog.h>

@@ -1,4 +1,4 @@
-/* Verdicts and time become a level; see health.h. */
+/* Counts checks until a gateway is up or down; see health.h. */
 #include "core/health.h"
 
 /* A flapping primary needs good checks for longer, but never for longer than this. */

@@ -1,4 +1,4 @@
-/* Verdicts and time become a level: is that gateway unknown, up or down?
+/* Counts checks until a gateway is up or down: its level.
  *
  * Pure: no I/O, no clock, no allocation. All times are CLOCK_BOOTTIME in microseconds and are passed in.
  *

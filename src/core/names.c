@@ -1,4 +1,4 @@
-/* The names that roles.h, verdict.h and role.h declare. */
+/* The printed names of the enums in roles.h, verdict.h and role.h. */
 #include "core/role.h"
 #include "core/verdict.h"
 

@@ -1,4 +1,4 @@
-/* Does a gateway fail again and again, each time too short for an outage that counts?
+/* Does a gateway fail again and again, each time too briefly to count as down?
  *
  * Pure. The result is only reported, and decides nothing. Times are CLOCK_BOOTTIME in microseconds. */
 #pragma once

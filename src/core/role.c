@@ -1,4 +1,4 @@
-/* The promote and demote machine; see role.h. The table rules[] below makes every decision. */
+/* Decides when to sync, start, stop and kill; see role.h. The table rules[] below makes every decision. */
 #include "core/role.h"
 
 #include "core/role_facts.h"
@@ -293,7 +293,7 @@ static bool may_kill(const struct look *l) {
         return wanted(l) && !paused(l->r) && l->f->gateway == UNIT_STOPPING && l->f->job != JOB_CALLING;
 }
 
-static bool patience_is_over(struct look *l) {
+static bool drain_is_too_long(struct look *l) {
         return may_kill(l) && due(l, l->r->wanted_since + l->rules->drain_timeout);
 }
 
@@ -383,7 +383,7 @@ static const struct rule rules[] = {
         { ROLE_DEMOTING, runs_by_another_hand,      ACTION_NONE,  ROLE_STANDBY,  EVENT_FOREIGN,        AS_IT_IS        },
         { ROLE_DEMOTING, may_start,                 ACTION_START, ROLE_STARTING, EVENT_PROMOTING,      AS_IT_IS        },
         { ROLE_DEMOTING, wanted_and_runs_on,        ACTION_START, ROLE_STARTING, EVENT_PROMOTING,      AS_IT_IS        },
-        { ROLE_DEMOTING, patience_is_over,          ACTION_KILL,  SAME,          EVENT_KILLED,         AS_IT_IS,  ONCE },
+        { ROLE_DEMOTING, drain_is_too_long,         ACTION_KILL,  SAME,          EVENT_KILLED,         AS_IT_IS,  ONCE },
         { ROLE_DEMOTING, kill_again,                ACTION_KILL,  SAME,          EVENT_NONE,           AS_IT_IS        },
         { ROLE_DEMOTING, stop_failed,               ACTION_NONE,  SAME,          EVENT_STOP_FAILED,    AS_IT_IS,  ONCE },
         { ROLE_DEMOTING, stop_again,                ACTION_STOP,  SAME,          EVENT_NONE,           AS_IT_IS        },

@@ -1,4 +1,4 @@
-/* The promote and demote machine: given all that the daemon knows now, what should it do next?
+/* Decides when to sync, start, stop and kill: given all that the daemon knows now, what should it do next?
  *
  * Pure: no I/O, no clock, no allocation. The role is a function of levels, not of edges: on every event the
  * daemon looks again at all that it knows, so it cannot miss an event. One table, rules[] in role.c, makes
@@ -95,7 +95,7 @@ struct role {
         bool promoted_before; /* starts_for_nothing: this failover has promoted already */
         bool called_off;      /* stopped_for_nothing: in DEMOTING, the gateway had not started */
         bool restart;         /* wanted_and_runs_on: in DEMOTING, the gateway hung and must start again */
-        usec_t wanted_since;  /* patience_is_over: in DEMOTING, when it was wanted again; 0: it is not */
+        usec_t wanted_since;  /* drain_is_too_long: in DEMOTING, when it was wanted again; 0: it is not */
 
         unsigned said; /* a bit for each event that is reported once per state */
 };

@@ -1,4 +1,4 @@
-/* What role*.c share: questions about the role and the facts, and what the role remembers. */
+/* For role*.c alone: questions about the role and the facts, and what the role remembers. */
 #pragma once
 
 #include "core/role.h"

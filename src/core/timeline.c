@@ -1,4 +1,4 @@
-/* One failover; see timeline.h. */
+/* Records the times of one failover, and counts promotions; see timeline.h. */
 #include "core/timeline.h"
 
 #include <string.h>

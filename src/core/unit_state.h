@@ -1,4 +1,4 @@
-/* A unit's job and its end: units.h reads them from systemd, role.h decides by them. */
+/* A unit's state, its job, and why it stopped: units.h reads them from systemd, role.h decides by them. */
 #pragma once
 
 #include <stdbool.h>
