@@ -1,4 +1,4 @@
-/* A command line becomes a command. Which room does the rest:
+/* Parses the command line and runs the command. Where the rest is:
  *
  *   cli/     what a user types: status_*, history*, alert_command; drill.c follows a drill;
  *            daemon_client asks the daemon, and listens to it

@@ -1,4 +1,4 @@
-/* Alerts; see alert.h. */
+/* Queues alerts and posts them, with retries; see alert.h. */
 #include "alert/alert.h"
 
 #include <errno.h>

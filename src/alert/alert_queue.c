@@ -1,4 +1,4 @@
-/* Alerts that wait; see alert_queue.h. */
+/* The queue of alerts that wait, kept on disk; see alert_queue.h. */
 #include "alert/alert_queue.h"
 
 #include <errno.h>

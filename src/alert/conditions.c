@@ -1,4 +1,4 @@
-/* Trouble that lasts; see conditions.h. */
+/* Decides when trouble that lasts deserves an alert; see conditions.h. */
 #include "alert/conditions.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* Trouble that lasts and is no transition: one alert when it has lasted for a while, one when it is over,
- * and one a day while the standby is promoted or the primary is down.
+/* Decides when trouble that lasts, such as failing syncs, deserves an alert: one when it has lasted for a
+ * while, one when it is over, and one a day while the standby is promoted or the primary is down.
  *
  * Pure: no I/O, no clock, no allocation. CLOCK_BOOTTIME measures how long it lasts, since a user may set the
  * other clock. The times that users see are CLOCK_REALTIME. */

@@ -1,4 +1,4 @@
-/* An address that may be a secret; see endpoint.h. */
+/* Reads the address of the alerts or the heartbeat, which may be a secret; see endpoint.h. */
 #include "alert/endpoint.h"
 
 #include <curl/curl.h>

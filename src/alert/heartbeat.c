@@ -1,4 +1,4 @@
-/* Dead man's switch; see heartbeat.h. */
+/* Pings a service while all is well; see heartbeat.h. */
 #include "alert/heartbeat.h"
 
 #include <errno.h>

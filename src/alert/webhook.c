@@ -1,4 +1,4 @@
-/* One request to a service out there; see webhook.h. */
+/* Sends one request to a service, and puts the outcome into words; see webhook.h. */
 #include "alert/webhook.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* One call to the daemon; see daemon_client.h. */
+/* Calls the daemon over D-Bus for the commands, and follows its signals; see daemon_client.h. */
 #include "cli/daemon_client.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* Checks in the journal; see check_report.h. */
+/* Logs the checks of the primary; see check_report.h. */
 #include "daemon/check_report.h"
 
 #include "lib/log.h"

@@ -1,4 +1,4 @@
-/* Checks of the primary as journal lines. The events of events.h report what the daemon decides by them. */
+/* Logs the checks of the primary. The events of events.h report what the daemon decides by them. */
 #pragma once
 
 #include "core/health.h"

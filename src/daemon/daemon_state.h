@@ -1,5 +1,5 @@
-/* The daemon's state, for its own files: daemon.c has the loop and the configuration, daemon_steps.c decides
- * and acts, daemon_status.c shows the status. */
+/* The daemon's state, for its own files: daemon.c has the loop and the configuration, daemon_steps.c does
+ * what role.c decides, daemon_status.c shows the status. */
 #pragma once
 
 #include <systemd/sd-event.h>

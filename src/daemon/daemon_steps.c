@@ -1,4 +1,4 @@
-/* Decides and acts; see daemon_state.h.
+/* Asks role.c what to do, and does it; see daemon_state.h.
  *
  * Every event leads to daemon_step(). It gathers the facts, lets role.c decide, and acts and reports, until
  * there is nothing more to do. */

@@ -1,4 +1,4 @@
-/* A transition becomes a journal entry; see journal.h. */
+/* Sends the events of events.h to the journal; see journal.h. */
 #include "daemon/journal.h"
 
 #define SD_JOURNAL_SUPPRESS_LOCATION /* users ask what happened, not in which line of C */

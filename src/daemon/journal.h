@@ -1,4 +1,4 @@
-/* A transition becomes one journal entry, with the words and fields of events.h. */
+/* Sends an event to the journal, with the words and fields of events.h. */
 #pragma once
 
 #include "config/instance.h"

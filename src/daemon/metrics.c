@@ -1,4 +1,4 @@
-/* A Prometheus text file; see metrics.h.
+/* Writes the daemon's metrics for Prometheus; see metrics.h.
  *
  * Format and names: https://prometheus.io/docs/instrumenting/exposition_formats/, …/docs/practices/naming/
  * https://github.com/prometheus/node_exporter#textfile-collector reads the file. It requires the same HELP

@@ -1,4 +1,4 @@
-/* A Prometheus text file, replaced atomically, for node_exporter's textfile collector. */
+/* Writes the daemon's metrics for Prometheus: a text file for node_exporter's textfile collector. */
 #pragma once
 
 #include "config/config.h"

@@ -1,4 +1,4 @@
-/* Watches the primary; see peers.h. */
+/* Checks the primary and the seniors, and keeps their levels; see peers.h. */
 #include "daemon/peers.h"
 
 #include <errno.h>

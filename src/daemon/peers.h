@@ -1,4 +1,4 @@
-/* Watches the primary: checks it on a timer, judges the result, and keeps the level.
+/* Checks the primary on a timer, judges the result, and keeps the level.
  *
  * On a third node it also checks the seniors, the standbys that go first, while the primary is in trouble.
  * If the primary does not answer, it asks a witness whether this machine itself is cut off. */

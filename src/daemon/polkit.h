@@ -1,5 +1,5 @@
-/* May the sender of a message do that? Root may; polkit decides about other users. The daemon never blocks:
- * it asks the bus for the sender's user, then polkit. */
+/* Asks whether the sender of a command may send it. Root may; polkit decides about other users. The daemon
+ * never blocks: it asks the bus for the sender's user, then polkit. */
 #pragma once
 
 #include <sys/types.h>

@@ -1,4 +1,4 @@
-/* A unit's state, as systemd answers; see unit.h. */
+/* Follows the state of one unit; see unit.h. */
 #include "daemon/unit.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* Finds the cause of a stop; see unit_jobs.h. */
+/* Remembers systemd's recent jobs, to find the cause of a stop; see unit_jobs.h. */
 #include "daemon/unit_jobs.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* The units that the daemon follows; see units.h. */
+/* The list of the units that the daemon follows, and systemd's signals about them; see units.h. */
 #include "daemon/units.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* A second opinion on this machine's own network; see witness.h. */
+/* Asks another machine whether this one has a network; see witness.h. */
 #include "daemon/witness.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* A second opinion on this machine's own network. The daemon asks a witness outside the tailnet together
- * with a check of the primary. The answer counts for that check alone. */
+/* Asks a machine outside the tailnet, the witness, whether this one has a network: together with a check of
+ * the primary. The answer counts for that check alone. */
 #pragma once
 
 #include "config/config.h"

@@ -1,4 +1,4 @@
-/* Is the configuration valid, can the daemon's user read it, and do two standbys here conflict? */
+/* Is the configuration valid, can the daemon's user read it, and do two instances here conflict? */
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>

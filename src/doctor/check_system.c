@@ -1,4 +1,4 @@
-/* The machine itself: clock, journal, programs, and how much the gateway's user may do. */
+/* The machine itself: its clock, its journal, and how much the gateway's user may do as root. */
 #include <errno.h>
 #include <string.h>
 #include <sys/timex.h>

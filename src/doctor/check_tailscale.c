@@ -1,4 +1,4 @@
-/* Is this node in the tailnet, for how much longer, and what would fail with the primary? The looks ask
+/* Is this node in the tailnet, for how much longer, and what else fails when the primary does? Asks
  * tailscaled as the daemon does. */
 #include <errno.h>
 #include <jansson.h>

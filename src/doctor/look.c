@@ -1,4 +1,4 @@
-/* What each look is given; see look.h. */
+/* What the looks of `doctor` have in common; see look.h. */
 #include "doctor/look.h"
 
 #include <errno.h>

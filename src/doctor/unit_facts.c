@@ -1,4 +1,4 @@
-/* What systemd says of a unit; see unit_facts.h. */
+/* A unit's properties, for the looks of doctor; see unit_facts.h. */
 #include "doctor/unit_facts.h"
 
 #include <errno.h>

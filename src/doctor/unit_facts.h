@@ -1,4 +1,4 @@
-/* What systemd says of a unit. */
+/* A unit's properties, for the looks of doctor. */
 #pragma once
 
 #include <jansson.h>

@@ -1,4 +1,4 @@
-/* Points and spans of time; see clock.h. */
+/* Reads the clocks, and converts between CLOCK_BOOTTIME and CLOCK_REALTIME; see clock.h. */
 #include "lib/clock.h"
 
 usec_t now_usec(clockid_t clock) {

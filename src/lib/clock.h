@@ -1,4 +1,4 @@
-/* Points and spans of time. */
+/* Reads the clocks, and converts between CLOCK_BOOTTIME and CLOCK_REALTIME. text.h formats times. */
 #pragma once
 
 #include "lib/util.h"

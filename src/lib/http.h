@@ -1,9 +1,9 @@
 /* HTTP requests on an sd-event loop, through libcurl's multi-socket interface (libcurl-multi(3)). Nothing
  * here blocks, except http_wait().
  *
- * Every request goes to the very machine in its URL, over a new connection: no proxy, no redirect, no
- * .netrc. libcurl remembers nothing between two requests (HSTS, Alt-Svc, DNS). HTTP/1.1 over http or https
- * only. */
+ * Every request goes to the very machine in its URL, over a new connection unless the caller allows another
+ * (probe.c): no proxy, no redirect, no .netrc. libcurl remembers nothing between two requests (HSTS, Alt-Svc,
+ * DNS). HTTP/1.1 over http or https only. */
 #pragma once
 
 #include <curl/curl.h>

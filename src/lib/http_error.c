@@ -1,4 +1,4 @@
-/* What went wrong with a request, in words; see http_error.h. Each list ends where .words is NULL. */
+/* Why a request failed, in words; see http_error.h. Each list ends where .words is NULL. */
 #include "lib/http_error.h"
 
 #include <errno.h>

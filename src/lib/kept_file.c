@@ -1,4 +1,4 @@
-/* A file that is kept up to date; see kept_file.h. */
+/* Writes a small file from a child process; see kept_file.h. */
 #include "lib/kept_file.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* A small file that a child process keeps up to date, since a disk may hang and the loop must not. There is
+/* Keeps a small file up to date from a child process, since a disk may hang and the loop must not. There is
  * one child at a time. */
 #pragma once
 

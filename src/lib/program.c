@@ -1,4 +1,4 @@
-/* Another program, from its start to its end; see program.h. */
+/* Runs another program until a deadline; see program.h. */
 #include "lib/program.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* What systemd says of a unit; see systemd.h. */
+/* Asks systemd for one unit's state, and waits for the answer; see systemd.h. */
 #include "lib/systemd.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* What systemd says of a unit, for a program that may wait for the answer. */
+/* Asks systemd for one unit's state: for a program that may wait for the answer. */
 #pragma once
 
 /* Asks systemd, and waits two seconds at most for each answer. 1: UNIT is inactive, failed or missing; 0:

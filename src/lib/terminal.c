@@ -1,4 +1,4 @@
-/* What standard output is shown on; see terminal.h. */
+/* What kind of terminal standard output is; see terminal.h. */
 #include "lib/terminal.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Text that is safe to print, to paste, to append; see text.h. */
+/* Text that is safe to print and to paste; times and spans for users; see text.h. */
 #include "lib/text.h"
 
 #include <ctype.h>

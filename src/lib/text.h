@@ -1,4 +1,4 @@
-/* Makes text that is safe to print and to paste, and appends without overflow. */
+/* Makes text that is safe to print and to paste, appends without overflow, and formats times and spans. */
 #pragma once
 
 #include "lib/util.h"

@@ -1,4 +1,4 @@
-/* Parts of a URL, from libcurl's parser (libcurl-url(3)), which requests use, too. */
+/* Parts of a URL, by libcurl's parser (libcurl-url(3)), as its requests see them. */
 #pragma once
 
 #include <curl/curl.h>

@@ -1,5 +1,5 @@
-/* An answer becomes a verdict in words. Pure: no network, no clock, no memory, so tests and fuzzers can pass
- * anything. */
+/* An answer becomes a verdict in words. Pure: no network, no clock, nothing kept between calls, so tests and
+ * fuzzers can pass anything. */
 #pragma once
 
 #include <curl/curl.h>

@@ -1,4 +1,4 @@
-/* Checks the standby's own gateway: this machine is promoted when that answers. */
+/* Checks the standby's own gateway: a start counts as a promotion once it answers. */
 #pragma once
 
 #include "config/config.h"

@@ -1,4 +1,4 @@
-/* What the standby has that no other place has; see changes.h. */
+/* Finds the standby's unsaved work, and decides which files count; see changes.h. */
 #include "sync/changes.h"
 
 #include <errno.h>

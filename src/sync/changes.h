@@ -1,5 +1,6 @@
-/* The standby's work, which no other place has: found in one walk through the tree and, after the fetch,
- * among the files in the way of the new ones. The walk writes only its memory of the files it read (seen.h).
+/* Finds the standby's work, which no other place has, and decides which files count: in one walk through the
+ * tree and, after the fetch, among the files in the way of the new ones. The walk writes only its memory of
+ * the files it read (seen.h).
  *
  * Work differs from our commit's tree and, if a checkout was cut short, from that checkout's target too. */
 #pragma once

@@ -1,4 +1,4 @@
-/* What the remote wants to put into the tree, checked; see incoming.h. */
+/* Checks what a fetched commit would write, before it is checked out; see incoming.h. */
 #include "sync/incoming.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Lets this process write in a few places and nowhere else; see landlock.h. */
+/* Lets this process write in the places that sync.c lists, and nowhere else; see landlock.h. */
 #include "sync/landlock.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* The states of a repository in which a sync moves nothing; see repo.h. */
+/* Refuses repositories in a state that a sync must not touch; see repo.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

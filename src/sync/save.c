@@ -1,5 +1,5 @@
-/* Commits the standby's work to branches of its own; see saved_branches.h. The index and the tree stay as
- * they are: libgit2 makes the commits' trees in memory. */
+/* Commits the standby's work, as changes.c finds it, to branches of its own; see saved_branches.h. The index
+ * and the tree stay as they are: libgit2 makes the commits' trees in memory. */
 #include <errno.h>
 #include <string.h>
 

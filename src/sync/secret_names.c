@@ -1,4 +1,4 @@
-/* Names of files that are never pushed: those that gitleaks and git-secrets look for. */
+/* Which files are never pushed: those with names that gitleaks and git-secrets look for. */
 #include <fnmatch.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* The command `sync`: runs both halves side by side, and reports the result; see sync.h. */
+/* The command `sync`: syncs the workspace and the secrets side by side, and reports both; see sync.h. */
 #include "sync/sync.h"
 
 #include <errno.h>

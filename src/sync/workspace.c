@@ -1,4 +1,4 @@
-/* The workspace follows its remote, and nothing is lost; see workspace.h. */
+/* Updates the workspace from its remote, and saves the standby's own work first; see workspace.h. */
 #include "sync/workspace.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* The workspace follows its remote, and loses nothing of the standby's work.
+/* Updates the workspace from its remote, and loses nothing of the standby's work.
  *
  * In this order: a child fetches from the remote, with a deadline. Meanwhile the worker commits the
  * standby's work to a branch, in any state of the repository, then refuses what it cannot do right, then
