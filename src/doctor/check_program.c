@@ -73,17 +73,17 @@ static char *find_installed(const char *name) {
 
 void finding_fix_program(
         struct finding *f, const struct unit_facts *u, const char *program, const char *without) {
+        size_t i, n = without ? strlen(without) : 0;
         const json_t *item;
         char line[512] = "";
-        size_t i;
 
         json_array_foreach (unit_words(u), i, item) {
                 const char *word = json_string_value(item);
 
                 if (i == 0)
                         continue;
-                if (without && strcmp(word, without) == 0) {
-                        i++;
+                if (n > 0 && begins_with(word, without) && (!word[n] || word[n] == '=')) {
+                        i += !word[n]; /* its value is the next word */
                         continue;
                 }
                 if (!*word || word[strspn(word, PLAIN)])

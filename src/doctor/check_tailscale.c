@@ -341,6 +341,8 @@ void look_gateway_serve(const struct checkup *c, struct finding *f) {
         json_array_foreach (words, i, word)
                 if (strcmp(json_string_value(word), "--tailscale") == 0)
                         mode = option = json_string_value(json_array_get(words, i + 1)) ?: mode;
+                else if (begins_with(json_string_value(word), "--tailscale="))
+                        mode = option = strchr(json_string_value(word), '=') + 1;
         if (strcmp(mode, "off") != 0) {
                 finding_warn(f, "the gateway's %s is %s: it does not start here while Tailscale is broken",
                         option ? "--tailscale" : "tailscale.mode",

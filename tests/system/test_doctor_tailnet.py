@@ -118,10 +118,11 @@ def test_gateway_that_needs_tailscale(pair, tailscaled, mode):
     assert line.commands == [f"runuser -l {USER} -c 'openclaw config set gateway.tailscale.mode off'"]
 
 
-def test_gateway_told_by_its_unit_to_serve(pair, tailscaled):
+@pytest.mark.parametrize("option", ["--tailscale serve", "--tailscale=serve"])
+def test_gateway_told_by_its_unit_to_serve(pair, tailscaled, option):
     """Its own configuration has no say in this."""
     drop_in(pair.standby, "openclaw.service",
-            "[Service]\nExecStart=\nExecStart=/usr/local/bin/openclaw gateway --tailscale serve --port 18789\n")
+            f"[Service]\nExecStart=\nExecStart=/usr/local/bin/openclaw gateway {option} --port 18789\n")
     line = tailscaled().lines["gateway's serve"]
     assert line.kind == "warn" and "--tailscale" in line.text
     for command in line.commands:
