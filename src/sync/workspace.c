@@ -126,19 +126,30 @@ static int finish(struct sync *s) {
         return follow(s, &intent.to);
 }
 
-/* Refuses if an old tracking ref BRANCH/… is in the way of BRANCH's tracking ref. 0 or -ECANCELED. */
+/* Refuses if an old tracking ref is in the way of BRANCH's: X/Y where BRANCH is X, or the reverse. 0 or
+ * -ECANCELED. */
 static int check_tracking(const struct repo *repo, const char *branch, struct sync_result *r) {
         _cleanup_(git_reference_iterator_freep) git_reference_iterator *i = NULL;
-        char glob[REPO_BRANCH_MAX + 200];
+        char glob[200], ours[REPO_BRANCH_MAX + 200];
         const char *name;
 
-        (void) snprintf(glob, sizeof glob, "refs/remotes/%s/%s/*", repo->config->remote, branch);
-        if (git_reference_iterator_glob_new(&i, repo->git, glob) < 0 ||
-                git_reference_next_name(&name, i) < 0)
+        (void) snprintf(glob, sizeof glob, "refs/remotes/%s/*", repo->config->remote);
+        (void) snprintf(ours, sizeof ours, "refs/remotes/%s/%s", repo->config->remote, branch);
+        if (git_reference_iterator_glob_new(&i, repo->git, glob) < 0)
                 return 0;
-        return sync_refuse(r, REFUSAL_IN_THE_WAY, "%s, which the remote no longer has, is in the way", name),
-               sync_command(r, "sudo -u %s git -C %s remote prune %s", repo->user, repo->word,
-                       repo->config->remote);
+        while (git_reference_next_name(&name, i) == 0) {
+                size_t n = 0;
+
+                while (ours[n] && ours[n] == name[n])
+                        n++;
+                if ((ours[n] || name[n] != '/') && (name[n] || ours[n] != '/'))
+                        continue;
+                return sync_refuse(r, REFUSAL_IN_THE_WAY,
+                               "%s, which the remote no longer has, is in the way", name),
+                       sync_command(r, "sudo -u %s git -C %s remote prune %s", repo->user, repo->word,
+                               repo->config->remote);
+        }
+        return 0;
 }
 
 /* Moves the tracking ref, as git fetch does, once the received objects are on disk. */

@@ -147,6 +147,14 @@ static void test_branches_in_the_way(void **state) {
                 run(w, "cd standby; git cat-file -e %s:mine; git branch -qD failover-old %s", saved(w),
                         saved(w));
         }
+        /* The remote's branch x has become x/y/z. */
+        w->config.branch = (char *) "x/y/z";
+        run(w, "cd primary; git push -q origin HEAD:x; git -C ../standby fetch -q; git push -q origin :x HEAD:x/y/z");
+        assert_sync(w, SYNC_REFUSED);
+        assert_int_equal(w->result.workspace_why.code, REFUSAL_IN_THE_WAY);
+        mend(w);
+        assert_sync(w, SYNC_REFUSED);
+        assert_int_equal(w->result.workspace_why.code, REFUSAL_BRANCH);
 }
 
 static void test_names_are_no_commands(void **state) {
