@@ -201,6 +201,14 @@ static void ask_good(struct probe *p) {
                 conclude(p, CURLE_OUT_OF_MEMORY);
 }
 
+/* The connection of /startupz ended without a byte of the next answer, which proves nothing: that question gets
+ * one of its own. */
+static void ask_anew(struct probe *p) {
+        p->follows_startup = false;
+        if (ask(p) < 0)
+                conclude(p, CURLE_OUT_OF_MEMORY);
+}
+
 static void on_done(_unused_ struct http_request *r, CURLcode code, void *userdata) {
         struct probe *p = userdata;
         CURL *easy = http_request_easy(p->request);
@@ -210,6 +218,10 @@ static void on_done(_unused_ struct http_request *r, CURLcode code, void *userda
 
         if (code == CURLE_COULDNT_RESOLVE_HOST && can_ask_good(p)) {
                 ask_good(p);
+                return;
+        }
+        if (code != CURLE_OK && p->follows_startup && !p->opened && p->received == 0) {
+                ask_anew(p);
                 return;
         }
         (void) curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connect);
@@ -279,8 +291,12 @@ static int on_time(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *us
 /* CURLOPT_OPENSOCKETFUNCTION(3). The first call also shows that a name has resolved. */
 static curl_socket_t on_open(void *userdata, _unused_ curlsocktype purpose, struct curl_sockaddr *a) {
         struct probe *p = userdata;
-        int fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+        int fd;
 
+        /* libcurl would ask anew by itself: within the same time, and only five times in its handle's life. */
+        if (p->answer.connected && !p->opened)
+                return CURL_SOCKET_BAD;
+        fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
         p->answer.addressed = p->opened = true;
         if (fd < 0) {
                 p->answer.error = errno;

@@ -156,6 +156,33 @@ static void hangs_up_after_startup(void **state) {
         peer_stop(&peer);
 }
 
+static void hangs_up_when_asked(const struct peer *peer, int fd, const char *request) {
+        char next[4096];
+
+        starts(peer, fd, request);
+        if (strncmp(request, "GET /startupz ", 14) == 0)
+                (void) !read(fd, next, sizeof next);
+}
+
+/* The same once the health path is asked. That is no fault, however often: libcurl's patience ends after five. */
+static void hangs_up_each_time(void **state) {
+        struct fixture *f = *state;
+        struct peer peer = { hangs_up_when_asked, STARTED_AND_STAYS };
+        char asked[65536];
+        _cleanup_(probe_freep) struct probe *p = NULL;
+
+        peer_start(&peer, AF_INET);
+        struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
+        _cleanup_free_ char *url = (char *) t.url;
+
+        t.startup = true;
+        assert_int_equal(probe_new(f->http, &t, &p), 0);
+        for (unsigned i = 0; i < 7; i++)
+                assert_check(check(f, p, t.timeout), VERDICT_UP, "answered HTTP 200");
+        assert_int_equal(count_of(peer_requests(&peer, asked), "GET /health "), 7);
+        peer_stop(&peer);
+}
+
 /* Nothing follows an answer that decides: no connection is left open. */
 static void leaves_after_starting(void **state) {
         struct fixture *f = *state;
@@ -235,6 +262,7 @@ int main(void) {
                 cmocka_unit_test(one_connection),
                 cmocka_unit_test(silent_after_startup),
                 cmocka_unit_test(hangs_up_after_startup),
+                cmocka_unit_test(hangs_up_each_time),
                 cmocka_unit_test(leaves_after_starting),
                 cmocka_unit_test(ready),
                 cmocka_unit_test(ready_is_silent),
