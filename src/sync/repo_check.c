@@ -1,6 +1,7 @@
 /* Refuses repositories in a state that a sync must not touch; see repo.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -144,6 +145,26 @@ int repo_check_writable(const struct repo *repo, struct sync_result *r) {
                 return repo_refuse_unwritable(repo, places[i], error, st.st_uid, r);
         }
         return 0;
+}
+
+void repo_find_closed(const struct repo *repo, struct sync_result *r) {
+        char *const roots[] = { repo->dir, NULL };
+        FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+        bool found = false;
+        FTSENT *e;
+
+        while (!found && fts && (e = fts_read(fts))) {
+                const char *path = e->fts_path + strlen(repo->dir);
+
+                found = (e->fts_info == FTS_D || e->fts_info == FTS_DNR) &&
+                        (begins_with(path, "/objects") || begins_with(path, "/refs") ||
+                                begins_with(path, "/logs")) &&
+                        access(e->fts_path, R_OK | W_OK | X_OK) < 0;
+                if (found)
+                        (void) repo_refuse_unwritable(repo, path + 1, errno, e->fts_statp->st_uid, r);
+        }
+        if (fts)
+                (void) fts_close(fts);
 }
 
 int repo_check(struct repo *repo, struct sync_result *r) {

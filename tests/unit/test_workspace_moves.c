@@ -241,6 +241,15 @@ static void sync_as_nobody(struct world *w, const char *close) {
 static void test_what_is_closed_to_us(void **state) {
         static const char *const closed[] = { "objects", "objects/pack", "logs/HEAD", "logs/refs/heads/main",
                 "logs/refs/remotes/origin/main" };
+        /* A sync may need these, or not: only a failure shows that. */
+        static const struct {
+                const char *closed, *why;
+        } deeper[] = {
+                { "objects/??", "objects/" },
+                { "refs/heads/failover/box", "refs/heads/failover/box in " },
+                { "refs/remotes/origin", "refs/remotes/origin in " },
+                { "logs/refs/heads/failover", "logs/refs/heads/failover in " },
+        };
         struct world *w = *state;
 
         sync_as_nobody(w, "chmod a-w .git/objects");
@@ -268,6 +277,20 @@ static void test_what_is_closed_to_us(void **state) {
                 sync_as_nobody(w, close);
                 assert_int_equal(w->result.workspace, SYNC_REFUSED);
                 assert_why(w, closed[i]);
+                assert_why(w, "sudo chown -hR nobody: /");
+        }
+        run(w, "cd standby/.git/objects; printf '%%02x\n' $(seq 0 255) | xargs mkdir -p");
+        for (size_t i = 0; i < ELEMENTSOF(deeper); i++) {
+                char close[160];
+
+                commit(w, "echo more >>elsewhere");
+                (void) snprintf(close, sizeof close,
+                        "echo more >>own%zu; rm -rf .git/logs/refs/heads/failover/*; chown root .git/hooks .git/%s",
+                        i, deeper[i].closed);
+                sync_as_nobody(w, close);
+                assert_int_equal(w->result.workspace, SYNC_REFUSED);
+                assert_int_equal(w->result.workspace_why.code, REFUSAL_UNWRITABLE);
+                assert_why(w, deeper[i].why);
                 assert_why(w, "sudo chown -hR nobody: /");
         }
         sync_as_nobody(w, "chown root .git/objects; mv ../standby ../there; ln -s there ../standby");
