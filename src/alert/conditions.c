@@ -4,6 +4,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "core/restart_loop.h"
 #include "lib/clock.h"
 #include "lib/text.h"
 
@@ -78,14 +79,14 @@ static bool is_so(enum condition_kind kind, const struct status *s, const char *
                         span, s->sync, s->program);
                 return s->synced > 0 && !s->sync_ok;
         case CONDITION_PRIMARY_RESTARTS:
-                WRITE("The primary %s fails again and again: at least 4 times within 10 min, each time too short for a "
+                WRITE("The primary %s fails again and again: at least %d times within %d min, each time too short for a "
                       "failover. See `journalctl -u openclaw` there.",
-                        s->primary);
+                        s->primary, LOOP_FAILURES, LOOP_MINUTES);
                 return s->restarts;
         case CONDITION_GATEWAY_RESTARTS:
-                WRITE("The gateway here fails again and again: systemd has restarted %s at least 4 times within 10 min. See "
+                WRITE("The gateway here fails again and again: systemd has restarted %s at least %d times within %d min. See "
                       "`journalctl -u %s`.",
-                        s->unit, s->unit);
+                        s->unit, LOOP_FAILURES, LOOP_MINUTES, s->unit);
                 return s->gateway_restarts;
         default:
                 WRITE("The primary %s answers, but its channels are not ready: see `openclaw channels status` there. Nothing "

@@ -5,8 +5,9 @@
 
 #include "lib/util.h"
 
-#define LOOP_FAILURES 4                    /* so many failures … */
-#define LOOP_WITHIN (10 * USEC_PER_MINUTE) /* … within this are a loop, until there is none for this long */
+/* So many failures within so many minutes are a loop, until there is none for as long. */
+#define LOOP_FAILURES 4
+#define LOOP_MINUTES 10
 
 struct restart_loop {
         usec_t failed[LOOP_FAILURES]; /* when the gateway last failed, a ring; 0: unused */
