@@ -15,7 +15,7 @@
 
 #define BACK_OFF_FIRST (5 * USEC_PER_SEC)
 #define BACK_OFF_MAX (15 * USEC_PER_MINUTE)
-#define GIVE_UP_AFTER USEC_PER_DAY
+#define GIVE_UP_AFTER USEC_PER_DAY /* "a day" in messages, README and manual */
 /* An outage that ends within this is in the journal only. */
 #define QUIET_FOR (45 * USEC_PER_SEC)
 /* How long the alert of a failback waits for the sync that names the branches to merge. */

@@ -1,4 +1,4 @@
-/* What checks of the gateway here mean for the role, and when they are needed; see role.h. */
+/* What checks of the gateway here mean for the role, and at which times it wants them; see role.h. */
 #include "core/role_facts.h"
 
 static void count_answer(struct role *r, const struct facts *f, enum gateway_answer answer) {

@@ -1,5 +1,5 @@
 /* What the daemon must remember when it is gone. The marker in /run says what it was doing with the gateway.
- * The mode and the last failover are in /var/lib, and in /run: a write there waits for no disk.
+ * The mode, a pause and the last failover are in /var/lib, and in /run: a write there waits for no disk.
  *
  * All are small JSON files, replaced by rename(2). A missing file is normal. A broken file is logged and
  * counts as missing: the unit itself shows what is under way. */

@@ -1,4 +1,5 @@
-/* Checks the standby's own gateway: a start counts as a promotion once it answers. */
+/* Checks the standby's own gateway, at the intervals here, when role_gateway.c wants it: a start counts as a
+ * promotion once it answers. */
 #pragma once
 
 #include "config/config.h"

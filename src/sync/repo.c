@@ -1,4 +1,5 @@
-/* The workspace's repository: opened, locked, or refused; see repo.h. */
+/* Opens and locks the workspace's repository, or refuses one that is bare, sparse, partial or of another owner;
+ * see repo.h. repo_check.c judges the state of an open one. */
 #include "sync/repo.h"
 
 #include <errno.h>

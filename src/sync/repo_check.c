@@ -1,4 +1,4 @@
-/* Refuses repositories in a state that a sync must not touch; see repo.h. */
+/* Refuses an open repository in a state that a sync must not touch, such as a merge under way; see repo.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>

@@ -27,7 +27,7 @@ int ssh_transport_register(struct ssh_transport *t);
 bool ssh_transport_failed(struct ssh_transport *t, char *buf, size_t size);
 /* The last line of WORDS before rsync's own lines. Returns BUF. */
 char *ssh_last_words(const char *words, char *buf, size_t size);
-/* "ssh -oBatchMode=yes …", for rsync's -e. */
+/* "ssh -oBatchMode=yes …", for git, for rsync's -e and for doctor. */
 extern const char ssh_command[];
 
 /* A remote's address, as git reads it. */
