@@ -201,6 +201,25 @@ static void leaves_after_starting(void **state) {
         assert_int_equal(count_dir("/proc/self/fd"), before);
 }
 
+/* This one says so with a 200 and stays: its connection is closed at the next check, and serves no later one. */
+static void leaves_at_the_next_check(void **state) {
+        struct fixture *f = *state;
+        struct peer peer = { stays, JSON_OK "Content-Length: 21\r\n\r\n{\"status\":\"starting\"}" };
+        unsigned before;
+
+        peer_start(&peer, AF_INET);
+        struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
+        _cleanup_free_ char *url = (char *) t.url;
+
+        t.startup = true;
+        assert_check(check_once(f, &t), VERDICT_STARTING, "starting");
+        turn(f, SPARE + 100 * USEC_PER_MSEC);
+        before = count_dir("/proc/self/fd");
+        assert_check(check_once(f, &t), VERDICT_STARTING, "starting");
+        assert_int_equal(count_dir("/proc/self/fd"), before);
+        peer_stop(&peer);
+}
+
 /* --- /readyz --- */
 
 /* A live gateway, whose answer at /readyz is the text; without one it is silent there. */
@@ -264,6 +283,7 @@ int main(void) {
                 cmocka_unit_test(hangs_up_after_startup),
                 cmocka_unit_test(hangs_up_each_time),
                 cmocka_unit_test(leaves_after_starting),
+                cmocka_unit_test(leaves_at_the_next_check),
                 cmocka_unit_test(ready),
                 cmocka_unit_test(ready_is_silent),
         };
