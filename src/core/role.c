@@ -181,9 +181,14 @@ static bool trouble_begins(struct look *l) {
         return l->f->failing_since > 0 && sync_needed(l);
 }
 
+/* An early sync may have failed for the same reason as the check: it is repeated before the next refresh. Its
+ * result does not decide that, since the agent's user can write it. */
 static bool refresh_is_due(struct look *l) {
-        return !wanted(l) && may_sync(l) && l->rules->refresh > 0 &&
-                (l->r->sync_begun == 0 || due(l, l->r->sync_begun + l->rules->refresh));
+        bool was_early = l->r->sync_begun == l->r->early_sync && !in_trouble(l->r, l->f);
+        usec_t refresh = was_early ? l->rules->refresh / 3 : l->rules->refresh;
+
+        return !wanted(l) && may_sync(l) && refresh > 0 &&
+                (l->r->sync_begun == 0 || due(l, l->r->sync_begun + refresh));
 }
 
 static bool somebody_started_it(struct look *l) {

@@ -138,6 +138,7 @@ static void test_somebody_starts_another_meanwhile(void **state _unused_) {
 
         gateway(&b, UNIT_ACTIVE);
         b.f.same_run = false;
+        b.role.sync_begun = b.role.early_sync = b.f.now;
         expect(&b, "foreign");
         expect_state(&b, ROLE_STANDBY);
         b.f.now += USEC_PER_HOUR;

@@ -93,6 +93,23 @@ static void test_one_early_sync_per_third_of_refresh(void **state _unused_) {
         expect(&b, "sync");
 }
 
+/* It may have failed with the primary: what it missed comes before the next refresh. */
+static void test_a_third_of_refresh_after_an_early_sync(void **state _unused_) {
+        struct bench b = bench();
+
+        b.f.failing_since = b.f.now;
+        expect(&b, "sync");
+        b.f.sync_running = false;
+        b.f.failing_since = 0;
+        expect(&b, "");
+        wait_for(&b, 5 * MINUTE);
+        expect(&b, "sync");
+        b.f.sync_running = false;
+        expect(&b, "");
+        wait_for(&b, 15 * MINUTE);
+        expect(&b, "sync");
+}
+
 /* What was refreshed a minute ago is a minute old: only syncs that trouble called for are rationed. */
 static void test_a_refresh_is_no_early_sync(void **state _unused_) {
         struct bench b = bench();
@@ -371,6 +388,7 @@ int main(void) {
                 cmocka_unit_test(test_a_sync_that_does_not_stop),
                 cmocka_unit_test(test_a_refresh_in_flight_counts),
                 cmocka_unit_test(test_one_early_sync_per_third_of_refresh),
+                cmocka_unit_test(test_a_third_of_refresh_after_an_early_sync),
                 cmocka_unit_test(test_a_refresh_is_no_early_sync),
                 cmocka_unit_test(test_a_blip_within_the_trouble_begins_no_other_sync),
                 cmocka_unit_test(test_no_refresh),
