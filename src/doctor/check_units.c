@@ -153,7 +153,7 @@ static bool is_open_to_sync(const struct checkup *c, const char *path, struct fi
         if (!unit_may_write(&c->sync, path)) {
                 finding_fail(f, "%s may not write to %s, which the ini names", c->sync.name, path);
                 finding_fix_drop_in(f, c->sync.name,
-                        path == c->config->secrets.target ? "secrets" : "workspace", "ReadWritePaths=%s",
+                        path == c->config->secrets.target ? "secrets" : "workspace", "ReadWritePaths=\"%s\"",
                         path);
         } else if (path == c->config->secrets.target && !unit_may_write(&c->sync, parent) &&
                 access(path, F_OK) < 0 && errno == ENOENT) {

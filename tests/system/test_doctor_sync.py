@@ -311,9 +311,9 @@ def secrets_target_of_another_user(pair, later):
     pair.standby.run(f"chown alice: {HOME}/.secrets")
 
 
-@finds("sync's places", "may not write to /srv/secrets, which the ini names", rounds=2)
+@finds("sync's places", "may not write to /srv/my secrets, which the ini names", rounds=2)
 def secrets_target_elsewhere(pair, later):
-    pair.configure(secrets={"target": "/srv/secrets"})
+    pair.configure(secrets={"target": "/srv/my secrets"})
 
 
 @pytest.mark.parametrize("provoke, title, words, rounds, fix", SCENARIOS[__name__])
