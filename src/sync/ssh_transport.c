@@ -87,6 +87,7 @@ static int start(struct ssh_transport *t, const char *url, const char *service) 
         if (t->words > 0)
                 (void) close(t->words);
         t->words = program_memory();
+        t->hung_up = false;
         if (t->words < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
                 return git_error_set_str(GIT_ERROR_NET, "ssh cannot be started"), -1;
         t->pid = run_ssh(t, url, service, fds[1]);
@@ -108,17 +109,19 @@ static int stop(git_smart_subtransport *base) {
 }
 
 static int stream_read(git_smart_subtransport_stream *s, char *buffer, size_t size, size_t *bytes_read) {
-        const struct ssh_transport *t = (struct ssh_transport *) s->subtransport;
+        struct ssh_transport *t = (struct ssh_transport *) s->subtransport;
         ssize_t n = TEMP_FAILURE_RETRY(read(t->fd, buffer, size));
 
+        t->hung_up |= n <= 0;
         *bytes_read = n < 0 ? 0 : (size_t) n;
         return n < 0 ? git_error_set_str(GIT_ERROR_NET, "the connection failed"), -1 : 0;
 }
 
 static int stream_write(git_smart_subtransport_stream *s, const char *buffer, size_t n) {
-        const struct ssh_transport *t = (struct ssh_transport *) s->subtransport;
+        struct ssh_transport *t = (struct ssh_transport *) s->subtransport;
 
-        if (write_all(t->fd, buffer, n) < 0)
+        t->hung_up |= write_all(t->fd, buffer, n) < 0;
+        if (t->hung_up)
                 return git_error_set_str(GIT_ERROR_NET, "the connection was closed"), -1;
         return 0;
 }
@@ -167,9 +170,9 @@ bool ssh_transport_failed(struct ssh_transport *t, char *buf, size_t size) {
         _cleanup_free_ char *words = NULL;
 
         (void) stop(&t->base);
-        words = t->words > 0 ? program_text(t->words) : NULL;
+        words = t->hung_up ? program_text(t->words) : NULL;
         (void) ssh_last_words(words ? words : "", buf, size);
-        return t->words > 0 && t->status == 255;
+        return t->hung_up && t->status == 255;
 }
 
 char *ssh_last_words(const char *words, char *buf, size_t size) {

@@ -17,13 +17,14 @@ struct ssh_transport {
         int fd;          /* ssh's standard input and output */
         int words;       /* the last ssh's standard error (lib/program.h); 0: none ran */
         int status;      /* the last ssh's exit status */
+        bool hung_up;    /* ssh closed the socket, so what it wrote says why; otherwise we gave up */
 };
 
 /* Makes libgit2, which is initialised, run ssh for ssh:// and host:path. T is zeroed except .key and
  * outlives every connection. There is one connection at a time. 0 or a libgit2 error. */
 int ssh_transport_register(struct ssh_transport *t);
-/* Ends the connection that failed. BUF gets the last line of what ssh, or the remote's git, wrote. Returns
- * whether ssh failed, not git. */
+/* Ends the connection that failed. BUF gets the last line of what ssh, or the remote's git, wrote before it
+ * hung up. Returns whether ssh failed, not git. */
 bool ssh_transport_failed(struct ssh_transport *t, char *buf, size_t size);
 /* The last line of WORDS before rsync's own lines. Returns BUF. */
 char *ssh_last_words(const char *words, char *buf, size_t size);

@@ -181,6 +181,23 @@ static void test_silent_server(void **state) {
         (void) close(fd);
 }
 
+/* The connection is given up here, which ends ssh with 255: neither it nor a banner that it printed is the reason. */
+static void test_nowhere_to_write(void **state) {
+        struct world *w = *state;
+
+        need_sshd(w);
+        if (geteuid() != 0)
+                skip(); /* only root mounts */
+        run_case(w,
+                "key ed25519; know; echo Welcome >banner; echo Banner $PWD/banner >>sshd_config; restart");
+        run(w, "mount -t tmpfs -o nr_inodes=1 none standby/.git/objects/pack");
+        sync_git(w);
+        run(w, "umount standby/.git/objects/pack");
+        assert_int_equal(w->result.workspace, SYNC_FAILED);
+        assert_non_null(strstr(words(&w->result.workspace_why), "No space left on device"));
+        assert_int_equal(w->result.workspace_why.code, REFUSAL_REMOTE);
+}
+
 static void test_rejected_push(void **state) {
         struct world *w = *state;
 
@@ -230,6 +247,7 @@ int main(void) {
                 TEST(test_agent),
                 TEST(test_refused_port),
                 TEST(test_silent_server),
+                TEST(test_nowhere_to_write),
                 TEST(test_rejected_push),
                 cmocka_unit_test(test_ssh_addresses),
                 TEST(test_logins_are_not_told),
