@@ -59,8 +59,9 @@ struct copy {
         const char *ssh;
         struct sync_result *result;
         usec_t deadline;
-        char user[64];          /* who runs this, for the commands */
-        int target;             /* directory; -1: it is missing */
+        char user[64]; /* who runs this, for the commands */
+        int target;    /* directory; -1: it is missing */
+        bool is_whole; /* rsync has copied all that it may: a file of another size grew since the listing */
         char *listing, *errors; /* of the last run of rsync */
 };
 
@@ -193,7 +194,8 @@ static char *parse_line(char *line, uint64_t *ret_size) {
         return name;
 }
 
-static void compare_item(int target, char type, uint64_t size, const char *name, struct comparison *c) {
+static void compare_item(
+        const struct copy *copy, char type, uint64_t size, const char *name, struct comparison *c) {
         static const char *const home[] = { ".ssh", ".bashrc", ".profile", ".bash_logout", ".bash_history",
                 ".bash_profile", ".zshrc", ".cache", ".local", ".npm" };
         struct stat st = { 0 };
@@ -204,12 +206,13 @@ static void compare_item(int target, char type, uint64_t size, const char *name,
         c->files += type != 'd';
         for (size_t i = 0; i < ELEMENTSOF(home); i++)
                 c->home += strcmp(name, home[i]) == 0;
-        (void) fstatat(target, name, &st, AT_SYMLINK_NOFOLLOW);
+        (void) fstatat(copy->target, name, &st, AT_SYMLINK_NOFOLLOW);
         if (type == '-' && size <= SECRET_MAX) {
                 c->there += (int64_t) size;
                 c->here += S_ISREG(st.st_mode) ? st.st_size : 0;
         }
-        same = type == '-' ? S_ISREG(st.st_mode) && (uint64_t) st.st_size == size
+        same = type == '-' ? S_ISREG(st.st_mode) &&
+                        ((uint64_t) st.st_size == size || (copy->is_whole && size <= SECRET_MAX))
                            : type == 'd' || (type == 'l' && S_ISLNK(st.st_mode));
         if (!same && c->missing++ < 3)
                 (void) appendf(c->names, sizeof c->names, "%s%s", c->missing > 1 ? ", " : "",
@@ -225,7 +228,7 @@ static void compare(const struct copy *c, struct comparison *ret) {
         *ret = (struct comparison){ .is_cut = n >= PROGRAM_OUTPUT_MAX || (n > 0 && copy[n - 1] != '\n') };
         while ((line = strsep(&rest, "\n")))
                 if ((name = parse_line(line, &size)))
-                        compare_item(c->target, *line, size, name, ret);
+                        compare_item(c, *line, size, name, ret);
         if (ret->missing > 3)
                 (void) appendf(ret->names, sizeof ret->names, " and %u more", ret->missing - 3);
 }
@@ -366,6 +369,7 @@ static void copy(struct copy *c) {
         }
         code = copy_files(c);
         remove_temporary(c);
+        c->is_whole = code == 0;
         compare(c, &found);
         if (code != 0 && code != RSYNC_PARTIAL && code != RSYNC_VANISHED)
                 (void) judge_failure(c, code);

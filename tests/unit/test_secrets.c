@@ -390,6 +390,17 @@ static void test_one_bad_file_costs_itself(void **state) {
         assert_sh(w, "cat here/new", "new");
 }
 
+/* Each connection adds to a file: it is longer when it is copied than when it was listed. */
+static void test_grows_while_it_is_copied(void **state) {
+        struct world *w = *state;
+
+        set_ssh(w,
+                "while [ \"$1\" != far ]; do shift; done; shift; echo more >>$(dirname $0)/there/log; exec sh -c \"$*\"");
+        assert_code(w, SYNC_UPDATED, REFUSAL_NONE);
+        assert_code(w, SYNC_UPDATED, REFUSAL_NONE);
+        assert_sh(w, "cmp here/log there/log", "");
+}
+
 /* A file system that is not mounted, perhaps. */
 static void test_an_empty_source_removes_nothing(void **state) {
         struct world *w = *state;
@@ -514,6 +525,7 @@ int main(void) {
                 TEST(test_source_missing),
                 TEST(test_kept_as_it_was),
                 TEST(test_one_bad_file_costs_itself),
+                TEST(test_grows_while_it_is_copied),
                 TEST(test_an_empty_source_removes_nothing),
                 TEST(test_the_total_is_bounded),
                 TEST(test_the_number_is_bounded),
