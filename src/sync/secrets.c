@@ -360,6 +360,8 @@ static int check_listing(struct copy *c) {
 /* A file that fails to come stops no other, and the result names it. */
 static void copy(struct copy *c) {
         struct comparison found;
+        const char *errors;
+        char words[160];
         int code;
 
         remove_temporary(c);
@@ -371,11 +373,13 @@ static void copy(struct copy *c) {
         remove_temporary(c);
         c->is_whole = code == 0;
         compare(c, &found);
+        errors = c->errors ?: "";
+        (void) snprintf(words, sizeof words, "%.*s", (int) strcspn(errors, "\n"), errors);
         if (code != 0 && code != RSYNC_PARTIAL && code != RSYNC_VANISHED)
                 (void) judge_failure(c, code);
         else if (found.missing > 0 || code == RSYNC_PARTIAL)
-                (void) fail(c, SYNC_INCOMPLETE, REFUSAL_INCOMPLETE, "some files of %s were not copied%s%s",
-                        c->config->host, found.missing > 0 ? ": " : "", found.names);
+                (void) fail(c, SYNC_INCOMPLETE, REFUSAL_INCOMPLETE, "some files of %s were not copied: %s",
+                        c->config->host, found.missing > 0 ? found.names : words);
         else
                 c->result->secrets = c->result->files > 0 ? SYNC_UPDATED : SYNC_UNCHANGED;
 }

@@ -388,6 +388,10 @@ static void test_one_bad_file_costs_itself(void **state) {
         assert_code(w, SYNC_INCOMPLETE, REFUSAL_INCOMPLETE);
         assert_non_null(strstr(w->result.secrets_why.text, "shut"));
         assert_sh(w, "cat here/new", "new");
+        /* One of the same size is here from before. */
+        run(w, "echo o >here/shut");
+        assert_code(w, SYNC_INCOMPLETE, REFUSAL_INCOMPLETE);
+        assert_non_null(strstr(w->result.secrets_why.text, "shut"));
 }
 
 /* Each connection adds to a file: it is longer when it is copied than when it was listed. */
