@@ -70,10 +70,30 @@ static void test_hangs(void **state _unused_) {
         assert_int_equal(access(path, F_OK), 0);
 }
 
+/* A file that is not wanted any more says nothing about the disk. */
+static void test_removed_is_not_written(void **state _unused_) {
+        struct kept_file file = { .path = (char *) "/nowhere/file", .in_memory = true };
+        int fds[2], saved = dup(STDERR_FILENO);
+        char log[512] = "";
+
+        assert_int_equal(pipe(fds), 0);
+        (void) dup2(fds[1], STDERR_FILENO);
+        assert_false(writes(&file, "x"));
+        assert_true(writes(&file, NULL));
+        (void) dup2(saved, STDERR_FILENO);
+        assert_true(read(fds[0], log, sizeof log - 1) > 0);
+        (void) close(fds[0]);
+        (void) close(fds[1]);
+        (void) close(saved);
+        assert_non_null(strstr(log, "cannot be written"));
+        assert_null(strstr(log, "again"));
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_writes_and_removes),
                 cmocka_unit_test(test_hangs),
+                cmocka_unit_test(test_removed_is_not_written),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);
