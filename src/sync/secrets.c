@@ -357,10 +357,21 @@ static int check_listing(struct copy *c) {
         return 0;
 }
 
+/* The first line of rsync's own: a banner and warnings of ssh come before it. */
+static void find_first_words(const char *errors, char *buf, size_t size) {
+        const char *line = errors;
+
+        while (*line && !begins_with(line, "rsync")) {
+                line += strcspn(line, "\n");
+                line += *line == '\n';
+        }
+        line = *line ? line : errors;
+        (void) snprintf(buf, size, "%.*s", (int) strcspn(line, "\n"), line);
+}
+
 /* A file that fails to come stops no other, and the result names it. */
 static void copy(struct copy *c) {
         struct comparison found;
-        const char *errors;
         char words[160];
         int code;
 
@@ -373,13 +384,14 @@ static void copy(struct copy *c) {
         remove_temporary(c);
         c->is_whole = code == 0;
         compare(c, &found);
-        errors = c->errors ?: "";
-        (void) snprintf(words, sizeof words, "%.*s", (int) strcspn(errors, "\n"), errors);
+        find_first_words(c->errors ?: "", words, sizeof words);
         if (code != 0 && code != RSYNC_PARTIAL && code != RSYNC_VANISHED)
                 (void) judge_failure(c, code);
         else if (found.missing > 0 || code == RSYNC_PARTIAL)
-                (void) fail(c, SYNC_INCOMPLETE, REFUSAL_INCOMPLETE, "some files of %s were not copied: %s",
-                        c->config->host, found.missing > 0 ? found.names : words);
+                (void) fail(c, SYNC_INCOMPLETE, REFUSAL_INCOMPLETE,
+                        "some files of %s were not copied: %s%s%s", c->config->host, found.names,
+                        found.missing > 0 && code == RSYNC_PARTIAL ? "; " : "",
+                        code == RSYNC_PARTIAL ? words : "");
         else
                 c->result->secrets = c->result->files > 0 ? SYNC_UPDATED : SYNC_UNCHANGED;
 }

@@ -383,7 +383,7 @@ static void test_one_bad_file_costs_itself(void **state) {
         if (geteuid() != 0)
                 skip(); /* only root reads as somebody else */
         set_ssh(w,
-                "while [ \"$1\" != far ]; do shift; done; shift; exec setpriv --reuid=65534 --clear-groups sh -c \"$*\"");
+                "echo Welcome >&2; while [ \"$1\" != far ]; do shift; done; shift; exec setpriv --reuid=65534 --clear-groups sh -c \"$*\"");
         run(w, "chmod 711 . ..; chmod -R a+rX there; echo s >there/shut; chmod 600 there/shut; echo new >there/new");
         assert_code(w, SYNC_INCOMPLETE, REFUSAL_INCOMPLETE);
         assert_non_null(strstr(w->result.secrets_why.text, "shut"));
@@ -391,6 +391,10 @@ static void test_one_bad_file_costs_itself(void **state) {
         /* One of the same size is here from before. */
         run(w, "echo o >here/shut");
         assert_code(w, SYNC_INCOMPLETE, REFUSAL_INCOMPLETE);
+        assert_non_null(strstr(w->result.secrets_why.text, "shut"));
+        run(w, "truncate -s 65M there/big; chmod a+r there/big");
+        assert_code(w, SYNC_INCOMPLETE, REFUSAL_INCOMPLETE);
+        assert_non_null(strstr(w->result.secrets_why.text, "big"));
         assert_non_null(strstr(w->result.secrets_why.text, "shut"));
 }
 
