@@ -1,4 +1,4 @@
-/* Refuses an open repository in a state that a sync must not touch, such as a merge under way; see repo.h. */
+/* Refuses an open repository in a state that no sync must touch, such as a merge under way; see repo.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
@@ -148,20 +148,25 @@ int repo_check_writable(const struct repo *repo, struct sync_result *r) {
 }
 
 void repo_find_closed(const struct repo *repo, struct sync_result *r) {
+        const struct refusal before = r->workspace_why;
         char *const roots[] = { repo->dir, NULL };
         FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
-        bool found = false;
         FTSENT *e;
 
-        while (!found && fts && (e = fts_read(fts))) {
+        while (fts && !repo_is_over(repo) && (e = fts_read(fts))) {
                 const char *path = e->fts_path + strlen(repo->dir);
 
-                found = (e->fts_info == FTS_D || e->fts_info == FTS_DNR) &&
-                        (begins_with(path, "/objects") || begins_with(path, "/refs") ||
-                                begins_with(path, "/logs")) &&
-                        access(e->fts_path, R_OK | W_OK | X_OK) < 0;
-                if (found)
-                        (void) repo_refuse_unwritable(repo, path + 1, errno, e->fts_statp->st_uid, r);
+                if (e->fts_level == 1 && strcmp(path, "/objects") != 0 && strcmp(path, "/refs") != 0 &&
+                        strcmp(path, "/logs") != 0) {
+                        (void) fts_set(fts, e, FTS_SKIP);
+                        continue;
+                }
+                if ((e->fts_info != FTS_D && e->fts_info != FTS_DNR) ||
+                        access(e->fts_path, R_OK | W_OK | X_OK) == 0 || (errno != EACCES && errno != EROFS))
+                        continue;
+                (void) repo_refuse_unwritable(repo, path + 1, errno, e->fts_statp->st_uid, r);
+                sync_remark(r, before.code, "%s", before.text);
+                break;
         }
         if (fts)
                 (void) fts_close(fts);
