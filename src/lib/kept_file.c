@@ -66,8 +66,8 @@ void kept_file_write(struct kept_file *f, const char *text) {
                 log_error("%s cannot be written: %s.%s%s%s%s", f->path,
                         r == -EINPROGRESS ? "the disk has not answered yet" : strerror(-r), more ? " " : "",
                         more ?: "", f->meaning ? " " : "", f->meaning ?: "");
-        else if (r >= 0 && f->unwritten && text)
-                log_notice("%s can be written again.", f->path);
+        else if (r >= 0 && f->unwritten)
+                log_notice("%s %s.", f->path, text ? "can be written again" : "is no longer needed");
         f->unwritten = r < 0;
 }
 
