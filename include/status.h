@@ -1,4 +1,4 @@
-/* All that the daemon reports of itself: D-Bus shows it, `status` prints it, and STATUS= has it as a sentence.
+/* All that the daemon reports of itself: D-Bus shows it, `status` prints it, STATUS= has it as a sentence.
  *
  * Times are CLOCK_REALTIME in microseconds; 0: never, or it does not apply. Texts are safe to print. They
  * are borrowed, and valid until the loop turns. */

@@ -69,7 +69,7 @@ struct role {
 
         usec_t sync_begun; /* refresh_is_due, sync_is_late: when the last sync began; 0: no sync yet */
         usec_t sync_stop;  /* may_start: when the daemon stopped the running sync; 0: it did not */
-        usec_t early_sync; /* trouble_begins: when trouble last caused a sync; 0: never */
+        usec_t early_sync; /* trouble_begins, refresh_is_due: when trouble last caused a sync; 0: never */
         bool synced;       /* wanted_and_unsynced, trouble_begins: this trouble needs no sync any more */
         bool unsaved;      /* work_is_unsaved: the gateway ran here, and no sync has saved its work yet */
 

@@ -1,4 +1,4 @@
-/* A unit's state, its job, and why it stopped: units.h reads them from systemd, role.h decides by them. */
+/* A unit's state, its job, and why it stopped: unit.h reads them from systemd, role.h decides by them. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,5 +1,5 @@
-/* Makes struct status from the daemon's state, and shows it; see daemon_state.h. Each part fills in its own:
- * peers_show() the primary's. */
+/* Makes struct status from the daemon's state, the primary's part by peers_show(), and shows it; see
+ * daemon_state.h. */
 #include "daemon/daemon_state.h"
 
 #include <string.h>

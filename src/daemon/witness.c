@@ -1,4 +1,4 @@
-/* Asks another machine whether this one has a network; see witness.h. */
+/* Asks another machine, whose answer proves that this one has a network; see witness.h. */
 #include "daemon/witness.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* Asks a machine outside the tailnet, the witness, whether this one has a network: together with a check of
- * the primary. The answer counts for that check alone. */
+/* Asks a machine outside the tailnet, the witness, together with a check of the primary: any answer proves
+ * that this machine has a network. The answer counts for that check alone. */
 #pragma once
 
 #include "config/config.h"

@@ -208,7 +208,7 @@ static CURL *new_easy(void) {
         (void) curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
         (void) curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
         (void) curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
-        /* Of one that was kept, but not needed: the next request closes it. */
+        /* Of one that was kept, but not needed: a request some two seconds later closes it. */
         (void) curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, 1L);
         (void) curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
         (void) curl_easy_setopt(

@@ -1,5 +1,5 @@
-/* Checks the standby's own gateway, at the intervals here, when role_gateway.c wants it: a start counts as a
- * promotion once it answers. */
+/* Checks the standby's own gateway, at the intervals in local_gateway.c, when role_gateway.c wants it: a
+ * start counts as a promotion once it answers. */
 #pragma once
 
 #include "config/config.h"

@@ -1,9 +1,9 @@
 /* One check of one gateway becomes a verdict with a reason; see probe.h.
  *
- * A check is one request or more within one deadline: /startupz, if the target has it, then the health path
- * over the same connection, and at times /readyz. The next check connects anew. If the name does not resolve
- * within half of the timeout, or three quarters of the time for a connect, the probe asks the last good address
- * instead. */
+ * A check is one request or more within one deadline: /startupz, if the target has it; the health path, over
+ * the same connection; and at times /readyz. No connection serves two checks. If the name does not resolve
+ * within half of the timeout, or three quarters of the time for a connect, the probe asks the last good
+ * address instead. */
 #include "probe/probe.h"
 
 #include <errno.h>
@@ -201,9 +201,9 @@ static void ask_good(struct probe *p) {
                 conclude(p, CURLE_OUT_OF_MEMORY);
 }
 
-/* The connection of /startupz ended without a byte of the next answer, which proves nothing: that question gets
- * one of its own. */
-static void ask_anew(struct probe *p) {
+/* The connection of /startupz brought no byte of the next answer, which proves nothing: that question gets one
+ * of its own. */
+static void ask_again(struct probe *p) {
         p->follows_startup = false;
         if (ask(p) < 0)
                 conclude(p, CURLE_OUT_OF_MEMORY);
@@ -221,7 +221,7 @@ static void on_done(_unused_ struct http_request *r, CURLcode code, void *userda
                 return;
         }
         if (code != CURLE_OK && p->follows_startup && !p->opened && p->received == 0) {
-                ask_anew(p);
+                ask_again(p);
                 return;
         }
         (void) curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connect);
@@ -293,7 +293,7 @@ static curl_socket_t on_open(void *userdata, _unused_ curlsocktype purpose, stru
         struct probe *p = userdata;
         int fd;
 
-        /* libcurl would ask anew by itself: within the same time, and only five times in its handle's life. */
+        /* libcurl would ask again by itself: within the same time, and only five times in its handle's life. */
         if (p->answer.connected && !p->opened)
                 return CURL_SOCKET_BAD;
         fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);

@@ -1,5 +1,5 @@
-/* Opens and locks the workspace's repository, or refuses one that is bare, sparse, partial or of another owner;
- * see repo.h. repo_check.c judges the state of an open one. */
+/* Opens and locks the workspace's repository, or refuses one that is bare, sparse, partial or of another
+ * owner; see repo.h. repo_check.c judges the state of an open one. */
 #include "sync/repo.h"
 
 #include <errno.h>
