@@ -10,33 +10,41 @@ static void starts(const struct peer *peer, int fd, const char *request) {
         put(fd, is_startup ? peer->text : UP, strlen(is_startup ? peer->text : UP));
 }
 
-/* --- /startupz --- */
+/* Starts PEER, and a probe that asks its /startupz, too. */
+static struct probe *start_both(const struct fixture *f, struct peer *peer, usec_t timeout) {
+        struct probe *p = NULL;
 
-static void startup(void **state) {
-        struct peer peer = { starts, STARTUP("starting") };
-        char asked[65536];
-
-        peer_start(&peer, AF_INET);
-        struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
+        peer_start(peer, AF_INET);
+        struct probe_target t = target("127.0.0.1", peer->port, SCHEME_HTTP);
         _cleanup_free_ char *url = (char *) t.url;
 
         t.startup = true;
-        assert_check(check_once(*state, &t), VERDICT_STARTING, "the gateway says it is starting");
+        t.timeout = timeout;
+        assert_int_equal(probe_new(f->http, &t, &p), 0);
+        return p;
+}
+
+/* --- /startupz --- */
+
+static void startup(void **state) {
+        struct fixture *f = *state;
+        struct peer peer = { starts, STARTUP("starting") };
+        _cleanup_(probe_freep) struct probe *p = start_both(f, &peer, PATIENT);
+        char asked[65536];
+
+        assert_check(check(f, p, PATIENT), VERDICT_STARTING, "the gateway says it is starting");
         assert_null(strstr(peer_requests(&peer, asked), "GET /health "));
         peer_stop(&peer);
 }
 
 /* Started: the health path decides. */
 static void startup_is_over(void **state) {
+        struct fixture *f = *state;
         struct peer peer = { starts, STARTUP("started") };
+        _cleanup_(probe_freep) struct probe *p = start_both(f, &peer, PATIENT);
         char asked[65536];
 
-        peer_start(&peer, AF_INET);
-        struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
-        _cleanup_free_ char *url = (char *) t.url;
-
-        t.startup = true;
-        assert_check(check_once(*state, &t), VERDICT_UP, "answered HTTP 200");
+        assert_check(check(f, p, PATIENT), VERDICT_UP, "answered HTTP 200");
         (void) peer_requests(&peer, asked);
         assert_int_equal(count_of(asked, "GET /startupz "), 1);
         assert_int_equal(count_of(asked, "GET /health "), 1);
@@ -45,15 +53,12 @@ static void startup_is_over(void **state) {
 
 /* Nor is a redirect followed here, where a body may matter whatever the status. */
 static void startup_redirects(void **state) {
+        struct fixture *f = *state;
         struct peer peer = { starts, "HTTP/1.1 302 Go\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n" };
+        _cleanup_(probe_freep) struct probe *p = start_both(f, &peer, PATIENT);
         char asked[65536];
 
-        peer_start(&peer, AF_INET);
-        struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
-        _cleanup_free_ char *url = (char *) t.url;
-
-        t.startup = true;
-        assert_check(check_once(*state, &t), VERDICT_UP, "answered HTTP 200");
+        assert_check(check(f, p, PATIENT), VERDICT_UP, "answered HTTP 200");
         assert_int_equal(count_of(peer_requests(&peer, asked), "GET "), 2);
         peer_stop(&peer);
 }
@@ -62,26 +67,20 @@ static void startup_redirects(void **state) {
 static void startup_unknown(void **state) {
         struct fixture *f = *state;
         struct peer peer = { starts, HTML };
+        _cleanup_(probe_freep) struct probe *p = start_both(f, &peer, PATIENT);
         char asked[65536];
-        _cleanup_(probe_freep) struct probe *p = NULL;
 
-        peer_start(&peer, AF_INET);
-        struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
-        _cleanup_free_ char *url = (char *) t.url;
-
-        t.startup = true;
-        assert_int_equal(probe_new(f->http, &t, &p), 0);
         for (unsigned i = 0; i < 3; i++)
-                assert_check(check(f, p, t.timeout), VERDICT_UP, "answered HTTP 200");
+                assert_check(check(f, p, PATIENT), VERDICT_UP, "answered HTTP 200");
         (void) peer_requests(&peer, asked);
         assert_int_equal(count_of(asked, "GET /startupz "), 1);
         assert_int_equal(count_of(asked, "GET /health "), 3);
 
         peer_stop(&peer);
-        assert_check(check(f, p, t.timeout), VERDICT_DOWN, "connection refused");
+        assert_check(check(f, p, PATIENT), VERDICT_DOWN, "connection refused");
         peer.text = STARTUP("draining"); /* it comes back as a newer one */
         peer_start(&peer, AF_INET);
-        assert_check(check(f, p, t.timeout), VERDICT_DRAINING, "the gateway says it is draining");
+        assert_check(check(f, p, PATIENT), VERDICT_DRAINING, "the gateway says it is draining");
         peer_stop(&peer);
 }
 
@@ -106,20 +105,14 @@ static void stays(const struct peer *peer, int fd, _unused_ const char *request)
 static void one_connection(void **state) {
         struct fixture *f = *state;
         struct peer peer = { stays, STARTED_AND_STAYS, UP };
+        _cleanup_(probe_freep) struct probe *p = start_both(f, &peer, PATIENT);
         char asked[65536];
-        _cleanup_(probe_freep) struct probe *p = NULL;
         unsigned before;
 
-        peer_start(&peer, AF_INET);
-        struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
-        _cleanup_free_ char *url = (char *) t.url;
-
-        t.startup = true;
-        assert_int_equal(probe_new(f->http, &t, &p), 0);
-        assert_check(check(f, p, t.timeout), VERDICT_UP, "answered HTTP 200");
+        assert_check(check(f, p, PATIENT), VERDICT_UP, "answered HTTP 200");
         before = count_dir("/proc/self/fd");
         for (unsigned i = 0; i < 3; i++)
-                assert_check(check(f, p, t.timeout), VERDICT_UP, "answered HTTP 200");
+                assert_check(check(f, p, PATIENT), VERDICT_UP, "answered HTTP 200");
         assert_int_equal(count_dir("/proc/self/fd"), before);
         (void) peer_requests(&peer, asked);
         assert_int_equal(count_of(asked, "GET /startupz "), 4);
@@ -129,29 +122,22 @@ static void one_connection(void **state) {
 
 /* It was answered once, and then no more: a gateway that hangs, not a network that is down. */
 static void silent_after_startup(void **state) {
+        struct fixture *f = *state;
         struct peer peer = { stays, STARTED_AND_STAYS };
+        _cleanup_(probe_freep) struct probe *p = start_both(f, &peer, IMPATIENT);
 
-        peer_start(&peer, AF_INET);
-        struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
-        _cleanup_free_ char *url = (char *) t.url;
-
-        t.startup = true;
-        t.timeout = IMPATIENT;
-        assert_check(check_once(*state, &t), VERDICT_SILENT, "then silent");
+        assert_check(check(f, p, IMPATIENT), VERDICT_SILENT, "then silent");
         peer_stop(&peer);
 }
 
 /* It promises to stay and hangs up: the health path gets a connection of its own. */
 static void hangs_up_after_startup(void **state) {
+        struct fixture *f = *state;
         struct peer peer = { starts, STARTED_AND_STAYS };
+        _cleanup_(probe_freep) struct probe *p = start_both(f, &peer, PATIENT);
         char asked[65536];
 
-        peer_start(&peer, AF_INET);
-        struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
-        _cleanup_free_ char *url = (char *) t.url;
-
-        t.startup = true;
-        assert_check(check_once(*state, &t), VERDICT_UP, "answered HTTP 200");
+        assert_check(check(f, p, PATIENT), VERDICT_UP, "answered HTTP 200");
         assert_int_equal(count_of(peer_requests(&peer, asked), "GET /health "), 1);
         peer_stop(&peer);
 }
@@ -168,17 +154,11 @@ static void hangs_up_when_asked(const struct peer *peer, int fd, const char *req
 static void hangs_up_each_time(void **state) {
         struct fixture *f = *state;
         struct peer peer = { hangs_up_when_asked, STARTED_AND_STAYS };
+        _cleanup_(probe_freep) struct probe *p = start_both(f, &peer, PATIENT);
         char asked[65536];
-        _cleanup_(probe_freep) struct probe *p = NULL;
 
-        peer_start(&peer, AF_INET);
-        struct probe_target t = target("127.0.0.1", peer.port, SCHEME_HTTP);
-        _cleanup_free_ char *url = (char *) t.url;
-
-        t.startup = true;
-        assert_int_equal(probe_new(f->http, &t, &p), 0);
         for (unsigned i = 0; i < 7; i++)
-                assert_check(check(f, p, t.timeout), VERDICT_UP, "answered HTTP 200");
+                assert_check(check(f, p, PATIENT), VERDICT_UP, "answered HTTP 200");
         assert_int_equal(count_of(peer_requests(&peer, asked), "GET /health "), 7);
         peer_stop(&peer);
 }
