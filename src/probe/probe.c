@@ -103,7 +103,6 @@ static int ask(struct probe *p) {
         p->detail[0] = '\0';
         (void) curl_easy_setopt(easy, CURLOPT_CURLU, url);
         (void) curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, p->follows_startup ? 0L : 1L);
-        (void) curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, p->question == ASKS_STARTUP ? 0L : 1L);
         (void) curl_easy_setopt(easy, CURLOPT_CONNECT_TO, p->asks_good ? p->good_option : NULL);
         return http_request_start(p->request);
 }
@@ -334,8 +333,9 @@ static size_t on_header(char *line, _unused_ size_t size, size_t n, void *userda
         if (status < 200) /* an interim answer: the final one follows */
                 return n;
         p->answer.status = (unsigned) status;
-        if (status != 200) /* nothing may follow */
-                (void) curl_easy_setopt(http_request_easy(p->request), CURLOPT_FORBID_REUSE, 1L);
+        /* Only after a good answer of /startupz does the health path follow. */
+        (void) curl_easy_setopt(http_request_easy(p->request), CURLOPT_FORBID_REUSE,
+                p->question == ASKS_STARTUP && status == 200 ? 0L : 1L);
         return p->question != ASKS_HEALTH || judge_needs_body(p->answer.status, p->expect)
                 ? n
                 : CURL_WRITEFUNC_ERROR;
