@@ -72,7 +72,7 @@ struct comparison {
         bool is_cut;         /* the listing was too long */
         int64_t there, here; /* bytes of the files to copy, and of those here that have their names */
         unsigned missing;    /* items that are not here as they are there */
-        char names[160];     /* of the first three missing */
+        char names[320];     /* of the first three missing; then rsync's reason, if it gave one */
 };
 
 /* -ECANCELED */
@@ -357,22 +357,18 @@ static int check_listing(struct copy *c) {
         return 0;
 }
 
-/* The first line of rsync's own: a banner and warnings of ssh come before it. */
-static void find_first_words(const char *errors, char *buf, size_t size) {
-        const char *line = errors;
+/* Adds rsync's first line to the names of what is missing. */
+static void add_reason(const char *errors, struct comparison *found) {
+        const char *line = find_rsync_lines(errors);
 
-        while (*line && !begins_with(line, "rsync")) {
-                line += strcspn(line, "\n");
-                line += *line == '\n';
-        }
         line = *line ? line : errors;
-        (void) snprintf(buf, size, "%.*s", (int) strcspn(line, "\n"), line);
+        (void) appendf(found->names, sizeof found->names, "%s%.*s", found->missing > 0 ? "; " : "",
+                (int) strcspn(line, "\n"), line);
 }
 
 /* A file that fails to come stops no other, and the result names it. */
 static void copy(struct copy *c) {
         struct comparison found;
-        char words[160];
         int code;
 
         remove_temporary(c);
@@ -384,14 +380,13 @@ static void copy(struct copy *c) {
         remove_temporary(c);
         c->is_whole = code == 0;
         compare(c, &found);
-        find_first_words(c->errors ?: "", words, sizeof words);
+        if (code == RSYNC_PARTIAL)
+                add_reason(c->errors ?: "", &found);
         if (code != 0 && code != RSYNC_PARTIAL && code != RSYNC_VANISHED)
                 (void) judge_failure(c, code);
         else if (found.missing > 0 || code == RSYNC_PARTIAL)
-                (void) fail(c, SYNC_INCOMPLETE, REFUSAL_INCOMPLETE,
-                        "some files of %s were not copied: %s%s%s", c->config->host, found.names,
-                        found.missing > 0 && code == RSYNC_PARTIAL ? "; " : "",
-                        code == RSYNC_PARTIAL ? words : "");
+                (void) fail(c, SYNC_INCOMPLETE, REFUSAL_INCOMPLETE, "some files of %s were not copied: %s",
+                        c->config->host, found.names);
         else
                 c->result->secrets = c->result->files > 0 ? SYNC_UPDATED : SYNC_UNCHANGED;
 }

@@ -175,11 +175,19 @@ bool ssh_transport_failed(struct ssh_transport *t, char *buf, size_t size) {
         return t->hung_up && t->status == 255;
 }
 
+const char *find_rsync_lines(const char *words) {
+        while (*words && !begins_with(words, "rsync")) {
+                words += strcspn(words, "\n");
+                words += *words == '\n';
+        }
+        return words;
+}
+
 char *ssh_last_words(const char *words, char *buf, size_t size) {
-        const char *line = words, *last = words;
+        const char *end = find_rsync_lines(words), *last = words;
         size_t n = 0;
 
-        for (; *line && !begins_with(line, "rsync"); line += strcspn(line, "\n"), line += *line == '\n')
+        for (const char *line = words; line < end; line += strcspn(line, "\n"), line += *line == '\n')
                 if (line[strspn(line, " \t\r\n")]) {
                         last = line;
                         n = strcspn(line, "\r\n");

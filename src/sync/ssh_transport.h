@@ -26,6 +26,8 @@ int ssh_transport_register(struct ssh_transport *t);
 /* Ends the connection that failed. BUF gets the last line of what ssh, or the remote's git, wrote before it
  * hung up. Returns whether ssh failed, not git. */
 bool ssh_transport_failed(struct ssh_transport *t, char *buf, size_t size);
+/* Where rsync's own lines begin in WORDS: those of ssh, a banner among them, come first. The end if none do. */
+const char *find_rsync_lines(const char *words);
 /* The last line of WORDS before rsync's own lines. Returns BUF. */
 char *ssh_last_words(const char *words, char *buf, size_t size);
 /* "ssh -oBatchMode=yes …", for git, for rsync's -e and for doctor. */
