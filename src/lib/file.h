@@ -1,7 +1,11 @@
 /* Reads files whole, locks them, and writes them so that a crash leaves the old or the new one. */
 #pragma once
 
+#include <fts.h>
+
 #include "lib/util.h"
+
+DEFINE_CLEANUP(FTS *, fts_close)
 
 /* Whether a command of root's may change PATH: PATH is no link, and only root could make it or a directory
  * above it one. Else another user could redirect the command. */

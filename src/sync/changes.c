@@ -2,10 +2,10 @@
 #include "sync/changes.h"
 
 #include <errno.h>
-#include <fts.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "lib/file.h"
 #include "lib/text.h"
 #include "sync/crash_cleanup.h"
 #include "sync/seen.h"
@@ -317,7 +317,7 @@ static int find_entry(struct finder *f, FTS *fts, FTSENT *e) {
 
 static int find_in_tree(struct finder *f) {
         char *const roots[] = { f->repo->config->path, NULL };
-        FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, NULL);
+        _cleanup_(fts_closep) FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, NULL);
         FTSENT *e;
         int k = 0;
 
@@ -328,8 +328,6 @@ static int find_in_tree(struct finder *f) {
                         : find_entry(f, fts, e);
         if (k == 0 && (!fts || errno != 0))
                 k = sync_fail(f->result, REFUSAL_ERROR, "%s: %s", f->repo->config->path, strerror(errno));
-        if (fts)
-                (void) fts_close(fts);
         return k;
 }
 

@@ -1,10 +1,10 @@
 /* Refuses an open repository in a state that no sync must touch, such as a merge under way; see repo.h. */
 #include <errno.h>
 #include <fcntl.h>
-#include <fts.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "lib/file.h"
 #include "lib/text.h"
 #include "sync/repo.h"
 
@@ -150,7 +150,7 @@ int repo_check_writable(const struct repo *repo, struct sync_result *r) {
 void repo_find_closed(const struct repo *repo, struct sync_result *r) {
         const struct refusal before = r->workspace_why;
         char *const roots[] = { repo->dir, NULL };
-        FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+        _cleanup_(fts_closep) FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
         FTSENT *e;
 
         while (fts && !repo_is_over(repo) && (e = fts_read(fts))) {
@@ -168,8 +168,6 @@ void repo_find_closed(const struct repo *repo, struct sync_result *r) {
                 sync_remark(r, before.code, "%s", before.text);
                 break;
         }
-        if (fts)
-                (void) fts_close(fts);
 }
 
 int repo_check(struct repo *repo, struct sync_result *r) {

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fts.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -235,7 +234,7 @@ static void compare(const struct copy *c, struct comparison *ret) {
 
 /* Counts the bytes of all files below PATH. If REMOVES, also removes PATH and all below. */
 static int64_t walk_files(char *path, bool removes) {
-        FTS *fts = fts_open((char *const[]){ path, NULL },
+        _cleanup_(fts_closep) FTS *fts = fts_open((char *const[]){ path, NULL },
                 FTS_PHYSICAL | FTS_NOCHDIR | (removes ? 0 : FTS_COMFOLLOW), NULL);
         int64_t bytes = 0;
         FTSENT *e;
@@ -245,8 +244,6 @@ static int64_t walk_files(char *path, bool removes) {
                 if (removes && e->fts_info != FTS_D)
                         (void) remove(e->fts_path);
         }
-        if (fts)
-                (void) fts_close(fts);
         return bytes;
 }
 
