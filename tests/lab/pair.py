@@ -36,6 +36,9 @@ def install(lab, host):
         host.put("/etc/lsan.supp", (SOURCE / "tests/proof/lsan.supp").read_text())
         # What every unit whose name begins so reads (systemd.unit(5)): daemon, sync, alert, drill, and their instances.
         host.put("/etc/systemd/system/openclaw-.service.d/sanitize.conf", SANITIZED)
+        # The warm standby's, which run no program of ours: a filter where there was none would allow nothing else.
+        for name in ("openclaw-active", "openclaw-warm"):
+            host.put(f"/etc/systemd/system/{name}.service.d/sanitize.conf", "")
 
 
 class Pair:
