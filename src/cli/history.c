@@ -111,7 +111,7 @@ static void on_other(struct failover *f, const struct record *r) {
                 end(f, END_STOPPED, r->time);
                 break;
         case EVENT_FOREIGN: /* comes only on standby, so the failover is over */
-                end(f, END_FOREIGN, r->time);
+                end(f, END_FAILBACK, r->time);
                 break;
         default:
                 break;
@@ -164,7 +164,7 @@ void history_close(struct history *c, sd_id128_t boot) {
                 end(f, END_REBOOT, 0);
 }
 
-void history_forget(struct history *c, usec_t since) {
+void history_select(struct history *c, usec_t since, size_t count) {
         size_t n = 0;
 
         for (size_t i = 0; i < c->n; i++) {
@@ -173,58 +173,14 @@ void history_forget(struct history *c, usec_t since) {
                 if (f->end == END_OPEN || MAX(f->begun, MAX(f->promoted, f->ended)) >= since)
                         c->failovers[n++] = *f;
         }
-        c->n = n;
-}
-
-void history_keep_last(struct history *c, size_t n) {
-        if (c->n <= n)
-                return;
-        (void) memmove(c->failovers, c->failovers + (c->n - n), n * sizeof *c->failovers);
-        c->n = n;
+        c->n = MIN(n, count);
+        if (n > count)
+                (void) memmove(c->failovers, c->failovers + (n - count), count * sizeof *c->failovers);
 }
 
 void history_done(struct history *c) {
         free(c->failovers);
         *c = (struct history){};
-}
-
-static int compare(const void *a, const void *b) {
-        const usec_t *x = a, *y = b;
-
-        return *x < *y ? -1 : *x > *y;
-}
-
-static usec_t median(usec_t *spans, size_t n) {
-        if (n == 0)
-                return USEC_INFINITY;
-        qsort(spans, n, sizeof *spans, compare);
-        return n % 2 ? spans[n / 2] : spans[n / 2 - 1] + (spans[n / 2] - spans[n / 2 - 1]) / 2;
-}
-
-struct history_sums history_sums(const struct history *c, usec_t now) {
-        _cleanup_free_ usec_t *outages = NULL;
-        struct history_sums sums = { .outage = USEC_INFINITY };
-        size_t n = 0;
-
-        outages = calloc(c->n + 1, sizeof *outages);
-        for (size_t i = 0; i < c->n; i++) {
-                const struct failover *f = &c->failovers[i];
-
-                sums.by_hand += f->kind == KIND_BY_HAND;
-                sums.drills += f->kind == KIND_DRILL;
-                if (f->kind != KIND_FAILOVER)
-                        continue;
-                sums.failovers++;
-                if (f->end == END_OPEN && f->promoted > 0 && now > f->promoted)
-                        sums.promoted += now - f->promoted;
-                else if (f->lasted != USEC_INFINITY)
-                        sums.promoted += f->lasted;
-                if (outages && f->outage != USEC_INFINITY)
-                        outages[n++] = f->outage;
-        }
-        if (outages)
-                sums.outage = median(outages, n);
-        return sums;
 }
 
 const char *const failover_kind_names[_FAILOVER_KIND_MAX] = {
@@ -237,7 +193,6 @@ const char *const failover_end_names[_FAILOVER_END_MAX] = {
         [END_OPEN] = "open",
         [END_FAILBACK] = "failback",
         [END_STOPPED] = "stopped",
-        [END_FOREIGN] = "foreign",
         [END_REBOOT] = "reboot",
         [END_UNKNOWN] = "unknown",
 };

@@ -29,9 +29,8 @@ enum failover_kind {
 
 enum failover_end {
         END_OPEN,     /* the failover goes on */
-        END_FAILBACK, /* back on standby */
+        END_FAILBACK, /* back on standby; a gateway that runs then is a user's */
         END_STOPPED,  /* a user stopped the gateway */
-        END_FOREIGN,  /* a user started another run of the gateway, which the daemon leaves alone */
         END_REBOOT,   /* this machine was rebooted, at an unknown time */
         END_UNKNOWN,  /* the next failover began, and the journal has no end of this one */
         _FAILOVER_END_MAX,
@@ -61,22 +60,10 @@ struct history {
 int history_add(struct history *c, const struct record *r);
 /* Ends an open failover of another boot than BOOT, the one that runs now. Call it after the last entry. */
 void history_close(struct history *c, sd_id128_t boot);
-/* Drops the failovers that ended before SINCE. If an end is unknown, the last known time counts. Call it
- * after the last entry, since only the first entry of a failover has its kind. */
-void history_forget(struct history *c, usec_t since);
-/* Drops all but the last N. */
-void history_keep_last(struct history *c, size_t n);
+/* Drops the failovers that ended before SINCE, and all but the last COUNT. If an end is unknown, the last
+ * known time counts. Call it after the last entry, since only the first entry of a failover has its kind. */
+void history_select(struct history *c, usec_t since, size_t count);
 void history_done(struct history *c);
 
-/* Sums over the failovers with a primary that was down: not by hand, no drills. */
-struct history_sums {
-        size_t failovers;
-        size_t by_hand, drills;
-        usec_t promoted; /* the sum of all known times; an open failover counts up to NOW */
-        usec_t outage;   /* the median of the known outages; USEC_INFINITY: none is known */
-};
-struct history_sums history_sums(const struct history *c, usec_t now);
-
 extern const char *const failover_kind_names[_FAILOVER_KIND_MAX]; /* "failover", "by hand", "drill" */
-extern const char
-        *const failover_end_names[_FAILOVER_END_MAX]; /* "open", "failback", "stopped", "foreign" … */
+extern const char *const failover_end_names[_FAILOVER_END_MAX];   /* "open", "failback", "stopped" … */

@@ -88,7 +88,7 @@ static int add_entry(sd_journal *j, struct history *c) {
 }
 
 /* Reads from the head, whatever SINCE is: only a failover's beginning says of what kind it is. */
-static int read_journal(const struct instance *n, usec_t since, struct history *c) {
+static int read_journal(const struct instance *n, usec_t since, size_t count, struct history *c) {
         _cleanup_(sd_journal_closep) sd_journal *j = NULL;
         sd_id128_t boot = SD_ID128_NULL;
         int r;
@@ -107,7 +107,7 @@ static int read_journal(const struct instance *n, usec_t since, struct history *
                 (void) sd_journal_get_cutoff_realtime_usec(j, &c->first_entry, NULL);
         (void) sd_id128_get_boot(&boot);
         history_close(c, boot);
-        history_forget(c, since);
+        history_select(c, since, count);
         return r;
 }
 
@@ -116,8 +116,6 @@ static int explain(int r) {
                 log_error(
                         "This user may not read the journal. Use sudo, or join the group systemd-journal: `sudo usermod -aG "
                         "systemd-journal NAME`, then log in again.");
-        else if (r == -ENOENT)
-                log_error("This machine has no journal. See `systemctl status systemd-journald`.");
         else
                 log_error("The journal cannot be read: %s.", strerror(-r));
         return r == -EACCES ? EX_NOPERM : EX_UNAVAILABLE;
@@ -152,8 +150,7 @@ static int parse_count(const char *text, size_t *ret) {
 
 int cmd_history(const struct instance *n, const char *since_text, const char *count_text, bool json) {
         _cleanup_(history_done) struct history c = {};
-        usec_t now = now_usec(CLOCK_REALTIME), since = 0;
-        _cleanup_free_ char *text = NULL;
+        usec_t since = 0;
         size_t count = SIZE_MAX;
         char safe[64], why[CLIENT_WHY_MAX];
         int r;
@@ -168,7 +165,7 @@ int cmd_history(const struct instance *n, const char *since_text, const char *co
                         safe_text(safe, sizeof safe, count_text));
                 return EX_USAGE;
         }
-        r = read_journal(n, since, &c);
+        r = read_journal(n, since, count, &c);
         if (r < 0)
                 return explain(r);
         /* A removed instance still has its history. */
@@ -176,13 +173,8 @@ int cmd_history(const struct instance *n, const char *since_text, const char *co
                 log_error("%s", why);
                 return EX_USAGE;
         }
-        history_keep_last(&c, count);
-        text = json ? history_json(&c, n->name, since, now) : NULL;
-        if (json && !text)
-                return EX_OSERR;
-        if (text)
-                (void) puts(text);
-        else
-                history_table(stdout, &c, since, now);
+        if (json)
+                return history_json(stdout, &c, n->name, since) < 0 ? EX_OSERR : EX_OK;
+        history_table(stdout, &c, since, now_usec(CLOCK_REALTIME));
         return EX_OK;
 }

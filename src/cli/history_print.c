@@ -1,6 +1,7 @@
 /* What `history` prints; see history_print.h. */
 #include "cli/history_print.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "events.h"
@@ -9,11 +10,10 @@
 #include "lib/text.h"
 
 /* 100 columns at most: print_row() cuts what may be longer than its column. */
-#define ROW "%-17s%-*s%-12s%-31s%s%s\n"
-#define WHY_COLUMNS 19
-#define WHY_MAX 19
+#define ROW "%-17s%-12s%-31s%-20s%s%s\n"
 #define PARTS_MAX 31
 #define END_MAX 20
+#define WHY_MAX 19
 
 static const char *span_text(char buf[static SPAN_MAX], usec_t span) {
         return span == USEC_INFINITY ? "-" : format_span(buf, span);
@@ -29,39 +29,33 @@ static const char *part_text(char buf[static SPAN_MAX], usec_t part) {
 
 /* How long the failover lasted, and how it ended if not by a failback. */
 static void end_text(char buf[static END_MAX], const struct failover *f, usec_t now) {
-        static const char *const ends[_FAILOVER_END_MAX] = {
-                [END_OPEN] = " so far",
-                [END_FAILBACK] = "",
-                [END_STOPPED] = " stopped",
-                [END_FOREIGN] = " foreign",
-        };
         usec_t span = f->end != END_OPEN ? f->lasted : now > f->promoted ? now - f->promoted : 0;
-        const char *words = f->end == END_REBOOT                        ? "until a reboot"
-                : f->end == END_OPEN && f->promoted == 0                ? "not started yet"
-                : f->end != END_UNKNOWN && span != USEC_INFINITY        ? NULL
-                : f->end != END_UNKNOWN && f->begun > 0 && !f->promoted ? "never"
-                                                                        : "unknown";
+        const char *words = f->end == END_REBOOT         ? "until a reboot"
+                : f->end == END_OPEN && f->promoted == 0 ? "not started yet"
+                : span != USEC_INFINITY                  ? NULL
+                : f->begun > 0 && f->promoted == 0       ? "never"
+                                                         : "unknown";
         char text[SPAN_MAX];
 
         if (words)
                 (void) strcpy(buf, words);
         else
-                (void) snprintf(buf, END_MAX, "%s%s", format_span(text, span), ends[f->end]);
+                (void) snprintf(buf, END_MAX, "%s%s", format_span(text, span),
+                        f->end == END_OPEN              ? " so far"
+                                : f->end == END_STOPPED ? " stopped"
+                                                        : "");
 }
 
 static void print_row(FILE *out, const struct failover *f, usec_t now) {
-        char when[TIME_MAX], why[WHY_MAX], outage[SPAN_MAX], parts[PARTS_MAX] = "", end[END_MAX];
+        char when[TIME_MAX], why[WHY_MAX], outage[SPAN_MAX], parts[PARTS_MAX] = "-", end[END_MAX];
         char detecting[SPAN_MAX], syncing[SPAN_MAX], starting[SPAN_MAX];
-        int bytes = WHY_COLUMNS; /* what fills them: a column of UTF-8 has up to four */
 
         (void) safe_text(why, sizeof why,
                 f->kind != KIND_FAILOVER ? failover_kind_names[f->kind]
                         : *f->reason     ? f->reason
                                          : "unknown");
-        for (const char *s = why; *s; s++)
-                bytes += (*s & 0xc0) == 0x80;
         if (f->detecting != USEC_INFINITY || f->syncing != USEC_INFINITY || f->starting != USEC_INFINITY)
-                (void) appendf(parts, sizeof parts, "%s + %s + %s", part_text(detecting, f->detecting),
+                (void) snprintf(parts, sizeof parts, "%s + %s + %s", part_text(detecting, f->detecting),
                         part_text(syncing, f->syncing), part_text(starting, f->starting));
         end_text(end, f, now);
         (void) fprintf(out, ROW,
@@ -69,45 +63,26 @@ static void print_row(FILE *out, const struct failover *f, usec_t now) {
                         f->begun              ? f->begun
                                 : f->promoted ? f->promoted
                                               : f->ended),
-                bytes, why, span_text(outage, f->outage), *parts ? parts : "-", end, f->trouble ? " !" : "");
-}
-
-static void print_sums(FILE *out, const struct history *c, usec_t since, usec_t now) {
-        struct history_sums sums = history_sums(c, now);
-        char promoted[SPAN_MAX], outage[SPAN_MAX], when[TIME_MAX];
-
-        (void) fprintf(out, "%zu failover%s", sums.failovers, sums.failovers == 1 ? "" : "s");
-        if (since > 0)
-                (void) fprintf(out, " since %s", format_time(when, WHEN, since));
-        if (sums.by_hand > 0)
-                (void) fprintf(out, ", %zu promotion%s by hand", sums.by_hand, sums.by_hand == 1 ? "" : "s");
-        if (sums.drills > 0)
-                (void) fprintf(out, ", %zu drill%s", sums.drills, sums.drills == 1 ? "" : "s");
-        (void) fprintf(out, ".");
-        if (sums.promoted > 0)
-                (void) fprintf(out, " Promoted for %s in all; median outage %s.",
-                        span_text(promoted, sums.promoted),
-                        sums.outage == USEC_INFINITY ? "unknown" : span_text(outage, sums.outage));
-        (void) fprintf(out, "\n");
+                span_text(outage, f->outage), parts, end, f->trouble ? "! " : "", why);
 }
 
 void history_table(FILE *out, const struct history *c, usec_t since, usec_t now) {
         char when[TIME_MAX];
         bool trouble = false;
 
-        if (c->n > 0)
-                (void) fprintf(out, ROW, "WHEN", WHY_COLUMNS, "WHY",
-                        "OUTAGE =", "DETECTING + SYNCING + STARTING", "PROMOTED FOR", "");
+        if (c->n == 0)
+                (void) fprintf(out, "No failover%s%s.\n", since > 0 ? " since " : "",
+                        since > 0 ? format_time(when, WHEN, since) : "");
+        else
+                (void) fprintf(out, ROW, "WHEN", "OUTAGE =", "DETECTING + SYNCING + STARTING",
+                        "PROMOTED FOR", "WHY", "");
         for (size_t i = 0; i < c->n; i++) {
                 print_row(out, &c->failovers[i], now);
                 trouble = trouble || c->failovers[i].trouble;
         }
-        if (c->n > 0)
-                (void) fprintf(out, "\n");
         if (trouble)
                 (void) fprintf(out,
                         "! The gateway failed to start, was lost or hung, or its channels did not work.\n");
-        print_sums(out, c, since, now);
         if (c->first_entry > since)
                 (void) fprintf(out, "The journal begins at %s: earlier ones are not in it.\n",
                         format_time(when, WHEN, c->first_entry));
@@ -125,16 +100,13 @@ static json_t *row_json(const struct failover *f) {
                 (int) f->trouble);
 }
 
-char *history_json(const struct history *c, const char *instance, usec_t since, usec_t now) {
-        struct history_sums sums = history_sums(c, now);
+int history_json(FILE *out, const struct history *c, const char *instance, usec_t since) {
         json_auto_t *j = NULL;
         json_t *rows = json_array();
 
         for (size_t i = 0; i < c->n; i++)
                 (void) json_array_append_new(rows, row_json(&c->failovers[i]));
-        j = json_pack("{s:i, s:s, s:o, s:o, s:o, s:I, s:o, s:o}", "version", HISTORY_VERSION, "instance",
-                instance, "since", json_time(since), "journal_since", json_time(c->first_entry), "failovers",
-                rows, "count", (json_int_t) sums.failovers, "promoted_seconds", json_span(sums.promoted),
-                "median_outage_seconds", json_span(sums.outage));
-        return j ? json_dumps(j, JSON_INDENT(2) | JSON_DIGITS) : NULL;
+        j = json_pack("{s:i, s:s, s:o, s:o, s:o}", "version", HISTORY_VERSION, "instance", instance, "since",
+                json_time(since), "journal_since", json_time(c->first_entry), "failovers", rows);
+        return json_dumpf(j, out, JSON_INDENT(2) | JSON_DIGITS) < 0 || fputc('\n', out) < 0 ? -EIO : 0;
 }

@@ -8,5 +8,5 @@
 
 /* Rows have 100 columns at most. NOW and SINCE are CLOCK_REALTIME; SINCE 0: from the beginning. */
 void history_table(FILE *out, const struct history *c, usec_t since, usec_t now);
-/* The caller frees it; NULL without memory. */
-char *history_json(const struct history *c, const char *instance, usec_t since, usec_t now);
+/* 0 or -EIO. */
+int history_json(FILE *out, const struct history *c, const char *instance, usec_t since);

@@ -162,7 +162,7 @@ static void put_history(FILE *f) {
         (void) fprintf(f, "history:\n");
         history_table(f, &c, SCENE_NOW - USEC_PER_HOUR, SCENE_NOW + 3010 * S);
         history_close(&c, next);
-        history_keep_last(&c, 1);
+        history_select(&c, 0, 1);
         (void) fprintf(f, "history, after a reboot:\n");
         history_table(f, &c, 0, SCENE_NOW + 3010 * S);
         history_done(&c);
