@@ -61,7 +61,7 @@ static const struct command {
         command_t *call;
         const char *options; /* the letters of its own options; NULL: none */
         bool has_argument;
-        enum role_command send;                               /* for send_command() */
+        const char *send; /* for send_command(): a method of the daemon */
         int (*call_plainly)(const struct instance *instance); /* in place of .call, without arguments */
 } commands[] = {
         { "status", "[--json] [--watch]", "whether anybody can be reached, and what happens next", status,
@@ -73,13 +73,13 @@ static const struct command {
                 "start the gateway here, wait until it has started, stop it; the primary is not touched",
                 .call_plainly = cmd_drill },
         { "promote", "", "start the gateway here and keep it, whatever the primary does", send_command,
-                .send = COMMAND_PROMOTE },
+                .send = "Promote" },
         { "demote", "", "stop the gateway here, and stay on standby until the primary has been up",
-                send_command, .send = COMMAND_DEMOTE },
-        { "auto", "", "follow the primary again", send_command, .send = COMMAND_AUTO },
+                send_command, .send = "Demote" },
+        { "auto", "", "follow the primary again", send_command, .send = "Auto" },
         { "pause", "[TIME]", "neither promote nor demote for TIME (30m, infinity; default 1h)", pause_,
                 .has_argument = true },
-        { "resume", "", "end the pause", send_command, .send = COMMAND_RESUME },
+        { "resume", "", "end the pause", send_command, .send = "Resume" },
         { "config", "[--check]", "the configuration in force, or what is wrong with it", config, "c" },
         { "alert-test", "", "send a test alert", .call_plainly = cmd_alert_test },
         { "run", "", "the daemon: what openclaw-failover.service runs", .call_plainly = cmd_run },

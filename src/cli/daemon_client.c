@@ -2,6 +2,8 @@
 #include "cli/daemon_client.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -13,11 +15,6 @@
 #include "status_properties.h"
 
 #define PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"
-
-/* Longer than the daemon waits for polkit. */
-#define COMMAND_TIMEOUT (25 * USEC_PER_SEC)
-/* In a loop, since an interrupt ends the loop only after the call. */
-#define LOOP_CALL_TIMEOUT (2 * USEC_PER_SEC)
 
 #define ADD(...) (void) appendf(buf, CLIENT_WHY_MAX, __VA_ARGS__)
 
@@ -94,11 +91,11 @@ int client_no_bus(int r) {
         return EXIT_NOT_RUNNING;
 }
 
-/* sd_bus_open_system() does not wait for the bus: ENOTCONN comes with the first call. A client with a loop
- * waits for a daemon that hangs as for one that is gone. */
-static bool is_absent(sd_bus *bus, const sd_bus_error *e, int r) {
-        return r == -ENOTCONN || (r == -ETIMEDOUT && sd_bus_get_event(bus)) ||
-                sd_bus_error_has_names(e, SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER);
+/* Also one that hangs. sd_bus_open_system() does not wait for the bus: ENOTCONN comes with the first call. */
+static bool is_absent(const sd_bus_error *e, int r) {
+        return r == -ENOTCONN || r == -ETIMEDOUT ||
+                sd_bus_error_has_names(e, SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER,
+                        SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_TIMEOUT, SD_BUS_ERROR_DISCONNECTED);
 }
 
 static int explain(const struct instance *n, const sd_bus_error *e, int r) {
@@ -108,11 +105,6 @@ static int explain(const struct instance *n, const sd_bus_error *e, int r) {
         if (sd_bus_error_has_name(e, BUS_ERROR_REFUSED)) {
                 log_error("Refused: %s", e->message);
                 return EX_TEMPFAIL;
-        }
-        if (sd_bus_error_has_names(
-                    e, SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_TIMEOUT, SD_BUS_ERROR_DISCONNECTED)) {
-                log_error("The daemon did not answer. See `systemctl status %s`.", n->unit);
-                return EX_UNAVAILABLE;
         }
         log_error("%s", e->message ? e->message : strerror(-r));
         return sd_bus_error_has_name(e, SD_BUS_ERROR_ACCESS_DENIED) ? EX_NOPERM : EX_UNAVAILABLE;
@@ -127,51 +119,41 @@ int client_get_status(sd_bus *bus, const struct instance *n, sd_bus_message **re
         r = sd_bus_call_method(
                 bus, n->bus_name, BUS_PATH, PROPERTIES_INTERFACE, "GetAll", &e, ret_m, "s", BUS_INTERFACE);
         if (r < 0)
-                return is_absent(bus, &e, r) ? EXIT_NOT_RUNNING : explain(n, &e, r);
+                return is_absent(&e, r) ? EXIT_NOT_RUNNING : explain(n, &e, r);
         if (status_read(*ret_m, ret) < 0)
                 return other_version(n);
         ret->program = n->program;
         return 0;
 }
 
-int client_command(sd_bus *bus, const struct instance *n, enum role_command command, uint64_t seconds) {
-        static const char *const methods[_COMMAND_MAX] = {
-                [COMMAND_PROMOTE] = "Promote",
-                [COMMAND_DEMOTE] = "Demote",
-                [COMMAND_AUTO] = "Auto",
-                [COMMAND_PAUSE] = "Pause",
-                [COMMAND_RESUME] = "Resume",
-                [COMMAND_DRILL] = "Drill",
-        };
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+int client_command(sd_bus *bus, const struct instance *n, const char *method, uint64_t seconds) {
         _cleanup_(sd_bus_error_free) sd_bus_error e = SD_BUS_ERROR_NULL;
         int r;
 
-        r = sd_bus_message_new_method_call(bus, &m, n->bus_name, BUS_PATH, BUS_INTERFACE, methods[command]);
-        if (r >= 0 && command == COMMAND_PAUSE)
-                r = sd_bus_message_append(m, "t", seconds);
-        if (r >= 0)
-                r = sd_bus_call(bus, m, COMMAND_TIMEOUT, &e, NULL);
+        r = sd_bus_call_method(bus, n->bus_name, BUS_PATH, BUS_INTERFACE, method, &e, NULL,
+                seconds > 0 ? "t" : NULL, seconds);
         if (r < 0)
-                return is_absent(bus, &e, r) ? client_nobody(n) : explain(n, &e, r);
+                return is_absent(&e, r) ? client_nobody(n) : explain(n, &e, r);
         return 0;
 }
 
-int client_open_loop(sd_bus *bus, sd_event **ret) {
-        int r;
+int client_wait(sd_bus *bus, int timeout) {
+        struct pollfd fds[] = { { sd_bus_get_fd(bus), POLLIN, 0 }, { STDOUT_FILENO, 0, 0 } };
+        int r, n = 0;
 
-        r = sd_event_default(ret);
-        if (r >= 0)
-                r = sd_event_set_signal_exit(*ret, true);
-        if (r >= 0)
-                r = sd_bus_attach_event(bus, *ret, SD_EVENT_PRIORITY_NORMAL);
-        if (r >= 0)
-                r = sd_bus_set_exit_on_disconnect(bus, true);
-        if (r >= 0)
-                r = sd_bus_set_method_call_timeout(bus, LOOP_CALL_TIMEOUT);
-        if (r >= 0) /* EPERM for a file */
-                (void) sd_event_add_io(*ret, NULL, STDOUT_FILENO, 0, NULL, NULL);
-        return r;
+        for (;;) {
+                while ((r = sd_bus_process(bus, NULL)) > 0)
+                        n++;
+                if (r < 0 || n > 0)
+                        return r < 0 ? r : n;
+                r = poll(fds, ELEMENTSOF(fds), timeout);
+                if (r <= 0)
+                        return r < 0 ? -errno : 0;
+                if (fds[1].revents) { /* its reader has gone */
+                        (void) raise(SIGPIPE);
+                        return -EPIPE;
+                }
+        }
 }
 
 static int on_changed(sd_bus_message *m _unused_, void *userdata, sd_bus_error *error _unused_) {

@@ -2,10 +2,8 @@
 #pragma once
 
 #include <systemd/sd-bus.h>
-#include <systemd/sd-event.h>
 
 #include "config/instance.h"
-#include "core/role.h"
 #include "status.h"
 
 /* Exit statuses beside those of sysexits(3): a level of status.h, or no daemon to ask. */
@@ -16,21 +14,21 @@ enum {
 };
 
 /* Asks for the status; its texts are borrowed from *RET_M. BUS may be NULL: there is none. 0;
- * EXIT_NOT_RUNNING, not logged (in a loop for a daemon that hangs, too); or another exit status, logged. */
+ * EXIT_NOT_RUNNING, not logged, also for a daemon that hangs; or another exit status, logged. */
 int client_get_status(sd_bus *bus, const struct instance *n, sd_bus_message **ret_m, struct status *ret);
 
-/* Sends COMMAND. polkit may ask the user for a password if an agent runs (polkit(8)). SECONDS is for
- * COMMAND_PAUSE (bus_interface.h). 0, or an exit status, logged. */
-int client_command(sd_bus *bus, const struct instance *n, enum role_command command, uint64_t seconds);
+/* Calls METHOD (bus_interface.h), with SECONDS unless 0. polkit may ask the user for a password if an agent
+ * runs (polkit(8)): it gets sd-bus's 25 s, longer than the daemon waits. 0, or an exit status, logged. */
+int client_command(sd_bus *bus, const struct instance *n, const char *method, uint64_t seconds);
 
-/* Opens a loop. SIGINT, SIGTERM and the end of our output's reader end it with the exit code 0, the loss of
- * BUS with another one. From now on, calls over BUS take 2 s at most. 0 or a negative errno. */
-int client_open_loop(sd_bus *bus, sd_event **ret);
-/* Makes the loop set *CHANGED when the daemon's status changes, or the daemon starts or ends. The loop also
+/* Makes client_wait() set *CHANGED when the daemon's status changes, or the daemon starts or ends. It also
  * calls ON_EVENT, unless NULL, for each signal Event ("ss": the event of events.h, and its message). A later
  * client_get_status() gets a status at least as new. 0 or a negative errno. */
 int client_follow(sd_bus *bus, const struct instance *n, bool *changed, sd_bus_message_handler_t on_event,
         void *userdata);
+/* Waits for signals, for TIMEOUT ms at most; -1: for ever. Ends the program with our output's reader. More
+ * than 0 after signals, 0 after TIMEOUT, or a negative errno. */
+int client_wait(sd_bus *bus, int timeout);
 
 #define CLIENT_WHY_MAX 1024
 /* Whether N has no ini of its own: its name is wrong, or the plain ini is unused beside others. BUF then says so, and which

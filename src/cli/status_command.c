@@ -1,7 +1,7 @@
 /* The commands `status`, `promote`, `demote`, `auto`, `pause` and `resume`; see status_command.h.
  *
- * `status --watch` asks the daemon again when the daemon signals a change. On a terminal it draws over the
- * old lines, and asks once a second, too, for the time of the last check. Elsewhere it prints changes. */
+ * `status --watch` asks the daemon again when the daemon signals a change. On a terminal it clears the
+ * screen, and asks once a second, too, for the time of the last check. Elsewhere it prints what is new. */
 #include "cli/status_command.h"
 
 #include <errno.h>
@@ -19,11 +19,11 @@
 #include "lib/text.h"
 #include "status_properties.h"
 
-/* ECMA-48: go up to the first line; erase the screen below. DEC: do not wrap long lines; wrap them. */
-#define UP "\033[%uA\r"
-#define ERASE_BELOW "\033[J"
-#define NO_WRAP "\033[?7l"
-#define WRAP "\033[?7h"
+/* ECMA-48: go to the first line, and erase the screen below. */
+#define CLEAR "\033[H\033[J"
+
+/* While watching, a daemon that hangs is shown after this. */
+#define CALL_TIMEOUT (2 * USEC_PER_SEC)
 
 /* One instance, as its daemon answered last. */
 struct shown {
@@ -40,7 +40,6 @@ struct view {
         size_t n;
         bool json;
         bool in_place;
-        unsigned lines; /* drawn last */
 };
 
 /* Asks the daemon. Returns whether there is something new to show. */
@@ -82,35 +81,16 @@ static int print_json(json_t *j, size_t flags) {
         return text ? 0 : EX_OSERR;
 }
 
-/* Prints a block of each instance, or of ONLY one; in place, over those drawn before. */
-static int print_blocks(struct view *v, const struct shown *only) {
-        _cleanup_free_ char *text = NULL;
-        size_t size;
-        FILE *out = open_memstream(&text, &size);
-
-        if (!out)
-                return EX_OSERR;
-        for (const struct shown *s = v->shown; s < v->shown + v->n; s++) {
-                if (only && s != only)
-                        continue;
-                if (v->n > 1)
-                        (void) fprintf(out, "%s%s\n", s > v->shown ? "\n" : "", s->instance->unit);
-                if (s->exit <= EXIT_NOT_RUNNING)
-                        show_status(
-                                out, status_of(s), s->why, now_usec(CLOCK_REALTIME), terminal_has_colour());
-        }
-        if (fclose(out) != 0)
-                return EX_OSERR;
-        if (v->in_place && v->lines > 0)
-                printf(UP, v->lines);
+static void print_blocks(const struct view *v) {
         if (v->in_place)
-                printf(NO_WRAP ERASE_BELOW "%s" WRAP, text);
-        else
-                printf("%s%s", v->lines > 0 && v->n == 1 ? "\n" : "", text);
-        v->lines = 0;
-        for (const char *c = text; (c = strchr(c, '\n')); c++)
-                v->lines++;
-        return 0;
+                printf(CLEAR);
+        for (const struct shown *s = v->shown; s < v->shown + v->n; s++) {
+                if (v->n > 1)
+                        printf("%s%s\n", s > v->shown ? "\n" : "", s->instance->unit);
+                if (s->exit <= EXIT_NOT_RUNNING)
+                        show_status(stdout, status_of(s), s->why, now_usec(CLOCK_REALTIME),
+                                terminal_has_colour());
+        }
 }
 
 static int worst(const struct view *v) {
@@ -130,51 +110,43 @@ static int print_once(struct view *v) {
                 (void) json_array_append_new(all, to_json(&v->shown[i]));
         }
         if (!v->json)
-                r = print_blocks(v, NULL);
+                print_blocks(v);
         else if (v->n > 1 || json_array_size(all) > 0)
                 r = print_json(v->n > 1 ? all : json_array_get(all, 0), JSON_INDENT(2));
         return MAX(r, worst(v));
 }
 
-/* Asks each instance that has signalled a change, or ALL. In place it draws all, elsewhere the changes. */
+/* Asks each instance that has signalled a change, or ALL, and prints what is new. */
 static void show_news(struct view *v, bool all) {
-        bool draw = all;
+        bool news = all && v->in_place; /* the time */
 
         for (struct shown *s = v->shown; s < v->shown + v->n; s++) {
                 if ((!s->changed && !all) || !ask(v, s))
                         continue;
-                draw = true;
+                news = true;
                 if (v->json) {
                         json_auto_t *j = to_json(s);
 
                         (void) print_json(j, JSON_COMPACT);
-                } else if (!v->in_place)
-                        (void) print_blocks(v, s);
+                }
         }
-        if (draw && v->in_place)
-                (void) print_blocks(v, NULL);
+        if (news && !v->json) {
+                print_blocks(v);
+                printf("\n");
+        }
         (void) fflush(stdout);
 }
 
 static int watch(struct view *v) {
-        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
-        int r = v->bus ? client_open_loop(v->bus, &event) : -ENOTCONN, lost = 0;
+        int r = v->bus ? sd_bus_set_method_call_timeout(v->bus, CALL_TIMEOUT) : -ENOTCONN;
 
         for (size_t i = 0; r >= 0 && i < v->n; i++)
                 r = client_follow(v->bus, v->shown[i].instance, &v->shown[i].changed, NULL, NULL);
-        if (r < 0)
-                return client_no_bus(r);
-        for (bool all = true; r >= 0 && sd_event_get_state(event) != SD_EVENT_FINISHED; all = r == 0) {
+        for (bool all = true; r >= 0 && worst(v) != EX_PROTOCOL; all = r == 0) {
                 show_news(v, all);
-                if (worst(v) == EX_PROTOCOL)
-                        break;
-                r = sd_event_run(event, v->in_place ? USEC_PER_SEC : UINT64_MAX);
+                r = client_wait(v->bus, v->in_place ? 1000 : -1);
         }
-        (void) sd_event_get_exit_code(event, &lost);
-        if (r >= 0 && !lost)
-                return worst(v);
-        log_error("The connection to the system bus is lost.");
-        return EXIT_NOT_RUNNING;
+        return r < 0 ? client_no_bus(r) : worst(v);
 }
 
 int cmd_status(const struct instance *named, bool all, bool json, bool watched) {
@@ -201,7 +173,7 @@ int cmd_status(const struct instance *named, bool all, bool json, bool watched) 
         return r;
 }
 
-int cmd_command(const struct instance *n, enum role_command command, uint64_t seconds) {
+int cmd_command(const struct instance *n, const char *method, uint64_t seconds) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         char sentence[SENTENCE_MAX], next[SENTENCE_MAX];
@@ -211,7 +183,7 @@ int cmd_command(const struct instance *n, enum role_command command, uint64_t se
         r = sd_bus_open_system(&bus);
         if (r < 0)
                 return client_no_bus(r);
-        r = client_command(bus, n, command, seconds);
+        r = client_command(bus, n, method, seconds);
         if (r != 0)
                 return r;
         r = client_get_status(bus, n, &m, &s);
@@ -229,7 +201,7 @@ int cmd_pause(const struct instance *n, const char *time) {
         int r = 0;
 
         if (time && strcmp(time, "infinity") == 0)
-                return cmd_command(n, COMMAND_PAUSE, UINT64_MAX);
+                return cmd_command(n, "Pause", UINT64_MAX);
         if (time)
                 r = parse_span(time, &span);
         if (r < 0 || span == 0 || span > PAUSE_MAX) {
@@ -240,5 +212,5 @@ int cmd_pause(const struct instance *n, const char *time) {
                 return EX_USAGE;
         }
         /* The daemon counts in seconds: rounds up. */
-        return cmd_command(n, COMMAND_PAUSE, (span + USEC_PER_SEC - 1) / USEC_PER_SEC);
+        return cmd_command(n, "Pause", (span + USEC_PER_SEC - 1) / USEC_PER_SEC);
 }

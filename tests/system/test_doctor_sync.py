@@ -156,7 +156,7 @@ def prepare_merge(pair):
     pair.standby.put(f"{HOME}/.ssh/authorized_keys", pair.primary.get(f"{HOME}/.ssh/id_ed25519.pub"), user=USER)
 
 
-@finds("saved work", "the primary lacks work that was done here, in branch failover/standby/")
+@finds("saved work", "the primary lacks work that was done here, in 1 branch")
 def saved_work_not_merged(pair, later):
     prepare_merge(pair)
     pair.standby.put(f"{Pair.WORKSPACE}/memory/new.md", "learned here\n", user=USER)
