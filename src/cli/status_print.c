@@ -12,62 +12,44 @@
 #define YELLOW "\033[1;33m"
 #define PLAIN "\033[0m"
 
-/* "03:12:07" if that is the day of NOW, else "2026-11-20 03:12:07". */
-static const char *show_when(char buf[static TIME_MAX], usec_t realtime, usec_t now) {
-        char today[TIME_MAX];
-
-        (void) format_time(today, "%Y-%m-%d ", now);
-        (void) format_time(buf, "%Y-%m-%d %H:%M:%S", realtime);
-        return begins_with(buf, today) ? buf + strlen(today) : buf;
+static const char *show_when(char buf[static TIME_MAX], usec_t realtime) {
+        return format_time(buf, "%Y-%m-%d %H:%M:%S", realtime);
 }
 
-/* "4 s ago", "3 min 5 s ago"; "never" for 0. Returns BUF. */
+/* "4.2 s ago", "3 min 5 s ago"; "never" for 0. Returns BUF. */
 static char *show_ago(char buf[static TIME_MAX], usec_t realtime, usec_t now) {
-        usec_t span = now > realtime ? now - realtime : 0;
         char text[SPAN_MAX];
 
         if (realtime == 0)
                 return strcpy(buf, "never");
-        if (span < USEC_PER_MINUTE)
-                (void) snprintf(buf, TIME_MAX, "%" PRIu64 " s ago", span / USEC_PER_SEC);
-        else
-                (void) snprintf(buf, TIME_MAX, "%s ago", format_span(text, span));
+        (void) snprintf(buf, TIME_MAX, "%s ago", format_span(text, now > realtime ? now - realtime : 0));
         return buf;
 }
 
 /* Green: nothing to do. Yellow: worth a look. Red: nobody can be reached. */
 static const char *colour_of(const struct status *s) {
-        static const char *const colours[] = {
-                [STATUS_WELL] = GREEN,
-                [STATUS_DEGRADED] = YELLOW,
-                [STATUS_UNREACHABLE] = RED,
-        };
         enum status_level level = status_level(s);
 
-        return level == STATUS_WELL && (s->failures > 0 || s->waits_until > 0 || *s->unmerged)
-                ? YELLOW
-                : colours[level];
+        if (level == STATUS_UNREACHABLE)
+                return RED;
+        return level == STATUS_DEGRADED || s->failures > 0 || s->waits_until > 0 || *s->unmerged ? YELLOW
+                                                                                                 : GREEN;
 }
 
 static void show_primary(FILE *out, const struct status *s, usec_t now) {
         char since[TIME_MAX], ago[TIME_MAX], took[SPAN_MAX];
 
         (void) fprintf(out, "  primary  %s", s->primary);
-        if (s->checked == 0) {
-                (void) fprintf(out, ", the first check is under way\n");
-                return;
-        }
         if (s->health_since > 0)
                 (void) fprintf(out, " %s since %s", health_level_name(s->health),
-                        show_when(since, s->health_since, now));
-        (void) fprintf(out, "; last check %s: ", show_ago(ago, s->checked, now));
-        if (s->failures > s->fail_needed)
-                (void) fprintf(out, "%s (%u failed)\n", s->reason, s->failures);
-        else if (s->failures > 0)
-                (void) fprintf(out, "%s (%u of %u failed)\n", s->reason, s->failures, s->fail_needed);
-        else
-                (void) fprintf(out, "%s, answered in %s\n", status_is_not_ready(s) ? s->reason : s->verdict,
+                        show_when(since, s->health_since));
+        (void) fprintf(out, "; last check %s", show_ago(ago, s->checked, now));
+        if (s->failures > 0)
+                (void) fprintf(out, ": %s (%u failed)", s->reason, s->failures);
+        else if (s->checked > 0)
+                (void) fprintf(out, ": %s, answered in %s", status_is_not_ready(s) ? s->reason : s->verdict,
                         format_span(took, s->took));
+        (void) fprintf(out, "\n");
 }
 
 static void show_gateway(FILE *out, const struct status *s) {
@@ -89,57 +71,26 @@ static void show_sync(FILE *out, const struct status *s, usec_t now) {
         (void) fprintf(out, "\n");
 }
 
-static void show_last(FILE *out, const struct status *s, usec_t now) {
+static void show_last(FILE *out, const struct status *s) {
         char when[TIME_MAX], span[SPAN_MAX];
 
-        if (s->promoted_at == 0) {
-                (void) fprintf(out, "  last     none that the daemon remembers; for others: `%s history`\n",
-                        s->program);
+        if (s->promoted_at == 0)
                 return;
-        }
-        (void) fprintf(out, "  last     promoted %s", show_when(when, s->promoted_at, now));
-        if (s->demoted_at == 0)
-                (void) fprintf(out,
-                        s->state == ROLE_STARTING ? ", and its gateway has failed since" : ", and still is");
-        else if (s->demoted_at > s->promoted_at)
+        (void) fprintf(out, "  last     promoted %s", show_when(when, s->promoted_at));
+        if (s->demoted_at > s->promoted_at)
                 (void) fprintf(out, " for %s", format_span(span, s->demoted_at - s->promoted_at));
         if (s->outage != USEC_INFINITY)
                 (void) fprintf(out, ", after an outage of %s", format_span(span, s->outage));
         (void) fprintf(out, "%s%s\n", *s->cause ? ": " : "", s->cause);
 }
 
-/* The daemon's first alert about a key comes as early. */
-#define KEY_SOON (14 * USEC_PER_DAY)
-
-static void show_key(FILE *out, usec_t expires, const char *whose, usec_t now) {
-        char when[TIME_MAX], span[SPAN_MAX];
-
-        if (expires == 0 || expires >= now + KEY_SOON)
-                return;
-        (void) fprintf(out, "  key      the Tailscale key of %s %s %s", whose,
-                expires > now ? "expires" : "expired", show_when(when, expires, now));
-        if (expires > now)
-                (void) fprintf(out, ", in %s", format_span(span, expires - now));
-        (void) fprintf(out, ". To renew it there: tailscale up --force-reauth\n");
-}
-
+/* The commands name the branches. */
 static void show_unmerged(FILE *out, const struct status *s) {
-        const char *command = s->merge;
-
-        for (const char *b = s->unmerged; *b;) {
-                size_t n = strcspn(b, "\n"), k = strcspn(command, "\n");
-
-                (void) fprintf(out, "  unmerged %.*s has work that the primary lacks. There, as its user:\n",
-                        (int) n, b);
-                if (k > 0)
-                        (void) fprintf(out, "           %.*s\n", (int) k, command);
-                b += n + (b[n] == '\n');
-                command += k + (command[k] == '\n');
-        }
-        for (size_t k; *command; command += k + (command[k] == '\n')) { /* the command that pushes */
-                k = strcspn(command, "\n");
-                (void) fprintf(out, "           %.*s\n", (int) k, command);
-        }
+        if (*s->unmerged)
+                (void) fprintf(
+                        out, "  unmerged the primary lacks work. To merge it, type there, as its user:\n");
+        for (const char *c = s->merge; *c; c += strcspn(c, "\n"), c += *c == '\n')
+                (void) fprintf(out, "           %.*s\n", (int) strcspn(c, "\n"), c);
 }
 
 void show_status(FILE *out, const struct status *s, const char *why, usec_t now, bool colour) {
@@ -157,11 +108,9 @@ void show_status(FILE *out, const struct status *s, const char *why, usec_t now,
         show_primary(out, s, now);
         show_gateway(out, s);
         show_sync(out, s, now);
-        show_last(out, s, now);
+        show_last(out, s);
         (void) fprintf(out, "  next     %s\n", status_next(s, now, text));
         (void) fprintf(out, "  expect   %s\n", status_expectation(s, text));
-        show_key(out, s->key_expires, "this standby", now);
-        show_key(out, s->primary_key_expires, "the primary", now);
         if (*s->alert_error)
                 (void) fprintf(out, "  alerts   %u not delivered: %s\n", s->undelivered, s->alert_error);
         if (*s->heartbeat_error)

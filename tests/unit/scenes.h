@@ -124,8 +124,6 @@ static const struct scene scenes[] = {
         { "foreign", NULL, STATUS_DEGRADED, { .unit_state = UNIT_ACTIVE } },
         { "alerts", NULL, STATUS_DEGRADED, { .alert_error = "https://example.com: HTTP 500", .undelivered = 2 } },
         { "heartbeat", NULL, STATUS_DEGRADED, { .heartbeat_error = "https://example.com: HTTP 500" } },
-        { "keys", NULL, STATUS_WELL, { .key_expires = SCENE_NOW + 5 * USEC_PER_DAY, .primary_key_expires = SCENE_NOW - S } },
-        { "keys that last", NULL, STATUS_WELL, { .key_expires = SCENE_NOW + 14 * USEC_PER_DAY } },
         { "sync fails", NULL, STATUS_DEGRADED, { .sync = "workspace failed (no answer)" }, .unsynced = true },
         { "warm", scene_warm, STATUS_WELL, {} },
         { "instance", NULL, STATUS_DEGRADED, { .program = "openclaw-failover -i web", .paused_until = USEC_INFINITY } },

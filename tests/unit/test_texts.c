@@ -386,8 +386,6 @@ static void texts(void **state _unused_) {
         put_block(f, "promoted and alerts");
         put_block(f, "not ready");
         put_block(f, "unmerged");
-        put_block(f, "keys");
-        put_block(f, "keys that last");
         put_block(f, "sync fails");
         put_block(f, "warm");
         put_history(f);
