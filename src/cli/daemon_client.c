@@ -46,15 +46,9 @@ char *client_describe_absence(const struct instance *n, char buf[static CLIENT_W
         if (r < 0)
                 ADD("Whether %s is running is unknown: the system bus cannot be reached (%s). See `systemctl status dbus`.",
                         n->unit, strerror(-r));
-        else if (strcmp(o.load_state, "not-found") == 0)
-                ADD("%s is not installed.", n->unit);
-        else if (strcmp(o.load_state, "masked") == 0)
-                ADD("%s is not running: it is masked. To start it, now and at every boot: `systemctl unmask %s && systemctl "
-                    "enable --now %s`.",
-                        n->unit, n->unit, n->unit);
-        else if (strcmp(o.load_state, "loaded") != 0)
-                ADD("%s is not running: systemd cannot load it (%s). See `systemd-analyze verify %s`.",
-                        n->unit, o.load_state, n->unit);
+        else if (strcmp(o.load_state, "loaded") != 0) /* masked, not-found, bad-setting */
+                ADD("%s is not running: systemd calls it %s. See `systemctl status %s`.", n->unit,
+                        o.load_state, n->unit);
         else if (strcmp(o.active_state, "active") == 0)
                 ADD("%s is running, but %s does not answer on the system bus. See `systemctl status %s`.",
                         n->unit, n->bus_name, n->unit);
