@@ -103,9 +103,6 @@ char *sync_result_describe(const struct sync_result *r, char *buf, size_t size);
 /* Whether NAME is safe to print: a shell, a terminal and git all read it the same way. */
 bool sync_branch_is_valid(const char *name);
 bool sync_branch_is_private(const char *name);
-/* The unmerged branches: "a, b and 3 more". Returns BUF. */
-char *sync_result_describe_unmerged(const struct sync_result *r, char *buf, size_t size);
-
 /* The commands that merge them on the primary, one a line. A private branch is only fetched: a merge would
  * push it. PATH is the workspace there and on HOST, this machine, where USER owns it. Returns BUF. */
 char *sync_result_merge_commands(const struct sync_result *r, const char *path, const char *remote,
@@ -117,14 +114,10 @@ const char *refusal_code_name(enum refusal_code code);
 int refusal_set(struct refusal *f, enum refusal_code code, const char *format, ...) _printf_(3, 4);
 /* Sets the command if it fits. The caller passes names in it through shell_quote(). -ECANCELED. */
 int refusal_set_command(struct refusal *f, const char *format, ...) _printf_(2, 3);
-/* "text: command", cut. Returns BUF. */
-char *refusal_format(const struct refusal *f, char *buf, size_t size);
 
-/* Like refusal_set() for the workspace of R; sets .workspace to PART, too. -ECANCELED. */
-int sync_end(struct sync_result *r, enum sync_part part, enum refusal_code code, const char *format, ...)
-        _printf_(4, 5);
-#define sync_refuse(r, ...) sync_end(r, SYNC_REFUSED, __VA_ARGS__)
-#define sync_fail(r, ...) sync_end(r, SYNC_FAILED, __VA_ARGS__)
+/* Like refusal_set() for the workspace of R; set .workspace, too. */
+#define sync_refuse(r, ...) ((r)->workspace = SYNC_REFUSED, refusal_set(&(r)->workspace_why, __VA_ARGS__))
+#define sync_fail(r, ...) ((r)->workspace = SYNC_FAILED, refusal_set(&(r)->workspace_why, __VA_ARGS__))
 #define sync_command(r, ...) refusal_set_command(&(r)->workspace_why, __VA_ARGS__)
 /* Adds a remark to those of the workspace. .workspace stays as it is. */
 void sync_remark(struct sync_result *r, enum refusal_code code, const char *format, ...) _printf_(3, 4);

@@ -218,27 +218,9 @@ int sync_result_parse(const char *line, struct sync_result *ret) {
         return 0;
 }
 
-char *refusal_format(const struct refusal *f, char *buf, size_t size) {
-        buf[0] = '\0';
-        return appendf(buf, size, "%s%s%s", f->text, *f->command ? ": " : "", f->command);
-}
-
-char *sync_result_describe_unmerged(const struct sync_result *r, char *buf, size_t size) {
-        unsigned n = 0;
-
-        buf[0] = '\0';
-        for (; n < MIN(r->n_unmerged, (unsigned) SYNC_UNMERGED_MAX) && r->unmerged[n].name[0]; n++)
-                appendf(buf, size, "%s%s", n > 0 ? ", " : "", r->unmerged[n].name);
-        if (r->n_unmerged > n)
-                appendf(buf, size, "%s%u more", n > 0 ? " and " : "", r->n_unmerged - n);
-        return buf;
-}
-
 static void describe_why(const struct refusal *f, char *buf, size_t size) {
-        char why[sizeof f->text + sizeof f->command + 2];
-
         if (*f->text)
-                appendf(buf, size, ": %s", refusal_format(f, why, sizeof why));
+                appendf(buf, size, ": %s%s%s", f->text, *f->command ? ": " : "", f->command);
 }
 
 static void describe_workspace(const struct sync_result *r, char *buf, size_t size) {
@@ -279,21 +261,15 @@ char *sync_result_describe(const struct sync_result *r, char *buf, size_t size) 
         return buf;
 }
 
-static void _printf_(3, 0)
-        set_refusal(struct refusal *f, enum refusal_code code, const char *format, va_list ap) {
-        char text[2 * sizeof f->text];
-
-        (void) vsnprintf(text, sizeof text, format, ap);
-        *f = (struct refusal){ .code = code };
-        safe_text(f->text, sizeof f->text, text);
-}
-
 int refusal_set(struct refusal *f, enum refusal_code code, const char *format, ...) {
+        char text[2 * sizeof f->text];
         va_list ap;
 
         va_start(ap, format);
-        set_refusal(f, code, format, ap);
+        (void) vsnprintf(text, sizeof text, format, ap);
         va_end(ap);
+        *f = (struct refusal){ .code = code };
+        safe_text(f->text, sizeof f->text, text);
         return -ECANCELED;
 }
 
@@ -307,28 +283,17 @@ int refusal_set_command(struct refusal *f, const char *format, ...) {
         return -ECANCELED;
 }
 
-int sync_end(struct sync_result *r, enum sync_part part, enum refusal_code code, const char *format, ...) {
-        va_list ap;
-
-        va_start(ap, format);
-        set_refusal(&r->workspace_why, code, format, ap);
-        va_end(ap);
-        r->workspace = part;
-        return -ECANCELED;
-}
-
 void sync_remark(struct sync_result *r, enum refusal_code code, const char *format, ...) {
-        struct refusal *why = &r->workspace_why, before = *why;
-        char both[2 * sizeof why->text + 4];
+        struct refusal *why = &r->workspace_why;
+        char remark[2 * sizeof why->text], both[sizeof why->text + sizeof remark + 4];
         va_list ap;
 
         va_start(ap, format);
-        set_refusal(why, code, format, ap);
+        (void) vsnprintf(remark, sizeof remark, format, ap);
         va_end(ap);
-        if (!*before.text)
-                return;
-        (void) snprintf(both, sizeof both, "%s; %s", before.text, why->text);
-        *why = before;
+        if (!*why->text)
+                why->code = code;
+        (void) snprintf(both, sizeof both, "%s%s%s", why->text, *why->text ? "; " : "", remark);
         safe_text(why->text, sizeof why->text, both);
 }
 

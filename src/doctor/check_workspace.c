@@ -130,7 +130,7 @@ static bool has_name_of_primary(const struct checkup *c, const char *host) {
 /* Compares with the remote as last fetched: each sync updates that. */
 void look_saved_work(const struct checkup *c, struct finding *f) {
         const struct workspace_config *w = &c->config->workspace;
-        char branches[512], commands[2048], host[64], *save = NULL;
+        char commands[2048], host[64], *save = NULL;
         _cleanup_branches_ struct saved_branches unmerged = { 0 };
         _cleanup_(repo_close) struct repo repo = REPO_NONE;
         struct sync_result r = { 0 };
@@ -148,8 +148,8 @@ void look_saved_work(const struct checkup *c, struct finding *f) {
                         host);
                 finding_fix(f, "sudo hostnamectl set-hostname %s-standby", host);
         } else if (r.n_unmerged > 0) {
-                finding_warn(f, "the primary lacks work that was done here, in branch %s",
-                        sync_result_describe_unmerged(&r, branches, sizeof branches));
+                finding_warn(f, "the primary lacks work that was done here, in %u branch%s", r.n_unmerged,
+                        r.n_unmerged == 1 ? "" : "es");
                 for (char *line = strtok_r(commands, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
                         finding_fix(f, "%s # on the primary, as user %s", line, checkup_sync_user(c));
                 finding_fix(f, "sudo systemctl start %s", c->instance->sync_unit);

@@ -105,7 +105,8 @@ static inline char *scratch_sh(const char *dir, const char *format, ...) {
 static inline const char *words(const struct refusal *why) {
         static char buf[sizeof *why];
 
-        return refusal_format(why, buf, sizeof buf);
+        (void) snprintf(buf, sizeof buf, "%s%s%s", why->text, *why->command ? ": " : "", why->command);
+        return buf;
 }
 
 static inline bool scratch_has(const char *dir, const char *name) {

@@ -212,20 +212,6 @@ static void test_anything_else_is_refused(void **state) {
         assert_int_equal(untouched.files, 77);
 }
 
-static void test_say_unmerged(void **state) {
-        struct sync_result r = full;
-        char text[512];
-
-        (void) state;
-        assert_string_equal(sync_result_describe_unmerged(&r, text, sizeof text),
-                "failover/standby/20260711T041502Z, idea");
-        r.n_unmerged = 5;
-        assert_string_equal(sync_result_describe_unmerged(&r, text, sizeof text),
-                "failover/standby/20260711T041502Z, idea and 3 more");
-        r.n_unmerged = 0;
-        assert_string_equal(sync_result_describe_unmerged(&r, text, sizeof text), "");
-}
-
 static void test_say(void **state) {
         struct sync_result r = { .workspace = SYNC_UPDATED,
                 .from = COMMIT_A,
@@ -290,7 +276,6 @@ int main(void) {
                 cmocka_unit_test(test_codes_have_names),
                 cmocka_unit_test(test_bad_reasons_are_mended),
                 cmocka_unit_test(test_anything_else_is_refused),
-                cmocka_unit_test(test_say_unmerged),
                 cmocka_unit_test(test_say),
         };
 
