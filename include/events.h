@@ -35,7 +35,6 @@ struct story {
         bool other;                 /* another gateway answers at the address of the gateway here */
         bool warm;                  /* .unit only switches the channels of a gateway that runs */
         bool unsaid;       /* the gateway here is an older one that does not report on its channels */
-        bool finishes;     /* the gateway here says that it is draining */
         bool ignores_stop; /* the gateway here still answers though systemd is stopping it */
         usec_t outage;     /* at most: from the last good check to the promotion (EVENT_PROMOTED) */
         usec_t detecting;  /* a part of .outage: from the last good check to the decision … */

@@ -9,28 +9,28 @@
 
 typedef void (*describe_t)(const struct story *s, char *buf);
 
-/* In a pause the daemon does nothing, and the message says so. */
-static bool describe_paused(const struct story *s, char *buf) {
-        if (s->paused)
-                ADD(" The daemon does nothing until the pause ends, or `%s resume`.", s->program);
-        return s->paused;
-}
-
 static void describe_other(const struct story *s, char *buf) {
         if (s->other)
                 ADD(" Another gateway answers at port %u here: `ss -ltnp sport = :%u` as root names its process.",
                         s->port, s->port);
 }
 
+static void describe_decision(const struct story *s, char *buf) {
+        if (s->mode == MODE_DRILL)
+                ADD("A drill: ");
+        else if (s->mode == MODE_PINNED)
+                ADD("Promoting at a user's command: ");
+        else
+                ADD("The primary %s is down (%s). Promoting: ", s->primary, s->reason);
+}
+
 static void describe_promoting(const struct story *s, char *buf) {
         if (s->again)
                 ADD("Starting %s again.", s->unit);
-        else if (s->mode == MODE_DRILL)
-                ADD("A drill: starting %s. The primary is not touched.", s->unit);
-        else if (s->mode == MODE_PINNED)
-                ADD("Promoting at a user's command: starting %s.", s->unit);
-        else
-                ADD("The primary %s is down (%s). Promoting: starting %s.", s->primary, s->reason, s->unit);
+        else {
+                describe_decision(s, buf);
+                ADD("starting %s.", s->unit);
+        }
         describe_other(s, buf);
 }
 
@@ -38,42 +38,35 @@ static void describe_adopted(const struct story *s, char *buf) {
         if (s->again)
                 ADD("A user started %s again within 10 min. This machine goes on as before that stop.",
                         s->unit);
-        else if (s->mode == MODE_PINNED)
-                ADD("Promoting at a user's command: another user has started %s already. The daemon takes it over.",
-                        s->unit);
-        else
-                ADD("The primary %s is down (%s). Another user has started %s here already. The daemon takes it over, and "
-                    "stops it when the primary is back.",
-                        s->primary, s->reason, s->unit);
-}
-
-/* Adds a part of the outage, unless it is too short to matter or a restart of the daemon has lost it. */
-static void describe_part(char *buf, const char **before, usec_t part, const char *what) {
-        char span[SPAN_MAX];
-
-        if (part == USEC_INFINITY || part < OUTAGE_PART_MIN)
-                return;
-        ADD("%s%s %s", *before, format_span(span, part), what);
-        *before = ", ";
+        else {
+                describe_decision(s, buf);
+                ADD("another user has started %s already, and the daemon takes it over.", s->unit);
+        }
 }
 
 static void describe_promoted(const struct story *s, char *buf) {
+        const struct {
+                usec_t span;
+                const char *what;
+        } parts[] = {
+                { s->detecting, "detecting" },
+                { s->again ? USEC_INFINITY : s->syncing, "syncing" }, /* the wait for the next attempt */
+                { s->starting, "starting" },
+        };
         const char *before = " (";
         char span[SPAN_MAX];
 
-        ADD("Promoted: the gateway here has started%s", s->again ? " again" : "");
-        if (s->outage == USEC_INFINITY && s->starting != USEC_INFINITY)
-                ADD(", within %s", format_span(span, s->starting));
-        ADD(".");
-        if (s->outage != USEC_INFINITY) {
-                ADD(" Outage: %s at most", format_span(span, s->outage));
-                describe_part(buf, &before, s->detecting, "detecting");
-                if (!s->again) /* after a failure this is the wait for the next attempt */
-                        describe_part(buf, &before, s->syncing, "syncing");
-                describe_part(buf, &before, s->starting, "starting");
-                ADD("%s.", *before == ',' ? ")" : "");
-        } else if (!s->by_hand)
-                ADD(" The outage's length is unknown: the daemon has restarted since the last good check.");
+        ADD("Promoted: the gateway here has started%s.", s->again ? " again" : "");
+        if (s->outage == USEC_INFINITY)
+                return;
+        ADD(" Outage: %s at most", format_span(span, s->outage));
+        for (size_t i = 0; i < ELEMENTSOF(parts); i++)
+                /* A restart of the daemon may have lost a part. */
+                if (parts[i].span != USEC_INFINITY && parts[i].span >= OUTAGE_PART_MIN) {
+                        ADD("%s%s %s", before, format_span(span, parts[i].span), parts[i].what);
+                        before = ", ";
+                }
+        ADD("%s.", *before == ',' ? ")" : "");
 }
 
 /* What a failed start means for users. After a promotion by hand the primary may still be up. */
@@ -109,10 +102,8 @@ static void describe_channels_ready(const struct story *s, char *buf) {
         char span[SPAN_MAX];
 
         ADD("The promoted gateway says that its channels are ready");
-        if (s->warm && s->active != USEC_INFINITY)
-                ADD(": active after %s", format_span(span, s->active));
-        else if (s->ready != USEC_INFINITY)
-                ADD(", %s after it had started", format_span(span, s->ready));
+        if (s->active != USEC_INFINITY)
+                ADD(", %s after its start", format_span(span, s->active));
         ADD(".");
 }
 
@@ -126,7 +117,7 @@ static void describe_silent(const struct story *s, char *buf) {
         char span[SPAN_MAX];
 
         ADD("The promoted gateway does not answer: %s.", s->trouble);
-        if (!describe_paused(s, buf) && s->hang_timeout > 0)
+        if (!s->paused && s->hang_timeout > 0)
                 ADD(" If it stays silent for %s, the daemon restarts it.",
                         format_span(span, s->hang_timeout));
 }
@@ -156,36 +147,34 @@ static void describe_kept_back(const struct story *s, char *buf) {
                 s->primary, s->reason, s->program);
 }
 
-static void describe_called_off(const struct story *s, char *buf) {
+/* Who serves in place of the gateway here. */
+static void describe_server(const struct story *s, char *buf) {
         if (*s->senior)
-                ADD("The senior standby %s has taken over before %s had started: stopping it.", s->senior,
-                        s->unit);
-        else if (s->by_hand)
-                ADD("This standby follows the primary %s again, which is up: stopping %s, which had not started.",
-                        s->primary, s->unit);
+                ADD("The senior standby %s has taken over", s->senior);
         else
-                ADD("The primary %s is back before %s had started: stopping it. This was no failover.",
-                        s->primary, s->unit);
+                ADD("The primary %s is up", s->primary);
+}
+
+static void describe_called_off(const struct story *s, char *buf) {
+        describe_server(s, buf);
+        ADD(" before %s had started: stopping it. This was no failover.", s->unit);
 }
 
 static void describe_demoting(const struct story *s, char *buf) {
         if (s->mode == MODE_DRILL)
-                ADD("The drill ends: stopping %s.", s->unit);
+                ADD("The drill ends");
         else if (s->mode == MODE_HELD)
-                ADD("Demoting at a user's command: stopping %s.", s->unit);
-        else if (*s->senior)
-                ADD("The senior standby %s has taken over. Demoting: stopping %s.", s->senior, s->unit);
-        else if (s->by_hand)
-                ADD("This standby follows the primary %s again, which is up. Demoting: stopping %s.",
-                        s->primary, s->unit);
-        else
-                ADD("The primary %s is back. Demoting: stopping %s.", s->primary, s->unit);
+                ADD("Demoting at a user's command");
+        else {
+                describe_server(s, buf);
+                ADD(". Demoting");
+        }
+        ADD(": stopping %s.", s->unit);
 }
 
 static void describe_draining(const struct story *s, char *buf) {
-        ADD("%s %s. This may take over five minutes.", s->unit,
-                s->finishes ? "finishes what it is doing, before it stops"
-                            : "no longer answers, and is still shutting down");
+        ADD("%s has not stopped yet. It may finish what it is doing, which may take over five minutes.",
+                s->unit);
 }
 
 static void describe_stop_failed(const struct story *s, char *buf) {
@@ -196,7 +185,7 @@ static void describe_stop_failed(const struct story *s, char *buf) {
                 return;
         }
         ADD("%s could not be stopped: %s.", s->unit, s->trouble);
-        if (!describe_paused(s, buf))
+        if (!s->paused)
                 ADD(" The daemon retries, after 5 s at first and every 5 min in the end.");
         ADD(" To stop it by hand: `systemctl stop %s`.", s->unit);
 }
@@ -215,16 +204,11 @@ static void describe_demoted(const struct story *s, char *buf) {
         if (s->promoted != USEC_INFINITY)
                 ADD(" after %s", format_span(span, s->promoted));
         ADD(": %s has stopped.", s->unit);
-        if (*s->senior)
-                ADD(" The senior standby %s has taken over.", s->senior);
 }
 
 static void describe_foreign(const struct story *s, char *buf) {
-        ADD("%s is running here, and the daemon did not start it. The daemon leaves it alone ", s->unit);
-        if (s->mode == MODE_HELD)
-                ADD("until `%s auto`.", s->program);
-        else
-                ADD("unless the primary goes down.");
+        ADD("%s is running here, and the daemon did not start it. The daemon leaves it alone until this machine is promoted.",
+                s->unit);
 }
 
 static void describe_resumed(const struct story *s, char *buf) {
@@ -232,18 +216,12 @@ static void describe_resumed(const struct story *s, char *buf) {
 }
 
 static void describe_hold_over(const struct story *s, char *buf) {
-        ADD("%s%s has been up: this standby follows it again (mode auto).",
-                *s->senior ? "The senior standby " : "The primary", s->senior);
+        describe_server(s, buf);
+        ADD(": this standby follows it again (mode auto).");
 }
 
 static void describe_drill_answered(const struct story *s, char *buf) {
-        char span[SPAN_MAX];
-
         ADD("The drill has passed: the gateway here has started");
-        if (s->warm && s->active != USEC_INFINITY)
-                ADD(", active after %s", format_span(span, s->active));
-        else if (s->starting != USEC_INFINITY)
-                ADD(", within %s", format_span(span, s->starting));
         ADD(s->unsaid ? ". This older OpenClaw does not say whether its channels are ready."
                       : ", and says that its channels are ready.");
 }

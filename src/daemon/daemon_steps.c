@@ -71,7 +71,6 @@ static void report(struct daemon *d, enum role_event event, enum role_state from
                 .channels = channels(d, why),
                 .warm = d->rules.warm,
                 .unsaid = d->channels.ready == READY_UNSAID,
-                .finishes = d->answer.verdict == VERDICT_DRAINING,
                 .ignores_stop = unit_info(d->gateway)->state == UNIT_STOPPING && d->role.answers > 0,
                 .unit_waits_for = unit_info(d->gateway)->waits_for,
                 .ended_well = ended_well(unit_info(d->gateway)),

@@ -56,7 +56,6 @@ static void put_events(FILE *f) {
         put_event(f, EVENT_DEMOTING, ", a senior", &s);
         put_event(f, EVENT_HOLD_OVER, ", a senior", &s);
         put_event(f, EVENT_CALLED_OFF, ", a senior", &s);
-        put_event(f, EVENT_DEMOTED, ", a senior", &s);
         s.up = true;
         put_event(f, EVENT_START_FAILED, ", a senior", &s);
         s.senior = "";
@@ -68,7 +67,6 @@ static void put_events(FILE *f) {
         put_event(f, EVENT_PROMOTED, ", again", &s);
         put_event(f, EVENT_ADOPTED, ", again", &s);
         s = plain_story();
-        s.by_hand = true;
         s.outage = USEC_INFINITY;
         for (s.mode = 0; s.mode < _MODE_MAX; s.mode++) {
                 char variant[32];
@@ -76,10 +74,7 @@ static void put_events(FILE *f) {
                 (void) snprintf(variant, sizeof variant, ", %s", role_mode_name(s.mode));
                 put_event(f, EVENT_PROMOTING, variant, &s);
                 put_event(f, EVENT_DEMOTING, variant, &s);
-                put_event(f, EVENT_FOREIGN, variant, &s);
         }
-        put_event(f, EVENT_PROMOTED, ", by hand", &s);
-        s.by_hand = false;
         put_event(f, EVENT_PROMOTED, ", unknown", &s);
         s = plain_story();
         s.detecting = USEC_INFINITY;
@@ -88,22 +83,16 @@ static void put_events(FILE *f) {
         put_event(f, EVENT_PROMOTED, ", no part known", &s);
         s.ended_well = s.other = s.paused = true;
         put_event(f, EVENT_START_FAILED, ", by a user", &s);
-        put_event(f, EVENT_SILENT, ", paused", &s);
         put_event(f, EVENT_STOP_FAILED, ", paused", &s);
         put_event(f, EVENT_DRILL_FAILED, ", another gateway", &s);
         s = plain_story();
         s.from = ROLE_PROMOTED;
-        s.unsaid = s.finishes = s.ignores_stop = true;
+        s.unsaid = s.ignores_stop = true;
         s.syncing = USEC_PER_MSEC;
         put_event(f, EVENT_PROMOTED, ", without a sync", &s);
         put_event(f, EVENT_DRILL_ANSWERED, ", an older gateway", &s);
         put_event(f, EVENT_DRILL_FAILED, ", not ready", &s);
-        put_event(f, EVENT_DRAINING, ", its work", &s);
         put_event(f, EVENT_STOP_FAILED, ", ignored", &s);
-        s.warm = true;
-        s.unsaid = false;
-        put_event(f, EVENT_CHANNELS_READY, ", warm", &s);
-        put_event(f, EVENT_DRILL_ANSWERED, ", warm", &s);
 }
 
 /* Whatever lasts for a day in each scene, and is over then. */
