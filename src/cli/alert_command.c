@@ -73,21 +73,13 @@ int cmd_alert_test(const struct instance *instance) {
 /* systemd passes how the failed unit ended (systemd.exec(5), $MONITOR_SERVICE_RESULT): since 251, and only
  * if a single unit started this one. */
 static void describe_failure(const struct instance *instance, char *buf, size_t size) {
-        const char *result = getenv("MONITOR_SERVICE_RESULT") ?: "",
-                   *code = getenv("MONITOR_EXIT_CODE") ?: "";
-        const char *status = getenv("MONITOR_EXIT_STATUS") ?: "", *unit = instance->unit;
-        char how[256] = "";
+        const char *result = getenv("MONITOR_SERVICE_RESULT"), *status = getenv("MONITOR_EXIT_STATUS");
 
-        if (strcmp(code, "exited") == 0 && atoi(status) == EX_CONFIG)
-                (void) snprintf(how, sizeof how,
-                        ": its configuration %s has an error, which `%s config` shows", instance->config,
-                        instance->program);
-        else if (*result)
-                (void) snprintf(how, sizeof how, ": %s (%s, %s)", result, code, status);
         (void) snprintf(buf, size,
-                "%s failed%s. Nothing checks the primary now, and nothing takes over if it dies. Fix the error, then "
-                "`systemctl restart %s`. See `journalctl -u %s`.",
-                unit, how, unit, unit);
+                "%s failed (%s, status %s). Nothing checks the primary now, and nothing takes over if it dies. Fix the "
+                "error, then `systemctl restart %s`. See `journalctl -u %s`, and `%s config` for an error in %s.",
+                instance->unit, result ?: "unknown", status ?: "unknown", instance->unit, instance->unit,
+                instance->program, instance->config);
 }
 
 static int deliver_in_time(
