@@ -56,7 +56,7 @@ struct status {
         usec_t demoted_at;   /* when the failover ended; 0: it goes on */
         usec_t outage;       /* a span; USEC_INFINITY: unknown */
         const char *cause;   /* what the deciding check found; "": unknown */
-        uint64_t promotions; /* how many since the daemon started, because the primary was down */
+        unsigned promotions; /* how many since the daemon started, because the primary was down */
 
         bool failback; /* the daemon demotes by itself when the primary is back */
 

@@ -16,7 +16,6 @@ enum property_type {
         PROPERTY_LINES,      /* s: one item a line; JSON: an array */
         PROPERTY_FLAG,       /* b */
         PROPERTY_COUNT,      /* u */
-        PROPERTY_NUMBER,     /* t */
         PROPERTY_TIME,       /* t: CLOCK_REALTIME in µs; JSON: RFC 3339 in UTC, null for 0, or "infinity" */
         PROPERTY_SPAN,       /* t: µs; JSON: seconds, null for USEC_INFINITY */
         _PROPERTY_TYPE_MAX,

@@ -61,7 +61,7 @@ static const struct property table[] = {
         ROW("LastFailoverStartedTimestamp", "last_failover.started", TIME,  promoted_at),
         ROW("LastFailoverEndedTimestamp", "last_failover.ended", TIME,      demoted_at),
         ROW("LastFailoverOutageUSec",   "last_failover.outage_seconds", SPAN, outage),
-        ROW("Failovers",                "failovers",            NUMBER,     promotions),
+        ROW("Failovers",                "failovers",            COUNT,      promotions),
         ROW("AutomaticFailback",        "automatic_failback",   FLAG,       failback),
 
         ROW("DetectDeadGatewayUSec",    "detection.dead_gateway_seconds", SPAN, detect_refused),
@@ -98,7 +98,6 @@ static const struct {
         [PROPERTY_LINES] = { "s", sizeof(char *) },
         [PROPERTY_FLAG] = { "b", sizeof(bool) },
         [PROPERTY_COUNT] = { "u", sizeof(unsigned) },
-        [PROPERTY_NUMBER] = { "t", sizeof(uint64_t) },
         [PROPERTY_TIME] = { "t", sizeof(uint64_t) },
         [PROPERTY_SPAN] = { "t", sizeof(uint64_t) },
 };
@@ -163,8 +162,6 @@ json_t *property_json(const struct property *p, const struct status *s) {
                 return json_boolean(*(const bool *) value);
         case PROPERTY_COUNT:
                 return json_integer(*(const unsigned *) value);
-        case PROPERTY_NUMBER:
-                return json_integer((json_int_t) number_of(p, s));
         case PROPERTY_TIME:
                 return json_time(number_of(p, s));
         case PROPERTY_SPAN:

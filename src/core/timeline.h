@@ -24,7 +24,7 @@ struct timeline {
 
         usec_t over_at;       /* when the last failover ended, promoted or not */
         usec_t last_answered; /* when the gateway here last answered a check well */
-        uint64_t promotions;  /* how many because the primary was down, since the daemon started */
+        unsigned promotions;  /* how many because the primary was down, since the daemon started */
 };
 
 /* Begins a failover. DECIDED is 0 if a user or a drill decided. REASON may come from anywhere. */

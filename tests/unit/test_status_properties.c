@@ -146,7 +146,6 @@ static void test_covers_the_struct(void **state _unused_) {
                 [PROPERTY_LINES] = sizeof(char *),
                 [PROPERTY_FLAG] = sizeof(bool),
                 [PROPERTY_COUNT] = sizeof(unsigned),
-                [PROPERTY_NUMBER] = sizeof(uint64_t),
                 [PROPERTY_TIME] = sizeof(usec_t),
                 [PROPERTY_SPAN] = sizeof(usec_t),
         };
