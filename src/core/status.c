@@ -87,12 +87,9 @@ static void describe_why_not_here(const struct status *s, char *buf) {
                 ADD("the gateway here does not answer");
         else if (s->state == ROLE_STANDBY)
                 ADD("%s starts when the sync has ended", s->unit);
-        else if (s->gateway_restarts) /* systemd's attempts are not counted */
-                ADD("%s fails to start again and again", s->unit);
-        else if (is_ended(s) || has_failed_to_start(s))
-                ADD("%s %s (%u attempt%s)%s", s->unit,
-                        has_failed_to_start(s) ? "failed to start" : "has not started", s->starts,
-                        s->starts == 1 ? "" : "s", is_ended(s) ? "" : ", and is starting again");
+        else if (has_failed_to_start(s) || is_ended(s)) /* systemd's attempts are not counted */
+                ADD("%s %s (attempt %u)", s->unit,
+                        has_failed_to_start(s) ? "fails to start" : "has not started", s->starts);
         else
                 ADD("%s is starting", s->unit);
 }
@@ -108,10 +105,8 @@ static void describe_primary(const struct status *s, char *buf) {
                 ADD("the primary answers, but its channels are not ready");
         else if (s->failures > 0 && s->health == HEALTH_DOWN)
                 ADD("the primary is down, %s, checked at %s", s->reason, format_time(at, CLOCK, s->checked));
-        else if (s->failures > s->fail_needed)
-                ADD("%u checks failed, %s", s->failures, s->reason);
         else if (s->failures > 0)
-                ADD("%u of %u checks failed, %s", s->failures, s->fail_needed, s->reason);
+                ADD("%u failed check%s, %s", s->failures, s->failures == 1 ? "" : "s", s->reason);
         else if (s->health == HEALTH_UP)
                 ADD("the primary is up, answered in %s at %s", format_span(took, s->took),
                         format_time(at, CLOCK, s->checked));
@@ -139,18 +134,14 @@ static void describe_role(const struct status *s, char *buf) {
                 ADD(", demoted by hand");
         else if (s->mode != MODE_AUTO)
                 ADD(", in a drill");
-        if (s->restarts)
-                ADD(", but the primary fails again and again");
-        else if (s->gateway_restarts)
-                ADD(", but the gateway here fails again and again");
-        else if (*s->alert_error)
-                ADD(", but alerts are not delivered");
-        else if (*s->heartbeat_error)
-                ADD(", but the heartbeat fails");
-        else if (s->synced > 0 && !s->sync_ok)
-                ADD(", but the sync fails");
-        else if (s->state == ROLE_STANDBY && *s->unmerged)
-                ADD(", with unmerged work");
+        ADD("%s",
+                s->restarts                            ? ", but the primary fails again and again"
+                        : s->gateway_restarts          ? ", but the gateway here fails again and again"
+                        : *s->alert_error              ? ", but alerts are not delivered"
+                        : *s->heartbeat_error          ? ", but the heartbeat fails"
+                        : s->synced > 0 && !s->sync_ok ? ", but the sync fails"
+                        : s->state == ROLE_STANDBY && *s->unmerged ? ", with unmerged work"
+                                                                   : "");
 }
 
 char *status_sentence(const struct status *s, char buf[static SENTENCE_MAX]) {
@@ -167,10 +158,7 @@ char *status_sentence(const struct status *s, char buf[static SENTENCE_MAX]) {
         else if (s->state == ROLE_STARTING)
                 ADD("%s is %s; ", s->unit, unit_state_name(s->unit_state));
         else if (s->state == ROLE_DEMOTING)
-                ADD(unit_state_runs(s->unit_state) ? "%s still runs; "
-                                : s->answers       ? "%s is stopping; "
-                                                   : "%s no longer answers, and is still shutting down; ",
-                        s->unit);
+                ADD("%s %s; ", s->unit, unit_state_runs(s->unit_state) ? "still runs" : "is stopping");
         else if (unit_state_runs(s->unit_state))
                 ADD("%s runs here, and the daemon did not start it; ", s->unit);
         describe_primary(s, buf);
@@ -186,7 +174,7 @@ static usec_t checks_from_now(const struct status *s, usec_t now, unsigned count
         bool under_way = s->next_check > s->checked + s->interval;
         usec_t first = under_way ? s->next_check - s->interval : s->next_check;
 
-        return until(first + (count > 0 ? count - 1 : 0) * MAX(s->interval, s->took) + s->took, now);
+        return until(first + (count - 1) * MAX(s->interval, s->took) + s->took, now);
 }
 
 static void describe_next_while_failing(const struct status *s, usec_t now, char *buf) {
@@ -197,10 +185,8 @@ static void describe_next_while_failing(const struct status *s, usec_t now, char
         if (s->waits_until == USEC_INFINITY)
                 ADD("The daemon waits for %s, however long that takes.", s->waits_for);
         else if (s->waits_until > now + counted || s->failures == 0)
-                ADD("Until %s, for %s more, the daemon waits for %s. If no check has been good by then, it starts the gateway "
-                    "here.",
-                        format_time(at, CLOCK, s->waits_until),
-                        format_span(span, until(s->waits_until, now)), s->waits_for);
+                ADD("Until %s the daemon waits for %s. If no check has been good by then, it starts the gateway here.",
+                        format_time(at, CLOCK, s->waits_until), s->waits_for);
         else
                 ADD("After %u more failed check%s, in about %s, the daemon starts the gateway here.", more,
                         more == 1 ? "" : "s", format_span(span, counted));
@@ -235,24 +221,9 @@ static void describe_next_when_promoted(const struct status *s, usec_t now, char
                 ADD("This machine stays promoted until `%s auto` or `%s demote`.", s->program, s->program);
         else if (!s->failback)
                 ADD("This machine stays promoted until `%s demote` (failback = manual).", s->program);
-        else if (s->goods > 0 && s->goods < s->recover_needed)
-                ADD("After %u more good check%s, in about %s, the daemon stops the gateway here.", more,
-                        more == 1 ? "" : "s", format_span(span, checks_from_now(s, now, more)));
         else
-                ADD("After %u good check%s, the daemon stops the gateway here.", more,
-                        more == 1 ? " of the primary" : "s of the primary in a row");
-}
-
-static void describe_next_while_demoting(const struct status *s, usec_t now, char *buf) {
-        char span[SPAN_MAX];
-
-        if (s->kill_at == 0)
-                ADD("When %s has stopped, this machine is on standby again.", s->unit);
-        else if (s->kill_at > now)
-                ADD("When %s has stopped, the daemon starts it again. If it has not in %s, the daemon kills it.",
-                        s->unit, format_span(span, s->kill_at - now));
-        else
-                ADD("When %s has stopped, the daemon starts it again.", s->unit);
+                ADD("After %u more good check%s, the daemon stops the gateway here.", more,
+                        more == 1 ? "" : "s");
 }
 
 char *status_next(const struct status *s, usec_t now, char buf[static SENTENCE_MAX]) {
@@ -266,8 +237,11 @@ char *status_next(const struct status *s, usec_t now, char buf[static SENTENCE_M
                         format_time(at, CLOCK, s->paused_until), s->program);
         else if (s->state == ROLE_STANDBY)
                 describe_next_on_standby(s, now, buf);
+        else if (s->state == ROLE_DEMOTING && s->kill_at > 0)
+                ADD("When %s has stopped, the daemon starts it again. The daemon kills it at %s at the latest.",
+                        s->unit, format_time(at, CLOCK, s->kill_at));
         else if (s->state == ROLE_DEMOTING)
-                describe_next_while_demoting(s, now, buf);
+                ADD("When %s has stopped, this machine is on standby again.", s->unit);
         else if (s->state == ROLE_PROMOTED)
                 describe_next_when_promoted(s, now, buf);
         else if (is_ended(s))
