@@ -13,7 +13,6 @@
 
 #define BUS "org.freedesktop.DBus"
 #define BUS_LOCAL "org.freedesktop.DBus.Local" /* sd-bus's own signals */
-#define SYSTEMD "org.freedesktop.systemd1"
 
 /* The daemon answers this many calls a second of one caller. Callers with the same hash share one count. */
 #define CALLS_MAX 32
@@ -22,11 +21,9 @@
 struct bus_connection {
         sd_event *event;
         sd_event_source *timer;
-        sd_bus *bus;
-        bool usable; /* the users were given .bus */
+        sd_bus *bus; /* NULL: there is no connection */
         bool complained;
-        char *systemd; /* the unique name that owns SYSTEMD; NULL: not known, or none */
-        sd_bus_slot *ask_systemd;
+        char systemd[32]; /* the unique name of systemd's own connection; "": not known */
         struct {
                 usec_t since;
                 unsigned calls;
@@ -35,52 +32,28 @@ struct bus_connection {
         size_t n_users;
 };
 
-static void open_again_later(struct bus_connection *c) {
+static void open_again_later(struct bus_connection *c, const char *reason) {
+        if (!c->complained)
+                log_warning(
+                        "Lost the system bus (dbus.service): %s. Watching goes on; nothing can be started or stopped until "
+                        "it is back.",
+                        reason);
+        c->complained = true;
         (void) timer_in(c->timer, OPEN_AGAIN_AFTER);
-}
-
-static void report_down(struct bus_connection *c) {
-        if (!c->usable)
-                return;
-        c->usable = false;
-        for (size_t i = 0; i < c->n_users; i++)
-                c->users[i].down(c->users[i].userdata);
 }
 
 /* Senders. The bus itself writes the sender's unique name into each message, so that cannot be forged. */
 
-static void set_systemd(struct bus_connection *c, const char *owner) {
-        free(c->systemd);
-        c->systemd = owner && *owner ? strdup(owner) : NULL;
-        if (!c->systemd || !c->complained)
-                return;
+void bus_connection_believe(struct bus_connection *c, sd_bus_message *reply) {
+        (void) snprintf(c->systemd, sizeof c->systemd, "%s", sd_bus_message_get_sender(reply));
+        if (c->complained)
+                log_notice("The system bus is back.");
         c->complained = false;
-        log_notice("The system bus is back.");
-}
-
-static int on_systemd(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
-        struct bus_connection *c = userdata;
-        const char *owner;
-
-        if (!sd_bus_message_is_method_error(m, NULL) && sd_bus_message_read(m, "s", &owner) >= 0)
-                set_systemd(c, owner);
-        return 0;
-}
-
-/* The owner of systemd's name changes when systemd connects again. */
-static void read_owner(struct bus_connection *c, sd_bus_message *m) {
-        const char *name, *owner;
-
-        if (sd_bus_message_is_signal(m, BUS, "NameOwnerChanged") > 0 &&
-                sd_bus_message_read(m, "sss", &name, NULL, &owner) > 0 && strcmp(name, SYSTEMD) == 0)
-                set_systemd(c, owner);
-        (void) sd_bus_message_rewind(m, true);
 }
 
 /* Any bus client can address a signal to this daemon. Such a signal needs no match rule at the bus. */
 static bool is_believed(const struct bus_connection *c, const char *sender) {
-        return strcmp(sender, BUS) == 0 || strcmp(sender, BUS_LOCAL) == 0 ||
-                (c->systemd && strcmp(sender, c->systemd) == 0);
+        return strcmp(sender, BUS) == 0 || strcmp(sender, BUS_LOCAL) == 0 || strcmp(sender, c->systemd) == 0;
 }
 
 static bool may_call(struct bus_connection *c, const char *sender) {
@@ -105,49 +78,23 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error _un
 
         if (!sender)
                 return 1;
-        if (sd_bus_message_is_signal(m, NULL, NULL) > 0) {
-                if (!is_believed(c, sender))
-                        return 1;
-                if (strcmp(sender, BUS) == 0)
-                        read_owner(c, m);
-        } else if (sd_bus_message_is_method_call(m, NULL, NULL) > 0 && !may_call(c, sender)) {
-                if (sd_bus_message_get_expect_reply(m) > 0)
-                        (void) sd_bus_reply_method_errorf(
-                                m, SD_BUS_ERROR_LIMITS_EXCEEDED, "More than %d calls a second.", CALLS_MAX);
-                return 1;
-        }
-        return 0;
+        if (sd_bus_message_is_signal(m, NULL, NULL) > 0)
+                return !is_believed(c, sender);
+        if (sd_bus_message_is_method_call(m, NULL, NULL) <= 0 || may_call(c, sender))
+                return 0;
+        if (sd_bus_message_get_expect_reply(m) > 0)
+                (void) sd_bus_reply_method_errorf(
+                        m, SD_BUS_ERROR_LIMITS_EXCEEDED, "More than %d calls a second.", CALLS_MAX);
+        return 1;
 }
 
-static int watch_systemd(struct bus_connection *c, sd_bus *bus) {
-        int r;
-
-        set_systemd(c, NULL);
-        c->ask_systemd = sd_bus_slot_unref(c->ask_systemd);
-        r = sd_bus_add_filter(bus, NULL, on_message, c);
-        if (r >= 0)
-                r = sd_bus_add_match_async(bus, NULL,
-                        "type='signal',sender='" BUS "',path='/org/freedesktop/DBus',interface='" BUS
-                        "',member='NameOwnerChanged',arg0='" SYSTEMD "'",
-                        NULL, NULL, NULL);
-        /* The bus answers this before systemd answers anything. Signals dropped until then do not count. */
-        if (r >= 0)
-                r = sd_bus_call_method_async(bus, &c->ask_systemd, BUS, "/org/freedesktop/DBus", BUS,
-                        "GetNameOwner", on_systemd, c, "s", SYSTEMD);
-        return r;
-}
-
-/* Leaves freeing the bus to the timer: sd-bus is still dispatching this message. */
 static int on_disconnected(sd_bus_message *m _unused_, void *userdata, sd_bus_error *e _unused_) {
         struct bus_connection *c = userdata;
 
-        if (!c->complained)
-                log_warning(
-                        "Lost the system bus (dbus.service). Watching goes on; nothing can be started or stopped until it "
-                        "is back.");
-        c->complained = true;
-        report_down(c);
-        open_again_later(c);
+        c->bus = sd_bus_unref(c->bus);
+        for (size_t i = 0; i < c->n_users; i++)
+                c->users[i].down(c->users[i].userdata);
+        open_again_later(c, "it closed the connection");
         return 0;
 }
 
@@ -162,7 +109,7 @@ static int open_bus(struct bus_connection *c) {
                 r = sd_bus_match_signal_async(bus, NULL, BUS_LOCAL, "/org/freedesktop/DBus/Local", BUS_LOCAL,
                         "Disconnected", on_disconnected, NULL, c);
         if (r >= 0)
-                r = watch_systemd(c, bus);
+                r = sd_bus_add_filter(bus, NULL, on_message, c);
         /* The loop takes one message, then its other events: a flood on the bus delays no check. */
         if (r >= 0)
                 r = sd_bus_attach_event(bus, c->event, SD_EVENT_PRIORITY_NORMAL);
@@ -178,19 +125,11 @@ static int open_bus(struct bus_connection *c) {
 void bus_connection_open(struct bus_connection *c) {
         int r;
 
-        c->ask_systemd = sd_bus_slot_unref(c->ask_systemd);
-        c->bus = sd_bus_close_unref(c->bus);
+        c->systemd[0] = '\0';
         r = open_bus(c);
-        if (r < 0) {
-                if (!c->complained)
-                        log_warning("Cannot reach the system bus: %s. Trying again twice a second.",
-                                strerror(-r));
-                c->complained = true;
-                open_again_later(c);
-                return;
-        }
-        c->usable = true;
-        for (size_t i = 0; i < c->n_users; i++)
+        if (r < 0)
+                open_again_later(c, strerror(-r));
+        for (size_t i = 0; c->bus && i < c->n_users; i++)
                 c->users[i].up(c->bus, c->users[i].userdata);
 }
 
@@ -217,9 +156,7 @@ struct bus_connection *bus_connection_free(struct bus_connection *c) {
         if (!c)
                 return NULL;
         sd_event_source_disable_unref(c->timer);
-        sd_bus_slot_unref(c->ask_systemd);
         sd_bus_close_unref(c->bus);
-        free(c->systemd);
         sd_event_unref(c->event);
         free(c);
         return NULL;
@@ -231,7 +168,7 @@ void bus_connection_add_user(struct bus_connection *c, const struct bus_connecti
 }
 
 sd_bus *bus_connection_bus(struct bus_connection *c) {
-        return c->usable ? c->bus : NULL;
+        return c->bus;
 }
 
 sd_event *bus_connection_event(struct bus_connection *c) {

@@ -48,12 +48,14 @@ static void report_look(struct unit *u) {
 
 /* Ends a question. Returns 1 if there is an answer to read, 0 if the answer is stale or an error. */
 static int end_look(struct unit *u, sd_bus_message *m) {
+        bool answered = !sd_bus_message_is_method_error(m, NULL);
+
+        if (answered)
+                bus_connection_believe(u->units->connection, m);
         u->look = sd_bus_slot_unref(u->look);
-        if (u->look_again) {
+        if (u->look_again)
                 unit_look(u);
-                return 0;
-        }
-        return !sd_bus_message_is_method_error(m, NULL);
+        return answered && !u->look;
 }
 
 static int ask(struct unit *u, sd_bus_message_handler_t done, const char *path, const char *interface,

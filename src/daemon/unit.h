@@ -84,7 +84,6 @@ struct units {
         struct unit_jobs jobs;
         sd_event_source *ask_again; /* after a missing answer, or a state that will not last */
         bool shutting_down;
-        sd_bus_slot *subscription;
 };
 
 static inline const struct unit_info *unit_info(const struct unit *u) {

@@ -63,10 +63,13 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error
         return 0;
 }
 
+/* systemd answers in order: the looks show what was signaled before it knew this subscriber. */
 static int subscribe(struct units *us, sd_bus *bus) {
-        us->subscription = sd_bus_slot_unref(us->subscription);
-        return sd_bus_call_method_async(bus, &us->subscription, SYSTEMD, SYSTEMD_PATH, MANAGER, "Subscribe",
-                on_systemd_changed, us, NULL);
+        int r = sd_bus_call_method_async(
+                bus, NULL, SYSTEMD, SYSTEMD_PATH, MANAGER, "Subscribe", NULL, NULL, NULL);
+
+        look_at_all(us);
+        return r;
 }
 
 /* systemd has executed itself again. Whether it still knows its subscribers depends on its version. */
@@ -107,7 +110,6 @@ static void on_up(sd_bus *bus, void *userdata) {
 static void on_down(void *userdata) {
         struct units *us = userdata;
 
-        us->subscription = sd_bus_slot_unref(us->subscription);
         for (struct unit *u = us->first; u; u = u->next)
                 unit_forget(u);
 }
@@ -131,7 +133,6 @@ int units_new(struct bus_connection *c, struct units **ret) {
 struct units *units_free(struct units *us) {
         if (!us)
                 return NULL;
-        sd_bus_slot_unref(us->subscription);
         while (us->first)
                 units_unfollow(us, us->first);
         sd_event_source_disable_unref(us->ask_again);
