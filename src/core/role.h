@@ -24,7 +24,7 @@ struct facts {
         usec_t failing_since; /* when the current row of failed checks began; 0: there is none */
         enum unit_state gateway;
         enum unit_job job;          /* of the gateway's unit */
-        enum stop_cause stopped_by; /* who stopped the gateway's last run; STOP_UNKNOWN while it runs */
+        enum stop_cause stopped_by; /* who stopped the gateway's last run; STOP_BY_NOBODY while it runs */
         /* The gateway's run is the marker's or systemd's restart of it; a marker without a run (null) fits
          * all. In STARTING and PROMOTED each new run goes into the marker, in DEMOTING not: it is another
          * user's. */

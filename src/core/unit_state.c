@@ -10,8 +10,7 @@ char *unit_end_describe(
         if (e->job == JOB_RESULT_DEPENDENCY)
                 (void) snprintf(buf, size, "it depends on %s, which did not start", unit);
         else if (e->job == JOB_RESULT_CONDITION)
-                (void) snprintf(buf, size, "a condition of its unit file is not met: %s",
-                        *e->condition ? e->condition : "ExecCondition="); /* systemd does not list it */
+                (void) snprintf(buf, size, "a condition of its unit file is not met");
         else if (e->job == JOB_RESULT_TIMEOUT)
                 (void) snprintf(buf, size, "systemd's job for it has timed out");
         else if (e->job == JOB_RESULT_CANCELED)
@@ -22,8 +21,6 @@ char *unit_end_describe(
                 (void) snprintf(buf, size, "a user stopped it");
         else if (e->cause == STOP_BY_UNIT)
                 (void) snprintf(buf, size, "systemd stopped it because of %s", unit);
-        else if (e->cause == STOP_BY_SHUTDOWN)
-                (void) snprintf(buf, size, "systemd stopped it for %s", *e->unit ? e->unit : "a shutdown");
         else if (state == UNIT_INACTIVE)
                 (void) snprintf(buf, size, "it ended by itself without an error");
         else

@@ -23,26 +23,23 @@ enum job_result {
         JOB_RESULT_TIMEOUT,
         JOB_RESULT_FAILED,
         JOB_RESULT_DEPENDENCY, /* another unit failed to start: .unit */
-        JOB_RESULT_CONDITION,  /* a Condition…= or Assert…= of the unit's file is not met: .condition */
+        JOB_RESULT_CONDITION,  /* a Condition…= or Assert…= of the unit's file is not met */
         JOB_RESULT_OTHER,      /* invalid, unsupported, skipped … */
 };
 
 /* Who stopped a unit. Only STOP_BY_USER means that a user wants this unit stopped. */
 enum stop_cause {
-        STOP_UNKNOWN,     /* the unit has not stopped since the daemon follows it */
-        STOP_BY_ITSELF,   /* its process exited or any signal killed it; .result in unit_info says how */
-        STOP_BY_DAEMON,   /* a stop job that this daemon requested */
-        STOP_BY_USER,     /* another stop job for this very unit */
-        STOP_BY_UNIT,     /* a dependency stopped or failed, or a conflicting unit started: .unit */
-        STOP_BY_SHUTDOWN, /* the system shuts down or isolates a target: .unit, if known */
+        STOP_BY_NOBODY, /* the unit runs, its process ended by itself, or no stop was seen */
+        STOP_BY_DAEMON, /* a stop job that this daemon requested */
+        STOP_BY_USER,   /* another stop job for this very unit */
+        STOP_BY_UNIT,   /* a dependency stopped or failed, or a conflict or a target started: .unit */
 };
 
 /* Why a unit does not run. */
 struct unit_end {
-        enum stop_cause cause; /* of the last stop; STOP_UNKNOWN again when the unit runs */
+        enum stop_cause cause; /* of the last stop; STOP_BY_NOBODY again when the unit runs */
         enum job_result job;   /* of the unit's last job */
         char unit[128];        /* the unit that caused the stop; "": none */
-        char condition[192];   /* "ConditionPathExists=/etc/x"; "": none */
 };
 
 /* The reason in words: "systemd stopped it because of a.service". RESULT is systemd's word for the end of

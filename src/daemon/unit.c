@@ -70,42 +70,20 @@ static int ask(struct unit *u, sd_bus_message_handler_t done, const char *path, 
         return r;
 }
 
-static int on_system_state(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
-        struct unit *u = userdata;
-        const char *state;
-
-        if (end_look(u, m) > 0 && sd_bus_message_read(m, "v", "s", &state) >= 0)
-                u->units->shutting_down = strcmp(state, "stopping") == 0;
-        if (u->units->shutting_down && u->info.end.cause == STOP_BY_USER)
-                u->info.end.cause = STOP_BY_SHUTDOWN;
-        if (!u->look)
-                report_look(u);
-        return 0;
-}
-
-/* A shutdown stops units too. That does not mean that a user wants the gateway stopped. */
-static void ask_system_state(struct unit *u) {
-        if (u->seen == UNIT_ACTIVE ||
-                ask(u, on_system_state, SYSTEMD_PATH, PROPERTIES, "Get", "ss", MANAGER, "SystemState") < 0)
-                report_look(u);
-}
-
 /* If a unit that BindsTo= names ends by itself, systemd's stop job for this unit looks like a user's. */
 static int on_bound_units(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
         struct unit *u = userdata;
         const char *name, *active;
 
-        u->explained = u->job;
-        if (sd_bus_message_enter_container(m, 'a', "(ssssssouso)") > 0)
+        if (end_look(u, m) > 0 && sd_bus_message_enter_container(m, 'a', "(ssssssouso)") > 0)
                 while (sd_bus_message_read(m, "(ssssssouso)", &name, NULL, NULL, &active, NULL, NULL, NULL,
                                NULL, NULL, NULL) > 0)
                         if (strcmp(active, "active") != 0) {
                                 u->info.end.cause = STOP_BY_UNIT;
                                 copy(u->info.end.unit, sizeof u->info.end.unit, name);
                         }
-        (void) end_look(u, m);
         if (!u->look)
-                ask_system_state(u);
+                report_look(u);
         return 0;
 }
 
@@ -134,7 +112,7 @@ static int on_waits_for(sd_bus_message *m, void *userdata, sd_bus_error *error _
                         "systemd waits for %s before it starts %s. See `systemctl list-jobs`.", name, u->id);
         copy(u->info.waits_for, sizeof u->info.waits_for, name);
         if (!u->look)
-                ask_system_state(u);
+                report_look(u);
         return 0;
 }
 
@@ -158,29 +136,22 @@ static bool read_end(struct unit *u, const struct unit_properties *p) {
 
         if (end->job == JOB_RESULT_DONE && u->type != TYPE_STOP && u->unmet)
                 end->job = JOB_RESULT_CONDITION;
-        if (end->job == JOB_RESULT_CONDITION)
-                copy(end->condition, sizeof end->condition, p->condition);
         if (end->job == JOB_RESULT_DEPENDENCY) {
                 end->cause = STOP_BY_UNIT;
                 copy(end->unit, sizeof end->unit, u->units->jobs.failed);
                 return false;
         }
         if (u->type != TYPE_STOP) {
-                end->cause = u->ran ? STOP_BY_ITSELF : STOP_UNKNOWN;
+                end->cause = STOP_BY_NOBODY;
                 return false;
         }
         if (u->job == u->explained)
                 return false;
+        u->explained = u->job;
         cause = unit_jobs_cause(&u->units->jobs, u->job, p);
         copy(end->unit, sizeof end->unit, cause ? cause : "");
-        end->cause = u->job == u->own            ? STOP_BY_DAEMON
-                : cause && unit_is_target(cause) ? STOP_BY_SHUTDOWN
-                : cause                          ? STOP_BY_UNIT
-                                                 : STOP_BY_USER;
-        if (end->cause == STOP_BY_USER && p->related[BOUND_TO] && *p->related[BOUND_TO])
-                return true;
-        u->explained = u->job;
-        return false;
+        end->cause = u->job == u->own ? STOP_BY_DAEMON : cause ? STOP_BY_UNIT : STOP_BY_USER;
+        return end->cause == STOP_BY_USER && p->related[BOUND_TO] && *p->related[BOUND_TO];
 }
 
 static int on_properties_changed(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
@@ -194,8 +165,8 @@ static int on_properties_changed(sd_bus_message *m, void *userdata, sd_bus_error
                 note_run(u, p.invocation);
                 if (p.active)
                         u->seen = unit_properties_state(&p);
-                if (p.conditions > 0 && p.condition_checked > 0)
-                        u->unmet = p.conditions == UNMET;
+                if (p.condition_checked > 0)
+                        u->unmet = !p.conditions_met || !p.asserts_met;
                 if (p.status)
                         (void) snprintf(u->info.status, sizeof u->info.status, "%s", p.status);
         }
@@ -279,9 +250,8 @@ static int on_look(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
                 ask_again_later(u->units);
 
         if (u->seen == UNIT_ACTIVE || u->seen == UNIT_STARTING) {
-                u->ran = true;
-                u->info.end.cause = STOP_UNKNOWN;
-                u->info.end.unit[0] = u->info.end.condition[0] = '\0';
+                u->info.end.cause = STOP_BY_NOBODY;
+                u->info.end.unit[0] = '\0';
         } else
                 bound = read_end(u, &p);
 
@@ -296,7 +266,16 @@ static int on_look(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
         else if (waits)
                 r = ask(u, on_waits_for, p.job, SYSTEMD ".Job", "GetBefore", NULL);
         if (r < 0)
-                ask_system_state(u);
+                report_look(u);
+        return 0;
+}
+
+static int on_system_state(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        struct units *us = userdata;
+        const char *state;
+
+        if (sd_bus_message_read(m, "v", "s", &state) >= 0)
+                us->shutting_down = strcmp(state, "stopping") == 0;
         return 0;
 }
 
@@ -304,6 +283,9 @@ void unit_look(struct unit *u) {
         u->look_again = u->look;
         if (u->look || !bus_connection_bus(u->units->connection))
                 return;
+        /* systemd answers in order: whether the system shuts down is known when the unit's end is. */
+        (void) sd_bus_call_method_async(bus, NULL, SYSTEMD, SYSTEMD_PATH, PROPERTIES, "Get", on_system_state,
+                u->units, "ss", MANAGER, "SystemState");
         /* "": the properties of all interfaces, Unit's and Service's, in one answer. */
         if (ask(u, on_look, u->path, PROPERTIES, "GetAll", "s", "") < 0)
                 ask_again_later(u->units);
@@ -363,7 +345,7 @@ static void drop_slots(struct unit *u) {
 
 void unit_forget(struct unit *u) {
         drop_slots(u);
-        u->look_again = u->ran = false;
+        u->look_again = false;
         u->job = u->explained = 0;
         u->type = TYPE_UNKNOWN;
         u->info.state = u->seen = UNIT_UNKNOWN;

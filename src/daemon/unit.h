@@ -64,7 +64,6 @@ struct unit {
         bool look_again;       /* something changed since .look was asked */
         enum unit_state seen;  /* from systemd's last message; newer than .info during a look */
         sd_id128_t run;        /* the last run that was seen, also if systemd has unloaded the unit since */
-        bool ran;              /* the unit was seen running */
 
         /* The unit's last job. */
         uint32_t job;

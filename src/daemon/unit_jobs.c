@@ -40,7 +40,7 @@ enum job_result unit_jobs_remove(struct unit_jobs *j, uint32_t id, const char *u
         return r;
 }
 
-bool unit_is_target(const char *unit) {
+static bool is_target(const char *unit) {
         size_t n = strlen(unit), suffix = strlen(".target");
 
         return n > suffix && strcmp(unit + n - suffix, ".target") == 0;
@@ -50,7 +50,7 @@ static bool can_stop(const struct unit_properties *p, const char *unit) {
         for (size_t i = 0; i < RELATIONS_MAX; i++)
                 if (strv_contains(p->related[i], unit))
                         return true;
-        return unit_is_target(unit);
+        return is_target(unit);
 }
 
 /* Whether the jobs at places A and B seem to be of one transaction. */

@@ -26,5 +26,3 @@ enum job_result unit_jobs_remove(struct unit_jobs *j, uint32_t id, const char *u
 /* The unit whose job made systemd create the stop job ID of the unit with P; NULL: a client requested ID
  * itself. A target that P does not name stops units for an isolate or a shutdown. */
 const char *unit_jobs_cause(const struct unit_jobs *j, uint32_t id, const struct unit_properties *p);
-
-bool unit_is_target(const char *unit);

@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/text.h"
-
 void unit_properties_free(struct unit_properties *p) {
         for (size_t i = 0; i < RELATIONS_MAX; i++)
                 strv_free(p->related[i]);
@@ -44,33 +42,6 @@ static int read_units(sd_bus_message *m, char ***ret) {
         return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
-/* Lists the conditions not known to be met: all of them, if systemd has forgotten the inactive unit. */
-static int read_conditions(sd_bus_message *m, struct unit_properties *p) {
-        const char *type, *parameter;
-        int trigger, negate, state, r;
-
-        r = sd_bus_message_enter_container(m, 'v', "a(sbbsi)");
-        if (r >= 0)
-                r = sd_bus_message_enter_container(m, 'a', "(sbbsi)");
-        while (r >= 0 &&
-                (r = sd_bus_message_read(m, "(sbbsi)", &type, &trigger, &negate, &parameter, &state)) > 0)
-                if (state <= 0)
-                        appendf(p->condition, sizeof p->condition, "%s%s=%s%s%s", *p->condition ? ", " : "",
-                                type, trigger ? "|" : "", negate ? "!" : "", parameter);
-        if (r >= 0)
-                r = sd_bus_message_exit_container(m);
-        return r < 0 ? r : sd_bus_message_exit_container(m);
-}
-
-static int read_met(sd_bus_message *m, struct unit_properties *p) {
-        int met, r;
-
-        r = sd_bus_message_read(m, "v", "b", &met);
-        if (r >= 0 && p->conditions != UNMET)
-                p->conditions = met ? MET : UNMET;
-        return r;
-}
-
 static int read_invocation(sd_bus_message *m, struct unit_properties *p) {
         const void *bytes;
         size_t size;
@@ -101,6 +72,8 @@ static int read_value(sd_bus_message *m, const char *name, struct unit_propertie
                 { "MainPID", "u", &p->main_pid },
                 { "NRestarts", "u", &p->restarts },
                 { "ConditionTimestampMonotonic", "t", &p->condition_checked },
+                { "ConditionResult", "b", &p->conditions_met },
+                { "AssertResult", "b", &p->asserts_met },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++)
@@ -126,10 +99,6 @@ static int read_property(sd_bus_message *m, const char *name, struct unit_proper
                 return sd_bus_message_read(m, "v", "(uo)", &job, &p->job);
         if (strcmp(name, "InvocationID") == 0)
                 return read_invocation(m, p);
-        if (strcmp(name, "Conditions") == 0 || strcmp(name, "Asserts") == 0)
-                return read_conditions(m, p);
-        if (strcmp(name, "ConditionResult") == 0 || strcmp(name, "AssertResult") == 0)
-                return read_met(m, p);
         return read_value(m, name, p);
 }
 

@@ -19,10 +19,7 @@ struct unit_properties {
         sd_id128_t invocation;
         uint32_t main_pid, restarts;
         uint64_t condition_checked;
-        /* Whether conditions and assertions were met at systemd's last check; 0: not in the message. */
-        enum { MET = 1, UNMET } conditions;
-        /* The conditions and assertions that were not met. If systemd has forgotten which, all of them. */
-        char condition[sizeof((struct unit_end *) NULL)->condition];
+        int conditions_met, asserts_met; /* at that check */
         /* Units whose stop or start stops this one, by the property that names them; owned */
         char **related[RELATIONS_MAX];
 };

@@ -145,7 +145,7 @@ struct facts facts_of(const struct state *s) {
                 .job = !s->bus                 ? JOB_NONE
                         : s->call != CALL_NONE ? JOB_CALLING
                                                : s->seen,
-                .stopped_by = is_stopped(s) && s->by_user ? STOP_BY_USER : STOP_UNKNOWN,
+                .stopped_by = is_stopped(s) && s->by_user ? STOP_BY_USER : STOP_BY_NOBODY,
                 .same_run = s->marked != RUN_OTHER,
                 .main_pid = has_process(s) ? THIS_PID : 0,
                 .sync_running = s->syncing,

@@ -180,8 +180,8 @@ def test_restarted_by_a_user(pair):
 
 
 @pytest.mark.parametrize("unit, word", [
-    ("[Unit]\nConditionPathExists=!/etc/hostname\n", "ConditionPathExists=!/etc/hostname"),
-    ("[Unit]\nAssertPathExists=/nowhere\n", "AssertPathExists=/nowhere"),
+    ("[Unit]\nConditionPathExists=!/etc/hostname\n", "a condition"),
+    ("[Unit]\nAssertPathExists=/nowhere\n", "a condition"),
     ("[Unit]\nRequires=a.service\nAfter=a.service\n", "a.service"),
     ("[Unit]\nRequires=b.service\nAfter=b.service\n", "a.service"),
     ("[Unit]\nRequires=c.service\nAfter=c.service\nJobTimeoutSec=2\n", "timed out"),

@@ -115,7 +115,7 @@ static inline void gateway(struct bench *b, enum unit_state state) {
         b->f.job = JOB_NONE;
         b->f.main_pid = state == UNIT_ACTIVE || state == UNIT_STARTING || state == UNIT_STOPPING ? PID : 0;
         if (unit_state_runs(state))
-                b->f.stopped_by = STOP_UNKNOWN;
+                b->f.stopped_by = STOP_BY_NOBODY;
 }
 
 static inline void checked(struct bench *b, bool answers) {

@@ -313,7 +313,7 @@ static void test_a_user_starts_it_again(void **state _unused_) {
 
 /* Only a user's own stop of this very unit is a wish that it be stopped. */
 static void test_what_stops_it_besides(void **state _unused_) {
-        for (enum stop_cause cause = 0; cause <= STOP_BY_SHUTDOWN; cause++) {
+        for (enum stop_cause cause = 0; cause <= STOP_BY_UNIT; cause++) {
                 struct bench b = promoted();
 
                 if (cause == STOP_BY_USER)

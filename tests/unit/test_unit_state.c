@@ -22,24 +22,18 @@ static void test_describe(void **state _unused_) {
                 enum unit_state state;
                 const char *result, *names;
         } cases[] = {
-                { { STOP_BY_ITSELF, JOB_RESULT_DONE, "", "" }, UNIT_FAILED, "oom-kill", "oom-kill" },
-                { { STOP_BY_ITSELF, JOB_RESULT_DONE, "", "" }, UNIT_INACTIVE, "success", "ended by itself" },
-                { { STOP_UNKNOWN, JOB_RESULT_NONE, "", "" }, UNIT_FAILED, "exit-code", "exit-code" },
-                { { STOP_BY_UNIT, JOB_RESULT_DONE, "a.service", "" }, UNIT_INACTIVE, "success",
-                        "a.service" },
-                { { STOP_BY_UNIT, JOB_RESULT_DONE, "", "" }, UNIT_INACTIVE, "success", "another unit" },
-                { { STOP_BY_USER, JOB_RESULT_DONE, "", "" }, UNIT_INACTIVE, "success", "user" },
-                { { STOP_BY_DAEMON, JOB_RESULT_DONE, "", "" }, UNIT_INACTIVE, "success", "daemon" },
-                { { STOP_BY_SHUTDOWN, JOB_RESULT_DONE, "rescue.target", "" }, UNIT_INACTIVE, "success",
-                        "rescue.target" },
-                { { STOP_UNKNOWN, JOB_RESULT_DEPENDENCY, "b.service", "" }, UNIT_INACTIVE, "success",
+                { { STOP_BY_NOBODY, JOB_RESULT_DONE, "" }, UNIT_FAILED, "oom-kill", "oom-kill" },
+                { { STOP_BY_NOBODY, JOB_RESULT_DONE, "" }, UNIT_INACTIVE, "success", "ended by itself" },
+                { { STOP_BY_NOBODY, JOB_RESULT_NONE, "" }, UNIT_FAILED, "exit-code", "exit-code" },
+                { { STOP_BY_UNIT, JOB_RESULT_DONE, "a.service" }, UNIT_INACTIVE, "success", "a.service" },
+                { { STOP_BY_UNIT, JOB_RESULT_DONE, "" }, UNIT_INACTIVE, "success", "another unit" },
+                { { STOP_BY_USER, JOB_RESULT_DONE, "" }, UNIT_INACTIVE, "success", "user" },
+                { { STOP_BY_DAEMON, JOB_RESULT_DONE, "" }, UNIT_INACTIVE, "success", "daemon" },
+                { { STOP_BY_NOBODY, JOB_RESULT_DEPENDENCY, "b.service" }, UNIT_INACTIVE, "success",
                         "b.service" },
-                { { STOP_UNKNOWN, JOB_RESULT_CONDITION, "", "ConditionPathExists=/x" }, UNIT_INACTIVE,
-                        "success", "=/x" },
-                { { STOP_UNKNOWN, JOB_RESULT_CONDITION, "", "" }, UNIT_INACTIVE, "success",
-                        "ExecCondition=" },
-                { { STOP_UNKNOWN, JOB_RESULT_TIMEOUT, "", "" }, UNIT_INACTIVE, "success", "timed out" },
-                { { STOP_UNKNOWN, JOB_RESULT_CANCELED, "", "" }, UNIT_INACTIVE, "success", "canceled" },
+                { { STOP_BY_NOBODY, JOB_RESULT_CONDITION, "" }, UNIT_INACTIVE, "success", "condition" },
+                { { STOP_BY_NOBODY, JOB_RESULT_TIMEOUT, "" }, UNIT_INACTIVE, "success", "timed out" },
+                { { STOP_BY_NOBODY, JOB_RESULT_CANCELED, "" }, UNIT_INACTIVE, "success", "canceled" },
         };
         char text[64 + 192];
 
