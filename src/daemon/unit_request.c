@@ -16,37 +16,19 @@
 #define REQUEST_TIMEOUT USEC_PER_MINUTE
 #define REQUEST_IS_SLOW_AFTER (2 * USEC_PER_SEC)
 
-/* systemd's and D-Bus's errors in words. */
-static const struct {
-        const char *error;
-        const char *words;
-        const char *command; /* the unit's name follows */
-} explanations[] = {
-        { SYSTEMD ".NoSuchUnit", "there is no such unit", "systemctl cat" },
-        { SYSTEMD ".UnitMasked", "the unit is masked", "systemctl unmask" },
-        { SYSTEMD ".BadUnitSetting", "its file is wrong", "systemd-analyze verify" },
-        { SYSTEMD ".LoadFailed", "its file cannot be read", "systemctl status" },
-        { SYSTEMD ".OnlyByDependency",
-                "its file has RefuseManualStart= or RefuseManualStop=", "systemctl edit" },
-        { SD_BUS_ERROR_ACCESS_DENIED, "polkit refused", "openclaw-failover doctor; its rule must name" },
-        { SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, "polkit refused",
-                "openclaw-failover doctor; its rule must name" },
-        { SD_BUS_ERROR_TIMEOUT, "polkit does not answer", "systemctl status polkit" },
-        { SD_BUS_ERROR_NO_REPLY, "polkit does not answer", "systemctl status polkit" },
-};
-
 static void explain(struct unit *u, const sd_bus_error *e) {
         char *why = u->info.trouble;
         size_t size = sizeof u->info.trouble;
 
         (void) snprintf(why, size, "systemd did not %s %s: ", u->verb, u->name);
-        for (size_t i = 0; i < ELEMENTSOF(explanations); i++)
-                if (sd_bus_error_has_name(e, explanations[i].error)) {
-                        appendf(why, size, "%s (%s %s)", explanations[i].words, explanations[i].command,
-                                u->id);
-                        return;
-                }
-        appendf(why, size, "%s", e && e->message ? e->message : "no reason given");
+        if (sd_bus_error_has_names(
+                    e, SD_BUS_ERROR_ACCESS_DENIED, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED))
+                appendf(why, size, "polkit refused (openclaw-failover doctor; its rule must name %s)",
+                        u->id);
+        else if (sd_bus_error_has_names(e, SD_BUS_ERROR_TIMEOUT, SD_BUS_ERROR_NO_REPLY))
+                appendf(why, size, "polkit does not answer (systemctl status polkit)");
+        else
+                appendf(why, size, "%s", e->message ?: e->name);
 }
 
 static void hang_up(struct unit *u) {
