@@ -38,7 +38,7 @@ static const struct {
         { "Promote", COMMAND_PROMOTE, "promote" },
         { "Demote", COMMAND_DEMOTE, "demote" },
         { "Auto", COMMAND_AUTO, "follow the primary (auto)" },
-        { "Pause", COMMAND_PAUSE, "pause" },
+        { "Pause", COMMAND_PAUSE, "pause" }, /* until resumed, or for a span */
         { "Resume", COMMAND_RESUME, "resume" },
         { "Drill", COMMAND_DRILL, "begin a drill" },
 };
@@ -71,16 +71,13 @@ int bus_service_read_pause(sd_bus_message *m, usec_t *ret, sd_bus_error *e) {
 
 /* The journal names the user who paused, held or pinned. */
 static void log_command(size_t i, uid_t uid, usec_t pause) {
-        char who[32] = "root", span[SPAN_MAX];
+        char who[32] = "root", span[SPAN_MAX] = "";
 
         if (uid != 0)
                 (void) snprintf(who, sizeof who, "User %u", (unsigned) uid);
-        if (commands[i].command != COMMAND_PAUSE)
-                log_notice("%s asks to %s.", who, commands[i].words);
-        else if (pause == USEC_INFINITY)
-                log_notice("%s asks to pause until resumed.", who);
-        else
-                log_notice("%s asks to pause for %s.", who, format_span(span, pause));
+        if (pause > 0 && pause != USEC_INFINITY)
+                format_span(span, pause);
+        log_notice("%s asks to %s%s%s.", who, commands[i].words, *span ? " for " : "", span);
 }
 
 static void carry_out(sd_bus_message *m, uid_t uid, const sd_bus_error *refusal, void *userdata) {
@@ -180,24 +177,20 @@ void bus_service_event(struct bus_service *b, enum role_event event, const char 
 
 /* The connection. */
 
+static void report_no_name(const struct bus_service *b, const char *reason) {
+        log_error(
+                "Cannot offer %s on the system bus: %s. Failover works; status, promote and the other commands do not.",
+                b->instance->bus_name, reason);
+}
+
 static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
-        const struct bus_service *b = userdata;
         const sd_bus_error *e = sd_bus_message_get_error(m);
         uint32_t answer = 0;
 
         if (e && !sd_bus_error_has_name(e, SD_BUS_ERROR_NO_REPLY)) /* no reply is no refusal */
-                log_error(
-                        "The system bus does not give this daemon the name %s: %s%s. Failover works; status, promote and "
-                        "the other commands do not.",
-                        b->instance->bus_name, e->message,
-                        sd_bus_error_has_name(e, SD_BUS_ERROR_ACCESS_DENIED)
-                                ? " (its policy file is not installed, or this daemon does not run as its user)"
-                                : "");
+                report_no_name(userdata, e->message);
         else if (sd_bus_message_read(m, "u", &answer) >= 0 && answer == NAME_IN_QUEUE)
-                log_warning(
-                        "Another daemon has the name %s on the system bus: two of them run. Commands reach the other one "
-                        "until it ends.",
-                        b->instance->bus_name);
+                report_no_name(userdata, "another daemon has that name, and must end first");
         return 0;
 }
 
@@ -210,10 +203,7 @@ static void on_up(sd_bus *bus, void *userdata) {
                 r = sd_bus_request_name_async(
                         bus, &b->name, b->instance->bus_name, SD_BUS_NAME_QUEUE, on_name, b);
         if (r < 0)
-                log_error(
-                        "Cannot offer %s on the system bus: %s. Failover works; status, promote and the other commands "
-                        "do not.",
-                        b->instance->bus_name, strerror(-r));
+                report_no_name(b, strerror(-r));
 }
 
 static void on_down(void *userdata) {

@@ -132,7 +132,7 @@ def test_polkit_is_not_there(pair):
 def test_nobody_else_can_have_the_name(pair):
     pair.standby.put("/etc/openclaw-failover.ini", "[primary]\nhost = 100.64.0.1\n")
     done = pair.standby.run("timeout --preserve-status 2 openclaw-failover run", user="alice", check=False)
-    assert "does not give this daemon the name" in done.stderr
+    assert "Cannot offer org.openclaw.Failover1" in done.stderr
 
 
 def test_bus_restarts(pair):
