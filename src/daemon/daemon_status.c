@@ -66,7 +66,7 @@ static usec_t start_took(const struct daemon *d) {
 static void make_status(const struct daemon *d, struct status *ret) {
         const struct unit_info *g = unit_info(d->gateway);
         const struct sync_view *sync = sync_unit_view(d->sync_unit);
-        const struct last_failover *last = &d->state_file.mode.last;
+        const struct last_failover *last = &d->state_file.now.last;
 
         *ret = (struct status){
                 .program = d->instance->program,

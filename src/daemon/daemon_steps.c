@@ -197,7 +197,7 @@ static struct role_step step(struct daemon *d) {
         if (d->resumed)
                 s = role_step(&d->role, &d->rules, &f);
         else {
-                s = role_resume(&d->role, d->state_file.marker.intent, &f);
+                s = role_resume(&d->role, d->state_file.now.marker.intent, &f);
                 d->resumed = true;
         }
 

@@ -1,8 +1,9 @@
-/* What the daemon must remember when it is gone. The marker in /run says what it was doing with the gateway.
- * The mode, a pause and the last failover are in /var/lib, and in /run: a write there waits for no disk.
+/* What the daemon must remember when it is gone: the mode, a pause, the last failover, and, as the marker,
+ * what it was doing with the gateway. A JSON file in /run has all of it, since a write there waits for no
+ * disk; one in /var/lib follows, whose marker is of no use after a boot.
  *
- * All are small JSON files, replaced by rename(2). A missing file is normal. A broken file is logged and
- * counts as missing: the unit itself shows what is under way. */
+ * Both are small, and replaced by rename(2). A missing file is normal. A broken file is logged and counts as
+ * missing: the unit itself shows what is under way. */
 #pragma once
 
 #include <systemd/sd-id128.h>
@@ -22,9 +23,6 @@ struct marker {
         char reason[160]; /* what the deciding check found */
 };
 
-/* Reads the marker; *RET has INTENT_NONE if there is none. */
-void marker_load(const struct instance *n, struct marker *ret);
-
 /* For `status`. Times are CLOCK_REALTIME, since they outlive a boot; 0: unknown, or not yet. */
 struct last_failover {
         usec_t began, started, ended;
@@ -32,23 +30,24 @@ struct last_failover {
         char cause[160];
 };
 
-struct remembered_mode {
+struct remembered {
         enum mode mode;
         enum mode held_from; /* the mode before a user stopped the gateway lately; _MODE_MAX: no user did */
         usec_t paused_until; /* CLOCK_REALTIME; 0: not paused; USEC_INFINITY: until resumed */
         usec_t pause;        /* how long the pause was to last; 0: not known, or until resumed */
         struct last_failover last;
+        struct marker marker; /* INTENT_NONE: there is none */
 };
 
-void mode_load(const struct instance *n, struct remembered_mode *ret);
+/* Reads what an earlier daemon left; the defaults if that is nothing. */
+void state_load(const struct instance *n, struct remembered *ret);
 
 struct state_file {
-        struct kept_file marker_file, mode_here, mode_there;
-        struct marker marker;        /* as last written */
-        struct remembered_mode mode; /* as last written to /run */
-        usec_t paused_until;         /* .mode.paused_until on CLOCK_BOOTTIME */
-        bool changed;                /* .mode has changed since state_save() */
-        usec_t last_started;         /* the promotion that .mode.last describes, CLOCK_BOOTTIME */
+        struct kept_file here, there; /* in /run, in /var/lib */
+        struct remembered now;
+        usec_t paused_until; /* .now.paused_until on CLOCK_BOOTTIME */
+        bool changed;        /* .now has, apart from its marker, since state_save() */
+        usec_t last_started; /* the promotion that .now.last describes, CLOCK_BOOTTIME */
 };
 
 /* Fills M, R and E from what an earlier daemon left. UNIT is the gateway's now. The marker's intent is for

@@ -1,4 +1,4 @@
-/* Any JSON, or none, where the project reads it back: the marker, the mode, the alerts that wait.
+/* Any JSON, or none, where the project reads it back: the state, the alerts that wait.
  *
  * The first byte says which; the rest is the file. */
 #include "fuzz.h"
@@ -33,23 +33,14 @@ static char *write_file(const char *name, const char *text) {
         return path;
 }
 
-static void try_marker(const char *text) {
-        const struct instance instance = { .runtime_dir = directory };
-        _cleanup_free_ char *path = write_file("marker.json", text);
-        struct marker m;
-
-        marker_load(&instance, &m);
-        demand(m.intent >= 0 && m.intent < _INTENT_MAX);
-        demand(is_safe(m.reason));
-}
-
-static void try_mode(const char *text) {
+static void try_state(const char *text) {
         const struct instance instance = { .runtime_dir = directory, .state_dir = directory };
-        _cleanup_free_ char *path = write_file("mode.json", text);
-        struct remembered_mode m;
+        _cleanup_free_ char *path = write_file("state.json", text);
+        struct remembered m;
 
-        mode_load(&instance, &m);
+        state_load(&instance, &m);
         demand(m.mode >= 0 && m.mode < _MODE_MAX && is_safe(m.last.cause));
+        demand(m.marker.intent >= 0 && m.marker.intent < _INTENT_MAX && is_safe(m.marker.reason));
 }
 
 static void try_alerts(const char *text) {
@@ -68,7 +59,7 @@ static void try_alerts(const char *text) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-        static void (*const tries[])(const char *) = { try_marker, try_mode, try_alerts };
+        static void (*const tries[])(const char *) = { try_state, try_alerts };
         struct input in = { data, size };
         uint8_t which = take_byte(&in);
         _cleanup_free_ char *text = take_text(&in, '\0');

@@ -56,8 +56,10 @@ def failed_checks(host):
     return [m for m in host.messages(DAEMON) if re.match(r"Failed check", m)]
 
 
-def marker(host):
-    return host.run("cat /run/openclaw-failover/marker.json", check=False).stdout
+def marker(host, instance=""):
+    """What the daemon has noted that it does with the gateway; {}: nothing."""
+    text = host.run(f"cat /run/openclaw-failover{instance}/state.json", check=False).stdout
+    return json.loads(text or "{}").get("marker", {})
 
 
 def starts(host):

@@ -47,7 +47,7 @@ def test_killed_and_restored(pair, fault):
     wait_event(standby, "demoted")
     assert not standby.gateway.answers() and standby.state(GATEWAY) == "inactive"
     assert events(standby) == ["promoting", "promoted", "demoting", "demoted"]
-    standby.wait_for(lambda: marker(standby) == "", what="the marker is gone")
+    standby.wait_for(lambda: marker(standby) == {}, what="the marker is gone")
 
 
 def test_replaced_at_the_third_failed_check_with_default_settings(pair):

@@ -74,6 +74,6 @@ def test_state_directory_hangs(pair, tmp_path):
             before = checked_at(host)
             host.wait_for(lambda: checked_at(host) > before, 5)
             assert not any("stood still" in m for m in host.messages(DAEMON))
-        host.wait_for(lambda: '"auto"' in host.run(f"cat {STATE}/mode.json", check=False).stdout, 10)
+        host.wait_for(lambda: '"auto"' in host.run(f"cat {STATE}/state.json", check=False).stdout, 10)
         assert host.unit(DAEMON)["NRestarts"] == "0"
         assert starts(host) == 2 and "held" not in events(host)

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from lab import SOURCE, install
+from story import marker
 from test_units import ask
 
 NAMES = [f"site_{i}" for i in range(10)]
@@ -132,7 +133,7 @@ def test_only_those_fail_over_whose_primary_died(hosts):
         wait_state(standby, name, "promoted", gateway_answers=True)
     for name in NAMES:
         assert standby.is_active(gateway(name)) == (name in KILLED), name
-        assert standby.exists(f"/run/openclaw-failover@{name}/marker.json") == (name in KILLED), name
+        assert bool(marker(standby, f"@{name}")) == (name in KILLED), name
     shown = command(standby, "status")
     assert shown.returncode == 1 and shown.stdout.count("\nPromoted: ") == len(KILLED)
     # What it tells a person to type concerns this instance.
