@@ -144,12 +144,15 @@ static void keep_gateway(struct daemon *d, struct config *c) {
         kept.drain_timeout = new->drain_timeout;
         *old = *new;
         *new = kept;
+        _cleanup_(metrics_freep) struct metrics *metrics = NULL;
 }
 
 static int use_config(struct daemon *d, struct config *c) {
         _cleanup_(peers_freep) struct peers *watch = NULL;
         _cleanup_(local_gateway_freep) struct local_gateway *selfcheck = NULL;
         struct unit *gateway = NULL;
+        if (r >= 0)
+                r = metrics_new(d->instance, c, &metrics);
         int r;
 
         r = peers_new(d->http, d->instance, c, d->peers, on_watch, d, &watch);
@@ -169,10 +172,11 @@ static int use_config(struct daemon *d, struct config *c) {
         d->peers = TAKE(watch);
         local_gateway_free(d->local_gateway);
         d->local_gateway = TAKE(selfcheck);
-        if (d->config) { /* at the start, these parts were made with C */
+        metrics_free(d->metrics);
+        d->metrics = TAKE(metrics); /* its counters begin again, as Prometheus expects of counters */
+        if (d->config) {            /* at the start, these parts were made with C */
                 alert_configure(d->alert, c);
                 heartbeat_configure(d->heartbeat, c);
-                metrics_configure(d->metrics, c);
         }
         config_free(d->config);
         d->config = c;
@@ -285,8 +289,6 @@ static int daemon_new(const struct instance *instance, struct config *c, struct 
                 r = alert_new(d->http, instance, c, &d->alert);
         if (r >= 0)
                 r = heartbeat_new(d->http, c, &d->heartbeat);
-        if (r >= 0)
-                r = metrics_new(instance, c, &d->metrics);
         if (r >= 0)
                 r = state_recall(&d->state_file, instance, c->gateway.unit, &d->role, &d->timeline);
         if (r >= 0)

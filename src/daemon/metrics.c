@@ -16,13 +16,10 @@
 
 struct metrics {
         struct kept_file file; /* .path NULL: none */
-        char *advice;
-        const struct instance *instance;
+        const char *instance;
         uint64_t checks[_VERDICT_MAX];
-        usec_t took; /* the sum of all checks */
-
-        usec_t written;      /* CLOCK_BOOTTIME; 0: not yet */
-        struct status shown; /* as last written; its texts are no longer valid */
+        usec_t took;    /* the sum of all checks */
+        usec_t written; /* CLOCK_BOOTTIME; 0: not yet */
 };
 
 void metrics_check(struct metrics *m, const struct check *check) {
@@ -43,7 +40,7 @@ static void head(FILE *f, const char *name, const char *type, const char *help) 
 /* A label names the instance; the default instance has none. The name needs no escaping (instance.h). */
 static void sample(FILE *f, const struct metrics *m, const char *name, const char *label, const char *value,
         double number) {
-        const char *instance = m->instance->name;
+        const char *instance = m->instance;
 
         (void) fprintf(f, "openclaw_failover_%s", name);
         if (*instance || label)
@@ -62,17 +59,20 @@ static void put_states(FILE *f, const struct metrics *m, const char *name, const
                 sample(f, m, name, name, names[i], i == current);
 }
 
-/* Writes each metric of one number, if the number is known. S is all zero when the daemon ends. */
+/* Writes each metric whose number is known. S is all zero when the daemon ends. */
 static void put_numbers(FILE *f, const struct metrics *m, const struct status *s, bool up, usec_t now) {
+        static const char key_expiry[] = "tailscale_key_expiry_timestamp_seconds";
         const struct {
                 const char *name, *type, *help;
                 bool known;
                 double value;
+                const char *label, *label_value;
         } rows[] = {
                 { "up", "gauge", "Whether the daemon runs: 0 after it was stopped.", true, up },
                 { "written_timestamp_seconds", "gauge",
                         "When this file was written; an old one means a daemon that died.", true,
                         SECONDS(now) },
+                { "build_info", "gauge", "The version, as a label.", true, 1, "version", VERSION },
                 { "primary_up", "gauge", "Whether the primary, or a senior standby, is up.", up,
                         s->health == HEALTH_UP },
                 { "role_seconds", "gauge", "For how long it has had this role.", up,
@@ -87,13 +87,21 @@ static void put_numbers(FILE *f, const struct metrics *m, const struct status *s
                 { "last_sync_success_timestamp_seconds", "gauge",
                         "When a sync of workspace and secrets last did all there was to do.",
                         s->sync_succeeded > 0, SECONDS(s->sync_succeeded) },
+                { key_expiry, "gauge", "When a Tailscale key expires.", s->key_expires > 0,
+                        SECONDS(s->key_expires), "node", "standby" },
+                { key_expiry, "gauge", "When a Tailscale key expires.", s->primary_key_expires > 0,
+                        SECONDS(s->primary_key_expires), "node", "primary" },
         };
+        const char *last = NULL;
 
-        for (size_t i = 0; i < ELEMENTSOF(rows); i++)
-                if (rows[i].known) {
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                if (!rows[i].known)
+                        continue;
+                if (rows[i].name != last)
                         head(f, rows[i].name, rows[i].type, rows[i].help);
-                        sample(f, m, rows[i].name, NULL, NULL, rows[i].value);
-                }
+                sample(f, m, rows[i].name, rows[i].label, rows[i].label_value, rows[i].value);
+                last = rows[i].name;
+        }
 }
 
 static void put_role(FILE *f, const struct metrics *m, const struct status *s) {
@@ -103,18 +111,6 @@ static void put_role(FILE *f, const struct metrics *m, const struct status *s) {
         put_states(f, m, "mode", "What the role follows: auto is the primary.", role_mode_names, _MODE_MAX,
                 paused ? _MODE_MAX : (int) s->mode);
         sample(f, m, "mode", "mode", "paused", paused);
-}
-
-static void put_keys(FILE *f, const struct metrics *m, const struct status *s) {
-        static const char name[] = "tailscale_key_expiry_timestamp_seconds";
-
-        if (s->key_expires == 0 && s->primary_key_expires == 0)
-                return;
-        head(f, name, "gauge", "When a Tailscale key expires.");
-        if (s->key_expires > 0)
-                sample(f, m, name, "node", "standby", SECONDS(s->key_expires));
-        if (s->primary_key_expires > 0)
-                sample(f, m, name, "node", "primary", SECONDS(s->primary_key_expires));
 }
 
 static void put_checks(FILE *f, const struct metrics *m) {
@@ -140,12 +136,8 @@ char *metrics_text(const struct metrics *m, const struct status *s, usec_t now) 
         if (!f)
                 return NULL;
         put_numbers(f, m, s ?: &none, s != NULL, now);
-        head(f, "build_info", "gauge", "The version, as a label.");
-        sample(f, m, "build_info", "version", VERSION, 1);
-        if (s) {
+        if (s)
                 put_role(f, m, s);
-                put_keys(f, m, s);
-        }
         put_checks(f, m);
         if (fclose(f) == EOF) {
                 free(text);
@@ -165,43 +157,24 @@ static void write_now(struct metrics *m, const struct status *s) {
 }
 
 void metrics_write(struct metrics *m, const struct status *s) {
-        const struct status *old = &m->shown;
-        bool same = m->written > 0 && s->state == old->state && s->health == old->health &&
-                s->mode == old->mode && (s->paused_until > 0) == (old->paused_until > 0) &&
-                s->promotions == old->promotions;
-
-        if (!m->file.path || (same && now_usec(CLOCK_BOOTTIME) < m->written + WRITE_INTERVAL))
-                return;
-        m->shown = *s;
-        write_now(m, s);
-}
-
-void metrics_configure(struct metrics *m, const struct config *c) {
-        const char *path = c->metrics_textfile && *c->metrics_textfile ? c->metrics_textfile : NULL;
-
-        if (m->file.path && path && strcmp(m->file.path, path) == 0)
-                return;
-        /* The daemon no longer updates the old file, whose numbers would look current for ever. */
-        if (m->file.path && m->written > 0)
-                (void) unlink(m->file.path);
-        free(m->file.path);
-        m->file = (struct kept_file){ .path = path ? strdup(path) : NULL, .advice = m->advice };
-        if (path && !m->file.path)
-                log_error("Out of memory: no metrics are written.");
-        m->written = 0;
+        if (m->file.path && (m->written == 0 || now_usec(CLOCK_BOOTTIME) >= m->written + WRITE_INTERVAL))
+                write_now(m, s);
 }
 
 int metrics_new(const struct instance *n, const struct config *c, struct metrics **ret) {
         _cleanup_(metrics_freep) struct metrics *m = calloc(1, sizeof *m);
+        const char *path = c->metrics_textfile;
 
-        if (!m ||
-                asprintf(&m->advice,
-                        "The daemon's user must be allowed to write there, and so must the unit: `systemctl edit %s`, add "
-                        "the two lines [Service] and ReadWritePaths= with the directory, then restart it.",
-                        n->unit) < 0)
+        if (!m)
                 return -ENOMEM;
-        m->instance = n;
-        metrics_configure(m, c);
+        m->instance = n->name;
+        m->file.advice =
+                "Its directory must be writable for the daemon's user, and in the unit's ReadWritePaths=. See "
+                "PROMETHEUS in openclaw-failover-guide(7).";
+        if (path && *path)
+                m->file.path = strdup(path);
+        if (path && *path && !m->file.path)
+                return -ENOMEM;
         *ret = TAKE(m);
         return 0;
 }
@@ -212,7 +185,6 @@ struct metrics *metrics_free(struct metrics *m) {
         if (m->file.path && m->written > 0 && !m->file.unwritten)
                 write_now(m, NULL);
         free(m->file.path);
-        free(m->advice);
         free(m);
         return NULL;
 }

@@ -14,14 +14,11 @@ int metrics_new(const struct instance *n, const struct config *c, struct metrics
 struct metrics *metrics_free(struct metrics *m);
 DEFINE_CLEANUP(struct metrics *, metrics_free)
 
-/* Uses a configuration that was read again. Counters go on. */
-void metrics_configure(struct metrics *m, const struct config *c);
-
 /* Counts one check of the primary. */
 void metrics_check(struct metrics *m, const struct check *check);
 
-/* Writes the file, unless the last write is less than 15 s old and role, health and mode are the same. Logs
- * a failure once. The caller calls this after each check and change. */
+/* Writes the file, unless the last write is less than 15 s old. Logs a failure once. The caller calls this
+ * after each check and change. */
 void metrics_write(struct metrics *m, const struct status *s);
 
 /* The file's text at NOW (CLOCK_REALTIME), to free; NULL without memory. S is NULL when the daemon ends. */

@@ -175,41 +175,14 @@ static void test_file(void **state) {
         assert_int_equal(stat(p->file, &st), 0);
         assert_int_equal(st.st_mode & 07777, 0644); /* another user reads it */
 
-        /* Not for every check … */
+        /* Not for every check. */
         count(m, VERDICT_UP, 1000);
         metrics_write(m, &s);
         assert_line(content(p), "openclaw_failover_checks_total{verdict=\"up\"} 0");
-        /* … but for every transition. */
-        s.state = ROLE_DEMOTING;
-        metrics_write(m, &s);
-        assert_line(content(p), "openclaw_failover_checks_total{verdict=\"up\"} 1");
-        s.paused_until = USEC_INFINITY;
-        metrics_write(m, &s);
-        assert_line(content(p), "openclaw_failover_mode{mode=\"paused\"} 1");
 
         metrics_free(m);
         assert_line(content(p), "openclaw_failover_up 0");
         assert_null(strstr(p->text, "openclaw_failover_role"));
-}
-
-static void test_moved(void **state) {
-        struct place *p = *state;
-        struct metrics *m = make(&plain, "/proc/nowhere/x.prom");
-        struct config c = { .metrics_textfile = p->file };
-        struct status s = promoted();
-
-        count(m, VERDICT_UP, 1000);
-        metrics_write(m, &s);
-        metrics_configure(m, &c);
-        metrics_write(m, &s);
-        assert_line(content(p), "openclaw_failover_checks_total{verdict=\"up\"} 1");
-        c.metrics_textfile = NULL;
-        metrics_configure(m, &c);
-        assert_int_equal(access(p->file, F_OK), -1);
-        assert_int_equal(errno, ENOENT);
-        metrics_write(m, &s);
-        assert_int_equal(access(p->file, F_OK), -1);
-        metrics_free(m);
 }
 
 int main(void) {
@@ -219,7 +192,6 @@ int main(void) {
                 cmocka_unit_test(test_instance),
                 cmocka_unit_test(test_promtool),
                 cmocka_unit_test_setup_teardown(test_file, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(test_moved, set_up, tear_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
