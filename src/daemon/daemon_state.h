@@ -53,10 +53,7 @@ struct daemon {
         struct sync_story sync_story;
 
         sd_event_source *look_timer;
-        usec_t status_sent;
-        bool status_steady; /* the last STATUS= said that all is well and no check fails */
-        enum status_level status_level;
-        char status_text[SENTENCE_MAX];
+        usec_t status_lasts; /* while all stays well, the last STATUS= is good until then; 0: something is not */
         bool reload_on_standby; /* a change of the configuration waits until then */
 };
 

@@ -10,21 +10,14 @@
 #define STATUS_INTERVAL USEC_PER_MINUTE
 
 static void show_to_systemd(struct daemon *d, const struct status *s) {
-        bool steady = status_is_well(s) && s->failures == 0 && s->waits_until == 0;
-        enum status_level level = status_level(s);
+        bool steady = status_level(s) == STATUS_WELL && s->failures == 0 && s->waits_until == 0;
+        usec_t now = now_usec(CLOCK_BOOTTIME);
         char text[SENTENCE_MAX];
 
-        if (steady && d->status_steady && level == d->status_level &&
-                now_usec(CLOCK_BOOTTIME) - d->status_sent < STATUS_INTERVAL)
+        if (steady && now < d->status_lasts)
                 return;
-        status_sentence(s, text);
-        if (strcmp(text, d->status_text) == 0)
-                return;
-        (void) sd_notifyf(false, "STATUS=%s", text);
-        (void) snprintf(d->status_text, sizeof d->status_text, "%s", text);
-        d->status_steady = steady;
-        d->status_level = level;
-        d->status_sent = now_usec(CLOCK_BOOTTIME);
+        d->status_lasts = steady ? now + STATUS_INTERVAL : 0;
+        (void) sd_notifyf(false, "STATUS=%s", status_sentence(s, text));
 }
 
 /* When the daemon restarts a silent gateway; 0: never. */
