@@ -56,7 +56,6 @@ void timeline_ready(struct timeline *e, usec_t now) {
 void timeline_demoted(struct timeline *e, usec_t now) {
         if (timeline_is_open(e))
                 e->demoted_at = now;
-        e->over_at = now;
         e->again = false;
 }
 

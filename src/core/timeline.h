@@ -22,7 +22,6 @@ struct timeline {
         usec_t outage;     /* USEC_INFINITY: unknown */
         char cause[160];
 
-        usec_t over_at;       /* when the last failover ended, promoted or not */
         usec_t last_answered; /* when the gateway here last answered a check well */
         unsigned promotions;  /* how many because the primary was down, since the daemon started */
 };

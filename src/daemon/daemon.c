@@ -14,8 +14,6 @@
 
 /* A promotion waits this much longer than a sync's network timeout, for the sync's local work. */
 #define SYNC_LOCAL_WORK (5 * USEC_PER_SEC)
-/* A sync that ends this soon after a failover is reported as part of the failover. */
-#define STORY_GOES_ON USEC_PER_MINUTE
 
 static void reload(struct daemon *d);
 
@@ -95,13 +93,10 @@ static void on_gateway_checked(struct local_gateway *s _unused_, const struct ch
 
 static void on_sync(struct sync_unit *s _unused_, bool ended, void *userdata) {
         struct daemon *d = userdata;
-        bool standby = d->role.state == ROLE_STANDBY;
-        bool failover = !standby || peers_failing_since(d->peers) > 0 ||
-                (d->timeline.over_at > 0 && now_usec(CLOCK_BOOTTIME) - d->timeline.over_at < STORY_GOES_ON);
 
         if (ended)
                 sync_story_report(&d->sync_story, sync_unit_view(d->sync_unit), &d->config->workspace,
-                        failover, standby);
+                        d->role.state != ROLE_STANDBY || peers_failing_since(d->peers) > 0);
         look(d);
 }
 
@@ -144,20 +139,20 @@ static void keep_gateway(struct daemon *d, struct config *c) {
         kept.drain_timeout = new->drain_timeout;
         *old = *new;
         *new = kept;
-        _cleanup_(metrics_freep) struct metrics *metrics = NULL;
 }
 
 static int use_config(struct daemon *d, struct config *c) {
         _cleanup_(peers_freep) struct peers *watch = NULL;
         _cleanup_(local_gateway_freep) struct local_gateway *selfcheck = NULL;
+        _cleanup_(metrics_freep) struct metrics *metrics = NULL;
         struct unit *gateway = NULL;
-        if (r >= 0)
-                r = metrics_new(d->instance, c, &metrics);
         int r;
 
         r = peers_new(d->http, d->instance, c, d->peers, on_watch, d, &watch);
         if (r >= 0)
                 r = local_gateway_new(d->http, c, on_gateway_checked, d, &selfcheck);
+        if (r >= 0)
+                r = metrics_new(d->instance, c, &metrics);
         if (r < 0)
                 return r;
         if (!d->gateway || strcmp(d->gateway->name, c->gateway.unit) != 0) {

@@ -208,10 +208,10 @@ static struct role_step step(struct daemon *d) {
                 report(d, s.event, from);
         carry_out(d, s.action);
         state_save(&d->state_file);
-        if (d->role.state == ROLE_STANDBY)
+        if (d->role.state == ROLE_STANDBY) {
                 d->loop = (struct restart_loop){ 0 }; /* the next failover begins with none */
-        if (d->role.state == ROLE_STANDBY && (from != ROLE_STANDBY || timeline_is_open(&d->timeline)))
                 timeline_demoted(&d->timeline, now_usec(CLOCK_BOOTTIME));
+        }
         return s;
 }
 

@@ -110,39 +110,30 @@ const struct sync_view *sync_unit_view(const struct sync_unit *s) {
         return &s->view;
 }
 
-static void report_result(struct sync_story *s, const struct sync_view *v, bool failover) {
-        if (!v->ok && (failover || !s->trouble))
-                log_warning("Sync: %s", v->text);
-        else if (v->ok && (failover || s->trouble))
-                log_notice("Sync: %s", v->text);
-        s->trouble = !v->ok;
-}
-
 /* Reports the branches only when they have changed. */
 static void report_unmerged(struct sync_story *s, const struct sync_view *v) {
-        const char *branches = v->unmerged;
-
-        if (strcmp(branches, s->reported) == 0)
+        if (strcmp(v->unmerged, s->reported) == 0)
                 return;
-        if (!*branches)
+        if (!*v->unmerged)
                 log_notice("The primary has all the work that was done here.");
         else
                 log_notice(
                         "The primary lacks work that was done here. To merge it, type there, as its user:");
-        for (const char *c = *branches ? s->merge : ""; *c; c += strcspn(c, "\n"), c += *c == '\n')
+        for (const char *c = *v->unmerged ? s->merge : ""; *c; c += strcspn(c, "\n"), c += *c == '\n')
                 log_notice("    %.*s", (int) strcspn(c, "\n"), c);
-        memcpy(s->reported, branches, sizeof s->reported);
+        memcpy(s->reported, v->unmerged, sizeof s->reported);
 }
 
-void sync_story_report(struct sync_story *s, const struct sync_view *v, const struct workspace_config *w,
-        bool failover, bool standby) {
+void sync_story_report(
+        struct sync_story *s, const struct sync_view *v, const struct workspace_config *w, bool failover) {
         char host[65] = "";
 
         (void) gethostname(host, sizeof host - 1);
         host[strcspn(host, ".")] = '\0';
-        report_result(s, v, failover);
+        if (failover || v->ok == s->trouble)
+                log_line(v->ok ? LOG_NOTICE : LOG_WARNING, "Sync: %s", v->text);
+        s->trouble = !v->ok;
         (void) sync_result_merge_commands(&v->result, w->path, w->remote, *v->user ? v->user : "openclaw",
                 host, s->merge, sizeof s->merge);
-        if (standby)
-                report_unmerged(s, v);
+        report_unmerged(s, v);
 }

@@ -49,6 +49,6 @@ struct sync_story {
 };
 
 /* Reports in the journal that a sync has ended as V says. FAILOVER: it belongs to a failover, so it is
- * always reported. STANDBY: no failover goes on, so the unmerged branches are reported, too. */
-void sync_story_report(struct sync_story *s, const struct sync_view *v, const struct workspace_config *w,
-        bool failover, bool standby);
+ * always reported. Unmerged branches are reported when they have changed. */
+void sync_story_report(
+        struct sync_story *s, const struct sync_view *v, const struct workspace_config *w, bool failover);
