@@ -2,10 +2,10 @@
  *
  * Every event has a stable MESSAGE_ID, which the catalog explains (journalctl -x), and one row in the table
  * in events.c. Fields: FAILOVER_EVENT, FAILOVER_FROM, FAILOVER_TO (roles), FAILOVER_MODE, FAILOVER_REASON,
- * FAILOVER_PRIMARY, FAILOVER_UNIT, FAILOVER_INSTANCE. EVENT_PROMOTED adds FAILOVER_OUTAGE_USEC and its parts
- * FAILOVER_DETECTING_USEC, FAILOVER_SYNCING_USEC and FAILOVER_STARTING_USEC. EVENT_CHANNELS_READY adds
- * FAILOVER_READY_USEC (since the promotion) and FAILOVER_ACTIVE_USEC (since the start); EVENT_DEMOTED adds
- * FAILOVER_PROMOTED_USEC. An unknown span has no field. */
+ * FAILOVER_PRIMARY, FAILOVER_UNIT, FAILOVER_INSTANCE. EVENT_PROMOTED knows FAILOVER_OUTAGE_USEC and its parts
+ * FAILOVER_DETECTING_USEC, FAILOVER_SYNCING_USEC and FAILOVER_STARTING_USEC; EVENT_CHANNELS_READY
+ * FAILOVER_READY_USEC (since the promotion) and FAILOVER_ACTIVE_USEC (since the start); EVENT_DEMOTED
+ * FAILOVER_PROMOTED_USEC. The field of an unknown span is empty. */
 #pragma once
 
 #include "lib/util.h"
