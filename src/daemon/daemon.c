@@ -20,10 +20,8 @@ static void reload(struct daemon *d);
 /* Every event of the loop leads here. */
 static void look(struct daemon *d) {
         daemon_step(d);
-        if (d->reload_on_standby && d->role.state == ROLE_STANDBY) {
-                d->reload_on_standby = false;
+        if (d->reload_on_standby && d->role.state == ROLE_STANDBY)
                 reload(d);
-        }
         daemon_show(d);
 }
 
@@ -118,27 +116,13 @@ static void set_rules(struct daemon *d) {
         };
 }
 
-static bool same_text(const char *a, const char *b) {
-        return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 /* The daemon has to stop the gateway that it started. Settings of another gateway wait for standby. */
-static void keep_gateway(struct daemon *d, struct config *c) {
-        struct gateway_config *old = &d->config->gateway, *new = &c->gateway, kept = *old;
+static bool must_wait(const struct daemon *d, const struct gateway_config *new) {
+        const struct gateway_config *old = &d->config->gateway;
 
-        if (d->role.state == ROLE_STANDBY ||
-                (same_text(old->unit, new->unit) && same_text(old->url, new->url) &&
-                        old->warm == new->warm && old->tls_verify == new->tls_verify))
-                return;
-        log_notice(
-                "[gateway] unit, warm, url and tls_verify cannot change while this machine is %s. They will when it is on standby again.",
-                role_state_name(d->role.state));
-        d->reload_on_standby = true;
-        kept.start_timeout = new->start_timeout;
-        kept.hang_timeout = new->hang_timeout;
-        kept.drain_timeout = new->drain_timeout;
-        *old = *new;
-        *new = kept;
+        return d->role.state != ROLE_STANDBY &&
+                (strcmp(old->unit, new->unit) != 0 || strcmp(old->url ?: "", new->url ?: "") != 0 ||
+                        old->warm != new->warm || old->tls_verify != new->tls_verify);
 }
 
 static int use_config(struct daemon *d, struct config *c) {
@@ -184,10 +168,16 @@ static void reload(struct daemon *d) {
         int r;
 
         r = config_load(d->instance->config, config_log_error, NULL, &c);
-        if (r >= 0) {
-                keep_gateway(d, c);
-                r = use_config(d, c);
+        d->reload_on_standby = r >= 0 && must_wait(d, &c->gateway);
+        if (d->reload_on_standby) {
+                log_notice(
+                        "[gateway] unit, warm, url and tls_verify cannot change while this machine is %s. %s is read again "
+                        "on standby.",
+                        role_state_name(d->role.state), d->instance->config);
+                return;
         }
+        if (r >= 0)
+                r = use_config(d, c);
         if (r < 0) {
                 log_error("%s is not used: %s. The configuration stays as it was.", d->instance->config,
                         r == -EINVAL ? "it has errors" : strerror(-r));
