@@ -24,7 +24,7 @@ void daemon_gather(const struct daemon *d, struct facts *f) {
                 .same_run = state_is_same_run(&d->state_file, g->invocation, g->restarts),
                 .main_pid = g->main_pid,
                 .sync_running = sync_unit_view(d->sync_unit)->running,
-                .shutting_down = units_shutting_down(d->units),
+                .shutting_down = d->units->shutting_down,
         };
 }
 

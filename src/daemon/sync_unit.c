@@ -12,7 +12,6 @@
 
 struct sync_unit {
         const struct instance *instance;
-        struct units *units;
         struct unit *unit;
         struct kept_file hint; /* PROMOTION_HINT */
         sync_unit_changed_t changed;
@@ -38,10 +37,9 @@ static void learn(struct sync_unit *s, const struct unit_info *info) {
         if (*info->trouble)
                 (void) snprintf(v->text, sizeof v->text, "%s", info->trouble);
         else if (sync_result_parse(info->status, &result) < 0)
-                (void) snprintf(v->text, sizeof v->text, "it %s, systemd says \"%s\": `journalctl -u %s`",
-                        info->end.cause == STOP_BY_DAEMON ? "was stopped by the daemon"
-                                                          : "ended without a result",
-                        info->result, s->instance->sync_unit);
+                (void) snprintf(v->text, sizeof v->text,
+                        "it ended without a result, systemd says \"%s\": `journalctl -u %s`", info->result,
+                        s->instance->sync_unit);
         else {
                 sync_result_describe(&result, v->text, sizeof v->text);
                 list_unmerged(&result, v->unmerged, sizeof v->unmerged);
@@ -75,7 +73,6 @@ int sync_unit_new(struct units *us, const struct instance *n, sync_unit_changed_
                 return -ENOMEM;
         s->hint.in_memory = true;
         s->instance = n;
-        s->units = us;
         s->changed = changed;
         s->userdata = userdata;
         r = units_follow(us, n->sync_unit, on_unit, s, &s->unit);
@@ -88,8 +85,6 @@ int sync_unit_new(struct units *us, const struct instance *n, sync_unit_changed_
 struct sync_unit *sync_unit_free(struct sync_unit *s) {
         if (!s)
                 return NULL;
-        if (s->unit)
-                units_unfollow(s->units, s->unit);
         free(s->hint.path);
         free(s);
         return NULL;

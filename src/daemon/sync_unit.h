@@ -30,7 +30,7 @@ struct sync_view {
 /* The unit has changed; ENDED: a sync has ended, and sync_unit_view() is up to date. */
 typedef void (*sync_unit_changed_t)(struct sync_unit *s, bool ended, void *userdata);
 
-/* US and N must outlive *RET. 0 or a negative errno. */
+/* US, which keeps the unit, and N must outlive *RET. 0 or a negative errno. */
 int sync_unit_new(struct units *us, const struct instance *n, sync_unit_changed_t changed, void *userdata,
         struct sync_unit **ret);
 struct sync_unit *sync_unit_free(struct sync_unit *s);

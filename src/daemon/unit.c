@@ -2,7 +2,6 @@
 #include "daemon/unit.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "daemon/unit_properties.h"
@@ -11,11 +10,6 @@
 #include "lib/timer.h"
 
 #define ASK_AGAIN_AFTER USEC_PER_SEC
-
-static void copy(char *to, size_t size, const char *from) {
-        to[0] = '\0';
-        (void) appendf(to, size, "%s", from);
-}
 
 /* A new run shows that the cause of the last failed request is gone. */
 static void note_run(struct unit *u, sd_id128_t run) {
@@ -58,18 +52,6 @@ static int end_look(struct unit *u, sd_bus_message *m) {
         return answered && !u->look;
 }
 
-static int ask(struct unit *u, sd_bus_message_handler_t done, const char *path, const char *interface,
-        const char *method, const char *types, ...) {
-        va_list ap;
-        int r;
-
-        va_start(ap, types);
-        r = sd_bus_call_method_asyncv(bus_connection_bus(u->units->connection), &u->look, SYSTEMD, path,
-                interface, method, done, u, types, ap);
-        va_end(ap);
-        return r;
-}
-
 /* If a unit that BindsTo= names ends by itself, systemd's stop job for this unit looks like a user's. */
 static int on_bound_units(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
         struct unit *u = userdata;
@@ -80,7 +62,7 @@ static int on_bound_units(sd_bus_message *m, void *userdata, sd_bus_error *error
                                NULL, NULL, NULL) > 0)
                         if (strcmp(active, "active") != 0) {
                                 u->info.end.cause = STOP_BY_UNIT;
-                                copy(u->info.end.unit, sizeof u->info.end.unit, name);
+                                safe_text(u->info.end.unit, sizeof u->info.end.unit, name);
                         }
         if (!u->look)
                 report_look(u);
@@ -107,10 +89,11 @@ static int on_waits_for(sd_bus_message *m, void *userdata, sd_bus_error *error _
         if (end_look(u, m) > 0 && sd_bus_message_enter_container(m, 'a', "(usssoo)") > 0 &&
                 sd_bus_message_enter_container(m, 'r', "usssoo") > 0)
                 (void) sd_bus_message_read(m, "us", NULL, &name);
-        if (*name && strcmp(name, u->info.waits_for) == 0 && ++u->waits == 2)
+        u->waits = *name && strcmp(name, u->info.waits_for) == 0 ? u->waits + 1 : 0;
+        if (u->waits == 2)
                 log_warning(
                         "systemd waits for %s before it starts %s. See `systemctl list-jobs`.", name, u->id);
-        copy(u->info.waits_for, sizeof u->info.waits_for, name);
+        safe_text(u->info.waits_for, sizeof u->info.waits_for, name);
         if (!u->look)
                 report_look(u);
         return 0;
@@ -138,7 +121,7 @@ static bool read_end(struct unit *u, const struct unit_properties *p) {
                 end->job = JOB_RESULT_CONDITION;
         if (end->job == JOB_RESULT_DEPENDENCY) {
                 end->cause = STOP_BY_UNIT;
-                copy(end->unit, sizeof end->unit, u->units->jobs.failed);
+                safe_text(end->unit, sizeof end->unit, u->units->jobs.failed);
                 return false;
         }
         if (u->type != TYPE_STOP) {
@@ -149,7 +132,7 @@ static bool read_end(struct unit *u, const struct unit_properties *p) {
                 return false;
         u->explained = u->job;
         cause = unit_jobs_cause(&u->units->jobs, u->job, p);
-        copy(end->unit, sizeof end->unit, cause ? cause : "");
+        safe_text(end->unit, sizeof end->unit, cause ? cause : "");
         end->cause = u->job == u->own ? STOP_BY_DAEMON : cause ? STOP_BY_UNIT : STOP_BY_USER;
         return end->cause == STOP_BY_USER && p->related[BOUND_TO] && *p->related[BOUND_TO];
 }
@@ -219,8 +202,8 @@ static void read_unit(struct unit *u, const struct unit_properties *p) {
         i->clean = p->result && strcmp(p->result, "success") == 0;
         i->main_pid = (pid_t) p->main_pid;
         i->restarts = p->restarts;
-        copy(i->result, sizeof i->result, p->result ? p->result : "");
-        copy(i->user, sizeof i->user, p->user ? p->user : "");
+        safe_text(i->result, sizeof i->result, p->result ? p->result : "");
+        safe_text(i->user, sizeof i->user, p->user ? p->user : "");
         i->invocation = p->invocation;
         note_run(u, i->invocation);
         read_job(u, p);
@@ -256,15 +239,14 @@ static int on_look(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
                 bound = read_end(u, &p);
 
         waits = !bound && u->info.job == JOB_START && !unit_state_runs(u->seen);
-        if (!waits) {
+        if (!waits)
                 u->info.waits_for[0] = '\0';
-                u->waits = 0;
-        }
         r = -1;
         if (bound)
                 r = ask_bound_units(u, p.related[BOUND_TO]);
         else if (waits)
-                r = ask(u, on_waits_for, p.job, SYSTEMD ".Job", "GetBefore", NULL);
+                r = sd_bus_call_method_async(bus_connection_bus(u->units->connection), &u->look, SYSTEMD,
+                        p.job, SYSTEMD ".Job", "GetBefore", on_waits_for, u, NULL);
         if (r < 0)
                 report_look(u);
         return 0;
@@ -280,14 +262,17 @@ static int on_system_state(sd_bus_message *m, void *userdata, sd_bus_error *erro
 }
 
 void unit_look(struct unit *u) {
+        sd_bus *bus = bus_connection_bus(u->units->connection);
+
         u->look_again = u->look;
-        if (u->look || !bus_connection_bus(u->units->connection))
+        if (u->look || !bus)
                 return;
         /* systemd answers in order: whether the system shuts down is known when the unit's end is. */
         (void) sd_bus_call_method_async(bus, NULL, SYSTEMD, SYSTEMD_PATH, PROPERTIES, "Get", on_system_state,
                 u->units, "ss", MANAGER, "SystemState");
         /* "": the properties of all interfaces, Unit's and Service's, in one answer. */
-        if (ask(u, on_look, u->path, PROPERTIES, "GetAll", "s", "") < 0)
+        if (sd_bus_call_method_async(
+                    bus, &u->look, SYSTEMD, u->path, PROPERTIES, "GetAll", on_look, u, "s", "") < 0)
                 ask_again_later(u->units);
 }
 

@@ -82,7 +82,7 @@ struct units {
         struct unit *first;
         struct unit_jobs jobs;
         sd_event_source *ask_again; /* after a missing answer, or a state that will not last */
-        bool shutting_down;
+        bool shutting_down;         /* the system, when systemd was last asked for a unit */
 };
 
 static inline const struct unit_info *unit_info(const struct unit *u) {

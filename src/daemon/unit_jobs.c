@@ -19,15 +19,9 @@ void unit_jobs_add(struct unit_jobs *j, uint32_t id, const char *unit, usec_t no
 }
 
 enum job_result unit_jobs_remove(struct unit_jobs *j, uint32_t id, const char *unit, const char *result) {
-        static const char *const words[JOB_RESULT_OTHER] = {
-                [JOB_RESULT_NONE] = "",
-                [JOB_RESULT_DONE] = "done",
-                [JOB_RESULT_CANCELED] = "canceled",
-                [JOB_RESULT_TIMEOUT] = "timeout",
-                [JOB_RESULT_FAILED] = "failed",
-                [JOB_RESULT_DEPENDENCY] = "dependency",
-                [JOB_RESULT_CONDITION] = "assert",
-        };
+        /* by enum job_result */
+        static const char *const words[JOB_RESULT_OTHER] = { "", "done", "canceled", "timeout", "failed",
+                "dependency", "assert" };
         enum job_result r = (enum job_result) find_name(result, words, JOB_RESULT_OTHER);
 
         j->n_signals++;

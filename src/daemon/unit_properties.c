@@ -57,16 +57,19 @@ static int read_invocation(sd_bus_message *m, struct unit_properties *p) {
         return sd_bus_message_exit_container(m);
 }
 
-/* Reads a property with one value, or skips any other. */
-static int read_value(sd_bus_message *m, const char *name, struct unit_properties *p) {
+static int read_property(sd_bus_message *m, const char *name, struct unit_properties *p) {
+        static const char *const relations[RELATIONS_MAX] = { "BindsTo" /* BOUND_TO */, "Requires",
+                "Requisite", "PartOf", "StopPropagatedFrom", "Conflicts", "ConflictedBy" };
+        uint32_t job;
         const struct {
                 const char *name, *type;
-                void *to;
+                void *to, *second;
         } table[] = {
                 { "Id", "s", &p->id },
                 { "ActiveState", "s", &p->active },
                 { "SubState", "s", &p->sub },
                 { "Result", "s", &p->result },
+                { "Job", "(uo)", &job, &p->job },
                 { "User", "s", &p->user },
                 { "StatusText", "s", &p->status },
                 { "MainPID", "u", &p->main_pid },
@@ -76,30 +79,15 @@ static int read_value(sd_bus_message *m, const char *name, struct unit_propertie
                 { "AssertResult", "b", &p->asserts_met },
         };
 
-        for (size_t i = 0; i < ELEMENTSOF(table); i++)
-                if (strcmp(name, table[i].name) == 0)
-                        return sd_bus_message_read(m, "v", table[i].type, table[i].to);
-        return sd_bus_message_skip(m, "v");
-}
-
-static int read_property(sd_bus_message *m, const char *name, struct unit_properties *p) {
-        static const char *const relations[RELATIONS_MAX] = { [BOUND_TO] = "BindsTo",
-                "Requires",
-                "Requisite",
-                "PartOf",
-                "StopPropagatedFrom",
-                "Conflicts",
-                "ConflictedBy" };
-        uint32_t job;
-
         for (size_t i = 0; i < RELATIONS_MAX; i++)
                 if (strcmp(name, relations[i]) == 0 && !p->related[i])
                         return read_units(m, &p->related[i]);
-        if (strcmp(name, "Job") == 0)
-                return sd_bus_message_read(m, "v", "(uo)", &job, &p->job);
+        for (size_t i = 0; i < ELEMENTSOF(table); i++)
+                if (strcmp(name, table[i].name) == 0)
+                        return sd_bus_message_read(m, "v", table[i].type, table[i].to, table[i].second);
         if (strcmp(name, "InvocationID") == 0)
                 return read_invocation(m, p);
-        return read_value(m, name, p);
+        return sd_bus_message_skip(m, "v");
 }
 
 int unit_properties_read(sd_bus_message *m, struct unit_properties *p) {

@@ -140,10 +140,6 @@ struct units *units_free(struct units *us) {
         return NULL;
 }
 
-bool units_shutting_down(const struct units *us) {
-        return us->shutting_down;
-}
-
 int units_follow(
         struct units *us, const char *name, unit_changed_t changed, void *userdata, struct unit **ret) {
         struct unit *u;

@@ -10,9 +10,6 @@ int units_new(struct bus_connection *c, struct units **ret);
 struct units *units_free(struct units *us); /* and all units of US */
 DEFINE_CLEANUP(struct units *, units_free)
 
-/* Whether the system was shutting down when a unit was last seen stopped. */
-bool units_shutting_down(const struct units *us);
-
 /* Follows the unit NAME, which need not exist. 0 or a negative errno. *RET belongs to US. */
 int units_follow(
         struct units *us, const char *name, unit_changed_t changed, void *userdata, struct unit **ret);
