@@ -16,7 +16,6 @@
 #define POLKIT_ACTION "org.openclaw.failover1.control"
 
 struct bus_service {
-        struct bus_connection *connection;
         const struct instance *instance;
         bus_command_t command;
         void *userdata;
@@ -31,16 +30,16 @@ struct bus_service {
 /* Commands. */
 
 static const struct {
-        const char *method;
+        const char *method, *arguments;
         enum role_command command;
         const char *words;
 } commands[] = {
-        { "Promote", COMMAND_PROMOTE, "promote" },
-        { "Demote", COMMAND_DEMOTE, "demote" },
-        { "Auto", COMMAND_AUTO, "follow the primary (auto)" },
-        { "Pause", COMMAND_PAUSE, "pause" }, /* until resumed, or for a span */
-        { "Resume", COMMAND_RESUME, "resume" },
-        { "Drill", COMMAND_DRILL, "begin a drill" },
+        { "Promote", NULL, COMMAND_PROMOTE, "promote" },
+        { "Demote", NULL, COMMAND_DEMOTE, "demote" },
+        { "Auto", NULL, COMMAND_AUTO, "follow the primary (auto)" },
+        { "Pause", "t", COMMAND_PAUSE, "pause" }, /* until resumed, or for a span */
+        { "Resume", NULL, COMMAND_RESUME, "resume" },
+        { "Drill", NULL, COMMAND_DRILL, "begin a drill" },
 };
 
 /* Returns M's place in commands[]. The vtable lets no other method through. */
@@ -127,52 +126,41 @@ static int on_get(sd_bus *bus _unused_, const char *path _unused_, const char *i
 }
 
 /* UNPRIVILEGED: sd-bus lets every user in, polkit.h decides. */
-#define COMMAND(name) SD_BUS_METHOD(name, NULL, NULL, on_command, SD_BUS_VTABLE_UNPRIVILEGED)
-static const sd_bus_vtable head[] = {
-        SD_BUS_VTABLE_START(0),
-        COMMAND("Promote"),
-        COMMAND("Demote"),
-        COMMAND("Auto"),
-        SD_BUS_METHOD_WITH_ARGS("Pause", SD_BUS_ARGS("t", seconds), SD_BUS_NO_RESULT, on_command,
-                SD_BUS_VTABLE_UNPRIVILEGED),
-        COMMAND("Resume"),
-        COMMAND("Drill"),
-        SD_BUS_SIGNAL_WITH_ARGS("Event", SD_BUS_ARGS("s", event, "s", message), 0),
-        SD_BUS_PROPERTY(
-                "Version", "s", NULL, offsetof(struct bus_service, version), SD_BUS_VTABLE_PROPERTY_CONST),
-};
-
 static void fill_vtable(struct bus_service *b) {
         sd_bus_vtable *row = b->vtable;
         const struct property *p;
         size_t n;
 
         p = properties(&n);
-        for (size_t i = 0; i < ELEMENTSOF(head); i++)
-                *row++ = head[i];
+        *row++ = (sd_bus_vtable) SD_BUS_VTABLE_START(0);
+        for (size_t i = 0; i < ELEMENTSOF(commands); i++)
+                *row++ = (sd_bus_vtable) SD_BUS_METHOD(commands[i].method, commands[i].arguments, NULL,
+                        on_command, SD_BUS_VTABLE_UNPRIVILEGED);
+        *row++ = (sd_bus_vtable) SD_BUS_SIGNAL_WITH_ARGS("Event", SD_BUS_ARGS("s", event, "s", message), 0);
+        *row++ = (sd_bus_vtable) SD_BUS_PROPERTY(
+                "Version", "s", NULL, offsetof(struct bus_service, version), SD_BUS_VTABLE_PROPERTY_CONST);
         for (size_t i = 0; i < n; i++)
                 *row++ = (sd_bus_vtable) SD_BUS_PROPERTY(p[i].name, property_signature(&p[i]), on_get, 0,
                         p[i].ticks ? 0 : SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE);
         *row = (sd_bus_vtable) SD_BUS_VTABLE_END;
 }
-_Static_assert(ELEMENTSOF(head) + PROPERTIES_MAX + 1 <= ELEMENTSOF(((struct bus_service *) NULL)->vtable),
+_Static_assert(
+        ELEMENTSOF(commands) + PROPERTIES_MAX + 4 <= ELEMENTSOF(((struct bus_service *) NULL)->vtable),
         "no room");
 
 void bus_service_changed(struct bus_service *b, const struct status *s) {
         const char *changed[PROPERTIES_MAX + 1];
-        sd_bus *bus = bus_connection_bus(b->connection);
 
         (void) status_update(&b->shown, s, changed); /* a value that found no memory is new the next time */
-        if (bus && b->object && changed[0])
-                (void) sd_bus_emit_properties_changed_strv(bus, BUS_PATH, BUS_INTERFACE, (char **) changed);
+        if (b->object && changed[0])
+                (void) sd_bus_emit_properties_changed_strv(
+                        sd_bus_slot_get_bus(b->object), BUS_PATH, BUS_INTERFACE, (char **) changed);
 }
 
 void bus_service_event(struct bus_service *b, enum role_event event, const char *message) {
-        sd_bus *bus = bus_connection_bus(b->connection);
-
-        if (bus && b->object)
-                (void) sd_bus_emit_signal(
-                        bus, BUS_PATH, BUS_INTERFACE, "Event", "ss", event_name(event), message);
+        if (b->object)
+                (void) sd_bus_emit_signal(sd_bus_slot_get_bus(b->object), BUS_PATH, BUS_INTERFACE, "Event",
+                        "ss", event_name(event), message);
 }
 
 /* The connection. */
@@ -220,7 +208,6 @@ int bus_service_new(struct bus_connection *c, const struct instance *n, bus_comm
 
         if (!b)
                 return -ENOMEM;
-        b->connection = c;
         b->instance = n;
         b->version = VERSION;
         b->shown.program = n->program;

@@ -22,6 +22,7 @@ static void question_free(struct question *q) {
                         *p = q->next;
                         break;
                 }
+        q->authority->waiting -= q->uid != 0;
         sd_bus_slot_unref(q->slot);
         sd_bus_message_unref(q->message);
         free(q);
@@ -61,14 +62,6 @@ static int ask_polkit(struct question *q) {
                 sd_bus_message_get_sender(q->message), q->authority->action, 0, 0, "");
 }
 
-static bool polkit_is_busy(const struct polkit *a) {
-        unsigned n = 0;
-
-        for (const struct question *q = a->first; q; q = q->next)
-                n += q->uid != 0;
-        return n > POLKIT_MAX;
-}
-
 static int on_user(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
         struct question *q = userdata;
         uint32_t uid;
@@ -78,12 +71,11 @@ static int on_user(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
                 return 0;
         }
         q->uid = (uid_t) uid;
+        q->authority->waiting += q->uid != 0;
         if (q->uid == 0)
                 decide(q, NULL);
-        else if (polkit_is_busy(q->authority))
+        else if (q->authority->waiting > POLKIT_MAX || ask_polkit(q) < 0)
                 refuse(q, SD_BUS_ERROR_LIMITS_EXCEEDED, "Too many requests are waiting for polkit already.");
-        else if (ask_polkit(q) < 0)
-                refuse(q, SD_BUS_ERROR_NO_MEMORY, "Out of memory.");
         return 0;
 }
 

@@ -16,6 +16,7 @@ struct polkit {
         authorized_t decided;
         void *userdata;
         struct question *first; /* the questions that wait for an answer */
+        unsigned waiting;       /* how many of them wait for polkit */
 };
 
 /* Asks whether the sender of M may. 0, or a negative errno if the question could not be sent. */
