@@ -157,17 +157,9 @@ static int on_properties_changed(sd_bus_message *m, void *userdata, sd_bus_error
         return 0;
 }
 
-int unit_follow_signals(struct unit *u) {
-        sd_bus *bus = bus_connection_bus(u->units->connection);
-
-        if (!bus)
-                return 0;
-        return sd_bus_match_signal_async(bus, &u->signals, SYSTEMD, u->path, PROPERTIES, "PropertiesChanged",
-                on_properties_changed, NULL, u);
-}
-
-static int set_id(struct unit *u, const char *id) {
+int unit_follow(struct unit *u, const char *id) {
         _cleanup_free_ char *copied = strdup(id), *path = NULL;
+        sd_bus *bus = bus_connection_bus(u->units->connection);
         int r;
 
         r = copied ? sd_bus_path_encode(SYSTEMD_PATH "/unit", id, &path) : -ENOMEM;
@@ -177,20 +169,10 @@ static int set_id(struct unit *u, const char *id) {
         free(u->path);
         u->id = TAKE(copied);
         u->path = TAKE(path);
-        return 0;
-}
-
-/* The name is an alias. systemd's signals carry the unit's own name. */
-static void follow_id(struct unit *u, const char *id) {
-        int r;
-
-        r = set_id(u, id);
         u->signals = sd_bus_slot_unref(u->signals);
-        if (r >= 0)
-                r = unit_follow_signals(u);
-        ask_again_later(u->units); /* no signal reported a change until now */
-        if (r < 0)
-                log_error("Cannot follow %s: %s.", id, strerror(-r));
+        return !bus ? 0
+                    : sd_bus_match_signal_async(bus, &u->signals, SYSTEMD, u->path, PROPERTIES,
+                              "PropertiesChanged", on_properties_changed, NULL, u);
 }
 
 static void read_unit(struct unit *u, const struct unit_properties *p) {
@@ -207,8 +189,10 @@ static void read_unit(struct unit *u, const struct unit_properties *p) {
         i->invocation = p->invocation;
         note_run(u, i->invocation);
         read_job(u, p);
-        if (p->id && strcmp(p->id, u->id) != 0)
-                follow_id(u, p->id);
+        if (p->id && strcmp(p->id, u->id) != 0) { /* the name is an alias, of which no signal came so far */
+                (void) unit_follow(u, p->id);
+                ask_again_later(u->units);
+        }
 }
 
 static int on_look(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
@@ -356,9 +340,7 @@ int unit_new(struct units *us, const char *name, unit_changed_t changed, void *u
         if (!u)
                 return -ENOMEM;
         *u = (struct unit){ .units = us, .changed = changed, .userdata = userdata, .name = strdup(name) };
-        r = u->name ? set_id(u, name) : -ENOMEM;
-        if (r >= 0)
-                r = unit_follow_signals(u);
+        r = u->name ? unit_follow(u, name) : -ENOMEM;
         if (r < 0)
                 return r;
         *ret = TAKE(u);

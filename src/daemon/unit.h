@@ -98,8 +98,9 @@ DEFINE_CLEANUP(struct unit *, unit_free)
 void unit_look(struct unit *u);
 /* Calls .changed(). */
 void unit_report(struct unit *u);
-/* Follows U's signals on a new connection. 0 or a negative errno. */
-int unit_follow_signals(struct unit *u);
+/* Follows the signals of ID, systemd's own name of U, on the connection that there is. 0 or a negative
+ * errno. */
+int unit_follow(struct unit *u, const char *id);
 /* Drops all slots when the connection is gone. U's state is unknown then. */
 void unit_forget(struct unit *u);
 /* Handle systemd's signals JobNew and JobRemoved about U. */

@@ -100,7 +100,7 @@ static void on_up(sd_bus *bus, void *userdata) {
                         "member='NameOwnerChanged',arg0='" SYSTEMD "'",
                         on_systemd_owner, NULL, us);
         for (struct unit *u = us->first; u && r >= 0; u = u->next)
-                r = unit_follow_signals(u);
+                r = unit_follow(u, u->id);
         if (r >= 0)
                 r = subscribe(us, bus);
         if (r < 0)
