@@ -58,7 +58,7 @@ static void on_unit(struct unit *u _unused_, const struct unit_info *info, void 
         if (info->state == UNIT_UNKNOWN)
                 return;
         s->view.running = (info->job != JOB_NONE && !unit_is_unanswered(s->unit)) ||
-                info->state == UNIT_STARTING || info->state == UNIT_ACTIVE || info->state == UNIT_STOPPING;
+                unit_state_runs(info->state) || info->state == UNIT_STOPPING;
         if (was_running && !s->view.running)
                 learn(s, info);
         s->changed(s, was_running && !s->view.running, s->userdata);
@@ -105,30 +105,30 @@ const struct sync_view *sync_unit_view(const struct sync_unit *s) {
         return &s->view;
 }
 
-/* Reports the branches only when they have changed. */
-static void report_unmerged(struct sync_story *s, const struct sync_view *v) {
-        if (strcmp(v->unmerged, s->reported) == 0)
+/* Reports the commands that merge the unmerged branches, when they have changed. */
+static void report_unmerged(struct sync_story *s, const char *merge) {
+        if (strcmp(merge, s->merge) == 0)
                 return;
-        if (!*v->unmerged)
+        (void) strcpy(s->merge, merge);
+        if (!*merge)
                 log_notice("The primary has all the work that was done here.");
         else
                 log_notice(
                         "The primary lacks work that was done here. To merge it, type there, as its user:");
-        for (const char *c = *v->unmerged ? s->merge : ""; *c; c += strcspn(c, "\n"), c += *c == '\n')
+        for (const char *c = merge; *c; c += strcspn(c, "\n"), c += *c == '\n')
                 log_notice("    %.*s", (int) strcspn(c, "\n"), c);
-        memcpy(s->reported, v->unmerged, sizeof s->reported);
 }
 
 void sync_story_report(
         struct sync_story *s, const struct sync_view *v, const struct workspace_config *w, bool failover) {
-        char host[65] = "";
+        char host[65] = "", merge[sizeof s->merge];
 
         (void) gethostname(host, sizeof host - 1);
         host[strcspn(host, ".")] = '\0';
         if (failover || v->ok == s->trouble)
                 log_line(v->ok ? LOG_NOTICE : LOG_WARNING, "Sync: %s", v->text);
         s->trouble = !v->ok;
-        (void) sync_result_merge_commands(&v->result, w->path, w->remote, *v->user ? v->user : "openclaw",
-                host, s->merge, sizeof s->merge);
-        report_unmerged(s, v);
+        (void) sync_result_merge_commands(
+                &v->result, w->path, w->remote, *v->user ? v->user : "openclaw", host, merge, sizeof merge);
+        report_unmerged(s, merge);
 }

@@ -43,9 +43,8 @@ void sync_unit_stop(struct sync_unit *s);
 const struct sync_view *sync_unit_view(const struct sync_unit *s);
 
 struct sync_story {
-        bool trouble;       /* the last sync did not do all there was to do */
-        char reported[512]; /* the unmerged branches that were last reported, as in sync_view */
-        char merge[2048];   /* the commands that merge the unmerged branches, one a line */
+        bool trouble;     /* the last sync did not do all there was to do */
+        char merge[2048]; /* the commands that merge the unmerged branches, one a line */
 };
 
 /* Reports in the journal that a sync has ended as V says. FAILOVER: it belongs to a failover, so it is
