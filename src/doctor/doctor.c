@@ -210,8 +210,6 @@ static void checkup_done(struct checkup *c) {
 static int print_all(const struct finding *findings, const struct checkup *c, bool quiet, bool json) {
         static const enum finding_kind order[] = { FINDING_FAIL, FINDING_WARN, FINDING_SKIPPED, FINDING_OK,
                 FINDING_OFF };
-        /* A user who came by sudo(8) pastes into a shell that is not root's. */
-        bool roots_shell = c->root && !getenv("SUDO_UID");
         json_auto_t *rows = json_array(), *j = NULL;
         _cleanup_free_ char *text = NULL;
 
@@ -222,10 +220,9 @@ static int print_all(const struct finding *findings, const struct checkup *c, bo
                         if (f->kind != order[k] || !*f->text)
                                 continue;
                         if (json)
-                                (void) json_array_append_new(
-                                        rows, finding_json(f, table[i].title, roots_shell));
+                                (void) json_array_append_new(rows, finding_json(f, table[i].title));
                         else
-                                finding_print(f, table[i].title, terminal_has_colour(), roots_shell, stdout);
+                                finding_print(f, table[i].title, terminal_has_colour(), stdout);
                 }
         if (!json)
                 return 0;

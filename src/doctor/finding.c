@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "lib/file.h"
+#include "lib/json.h"
 #include "lib/text.h"
 
 void finding_set(struct finding *f, enum finding_kind kind, const char *format, ...) {
@@ -94,34 +95,6 @@ void finding_fix_drop_in(struct finding *f, const char *unit, const char *name, 
         finding_fix(f, "sudo systemctl daemon-reload");
 }
 
-/* Writes COMMAND for root's shell, without each "sudo " at the beginning of a word. runuser(1), which asks
- * nothing, replaces "sudo -u " and, with all that follows, "sudo -iu ". */
-static void without_sudo(char *buf, size_t size, const char *command) {
-        static const char sudo[] = "sudo ", as[] = "-u ", login[] = "-iu ";
-
-        buf[0] = '\0';
-        for (const char *c = command; *c;) {
-                if ((c == command || strchr(" (", c[-1])) && strncmp(c, sudo, strlen(sudo)) == 0) {
-                        c += strlen(sudo);
-                        if (begins_with(c, login)) {
-                                const char *user = c + strlen(login), *end = strchrnul(user, ' ');
-                                _cleanup_free_ char *rest = shell_quote(end + strspn(end, " "));
-
-                                (void) appendf(buf, size, "runuser -l %.*s -c %s", (int) (end - user), user,
-                                        rest ?: "");
-                                return;
-                        }
-                        if (strncmp(c, as, strlen(as)) == 0) {
-                                size_t n = strlen(as) + strcspn(c + strlen(as), " ");
-
-                                (void) appendf(buf, size, "runuser %.*s --", (int) n, c);
-                                c += n;
-                        }
-                } else
-                        (void) appendf(buf, size, "%c", *c++);
-        }
-}
-
 static const struct {
         const char *sign, *word, *colour;
 } kinds[_FINDING_MAX] = {
@@ -132,25 +105,22 @@ static const struct {
         [FINDING_SKIPPED] = { "?", "skip", "\033[33m" },
 };
 
-json_t *finding_json(const struct finding *f, const char *title, bool as_root) {
-        char text[sizeof f->text], plain[sizeof f->fix + 64], command[sizeof plain];
+json_t *finding_json(const struct finding *f, const char *title) {
+        char command[sizeof f->fix];
         _cleanup_free_ char *commands = strdup(f->fix);
         json_t *fix = json_array();
         char *save = NULL;
 
         for (char *line = commands ? strtok_r(commands, "\n", &save) : NULL; line;
-                line = strtok_r(NULL, "\n", &save)) {
-                without_sudo(plain, sizeof plain, line);
-                (void) json_array_append_new(
-                        fix, json_string(safe_text(command, sizeof command, as_root ? plain : line)));
-        }
-        return json_pack("{s:s, s:s, s:s, s:o}", "title", title, "kind",
-                f->kind == FINDING_FAIL ? "fail" : kinds[f->kind].word, "text",
-                safe_text(text, sizeof text, f->text), "fix", fix);
+                line = strtok_r(NULL, "\n", &save))
+                (void) json_array_append_new(fix, json_string(safe_text(command, sizeof command, line)));
+        return json_pack("{s:s, s:s, s:o, s:o}", "title", title, "kind",
+                f->kind == FINDING_FAIL ? "fail" : kinds[f->kind].word, "text", json_text(f->text), "fix",
+                fix);
 }
 
-void finding_print(const struct finding *f, const char *title, bool colour, bool as_root, FILE *out) {
-        json_auto_t *j = finding_json(f, title, as_root);
+void finding_print(const struct finding *f, const char *title, bool colour, FILE *out) {
+        json_auto_t *j = finding_json(f, title);
         const json_t *command;
         size_t i;
 

@@ -20,7 +20,7 @@ enum finding_kind {
 struct finding {
         enum finding_kind kind;
         char text[512];
-        char fix[2048]; /* shell commands, one a line, "sudo " where root is needed; "": none is known */
+        char fix[2048]; /* shell commands, one a line, with sudo where root is needed; "": none is known */
 };
 
 /* Sets kind and text. A longer text is cut. */
@@ -50,7 +50,7 @@ void finding_fix_drop_in(struct finding *f, const char *unit, const char *name, 
 /* Adds the command that makes PATH's directories and writes LINES, separated by newlines, to PATH. */
 void finding_fix_file(struct finding *f, const char *path, const char *lines);
 
-/* Prints "✓ ok    title  text" and the commands, in COLOUR for a terminal. AS_ROOT leaves out "sudo ". */
-void finding_print(const struct finding *f, const char *title, bool colour, bool as_root, FILE *out);
+/* Prints "✓ ok    title  text" and the commands, in COLOUR for a terminal. */
+void finding_print(const struct finding *f, const char *title, bool colour, FILE *out);
 /* F as an object: title, kind, text, and fix, an array. A new reference, or NULL without memory. */
-json_t *finding_json(const struct finding *f, const char *title, bool as_root);
+json_t *finding_json(const struct finding *f, const char *title);

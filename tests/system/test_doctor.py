@@ -398,14 +398,6 @@ def test_an_ordinary_user_sees_what_is_left_out(well):
     assert report.lines["daemon"].commands == [f"sudo systemctl restart {Pair.UNIT}"]
 
 
-def test_who_came_by_sudo_is_given_commands_with_sudo(well):
-    """Their shell is not root's. In root's own there may be no sudo at all."""
-    well.standby.systemctl("stop", Pair.UNIT)
-    command = f"systemctl restart {Pair.UNIT}"
-    assert doctor(well.standby, SUDO_UID="1000").lines["daemon"].commands == ["sudo " + command]
-    assert doctor(well.standby).lines["daemon"].commands == [command]
-
-
 def test_quiet_and_json(well):
     """-q leaves out what is well, --json has the same rows and commands; the exit status is the same."""
     well.standby.systemctl("stop", Pair.UNIT)

@@ -115,7 +115,7 @@ def test_gateway_that_needs_tailscale(pair, tailscaled, mode):
     pair.standby.put(f"{HOME}/.openclaw/openclaw.json", json.dumps(config), user=USER)
     line = tailscaled().lines["gateway's serve"]
     assert line.kind == "warn" and mode in line.text
-    assert line.commands == [f"runuser -l {USER} -c 'openclaw config set gateway.tailscale.mode off'"]
+    assert line.commands == [f"sudo -iu {USER} openclaw config set gateway.tailscale.mode off"]
 
 
 @pytest.mark.parametrize("option", ["--tailscale serve", "--tailscale=serve"])

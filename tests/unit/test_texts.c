@@ -197,7 +197,7 @@ static void put_finding(FILE *f, const char *name, look_t *look, const struct ch
         struct finding found = { .kind = FINDING_OFF };
 
         look(c, &found);
-        finding_print(&found, name, false, false, f);
+        finding_print(&found, name, false, f);
         json_decref(c->daemon.properties);
         json_decref(c->sync.properties);
         json_decref(c->gateway.properties);
