@@ -1,17 +1,17 @@
 /* How long would a failover take, and when did the gateway last start here? */
-#include <errno.h>
 #include <string.h>
-#include <systemd/sd-journal.h>
 
 #include "doctor/look.h"
 #include "events.h"
 #include "lib/clock.h"
+#include "lib/json.h"
+#include "lib/program.h"
 #include "lib/text.h"
 #include "status.h"
 
 #define TOO_LONG_AGO (40 * USEC_PER_DAY)
 
-#define STARTS_MAX 5
+#define STARTS_MAX 10 /* as the -n of journalctl(1) below */
 
 /* The last starts of the gateway here, the latest first, from the daemon's journal entries "promoted". A
  * warm gateway has started when its channels are active: "channels-ready". */
@@ -22,52 +22,42 @@ struct starts {
         size_t n;
 };
 
-static usec_t read_span(sd_journal *j, const char *field) {
-        char text[32];
-        const void *data;
-        size_t size;
-
-        if (sd_journal_get_data(j, field, &data, &size) < 0 || size <= strlen(field) + 1)
-                return 0;
-        (void) snprintf(text, sizeof text, "%.*s", (int) (size - strlen(field) - 1),
-                (const char *) data + strlen(field) + 1);
-        return strtoull(text, NULL, 10);
+static const char *read_field(json_t *entry, const char *field) {
+        return json_string_value(json_object_get(entry, field)) ?: "";
 }
 
-static int read_starts(const struct checkup *c, struct starts *ret) {
-        _cleanup_(sd_journal_closep) sd_journal *j = NULL;
+/* Asks journalctl(1) for them. 0, or its exit status and its words in *RET_ERROR, which the caller frees. */
+static int read_starts(const struct checkup *c, struct starts *ret, char **ret_error) {
         bool warm = c->config->gateway.warm;
-        const void *data;
-        size_t size;
-        char unit[160], id[64], failed[64];
+        const char *field = warm ? "FAILOVER_ACTIVE_USEC" : "FAILOVER_STARTING_USEC";
+        const char *failed = event_message_id(EVENT_DRILL_FAILED);
+        char unit[160], started[64], drill_failed[64];
+        const char *const argv[] = { "journalctl", "-qr", "-n10", "-ojson", unit, started, drill_failed,
+                NULL };
+        _cleanup_free_ char *output = NULL;
+        json_auto_t *lines = NULL;
+        const json_t *line;
+        size_t i;
         int r;
 
         (void) snprintf(unit, sizeof unit, "_SYSTEMD_UNIT=%s", c->instance->unit);
-        (void) snprintf(id, sizeof id, "MESSAGE_ID=%s",
+        (void) snprintf(started, sizeof started, "MESSAGE_ID=%s",
                 event_message_id(warm ? EVENT_CHANNELS_READY : EVENT_PROMOTED));
-        (void) snprintf(failed, sizeof failed, "MESSAGE_ID=%s", event_message_id(EVENT_DRILL_FAILED));
-        r = sd_journal_open(&j, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
-        if (r >= 0)
-                r = sd_journal_add_match(j, unit, 0);
-        if (r >= 0)
-                r = sd_journal_add_match(j, id, 0);
-        if (r >= 0)
-                r = sd_journal_add_match(j, failed, 0);
-        if (r >= 0)
-                r = sd_journal_seek_tail(j);
-        while (r >= 0 && ret->n < STARTS_MAX && (r = sd_journal_previous(j)) > 0) {
-                bool is_failed = sd_journal_get_data(j, "MESSAGE_ID", &data, &size) >= 0 &&
-                        size == strlen(failed) && memcmp(data, failed, size) == 0;
+        (void) snprintf(drill_failed, sizeof drill_failed, "MESSAGE_ID=%s", failed);
+        r = program_run(argv, USEC_INFINITY, &output, ret_error);
+        lines = json_lines(output ?: "");
+        json_array_foreach (lines, i, line) {
+                json_auto_t *entry = json_loads(json_string_value(line), 0, NULL);
+                bool is_failed = strcmp(read_field(entry, "MESSAGE_ID"), failed) == 0;
 
                 if (ret->when == 0) {
                         ret->drill_failed = is_failed;
-                        r = sd_journal_get_realtime_usec(j, &ret->when);
+                        ret->when = strtoull(read_field(entry, "__REALTIME_TIMESTAMP"), NULL, 10);
                 }
-                if (!is_failed)
-                        ret->took[ret->n++] =
-                                read_span(j, warm ? "FAILOVER_ACTIVE_USEC" : "FAILOVER_STARTING_USEC");
+                if (!is_failed && ret->n < STARTS_MAX)
+                        ret->took[ret->n++] = strtoull(read_field(entry, field), NULL, 10);
         }
-        return MIN(r, 0);
+        return r;
 }
 
 /* Whether the latest start took over twice as long as the slowest one before. */
@@ -85,14 +75,15 @@ void look_drill(const struct checkup *c, struct finding *f) {
         struct starts starts = {};
         struct status s = { .warm = c->config->gateway.warm };
         char ago[SPAN_MAX], span[SPAN_MAX], expect[SENTENCE_MAX];
-        int r = read_starts(c, &starts);
+        _cleanup_free_ char *error = NULL;
+        int r = read_starts(c, &starts, &error);
 
         status_set_detection(
                 &s, p->check_interval, p->retry_interval, p->timeout, p->silent_timeout, p->fail_threshold);
         s.start_took = starts.n > 0 ? starts.took[0] : 0;
         (void) status_expectation(&s, expect);
-        if (r < 0)
-                finding_skip(f, "the journal cannot be read: %s", strerror(-r));
+        if (r != 0)
+                finding_skip(f, "journalctl failed: %s", error ?: "no words");
         else if (starts.drill_failed)
                 finding_warn(f, "the last drill has failed, %s ago: so would a failover",
                         format_span(ago, now - starts.when));
