@@ -31,17 +31,13 @@ void look_clock(const struct checkup *c _unused_, struct finding *f) {
 
 /* The last Storage= in journald.conf and its drop-ins counts (journald.conf(5)). */
 static bool journal_is_volatile(void) {
-        const char *const argv[] = { "systemd-analyze", "cat-config", "systemd/journald.conf", NULL };
-        _cleanup_free_ char *text = NULL;
-        bool is_volatile = false;
-        char *save = NULL, value[16];
+        const char *const argv[] = { "sh", "-c",
+                "systemd-analyze cat-config systemd/journald.conf | sed -n 's/^ *Storage *= *//p' | tail -n1",
+                NULL };
+        _cleanup_free_ char *value = NULL;
 
-        if (program_run(argv, USEC_INFINITY, &text, NULL) != 0)
-                return false;
-        for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-                if (sscanf(line, " Storage = %15s", value) == 1)
-                        is_volatile = strcmp(value, "volatile") == 0 || strcmp(value, "none") == 0;
-        return is_volatile;
+        return program_run(argv, USEC_INFINITY, &value, NULL) == 0 &&
+                (begins_with(value, "volatile") || begins_with(value, "none"));
 }
 
 void look_journal(const struct checkup *c _unused_, struct finding *f) {
@@ -66,28 +62,15 @@ static const char *powerful_group(const char *user) {
                 "incus-admin", "libvirt", "disk", "shadow" };
         const char *const argv[] = { "id", "-Gn", "--", user, NULL };
         _cleanup_free_ char *groups = NULL;
+        int n = ELEMENTSOF(powerful), i;
         char *save = NULL;
 
         (void) program_run(argv, USEC_INFINITY, &groups, NULL);
         for (char *group = groups ? strtok_r(groups, " \n", &save) : NULL; group;
                 group = strtok_r(NULL, " \n", &save))
-                for (size_t i = 0; i < ELEMENTSOF(powerful); i++)
-                        if (strcmp(group, powerful[i]) == 0)
-                                return powerful[i];
+                if ((i = find_name(group, powerful, n)) < n)
+                        return powerful[i];
         return NULL;
-}
-
-bool sudo_without_password(const char *output, char *buf, size_t size) {
-        const char *found = strstr(output, "NOPASSWD:"), *line = found;
-        char text[256];
-
-        if (!found)
-                return false;
-        while (line > output && line[-1] != '\n')
-                line--;
-        (void) snprintf(text, sizeof text, "%.*s", (int) MIN(strcspn(line, "\n"), sizeof text - 1), line);
-        (void) safe_text(buf, size, text + strspn(text, " \t"));
-        return true;
 }
 
 /* sudo's rules may be on a server (sudoers.ldap(5)). sudo is setuid, so PR_SET_PDEATHSIG does not end it. */
@@ -98,7 +81,6 @@ void look_powers(const struct checkup *c, struct finding *f) {
         const char *const argv[] = { "sudo", "-n", "-l", "-U", user, NULL };
         _cleanup_free_ char *output = NULL;
         const struct passwd *pw = getpwnam(user);
-        char rule[160];
         int r;
 
         if (!pw) {
@@ -128,9 +110,11 @@ void look_powers(const struct checkup *c, struct finding *f) {
         r = program_run(argv, now_usec(CLOCK_BOOTTIME) + SUDO_DEADLINE, &output, NULL);
         if (r < 0)
                 finding_skip(f, "sudo does not say what it lets user %s do: %s", user, strerror(-r));
-        else if (sudo_without_password(output, rule, sizeof rule)) {
-                finding_fail(f, "sudo asks user %s for no password: %s", user, rule);
-                finding_fix(f, "sudo visudo # or the file below /etc/sudoers.d that says so");
+        else if (strstr(output, "NOPASSWD:")) {
+                finding_fail(f, "sudo asks user %s for no password", user);
+                finding_fix(f,
+                        "sudo -l -U %s && sudo visudo # or the file below /etc/sudoers.d that says so",
+                        user);
         } else
                 finding_ok(f, "user %s is neither root nor in sudo, docker or the like", user);
 }

@@ -93,6 +93,3 @@ void checkup_fix_key(
 /* Writes to BUF the program of a script's first line (execve(2)). If that is "env", *RET_ENV is true, and
  * BUF gets the word that env looks up. 0, or -ENOENT if TEXT has no such line. */
 int parse_shebang(const char *text, char *buf, size_t size, bool *ret_env);
-
-/* Whether OUTPUT of `sudo -l -U USER` lists anything without a password. BUF gets the first such line. */
-bool sudo_without_password(const char *output, char *buf, size_t size);

@@ -237,7 +237,7 @@ def in_docker_group(pair, later):
     pair.standby.run(f"groupadd docker; gpasswd -a {USER} docker")
 
 
-@finds("gateway's powers", "asks user openclaw for no password: (root) NOPASSWD: /usr/bin/systemctl",
+@finds("gateway's powers", "asks user openclaw for no password",
        fix=lambda pair, line: pair.standby.remove("/etc/sudoers.d/openclaw"))
 def sudo_without_password(pair, later):
     pair.standby.put("/etc/sudoers.d/openclaw", f"{USER} ALL=(root) NOPASSWD: /usr/bin/systemctl\n", mode=0o440)

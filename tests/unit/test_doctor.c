@@ -47,20 +47,6 @@ static void test_shebang(void **state _unused_) {
         }
 }
 
-static void test_sudo(void **state _unused_) {
-        char rule[64];
-
-        assert_true(sudo_without_password("Matching Defaults entries for openclaw on vps:\n    env_reset\n\n"
-                                          "User openclaw may run the following commands on vps:\n"
-                                          "    (ALL : ALL) ALL\n    (root) NOPASSWD: /usr/bin/systemctl\n",
-                rule, sizeof rule));
-        assert_string_equal(rule, "(root) NOPASSWD: /usr/bin/systemctl");
-        assert_false(sudo_without_password(
-                "User openclaw is not allowed to run sudo on vps.\n", rule, sizeof rule));
-        assert_false(sudo_without_password("", rule, sizeof rule));
-        assert_true(sudo_without_password("NOPASSWD: ALL", rule, sizeof rule));
-}
-
 /* What a shell makes of the word, in a program's output. */
 static void assert_shell_says(const char *text, const char *expected) {
         _cleanup_free_ char *word = shell_quote(text), *output = NULL, *command = NULL;
@@ -365,7 +351,6 @@ static void test_no_root_in_the_agents_directories(void **state _unused_) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_shebang),
-                cmocka_unit_test(test_sudo),
                 cmocka_unit_test(test_quote),
                 cmocka_unit_test(test_print),
                 cmocka_unit_test(test_mend_is_whole_or_not_there),
