@@ -20,11 +20,6 @@ static void on_checked(struct probe *p _unused_, const struct check *check, void
         *(struct check *) userdata = *check;
 }
 
-static void on_selfchecked(struct local_gateway *s, const struct check *check, void *userdata) {
-        local_gateway_pace(s, WATCH_NOT);
-        *(struct check *) userdata = *check;
-}
-
 /* Runs one check. If it cannot be started, the result says so. */
 static struct check check_url(const struct probe_target *target) {
         _cleanup_(http_freep) struct http *http = NULL;
@@ -61,8 +56,7 @@ static bool is_refused(const struct check *c) {
 }
 
 /* The service that OpenClaw installs: the system's, or the user's own. */
-#define SYSTEMCTL(verb)                                                                                     \
-        "sudo systemctl " verb " openclaw-gateway || systemctl --user " verb " openclaw-gateway"
+#define RESTART "sudo systemctl restart openclaw-gateway || systemctl --user restart openclaw-gateway"
 
 static void fix_host(const struct checkup *c, struct finding *f) {
         finding_fix(f, "tailscale ip -4 # on the primary: its address, for host in %s", c->instance->config);
@@ -73,16 +67,12 @@ static void fix_primary(const struct checkup *c, const struct check *check, stru
         const struct peer_config *p = &c->config->primary;
         char address[NI_MAXHOST], name[256];
 
-        if (is_refused(check)) {
-                finding_fix(f, SYSTEMCTL("start") " # on the primary");
-                finding_fix(f,
-                        "openclaw config set gateway.bind tailnet # on the primary, if it runs there: "
-                        "it restarts by itself, so wait");
-        } else if (check->connected) {
-                finding_fix(f,
-                        "sudo ss -ltnp 'sport = :%u' # on the primary: is it the gateway that listens?",
-                        p->port);
-                finding_fix(f, SYSTEMCTL("restart") " # on the primary");
+        if (is_refused(check) || check->connected) {
+                finding_fix(f, RESTART " # on the primary");
+                if (is_refused(check))
+                        finding_fix(f,
+                                "openclaw config set gateway.bind tailnet # on the primary, if it runs there: "
+                                "it restarts by itself, so wait");
         } else if (resolve_name(p->host, address, sizeof address) < 0)
                 fix_host(c, f);
         else
@@ -136,10 +126,7 @@ void look_primary(const struct checkup *c, struct finding *f) {
                         "%s port %u answers in %s, and a check may take %s: a busy moment looks like a death",
                         p->host, p->port, format_span(span, check.took), format_span(limit, p->timeout));
         else if (check.verdict == VERDICT_UP)
-                finding_ok(f, "%s port %u answers%s, %s", p->host, p->port,
-                        p->expect == EXPECT_OPENCLAW && p->scheme != SCHEME_TCP ? " as an OpenClaw gateway"
-                                                                                : "",
-                        format_span(span, check.took));
+                finding_ok(f, "%s port %u answers in %s", p->host, p->port, format_span(span, check.took));
         else if (check.connected && answers_by_name(p, name, sizeof name)) {
                 finding_fail(f, "%s port %u: %s. `tailscale serve` answers there, to the name %s only",
                         p->host, p->port, check.reason, name);
@@ -213,40 +200,24 @@ void look_witness(const struct checkup *c, struct finding *f) {
         finding_fix(f, "curl -sS -o /dev/null %s", url ?: "");
 }
 
+/* Looks for another program at the port: the gateway itself, while that runs, is checked by the daemon. */
 void look_own_gateway(const struct checkup *c, struct finding *f) {
-        _cleanup_(http_freep) struct http *http = NULL;
-        _cleanup_(local_gateway_freep) struct local_gateway *selfcheck = NULL;
-        _cleanup_free_ char *loopback = NULL;
-        bool warm = c->config->gateway.warm, runs = warm || checkup_gateway_runs(c);
+        const struct gateway_config *g = &c->config->gateway;
         unsigned port = local_gateway_port(c->config);
-        struct config config = *c->config;
-        struct check check = { 0 };
-        int r;
+        _cleanup_free_ char *loopback = probe_url(SCHEME_HTTP, "127.0.0.1", port, "/health");
+        bool runs = g->warm || checkup_gateway_runs(c);
+        struct check check = check_url(&(struct probe_target){ .url = g->url ?: loopback,
+                .scheme = SCHEME_HTTP,
+                .expect = c->config->primary.expect,
+                .timeout = c->config->primary.timeout,
+                .any_certificate = g->tls_verify == TLS_VERIFY_NO });
 
-        /* `tailscale serve` makes tailscaled answer at the tailnet's address, not the gateway. */
-        if (!config.gateway.url && tailnet_is_served(c))
-                config.gateway.url = loopback = probe_url(SCHEME_HTTP, "127.0.0.1", port, "/health");
-        r = http_new_with_loop(&http);
-        if (r >= 0)
-                r = local_gateway_new(http, &config, on_selfchecked, &check, &selfcheck);
-        if (r >= 0) {
-                local_gateway_pace(selfcheck, WATCH_EAGER);
-                r = http_wait(http, check.reason);
-        }
-        if (r < 0)
-                finding_fail(f, "cannot be checked: %s", strerror(-r));
-        else if (!warm && runs != checkup_gateway_runs(c))
-                finding_off(f, "%s is being started or stopped just now", c->gateway.name);
-        else if (!runs && (!check.connected || (c->config->gateway.url && check.verdict != VERDICT_UP)))
-                finding_ok(f, "free for the gateway: no other one answers at port %u here", port);
-        else if (!runs) {
+        if (runs || checkup_gateway_runs(c)) /* the daemon may have started it meanwhile */
+                finding_off(f, "%s runs, and the daemon checks it", c->gateway.name);
+        else if (check.connected && (!g->url || check.verdict == VERDICT_UP)) {
                 finding_fail(f, "another program listens at port %u here, so %s could not start", port,
                         c->gateway.name);
                 finding_fix(f, "sudo ss -ltnp 'sport = :%u' # which is it?", port);
-        } else if (check.verdict == VERDICT_UP)
-                finding_ok(f, "%s runs here, and answers", c->gateway.name);
-        else {
-                finding_fail(f, "%s runs here and does not answer: %s", c->gateway.name, check.reason);
-                finding_fix(f, "sudo journalctl -u %s -n 50", c->gateway.name);
-        }
+        } else
+                finding_ok(f, "free for the gateway: no other one answers at port %u here", port);
 }

@@ -12,16 +12,16 @@
 /* systemd's PATH for system services and bare names in ExecStart= (systemd.exec(5), file-hierarchy(7)). */
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-/* Whether PATH is a file that this user may access(2) in MODE. */
-static bool is_file(const char *path, int mode) {
+/* Whether PATH is a file that this user may run. If not, errno says why. */
+static bool is_program(const char *path) {
         struct stat st;
 
-        return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, mode) == 0;
+        return access(path, X_OK) == 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
 /* Looks NAME up in PATH, glob(7) patterns with colons between. Of a pattern's matches, only the last counts.
- * Returns the first that is_file(), for the caller to free, or NULL. */
-static char *look_up(const char *path, const char *name, int mode) {
+ * Returns the first that is_program(), for the caller to free, or NULL. */
+static char *look_up(const char *path, const char *name) {
         _cleanup_free_ char *copy = strdup(path);
         char *save = NULL, *result = NULL;
 
@@ -32,27 +32,23 @@ static char *look_up(const char *path, const char *name, int mode) {
 
                 if (asprintf(&pattern, "%s/%s", dir, name) < 0 || glob(pattern, 0, NULL, &found) != 0)
                         continue;
-                if (is_file(found.gl_pathv[found.gl_pathc - 1], mode))
+                if (is_program(found.gl_pathv[found.gl_pathc - 1]))
                         result = strdup(found.gl_pathv[found.gl_pathc - 1]);
                 globfree(&found);
         }
         return result;
 }
 
-/* The PATH that the gateway will have. */
-static const char *unit_path(const struct unit_facts *u) {
-        const char *path = unit_environment(u, "PATH");
+/* The program that ExecStart means, for the caller to free; NULL, and errno, if this user cannot run it. */
+static char *find_program(const struct unit_facts *u) {
+        const char *named = unit_program(u);
+        char *program;
 
-        return path ? path : DEFAULT_PATH;
-}
-
-/* The file that ExecStart means, if it is_file(), for the caller to free; NULL if there is none. */
-static char *find_program(const struct unit_facts *u, int mode) {
-        const char *program = unit_program(u);
-
-        if (*program != '/')
-                return look_up(DEFAULT_PATH, program, mode);
-        return is_file(program, mode) ? strdup(program) : NULL;
+        if (*named == '/')
+                return is_program(named) ? strdup(named) : NULL;
+        program = look_up(DEFAULT_PATH, named);
+        errno = ENOENT;
+        return program;
 }
 
 /* Looks NAME up where a user may have installed it, as with nvm. For the caller to free, or NULL. */
@@ -65,156 +61,114 @@ static char *find_installed(const char *name) {
 
         for (size_t i = 0; home && i < ELEMENTSOF(places); i++)
                 (void) appendf(path, sizeof path, "%s/%s:", home, places[i]);
-        return look_up(appendf(path, sizeof path, "%s", DEFAULT_PATH), name, X_OK);
+        return look_up(appendf(path, sizeof path, "%s", DEFAULT_PATH), name);
 }
 
 /* The characters that mean nothing to systemd or a shell (systemd.service(5), "Command lines"). */
 #define PLAIN "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/:=@+,-"
 
-void finding_fix_program(
-        struct finding *f, const struct unit_facts *u, const char *program, const char *without) {
-        size_t i, n = without ? strlen(without) : 0;
+/* Adds the drop-in that runs PROGRAM with the unit's own words. Adds nothing if a word needs quotes. */
+static void fix_program(struct finding *f, const struct unit_facts *u, const char *program) {
         const json_t *item;
         char line[512] = "";
+        size_t i;
 
         json_array_foreach (unit_words(u), i, item) {
-                const char *word = json_string_value(item);
+                const char *word = i == 0 ? program : json_string_value(item);
 
-                if (i == 0)
-                        continue;
-                if (n > 0 && begins_with(word, without) && (!word[n] || word[n] == '=')) {
-                        i += !word[n]; /* its value is the next word */
-                        continue;
-                }
                 if (!*word || word[strspn(word, PLAIN)])
                         return;
                 (void) appendf(line, sizeof line, " %s", word);
         }
-        finding_fix_drop_in(f, u->name, "program", "ExecStart=\nExecStart=%s%s", program, line);
+        finding_fix_drop_in(f, u->name, "program", "ExecStart=\nExecStart=%s", line + 1);
 }
 
 void look_program(const struct checkup *c, struct finding *f) {
         const struct unit_facts *u = &c->gateway;
         const char *user = checkup_gateway_user(c), *named = unit_program(u);
-        _cleanup_free_ char *program = NULL, *closed = NULL, *installed = NULL;
+        _cleanup_free_ char *program = NULL, *installed = NULL;
 
         if (!named) {
                 finding_fail(f, "%s has no ExecStart=", u->name);
                 return;
         }
-        program = find_program(u, X_OK);
+        program = find_program(u);
         if (program) {
                 finding_ok(f, "%s can be run by user %s", program, user);
                 return;
         }
-        closed = find_program(u, F_OK);
-        if (closed) {
-                finding_fail(f, "%s may not be run by user %s", closed, user);
-                finding_fix_as(f, "sudo chmod a+rx", user, "chmod u+rx", closed);
-                return;
-        }
-        if (*named == '/' && access(named, F_OK) < 0 && errno != ENOENT)
-                finding_fail(f, "%s cannot be reached by user %s: %s", named, user, strerror(errno));
-        else
-                finding_fail(f, "%s, which %s runs, is not there", named, u->name);
+        finding_fail(f, "%s cannot be run by user %s: %s", named, user, strerror(errno));
         installed = find_installed(strrchr(named, '/') ? strrchr(named, '/') + 1 : named);
-        if (installed)
-                finding_fix_program(f, u, installed, NULL);
+        if (access(named, F_OK) >= 0)
+                finding_fix_as(f, "sudo chmod a+rx", user, "chmod u+rx", named);
+        else if (installed)
+                fix_program(f, u, installed);
         else
                 finding_fix(f, "sudo npm install -g openclaw");
+}
+
+json_t *parse_shebang(const char *text) {
+        _cleanup_free_ char *line = strndup(text, strcspn(text, "\n"));
+        json_t *words = json_array();
+        char *save = NULL;
+
+        if (!line || !begins_with(line, "#!"))
+                return words;
+        for (char *word = strtok_r(line + 2, " \t", &save); word; word = strtok_r(NULL, " \t", &save))
+                (void) json_array_append_new(words, json_string(word));
+        return words;
+}
+
+/* The words of the script PROGRAM's first line. A program that may be run but not read is no script. */
+static json_t *read_shebang(const char *program) {
+        _cleanup_fclose_ FILE *file = fopen(program, "re");
+        char first[512];
+
+        return parse_shebang(file && fgets(first, sizeof first, file) ? first : "");
 }
 
 static bool is_env(const char *program) {
         return strcmp(program, "/usr/bin/env") == 0 || strcmp(program, "/bin/env") == 0;
 }
 
-int parse_shebang(const char *text, char *buf, size_t size, bool *ret_env) {
-        _cleanup_free_ char *line = NULL;
-        char *save = NULL, *word;
-        bool env;
+const char *find_command(const json_t *words) {
+        const char *word = json_string_value(json_array_get(words, 0));
 
-        if (strncmp(text, "#!", 2) != 0)
-                return -ENOENT;
-        line = strndup(text + 2, strcspn(text + 2, "\n"));
-        word = line ? strtok_r(line, " \t", &save) : NULL;
-        if (!word)
-                return -ENOENT;
-        env = is_env(word);
-        if (env)
-                do /* env's own options and assignments: "env -S NODE_ENV=production node --x" */
-                        word = strtok_r(NULL, " \t", &save);
-                while (word && (*word == '-' || strchr(word, '=')));
-        if (!word)
-                return -ENOENT;
-        (void) snprintf(buf, size, "%s", word);
-        *ret_env = env && !strchr(word, '/');
-        return 0;
+        if (!word || !is_env(word))
+                return word;
+        for (size_t i = 1; (word = json_string_value(json_array_get(words, i))); i++)
+                if (*word != '-' && !strchr(word, '=')) /* env's own options and assignments */
+                        return word;
+        return NULL;
 }
 
-/* Finds what else the program needs: the interpreter in its first line, the command in "/usr/bin/env node
- * …", or the script in "/usr/bin/node /srv/openclaw.mjs", if that is missing. */
-static int find_need(
-        const struct unit_facts *u, const char *program, char *buf, size_t size, bool *ret_env) {
-        const char *script = json_string_value(json_array_get(unit_words(u), 1));
-        _cleanup_fclose_ FILE *file = fopen(program, "re");
-        char first[512];
-        const json_t *item;
-        size_t i;
-
-        if (is_env(program)) {
-                json_array_foreach (unit_words(u), i, item) {
-                        const char *word = json_string_value(item);
-
-                        if (i == 0 || *word == '-' || strchr(word, '='))
-                                continue;
-                        (void) snprintf(buf, size, "%s", word);
-                        *ret_env = !strchr(word, '/');
-                        return 0;
-                }
-                return -ENOENT;
-        }
-        if (script && *script == '/' && access(script, F_OK) < 0) {
-                (void) snprintf(buf, size, "%s", script);
-                *ret_env = false;
-                return 0;
-        }
-        if (!file || !fgets(first, sizeof first, file))
-                return -ENOENT; /* a program that may be run but not read is no script */
-        return parse_shebang(first, buf, size, ret_env);
-}
-
+/* Looks at what else the program needs: the interpreter in its first line, the command in "/usr/bin/env node
+ * …", or the script in "/usr/bin/node /srv/openclaw.mjs". */
 void look_interpreter(const struct checkup *c, struct finding *f) {
         const struct unit_facts *u = &c->gateway;
-        _cleanup_free_ char *program = find_program(u, X_OK), *found = NULL, *installed = NULL;
-        char need[256];
-        bool env, no_node;
+        const char *path = unit_environment(u, "PATH") ?: DEFAULT_PATH;
+        const char *script = json_string_value(json_array_get(unit_words(u), 1)), *need;
+        _cleanup_free_ char *program = find_program(u), *found = NULL, *installed = NULL;
+        json_auto_t *shebang = read_shebang(program ?: "");
 
-        if (!program || find_need(u, program, need, sizeof need, &env) < 0) {
-                finding_ok(f, "none is needed");
-                return;
+        need = find_command(program && is_env(program) ? unit_words(u) : shebang);
+        if (!need && script && *script == '/')
+                need = script;
+        if (need)
+                found = *need != '/' ? look_up(path, need) : access(need, F_OK) >= 0 ? strdup(need) : NULL;
+        if (!need || found)
+                finding_ok(f, "%s", found ?: "none is needed");
+        else if (*need == '/') {
+                finding_fail(f, "%s needs %s, which is not there", program, need);
+                finding_fix(f, "sudo npm install -g openclaw");
+        } else {
+                installed = find_installed(need);
+                /* Debian's Node.js is too old for OpenClaw, and to install another takes more than a command. */
+                finding_fail(f, "%s needs %s, which is not on the PATH of %s (%s)%s", program, need, u->name,
+                        path,
+                        installed ? "" : ": install it for all users, Node.js as https://nodejs.org says");
+                if (installed)
+                        finding_fix_drop_in(
+                                f, u->name, "path", "Environment=\"PATH=%s:%s\"", dirname(installed), path);
         }
-        if (!env) {
-                if (access(need, F_OK) >= 0)
-                        finding_ok(f, "%s is there", need);
-                else {
-                        finding_fail(f, "%s needs %s, which is not there", program, need);
-                        finding_fix(f, "sudo npm install -g openclaw");
-                }
-                return;
-        }
-        found = look_up(unit_path(u), need, X_OK);
-        if (found) {
-                finding_ok(f, "%s is %s", need, found);
-                return;
-        }
-        installed = find_installed(need);
-        /* Debian's Node.js is too old for OpenClaw, and to install another takes more than a command. */
-        no_node = !installed && strcmp(need, "node") == 0;
-        finding_fail(f, "%s needs %s, which is not on the PATH of %s (%s)%s", program, need, u->name,
-                unit_path(u), no_node ? ": install it for all users, as https://nodejs.org says" : "");
-        if (installed)
-                finding_fix_drop_in(
-                        f, u->name, "path", "Environment=\"PATH=%s:%s\"", dirname(installed), unit_path(u));
-        else if (!no_node)
-                finding_fix(f, "sudo apt-get install %s", need);
 }

@@ -80,7 +80,7 @@ int tailnet_name(const char *address, char *buf, size_t size) {
         return *buf ? 0 : -ENOENT;
 }
 
-bool tailnet_is_served(const struct checkup *c) {
+static bool is_served(const struct checkup *c) {
         struct tailnet_facts t;
 
         ask_up_to(TAILSCALE_SERVE, c, &t);
@@ -348,11 +348,12 @@ void look_gateway_serve(const struct checkup *c, struct finding *f) {
                         option ? "--tailscale" : "tailscale.mode",
                         strcmp(mode, "funnel") == 0 ? "funnel" : "serve");
                 if (option)
-                        finding_fix_program(f, &c->gateway, unit_program(&c->gateway), "--tailscale");
+                        finding_fix(f, "sudo systemctl edit --full %s # in ExecStart=, without --tailscale",
+                                c->gateway.name);
                 else
                         finding_fix(f, "sudo -iu %s openclaw config set gateway.tailscale.mode off",
                                 checkup_gateway_user(c));
-        } else if (tailnet_is_served(c)) {
+        } else if (is_served(c)) {
                 finding_warn(f, "tailscale serve is on for port %u of this machine",
                         local_gateway_port(c->config));
                 finding_fix(f, "sudo tailscale serve reset");

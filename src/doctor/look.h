@@ -54,10 +54,6 @@ bool unit_may_be_started(const struct unit_facts *u, struct finding *f);
 look_t look_warm;
 /* check_program.c */
 look_t look_program, look_interpreter;
-/* Adds the drop-in that runs PROGRAM with the unit's own words except the option WITHOUT (NULL: none) and
- * its value. Adds nothing if a word needs quotes. */
-void finding_fix_program(
-        struct finding *f, const struct unit_facts *u, const char *program, const char *without);
 /* check_drill.c */
 look_t look_drill;
 /* check_polkit.c */
@@ -67,8 +63,6 @@ look_t look_clock, look_journal, look_powers;
 /* check_tailscale.c */
 look_t look_tailscale, look_own_key, look_primary_key, look_relay, look_lost_with_primary,
         look_gateway_serve;
-/* Whether this node's `tailscale serve` is on for the port of the gateway here. */
-bool tailnet_is_served(const struct checkup *c);
 /* The MagicDNS name of the node that has ADDRESS. 0, or -ENOENT. */
 int tailnet_name(const char *address, char *buf, size_t size);
 /* check_primary.c */
@@ -90,6 +84,7 @@ void checkup_fix_key(
 
 /* The pure parts, for the tests as well. */
 
-/* Writes to BUF the program of a script's first line (execve(2)). If that is "env", *RET_ENV is true, and
- * BUF gets the word that env looks up. 0, or -ENOENT if TEXT has no such line. */
-int parse_shebang(const char *text, char *buf, size_t size, bool *ret_env);
+/* The words of a script's first line (execve(2)), a new array; empty if TEXT has no such line. */
+json_t *parse_shebang(const char *text);
+/* The first of WORDS, or the command in "/usr/bin/env -S A=b node". Borrowed; NULL: none. */
+const char *find_command(const json_t *words);

@@ -143,7 +143,7 @@ def gateway_enabled(pair, later):
     pair.standby.systemctl("enable", "openclaw.service")
 
 
-@finds("gateway program", "/opt/openclaw/bin/openclaw, which openclaw.service runs, is not there", rounds=2)
+@finds("gateway program", "/opt/openclaw/bin/openclaw cannot be run by user openclaw: No such file", rounds=2)
 def program_is_nvms(pair, later):
     """Then its interpreter is not on the PATH either, and the gateway of the fixed unit really starts."""
     hide_node(pair, later)
@@ -169,7 +169,7 @@ def starts_and_stops(pair):
     pair.standby.gateway.stop()
 
 
-@finds("gateway program", "may not be run by user openclaw")
+@finds("gateway program", "cannot be run by user openclaw: Permission denied")
 def program_not_executable(pair, later):
     pair.standby.run("chmod 700 /usr/local/bin/openclaw")
     later.callback(pair.standby.run, "chmod 755 /usr/local/bin/openclaw")
@@ -191,7 +191,7 @@ def with_node(pair, line):
     pair.standby.put("/usr/local/bin/node", "#!/bin/sh\nexec /usr/local/bin/openclaw gateway\n", mode=0o755)
 
 
-@finds("interpreter", "install it for all users, as https://nodejs.org says", fix=with_node)
+@finds("interpreter", "install it for all users, Node.js as https://nodejs.org says", fix=with_node)
 def interpreter_missing(pair, later):
     hide_node(pair, later)
     later.callback(pair.standby.remove, "/usr/local/bin/node")

@@ -125,10 +125,6 @@ def test_gateway_told_by_its_unit_to_serve(pair, tailscaled, option):
             f"[Service]\nExecStart=\nExecStart=/usr/local/bin/openclaw gateway {option} --port 18789\n")
     line = tailscaled().lines["gateway's serve"]
     assert line.kind == "warn" and "--tailscale" in line.text
-    for command in line.commands:
-        pair.standby.run(command)
-    assert tailscaled().lines["gateway's serve"].kind == "ok"
-    assert "openclaw gateway --port 18789" in pair.standby.out("systemctl show -P ExecStart openclaw.service")
 
 
 @pytest.mark.parametrize("gateway, kind", [("tailscale: {mode: 'serve'}", "skip"), ("bind: 'loopback'", "ok")])
@@ -143,10 +139,7 @@ def test_serve_that_leads_to_the_gateway(pair, tailscaled):
     assert tailscaled(**{"serve-config": {"Web": web}}).lines["gateway's serve"].kind == "warn"
 
 
-def test_serve_is_no_other_gateway(pair, tailscaled):
-    """With `tailscale serve --tcp=18789`, tailscaled itself listens at the tailnet's address, and only there."""
-    pair.standby.popen(["/usr/local/bin/openclaw", "gateway", "bind=100.64.0.2"], user="alice")
-    pair.standby.wait_for(lambda: pair.standby.run("curl -s http://100.64.0.2:18789/", check=False).returncode == 0)
-    assert tailscaled().lines["gateway's port"].kind == "FAIL"
+def test_serve_of_tcp(pair, tailscaled):
+    """`tailscale serve --tcp=18789`."""
     report = tailscaled(**{"serve-config": {"TCP": {"18789": {"TCPForward": "localhost:18789"}}}})
-    assert report.lines["gateway's port"].kind == "ok" and report.lines["gateway's serve"].kind == "warn"
+    assert report.lines["gateway's serve"].kind == "warn"

@@ -1,5 +1,4 @@
 /* The pure parts of `doctor`: what it reads from files and sudo, and the commands that it prints. */
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,32 +17,23 @@
 
 static void test_shebang(void **state _unused_) {
         static const struct {
-                const char *text, *word; /* NULL: there is none */
-                bool env;
+                const char *text, *command; /* NULL: there is none */
         } cases[] = {
-                { "#!/usr/bin/env node\n", "node", true },
-                { "#! /usr/bin/env node", "node", true },
-                { "#!/usr/bin/env -S NODE_ENV=production node --title=x\n", "node", true },
-                { "#!/usr/bin/env /opt/node/bin/node\n", "/opt/node/bin/node", false },
-                { "#!/bin/bash -e\nexec node\n", "/bin/bash", false },
-                { "#!\n", NULL, false },
-                { "#!/usr/bin/env\n", NULL, false },
-                { "\177ELF\002", NULL, false },
-                { "", NULL, false },
+                { "#!/usr/bin/env node\n", "node" },
+                { "#! /usr/bin/env node", "node" },
+                { "#!/usr/bin/env -S NODE_ENV=production node --title=x\n", "node" },
+                { "#!/usr/bin/env /opt/node/bin/node\n", "/opt/node/bin/node" },
+                { "#!/bin/bash -e\nexec node\n", "/bin/bash" },
+                { "#!\n", NULL },
+                { "#!/usr/bin/env\n", NULL },
+                { "\177ELF\002", NULL },
+                { "", NULL },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                char word[64];
-                bool env;
-                int r = parse_shebang(cases[i].text, word, sizeof word, &env);
+                json_auto_t *words = parse_shebang(cases[i].text);
 
-                if (!cases[i].word)
-                        assert_int_equal(r, -ENOENT);
-                else {
-                        assert_int_equal(r, 0);
-                        assert_string_equal(word, cases[i].word);
-                        assert_int_equal(env, cases[i].env);
-                }
+                assert_string_equal(find_command(words) ?: "none", cases[i].command ?: "none");
         }
 }
 
@@ -184,7 +174,7 @@ static void test_interpreter_behind_env(void **state _unused_) {
 
         look_interpreter(&c, &f);
         assert_int_equal(f.kind, FINDING_OK);
-        assert_true(strncmp(f.text, "sh is ", 6) == 0);
+        assert_non_null(strstr(f.text, "/sh"));
         json_decref(c.gateway.properties);
 }
 
