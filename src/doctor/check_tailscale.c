@@ -12,7 +12,6 @@
 #include "lib/network.h"
 #include "lib/program.h"
 #include "lib/text.h"
-#include "probe/local_gateway.h"
 #include "probe/tailscale.h"
 #include "sync/ssh_transport.h"
 
@@ -26,8 +25,6 @@ struct tailnet_facts {
         struct tailscale_peer peer;
         struct tailscale_relay relay; /* this node's home relay */
         bool is_resolver;             /* the primary is a name server of the tailnet */
-        unsigned port;                /* of the gateway here */
-        bool is_served;               /* by this node's `tailscale serve` */
 };
 
 static void on_answer(const struct tailscale_answer *a, void *userdata) {
@@ -39,21 +36,18 @@ static void on_answer(const struct tailscale_answer *a, void *userdata) {
                 tailscale_parse_peer(a, &t->peer);
         else if (a->question == TAILSCALE_DERPMAP)
                 (void) tailscale_parse_relay(a, t->self.relay, &t->relay);
-        else if (a->question == TAILSCALE_SERVE)
-                t->is_served = tailscale_serves(a, t->port);
         else if (a->question == TAILSCALE_RESOLVERS)
                 t->is_resolver = tailscale_is_resolver(a, &t->peer);
         (void) strcpy(t->over, "yes");
 }
 
-/* Asks all questions up to LAST, about the primary at HOST and the gateway here at PORT. */
-static void ask_tailscaled(
-        enum tailscale_question last, const char *host, unsigned port, struct tailnet_facts *ret) {
+/* Asks all questions up to LAST, about the primary at HOST. */
+static void ask_tailscaled(enum tailscale_question last, const char *host, struct tailnet_facts *ret) {
         _cleanup_(http_freep) struct http *http = NULL;
         _cleanup_(tailscale_freep) struct tailscale *tailscale = NULL;
         int r;
 
-        *ret = (struct tailnet_facts){ .port = port };
+        *ret = (struct tailnet_facts){ 0 };
         (void) resolve_name(host, ret->address, sizeof ret->address);
         r = http_new_with_loop(&http);
         if (r >= 0)
@@ -68,23 +62,12 @@ static void ask_tailscaled(
         }
 }
 
-static void ask_up_to(enum tailscale_question last, const struct checkup *c, struct tailnet_facts *ret) {
-        ask_tailscaled(last, c->config->primary.host, local_gateway_port(c->config), ret);
-}
-
 int tailnet_name(const char *address, char *buf, size_t size) {
         struct tailnet_facts t;
 
-        ask_tailscaled(TAILSCALE_WHOIS, address, 0, &t);
+        ask_tailscaled(TAILSCALE_WHOIS, address, &t);
         (void) snprintf(buf, size, "%s", t.peer.name);
         return *buf ? 0 : -ENOENT;
-}
-
-static bool is_served(const struct checkup *c) {
-        struct tailnet_facts t;
-
-        ask_up_to(TAILSCALE_SERVE, c, &t);
-        return t.is_served;
 }
 
 void look_tailscale(const struct checkup *c, struct finding *f) {
@@ -103,7 +86,7 @@ void look_tailscale(const struct checkup *c, struct finding *f) {
                 finding_fix(f, "curl -fsSL https://tailscale.com/install.sh | sh && sudo tailscale up");
                 return;
         }
-        ask_up_to(TAILSCALE_STATUS, c, &t);
+        ask_tailscaled(TAILSCALE_STATUS, c->config->primary.host, &t);
         trouble = tailscale_trouble(t.self.state);
         if (t.self.state == TAILSCALE_STATE_UNKNOWN)
                 finding_fail(f, "the answer of tailscaled at " TAILSCALE_SOCKET " is not understood");
@@ -132,39 +115,28 @@ static void judge_key(usec_t expires, const char *who, const char *where, struct
         usec_t now = now_usec(CLOCK_REALTIME);
         char date[32];
 
+        if (expires == 0 || expires >= now + SOON)
+                return;
         (void) strftime(date, sizeof date, "%Y-%m-%d", gmtime(&then));
-        if (expires == 0)
-                finding_ok(f, "never expires");
-        else if (expires >= now + SOON)
-                finding_ok(f, "expires on %s", date);
-        else {
-                finding_fail(f,
-                        "the key of %s %s on %s, which cuts it off from the tailnet (or disable key expiry for it at "
-                        "https://login.tailscale.com/admin/machines)",
-                        who, expires <= now ? "has expired" : "expires", date);
-                finding_fix(f, "sudo tailscale up --force-reauth%s", where);
-        }
+        finding_fail(f,
+                "the key of %s %s on %s, which cuts it off from the tailnet (or disable key expiry for it at "
+                "https://login.tailscale.com/admin/machines)",
+                who, expires <= now ? "has expired" : "expires", date);
+        finding_fix(f, "sudo tailscale up --force-reauth%s", where);
 }
 
-void look_own_key(const struct checkup *c, struct finding *f) {
-        struct tailnet_facts t;
-
-        ask_up_to(TAILSCALE_STATUS, c, &t);
-        judge_key(t.self.expires, "this node", "", f);
-}
-
-void look_primary_key(const struct checkup *c, struct finding *f) {
+void look_keys(const struct checkup *c, struct finding *f) {
         const char *host = c->config->primary.host;
         struct tailnet_facts t;
 
-        ask_up_to(TAILSCALE_WHOIS, c, &t);
-        if (t.peer.in == TAILSCALE_PEER_IN)
-                judge_key(t.peer.expires, "the primary", " # on the primary", f);
-        else if (network_is_tailnet(host)) {
+        ask_tailscaled(TAILSCALE_WHOIS, host, &t);
+        finding_ok(f, "none expires within a month");
+        judge_key(t.peer.expires, "the primary", " # on the primary", f);
+        judge_key(t.self.expires, "this node", "", f);
+        if (t.peer.in != TAILSCALE_PEER_IN && network_is_tailnet(host)) {
                 finding_fail(f, "%s is no node of this tailnet, or none that this one may see", host);
                 finding_fix(f, "tailscale status # its address, for host in %s", c->instance->config);
-        } else
-                finding_off(f, "%s is no name or address of the tailnet's", host);
+        }
 }
 
 /* Looks at the home relay, which is the witness unless the ini has a url. */
@@ -172,7 +144,7 @@ void look_relay(const struct checkup *c, struct finding *f) {
         struct tailnet_facts t;
         const char *why;
 
-        ask_up_to(TAILSCALE_DERPMAP, c, &t);
+        ask_tailscaled(TAILSCALE_DERPMAP, c->config->primary.host, &t);
         why = t.self.has_exit_node                          ? "this node uses an exit node"
                 : !*t.relay.address                         ? "this node has no home relay"
                 : tailscale_is_at(&t.peer, t.relay.address) ? "its home relay is on the primary's machine"
@@ -190,104 +162,57 @@ void look_relay(const struct checkup *c, struct finding *f) {
 
 /* What would fail with the primary. */
 
-/* Whether NAME is in TEXT as a whole word. */
-static bool has_name(const char *text, const char *name) {
-        static const char inside[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
-        size_t n = strlen(name);
+#define DEFAULT_ROUTES "{ ip -4 route show default; ip -6 route show default; } 2>/dev/null"
+#define NAME_SERVERS                                                                                        \
+        "cat /etc/resolv.conf /run/systemd/resolve/resolv.conf 2>/dev/null | sed -n 's/^nameserver//p'"
+/* The hosts through which ssh(1) is configured to reach $0: each word of its ProxyJump or ProxyCommand that
+ * ssh takes for a host. */
+#define SSH_HOPS                                                                                            \
+        "{ ssh -G -- \"$0\" | sed -n 's/^proxycommand //p; s/^proxyjump //p' | tr ', ' '\\n\\n' | "         \
+        "while read -r hop; do ssh -G -- \"ssh://$hop\" | sed -n 's/^hostname //p'; done; } 2>/dev/null"
 
-        for (const char *s = text; n > 0 && (s = strstr(s, name)); s++)
-                if ((s == text || !strchr(inside, s[-1])) && strspn(s + n, inside) == 0)
-                        return true;
-        return false;
+static bool is_primary(const struct checkup *c, const struct tailnet_facts *t, const char *word) {
+        size_t label = strcspn(t->peer.name, ".");
+
+        return tailscale_is_at(&t->peer, word) || strcmp(word, t->address) == 0 ||
+                strcmp(word, c->config->primary.host) == 0 || strcmp(word, t->peer.name) == 0 ||
+                (strlen(word) == label && strncmp(word, t->peer.name, label) == 0);
 }
 
-static bool names_primary(const struct checkup *c, const struct tailnet_facts *t, const char *text) {
-        char label[64];
-
-        (void) snprintf(label, sizeof label, "%.*s", (int) strcspn(t->peer.name, "."), t->peer.name);
-        for (size_t i = 0; i < t->peer.n_endpoints; i++)
-                if (has_name(text, t->peer.endpoints[i]))
-                        return true;
-        return has_name(text, c->config->primary.host) || has_name(text, t->address) ||
-                has_name(text, t->peer.name) || has_name(text, label);
-}
-
-/* Whether a line of TEXT that begins with WORD names the primary. */
-static bool line_names_primary(
-        const struct checkup *c, const struct tailnet_facts *t, const char *text, const char *word) {
-        for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-                _cleanup_free_ char *copy = strndup(line, strcspn(line, "\n"));
-
-                if (copy && begins_with(copy, word) && names_primary(c, t, copy))
-                        return true;
-        }
-        return false;
-}
-
-/* The same for the output of COMMAND, which a shell runs. */
-static bool output_names_primary(
-        const struct checkup *c, const struct tailnet_facts *t, const char *command, const char *word) {
-        const char *const argv[] = { "sh", "-c", command, NULL };
+/* Whether a word that COMMAND prints names the primary. A shell runs it, with ARGUMENT as $0. */
+static bool names_primary(
+        const struct checkup *c, const struct tailnet_facts *t, const char *command, const char *argument) {
+        const char *const argv[] = { "sh", "-c", command, argument, NULL };
         _cleanup_free_ char *text = NULL;
+        char *save = NULL;
 
         (void) program_run(argv, USEC_INFINITY, &text, NULL);
-        return text && line_names_primary(c, t, text, word);
-}
-
-#define DEFAULT_ROUTES "{ ip -4 route show default; ip -6 route show default; } 2>/dev/null"
-#define NAME_SERVERS "cat /etc/resolv.conf /run/systemd/resolve/resolv.conf 2>/dev/null"
-
-/* What ARGV prints, for the caller to free; NULL if it fails. */
-static char *output_of(const char *const argv[]) {
-        char *text = NULL;
-
-        if (program_run(argv, USEC_INFINITY, &text, NULL) == 0)
-                return text;
-        free(text);
-        return NULL;
-}
-
-/* Whether ssh(1) is configured to reach LOGIN through the primary. AS_JUMP: whether LOGIN is the primary. */
-static bool ssh_jumps(
-        const struct checkup *c, const struct tailnet_facts *t, const char *login, bool as_jump) {
-        const char *const argv[] = { "ssh", "-G", "--", login, NULL };
-        _cleanup_free_ char *text = output_of(argv);
-        char *jump = text ? strstr(text, "\nproxyjump ") : NULL, *save = NULL;
-
-        if (!text || as_jump)
-                return text && line_names_primary(c, t, text, "hostname ");
-        if (line_names_primary(c, t, text, "proxycommand "))
-                return true;
-        jump = jump ? strtok_r(jump, "\n", &save) : NULL;
-        for (jump = jump ? strtok_r(jump + strlen("proxyjump "), ",", &save) : NULL; jump;
-                jump = strtok_r(NULL, ",", &save)) {
-                _cleanup_free_ char *url = NULL;
-
-                if (asprintf(&url, "ssh://%s", jump) > 0 && ssh_jumps(c, t, url, true))
+        for (char *word = text ? strtok_r(text, " \n", &save) : NULL; word;
+                word = strtok_r(NULL, " \n", &save))
+                if (is_primary(c, t, word))
                         return true;
-        }
         return false;
 }
 
 static bool sync_jumps(const struct checkup *c, const struct tailnet_facts *t) {
         const struct workspace_config *w = &c->config->workspace;
         const char *const argv[] = { "git", "-C", w->path, "remote", "get-url", w->remote, NULL };
-        _cleanup_free_ char *url = *w->path ? output_of(argv) : NULL;
+        _cleanup_free_ char *url = NULL;
         struct ssh_address address;
 
-        if (c->config->secrets.host && ssh_jumps(c, t, c->config->secrets.host, false))
+        if (c->config->secrets.host && names_primary(c, t, SSH_HOPS, c->config->secrets.host))
                 return true;
-        if (!url)
+        if (!*w->path || program_run(argv, USEC_INFINITY, &url, NULL) != 0)
                 return false;
         url[strcspn(url, "\n")] = '\0';
-        return ssh_address_parse(url, &address) >= 0 && ssh_jumps(c, t, address.login, false);
+        return ssh_address_parse(url, &address) >= 0 && names_primary(c, t, SSH_HOPS, address.login);
 }
 
 void look_lost_with_primary(const struct checkup *c, struct finding *f) {
         struct tailnet_facts t;
         char subnets[160];
 
-        ask_up_to(TAILSCALE_RESOLVERS, c, &t);
+        ask_tailscaled(TAILSCALE_RESOLVERS, c->config->primary.host, &t);
         if (t.peer.in != TAILSCALE_PEER_IN) {
                 finding_off(f, "the primary is not in the tailnet");
                 return;
@@ -299,10 +224,8 @@ void look_lost_with_primary(const struct checkup *c, struct finding *f) {
         } losses[] = {
                 { *t.peer.id && strcmp(t.self.exit_node, t.peer.id) == 0, "the exit node of this node",
                         "sudo tailscale set --exit-node=" },
-                { output_names_primary(c, &t, DEFAULT_ROUTES, ""), "the default route of this machine",
-                        NULL },
-                { output_names_primary(c, &t, NAME_SERVERS, "nameserver"), "a name server of this machine",
-                        NULL },
+                { names_primary(c, &t, DEFAULT_ROUTES, ""), "the default route of this machine", NULL },
+                { names_primary(c, &t, NAME_SERVERS, ""), "a name server of this machine", NULL },
                 { t.is_resolver, "a name server of the tailnet", NULL },
                 { *t.peer.routes, subnets, NULL },
                 { sync_jumps(c, &t), "the way of the sync (ProxyJump, ProxyCommand)", NULL },
@@ -353,10 +276,6 @@ void look_gateway_serve(const struct checkup *c, struct finding *f) {
                 else
                         finding_fix(f, "sudo -iu %s openclaw config set gateway.tailscale.mode off",
                                 checkup_gateway_user(c));
-        } else if (is_served(c)) {
-                finding_warn(f, "tailscale serve is on for port %u of this machine",
-                        local_gateway_port(c->config));
-                finding_fix(f, "sudo tailscale serve reset");
         } else if (!option && !j &&
                 (text ? strstr(text, "tailscale") != NULL : r != -ENOENT)) /* perhaps JSON5 */
                 finding_skip(f, "%s cannot be read", path);

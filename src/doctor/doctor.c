@@ -54,8 +54,7 @@ static const struct row {
         { "journal", look_journal, AS_CALLER },
         /* … watches the primary … */
         { "tailscale", look_tailscale, AS_CALLER, "configuration" },
-        { "key of this node", look_own_key, AS_CALLER, "tailscale" },
-        { "key of the primary", look_primary_key, AS_CALLER, "tailscale" },
+        { "tailnet's keys", look_keys, AS_CALLER, "tailscale" },
         { "lost with primary", look_lost_with_primary, AS_SYNC, "tailscale" },
         { "primary", look_primary, not_as_root, "configuration" },
         { "seniors", look_seniors, not_as_root, "configuration" },

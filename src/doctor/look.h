@@ -61,8 +61,7 @@ look_t look_polkit;
 /* check_system.c */
 look_t look_clock, look_journal, look_powers;
 /* check_tailscale.c */
-look_t look_tailscale, look_own_key, look_primary_key, look_relay, look_lost_with_primary,
-        look_gateway_serve;
+look_t look_tailscale, look_keys, look_relay, look_lost_with_primary, look_gateway_serve;
 /* The MagicDNS name of the node that has ADDRESS. 0, or -ENOENT. */
 int tailnet_name(const char *address, char *buf, size_t size);
 /* check_primary.c */

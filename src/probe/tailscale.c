@@ -76,7 +76,6 @@ int tailscale_ask(struct tailscale *t, enum tailscale_question question, const c
                 [TAILSCALE_STATUS] = "status?peers=false",
                 [TAILSCALE_WHOIS] = "whois?addr=",
                 [TAILSCALE_DERPMAP] = "derpmap",
-                [TAILSCALE_SERVE] = "serve-config",
                 [TAILSCALE_RESOLVERS] = "dns-query?type=A&name=tailscale.com.",
                 [TAILSCALE_PING] = "ping?type=disco&ip=",
         };
@@ -277,29 +276,6 @@ int tailscale_parse_relay(const struct tailscale_answer *a, const char *code, st
                                         r = 0;
         }
         return r;
-}
-
-static bool leads_to(const json_t *target, unsigned port) {
-        const char *text = json_string_value(target), *colon = text ? strrchr(text, ':') : NULL;
-
-        return colon && strtoul(colon + 1, NULL, 10) == port;
-}
-
-/* ipn.ServeConfig (https://pkg.go.dev/tailscale.com/ipn#ServeConfig). */
-bool tailscale_serves(const struct tailscale_answer *a, unsigned port) {
-        json_auto_t *root = parse(a);
-        json_t *site, *handler;
-        const char *name, *path;
-
-        json_object_foreach (json_object_get(root, "TCP"), name, handler)
-                if (strtoul(name, NULL, 10) == port ||
-                        leads_to(json_object_get(handler, "TCPForward"), port))
-                        return true;
-        json_object_foreach (json_object_get(root, "Web"), name, site)
-                json_object_foreach (json_object_get(site, "Handlers"), path, handler)
-                        if (leads_to(json_object_get(handler, "Proxy"), port))
-                                return true;
-        return false;
 }
 
 bool tailscale_is_resolver(const struct tailscale_answer *a, const struct tailscale_peer *p) {

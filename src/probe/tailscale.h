@@ -16,7 +16,6 @@ enum tailscale_question {
         TAILSCALE_STATUS,    /* of this machine */
         TAILSCALE_WHOIS,     /* who has an address */
         TAILSCALE_DERPMAP,   /* the relays */
-        TAILSCALE_SERVE,     /* what `tailscale serve` leads to here */
         TAILSCALE_RESOLVERS, /* who answers for a name outside the tailnet; tailscaled asks them now */
         TAILSCALE_PING,      /* a disco ping to an address, which the other tailscaled answers */
 };
@@ -101,8 +100,6 @@ struct tailscale_relay {
 };
 int tailscale_parse_relay(const struct tailscale_answer *a, const char *code, struct tailscale_relay *ret);
 
-/* Whether `tailscale serve` leads to PORT here, or listens on it. */
-bool tailscale_serves(const struct tailscale_answer *a, unsigned port);
 /* Whether P is one of the name servers. */
 bool tailscale_is_resolver(const struct tailscale_answer *a, const struct tailscale_peer *p);
 

@@ -26,7 +26,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (tailscale_parse_relay(&a, "test", &relay) >= 0)
                 demand(*relay.address && relay.port > 0 && relay.port <= 65535);
         (void) tailscale_parse_ping(&a);
-        (void) tailscale_serves(&a, 18789);
         (void) tailscale_is_resolver(&a, &peer);
         demand(is_safe(peer.routes));
         return 0;

@@ -82,12 +82,12 @@ def primary_is_the_exit_node(pair, later):
     pair.standby.put("/root/editor", "#!/bin/sh\n", mode=0o755)  # for a witness in the relay's place, which is not needed then
 
 
-@finds("key of this node", "has expired on 2020-01-01")
+@finds("tailnet's keys", "has expired on 2020-01-01")
 def own_key_expired(pair, later):
     tailnet(pair, later, expires="2020-01-01T00:00:00.5Z")
 
 
-@finds("key of this node", "expires on")
+@finds("tailnet's keys", "expires on")
 def own_key_expires_soon(pair, later):
     tailnet(pair, later, expires=pair.standby.out("date -u -d '+10 days' +%Y-%m-%dT%H:%M:%SZ"))
 
@@ -98,12 +98,12 @@ def on_primarys_console(pair, line):
     pair.standby.put("/root/tailnet.json", pair.primary.get("/root/tailnet.json"))
 
 
-@finds("key of the primary", "has expired", fix=on_primarys_console)
+@finds("tailnet's keys", "has expired", fix=on_primarys_console)
 def primary_key_expired(pair, later):
     tailnet(pair, later, peer_expires="2020-01-01T00:00:00Z")
 
 
-@finds("key of the primary", "no node of this tailnet")
+@finds("tailnet's keys", "no node of this tailnet")
 def primary_not_in_tailnet(pair, later):
     tailnet(pair, later, peer="100.64.0.77")
 

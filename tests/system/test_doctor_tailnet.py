@@ -17,7 +17,7 @@ def relay(address):
     return {"Regions": {"1": {"RegionCode": "lab", "Nodes": [{"IPv4": address}]}}}
 
 
-WELL = {"status": RUNNING, "whois": {"Node": PEER}, "derpmap": relay("192.0.2.254"), "serve-config": {},
+WELL = {"status": RUNNING, "whois": {"Node": PEER}, "derpmap": relay("192.0.2.254"),
         "dns-query": {"Resolvers": [{"Addr": "192.0.2.53"}]}}
 
 
@@ -132,14 +132,3 @@ def test_gateway_with_a_configuration_of_json5(pair, tailscaled, gateway, kind):
     """Nothing is claimed of what is not understood."""
     pair.standby.put(f"{HOME}/.openclaw/openclaw.json", f"{{gateway: {{{gateway}}}}}\n", user=USER)
     assert tailscaled().lines["gateway's serve"].kind == kind
-
-
-def test_serve_that_leads_to_the_gateway(pair, tailscaled):
-    web = {"standby.t1.ts.net:443": {"Handlers": {"/": {"Proxy": "http://127.0.0.1:18789"}}}}
-    assert tailscaled(**{"serve-config": {"Web": web}}).lines["gateway's serve"].kind == "warn"
-
-
-def test_serve_of_tcp(pair, tailscaled):
-    """`tailscale serve --tcp=18789`."""
-    report = tailscaled(**{"serve-config": {"TCP": {"18789": {"TCPForward": "localhost:18789"}}}})
-    assert report.lines["gateway's serve"].kind == "warn"

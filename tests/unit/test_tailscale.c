@@ -161,21 +161,13 @@ static void relay(void **state _unused_) {
         assert_string_equal(r.address, "");
 }
 
-static void serve_and_resolvers(void **state _unused_) {
-        struct tailscale_answer a = invented("{\"Web\":{\"s.t1.ts.net:443\":{\"Handlers\":{\"/\":{\"Proxy\":"
-                                             "\"http://127.0.0.1:18789\"},\"/x\":{\"Text\":\"hi\"}}}}}");
+static void resolvers(void **state _unused_) {
+        struct tailscale_answer a = invented("{}");
         struct tailscale_peer p = { .endpoints = { "100.64.0.1" }, .n_endpoints = 1 };
 
-        assert_true(tailscale_serves(&a, 18789));
-        assert_false(tailscale_serves(&a, 1878));
         assert_false(tailscale_is_resolver(&a, &p));
-        a = invented("{\"TCP\":{\"443\":{\"HTTPS\":true},\"8443\":{\"TCPForward\":\"localhost:18789\"}}}");
-        assert_true(tailscale_serves(&a, 18789)); /* leads there */
-        assert_true(tailscale_serves(&a, 8443));  /* listens there */
-        assert_false(tailscale_serves(&a, 1878));
         a = invented("{\"Resolvers\":[{\"Addr\":\"192.0.2.53\"},7,{\"Addr\":\"100.64.0.1\"}]}");
         assert_true(tailscale_is_resolver(&a, &p));
-        assert_false(tailscale_serves(&a, 18789));
         p.n_endpoints = 0;
         assert_false(tailscale_is_resolver(&a, &p));
 }
@@ -370,7 +362,7 @@ int main(void) {
                 cmocka_unit_test(self_without_an_answer),
                 cmocka_unit_test(peer),
                 cmocka_unit_test(relay),
-                cmocka_unit_test(serve_and_resolvers),
+                cmocka_unit_test(resolvers),
                 cmocka_unit_test(ping),
                 cmocka_unit_test(remark),
                 cmocka_unit_test(times),
