@@ -66,23 +66,6 @@ static bool is_handed_over(
         return handed;
 }
 
-/* Whether the daemon, if it runs, has ADDRESS. systemd passes FILE's content at a start; not every systemd
- * does so at a reload. */
-static bool is_in_force(const struct checkup *c, const char *credential, const char *file,
-        const char *address, struct finding *f) {
-        char path[320], why[256];
-        _cleanup_secret_ char *held = NULL;
-
-        (void) snprintf(path, sizeof path, "/run/credentials/%s/%s", c->instance->unit, credential);
-        if (access(path, F_OK) < 0 ||
-                (endpoint_load(NULL, path, credential, &held, why, sizeof why) >= 0 &&
-                        strcmp(held, address) == 0))
-                return true;
-        finding_fail(f, "%s has changed since systemd handed it to the daemon", file);
-        finding_fix(f, "sudo systemctl restart %s", c->instance->unit);
-        return false;
-}
-
 /* Returns the address, for the caller to free, or NULL with a finding. */
 static char *find_address(const struct checkup *c, const char *url, const char *file, const char *credential,
         struct finding *f) {
@@ -100,8 +83,12 @@ static char *find_address(const struct checkup *c, const char *url, const char *
                 finding_fail(f, "%s", *why ? why : strerror(-r));
                 if (file)
                         fix_address(file, f);
-        } else if (!url && !is_in_force(c, credential, file, address, f))
+        } else if (!url && checkup_changed_since(c, "ActiveEnterTimestamp", file)) {
+                /* systemd passes its content at a start; not every systemd does so at a reload. */
+                finding_fail(f, "%s has changed since systemd handed it to the daemon", file);
+                finding_fix(f, "sudo systemctl restart %s", c->instance->unit);
                 free(TAKE(address));
+        }
         return address;
 }
 

@@ -41,39 +41,35 @@ void look_config_readable(const struct checkup *c, struct finding *f) {
         }
 }
 
-/* All other looks read the file, but the daemon uses what it has read. The time of the last change decides,
- * not that of the last modification, which a file keeps when it is moved. */
+/* All other looks read the file, but the daemon uses what it has read. */
 void look_config_in_force(const struct checkup *c, struct finding *f) {
-        struct stat st;
-
-        if (!c->config || stat(c->instance->config, &st) < 0)
+        if (!c->config)
                 f->kind = FINDING_SKIPPED; /* another row says why */
-        else if ((usec_t) st.st_ctim.tv_sec * USEC_PER_SEC + (usec_t) st.st_ctim.tv_nsec / 1000 >
-                unit_number(&c->daemon, "StateChangeTimestamp")) {
+        else if (checkup_changed_since(c, "StateChangeTimestamp", c->instance->config)) {
                 finding_fail(f, "%s has changed since the daemon read it", c->instance->config);
                 finding_fix(f, "sudo systemctl reload %s", c->instance->unit);
         } else
                 finding_ok(f, "the daemon has read the configuration as it is");
 }
 
-static bool same(const char *a, const char *b) {
-        return a && b ? *a && strcmp(a, b) == 0 : a == b;
-}
-
 /* What A and B share though each needs its own: words for it, and its name in *RET. NULL: nothing. */
 static const char *shared(const struct config *a, const struct config *b, const char **ret) {
-        *ret = a->gateway.unit;
-        if (same(a->gateway.unit, b->gateway.unit))
-                return "starts and stops";
-        *ret = a->gateway.url ? a->gateway.url : "port 18789";
-        if (same(a->gateway.url, b->gateway.url))
-                return "has its gateway answer at";
-        *ret = a->workspace.path;
-        if (same(a->workspace.path, b->workspace.path))
-                return "keeps its workspace in";
-        *ret = a->secrets.target;
-        if (a->secrets.host && b->secrets.host && same(a->secrets.target, b->secrets.target))
-                return "keeps its secrets in";
+        const struct {
+                const char *words, *a, *b;
+        } places[] = {
+                { "starts and stops", a->gateway.unit, b->gateway.unit },
+                { "has its gateway answer at", a->gateway.url ?: "port 18789",
+                        b->gateway.url ?: "port 18789" },
+                { "keeps its workspace in", a->workspace.path, b->workspace.path },
+                { "keeps its secrets in", a->secrets.host ? a->secrets.target : "",
+                        b->secrets.host ? b->secrets.target : "" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(places); i++) {
+                *ret = places[i].a;
+                if (**ret && strcmp(*ret, places[i].b) == 0)
+                        return places[i].words;
+        }
         return NULL;
 }
 

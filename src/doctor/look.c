@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <netdb.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "lib/network.h"
 #include "lib/systemd.h"
@@ -46,6 +47,14 @@ void checkup_ask_systemd(struct checkup *c) {
 
 bool checkup_gateway_runs(const struct checkup *c) {
         return unit_is_stopped(c->config->gateway.unit) == 0;
+}
+
+bool checkup_changed_since(const struct checkup *c, const char *property, const char *path) {
+        usec_t since = unit_number(&c->daemon, property);
+        struct stat st;
+
+        return since > 0 && stat(path, &st) >= 0 &&
+                (usec_t) st.st_ctim.tv_sec * USEC_PER_SEC + (usec_t) st.st_ctim.tv_nsec / 1000 > since;
 }
 
 const char *checkup_gateway_user(const struct checkup *c) {

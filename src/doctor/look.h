@@ -26,6 +26,10 @@ void checkup_ask_systemd(struct checkup *c);
  * since. False without an answer. */
 bool checkup_gateway_runs(const struct checkup *c);
 
+/* Whether PATH has changed since the time that PROPERTY of the daemon's unit has. The time of the last change
+ * decides, not that of the last modification, which a file keeps when it is moved. */
+bool checkup_changed_since(const struct checkup *c, const char *property, const char *path);
+
 /* The users as which a look may run, never NULL: User= of the unit, or what the unit has without it. */
 const char *checkup_gateway_user(const struct checkup *c);
 const char *checkup_sync_user(const struct checkup *c);
