@@ -76,14 +76,13 @@ void look_tailscale(const struct checkup *c, struct finding *f) {
         char address[INET6_ADDRSTRLEN];
         struct tailnet_facts t;
 
-        if (!installed &&
-                (!network_is_tailnet(host) || network_tailnet_address(address, sizeof address) >= 0)) {
-                finding_off(f, "Tailscale is not installed here, and not needed to reach %s", host);
-                return;
-        }
         if (!installed) {
-                finding_fail(f, "Tailscale is not installed here, and %s is in a tailnet", host);
-                finding_fix(f, "curl -fsSL https://tailscale.com/install.sh | sh && sudo tailscale up");
+                finding_off(f, "Tailscale is not installed here, and not needed to reach %s", host);
+                if (network_is_tailnet(host) && network_tailnet_address(address, sizeof address) < 0) {
+                        finding_fail(f, "Tailscale is not installed here, and %s is in a tailnet", host);
+                        finding_fix(
+                                f, "curl -fsSL https://tailscale.com/install.sh | sh && sudo tailscale up");
+                }
                 return;
         }
         ask_tailscaled(TAILSCALE_STATUS, c->config->primary.host, &t);
@@ -268,8 +267,7 @@ void look_gateway_serve(const struct checkup *c, struct finding *f) {
                         mode = option = strchr(json_string_value(word), '=') + 1;
         if (strcmp(mode, "off") != 0) {
                 finding_warn(f, "the gateway's %s is %s: it does not start here while Tailscale is broken",
-                        option ? "--tailscale" : "tailscale.mode",
-                        strcmp(mode, "funnel") == 0 ? "funnel" : "serve");
+                        option ? "--tailscale" : "tailscale.mode", mode);
                 if (option)
                         finding_fix(f, "sudo systemctl edit --full %s # in ExecStart=, without --tailscale",
                                 c->gateway.name);

@@ -2,10 +2,8 @@
 #include "doctor/finding.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "lib/file.h"
 #include "lib/json.h"
@@ -39,22 +37,6 @@ void finding_fix_path(struct finding *f, const char *before, const char *path, c
                 finding_fix(f, "%s %s%s", before, quoted, after);
 }
 
-/* Whether USER owns PATH or, if that is missing, the nearest directory above. */
-static bool is_owned(const char *path, const char *user) {
-        _cleanup_free_ char *part = without_slash(path);
-        const struct passwd *pw = getpwnam(user);
-        struct stat st;
-
-        while (part && stat(part, &st) < 0) {
-                char *end = strrchr(part, '/');
-
-                if (!end || end == part)
-                        return false;
-                *end = '\0';
-        }
-        return part && pw && st.st_uid == pw->pw_uid;
-}
-
 void finding_fix_as(
         struct finding *f, const char *as_root, const char *user, const char *as_user, const char *path) {
         char as[160];
@@ -62,7 +44,7 @@ void finding_fix_as(
         (void) snprintf(as, sizeof as, "sudo -u %s %s", user, as_user);
         if (is_roots_way(path))
                 finding_fix_path(f, as_root, path, "");
-        else if (is_owned(path, user))
+        else
                 finding_fix_path(f, as, path, "");
 }
 

@@ -35,7 +35,7 @@ void finding_set(struct finding *f, enum finding_kind kind, const char *format, 
  * passes words from elsewhere through shell_quote(). */
 void finding_fix(struct finding *f, const char *format, ...) _printf_(2, 3);
 
-/* Adds "AS_ROOT PATH" if is_roots_way(PATH), else "sudo -u USER AS_USER PATH" if USER owns the place. */
+/* Adds "AS_ROOT PATH" if is_roots_way(PATH), else "sudo -u USER AS_USER PATH". */
 void finding_fix_as(
         struct finding *f, const char *as_root, const char *user, const char *as_user, const char *path);
 
