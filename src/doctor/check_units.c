@@ -1,6 +1,7 @@
 /* The units of the daemon, the worker and the gateway, and the units that conflict with them. */
 #include <errno.h>
 #include <glob.h>
+#include <libgen.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -39,8 +40,7 @@ void look_reload(const struct checkup *c, struct finding *f) {
         finding_ok(f, "systemd has read their files as they are");
 }
 
-/* Whether the unit is missing or masked, with a finding: no other look at it makes sense then. */
-static bool is_missing(const struct unit_facts *u, struct finding *f) {
+bool unit_is_missing(const struct unit_facts *u, struct finding *f) {
         if (unit_is_loaded(u))
                 return false;
         if (unit_is(u, "LoadState", "masked")) {
@@ -63,7 +63,7 @@ static bool is_missing(const struct unit_facts *u, struct finding *f) {
 void look_daemon(const struct checkup *c, struct finding *f) {
         const struct unit_facts *u = &c->daemon;
 
-        if (no_systemd(c, f) || is_missing(u, f))
+        if (no_systemd(c, f) || unit_is_missing(u, f))
                 return;
         if (*c->instance->name && access(c->instance->config, F_OK) < 0 && errno == ENOENT)
                 finding_skip(f, "there is no %s", c->instance->config);
@@ -123,18 +123,11 @@ void look_sync_unit(const struct checkup *c, struct finding *f) {
         const struct unit_facts *u = &c->sync, *gateway = &c->gateway;
         const char *user = checkup_gateway_user(c);
 
-        if (no_systemd(c, f) || !unit_may_be_started(u, f))
+        if (no_systemd(c, f) || unit_is_missing(u, f))
                 return;
-        if (!unit_is_loaded(gateway)) {
-                finding_skip(f, "not looked at before there is a gateway unit");
-                return;
-        }
-        if (strcmp(user, "root") == 0) {
-                finding_skip(f, "not looked at while %s runs as root", gateway->name);
-                return;
-        }
-        if (strcmp(checkup_sync_user(c), user) == 0) {
-                finding_ok(f, "%s runs as user %s, as %s does", u->name, user, gateway->name);
+        /* Another row fails a gateway that runs as root. */
+        if (strcmp(user, "root") == 0 || strcmp(checkup_sync_user(c), user) == 0) {
+                finding_ok(f, "%s runs as user %s", u->name, checkup_sync_user(c));
                 return;
         }
         finding_fail(f, "%s runs as user %s, but %s as %s: the workspace belongs to one of them", u->name,
@@ -142,27 +135,26 @@ void look_sync_unit(const struct checkup *c, struct finding *f) {
         finding_fix_drop_in(f, u->name, "gateway", "User=%s", user);
 }
 
-/* False with a finding if the sandboxed worker could not write to the directory PATH. */
+/* False with a finding if the sandboxed worker could neither write to the directory PATH nor make it. */
 static bool is_open_to_sync(const struct checkup *c, const char *path, struct finding *f) {
-        _cleanup_free_ char *parent = without_slash(path);
+        bool secrets = path == c->config->secrets.target, closed = !unit_may_write(&c->sync, path), missing;
+        _cleanup_free_ char *copy = strdup(path);
+        const char *user = checkup_sync_user(c);
         char install[160];
 
-        if (!parent)
+        missing = secrets && copy && !unit_may_write(&c->sync, dirname(copy)) && access(path, F_OK) < 0 &&
+                errno == ENOENT;
+        if (!closed && !missing)
                 return true;
-        *strrchr(parent, '/') = '\0';
-        if (!unit_may_write(&c->sync, path)) {
-                finding_fail(f, "%s may not write to %s, which the ini names", c->sync.name, path);
-                finding_fix_drop_in(f, c->sync.name,
-                        path == c->config->secrets.target ? "secrets" : "workspace", "ReadWritePaths=\"%s\"",
-                        path);
-        } else if (path == c->config->secrets.target && !unit_may_write(&c->sync, parent) &&
-                access(path, F_OK) < 0 && errno == ENOENT) {
-                finding_fail(f, "there is no %s, and %s may not make it", path, c->sync.name);
-                (void) snprintf(install, sizeof install, "sudo install -d -m 0700 -o %s -g %s",
-                        checkup_sync_user(c), checkup_sync_user(c));
-                finding_fix_as(f, install, checkup_sync_user(c), "mkdir -p -m 700", path);
-        } else
-                return true;
+        finding_fail(f, "%s may not write to %s, which the ini names%s", c->sync.name, path,
+                missing ? " and which is not there" : "");
+        if (closed)
+                finding_fix_drop_in(
+                        f, c->sync.name, secrets ? "secrets" : "workspace", "ReadWritePaths=\"%s\"", path);
+        if (missing) {
+                (void) snprintf(install, sizeof install, "sudo install -d -m 0700 -o %s -g %s", user, user);
+                finding_fix_as(f, install, user, "mkdir -p -m 700", path);
+        }
         return false;
 }
 
@@ -195,17 +187,6 @@ static bool waits_for_network(const struct unit_facts *u, struct finding *f) {
         return true;
 }
 
-bool unit_may_be_started(const struct unit_facts *u, struct finding *f) {
-        if (is_missing(u, f))
-                return false;
-        if (!unit_number(u, "RefuseManualStart") && !unit_number(u, "RefuseManualStop"))
-                return true;
-        finding_fail(
-                f, "%s has RefuseManualStart= or RefuseManualStop=: systemd refuses the daemon", u->name);
-        finding_fix_drop_in(f, u->name, "manual", "[Unit]\nRefuseManualStart=no\nRefuseManualStop=no");
-        return false;
-}
-
 void look_gateway_unit(const struct checkup *c, struct finding *f) {
         const struct unit_facts *u = &c->gateway;
 
@@ -214,7 +195,7 @@ void look_gateway_unit(const struct checkup *c, struct finding *f) {
         if (unit_is(u, "LoadState", "not-found") && strcmp(u->name, "openclaw.service") != 0) {
                 finding_fail(f, "there is no %s; [gateway] unit is to name the gateway's unit", u->name);
                 checkup_fix_key(c, "gateway", "unit", "openclaw.service", f);
-        } else if (!unit_may_be_started(u, f))
+        } else if (unit_is_missing(u, f))
                 return;
         else if (unit_is(u, "Type", "oneshot") && !c->config->gateway.warm) {
                 finding_fail(
@@ -232,27 +213,21 @@ void look_gateway_unit(const struct checkup *c, struct finding *f) {
                 finding_ok(f, "%s is there, and only the daemon starts it", u->name);
 }
 
-/* Whether systemd leaves the gateway stopped after a clean exit: the daemon takes that for a user's stop. */
-static bool ends_like_a_stop(const struct unit_facts *u) {
-        return unit_text(u, "Restart") && !unit_is(u, "Restart", "always") &&
-                !unit_is(u, "Restart", "on-success");
-}
-
 void look_gateway_stop(const struct checkup *c, struct finding *f) {
         const struct unit_facts *u = &c->gateway;
         usec_t stop = unit_number(u, "TimeoutStopUSec");
         char span[SPAN_MAX];
 
-        if (ends_like_a_stop(u)) {
+        /* Without a restart after a clean exit, the daemon takes that for a user's stop. */
+        if (unit_text(u, "Restart") && !unit_is(u, "Restart", "always") &&
+                !unit_is(u, "Restart", "on-success")) {
                 finding_fail(f,
                         "Restart of %s is %s: systemd leaves a gateway that ends without an error stopped, "
                         "and a user's stop looks the same",
                         u->name, unit_text(u, "Restart"));
                 finding_fix_drop_in(f, u->name, "restart", "Restart=always");
-        } else if (stop == USEC_INFINITY)
-                finding_ok(f, "%s may take as long as it needs to drain", u->name);
-        else if (stop >= DRAIN_TIME)
-                finding_ok(f, "%s may drain for %s", u->name, format_span(span, stop));
+        } else if (stop >= DRAIN_TIME)
+                finding_ok(f, "%s may take the time that it needs to drain", u->name);
         else {
                 finding_fail(f,
                         "TimeoutStopSec of %s is %s: a gateway that drains takes up to 315 s, and is killed",
@@ -280,14 +255,11 @@ void look_user_service(const struct checkup *c, struct finding *f) {
                 "user %s has an openclaw-gateway.service of their own enabled: it and %s fight for the port",
                 user, c->gateway.name);
         (void) snprintf(bus, sizeof bus, "/run/user/%u/bus", geteuid());
-        if (access(bus, F_OK) >= 0) {
-                (void) snprintf(command, sizeof command,
-                        "sudo -u %s env XDG_RUNTIME_DIR=/run/user/%u systemctl --user disable --now", user,
-                        geteuid());
+        (void) snprintf(command, sizeof command, "sudo -u %s rm", user);
+        finding_fix_path(f, command, found.gl_pathv[0], "");
+        (void) snprintf(command, sizeof command,
+                "sudo -u %s env XDG_RUNTIME_DIR=/run/user/%u systemctl --user stop", user, geteuid());
+        if (access(bus, F_OK) >= 0)
                 finding_fix_path(f, command, strrchr(found.gl_pathv[0], '/') + 1, "");
-        } else {
-                (void) snprintf(command, sizeof command, "sudo -u %s rm", user);
-                finding_fix_path(f, command, found.gl_pathv[0], "");
-        }
         globfree(&found);
 }

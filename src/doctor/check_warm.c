@@ -62,7 +62,7 @@ static bool is_switch_well(const struct checkup *c, struct finding *f) {
         const char *user = checkup_gateway_user(c), *its;
 
         (void) unit_facts_ask(c->config->gateway.unit, &u, &error);
-        if (!unit_may_be_started(&u, f))
+        if (unit_is_missing(&u, f))
                 return false;
         its = unit_text(&u, "User") ?: "root";
         if (strcmp(its, user) == 0)

@@ -52,8 +52,8 @@ look_t look_config, look_config_readable, look_config_in_force, look_instances;
 /* check_units.c */
 look_t look_reload, look_daemon, look_mode, look_old_monitor, look_sync_unit, look_sync_places,
         look_gateway_unit, look_gateway_stop, look_user_service;
-/* Whether systemd has the unit, and lets the daemon start and stop it. If not, sets F. */
-bool unit_may_be_started(const struct unit_facts *u, struct finding *f);
+/* Whether the unit is missing or masked, with a finding: no other look at it makes sense then. */
+bool unit_is_missing(const struct unit_facts *u, struct finding *f);
 /* check_warm.c */
 look_t look_warm;
 /* check_program.c */

@@ -248,11 +248,6 @@ def gateway_is_root(pair, later):
     drop_in(pair.standby, "openclaw.service", "[Service]\nUser=\n", name="zy-test")
 
 
-@finds("gateway unit", "has RefuseManualStart= or RefuseManualStop=")
-def gateway_refuses_the_daemon(pair, later):
-    drop_in(pair.standby, "openclaw.service", "[Unit]\nRefuseManualStart=yes\n", name="zy-test")
-
-
 @finds("gateway's stop", "Restart of openclaw.service is on-failure: ")
 def end_taken_for_a_stop(pair, later):
     drop_in(pair.standby, "openclaw.service", "[Service]\nRestart=on-failure\n", name="zy-test")

@@ -280,14 +280,10 @@ static void put_doctor(FILE *f) {
                 set_text(&c.old_monitor, "FragmentPath", "/etc/old.service"));
         PUT(look_sync_unit, );
         PUT(look_sync_unit, set_text(&c.gateway, "User", "claw"));
-        PUT(look_sync_unit, set_text(&c.gateway, "User", ""));
-        PUT(look_sync_unit, set_text(&c.gateway, "LoadState", "not-found"));
-        PUT(look_sync_unit, set_number(&c.sync, "RefuseManualStop", 1));
         PUT(look_gateway_unit, );
         PUT(look_gateway_unit, c.gateway.name = own("assistant.service"),
                 set_text(&c.gateway, "LoadState", "not-found"));
         PUT(look_gateway_unit, set_text(&c.gateway, "Type", "oneshot"), c.config = &cold);
-        PUT(look_gateway_unit, set_number(&c.gateway, "RefuseManualStop", 1));
         PUT(look_gateway_unit, set_text(&c.gateway, "UnitFileState", "enabled"));
         PUT(look_gateway_unit, set_text(&c.gateway, "Id", "openclaw@default.service"));
         PUT(look_gateway_unit,
@@ -296,7 +292,6 @@ static void put_doctor(FILE *f) {
                 set_text(&c.gateway, "FragmentPath", "/etc/openclaw.service"));
         PUT(look_gateway_stop, );
         PUT(look_gateway_stop, set_text(&c.gateway, "Restart", "on-failure"));
-        PUT(look_gateway_stop, set_number(&c.gateway, "TimeoutStopUSec", USEC_INFINITY));
         PUT(look_gateway_stop, set_number(&c.gateway, "TimeoutStopUSec", 90 * S));
         PUT(look_config,
                 c.config_error = own(
