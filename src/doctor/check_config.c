@@ -31,8 +31,6 @@ void look_config_readable(const struct checkup *c, struct finding *f) {
                         config, config); /* so that the daemon can read it still */
         } else if (error == 0)
                 finding_ok(f, "user %s can read the configuration", checkup_daemon_user(c));
-        else if (error == ENOENT)
-                finding_skip(f, "there is no %s", config);
         else {
                 finding_fail(f, "user %s, as which the daemon runs, cannot read %s: %s",
                         checkup_daemon_user(c), config, strerror(error));
@@ -73,16 +71,6 @@ static const char *shared(const struct config *a, const struct config *b, const 
         return NULL;
 }
 
-/* The instance without a name was there first: the user changes the other one. */
-static void add_fix(const struct instance *this, const struct instance *other, struct finding *f) {
-        const struct instance *n = *this->name ? this : other;
-
-        finding_fix(f,
-                "sudo ${EDITOR:-vi} %s  # a unit, url, path and target of its own: openclaw-failover(8), INSTANCES",
-                n->config);
-        finding_fix(f, "sudo systemctl try-reload-or-restart %s", n->unit);
-}
-
 void look_instances(const struct checkup *c, struct finding *f) {
         _cleanup_(instances_freep) struct instance **all = NULL;
         const char *words, *what;
@@ -98,8 +86,14 @@ void look_instances(const struct checkup *c, struct finding *f) {
                 others++;
                 words = shared(c->config, other, &what);
                 if (words) {
+                        /* The instance without a name was there first: the user changes the other one. */
+                        const struct instance *later = *c->instance->name ? c->instance : *n;
+
                         finding_fail(f, "%s %s %s, as this one does", (*n)->unit, words, what);
-                        add_fix(c->instance, *n, f);
+                        finding_fix(f,
+                                "sudo ${EDITOR:-vi} %s  # a unit, url, path and target of its own: openclaw-failover(8), INSTANCES",
+                                later->config);
+                        finding_fix(f, "sudo systemctl try-reload-or-restart %s", later->unit);
                         return;
                 }
         }

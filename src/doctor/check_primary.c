@@ -14,8 +14,6 @@
 #include "probe/local_gateway.h"
 #include "probe/probe.h"
 
-DEFINE_CLEANUP(struct addrinfo *, freeaddrinfo)
-
 static void on_checked(struct probe *p _unused_, const struct check *check, void *userdata) {
         *(struct check *) userdata = *check;
 }
@@ -87,10 +85,10 @@ static void fix_primary(const struct checkup *c, const struct check *check, stru
  * on one machine, and a tunnel may end on loopback. */
 static bool is_this_machine(const struct config *c, const struct peer_config *p) {
         _cleanup_(freeaddrinfop) struct addrinfo *found = NULL;
-        const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
 
-        if (p->port != local_gateway_port(c) || getaddrinfo(p->host, NULL, &hints, &found) != 0)
+        if (p->port != local_gateway_port(c))
                 return false;
+        found = resolve(p->host);
         for (const struct addrinfo *a = found; a; a = a->ai_next)
                 if (network_is_own(a))
                         return true;
@@ -138,10 +136,6 @@ void look_primary(const struct checkup *c, struct finding *f) {
         }
 }
 
-static bool is_same_gateway(const struct peer_config *a, const struct peer_config *b) {
-        return a->port == b->port && strcasecmp(a->host, b->host) == 0;
-}
-
 void look_seniors(const struct checkup *c, struct finding *f) {
         if (c->config->n_seniors == 0) {
                 finding_off(f, "no other standby goes first");
@@ -151,8 +145,10 @@ void look_seniors(const struct checkup *c, struct finding *f) {
                 const struct peer_config *p = &c->config->seniors[i];
                 struct check check;
                 const char *whose = is_this_machine(c->config, p) ? "this machine"
-                        : is_same_gateway(p, &c->config->primary) ? "the primary"
-                                                                  : NULL;
+                        : p->port == c->config->primary.port &&
+                                strcasecmp(p->host, c->config->primary.host) == 0
+                        ? "the primary"
+                        : NULL;
 
                 if (whose) {
                         finding_fail(f,

@@ -83,30 +83,6 @@ static void fix_program(struct finding *f, const struct unit_facts *u, const cha
         finding_fix_drop_in(f, u->name, "program", "ExecStart=\nExecStart=%s", line + 1);
 }
 
-void look_program(const struct checkup *c, struct finding *f) {
-        const struct unit_facts *u = &c->gateway;
-        const char *user = checkup_gateway_user(c), *named = unit_program(u);
-        _cleanup_free_ char *program = NULL, *installed = NULL;
-
-        if (!named) {
-                finding_fail(f, "%s has no ExecStart=", u->name);
-                return;
-        }
-        program = find_program(u);
-        if (program) {
-                finding_ok(f, "%s can be run by user %s", program, user);
-                return;
-        }
-        finding_fail(f, "%s cannot be run by user %s: %s", named, user, strerror(errno));
-        installed = find_installed(strrchr(named, '/') ? strrchr(named, '/') + 1 : named);
-        if (access(named, F_OK) >= 0)
-                finding_fix_as(f, "sudo chmod a+rx", user, "chmod u+rx", named);
-        else if (installed)
-                fix_program(f, u, installed);
-        else
-                finding_fix(f, "sudo npm install -g openclaw");
-}
-
 json_t *parse_shebang(const char *text) {
         _cleanup_free_ char *line = strndup(text, strcspn(text, "\n"));
         json_t *words = json_array();
@@ -142,33 +118,54 @@ const char *find_command(const json_t *words) {
         return NULL;
 }
 
-/* Looks at what else the program needs: the interpreter in its first line, the command in "/usr/bin/env node
- * …", or the script in "/usr/bin/node /srv/openclaw.mjs". */
-void look_interpreter(const struct checkup *c, struct finding *f) {
-        const struct unit_facts *u = &c->gateway;
+/* Looks at what else PROGRAM needs: the interpreter in its first line, the command in "/usr/bin/env node …",
+ * or the script in "/usr/bin/node /srv/openclaw.mjs". */
+static void look_for_need(const struct unit_facts *u, const char *program, struct finding *f) {
         const char *path = unit_environment(u, "PATH") ?: DEFAULT_PATH;
         const char *script = json_string_value(json_array_get(unit_words(u), 1)), *need;
-        _cleanup_free_ char *program = find_program(u), *found = NULL, *installed = NULL;
-        json_auto_t *shebang = read_shebang(program ?: "");
+        _cleanup_free_ char *found = NULL, *installed = NULL;
+        json_auto_t *shebang = read_shebang(program);
 
-        need = find_command(program && is_env(program) ? unit_words(u) : shebang);
+        need = find_command(is_env(program) ? unit_words(u) : shebang);
         if (!need && script && *script == '/')
                 need = script;
-        if (need)
-                found = *need != '/' ? look_up(path, need) : access(need, F_OK) >= 0 ? strdup(need) : NULL;
-        if (!need || found)
-                finding_ok(f, "%s", found ?: "none is needed");
-        else if (*need == '/') {
+        if (!need || (*need == '/' ? access(need, F_OK) >= 0 : (found = look_up(path, need)) != NULL))
+                return;
+        if (*need == '/') {
                 finding_fail(f, "%s needs %s, which is not there", program, need);
                 finding_fix(f, "sudo npm install -g openclaw");
-        } else {
-                installed = find_installed(need);
-                /* Debian's Node.js is too old for OpenClaw, and to install another takes more than a command. */
-                finding_fail(f, "%s needs %s, which is not on the PATH of %s (%s)%s", program, need, u->name,
-                        path,
-                        installed ? "" : ": install it for all users, Node.js as https://nodejs.org says");
-                if (installed)
-                        finding_fix_drop_in(
-                                f, u->name, "path", "Environment=\"PATH=%s:%s\"", dirname(installed), path);
+                return;
         }
+        installed = find_installed(need);
+        /* Debian's Node.js is too old for OpenClaw, and to install another takes more than a command. */
+        finding_fail(f, "%s needs %s, which is not on the PATH of %s (%s)%s", program, need, u->name, path,
+                installed ? "" : ": install it for all users, Node.js as https://nodejs.org says");
+        if (installed)
+                finding_fix_drop_in(
+                        f, u->name, "path", "Environment=\"PATH=%s:%s\"", dirname(installed), path);
+}
+
+void look_program(const struct checkup *c, struct finding *f) {
+        const struct unit_facts *u = &c->gateway;
+        const char *user = checkup_gateway_user(c), *named = unit_program(u);
+        _cleanup_free_ char *program = NULL, *installed = NULL;
+
+        if (!named) {
+                finding_fail(f, "%s has no ExecStart=", u->name);
+                return;
+        }
+        program = find_program(u);
+        if (program) {
+                finding_ok(f, "%s can be run by user %s", program, user);
+                look_for_need(u, program, f);
+                return;
+        }
+        finding_fail(f, "%s cannot be run by user %s: %s", named, user, strerror(errno));
+        installed = find_installed(strrchr(named, '/') ? strrchr(named, '/') + 1 : named);
+        if (access(named, F_OK) >= 0)
+                finding_fix_as(f, "sudo chmod a+rx", user, "chmod u+rx", named);
+        else if (installed)
+                fix_program(f, u, installed);
+        else
+                finding_fix(f, "sudo npm install -g openclaw");
 }

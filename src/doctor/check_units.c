@@ -1,9 +1,7 @@
 /* The units of the daemon, the worker and the gateway, and the units that conflict with them. */
 #include <errno.h>
 #include <glob.h>
-#include <libgen.h>
 #include <string.h>
-#include <sysexits.h>
 
 #include "bus_interface.h"
 #include "core/role.h"
@@ -43,11 +41,7 @@ void look_reload(const struct checkup *c, struct finding *f) {
 bool unit_is_missing(const struct unit_facts *u, struct finding *f) {
         if (unit_is_loaded(u))
                 return false;
-        if (unit_is(u, "LoadState", "masked")) {
-                finding_fail(f, "%s is masked: it cannot be started", u->name);
-                finding_fix(f, "sudo systemctl unmask %s%s",
-                        unit_is(u, "UnitFileState", "masked-runtime") ? "--runtime " : "", u->name);
-        } else if (unit_is(u, "LoadState", "not-found"))
+        if (unit_is(u, "LoadState", "not-found"))
                 /* Only the user knows how: from the sources or as a package. */
                 finding_fail(f,
                         "there is no %s: install openclaw-failover again, in the way it was installed",
@@ -55,7 +49,12 @@ bool unit_is_missing(const struct unit_facts *u, struct finding *f) {
         else {
                 finding_fail(
                         f, "%s cannot be loaded (%s)", u->name, unit_text(u, "LoadState") ?: "no state");
-                finding_fix(f, "sudo systemd-analyze verify %s", u->name);
+                finding_fix(f, "sudo %s %s",
+                        !unit_is(u, "LoadState", "masked") ? "systemd-analyze verify"
+                                : unit_is(u, "UnitFileState", "masked-runtime")
+                                ? "systemctl unmask --runtime"
+                                : "systemctl unmask",
+                        u->name);
         }
         return true;
 }
@@ -73,11 +72,8 @@ void look_daemon(const struct checkup *c, struct finding *f) {
         } else if (unit_is(u, "ActiveState", "active") || unit_is(u, "ActiveState", "reloading"))
                 finding_ok(f, "%s is enabled and running", u->name);
         else {
-                bool refused = unit_number(u, "ExecMainStatus") == EX_CONFIG;
-
-                finding_fail(f, "%s is not running (%s%s): nothing checks the primary", u->name,
-                        unit_text(u, "ActiveState") ?: "no state",
-                        refused ? ", it refused its configuration" : "");
+                finding_fail(f, "%s is not running (%s): nothing checks the primary", u->name,
+                        unit_text(u, "ActiveState") ?: "no state");
                 finding_fix(f, "sudo systemctl restart %s", u->name);
         }
 }
@@ -86,19 +82,19 @@ void look_mode(const struct checkup *c, struct finding *f) {
         _cleanup_(unit_facts_clear) struct unit_facts status;
         _cleanup_free_ char *error = NULL;
         const char *mode;
+        bool paused;
 
         (void) properties_ask(c->instance->unit, c->instance->bus_name, BUS_PATH, &status, &error);
         mode = unit_text(&status, "Mode");
+        paused = unit_number(&status, "PausedUntilTimestamp") > 0;
         if (!mode) {
                 finding_fail(f, "the daemon cannot be asked over D-Bus: %s", error ?: "no mode");
                 finding_fix(f, "sudo systemctl restart %s", c->instance->unit);
-        } else if (unit_number(&status, "PausedUntilTimestamp") > 0) {
-                finding_fail(f, "paused: nothing is done when the primary dies");
-                finding_fix(f, "sudo %s resume", c->instance->program);
-        } else if (strcmp(mode, role_mode_name(MODE_HELD)) == 0 ||
+        } else if (paused || strcmp(mode, role_mode_name(MODE_HELD)) == 0 ||
                 strcmp(mode, role_mode_name(MODE_PINNED)) == 0) {
-                finding_fail(f, "%s by hand: the gateway here does not follow the primary", mode);
-                finding_fix(f, "sudo %s auto", c->instance->program);
+                finding_fail(f, "%s by hand: the gateway here does not follow the primary",
+                        paused ? "paused" : mode);
+                finding_fix(f, "sudo %s %s", c->instance->program, paused ? "resume" : "auto");
         } else
                 finding_ok(f, "%s", mode);
 }
@@ -135,23 +131,18 @@ void look_sync_unit(const struct checkup *c, struct finding *f) {
         finding_fix_drop_in(f, u->name, "gateway", "User=%s", user);
 }
 
-/* False with a finding if the sandboxed worker could neither write to the directory PATH nor make it. */
+/* False with a finding if the sandboxed worker could not write to the directory PATH. */
 static bool is_open_to_sync(const struct checkup *c, const char *path, struct finding *f) {
-        bool secrets = path == c->config->secrets.target, closed = !unit_may_write(&c->sync, path), missing;
-        _cleanup_free_ char *copy = strdup(path);
+        bool secrets = path == c->config->secrets.target;
         const char *user = checkup_sync_user(c);
         char install[160];
 
-        missing = secrets && copy && !unit_may_write(&c->sync, dirname(copy)) && access(path, F_OK) < 0 &&
-                errno == ENOENT;
-        if (!closed && !missing)
+        if (unit_may_write(&c->sync, path))
                 return true;
-        finding_fail(f, "%s may not write to %s, which the ini names%s", c->sync.name, path,
-                missing ? " and which is not there" : "");
-        if (closed)
-                finding_fix_drop_in(
-                        f, c->sync.name, secrets ? "secrets" : "workspace", "ReadWritePaths=\"%s\"", path);
-        if (missing) {
+        finding_fail(f, "%s may not write to %s, which the ini names", c->sync.name, path);
+        finding_fix_drop_in(
+                f, c->sync.name, secrets ? "secrets" : "workspace", "ReadWritePaths=\"%s\"", path);
+        if (secrets) { /* it must exist before the sync starts */
                 (void) snprintf(install, sizeof install, "sudo install -d -m 0700 -o %s -g %s", user, user);
                 finding_fix_as(f, install, user, "mkdir -p -m 700", path);
         }

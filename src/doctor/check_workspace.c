@@ -79,22 +79,9 @@ void look_workspace(const struct checkup *c, struct finding *f) {
                 find_unsaved(c, &repo, f);
 }
 
-/* Adds a command where the refusal has none. */
-static void fix_remote(
-        const struct checkup *c, const struct repo *repo, enum refusal_code code, struct finding *f) {
-        const struct workspace_config *w = &c->config->workspace;
-        _cleanup_free_ char *config = shell_quote(c->instance->config), *path = shell_quote(w->path);
-
-        if (*f->fix || !config || !path)
-                return;
-        if (code == REFUSAL_LOGIN || code == REFUSAL_NO_BRANCH)
-                finding_fix(f, "sudo ${EDITOR:-vi} %s && sudo systemctl try-reload-or-restart %s", config,
-                        c->instance->unit);
-        else
-                finding_fix(f, "sudo -u %s git -C %s fetch %s", repo->user, path, w->remote);
-}
-
 void look_remote(const struct checkup *c, struct finding *f) {
+        const struct workspace_config *w = &c->config->workspace;
+        _cleanup_free_ char *path = shell_quote(w->path);
         struct fetch_answer fetched = { 0 };
         _cleanup_(repo_close) struct repo repo = REPO_NONE;
         struct sync_result r = { 0 };
@@ -110,10 +97,10 @@ void look_remote(const struct checkup *c, struct finding *f) {
                 k = workspace_check_fetched(&repo, &fetched, &r);
         if (k < 0) {
                 finding_refuse(f, &r.workspace_why);
-                fix_remote(c, &repo, r.workspace_why.code, f);
+                if (!*f->fix)
+                        finding_fix(f, "sudo -u %s git -C %s fetch %s", repo.user, path ?: "", w->remote);
         } else
-                finding_ok(f, "%s answers, and its branch %s can be checked out",
-                        c->config->workspace.remote, fetched.branch);
+                finding_ok(f, "%s answers, and its branch %s can be checked out", w->remote, fetched.branch);
 }
 
 /* Whether this clone kept the primary's name: a command for the primary would then lead the primary to

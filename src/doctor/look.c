@@ -104,15 +104,17 @@ int become(const struct passwd *user) {
         return chdir("/") < 0 ? -errno : 0;
 }
 
-DEFINE_CLEANUP(struct addrinfo *, freeaddrinfo)
+struct addrinfo *resolve(const char *name) {
+        const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+        struct addrinfo *found;
+
+        return getaddrinfo(name, NULL, &hints, &found) == 0 ? found : NULL;
+}
 
 int resolve_name(const char *name, char *buf, size_t size) {
-        _cleanup_(freeaddrinfop) struct addrinfo *found = NULL;
-        const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+        _cleanup_(freeaddrinfop) struct addrinfo *found = resolve(name);
         int r = -ENOENT;
 
-        if (getaddrinfo(name, NULL, &hints, &found) != 0)
-                return -ENOENT;
         for (const struct addrinfo *a = found; a; a = a->ai_next) {
                 if (getnameinfo(a->ai_addr, a->ai_addrlen, buf, (socklen_t) size, NULL, 0, NI_NUMERICHOST) !=
                         0)

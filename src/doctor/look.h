@@ -4,6 +4,7 @@
  * own, as the user in its row in doctor.c, with a deadline: it may block, and leaves nothing behind. */
 #pragma once
 
+#include <netdb.h>
 #include <pwd.h>
 
 #include "config/config.h"
@@ -42,6 +43,9 @@ int become(const struct passwd *user);
  * forwarded, does not exist at night. */
 void checkup_take_agent(const struct checkup *c);
 
+/* The addresses of NAME. NULL: it does not resolve. */
+struct addrinfo *resolve(const char *name);
+DEFINE_CLEANUP(struct addrinfo *, freeaddrinfo)
 /* The address to which NAME resolves now, "100.64.0.7"; prefers one of the tailnet. 0, or -ENOENT. */
 int resolve_name(const char *name, char *buf, size_t size);
 
@@ -57,7 +61,7 @@ bool unit_is_missing(const struct unit_facts *u, struct finding *f);
 /* check_warm.c */
 look_t look_warm;
 /* check_program.c */
-look_t look_program, look_interpreter;
+look_t look_program;
 /* check_drill.c */
 look_t look_drill;
 /* check_polkit.c */

@@ -60,15 +60,6 @@ def daemon_masked(pair, later):
     pair.standby.run("systemctl mask --now --runtime openclaw-failover.service")
 
 
-@finds("daemon", "refused its configuration")
-def daemon_refused(pair, later):
-    good = pair.standby.get("/etc/openclaw-failover.ini")
-    pair.standby.put("/etc/openclaw-failover.ini", "nonsense\n")
-    pair.standby.systemctl("restart", Pair.UNIT, check=False)
-    pair.standby.wait_state(Pair.UNIT, "failed")
-    pair.standby.put("/etc/openclaw-failover.ini", good)
-
-
 @finds("mode", "paused")
 def paused(pair, later):
     pair.standby.run("openclaw-failover pause")
@@ -175,7 +166,7 @@ def program_not_executable(pair, later):
     later.callback(pair.standby.run, "chmod 755 /usr/local/bin/openclaw")
 
 
-@finds("interpreter", "needs node, which is not on the PATH of openclaw.service")
+@finds("gateway program", "needs node, which is not on the PATH of openclaw.service")
 def interpreter_not_on_path(pair, later):
     hide_node(pair, later)
     drop_in(pair.standby, "openclaw.service", f"[Service]\nExecStart=\nExecStart={HOME}/app/openclaw gateway\n",
@@ -191,7 +182,7 @@ def with_node(pair, line):
     pair.standby.put("/usr/local/bin/node", "#!/bin/sh\nexec /usr/local/bin/openclaw gateway\n", mode=0o755)
 
 
-@finds("interpreter", "install it for all users, Node.js as https://nodejs.org says", fix=with_node)
+@finds("gateway program", "install it for all users, Node.js as https://nodejs.org says", fix=with_node)
 def interpreter_missing(pair, later):
     hide_node(pair, later)
     later.callback(pair.standby.remove, "/usr/local/bin/node")
@@ -417,7 +408,7 @@ def test_a_gateway_unit_that_is_not_there_needs_no_rule(well):
 
 def test_the_gateways_user_sees_its_own_things(well):
     report = doctor(well.standby, user=USER)
-    assert {"gateway program", "interpreter", "second gateway"} <= set(report.of("ok")), str(report)
+    assert {"gateway program", "second gateway"} <= set(report.of("ok")), str(report)
     assert report.lines["its reader"].kind == "skip"
 
 

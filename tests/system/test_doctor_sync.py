@@ -268,12 +268,16 @@ def https_not_trusted(pair, later):
     pair.configure(workspace={"token_file": f"{HOME}/token"})
 
 
-@finds("remote", "wants a login: set token_file")
+def with_token(pair, line):
+    """The message names the key; git, in the command, asks for the same."""
+    pair.standby.run(f"printf '[workspace]\\ntoken_file = {HOME}/token\\n' >> /etc/openclaw-failover.ini")
+
+
+@finds("remote", "wants a login: set token_file", fix=with_token)
 def https_asks(pair, later):
     git_over_https(pair)
     trust(pair)
     pair.standby.put(f"{HOME}/token", "TOKEN\n", mode=0o600, user=USER)
-    pair.standby.put("/root/editor", f"#!/bin/sh\nprintf '[workspace]\ntoken_file = {HOME}/token\n' >> $1\n", mode=0o755)
     ini = pair.standby.get("/etc/openclaw-failover.ini").replace("[workspace]\ntimeout = 5s\n", "")
     pair.standby.put("/etc/openclaw-failover.ini", ini)
 

@@ -172,9 +172,8 @@ static void test_interpreter_behind_env(void **state _unused_) {
                                                    "x") } };
         struct finding f = { 0 };
 
-        look_interpreter(&c, &f);
+        look_program(&c, &f);
         assert_int_equal(f.kind, FINDING_OK);
-        assert_non_null(strstr(f.text, "/sh"));
         json_decref(c.gateway.properties);
 }
 
@@ -325,11 +324,11 @@ static void test_no_root_in_the_agents_directories(void **state _unused_) {
         json_decref(c.gateway.properties);
 
         (void) snprintf(path, sizeof path, "%s/secrets", dir);
-        c.sync.properties = json_pack("{s:[s], s:s}", "ReadWritePaths", path, "User", user);
+        c.sync.properties = json_pack("{s:s}", "User", user);
         f = look_as_agent(dir, look_sync_places, &c);
         (void) snprintf(command, sizeof command, "sudo -u %s mkdir -p -m 700 %s", user, path);
         assert_int_equal(f.kind, FINDING_FAIL);
-        assert_string_equal(f.fix, command);
+        assert_non_null(strstr(f.fix, command));
         json_decref(c.sync.properties);
         scratch_remove(dir);
 }

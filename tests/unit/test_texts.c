@@ -243,8 +243,6 @@ static void put_doctor_configured(FILE *f, const struct instance *instance) {
         PUT(look_sync_places, c.config = &config);
         config.secrets.host = secrets;
         PUT(look_sync_places, c.config = &config);
-        PUT(look_sync_places, c.config = &config,
-                (void) json_object_set_new(c.sync.properties, "ReadWritePaths", json_pack("[s]", gone)));
         PUT(look_alert, c.config = &config);
         PUT(look_heartbeat, c.config = &config);
         PUT(look_user_service, c.config = &config);
@@ -273,8 +271,6 @@ static void put_doctor(FILE *f) {
         PUT(look_daemon, set_text(&c.daemon, "LoadState", "bad-setting"));
         PUT(look_daemon, set_text(&c.daemon, "UnitFileState", "disabled"));
         PUT(look_daemon, set_text(&c.daemon, "ActiveState", "failed"));
-        PUT(look_daemon, set_text(&c.daemon, "ActiveState", "failed"),
-                set_number(&c.daemon, "ExecMainStatus", 78));
         PUT(look_old_monitor, );
         PUT(look_old_monitor, set_text(&c.old_monitor, "LoadState", "loaded"),
                 set_text(&c.old_monitor, "FragmentPath", "/etc/old.service"));
