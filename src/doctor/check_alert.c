@@ -22,15 +22,11 @@ static bool is_private(const char *file, struct finding *f) {
         _cleanup_free_ char *path = shell_quote(file);
         struct stat st;
 
-        if (stat(file, &st) < 0) {
-                finding_fail(f, "%s: %s", file, strerror(errno));
-                fix_address(file, f);
-        } else if (st.st_uid != 0 || (st.st_mode & 077)) {
-                finding_fail(f, "%s holds a secret, and others than root may read or change it", file);
-                if (path && is_roots_way(file))
-                        finding_fix(f, "sudo chown -h root: %s && sudo chmod 0600 %s", path, path);
-        } else
+        if (stat(file, &st) < 0 || (st.st_uid == 0 && !(st.st_mode & 077)))
                 return true;
+        finding_fail(f, "%s holds a secret, and others than root may read or change it", file);
+        if (path && is_roots_way(file))
+                finding_fix(f, "sudo chown -h root: %s && sudo chmod 0600 %s", path, path);
         return false;
 }
 

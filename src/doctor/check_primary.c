@@ -171,7 +171,6 @@ void look_seniors(const struct checkup *c, struct finding *f) {
 
 void look_witness(const struct checkup *c, struct finding *f) {
         const struct witness_config *w = &c->config->witness;
-        _cleanup_free_ char *url = shell_quote(w->url);
         char span[SPAN_MAX];
         struct check check;
 
@@ -193,7 +192,7 @@ void look_witness(const struct checkup *c, struct finding *f) {
         }
         finding_fail(f, "%s: %s. With a dead witness every failover is held up for %s", w->url, check.reason,
                 w->cut_off_wait == USEC_INFINITY ? "ever" : format_span(span, w->cut_off_wait));
-        finding_fix(f, "curl -sS -o /dev/null %s", url ?: "");
+        finding_fix_path(f, "curl -sS -o /dev/null", w->url, "");
 }
 
 /* Looks for another program at the port: the gateway itself, while that runs, is checked by the daemon. */

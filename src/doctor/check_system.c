@@ -1,8 +1,6 @@
 /* The machine itself: its clock, its journal, and how much the gateway's user may do as root. */
-#include <errno.h>
 #include <string.h>
 #include <sys/timex.h>
-#include <systemd/sd-id128.h>
 
 #include "doctor/look.h"
 #include "lib/clock.h"
@@ -16,9 +14,7 @@
 void look_clock(const struct checkup *c _unused_, struct finding *f) {
         struct timex t = { .modes = 0 };
 
-        if (adjtimex(&t) < 0)
-                finding_skip(f, "the kernel cannot be asked for its clock: %s", strerror(errno));
-        else if (t.maxerror < MAXERROR_SYNCHRONISED)
+        if (adjtimex(&t) >= 0 && t.maxerror < MAXERROR_SYNCHRONISED)
                 finding_ok(f, "synchronised, to within %ld ms", t.maxerror / 1000);
         else if (access("/run/systemd/container", F_OK) >= 0)
                 finding_off(f, "not synchronised, but in a container that is up to its host");
@@ -41,12 +37,7 @@ static bool journal_is_volatile(void) {
 }
 
 void look_journal(const struct checkup *c _unused_, struct finding *f) {
-        char path[64] = "/var/log/journal/";
-        sd_id128_t machine = SD_ID128_NULL;
-
-        (void) sd_id128_get_machine(&machine);
-        (void) sd_id128_to_string(machine, path + strlen(path));
-        if (access(path, F_OK) >= 0 && !journal_is_volatile()) {
+        if (access("/var/log/journal", F_OK) >= 0 && !journal_is_volatile()) {
                 finding_ok(f, "kept on disk");
                 return;
         }
@@ -100,11 +91,6 @@ void look_powers(const struct checkup *c, struct finding *f) {
                         "user %s is in group %s, which is as good as root: an agent with a shell must not be",
                         user, group);
                 finding_fix(f, "sudo gpasswd -d %s %s", user, group);
-                return;
-        }
-        if (!c->root) {
-                finding_skip(f, "only root can ask what sudo lets user %s do: sudo %s doctor", user,
-                        c->instance->program);
                 return;
         }
         r = program_run(argv, now_usec(CLOCK_BOOTTIME) + SUDO_DEADLINE, &output, NULL);

@@ -76,7 +76,7 @@ static const struct row {
         { "warm gateway", look_warm, AS_GATEWAY, "gateway unit" },
         { "second gateway", look_user_service, AS_GATEWAY, "gateway unit" },
         { "failover time", look_drill, as_root, "configuration" },
-        { "gateway's powers", look_powers, AS_CALLER, "gateway unit" },
+        { "gateway's powers", look_powers, as_root, "gateway unit" },
         /* … stops it again … */
         { "gateway's stop", look_gateway_stop, AS_CALLER, "gateway unit" },
         /* … and sends alerts. */
@@ -193,11 +193,8 @@ static void look_at_all(const struct checkup *c, struct finding *findings, bool 
 }
 
 static void checkup_done(struct checkup *c) {
-        struct unit_facts *units[] = { &c->daemon, &c->sync, &c->alert, &c->gateway, &c->tailscaled,
-                &c->old_monitor };
-
-        for (size_t i = 0; i < ELEMENTSOF(units); i++)
-                unit_facts_clear(units[i]);
+        for (size_t i = 0; i < ELEMENTSOF(c->units); i++)
+                unit_facts_clear(&c->units[i]);
         free(c->config_error);
         free(c->bus_error);
         if (c->config)

@@ -24,22 +24,14 @@ static const char *gateway_unit(const struct config *c, char *buf, size_t size) 
 
 void checkup_ask_systemd(struct checkup *c) {
         char buf[256];
-        const struct {
-                const char *name;
-                struct unit_facts *facts;
-        } units[] = {
-                { c->instance->unit, &c->daemon },
-                { c->instance->sync_unit, &c->sync },
-                { c->instance->alert_unit, &c->alert },
-                { gateway_unit(c->config, buf, sizeof buf), &c->gateway },
-                { "tailscaled.service", &c->tailscaled },
-                { "openclaw-health-monitor.service", &c->old_monitor },
-        };
+        const char *const names[] = { c->instance->unit, c->instance->sync_unit, c->instance->alert_unit,
+                gateway_unit(c->config, buf, sizeof buf), "tailscaled.service",
+                "openclaw-health-monitor.service" };
         _cleanup_free_ char *error = NULL;
         int r = 0;
 
-        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(units); i++)
-                r = unit_facts_ask(units[i].name, units[i].facts, &error);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(names); i++)
+                r = unit_facts_ask(names[i], &c->units[i], &error);
         if (r < 0 &&
                 asprintf(&c->bus_error, "systemd cannot be asked over D-Bus: %s", error ?: strerror(-r)) < 0)
                 c->bus_error = NULL;

@@ -18,7 +18,12 @@ struct checkup {
         char *config_error;    /* the first error, if .config is NULL */
         char *bus_error;       /* why systemd did not answer; NULL: it did */
         bool root;
-        struct unit_facts daemon, sync, alert, gateway, tailscaled, old_monitor;
+        union {
+                struct {
+                        struct unit_facts daemon, sync, alert, gateway, tailscaled, old_monitor;
+                };
+                struct unit_facts units[6];
+        };
 };
 
 /* Asks systemd for all units above, or sets C->bus_error. The caller sets C->config before. */
