@@ -12,16 +12,16 @@
 /* systemd's PATH for system services and bare names in ExecStart= (systemd.exec(5), file-hierarchy(7)). */
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-/* Whether PATH is a file that this user may run. If not, errno says why. */
-static bool is_program(const char *path) {
+/* Whether PATH is a file that this user may access(2) in MODE. If not, errno says why. */
+static bool is_file(const char *path, int mode) {
         struct stat st;
 
-        return access(path, X_OK) == 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode);
+        return access(path, mode) == 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
 /* Looks NAME up in PATH, glob(7) patterns with colons between. Of a pattern's matches, only the last counts.
- * Returns the first that is_program(), for the caller to free, or NULL. */
-static char *look_up(const char *path, const char *name) {
+ * Returns the first that is_file(), for the caller to free, or NULL. */
+static char *look_up(const char *path, const char *name, int mode) {
         _cleanup_free_ char *copy = strdup(path);
         char *save = NULL, *result = NULL;
 
@@ -32,23 +32,20 @@ static char *look_up(const char *path, const char *name) {
 
                 if (asprintf(&pattern, "%s/%s", dir, name) < 0 || glob(pattern, 0, NULL, &found) != 0)
                         continue;
-                if (is_program(found.gl_pathv[found.gl_pathc - 1]))
+                if (is_file(found.gl_pathv[found.gl_pathc - 1], mode))
                         result = strdup(found.gl_pathv[found.gl_pathc - 1]);
                 globfree(&found);
         }
         return result;
 }
 
-/* The program that ExecStart means, for the caller to free; NULL, and errno, if this user cannot run it. */
-static char *find_program(const struct unit_facts *u) {
-        const char *named = unit_program(u);
-        char *program;
+/* The file that ExecStart means, if it is_file(), for the caller to free; NULL if there is none. */
+static char *find_program(const struct unit_facts *u, int mode) {
+        const char *program = unit_program(u);
 
-        if (*named == '/')
-                return is_program(named) ? strdup(named) : NULL;
-        program = look_up(DEFAULT_PATH, named);
-        errno = ENOENT;
-        return program;
+        if (*program != '/')
+                return look_up(DEFAULT_PATH, program, mode);
+        return is_file(program, mode) ? strdup(program) : NULL;
 }
 
 /* Looks NAME up where a user may have installed it, as with nvm. For the caller to free, or NULL. */
@@ -61,7 +58,7 @@ static char *find_installed(const char *name) {
 
         for (size_t i = 0; home && i < ELEMENTSOF(places); i++)
                 (void) appendf(path, sizeof path, "%s/%s:", home, places[i]);
-        return look_up(appendf(path, sizeof path, "%s", DEFAULT_PATH), name);
+        return look_up(appendf(path, sizeof path, "%s", DEFAULT_PATH), name, X_OK);
 }
 
 /* The characters that mean nothing to systemd or a shell (systemd.service(5), "Command lines"). */
@@ -129,7 +126,7 @@ static void look_for_need(const struct unit_facts *u, const char *program, struc
         need = find_command(is_env(program) ? unit_words(u) : shebang);
         if (!need && script && *script == '/')
                 need = script;
-        if (!need || (*need == '/' ? access(need, F_OK) >= 0 : (found = look_up(path, need)) != NULL))
+        if (!need || (*need == '/' ? access(need, F_OK) >= 0 : (found = look_up(path, need, X_OK)) != NULL))
                 return;
         if (*need == '/') {
                 finding_fail(f, "%s needs %s, which is not there", program, need);
@@ -148,22 +145,25 @@ static void look_for_need(const struct unit_facts *u, const char *program, struc
 void look_program(const struct checkup *c, struct finding *f) {
         const struct unit_facts *u = &c->gateway;
         const char *user = checkup_gateway_user(c), *named = unit_program(u);
-        _cleanup_free_ char *program = NULL, *installed = NULL;
+        _cleanup_free_ char *program = NULL, *closed = NULL, *installed = NULL;
+        int error;
 
         if (!named) {
                 finding_fail(f, "%s has no ExecStart=", u->name);
                 return;
         }
-        program = find_program(u);
+        program = find_program(u, X_OK);
         if (program) {
                 finding_ok(f, "%s can be run by user %s", program, user);
                 look_for_need(u, program, f);
                 return;
         }
-        finding_fail(f, "%s cannot be run by user %s: %s", named, user, strerror(errno));
+        closed = find_program(u, F_OK);
+        error = closed ? EACCES : *named == '/' ? errno : ENOENT;
+        finding_fail(f, "%s cannot be run by user %s: %s", closed ?: named, user, strerror(error));
         installed = find_installed(strrchr(named, '/') ? strrchr(named, '/') + 1 : named);
-        if (access(named, F_OK) >= 0)
-                finding_fix_as(f, "sudo chmod a+rx", user, "chmod u+rx", named);
+        if (closed)
+                finding_fix_as(f, "sudo chmod a+rx", user, "chmod u+rx", closed);
         else if (installed)
                 fix_program(f, u, installed);
         else
