@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from doctor import SCENARIOS, drop_in, find_and_fix, finds, in_words, stand_in, well, with_heal
+from doctor import SCENARIOS, drop_in, find_and_fix, finds, fix, in_words, stand_in, well, with_heal
 from lab import HOME, USER, Pair
 
 
@@ -270,6 +270,8 @@ def https_not_trusted(pair, later):
 
 def with_token(pair, line):
     """The message names the key; git, in the command, asks for the same."""
+    if line.title != "remote":
+        return fix(pair, line)
     pair.standby.run(f"printf '[workspace]\\ntoken_file = {HOME}/token\\n' >> /etc/openclaw-failover.ini")
 
 
