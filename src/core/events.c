@@ -1,13 +1,39 @@
 /* The words and fields of each journal entry; see events.h. */
 #include "events.h"
 
+#include <string.h>
 #include <syslog.h>
 
 #include "lib/text.h"
 
 #define ADD(...) appendf(buf, MESSAGE_MAX, __VA_ARGS__)
+#define ADD_TEXT(text) append_text(s, text, buf)
 
 typedef void (*describe_t)(const struct story *s, char *buf);
+
+/* Appends TEXT with what the story says in place of each name: "{unit} has not stopped yet." */
+static void append_text(const struct story *s, const char *text, char *buf);
+
+/* What names stand for that are more than a member of the story. */
+
+static void describe_decision(const struct story *s, char *buf) {
+        if (s->again)
+                ADD_TEXT("Again: ");
+        else if (s->mode == MODE_DRILL)
+                ADD_TEXT("A drill: ");
+        else if (s->mode == MODE_PINNED)
+                ADD_TEXT("Promoting at a user's command: ");
+        else
+                ADD_TEXT("The primary {primary} is down ({reason}). Promoting: ");
+}
+
+/* What a failed start means for users. After a promotion by hand the primary may still be up. */
+static void describe_consequence(const struct story *s, char *buf) {
+        if (!s->up)
+                ADD_TEXT("Nobody can be reached: ");
+        else
+                ADD_TEXT(*s->senior ? "The senior standby is up, but " : "The primary is up, but ");
+}
 
 static void describe_other(const struct story *s, char *buf) {
         if (s->other)
@@ -15,34 +41,50 @@ static void describe_other(const struct story *s, char *buf) {
                         s->port, s->port);
 }
 
-static void describe_decision(const struct story *s, char *buf) {
-        if (s->mode == MODE_DRILL)
-                ADD("A drill: ");
-        else if (s->mode == MODE_PINNED)
-                ADD("Promoting at a user's command: ");
-        else
-                ADD("The primary %s is down (%s). Promoting: ", s->primary, s->reason);
+/* Who serves in place of the gateway here. */
+static void describe_server(const struct story *s, char *buf) {
+        ADD_TEXT(*s->senior ? "The senior standby {senior} has taken over" : "The primary {primary} is up");
 }
 
-static void describe_promoting(const struct story *s, char *buf) {
-        if (s->again)
-                ADD("Starting %s again.", s->unit);
-        else {
-                describe_decision(s, buf);
-                ADD("starting %s.", s->unit);
+static void append_text(const struct story *s, const char *text, char *buf) {
+        const struct {
+                const char *name, *text;
+                describe_t describe; /* in place of .text */
+        } values[] = {
+                { "{channels}", s->channels, NULL },
+                { "{consequence}", NULL, describe_consequence },
+                { "{decision}", NULL, describe_decision },
+                { "{other}", NULL, describe_other },
+                { "{primary}", s->primary, NULL },
+                { "{program}", s->program, NULL },
+                { "{reason}", s->reason, NULL },
+                { "{senior}", s->senior, NULL },
+                { "{server}", NULL, describe_server },
+                { "{state}", role_state_name(s->to), NULL },
+                { "{trouble}", s->trouble, NULL },
+                { "{unit}", s->unit, NULL },
+                { "{waits_for}", s->unit_waits_for, NULL },
+                { "{", "{", NULL },
+        };
+
+        while (*text) {
+                size_t plain = strcspn(text, "{"), i = 0;
+
+                ADD("%.*s", (int) plain, text);
+                text += plain;
+                if (!*text)
+                        break;
+                while (!begins_with(text, values[i].name))
+                        i++;
+                if (values[i].describe)
+                        values[i].describe(s, buf);
+                else
+                        ADD("%s", values[i].text);
+                text += strlen(values[i].name);
         }
-        describe_other(s, buf);
 }
 
-static void describe_adopted(const struct story *s, char *buf) {
-        if (s->again)
-                ADD("A user started %s again within 10 min. This machine goes on as before that stop.",
-                        s->unit);
-        else {
-                describe_decision(s, buf);
-                ADD("another user has started %s already, and the daemon takes it over.", s->unit);
-        }
-}
+/* Messages that depend on more. */
 
 static void describe_promoted(const struct story *s, char *buf) {
         const struct {
@@ -69,175 +111,85 @@ static void describe_promoted(const struct story *s, char *buf) {
         ADD("%s.", *before == ',' ? ")" : "");
 }
 
-/* What a failed start means for users. After a promotion by hand the primary may still be up. */
-static const char *consequence(const struct story *s) {
-        if (!s->up)
-                return "Nobody can be reached: ";
-        return *s->senior ? "The senior standby is up, but " : "The primary is up, but ";
-}
-
 static void describe_start_failed(const struct story *s, char *buf) {
-        ADD("%s%s %s (%s). The daemon retries, after 5 s at first and every 5 min in the end.",
-                consequence(s), s->unit, s->ended_well ? "has stopped" : "failed to start", s->trouble);
+        ADD_TEXT(s->ended_well ? "{consequence}{unit} has stopped" : "{consequence}{unit} failed to start");
+        ADD_TEXT(" ({trouble}). The daemon retries, after 5 s at first and every 5 min in the end.");
         if (s->ended_well)
-                ADD(" To keep it stopped: `%s demote`.", s->program);
-        describe_other(s, buf);
-        ADD(" See `systemctl status %s` and `%s doctor`.", s->unit, s->program);
+                ADD_TEXT(" To keep it stopped: `{program} demote`.");
+        ADD_TEXT("{other} See `systemctl status {unit}` and `{program} doctor`.");
 }
 
 static void describe_start_slow(const struct story *s, char *buf) {
         char span[SPAN_MAX];
 
         if (s->unit_waits_for && *s->unit_waits_for) {
-                ADD("%ssystemd waits for %s before it starts %s. See `systemctl list-jobs`.", consequence(s),
-                        s->unit_waits_for, s->unit);
+                ADD_TEXT(
+                        "{consequence}systemd waits for {waits_for} before it starts {unit}. See `systemctl list-jobs`.");
                 return;
         }
-        ADD("%s%s has been starting for %s. A gateway may take minutes, and the daemon waits. See `journalctl -u %s`.",
-                consequence(s), s->unit, format_span(span, MIN(s->start_timeout, USEC_PER_MINUTE)), s->unit);
-        describe_other(s, buf);
+        ADD_TEXT("{consequence}{unit} has been starting for ");
+        ADD("%s.", format_span(span, MIN(s->start_timeout, USEC_PER_MINUTE)));
+        ADD_TEXT(" A gateway may take minutes, and the daemon waits. See `journalctl -u {unit}`.{other}");
 }
 
 static void describe_channels_ready(const struct story *s, char *buf) {
         char span[SPAN_MAX];
 
-        ADD("The promoted gateway says that its channels are ready");
+        ADD_TEXT("The promoted gateway says that its channels are ready");
         if (s->active != USEC_INFINITY)
                 ADD(", %s after its start", format_span(span, s->active));
         ADD(".");
 }
 
-static void describe_channels_fail(const struct story *s, char *buf) {
-        ADD("The promoted gateway has started, and its channels do not work: %s. See `journalctl -u %s`, and as its user `openclaw "
-            "channels status --probe`.",
-                s->channels, s->unit);
-}
-
 static void describe_silent(const struct story *s, char *buf) {
         char span[SPAN_MAX];
 
-        ADD("The promoted gateway does not answer: %s.", s->trouble);
+        ADD_TEXT("The promoted gateway does not answer: {trouble}.");
         if (!s->paused && s->hang_timeout > 0)
                 ADD(" If it stays silent for %s, the daemon restarts it.",
                         format_span(span, s->hang_timeout));
 }
 
-static void describe_hung(const struct story *s, char *buf) {
-        char span[SPAN_MAX];
-
-        ADD("The promoted gateway has not answered for %s: restarting %s.",
-                format_span(span, s->hang_timeout), s->unit);
-}
-
-static void describe_lost(const struct story *s, char *buf) {
-        ADD("The promoted gateway has failed (%s), and systemd does not restart it. The daemon does, after 5 s at first and "
-            "every 5 min in the end. See `systemctl status %s`.",
-                s->trouble, s->unit);
-}
-
-static void describe_held(const struct story *s, char *buf) {
-        ADD("A user stopped %s. This standby holds back until the primary has been up. A start within 10 min ends that, and "
-            "so does `%s auto`.",
-                s->unit, s->program);
-}
-
-static void describe_kept_back(const struct story *s, char *buf) {
-        ADD("Nobody can be reached until the pause ends: the primary %s is down (%s), and this standby is paused. To "
-            "promote now: `%s resume`.",
-                s->primary, s->reason, s->program);
-}
-
-/* Who serves in place of the gateway here. */
-static void describe_server(const struct story *s, char *buf) {
-        if (*s->senior)
-                ADD("The senior standby %s has taken over", s->senior);
-        else
-                ADD("The primary %s is up", s->primary);
-}
-
-static void describe_called_off(const struct story *s, char *buf) {
-        describe_server(s, buf);
-        ADD(" before %s had started: stopping it. This was no failover.", s->unit);
-}
-
 static void describe_demoting(const struct story *s, char *buf) {
-        if (s->mode == MODE_DRILL)
-                ADD("The drill ends");
-        else if (s->mode == MODE_HELD)
-                ADD("Demoting at a user's command");
-        else {
-                describe_server(s, buf);
-                ADD(". Demoting");
-        }
-        ADD(": stopping %s.", s->unit);
-}
-
-static void describe_draining(const struct story *s, char *buf) {
-        ADD("%s has not stopped yet. It may finish what it is doing, which may take over five minutes.",
-                s->unit);
+        ADD_TEXT(s->mode == MODE_DRILL         ? "The drill ends: stopping {unit}."
+                        : s->mode == MODE_HELD ? "Demoting at a user's command: stopping {unit}."
+                                               : "{server}. Demoting: stopping {unit}.");
 }
 
 static void describe_stop_failed(const struct story *s, char *buf) {
         if (s->ignores_stop) {
-                ADD("%s ignores its stop: it still answers. systemd kills it when TimeoutStopSec= is over. To kill it now: "
-                    "`systemctl kill --signal=KILL %s`.",
-                        s->unit, s->unit);
+                ADD_TEXT(
+                        "{unit} ignores its stop: it still answers. systemd kills it when TimeoutStopSec= is over. To kill it now: "
+                        "`systemctl kill --signal=KILL {unit}`.");
                 return;
         }
-        ADD("%s could not be stopped: %s.", s->unit, s->trouble);
+        ADD_TEXT("{unit} could not be stopped: {trouble}.");
         if (!s->paused)
-                ADD(" The daemon retries, after 5 s at first and every 5 min in the end.");
-        ADD(" To stop it by hand: `systemctl stop %s`.", s->unit);
-}
-
-static void describe_killed(const struct story *s, char *buf) {
-        char span[SPAN_MAX];
-
-        ADD("%s has not stopped within %s and is needed again: killing it, to start it.", s->unit,
-                format_span(span, s->drain_timeout));
+                ADD_TEXT(" The daemon retries, after 5 s at first and every 5 min in the end.");
+        ADD_TEXT(" To stop it by hand: `systemctl stop {unit}`.");
 }
 
 static void describe_demoted(const struct story *s, char *buf) {
         char span[SPAN_MAX];
 
-        ADD("Back on standby");
+        ADD_TEXT("Back on standby");
         if (s->promoted != USEC_INFINITY)
                 ADD(" after %s", format_span(span, s->promoted));
-        ADD(": %s has stopped.", s->unit);
-}
-
-static void describe_foreign(const struct story *s, char *buf) {
-        ADD("%s is running here, and the daemon did not start it. The daemon leaves it alone until this machine is promoted.",
-                s->unit);
-}
-
-static void describe_resumed(const struct story *s, char *buf) {
-        ADD("The daemon has restarted, and goes on: %s.", role_state_name(s->to));
-}
-
-static void describe_hold_over(const struct story *s, char *buf) {
-        describe_server(s, buf);
-        ADD(": this standby follows it again (mode auto).");
+        ADD_TEXT(": {unit} has stopped.");
 }
 
 static void describe_drill_answered(const struct story *s, char *buf) {
-        ADD("The drill has passed: the gateway here has started");
-        ADD(s->unsaid ? ". This older OpenClaw does not say whether its channels are ready."
-                      : ", and says that its channels are ready.");
+        ADD_TEXT("The drill has passed: the gateway here has started");
+        ADD_TEXT(s->unsaid ? ". This older OpenClaw does not say whether its channels are ready."
+                           : ", and says that its channels are ready.");
 }
 
 static void describe_drill_failed(const struct story *s, char *buf) {
-        ADD("The drill has failed: %s %s (%s). A failover would fail the same way. See `systemctl status %s` "
-            "and `%s doctor`.",
-                s->unit,
-                s->from == ROLE_PROMOTED ? "has started, and its channels are not ready" : "did not start",
-                s->from == ROLE_PROMOTED ? s->channels : s->trouble, s->unit, s->program);
-        describe_other(s, buf);
-}
-
-static void describe_drill_real(const struct story *s, char *buf) {
-        ADD("The primary %s went down during the drill (%s): this is a failover now.", s->primary,
-                s->reason);
+        ADD_TEXT("The drill has failed: {unit} ");
+        ADD_TEXT(s->from == ROLE_PROMOTED ? "has started, and its channels are not ready ({channels})."
+                                          : "did not start ({trouble}).");
+        ADD_TEXT(
+                " A failover would fail the same way. See `systemctl status {unit}` and `{program} doctor`.{other}");
 }
 
 /* clang-format off */
@@ -245,35 +197,53 @@ static const struct {
         const char *name, *id;
         int level;
         describe_t describe;
-        const char *text; /* a message without variables, in place of .describe() */
+        const char *text; /* in place of .describe() */
 } events[_EVENT_MAX] = {
-        [EVENT_PROMOTING]      = { "promoting",      "4995ddfa8fb24e20bd567cbd085a2a9e", LOG_NOTICE,  describe_promoting },
-        [EVENT_ADOPTED]        = { "adopted",        "1cb07c7025344cd6b665453f2d368e0a", LOG_NOTICE,  describe_adopted },
+        [EVENT_PROMOTING]      = { "promoting",      "4995ddfa8fb24e20bd567cbd085a2a9e", LOG_NOTICE, .text =
+                "{decision}starting {unit}.{other}" },
+        [EVENT_ADOPTED]        = { "adopted",        "1cb07c7025344cd6b665453f2d368e0a", LOG_NOTICE, .text =
+                "{decision}another user has started {unit} already, and the daemon takes it over." },
         [EVENT_PROMOTED]       = { "promoted",       "3571b4ef568a42ab814df305a1ea2bfb", LOG_NOTICE,  describe_promoted },
         [EVENT_START_FAILED]   = { "start-failed",   "bc1943304d45469ea9301fdd51b70b43", LOG_ERR,     describe_start_failed },
         [EVENT_START_SLOW]     = { "start-slow",     "a6153a5c942240599222e67583408d05", LOG_WARNING, describe_start_slow },
         [EVENT_CHANNELS_READY] = { "channels-ready", "3ba84b6627dd43e88ca138b75cc44083", LOG_NOTICE,  describe_channels_ready },
-        [EVENT_CHANNELS_FAIL]  = { "channels-fail",  "e56e364d28734364a44bd068c0f43b30", LOG_ERR,     describe_channels_fail },
+        [EVENT_CHANNELS_FAIL]  = { "channels-fail",  "e56e364d28734364a44bd068c0f43b30", LOG_ERR, .text =
+                "The promoted gateway has started, and its channels do not work: {channels}. See `journalctl -u {unit}`, and as its user "
+                "`openclaw channels status --probe`." },
         [EVENT_SILENT]         = { "silent",         "5159671d471148a9bb0e83db645c976e", LOG_WARNING, describe_silent },
-        [EVENT_ANSWERS]        = { "answers",        "5dccb75e72064684810b0d133cbe541c", LOG_NOTICE,  .text = "The promoted gateway answers again." },
-        [EVENT_HUNG]           = { "hung",           "c3cb5291065c4baab2a9de3e325bdcec", LOG_ERR,     describe_hung },
-        [EVENT_LOST]           = { "lost",           "3ed644a34e6b4c11bf0702c656caa036", LOG_ERR,     describe_lost },
-        [EVENT_HELD]           = { "held",           "3f2504bd7e6e42e8a6afae9dcbb00a56", LOG_WARNING, describe_held },
-        [EVENT_KEPT_BACK]      = { "kept-back",      "3a905b0a7a5340849105354537025ef0", LOG_ERR,     describe_kept_back },
-        [EVENT_CALLED_OFF]     = { "called-off",     "c39526e6d547408b81498ec4021ac1d5", LOG_NOTICE,  describe_called_off },
+        [EVENT_ANSWERS]        = { "answers",        "5dccb75e72064684810b0d133cbe541c", LOG_NOTICE, .text = "The promoted gateway answers again." },
+        [EVENT_HUNG]           = { "hung",           "c3cb5291065c4baab2a9de3e325bdcec", LOG_ERR, .text =
+                "The promoted gateway has not answered within hang_timeout: restarting {unit}." },
+        [EVENT_LOST]           = { "lost",           "3ed644a34e6b4c11bf0702c656caa036", LOG_ERR, .text =
+                "The promoted gateway has failed ({trouble}), and systemd does not restart it. The daemon does, after 5 s at first and every "
+                "5 min in the end. See `systemctl status {unit}`." },
+        [EVENT_HELD]           = { "held",           "3f2504bd7e6e42e8a6afae9dcbb00a56", LOG_WARNING, .text =
+                "A user stopped {unit}. This standby holds back until the primary has been up. A start within 10 min ends that, and so does "
+                "`{program} auto`." },
+        [EVENT_KEPT_BACK]      = { "kept-back",      "3a905b0a7a5340849105354537025ef0", LOG_ERR, .text =
+                "Nobody can be reached until the pause ends: the primary {primary} is down ({reason}), and this standby is paused. To promote "
+                "now: `{program} resume`." },
+        [EVENT_CALLED_OFF]     = { "called-off",     "c39526e6d547408b81498ec4021ac1d5", LOG_NOTICE, .text =
+                "{server} before {unit} had started: stopping it. This was no failover." },
         [EVENT_DEMOTING]       = { "demoting",       "c95ce922b78740ffa04a756bff4c9fa9", LOG_NOTICE,  describe_demoting },
-        [EVENT_DRAINING]       = { "draining",       "d7513a14673d412d890651fed1f119f7", LOG_NOTICE,  describe_draining },
+        [EVENT_DRAINING]       = { "draining",       "d7513a14673d412d890651fed1f119f7", LOG_NOTICE, .text =
+                "{unit} has not stopped yet. It may finish what it is doing, which may take over five minutes." },
         [EVENT_STOP_FAILED]    = { "stop-failed",    "d071d0e8d9de43ad872c0d2aca8efdfa", LOG_ERR,     describe_stop_failed },
-        [EVENT_KILLED]         = { "killed",         "c9376ad6c07642638bc405d686df24d4", LOG_WARNING, describe_killed },
+        [EVENT_KILLED]         = { "killed",         "c9376ad6c07642638bc405d686df24d4", LOG_WARNING, .text =
+                "{unit} has not stopped within drain_timeout and is needed again: killing it, to start it." },
         [EVENT_DEMOTED]        = { "demoted",        "eaef354cc3d04680aa99a3a525ef427a", LOG_NOTICE,  describe_demoted },
-        [EVENT_FOREIGN]        = { "foreign",        "eae251a7353d448e9cc94229eeace1ef", LOG_NOTICE,  describe_foreign },
-        [EVENT_RESUMED]        = { "resumed",        "65e854829e234d0daba71a95f0bdb4ea", LOG_NOTICE,  describe_resumed },
-        [EVENT_HOLD_OVER]      = { "hold-over",      "d319b2b1aa7e48949dd5a1dcb62e70ac", LOG_NOTICE,  describe_hold_over },
-        [EVENT_PAUSE_OVER]     = { "pause-over",     "ed4b574f70e34edfb61d196a979e1a69", LOG_NOTICE,  .text = "The pause is over." },
+        [EVENT_FOREIGN]        = { "foreign",        "eae251a7353d448e9cc94229eeace1ef", LOG_NOTICE, .text =
+                "{unit} is running here, and the daemon did not start it. The daemon leaves it alone until this machine is promoted." },
+        [EVENT_RESUMED]        = { "resumed",        "65e854829e234d0daba71a95f0bdb4ea", LOG_NOTICE, .text =
+                "The daemon has restarted, and goes on: {state}." },
+        [EVENT_HOLD_OVER]      = { "hold-over",      "d319b2b1aa7e48949dd5a1dcb62e70ac", LOG_NOTICE, .text =
+                "{server}: this standby follows it again (mode auto)." },
+        [EVENT_PAUSE_OVER]     = { "pause-over",     "ed4b574f70e34edfb61d196a979e1a69", LOG_NOTICE, .text = "The pause is over." },
         [EVENT_DRILL_ANSWERED] = { "drill-answered", "29243962c2dc438e871d00fe56fb796a", LOG_NOTICE,  describe_drill_answered },
         [EVENT_DRILL_FAILED]   = { "drill-failed",   "69c4e1a51d904a3d995aeebc4cdef58d", LOG_ERR,     describe_drill_failed },
-        [EVENT_DRILL_REAL]     = { "drill-real",     "9ec3d86f748040a38ca4b80cfe90393a", LOG_WARNING, describe_drill_real },
-        [EVENT_DRILL_OVER]     = { "drill-over",     "d6ada21c01174e4fb1e4336bb65e47de", LOG_NOTICE,  .text = "The drill is over." },
+        [EVENT_DRILL_REAL]     = { "drill-real",     "9ec3d86f748040a38ca4b80cfe90393a", LOG_WARNING, .text =
+                "The primary {primary} went down during the drill ({reason}): this is a failover now." },
+        [EVENT_DRILL_OVER]     = { "drill-over",     "d6ada21c01174e4fb1e4336bb65e47de", LOG_NOTICE, .text = "The drill is over." },
 };
 /* clang-format on */
 
@@ -292,7 +262,7 @@ int event_level(enum role_event event) {
 char *event_message(enum role_event event, const struct story *s, char buf[static MESSAGE_MAX]) {
         buf[0] = '\0';
         if (events[event].text)
-                ADD("%s", events[event].text);
+                ADD_TEXT(events[event].text);
         else
                 events[event].describe(s, buf);
         return buf;
