@@ -40,8 +40,8 @@ static void report_look(struct unit *u) {
         unit_report(u);
 }
 
-/* Ends a question. Returns 1 if there is an answer to read, 0 if the answer is stale or an error. */
-static int end_look(struct unit *u, sd_bus_message *m) {
+/* Ends a question. Returns whether there is an answer to read: it may be stale or an error. */
+static bool end_look(struct unit *u, sd_bus_message *m) {
         bool answered = !sd_bus_message_is_method_error(m, NULL);
 
         if (answered)
@@ -57,7 +57,7 @@ static int on_bound_units(sd_bus_message *m, void *userdata, sd_bus_error *error
         struct unit *u = userdata;
         const char *name, *active;
 
-        if (end_look(u, m) > 0 && sd_bus_message_enter_container(m, 'a', "(ssssssouso)") > 0)
+        if (end_look(u, m) && sd_bus_message_enter_container(m, 'a', "(ssssssouso)") > 0)
                 while (sd_bus_message_read(m, "(ssssssouso)", &name, NULL, NULL, &active, NULL, NULL, NULL,
                                NULL, NULL, NULL) > 0)
                         if (strcmp(active, "active") != 0) {
@@ -86,7 +86,7 @@ static int on_waits_for(sd_bus_message *m, void *userdata, sd_bus_error *error _
         struct unit *u = userdata;
         const char *name = "";
 
-        if (end_look(u, m) > 0 && sd_bus_message_enter_container(m, 'a', "(usssoo)") > 0 &&
+        if (end_look(u, m) && sd_bus_message_enter_container(m, 'a', "(usssoo)") > 0 &&
                 sd_bus_message_enter_container(m, 'r', "usssoo") > 0)
                 (void) sd_bus_message_read(m, "us", NULL, &name);
         u->waits = *name && strcmp(name, u->info.waits_for) == 0 ? u->waits + 1 : 0;
@@ -100,11 +100,9 @@ static int on_waits_for(sd_bus_message *m, void *userdata, sd_bus_error *error _
 }
 
 static void read_job(struct unit *u, const struct unit_properties *p) {
-        bool waiting = p->job && strcmp(p->job, "/") != 0;
-
         if (u->call)
                 return;
-        if (!waiting)
+        if (!p->job || strcmp(p->job, "/") == 0)
                 u->info.job = JOB_NONE;
         else if (u->type == TYPE_STOP)
                 u->info.job = JOB_STOP;
@@ -198,15 +196,12 @@ static void read_unit(struct unit *u, const struct unit_properties *p) {
 static int on_look(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
         _cleanup_properties_ struct unit_properties p = {};
         struct unit *u = userdata;
-        bool bound = false, waits;
-        int r;
+        bool answered = end_look(u, m) && unit_properties_read(m, &p) >= 0, bound = false, waits;
+        int r = -1;
 
-        r = end_look(u, m);
-        if (r > 0)
-                r = unit_properties_read(m, &p) < 0 ? 0 : 1;
         if (u->look)
                 return 0;
-        if (r == 0) {
+        if (!answered) {
                 u->seen = UNIT_UNKNOWN;
                 ask_again_later(u->units);
                 report_look(u);
@@ -225,7 +220,6 @@ static int on_look(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
         waits = !bound && u->info.job == JOB_START && !unit_state_runs(u->seen);
         if (!waits)
                 u->info.waits_for[0] = '\0';
-        r = -1;
         if (bound)
                 r = ask_bound_units(u, p.related[BOUND_TO]);
         else if (waits)
