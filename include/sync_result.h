@@ -57,7 +57,6 @@ enum refusal_code {
         REFUSAL_TARGET,
         REFUSAL_NO_RSYNC_HERE,
         REFUSAL_NO_RSYNC,
-        REFUSAL_RESTRICTED,   /* the key reads one directory, which is not the source */
         REFUSAL_UNRESTRICTED, /* source = ./ and the key reads everything */
         REFUSAL_NOISY,        /* the login shell there prints text, which breaks rsync's protocol */
         REFUSAL_NO_SOURCE,

@@ -52,7 +52,6 @@ static const char *const code_names[_REFUSAL_MAX] = {
         [REFUSAL_TARGET] = "target",
         [REFUSAL_NO_RSYNC_HERE] = "no-rsync-here",
         [REFUSAL_NO_RSYNC] = "no-rsync",
-        [REFUSAL_RESTRICTED] = "restricted",
         [REFUSAL_UNRESTRICTED] = "unrestricted",
         [REFUSAL_NOISY] = "noisy",
         [REFUSAL_NO_SOURCE] = "no-source",

@@ -14,14 +14,10 @@ static void fix_key(const struct secrets_config *s, struct finding *f) {
                 s->host, strcmp(s->source, "./") == 0 ? "DIRECTORY" : s->source);
 }
 
-/* Adds what to do at the host or in the ini. For all else, the refusal has the command. */
-static void fix_refusal(const struct checkup *c, const struct refusal *why, struct finding *f) {
-        const struct secrets_config *s = &c->config->secrets;
-
+/* Adds what to do at the host. For all else, the refusal has the command. */
+static void fix_refusal(const struct secrets_config *s, const struct refusal *why, struct finding *f) {
         finding_fail(f, "%s", why->text);
-        if (why->code == REFUSAL_RESTRICTED)
-                checkup_fix_key(c, "secrets", "source", "./", f);
-        else if (why->code == REFUSAL_UNRESTRICTED)
+        if (why->code == REFUSAL_UNRESTRICTED)
                 fix_key(s, f);
         else if (why->code == REFUSAL_NO_RSYNC)
                 finding_fix(f, "sudo apt-get install rsync # at %s", s->host);
@@ -53,7 +49,7 @@ void look_secrets(const struct checkup *c, struct finding *f) {
         if (secrets_start(&task, &child, &r) == 0)
                 secrets_finish(&task, &child, &r);
         if (r.secrets >= SYNC_INCOMPLETE)
-                fix_refusal(c, &r.secrets_why, f);
+                fix_refusal(s, &r.secrets_why, f);
         else if (key_opens_a_shell(s)) {
                 finding_warn(f,
                         "%s sends %s, but the key that reads it may run any program there: restrict it with rrsync",

@@ -27,7 +27,7 @@
 /* How much longer the child lives than rsync may run. */
 #define CHILD_GRACE (2 * USEC_PER_SEC)
 
-/* The exit codes of rsync that need a closer look (rsync(1), EXIT VALUES). */
+/* The exit codes of rsync (rsync(1), EXIT VALUES) that decide something. */
 enum {
         RSYNC_PROTOCOL = 2,  /* the other end does not speak rsync: most likely its shell prints */
         RSYNC_STREAM = 12,   /* the other end went away */
@@ -35,22 +35,34 @@ enum {
         RSYNC_PARTIAL = 23,  /* some files could not be read there, or written here */
         RSYNC_VANISHED = 24,
         RSYNC_ABSENT = 127,
-        RSYNC_SSH = 255, /* ssh itself failed */
+        RSYNC_SSH = 255,       /* ssh itself failed */
+        RSYNC_NOISY = -EPROTO, /* ours: the login shell there prints something by itself */
 };
 
-/* The exit codes that need no closer look. */
+/* What each exit code means. */
 static const struct {
         int code;
         enum sync_part part;
         enum refusal_code why;
-        const char *text; /* after the host's name */
+        const char *text;    /* after the host's name */
+        const char *command; /* NULL: ssh shows more; "": none helps */
 } failures[] = {
-        { 4, SYNC_REFUSED, REFUSAL_CONTENT,
-                "sends names that it was not asked for, and nothing was copied" },
-        { 11, SYNC_FAILED, REFUSAL_DISK, "sent files that cannot be written here: the disk may be full" },
-        { RSYNC_ABSENT, SYNC_FAILED, REFUSAL_NO_RSYNC, "has no rsync" },
+        { RSYNC_SSH, SYNC_FAILED, REFUSAL_SSH, "cannot be reached by ssh", NULL },
+        { RSYNC_NOISY, SYNC_FAILED, REFUSAL_NOISY,
+                "has a login shell that prints something before any command: rsync cannot work over it",
+                NULL },
+        { RSYNC_ABSENT, SYNC_FAILED, REFUSAL_NO_RSYNC, "has no rsync", NULL },
+        { RSYNC_PROTOCOL, SYNC_FAILED, REFUSAL_NO_RSYNC, "answers, but not as rsync does", NULL },
+        { RSYNC_PARTIAL, SYNC_FAILED, REFUSAL_NO_SOURCE,
+                "has no such source that can be read (if rrsync restricts the key: source = ./)", NULL },
+        { -ETIMEDOUT, SYNC_FAILED, REFUSAL_TIMEOUT, "did not finish in time", NULL },
+        { 4, SYNC_REFUSED, REFUSAL_CONTENT, "sends names that it was not asked for, and nothing was copied",
+                NULL },
+        { 11, SYNC_FAILED, REFUSAL_DISK, "sent files that cannot be written here: the disk may be full",
+                "" },
         { PROGRAM_ABSENT, SYNC_REFUSED, REFUSAL_NO_RSYNC_HERE,
-                "cannot be asked: rsync is not installed here" },
+                "cannot be asked: rsync is not installed here", "sudo apt-get install rsync" },
+        { 0, SYNC_FAILED, REFUSAL_ERROR, "did not send the secrets", NULL }, /* all others */
 };
 
 struct copy {
@@ -255,72 +267,38 @@ static void remove_temporary(const struct copy *c) {
         (void) walk_files(path, true);
 }
 
-/* Whether the key may read one directory only (rrsync(1)): then "./" can be listed, and is no home. */
-static bool is_restricted(struct copy *c) {
-        struct comparison found;
-
-        if (strcmp(c->config->source, "./") == 0 || list(c, "./") != 0)
-                return false;
-        compare(c, &found);
-        return found.home == 0;
-}
-
-/* Runs ssh without rsync. Returns its exit code. *RET: the login shell there prints something by itself,
- * which breaks every protocol. */
-static int probe_ssh(const struct copy *c, bool *ret) {
+/* Finds out by ssh alone why rsync failed with CODE. Returns a better code, or CODE. */
+static int look_closer(const struct copy *c, int code) {
         _cleanup_free_ char *login = without_brackets(c->config->host), *out = NULL, *errors = NULL;
-        int code =
-                program_run((const char *const[]){ "sh", "-c", "exec $0 \"$1\" true", c->ssh, login, NULL },
-                        c->deadline, &out, &errors);
+        const char *const argv[] = { "sh", "-c", "exec $0 \"$1\" true", c->ssh, login, NULL };
+        int k = program_run(argv, c->deadline, &out, &errors);
 
-        *ret = out && *out;
-        return code;
+        if (k == RSYNC_SSH || k == RSYNC_ABSENT)
+                return k;
+        return out && *out ? RSYNC_NOISY : code;
 }
 
-/* The order counts: each check knows that those before it are not the reason. */
-static int find_failure(struct copy *c, int code) {
-        const char *host = c->config->host, *source = c->config->source;
-        bool is_protocol = code == RSYNC_PROTOCOL || code == RSYNC_STREAM || code == RSYNC_MESSAGES;
-        bool noisy = false;
-        char words[200], span[SPAN_MAX];
-        int login;
-
-        (void) ssh_last_words(c->errors ? c->errors : "", words, sizeof words);
-        for (size_t i = 0; i < ELEMENTSOF(failures); i++)
-                if (failures[i].code == code)
-                        return fail(c, failures[i].part, failures[i].why, "%s %s", host, failures[i].text);
-        if (code == -ETIMEDOUT)
-                return fail(c, SYNC_FAILED, REFUSAL_TIMEOUT, "%s did not finish in %s", host,
-                        format_span(span, c->config->timeout));
-        login = is_protocol ? probe_ssh(c, &noisy) : code;
-        if (login == RSYNC_SSH)
-                return fail(c, SYNC_FAILED, REFUSAL_SSH, "ssh to %s failed: %s", host, words);
-        if (noisy)
-                return fail(c, SYNC_FAILED, REFUSAL_NOISY,
-                        "the login shell of %s prints something before any command, and rsync cannot work over it",
-                        host);
-        if ((code == RSYNC_STREAM || code == RSYNC_PARTIAL) && is_restricted(c))
-                return fail(c, SYNC_FAILED, REFUSAL_RESTRICTED,
-                        "%s lets the key read one directory only (rrsync), without %s: set source = ./",
-                        host, source);
-        if (code == RSYNC_PARTIAL)
-                return fail(
-                        c, SYNC_FAILED, REFUSAL_NO_SOURCE, "%s has no %s that can be read", host, source);
-        return fail(c, SYNC_FAILED, login == 0 || login == RSYNC_ABSENT ? REFUSAL_NO_RSYNC : REFUSAL_ERROR,
-                "rsync from %s failed (exit code %d)%s%s", host, code, *words ? ": " : "", words);
-}
-
-/* Reports the reason, with a command that shows more. */
+/* Reports why rsync failed with CODE, with a command that fixes it or shows more. */
 static int judge_failure(struct copy *c, int code) {
         _cleanup_free_ char *login = without_brackets(c->config->host);
+        struct refusal *why = &c->result->secrets_why;
+        char words[200];
+        bool quotes;
+        size_t i = 0;
 
-        (void) find_failure(c, code);
-        if (c->result->secrets_why.code == REFUSAL_DISK)
-                return -ECANCELED;
-        if (c->result->secrets_why.code == REFUSAL_NO_RSYNC_HERE)
-                return refusal_set_command(&c->result->secrets_why, "sudo apt-get install rsync");
-        return refusal_set_command(
-                &c->result->secrets_why, "sudo -u %s ssh %s true", c->user, login ? login : "");
+        (void) ssh_last_words(c->errors ? c->errors : "", words, sizeof words);
+        if (code == RSYNC_PROTOCOL || code == RSYNC_STREAM || code == RSYNC_MESSAGES)
+                code = look_closer(c, code);
+        while (failures[i].code != 0 && failures[i].code != code)
+                i++;
+        if (failures[i].why == REFUSAL_ERROR && !*words)
+                (void) snprintf(words, sizeof words, "rsync's exit code is %d", code);
+        quotes = failures[i].why == REFUSAL_SSH || failures[i].why == REFUSAL_ERROR;
+        (void) fail(c, failures[i].part, failures[i].why, "%s %s%s%s", c->config->host, failures[i].text,
+                quotes ? ": " : "", quotes ? words : "");
+        return failures[i].command
+                ? refusal_set_command(why, "%s", failures[i].command)
+                : refusal_set_command(why, "sudo -u %s ssh %s true", c->user, login ? login : "");
 }
 
 /* Whether SOURCE ("./", ".", "~/" …) is where a login begins, unless the key is restricted. */

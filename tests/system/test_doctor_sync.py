@@ -176,12 +176,12 @@ def git_host_unknown(pair, later):
     pair.standby.put(f"{HOME}/.ssh/known_hosts", "", user=USER)
 
 
-@finds("secrets", "ssh to openclaw@100.64.0.1 failed")
+@finds("secrets", "openclaw@100.64.0.1 cannot be reached by ssh")
 def secrets_host_unknown(pair, later):
     pair.standby.put(f"{HOME}/.ssh/known_hosts", "", user=USER)
 
 
-@finds("secrets", "ssh to openclaw@100.64.0.1 failed")
+@finds("secrets", "openclaw@100.64.0.1 cannot be reached by ssh")
 def secrets_host_changed(pair, later):
     other = pair.standby.out("cat /etc/ssh/ssh_host_ed25519_key.pub").split()
     pair.standby.put(f"{HOME}/.ssh/known_hosts", f"100.64.0.1 {other[0]} {other[1]}\n", user=USER)
@@ -207,7 +207,7 @@ def git_key_refused(pair, later):
     pair.primary.run("mv ~/.ssh/authorized_keys ~/.ssh/authorized_keys.old", user=USER)
 
 
-@finds("secrets", "ssh to openclaw@100.64.0.1 failed", fix=with_old_keys)
+@finds("secrets", "openclaw@100.64.0.1 cannot be reached by ssh", fix=with_old_keys)
 def secrets_key_refused(pair, later):
     pair.primary.run("mv ~/.ssh/authorized_keys ~/.ssh/authorized_keys.old", user=USER)
 
@@ -289,25 +289,20 @@ def another_branch(pair, later):
     pair.git("checkout", "-q", "-b", "mine")
 
 
-@finds("secrets", "has no ~/.secrets/")
+@finds("secrets", "has no such source that can be read")
 def secrets_source_missing(pair, later):
     """The host names no user, and the source is in that user's home."""
     pair.primary.run("mv ~/.secrets ~/elsewhere", user=USER)
     pair.configure(secrets={"host": "100.64.0.1", "source": "~/.secrets/"})
 
 
-@finds("secrets", "lets the key read one directory only (rrsync)")
-def secrets_key_restricted(pair, later):
-    """As the guide recommends, and [secrets] source as it comes. The tests have one key for secrets and git."""
-    pair.primary.put(f"{HOME}/only", f"""#!/bin/sh
-        case $SSH_ORIGINAL_COMMAND in rsync*) exec /usr/bin/rrsync -ro {HOME}/.secrets; esac
-        exec sh -c "$SSH_ORIGINAL_COMMAND"
-        """, mode=0o755, user=USER)
-    pair.primary.run(f"sed -i 's|^ssh-|command=\"{HOME}/only\" &|' ~/.ssh/authorized_keys", user=USER)
-    pair.configure(secrets={"source": "~/.secrets/"})
+@in_words
+def with_another_target(pair, line):
+    """Only the person knows what the file is for."""
+    pair.standby.run("mv ~/.secrets /var/tmp", user=USER)
 
 
-@finds("secrets", ".secrets: Not a directory")
+@finds("secrets", ".secrets: Not a directory", fix=with_another_target)
 def secrets_target_is_a_file(pair, later):
     pair.standby.run("rm -rf ~/.secrets && echo precious > ~/.secrets", user=USER)
 
