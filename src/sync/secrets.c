@@ -90,19 +90,8 @@ struct comparison {
 #define fail(c, part, ...)                                                                                  \
         ((c)->result->secrets = (part), refusal_set(&(c)->result->secrets_why, __VA_ARGS__))
 
-/* Refuses for errno. COMMAND, run on the target by the agent's user, may help. */
-static int refuse_target(struct copy *c, const char *path, enum refusal_code code, const char *command) {
-        _cleanup_free_ char *word = NULL;
-        bool closed = errno == EROFS;
-
-        (void) fail(c, SYNC_REFUSED, code, "%s: %s%s%s", path, strerror(errno),
-                closed ? ". Let the unit: systemctl edit openclaw-failover-sync, [Service] ReadWritePaths="
-                       : "",
-                closed ? path : "");
-        word = closed && code == REFUSAL_UNWRITABLE ? NULL : shell_quote(path);
-        return word
-                ? refusal_set_command(&c->result->secrets_why, "sudo -u %s %s %s", c->user, command, word)
-                : -ECANCELED;
+static int refuse_target(struct copy *c, const char *path) {
+        return fail(c, SYNC_REFUSED, REFUSAL_TARGET, "%s: %s", path, strerror(errno));
 }
 
 /* Opens the target, a directory of ours, and locks it. Waits for another sync until the deadline. */
@@ -112,18 +101,14 @@ static int open_target(struct copy *c, bool dry_run) {
 
         if (!path)
                 return -ENOMEM;
-        if (stat(path, &st) < 0 && errno == ENOENT && dry_run)
-                return 0; /* a sync will make it */
         if (stat(path, &st) < 0)
-                return refuse_target(c, path, REFUSAL_TARGET, "mkdir -p -m 700");
+                return errno == ENOENT && dry_run ? 0 : refuse_target(c, path); /* a sync makes it */
         if (st.st_uid != geteuid())
                 return fail(c, SYNC_REFUSED, REFUSAL_OWNER, "%s belongs to another user", path),
                        repo_refuse_owner(path, c->user, &c->result->secrets_why);
         c->target = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (c->target < 0 && errno == ENOTDIR)
-                return refuse_target(c, path, REFUSAL_TARGET, "mv -t /var/tmp");
         if (c->target < 0 || access(path, W_OK | X_OK) < 0)
-                return refuse_target(c, path, REFUSAL_UNWRITABLE, "chmod u+rwx");
+                return refuse_target(c, path);
         if (!dry_run && lock_until(c->target, c->deadline) < 0)
                 return fail(c, SYNC_FAILED, REFUSAL_BUSY, "another sync is at work in %s", path);
         return 0;
