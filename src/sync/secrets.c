@@ -70,9 +70,8 @@ struct copy {
         const char *ssh;
         struct sync_result *result;
         usec_t deadline;
-        char user[64]; /* who runs this, for the commands */
-        int target;    /* directory; -1: it is missing */
-        bool is_whole; /* rsync has copied all that it may: a file of another size grew since the listing */
+        char user[64];          /* who runs this, for the commands */
+        int target;             /* directory; -1: it is missing */
         char *listing, *errors; /* of the last run of rsync */
 };
 
@@ -138,7 +137,7 @@ static int run_rsync(
 
 /* Lists SOURCE into .listing, with sizes in bytes. */
 static int list(struct copy *c, const char *source) {
-        static const char *const options[] = { "--list-only", "--no-human-readable", NULL };
+        static const char *const options[] = { "--list-only", "--no-human-readable", "-8", NULL };
 
         free(c->listing);
         c->listing = NULL;
@@ -161,20 +160,6 @@ static int copy_files(struct copy *c) {
         return code;
 }
 
-/* rsync writes a byte that a terminal would not show as "\\#012". */
-static void decode(char *name) {
-        char *to = name;
-        unsigned byte;
-
-        for (const char *c = name; *c;)
-                if (c[0] == '\\' && c[1] == '#' && sscanf(c + 2, "%3o", &byte) == 1 && byte < 256) {
-                        *to++ = (char) byte;
-                        c += 5;
-                } else
-                        *to++ = *c++;
-        *to = '\0';
-}
-
 /* The name in "-rw------- 12 2026/07/11 04:15:02 name", without a link's " -> target"; NULL: none. */
 static char *parse_line(char *line, uint64_t *ret_size) {
         char *name, *arrow;
@@ -186,7 +171,6 @@ static char *parse_line(char *line, uint64_t *ret_size) {
         arrow = *line == 'l' ? strstr(name, " -> ") : NULL;
         if (arrow)
                 *arrow = '\0';
-        decode(name);
         return name;
 }
 
@@ -207,8 +191,7 @@ static void compare_item(
                 c->there += (int64_t) size;
                 c->here += S_ISREG(st.st_mode) ? st.st_size : 0;
         }
-        same = type == '-' ? S_ISREG(st.st_mode) &&
-                        ((uint64_t) st.st_size == size || (copy->is_whole && size <= SECRET_MAX))
+        same = type == '-' ? S_ISREG(st.st_mode) && size <= SECRET_MAX
                            : type == 'd' || (type == 'l' && S_ISLNK(st.st_mode));
         if (!same && c->missing++ < 3)
                 (void) appendf(c->names, sizeof c->names, "%s%s", c->missing > 1 ? ", " : "",
@@ -338,7 +321,6 @@ static void copy(struct copy *c) {
         }
         code = copy_files(c);
         remove_temporary(c);
-        c->is_whole = code == 0;
         compare(c, &found);
         if (code == RSYNC_PARTIAL)
                 add_reason(c->errors ?: "", &found);

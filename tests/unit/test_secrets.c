@@ -209,7 +209,7 @@ static void test_leftovers_go(void **state) {
 static void test_such_names_are_copied(void **state) {
         struct world *w = *state;
 
-        run(w, "cd there; echo t >.openclaw-failover-token; mkdir .~tmp~s sub/.openclaw-failover.d; echo a >.~tmp~s/a; echo b >sub/.openclaw-failover.d/b");
+        run(w, "cd there; echo t >.openclaw-failover-token; mkdir .~tmp~s sub/.openclaw-failover.d; echo a >.~tmp~s/a; echo b >sub/.openclaw-failover.d/b; echo c >'Schlüssel'");
         assert_sync(w, SYNC_UPDATED, "");
         assert_sh(
                 w, "cd here; cat .openclaw-failover-token .~tmp~s/a sub/.openclaw-failover.d/b", "t\na\nb");
