@@ -20,11 +20,6 @@
                 LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |                               \
                 LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_REFER)
 
-/* glibc wraps none of the three calls. */
-static int abi_version(void) {
-        return (int) syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-}
-
 static int allow(int ruleset, const char *path, uint64_t handled) {
         struct landlock_path_beneath_attr beneath = { .allowed_access = handled };
         _cleanup_close_ int fd = open(path, O_PATH | O_CLOEXEC);
@@ -44,7 +39,8 @@ static int allow(int ruleset, const char *path, uint64_t handled) {
 int landlock_confine_writes(const char *const *paths, size_t n) {
         struct landlock_ruleset_attr attr = { .handled_access_fs = WRITES };
         _cleanup_close_ int ruleset = -1;
-        int abi = abi_version();
+        /* glibc wraps none of the calls */
+        long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 
         /* The first version forbids renames from one directory to another: git renames each object so. */
         if (abi < 2)

@@ -17,10 +17,8 @@
 #include "sync/secrets.h"
 #include "sync/workspace.h"
 
-/* A late start shortens a timeout by this at most: half of the shortest timeout. */
-#define LATE_MAX (500 * USEC_PER_MSEC)
-/* From the end of a timeout until systemd has passed the result to the daemon. */
-#define ENDING (50 * USEC_PER_MSEC)
+/* How much of a timeout systemd takes to make the sandbox, and to pass the result to the daemon. */
+#define LATE (200 * USEC_PER_MSEC)
 
 struct context {
         const struct instance *instance;
@@ -65,34 +63,17 @@ static void confine(const struct context *c) {
                 log_warning("writing cannot be confined to workspace and secrets: %s", strerror(-r));
 }
 
-/* The age of this process, to a clock tick. A promotion has waited while systemd made the sandbox
- * (proc_pid_stat(5): starttime; the program's name has no blanks). */
-static usec_t age(void) {
-        _cleanup_fclose_ FILE *f = fopen("/proc/self/stat", "re");
-        usec_t born, now = now_usec(CLOCK_BOOTTIME);
-        unsigned long long ticks;
-
-        if (!f ||
-                fscanf(f,
-                        "%*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
-                        &ticks) != 1)
-                return 0;
-        born = ticks * USEC_PER_SEC / (usec_t) sysconf(_SC_CLK_TCK);
-        return born < now ? now - born : 0;
-}
-
 /* systemd stops a sync with SIGTERM: waits and searches give up, and a move under way finishes. */
 static void on_signal(int number _unused_) {
         child_stop = 1;
 }
 
 static void run_both(const struct context *c, struct sync_result *r) {
-        usec_t late = MIN(age() + ENDING, LATE_MAX);
-        const struct secrets_task secrets = { .config = &c->config->secrets, .late = late };
+        const struct secrets_task secrets = { .config = &c->config->secrets, .late = LATE };
         const struct workspace_config *w = &c->config->workspace;
         /* While no promotion waits, a large fetch may take up to half of the time until the next. */
         const struct workspace_job workspace = { .config = w,
-                .late = late,
+                .late = LATE,
                 .timeout = nobody_waits((void *) c) ? MAX(w->timeout, w->refresh / 2) : 0,
                 .state = access(c->instance->sync_state_dir, W_OK) == 0 ? c->instance->sync_state_dir : NULL,
                 .may_move = gateway_is_stopped,
