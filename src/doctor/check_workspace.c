@@ -90,7 +90,7 @@ void look_remote(const struct checkup *c, struct finding *f) {
 
         if (!open_workspace(c, &repo, f))
                 return;
-        k = remote_fetch_start(&repo, 0, &child, &r);
+        k = remote_fetch_start(&repo, &child, &r);
         if (k == 0)
                 k = remote_fetch_finish(&repo, &child, &fetched, &r);
         if (k == 0)

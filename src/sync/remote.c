@@ -10,30 +10,28 @@
 #include "lib/text.h"
 #include "sync/ssh_transport.h"
 
-/* A workspace has a few megabytes of notes. A larger fetch is no workspace, and must not fill the disk. */
-#define FETCH_MAX ((size_t) 1 << 30)
 /* GitHub takes a token as the password of any user; this is the name that its own documents use. */
 #define TOKEN_USER "x-access-token"
 #define TOKEN_MAX 4096
+#define HEADS "refs/heads/"
 /* libgit2 resolves deltas in memory, and the remote chooses their size: this is the limit. */
 #define FETCH_MEMORY_MAX ((rlim_t) 1 << 30)
 
-struct task {
+size_t remote_fetch_max = (size_t) 1 << 30;
+
+struct push_task {
         const struct repo *repo;
-        size_t max;                  /* bytes to fetch */
-        const char *const *branches; /* to push */
+        const char *const *branches;
         size_t n;
 };
 
 /* One connection. The child starts libgit2 again: after a fork, TLS must not share random numbers. */
 struct line {
-        const struct workspace_config *config;
-        const char *user; /* of this machine */
+        const struct repo *repo;
         struct sync_result *result;
         git_repository *git;
         git_remote *remote;
         struct ssh_transport ssh;
-        size_t max;
         bool token_given;
         bool rejected; /* the remote refused the branch */
 };
@@ -41,10 +39,10 @@ struct line {
 static int transfer_progress(const git_indexer_progress *stats, void *userdata) {
         struct line *line = userdata;
 
-        if (stats->received_bytes <= line->max)
+        if (stats->received_bytes <= remote_fetch_max)
                 return 0;
         (void) sync_refuse(line->result, REFUSAL_TOO_LARGE,
-                "the remote sent more than %zu MiB at once: fetch by hand", line->max >> 20);
+                "the remote sent more than %zu MiB at once: fetch by hand", remote_fetch_max >> 20);
         return GIT_EUSER;
 }
 
@@ -52,20 +50,15 @@ static int transfer_progress(const git_indexer_progress *stats, void *userdata) 
 static int give_token(
         git_credential **ret, const char *url, const char *user, unsigned allowed _unused_, void *userdata) {
         struct line *line = userdata;
-        const char *file = line->config->token_file;
+        const char *file = line->repo->config->token_file;
         _cleanup_free_ char *token = NULL;
-        const char *wrong = NULL;
         int r;
 
-        if (line->token_given)
-                wrong = "does not take the token in token_file";
-        else if (!file)
-                wrong = "wants a login: set token_file= in [workspace]";
-        else if (!begins_with(url, "https://"))
-                wrong = "wants a login, and the token goes over https alone";
-        if (wrong)
-                return sync_fail(
-                               line->result, REFUSAL_LOGIN, "the remote %s %s", line->config->remote, wrong),
+        if (line->token_given || !file || !begins_with(url, "https://"))
+                return sync_fail(line->result, REFUSAL_LOGIN, "the remote %s %s", line->repo->config->remote,
+                               line->token_given
+                                       ? "does not take the token in token_file"
+                                       : "wants a login: set token_file= in [workspace], for https alone"),
                        GIT_EAUTH;
         r = read_file(file, TOKEN_MAX, &token);
         if (r < 0)
@@ -82,7 +75,7 @@ static int push_update_reference(const char *name, const char *status, void *use
         line->rejected = status;
         if (status)
                 (void) sync_fail(line->result, REFUSAL_REJECTED, "the remote %s does not take %s: %s",
-                        line->config->remote, name, status);
+                        line->repo->config->remote, name, status);
         return 0;
 }
 
@@ -96,18 +89,19 @@ static void set_callbacks(struct line *line, git_remote_callbacks *callbacks) {
 /* A user who types the command gets ssh's questions, and its advice about a changed host key. */
 static int set_ssh_command(const struct line *line) {
         _cleanup_free_ char *login = NULL,
-                            *key = line->config->ssh_key ? shell_quote(line->config->ssh_key) : NULL;
+                            *key = line->repo->config->ssh_key ? shell_quote(line->repo->config->ssh_key)
+                                                               : NULL;
         struct ssh_address a;
 
         if (ssh_address_parse(git_remote_url(line->remote), &a) < 0 || !(login = shell_quote(a.login)))
                 return -ECANCELED;
-        return sync_command(line->result, "sudo -u %s ssh%s%s%s%s %s true", line->user, key ? " -i " : "",
-                key ? key : "", *a.port ? " -p " : "", *a.port ? a.port + 1 : "", login);
+        return sync_command(line->result, "sudo -u %s ssh%s%s%s%s %s true", line->repo->user,
+                key ? " -i " : "", key ? key : "", *a.port ? " -p " : "", *a.port ? a.port + 1 : "", login);
 }
 
 /* Sets why LINE failed, unless that is known: the message of ssh, of the remote's git, or of libgit2. */
 static int line_failed(struct line *line) {
-        const char *remote = line->config->remote;
+        const char *remote = line->repo->config->remote;
         char words[256];
 
         if (line->result->workspace_why.code)
@@ -134,14 +128,13 @@ static char *first_url(git_repository *git, const char *remote, const char *key)
 }
 
 /* Makes a remote from the URL alone, so that the refspecs of the configured one write none of our refs. */
-static int line_open(struct line *line, const struct repo *repo, bool push) {
+static int line_open(struct line *line, bool push) {
         git_remote_create_options options = GIT_REMOTE_CREATE_OPTIONS_INIT;
-        const struct workspace_config *c = line->config = repo->config;
+        const struct workspace_config *c = line->repo->config;
         _cleanup_free_ char *url = NULL;
 
         while (git_libgit2_shutdown() > 0)
                 ;
-        line->user = repo->user;
         line->ssh.key = c->ssh_key;
         if (repo_init_git() < 0 || ssh_transport_register(&line->ssh) < 0 ||
                 git_repository_open_ext(&line->git, c->path, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL) < 0)
@@ -173,85 +166,68 @@ static const git_oid *find_head(const struct line *line, const char *name) {
         return NULL;
 }
 
-/* Answers with the branch to follow, the configured one or the remote's HEAD, and with its commit. */
-static int choose_branch(struct line *line, struct fetch_answer *answer) {
-        const struct workspace_config *c = line->config;
-        git_buf head = GIT_BUF_INIT;
-        char name[REPO_BRANCH_MAX + 11];
-        const git_oid *commit;
-
-        if (c->branch)
-                (void) snprintf(name, sizeof name, "refs/heads/%s", c->branch);
-        else
-                (void) snprintf(name, sizeof name, "%s",
-                        git_remote_default_branch(&head, line->remote) < 0 ? "" : head.ptr);
-        git_buf_dispose(&head);
-        if (!begins_with(name, "refs/heads/"))
-                return sync_refuse(line->result, REFUSAL_NO_BRANCH,
-                        "the remote %s names no branch as its HEAD: set branch= in [workspace]", c->remote);
-        (void) strcpy(answer->branch, name + strlen("refs/heads/"));
-        commit = find_head(line, name);
-        if (!commit)
-                return sync_refuse(line->result, REFUSAL_NO_BRANCH,
-                        "the remote %s has no branch %s: set branch= in [workspace]", c->remote,
-                        answer->branch);
-        git_oid_cpy(&answer->commit, commit);
-        return 0;
-}
-
 /* Finds the pushed branches that a user has deleted at the remote, or pushed to since. */
 static void find_gone(struct line *line, struct fetch_answer *answer) {
         _cleanup_(git_reference_iterator_freep) git_reference_iterator *i = NULL;
-        size_t found = 0, prefix = strlen("refs/remotes/") + strlen(line->config->remote) + 1;
-        git_reference *ref;
+        size_t found = 0, prefix = strlen("refs/remotes/") + strlen(line->repo->config->remote) + 1;
+        const char *tracking;
         char glob[200];
 
-        (void) snprintf(glob, sizeof glob, "refs/remotes/%s/failover/*", line->config->remote);
+        (void) snprintf(glob, sizeof glob, "refs/remotes/%s/failover/*", line->repo->config->remote);
         if (git_reference_iterator_glob_new(&i, line->git, glob) < 0)
                 return;
-        while (found < ELEMENTSOF(answer->gone) && git_reference_next(&ref, i) == 0) {
-                const char *branch = git_reference_name(ref) + prefix;
-                const git_oid *ours = git_reference_target(ref), *theirs;
+        while (found < ELEMENTSOF(answer->gone) && git_reference_next_name(&tracking, i) == 0) {
+                const char *branch = tracking + prefix;
                 char name[REPO_BRANCH_MAX + 20];
+                const git_oid *theirs;
+                git_oid ours;
 
                 (void) snprintf(name, sizeof name, "refs/heads/%s", branch);
                 theirs = find_head(line, name);
-                if (ours && strlen(branch) < sizeof answer->gone[0] &&
-                        !(theirs && git_oid_equal(theirs, ours)))
+                if (git_reference_name_to_id(&ours, line->git, tracking) == 0 &&
+                        strlen(branch) < sizeof answer->gone[0] && !(theirs && git_oid_equal(theirs, &ours)))
                         (void) strcpy(answer->gone[found++], branch);
-                git_reference_free(ref);
         }
 }
 
-/* Follows no redirect: the other host would get the login. */
+/* Fetches the branch to follow, the configured one or the remote's HEAD, and answers with it. Follows no
+ * redirect: the other host would get the login. */
 static int fetch(struct line *line, struct fetch_answer *answer) {
         git_fetch_options options = GIT_FETCH_OPTIONS_INIT;
-        char wanted[REPO_BRANCH_MAX + 11], *refspec = wanted;
-        int r;
+        const char *branch = line->repo->config->branch;
+        char name[REPO_BRANCH_MAX + 11], *refspec = name;
+        git_buf head = GIT_BUF_INIT;
+        const git_oid *commit;
 
         set_callbacks(line, &options.callbacks);
         options.download_tags = GIT_REMOTE_DOWNLOAD_TAGS_NONE;
         options.proxy_opts.type = GIT_PROXY_AUTO;
         options.follow_redirects = GIT_REMOTE_REDIRECT_NONE;
-        (void) snprintf(wanted, sizeof wanted, "%s%s", line->config->branch ? "refs/heads/" : "HEAD",
-                line->config->branch ? line->config->branch : "");
+        (void) snprintf(name, sizeof name, "%s%s", branch ? HEADS : "HEAD", branch ? branch : "");
         if (git_remote_download(line->remote, &(git_strarray){ &refspec, 1 }, &options) < 0)
                 return line_failed(line);
-        r = choose_branch(line, answer);
-        if (r == 0)
-                find_gone(line, answer);
-        return r;
+        if (!branch && git_remote_default_branch(&head, line->remote) == 0)
+                (void) snprintf(name, sizeof name, "%s", head.ptr);
+        git_buf_dispose(&head);
+        commit = begins_with(name, HEADS) ? find_head(line, name) : NULL;
+        if (!commit)
+                return sync_refuse(line->result, REFUSAL_NO_BRANCH,
+                        "the remote %s has no branch %s: set branch= in [workspace]",
+                        line->repo->config->remote, branch ? branch : name);
+        (void) strcpy(answer->branch, name + strlen(HEADS));
+        git_oid_cpy(&answer->commit, commit);
+        find_gone(line, answer);
+        return 0;
 }
 
-static void fetch_child(const void *userdata, void *ret) {
+static void fetch_child(const void *repo, void *ret) {
         struct fetch_answer *answer = ret;
-        const struct task *task = userdata;
-        struct line line = { .result = &answer->result, .max = task->max };
+        struct line line = { .repo = repo, .result = &answer->result };
 
 #ifndef __SANITIZE_ADDRESS__ /* its shadow memory would count */
         (void) setrlimit(RLIMIT_DATA, &(const struct rlimit){ FETCH_MEMORY_MAX, FETCH_MEMORY_MAX });
 #endif
-        if (line_open(&line, task->repo, false) == 0)
+        if (line_open(&line, false) == 0)
                 (void) fetch(&line, answer);
 }
 
@@ -274,27 +250,22 @@ static bool push(struct line *line, const char *branch) {
 
 /* Pushes each branch by itself: the remote may reject one and take the others. */
 static void push_child(const void *userdata, void *ret) {
-        const struct task *task = userdata;
+        const struct push_task *task = userdata;
         struct push_answer *answer = ret;
-        struct line line = { .result = &answer->result };
+        struct line line = { .repo = task->repo, .result = &answer->result };
 
-        if (line_open(&line, task->repo, true) == 0)
+        if (line_open(&line, true) == 0)
                 for (size_t i = 0; i < task->n; i++)
                         answer->pushed |= push(&line, task->branches[i]) ? 1u << i : 0;
 }
 
-/* Reports why child_finish() failed with K. */
-static int child_failed(const struct repo *repo, const struct child *c, int k, struct sync_result *r) {
-        char span[SPAN_MAX];
+/* Reports why a child could not start, or failed, with K. */
+static int child_failed(const struct repo *repo, int k, struct sync_result *r) {
+        const char *remote = repo->config->remote;
 
-        if (child_stop)
-                return sync_fail(r, REFUSAL_TIMEOUT, "git with the remote %s was stopped before its end",
-                        repo->config->remote);
-        if (k == -ETIMEDOUT)
-                return sync_fail(r, REFUSAL_TIMEOUT, "no answer from the remote %s in %s",
-                        repo->config->remote, format_span(span, c->timeout));
-        return sync_fail(
-                r, REFUSAL_REMOTE, "git with the remote %s died (out of memory?)", repo->config->remote);
+        return k == -ETIMEDOUT
+                ? sync_fail(r, REFUSAL_TIMEOUT, "no answer from the remote %s in time", remote)
+                : sync_fail(r, REFUSAL_REMOTE, "git with the remote %s died (out of memory?)", remote);
 }
 
 /* The time until the deadline. */
@@ -315,11 +286,10 @@ void remote_remove_dangling_head(const struct repo *repo) {
                 (void) git_reference_delete(ref);
 }
 
-int remote_fetch_start(const struct repo *repo, size_t max, struct child *c, struct sync_result *r) {
-        const struct task task = { .repo = repo, .max = max ? max : FETCH_MAX };
-        int k = child_start(c, fetch_child, &task, sizeof(struct fetch_answer), left(repo));
+int remote_fetch_start(const struct repo *repo, struct child *c, struct sync_result *r) {
+        int k = child_start(c, fetch_child, repo, sizeof(struct fetch_answer), left(repo));
 
-        return k < 0 ? sync_fail(r, REFUSAL_ERROR, "cannot start a fetch: %s", strerror(-k)) : 0;
+        return k < 0 ? child_failed(repo, k, r) : 0;
 }
 
 int remote_fetch_finish(
@@ -327,7 +297,7 @@ int remote_fetch_finish(
         int k = child_finish(c, ret, sizeof *ret);
 
         if (k < 0)
-                return child_failed(repo, c, k, r);
+                return child_failed(repo, k, r);
         if (ret->result.workspace == SYNC_NONE)
                 return 0;
         sync_take(r, &ret->result);
@@ -335,12 +305,12 @@ int remote_fetch_finish(
 }
 
 void remote_push(const struct repo *repo, const char *const *branches, size_t n, struct push_answer *ret) {
-        const struct task task = { .repo = repo, .branches = branches, .n = n };
+        const struct push_task task = { .repo = repo, .branches = branches, .n = n };
         struct child c;
         int k = child_start(&c, push_child, &task, sizeof *ret, repo->config->timeout);
 
+        if (k == 0)
+                k = child_finish(&c, ret, sizeof *ret);
         if (k < 0)
-                (void) sync_fail(&ret->result, REFUSAL_ERROR, "cannot start a push: %s", strerror(-k));
-        else if ((k = child_finish(&c, ret, sizeof *ret)) < 0)
-                (void) child_failed(repo, &c, k, &ret->result);
+                (void) child_failed(repo, k, &ret->result);
 }

@@ -17,9 +17,12 @@ struct fetch_answer {
 /* Removes the remote's HEAD here if its branch is gone: each fetch of libgit2 before 1.6 fails at that. */
 void remote_remove_dangling_head(const struct repo *repo);
 
-/* Starts a fetch of at most MAX bytes (0: a GiB) until REPO's deadline; it answers with a struct
- * fetch_answer. 0 or -ECANCELED with the reason in R. */
-int remote_fetch_start(const struct repo *repo, size_t max, struct child *c, struct sync_result *r);
+/* A workspace has a few megabytes of notes. A fetch of more bytes is no workspace, and must not fill the
+ * disk. Tests set less. */
+extern size_t remote_fetch_max;
+/* Starts a fetch until REPO's deadline; it answers with a struct fetch_answer. 0 or -ECANCELED with the
+ * reason in R. */
+int remote_fetch_start(const struct repo *repo, struct child *c, struct sync_result *r);
 /* Waits for the fetch, at most until the deadline. 0 or -ECANCELED with the reason in R. */
 int remote_fetch_finish(
         const struct repo *repo, struct child *c, struct fetch_answer *ret, struct sync_result *r);

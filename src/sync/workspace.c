@@ -229,7 +229,7 @@ static int fetch_and_prepare(struct sync *s, bool moving, struct fetch_answer *f
 
         cleanup_objects(&s->repo);
         remote_remove_dangling_head(&s->repo);
-        if (remote_fetch_start(&s->repo, s->job->fetch_max, &fetch, s->result) < 0)
+        if (remote_fetch_start(&s->repo, &fetch, s->result) < 0)
                 return -ECANCELED;
         if (moving)
                 k = prepare(s);

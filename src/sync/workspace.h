@@ -20,7 +20,6 @@ struct workspace_job {
         usec_t late;       /* how much of the timeout is over already */
         usec_t timeout;    /* 0: as configured */
         const char *state; /* a directory of ours that outlives the run; NULL: none */
-        size_t fetch_max;  /* bytes; 0: a GiB */
 };
 
 /* Refuses what a sync would refuse after FETCHED, and moves nothing. 0 or -ECANCELED. */

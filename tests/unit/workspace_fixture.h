@@ -35,7 +35,6 @@ struct world {
         bool promoting;
         bool confined;
         usec_t late;
-        size_t fetch_max;
         struct sync_result result;
         size_t n_work; /* how much sync_around() found */
 };
@@ -107,7 +106,6 @@ static inline enum sync_part do_sync(struct world *w) {
                 .state = w->state_dir };
         char line[SYNC_RESULT_MAX];
 
-        job.fetch_max = w->fetch_max;
         w->result = (struct sync_result){ 0 };
         if (w->confined)
                 confine(w);
