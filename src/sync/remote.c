@@ -86,32 +86,23 @@ static void set_callbacks(struct line *line, git_remote_callbacks *callbacks) {
         callbacks->payload = line;
 }
 
-/* A user who types the command gets ssh's questions, and its advice about a changed host key. */
-static int set_ssh_command(const struct line *line) {
-        _cleanup_free_ char *login = NULL,
-                            *key = line->repo->config->ssh_key ? shell_quote(line->repo->config->ssh_key)
-                                                               : NULL;
-        struct ssh_address a;
-
-        if (ssh_address_parse(git_remote_url(line->remote), &a) < 0 || !(login = shell_quote(a.login)))
-                return -ECANCELED;
-        return sync_command(line->result, "sudo -u %s ssh%s%s%s%s %s true", line->repo->user,
-                key ? " -i " : "", key ? key : "", *a.port ? " -p " : "", *a.port ? a.port + 1 : "", login);
-}
-
-/* Sets why LINE failed, unless that is known: the message of ssh, of the remote's git, or of libgit2. */
+/* Sets why LINE failed, unless that is known: the message of ssh, of the remote's git, or of libgit2. A user
+ * who types the command gets ssh's questions, and its advice about a changed host key. */
 static int line_failed(struct line *line) {
-        const char *remote = line->repo->config->remote;
+        const struct workspace_config *c = line->repo->config;
         char words[256];
 
         if (line->result->workspace_why.code)
                 return -ECANCELED;
         if (ssh_transport_failed(&line->ssh, words, sizeof words))
-                return sync_fail(
-                               line->result, REFUSAL_SSH, "ssh to the remote %s failed: %s", remote, words),
-                       set_ssh_command(line);
-        return sync_fail(line->result, REFUSAL_REMOTE, "the remote %s: %s", remote,
-                *words ? words : git_words(words, sizeof words));
+                (void) sync_fail(
+                        line->result, REFUSAL_SSH, "ssh to the remote %s failed: %s", c->remote, words);
+        else
+                (void) sync_fail(line->result, REFUSAL_REMOTE, "the remote %s: %s", c->remote,
+                        *words ? words : git_words(words, sizeof words));
+        return sync_command(line->result, "sudo -u %s git -C %s%s%s%s fetch %s", line->repo->user,
+                line->repo->word, c->ssh_key ? " -c core.sshCommand='ssh -i " : "",
+                c->ssh_key ? c->ssh_key : "", c->ssh_key ? "'" : "", c->remote);
 }
 
 /* The first of the remote's URLs under KEY, since git fetches from the first. NULL: none. */

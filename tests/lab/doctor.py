@@ -79,7 +79,7 @@ def fix(pair, line):
         there = where.startswith(("on the primary", "at 100.64.0.1", f"at {USER}@100.64.0.1"))
         host = pair.primary if there else pair.standby
         user = USER if where.endswith(("as user openclaw", "as that user")) else "root"
-        if " ssh " in command:
+        if " ssh " in command or " fetch origin" in command:
             answer_ssh(host, command)
         else:
             host.run(command, user=user, env={"EDITOR": "/root/editor"}, timeout=120)

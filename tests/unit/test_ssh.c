@@ -93,7 +93,7 @@ static void test_configured_key(void **state) {
         run(w, "mv .ssh/id_ed25519 deploy; mv .ssh/id_ed25519.pub deploy.pub; sed -i /IdentityFile/d ssh_config");
         assert_git(w, SYNC_FAILED, "ssh to the remote origin");
         w->workspace.ssh_key = (char *) "/nonexistent/key";
-        assert_git(w, SYNC_FAILED, "ssh to the remote origin");
+        assert_git(w, SYNC_FAILED, " -c core.sshCommand='ssh -i /nonexistent/key' fetch origin");
         (void) snprintf(key, sizeof key, "%s/deploy", w->dir);
         w->workspace.ssh_key = key;
         assert_git(w, SYNC_UPDATED, "");
