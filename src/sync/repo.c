@@ -145,6 +145,9 @@ static const struct {
         { "core.bare", true, "is a bare repository: clone it without --bare", NULL },
         { "core.worktree", true, "has its work tree elsewhere: commit and push that, then clone it here",
                 NULL },
+        /* A .git copied from a Mac has it: libgit2 then takes two names that differ in case for one. */
+        { "core.ignorecase", false, "is told to ignore the case of names, as on a Mac",
+                "config core.ignorecase false" },
         { "core.sparsecheckout", false, "is sparse", "sparse-checkout disable" },
         { "extensions.worktreeconfig", false, "has a configuration for each work tree",
                 "config --unset extensions.worktreeConfig" },

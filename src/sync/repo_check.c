@@ -23,15 +23,6 @@ static int refuse(const struct repo *repo, enum refusal_code code, const char *w
                       : -ECANCELED;
 }
 
-/* Whether git crashed at a rebase's start: --abort fails then. --quit leaves any other rebase half done. */
-static bool has_crashed_rebase(const struct repo *repo) {
-        bool merge = has(repo, "rebase-merge") && !has(repo, "rebase-merge/head-name");
-        bool apply = has(repo, "rebase-apply") && !has(repo, "rebase-apply/head-name") &&
-                !has(repo, "rebase-apply/applying");
-
-        return merge || apply;
-}
-
 /* Refuses a merge, rebase and so on under way, with the git command that stops it. */
 static int check_state(const struct repo *repo, struct sync_result *r) {
         static const char *const stop[] = {
@@ -52,28 +43,17 @@ static int check_state(const struct repo *repo, struct sync_result *r) {
 
         if (!command)
                 return 0;
-        if (has_crashed_rebase(repo))
-                command = "rebase --quit";
         return sync_refuse(r, REFUSAL_UNDER_WAY, "git %.*s is under way in %s: finish it, or stop it",
                        (int) strcspn(command, " "), command, repo->config->path),
                sync_command(r, "sudo -u %s git -C %s %s", repo->user, repo->word, command);
 }
 
-/* The command, a mixed reset, changes no file of the tree. */
-static int refuse_unborn(const struct repo *repo, struct sync_result *r) {
-        _cleanup_free_ char *tracking = NULL, *word = NULL;
-
-        if (asprintf(&tracking, "%s/%s", repo->config->remote, repo->follow) < 0 ||
-                !(word = shell_quote(tracking)))
-                return sync_fail(r, REFUSAL_ERROR, "out of memory");
-        return sync_refuse(r, REFUSAL_UNBORN, "%s has no commit", repo->config->path),
-               sync_command(r, "sudo -u %s git -C %s fetch %s && sudo -u %s git -C %s reset %s", repo->user,
-                       repo->word, repo->config->remote, repo->user, repo->word, word);
-}
-
 static int check_head(const struct repo *repo, struct sync_result *r) {
-        if (git_repository_head_unborn(repo->git) == 1)
-                return refuse_unborn(repo, r);
+        char tracking[REPO_BRANCH_MAX + 200];
+
+        (void) snprintf(tracking, sizeof tracking, "%s/%s", repo->config->remote, repo->follow);
+        if (git_repository_head_unborn(repo->git) == 1) /* a mixed reset changes no file of the tree */
+                return refuse(repo, REFUSAL_UNBORN, "has no commit", "reset", tracking, r);
         if (git_oid_is_zero(&repo->head))
                 return sync_fail_git(r, "HEAD");
         if (repo->branch[0])
@@ -102,7 +82,6 @@ static int refuse_index(const struct repo *repo, struct sync_result *r) {
                        repo->user, repo->word);
 }
 
-/* Refuses conflicts, and flags that hide a file's changes from git status, and so from us. */
 static int check_index(const struct repo *repo, struct sync_result *r) {
         _cleanup_(git_index_freep) git_index *index = NULL;
 
@@ -111,18 +90,6 @@ static int check_index(const struct repo *repo, struct sync_result *r) {
         if (git_index_has_conflicts(index))
                 return refuse(
                         repo, REFUSAL_UNDER_WAY, "has conflicts that are not resolved", "status", "", r);
-        for (size_t i = 0; i < git_index_entrycount(index); i++) {
-                const git_index_entry *e = git_index_get_byindex(index, i);
-
-                /* 0x8000 is "assume valid" (gitformat-index(5)), for which libgit2 has no name. */
-                bool skips = e->flags_extended & GIT_INDEX_ENTRY_SKIP_WORKTREE, assumes = e->flags & 0x8000;
-
-                if (skips || assumes)
-                        return refuse(repo, REFUSAL_INDEX, "hides changes of a file from git",
-                                skips ? "update-index --no-skip-worktree --"
-                                      : "update-index --no-assume-unchanged --",
-                                e->path, r);
-        }
         return 0;
 }
 
@@ -171,20 +138,12 @@ void repo_find_closed(const struct repo *repo, struct sync_result *r) {
 }
 
 int repo_check(struct repo *repo, struct sync_result *r) {
-        _cleanup_(git_config_freep) git_config *config = NULL;
-        int ignore_case = 0, k = repo_check_settings(repo, false, r);
+        int k = repo_check_settings(repo, false, r);
 
         if (k < 0)
                 return k;
         if (git_repository_is_shallow(repo->git) == 1)
                 return refuse(repo, REFUSAL_SETTING, "is a shallow clone", "fetch --unshallow", "", r);
-        /* A .git copied from a Mac has it: libgit2 then takes two names that differ in case for one. */
-        if (git_repository_config(&config, repo->git) == 0 &&
-                git_config_get_bool(&ignore_case, config, "core.ignorecase") == 0 && ignore_case &&
-                !has(repo, "hEAD"))
-                return refuse(repo, REFUSAL_SETTING,
-                        "has core.ignorecase set, and is on a file system that tells cases apart",
-                        "config core.ignorecase false", "", r);
         k = check_state(repo, r);
         if (k == 0)
                 k = check_head(repo, r);

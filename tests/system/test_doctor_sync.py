@@ -72,7 +72,7 @@ def workspace_merging(pair, later):
     pair.git("branch", "-q", "-D", "side")  # which would be unmerged work
 
 
-@finds("workspace", "has core.ignorecase set")
+@finds("workspace", "core.ignorecase = true")
 def workspace_of_a_mac(pair, later):
     pair.git("config", "core.ignorecase", "true")
 

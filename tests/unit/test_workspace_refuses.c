@@ -37,8 +37,6 @@ static void test_refuses(void **state) {
                         "refs migrate" },
                 { "cd standby; git config core.splitIndex true; git update-index --split-index",
                         "config core.splitIndex false" },
-                { "mkdir standby/.git/rebase-merge", "rebase --quit" }, /* of a crash */
-                { "mkdir standby/.git/rebase-apply", "rebase --quit" },
                 { "cd standby; git config core.ignorecase true", "config core.ignorecase false" },
                 { "rm -rf standby; git clone -q --bare origin standby", "bare" },
                 { "cd standby; git config core.bare true", "bare" },
@@ -47,10 +45,6 @@ static void test_refuses(void **state) {
                 { "rm -rf standby; echo x >standby", "no git repository" },
                 { "cd primary; git branch side; rm -rf ../standby; git worktree add -q ../standby side",
                         "worktree" },
-                { "cd standby; git update-index --assume-unchanged notes; echo x >>notes",
-                        "--no-assume-unchanged" },
-                { "cd standby; git update-index --skip-worktree notes; echo x >>notes",
-                        "--no-skip-worktree" },
                 { "cd standby; git remote rename origin upstream", "remote add" },
                 { "cd primary; echo x >d; git add d; git commit -qm d; git push -q; cd ../standby; mkdir d; git init -q d/inner",
                         "of its own" },
@@ -159,18 +153,29 @@ static void test_branches_in_the_way(void **state) {
 
 static void test_names_are_no_commands(void **state) {
         struct world *w = *state;
-        _cleanup_free_ char *hidden = NULL, *branch = NULL;
+        _cleanup_free_ char *branch = NULL;
 
-        run(w, "cd standby; f='x;touch ran;#'; echo x >\"$f\"; git add \"$f\"; git commit -qm x; git update-index --assume-unchanged \"$f\"");
-        assert_sync(w, SYNC_REFUSED);
-        hidden = mending_words(w);
-        assert_non_null(strstr(hidden, "<--no-assume-unchanged><--><x;touch ran;#>"));
-        run(w,
-                "cd standby; git update-index --no-assume-unchanged -- 'x;touch ran;#'; cd ../primary\n"
-                "git push -q origin 'main:x;touch${IFS}ran'; git -C ../origin symbolic-ref HEAD 'refs/heads/x;touch${IFS}ran'");
+        run(w, "cd primary; git push -q origin 'main:x;touch${IFS}ran'; git -C ../origin symbolic-ref HEAD 'refs/heads/x;touch${IFS}ran'");
         assert_sync(w, SYNC_REFUSED);
         branch = mending_words(w);
         assert_non_null(strstr(branch, "<switch><x;touch${IFS}ran>"));
+}
+
+/* What git status does not show is work all the same. */
+static void test_hidden_changes_are_work(void **state) {
+        static const char *const flags[] = { "assume-unchanged", "skip-worktree" };
+        struct world *w = *state;
+
+        for (size_t i = 0; i < ELEMENTSOF(flags); i++) {
+                run(w, "cd standby; git update-index --%s notes; echo mine%zu >notes", flags[i], i);
+                assert_sync(w, SYNC_UPDATED);
+                run(w, "cd standby; test $(git show %s:notes) = mine%zu", saved(w), i);
+                assert_follows(w);
+                assert_sync(w, SYNC_UNCHANGED);
+                commit(w, i ? "echo y >>notes" : "echo x >>memory/a");
+                assert_sync(w, SYNC_UPDATED);
+                assert_follows(w);
+        }
 }
 
 static void test_lfs_that_no_file_has_is_fine(void **state) {
@@ -468,6 +473,7 @@ int main(void) {
                 TEST(test_an_index_without_a_checksum),
                 TEST(test_branches_in_the_way),
                 TEST(test_names_are_no_commands),
+                TEST(test_hidden_changes_are_work),
                 TEST(test_lfs_that_no_file_has_is_fine),
                 TEST(test_refuses_what_belongs_to_others),
                 TEST(test_submodule_that_stays_is_left_alone),
