@@ -237,9 +237,8 @@ int repo_open(struct repo *repo, const struct workspace_config *c, struct sync_r
                 return sync_fail_git(r, "libgit2");
         name_user(geteuid(), repo->user);
         k = check_directories(repo, r);
-        if (k < 0)
-                return k;
-        k = repo_check_settings(repo, true, r);
+        if (k == 0)
+                k = repo_check_settings(repo, true, r);
         if (k < 0)
                 return k;
 

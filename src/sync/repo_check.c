@@ -4,13 +4,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "lib/file.h"
 #include "lib/text.h"
 #include "sync/repo.h"
-
-static bool has(const struct repo *repo, const char *name) {
-        return faccessat(repo->dir_fd, name, F_OK, 0) == 0;
-}
 
 /* Refuses, with a git COMMAND that ends with WORD, unless that is "". */
 static int refuse(const struct repo *repo, enum refusal_code code, const char *what, const char *command,
@@ -112,29 +107,6 @@ int repo_check_writable(const struct repo *repo, struct sync_result *r) {
                 return repo_refuse_unwritable(repo, places[i], error, st.st_uid, r);
         }
         return 0;
-}
-
-void repo_find_closed(const struct repo *repo, struct sync_result *r) {
-        const struct refusal before = r->workspace_why;
-        char *const roots[] = { repo->dir, NULL };
-        _cleanup_(fts_closep) FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
-        FTSENT *e;
-
-        while (fts && !repo_is_over(repo) && (e = fts_read(fts))) {
-                const char *path = e->fts_path + strlen(repo->dir);
-
-                if (e->fts_level == 1 && strcmp(path, "/objects") != 0 && strcmp(path, "/refs") != 0 &&
-                        strcmp(path, "/logs") != 0) {
-                        (void) fts_set(fts, e, FTS_SKIP);
-                        continue;
-                }
-                if ((e->fts_info != FTS_D && e->fts_info != FTS_DNR) ||
-                        access(e->fts_path, R_OK | W_OK | X_OK) == 0 || (errno != EACCES && errno != EROFS))
-                        continue;
-                (void) repo_refuse_unwritable(repo, path + 1, errno, e->fts_statp->st_uid, r);
-                sync_remark(r, before.code, "%s", before.text);
-                break;
-        }
 }
 
 int repo_check(struct repo *repo, struct sync_result *r) {

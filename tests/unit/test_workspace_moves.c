@@ -241,15 +241,9 @@ static void sync_as_nobody(struct world *w, const char *close) {
 static void test_what_is_closed_to_us(void **state) {
         static const char *const closed[] = { "objects", "objects/pack", "logs/HEAD", "logs/refs/heads/main",
                 "logs/refs/remotes/origin/main" };
-        /* A sync may need these, or not: only a failure shows that. */
-        static const struct {
-                const char *closed, *why;
-        } deeper[] = {
-                { "objects/??", "objects/" },
-                { "refs/heads/failover/box", "refs/heads/failover/box in " },
-                { "refs/remotes/origin", "refs/remotes/origin in " },
-                { "logs/refs/heads/failover", "logs/refs/heads/failover in " },
-        };
+        /* A sync may need these, or not: only a failure shows that, in libgit2's words. */
+        static const char *const deeper[] = { "objects/??", "refs/heads/failover/box", "refs/remotes/origin",
+                "logs/refs/heads/failover" };
         struct world *w = *state;
 
         sync_as_nobody(w, "chmod a-w .git/objects");
@@ -286,13 +280,10 @@ static void test_what_is_closed_to_us(void **state) {
                 commit(w, "echo more >>elsewhere");
                 (void) snprintf(close, sizeof close,
                         "echo more >>own%zu; rm -rf .git/logs/refs/heads/failover/*; chown root .git/hooks .git/%s",
-                        i, deeper[i].closed);
+                        i, deeper[i]);
                 sync_as_nobody(w, close);
-                assert_int_equal(w->result.workspace, SYNC_REFUSED);
-                assert_int_equal(w->result.workspace_why.code, REFUSAL_UNWRITABLE);
-                assert_why(w, deeper[i].why);
-                assert_why(w, "; "); /* and the failure itself, whose reason may be another */
-                assert_why(w, "sudo chown -hR nobody: /");
+                assert_int_equal(w->result.workspace, SYNC_FAILED);
+                assert_why(w, "ermission denied");
         }
         sync_as_nobody(w, "chown root .git/objects; mv ../standby ../there; ln -s there ../standby");
         assert_why(w, "standby is a symbolic link to there");
