@@ -37,3 +37,14 @@ json_t *json_lines(const char *text) {
         }
         return array;
 }
+
+void json_join(const json_t *list, const char *between, char *buf, size_t size) {
+        const json_t *item;
+        char raw[256] = "";
+        size_t i;
+
+        json_array_foreach (list, i, item)
+                (void) appendf(
+                        raw, sizeof raw, "%s%s", i > 0 ? between : "", json_string_value(item) ?: "?");
+        (void) safe_text(buf, size, raw);
+}

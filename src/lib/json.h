@@ -13,3 +13,6 @@ json_t *json_time(usec_t realtime);   /* RFC 3339 in UTC; null for 0, "infinity"
 json_t *json_span(usec_t span);       /* seconds; null for USEC_INFINITY */
 json_t *json_lines(const char *text); /* an array of TEXT's lines */
 json_t *json_text(const char *text);  /* made safe, cut to 1 KiB; "" for NULL */
+
+/* Joins the texts of LIST with BETWEEN to a text that is safe to print. */
+void json_join(const json_t *list, const char *between, char *buf, size_t size);

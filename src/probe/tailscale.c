@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/json.h"
 #include "lib/network.h"
 #include "lib/text.h"
 
@@ -120,17 +121,6 @@ static void copy_text(const json_t *object, const char *key, char *buf, size_t s
                 buf[n - 1] = '\0';
 }
 
-/* Joins LIST's texts with BETWEEN, safe to print. */
-static void join_texts(const json_t *list, const char *between, char *buf, size_t size) {
-        const json_t *item;
-        char raw[256] = "";
-        size_t i;
-
-        json_array_foreach (list, i, item)
-                (void) appendf(raw, sizeof raw, "%s%s", i > 0 ? between : "", json_string_value(item) ?: "");
-        (void) safe_text(buf, size, raw);
-}
-
 usec_t tailscale_parse_time(const char *text) {
         struct tm tm = { 0 };
         const char *rest = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
@@ -195,7 +185,7 @@ void tailscale_parse_self(const struct tailscale_answer *a, struct tailscale_sel
         copy_text(self, "DNSName", ret->name, sizeof ret->name);
         copy_text(json_object_get(root, "ExitNodeStatus"), "ID", ret->exit_node, sizeof ret->exit_node);
         copy_text(root, "AuthURL", ret->login_url, sizeof ret->login_url);
-        join_texts(json_object_get(root, "Health"), "; ", ret->health, sizeof ret->health);
+        json_join(json_object_get(root, "Health"), "; ", ret->health, sizeof ret->health);
 }
 
 /* "192.0.2.10:41641", "[2001:db8::1]:41641", "100.64.0.1/32", "fd7a:115c:a1e0::1/128". */
@@ -233,7 +223,7 @@ void tailscale_parse_peer(const struct tailscale_answer *a, struct tailscale_pee
         copy_text(node, "StableID", ret->id, sizeof ret->id);
         add_endpoints(ret, json_object_get(node, "Addresses"));
         add_endpoints(ret, json_object_get(node, "Endpoints"));
-        join_texts(json_object_get(node, "PrimaryRoutes"), ", ", ret->routes, sizeof ret->routes);
+        json_join(json_object_get(node, "PrimaryRoutes"), ", ", ret->routes, sizeof ret->routes);
 }
 
 bool tailscale_is_at(const struct tailscale_peer *p, const char *address) {
