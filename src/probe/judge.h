@@ -25,11 +25,10 @@ struct answer {
         size_t length;
         usec_t waited;    /* how long the request could take; 0: no name server could be asked */
         long certificate; /* why the certificate was refused: OpenSSL's X509_V_ERR_…; 0: another reason */
-        const char *detail;  /* libcurl's words for .code, which hold OpenSSL's error code; NULL: none */
-        const char *instead; /* the last good address, asked because the name did not resolve; NULL: none */
+        const char *detail; /* libcurl's words for .code, which hold OpenSSL's error code; NULL: none */
 };
 
-/* Fills in CHECK except .took. */
+/* Fills in CHECK except .took and .started. */
 void judge(const struct answer *a, enum scheme scheme, enum expect expect, struct check *check);
 
 /* Whether the verdict needs the body. If not, the request can end after the headers. */

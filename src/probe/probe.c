@@ -14,6 +14,7 @@
 
 #include "lib/clock.h"
 #include "lib/network.h"
+#include "lib/text.h"
 #include "lib/timer.h"
 #include "lib/url.h"
 #include "probe/judge.h"
@@ -29,10 +30,10 @@ struct probe {
         enum scheme scheme;
         enum expect expect;
         usec_t timeout;
-        bool any_certificate, is_tls;
+        bool is_tls;
         struct http_request *request;
         bool is_name;           /* the URL's host is no address */
-        sd_event_source *timer; /* runs on_time(), as tick() says */
+        sd_event_source *timer; /* runs on_time() */
 
         char good[INET6_ADDRSTRLEN];    /* the address that last answered as it should; "": none yet */
         struct curl_slist *good_option; /* .good for CURLOPT_CONNECT_TO */
@@ -90,21 +91,21 @@ static CURLU *find_url(struct probe *p) {
         return *url;
 }
 
-/* Starts the request for .question. */
-static int ask(struct probe *p) {
+/* Starts the request for .question. Without memory there is none, and the time runs out. */
+static void ask(struct probe *p) {
         CURL *easy = http_request_easy(p->request);
         CURLU *url = find_url(p);
 
-        if (!url)
-                return -ENOMEM;
         forget_answer(p);
         p->asked = now_usec(CLOCK_BOOTTIME);
         p->answer.waited = p->timeout;
         p->detail[0] = '\0';
+        if (!url)
+                return;
         (void) curl_easy_setopt(easy, CURLOPT_CURLU, url);
         (void) curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, p->follows_startup ? 0L : 1L);
         (void) curl_easy_setopt(easy, CURLOPT_CONNECT_TO, p->asks_good ? p->good_option : NULL);
-        return http_request_start(p->request);
+        (void) http_request_start(p->request);
 }
 
 void probe_cancel(struct probe *p) {
@@ -141,51 +142,53 @@ static void finish(struct probe *p) {
         done(p, &c, userdata);
 }
 
-/* Judges what came from /startupz. Returns true if the health path decides. */
-static bool startup_passes(struct probe *p) {
-        enum startup s = judge_startup(&p->answer, &p->check);
-
-        if (s != STARTUP_DECIDES)
-                p->asks_startup = s != STARTUP_ABSENT;
-        return s != STARTUP_DECIDES;
-}
-
 /* The verdict is known. /readyz may follow. */
-static void end_verdict(struct probe *p, bool started) {
+static void end_verdict(struct probe *p) {
         struct check *c = &p->check;
 
-        c->started = started && c->verdict == VERDICT_UP;
+        c->started = c->started && c->verdict == VERDICT_UP;
         c->took = now_usec(CLOCK_BOOTTIME) - p->started;
         if (c->verdict == VERDICT_DOWN || c->verdict == VERDICT_SILENT)
                 p->asks_startup = p->startup;
         else if (p->is_name && !p->asks_good)
                 remember_address(p);
+        if (p->asks_good)
+                (void) appendf(c->reason, sizeof c->reason,
+                        " (at %s, last good address: its name does not resolve)", p->good);
         p->question = ASKS_READY;
         p->follows_startup = false;
-        if (!p->wants_ready || c->verdict != VERDICT_UP || ask(p) < 0)
+        if (p->wants_ready && c->verdict == VERDICT_UP)
+                ask(p);
+        else
                 finish(p);
 }
 
-/* The request has ended or could not start. Starts the next one, or ends the check. */
-static void conclude(struct probe *p, CURLcode code) {
-        bool started = p->check.started;
+static void judge_startup_answer(struct probe *p) {
+        enum startup s = judge_startup(&p->answer, &p->check);
 
+        if (s == STARTUP_DECIDES) {
+                end_verdict(p);
+                return;
+        }
+        p->asks_startup = s != STARTUP_ABSENT;
+        p->question = ASKS_HEALTH;
+        p->follows_startup = true;
+        ask(p);
+}
+
+/* The request has ended. Starts the next one, or ends the check. */
+static void conclude(struct probe *p, CURLcode code) {
         p->answer.code = code;
         p->answer.body = p->body.data;
         p->answer.length = p->body.length;
-        p->answer.instead = p->asks_good ? p->good : NULL;
-        if (p->question == ASKS_READY) {
+        if (p->question == ASKS_STARTUP)
+                judge_startup_answer(p);
+        else if (p->question == ASKS_HEALTH) {
+                judge(&p->answer, p->scheme, p->expect, &p->check);
+                end_verdict(p);
+        } else {
                 judge_ready(&p->answer, &p->check);
                 finish(p);
-        } else if (p->question == ASKS_STARTUP && startup_passes(p)) {
-                p->question = ASKS_HEALTH;
-                p->follows_startup = true;
-                if (ask(p) < 0)
-                        conclude(p, CURLE_OUT_OF_MEMORY);
-        } else {
-                if (p->question == ASKS_HEALTH)
-                        judge(&p->answer, p->scheme, p->expect, &p->check);
-                end_verdict(p, started);
         }
 }
 
@@ -196,16 +199,7 @@ static bool can_ask_good(const struct probe *p) {
 static void ask_good(struct probe *p) {
         http_request_cancel(p->request);
         p->asks_good = true;
-        if (ask(p) < 0)
-                conclude(p, CURLE_OUT_OF_MEMORY);
-}
-
-/* The connection of /startupz brought no byte of the next answer, which proves nothing: that question gets one
- * of its own. */
-static void ask_again(struct probe *p) {
-        p->follows_startup = false;
-        if (ask(p) < 0)
-                conclude(p, CURLE_OUT_OF_MEMORY);
+        ask(p);
 }
 
 static void on_done(_unused_ struct http_request *r, CURLcode code, void *userdata) {
@@ -219,8 +213,11 @@ static void on_done(_unused_ struct http_request *r, CURLcode code, void *userda
                 ask_good(p);
                 return;
         }
+        /* The connection of /startupz brought no byte of the next answer, which proves nothing: that question gets
+         * one of its own. */
         if (code != CURLE_OK && p->follows_startup && !p->opened && p->received == 0) {
-                ask_again(p);
+                p->follows_startup = false;
+                ask(p);
                 return;
         }
         (void) curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connect);
@@ -249,20 +246,16 @@ static void look_at_socket(struct probe *p) {
         if (fd < 0 || !p->answer.addressed) /* no socket, or one of libcurl's resolver */
                 return;
         p->answer.connected = getpeername(fd, (struct sockaddr *) &a, &size) == 0;
-        /* The bytes may all be of the TLS handshake, or of the answer before. */
-        if (p->is_tls || !p->opened) {
-                p->answer.began = p->received > 0;
-                return;
-        }
-        p->answer.began = getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &info_size) == 0 &&
-                info.tcpi_bytes_received > 0;
+        /* The kernel's bytes may all be of the TLS handshake, or of the answer before. */
+        p->answer.began = p->is_tls || !p->opened
+                ? p->received > 0
+                : getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &info_size) == 0 &&
+                        info.tcpi_bytes_received > 0;
 }
 
-/* When on_time() looks next: for a name often, because its next address or the last good one may be due. */
-static usec_t tick(const struct probe *p, usec_t passed) {
-        return p->is_name                  ? connect_time(p) / 8
-                : passed < connect_time(p) ? connect_time(p) - passed
-                                           : p->timeout;
+/* When on_time() looks next: a name's next address or the last good one may be due. */
+static usec_t tick(const struct probe *p) {
+        return connect_time(p) / 8;
 }
 
 static int on_time(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *userdata) {
@@ -272,7 +265,7 @@ static int on_time(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *us
         if (passed >= connect_time(p) || left == 0)
                 look_at_socket(p);
         if (left > 0 && !p->is_stuck && (passed < connect_time(p) || p->answer.connected) &&
-                timer_in(p->timer, MIN(left, tick(p, passed))) >= 0) {
+                timer_in(p->timer, MIN(left, tick(p))) >= 0) {
                 if ((left <= p->timeout / 2 || passed >= connect_time(p) * 3 / 4) && !p->answer.addressed &&
                         can_ask_good(p))
                         ask_good(p);
@@ -361,11 +354,11 @@ int probe_start(struct probe *p, probe_done_t done, void *userdata) {
         p->check = (struct check){ 0 };
         p->asks_good = no_resolver && p->good_option;
         p->is_stuck = no_resolver && !p->good_option;
-        r = timer_in(p->timer, p->is_stuck ? 0 : tick(p, 0));
-        if (r >= 0 && !p->is_stuck)
-                r = ask(p);
+        r = timer_in(p->timer, p->is_stuck ? 0 : tick(p));
         if (r < 0)
                 probe_cancel(p);
+        else if (!p->is_stuck)
+                ask(p);
         return r;
 }
 
@@ -381,7 +374,7 @@ bool probe_is_running(const struct probe *p) {
         return p->done;
 }
 
-static int prepare(struct probe *p, struct http *h) {
+static int prepare(struct probe *p, struct http *h, const struct probe_target *target) {
         CURL *easy;
         int r;
 
@@ -400,7 +393,7 @@ static int prepare(struct probe *p, struct http *h) {
         (void) curl_easy_setopt(easy, CURLOPT_WRITEDATA, p);
 
         (void) curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, p->detail);
-        if (p->any_certificate) {
+        if (target->any_certificate) {
                 (void) curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
                 (void) curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
         }
@@ -421,7 +414,6 @@ int probe_new(struct http *h, const struct probe_target *target, struct probe **
         p->scheme = target->scheme;
         p->expect = target->expect;
         p->timeout = target->timeout;
-        p->any_certificate = target->any_certificate;
         p->startup = p->asks_startup = target->startup;
         p->urls[ASKS_HEALTH] = curl_url();
         if (!p->urls[ASKS_HEALTH])
@@ -439,7 +431,7 @@ int probe_new(struct http *h, const struct probe_target *target, struct probe **
         if (p->is_name)
                 p->good[0] = '\0';
         p->is_tls = strcmp(scheme, "https") == 0;
-        r = prepare(p, h);
+        r = prepare(p, h, target);
         if (r < 0)
                 return r;
         *ret = TAKE(p);

@@ -10,7 +10,6 @@ enum {
         CONNECTED = 2,
         BEGAN = 4,
         TOO_LONG = 8,
-        INSTEAD = 16,
         EXPECTS_2XX = 32,
         TCP = 64,
         TYPED = 128,
@@ -32,7 +31,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 .connected = flags & CONNECTED,
                 .began = flags & BEGAN,
                 .too_long = flags & TOO_LONG,
-                .instead = flags & INSTEAD ? "100.64.0.1" : NULL,
         };
         _cleanup_free_ char *type = NULL, *body = NULL;
         struct check health = { 0 }, startup = { 0 };
