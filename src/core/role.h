@@ -131,7 +131,7 @@ bool role_is_early(const struct role *r);
 enum role_watch {
         WATCH_NOT,    /* never */
         WATCH_STEADY, /* as often as the primary, and at least every third of hang_timeout */
-        WATCH_FOLLOW, /* promoted: the channels, too; at first twice a second, later once a minute */
+        WATCH_FOLLOW, /* promoted: the channels, too; at first twice a second */
         WATCH_EAGER,  /* as often as possible: a late answer makes the outage longer */
 };
 enum role_watch role_watch(const struct role *r, const struct facts *f);

@@ -18,16 +18,11 @@
 /* A real gateway takes longer to start. After this, rarer checks leave it the processor. */
 #define EAGER_FOR (10 * USEC_PER_SEC)
 #define LATER_INTERVAL USEC_PER_SEC
-/* One answer alone does not count, so the next check follows at once. */
-#define CONFIRM_INTERVAL (5 * USEC_PER_MSEC)
 /* The gateway is on this machine: a silence this long is no answer. */
 #define TIMEOUT_MAX (2 * USEC_PER_SEC)
-#define READY_INTERVAL USEC_PER_MINUTE
 /* For this long after the start, channels come and go, and /readyz is asked this often. */
 #define FOLLOW_INTERVAL (500 * USEC_PER_MSEC)
 #define FOLLOW_FOR (15 * USEC_PER_SEC)
-/* A channel that fails for longer than this fails for hours. */
-#define FOLLOW_MAX (5 * USEC_PER_MINUTE)
 
 struct local_gateway {
         struct http *http;
@@ -36,15 +31,9 @@ struct local_gateway {
         void *userdata;
         sd_event_source *timer;
         enum role_watch pace;
-        usec_t eager_since;
+        usec_t paced_since;
         struct probe *probe; /* at the address being checked */
         bool on_tailnet;     /* that is the second address */
-        bool answered;       /* the last check was good */
-        struct check first;  /* at the first address */
-        usec_t ready_asked;  /* when a round last asked /readyz */
-        bool asks_ready;     /* this round asks /readyz, at either address */
-        usec_t followed_since;
-        bool ready_known; /* the channels were ready, or this gateway never says */
 };
 
 /* As often as the primary is checked, and so that no single check decides that a gateway hangs. */
@@ -54,41 +43,12 @@ static usec_t steady_interval(const struct local_gateway *s) {
         return hang > 0 ? MIN(interval, hang / 3) : interval;
 }
 
-static bool is_settled(const struct local_gateway *s) {
-        usec_t followed = now_usec(CLOCK_BOOTTIME) - s->followed_since;
+static usec_t interval_after(const struct local_gateway *s, const struct check *check) {
+        usec_t paced = now_usec(CLOCK_BOOTTIME) - s->paced_since;
 
-        return followed > (s->ready_known ? FOLLOW_FOR : FOLLOW_MAX);
-}
-
-static void schedule(struct local_gateway *s, bool answers) {
-        bool late = now_usec(CLOCK_BOOTTIME) - s->eager_since > EAGER_FOR;
-
-        if (s->pace == WATCH_STEADY || (s->pace == WATCH_FOLLOW && is_settled(s)))
-                (void) timer_in(s->timer, steady_interval(s));
-        else if (s->pace == WATCH_FOLLOW)
-                (void) timer_in(s->timer, FOLLOW_INTERVAL);
-        else if (s->pace == WATCH_EAGER)
-                (void) timer_in(s->timer,
-                        answers && !s->answered ? CONFIRM_INTERVAL
-                                : late          ? LATER_INTERVAL
-                                                : EAGER_INTERVAL);
-        s->answered = answers;
-}
-
-/* Whether this round asks /readyz. */
-static bool ready_is_due(struct local_gateway *s) {
-        usec_t now = now_usec(CLOCK_BOOTTIME);
-
-        if (s->pace != WATCH_FOLLOW || (is_settled(s) && now - s->ready_asked < READY_INTERVAL))
-                return false;
-        s->ready_asked = now;
-        return true;
-}
-
-static void finish(struct local_gateway *s, const struct check *check) {
-        s->ready_known = s->ready_known || check->ready == READY_YES || check->ready == READY_UNSAID;
-        schedule(s, check->verdict == VERDICT_UP);
-        s->done(s, check, s->userdata);
+        if (s->pace == WATCH_EAGER) /* an older gateway has to answer twice */
+                return paced > EAGER_FOR && check->verdict != VERDICT_UP ? LATER_INTERVAL : EAGER_INTERVAL;
+        return s->pace == WATCH_FOLLOW && paced < FOLLOW_FOR ? FOLLOW_INTERVAL : steady_interval(s);
 }
 
 static void on_checked(struct probe *p, const struct check *check, void *userdata);
@@ -109,7 +69,7 @@ static int start(struct local_gateway *s, const char *url) {
                 &probe);
         if (r < 0)
                 return r;
-        if (s->asks_ready)
+        if (s->pace == WATCH_FOLLOW)
                 probe_ask_ready(probe);
         r = probe_start(probe, on_checked, s);
         if (r < 0)
@@ -150,14 +110,10 @@ static bool try_tailnet(struct local_gateway *s) {
 static void on_checked(struct probe *p _unused_, const struct check *check, void *userdata) {
         struct local_gateway *s = userdata;
 
-        if (check->verdict == VERDICT_UP) {
-                finish(s, check);
+        if (!check->connected && try_tailnet(s))
                 return;
-        }
-        if (!s->on_tailnet)
-                s->first = *check;
-        if (!try_tailnet(s))
-                finish(s, s->first.connected ? &s->first : check);
+        (void) timer_in(s->timer, interval_after(s, check));
+        s->done(s, check, s->userdata);
 }
 
 static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
@@ -170,7 +126,6 @@ static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, vo
                 url = loopback =
                         probe_url(SCHEME_HTTP, "127.0.0.1", local_gateway_port(s->config), DEFAULT_PATH);
         s->on_tailnet = false;
-        s->asks_ready = ready_is_due(s);
         r = url ? start(s, url) : -ENOMEM;
         if (r < 0) {
                 log_error("Cannot check the gateway here: %s.", strerror(-r));
@@ -183,12 +138,8 @@ void local_gateway_pace(struct local_gateway *s, enum role_watch pace) {
         enum role_watch before = s->pace;
 
         s->pace = pace;
-        if (pace == WATCH_EAGER && before != WATCH_EAGER)
-                s->eager_since = now_usec(CLOCK_BOOTTIME);
-        if (pace == WATCH_FOLLOW && before != WATCH_FOLLOW) {
-                s->ready_known = false;
-                s->followed_since = now_usec(CLOCK_BOOTTIME);
-        }
+        if (pace != before)
+                s->paced_since = now_usec(CLOCK_BOOTTIME);
         if (pace == WATCH_NOT) {
                 s->probe = probe_free(s->probe);
                 (void) sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);

@@ -9,8 +9,8 @@
 
 struct local_gateway;
 
-/* Called when all of the gateway's addresses are checked. CHECK is the first good one. If none is good, it
- * is the first address's if that accepted the connection, else the last one's. */
+/* Called when the gateway is checked. CHECK is of the first address that accepted the connection, else of the
+ * last one. */
 typedef void (*local_gateway_done_t)(struct local_gateway *s, const struct check *check, void *userdata);
 
 /* Does not check yet. The addresses are [gateway] url, or else loopback and this node's tailnet address,
