@@ -227,7 +227,7 @@ struct probe *tailnet_witness(struct tailnet *t) {
         const struct known *k = &t->known;
         bool fresh = k->relay_answered > 0 && k->relay_answered + RELAY_GOOD > k->good;
 
-        return k->in && fresh && !k->self.has_exit_node && !tailscale_is_at(&k->peer, k->relay.address)
+        return k->in && fresh && !*k->self.exit_node && !tailscale_is_at(&k->peer, k->relay.address)
                 ? t->witness
                 : NULL;
 }

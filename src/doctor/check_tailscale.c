@@ -144,7 +144,7 @@ void look_relay(const struct checkup *c, struct finding *f) {
         const char *why;
 
         ask_tailscaled(TAILSCALE_DERPMAP, c->config->primary.host, &t);
-        why = t.self.has_exit_node                          ? "this node uses an exit node"
+        why = *t.self.exit_node                             ? "this node uses an exit node"
                 : !*t.relay.address                         ? "this node has no home relay"
                 : tailscale_is_at(&t.peer, t.relay.address) ? "its home relay is on the primary's machine"
                                                             : NULL;

@@ -121,23 +121,13 @@ static void copy_text(const json_t *object, const char *key, char *buf, size_t s
                 buf[n - 1] = '\0';
 }
 
-usec_t tailscale_parse_time(const char *text) {
-        struct tm tm = { 0 };
-        const char *rest = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
-        long offset;
-        time_t t;
-
-        if (rest && *rest == '.')
-                rest += 1 + strspn(rest + 1, "0123456789");
-        if (!rest || !strptime(rest, "%z", &tm))
-                return 0;
-        offset = tm.tm_gmtoff;
-        t = timegm(&tm) - offset;
-        return t > 0 ? (usec_t) t * USEC_PER_SEC : 0;
-}
-
+/* A member such as "2026-12-09T17:20:24.037Z", always in UTC, as CLOCK_REALTIME; 0: none, or Go's zero time. */
 static usec_t get_time(const json_t *object, const char *key) {
-        return tailscale_parse_time(json_string_value(json_object_get(object, key)));
+        const char *text = json_string_value(json_object_get(object, key));
+        struct tm tm = { 0 };
+        time_t t = text && strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) ? timegm(&tm) : 0;
+
+        return t > 0 ? (usec_t) t * USEC_PER_SEC : 0;
 }
 
 static const struct {
@@ -178,7 +168,6 @@ void tailscale_parse_self(const struct tailscale_answer *a, struct tailscale_sel
         *ret = (struct tailscale_self){
                 .state = parse_state(a, root),
                 .online = json_is_true(json_object_get(self, "Online")),
-                .has_exit_node = json_is_object(json_object_get(root, "ExitNodeStatus")),
                 .expires = get_time(self, "KeyExpiry"),
         };
         copy_text(self, "Relay", ret->relay, sizeof ret->relay);
@@ -207,7 +196,7 @@ static void add_endpoints(struct tailscale_peer *p, const json_t *list) {
 
 void tailscale_parse_peer(const struct tailscale_answer *a, struct tailscale_peer *ret) {
         json_auto_t *root = parse(a);
-        json_t *node = json_object_get(root, "Node"), *online = json_object_get(node, "Online");
+        json_t *node = json_object_get(root, "Node");
         bool answered = a->how == TAILSCALE_ANSWERED;
 
         *ret = (struct tailscale_peer){
@@ -215,8 +204,7 @@ void tailscale_parse_peer(const struct tailscale_answer *a, struct tailscale_pee
                         : answered && a->http == 404 ? TAILSCALE_PEER_OUT
                                                      : TAILSCALE_PEER_UNKNOWN,
                 .expires = get_time(node, "KeyExpiry"),
-                .knows_online = json_is_boolean(online),
-                .online = json_is_true(online),
+                .online = json_is_true(json_object_get(node, "Online")),
                 .last_seen = get_time(node, "LastSeen"),
         };
         copy_text(node, "Name", ret->name, sizeof ret->name);
@@ -302,15 +290,13 @@ static void describe_machine(
         char span[SPAN_MAX];
 
         (void) snprintf(buf, TAILSCALE_REMARK_MAX, "%s", words[ping]);
-        if (ping != TAILSCALE_PING_SILENT || !p->knows_online)
+        if (ping != TAILSCALE_PING_SILENT)
                 return;
         if (p->online)
                 (void) appendf(buf, TAILSCALE_REMARK_MAX, ", though the control server sees it online");
         else if (p->last_seen > 0 && p->last_seen < now)
                 (void) appendf(buf, TAILSCALE_REMARK_MAX, ", last seen %s ago",
                         format_span(span, now - p->last_seen));
-        else
-                (void) appendf(buf, TAILSCALE_REMARK_MAX, ", and is offline");
 }
 
 char *tailscale_remark(const struct tailscale_peer *p, enum tailscale_ping ping, const struct check *c,

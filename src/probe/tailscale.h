@@ -62,8 +62,7 @@ enum tailscale_state {
 struct tailscale_self {
         enum tailscale_state state;
         bool online;         /* this node is connected to the control server */
-        bool has_exit_node;  /* this node uses an exit node … */
-        char exit_node[64];  /* … with this id */
+        char exit_node[64];  /* the id of the exit node that this node uses; "": none */
         usec_t expires;      /* this node's key, CLOCK_REALTIME; 0: never, or not known */
         char relay[32];      /* the code of the home relay's region; "": none */
         char name[256];      /* in MagicDNS, without the dot at the end; "": none */
@@ -82,8 +81,7 @@ struct tailscale_peer {
         usec_t expires;                                                            /* the key, as above */
         char name[256];                                                            /* in MagicDNS */
         char id[64];
-        bool knows_online; /* the control server says whether the peer is online */
-        bool online;
+        bool online;                                 /* so says the control server */
         usec_t last_seen;                            /* CLOCK_REALTIME; 0: not known */
         char endpoints[TAILSCALE_ENDPOINTS_MAX][46]; /* the peer's addresses, in the tailnet and outside */
         size_t n_endpoints;
@@ -116,6 +114,3 @@ enum tailscale_ping tailscale_parse_ping(const struct tailscale_answer *a);
 #define TAILSCALE_REMARK_MAX 128
 char *tailscale_remark(const struct tailscale_peer *p, enum tailscale_ping ping, const struct check *c,
         const char *host, usec_t now, char buf[static TAILSCALE_REMARK_MAX]);
-
-/* "2026-12-09T17:20:24.037Z" as CLOCK_REALTIME; 0 for Go's zero time, or if TEXT is no time. */
-usec_t tailscale_parse_time(const char *text);
