@@ -32,59 +32,49 @@ static int read_address(const char *file, const char *credential, char **ret) {
 }
 
 static void explain(int r, const char *file, const char *credential, char *why, size_t size) {
-        if ((r == -EACCES || r == -EPERM) && getenv("CREDENTIALS_DIRECTORY"))
+        if (r != -EACCES && r != -EPERM)
+                (void) snprintf(why, size, "%s cannot be read: %s", file, strerror(-r));
+        else if (getenv("CREDENTIALS_DIRECTORY"))
                 (void) snprintf(why, size,
                         "systemd has not passed %s to the daemon. A restart does that, if the unit has "
                         "LoadCredential=%s:%s: this instance's `doctor` prints the commands",
                         file, credential, file);
-        else if (r == -EACCES || r == -EPERM)
-                (void) snprintf(why, size, "only root can read %s: use sudo", file);
-        else if (r == -EFBIG || r == -EINVAL)
-                (void) snprintf(why, size, "%s is not a file with one address in it", file);
         else
-                (void) snprintf(why, size, "%s cannot be read: %s", file, strerror(-r));
+                (void) snprintf(why, size, "only root can read %s: use sudo", file);
 }
 
-/* Keeps the first word: an address has no blanks. Some editors write a byte order mark before it. */
-static void keep_first_word(char *text) {
-        char *start = text + strspn(text, "\xef\xbb\xbf \t\r\n");
-        size_t n = strcspn(start, " \t\r\n");
+/* Reads the address into RET. 0, or a negative errno and WHY. */
+static int load_file(const char *file, const char *credential, char **ret, char *why, size_t size) {
+        _cleanup_secret_ char *text = NULL;
+        const char *word;
+        int r = read_address(file, credential, &text);
 
-        (void) memmove(text, start, n);
-        text[n] = '\0';
-}
-
-static bool is_web(const char *text) {
-        return strncasecmp(text, "http://", 7) == 0 || strncasecmp(text, "https://", 8) == 0;
+        if (r < 0) {
+                explain(r, file, credential, why, size);
+                return r;
+        }
+        /* An address has no blanks. Some editors write a byte order mark before it. */
+        word = strtok(text, "\xef\xbb\xbf \t\r\n") ?: "";
+        if (strncasecmp(word, "http://", 7) != 0 && strncasecmp(word, "https://", 8) != 0) {
+                (void) snprintf(why, size,
+                        "%s does not hold an http:// or https:// address as its first line", file);
+                return -EINVAL;
+        }
+        *ret = strdup(word);
+        return *ret ? 0 : -ENOMEM;
 }
 
 int endpoint_load(
         const char *url, const char *file, const char *credential, char **ret, char *why, size_t size) {
-        _cleanup_free_ char *text = NULL;
-        int r;
-
         *why = '\0';
         if (url && *url) {
                 *ret = strdup(url);
                 return *ret ? 0 : -ENOMEM;
         }
-        if (!file || !*file) {
-                (void) snprintf(why, size, "neither url nor url_file is set");
-                return -ENOENT;
-        }
-        r = read_address(file, credential, &text);
-        if (r < 0) {
-                explain(r, file, credential, why, size);
-                return r;
-        }
-        keep_first_word(text);
-        if (!is_web(text)) {
-                (void) snprintf(why, size,
-                        "%s does not hold an http:// or https:// address as its first line", file);
-                return -EINVAL;
-        }
-        *ret = TAKE(text);
-        return 0;
+        if (file && *file)
+                return load_file(file, credential, ret, why, size);
+        (void) snprintf(why, size, "neither url nor url_file is set");
+        return -ENOENT;
 }
 
 char *endpoint_show(const char *url, char buf[static ADDRESS_SHOWN_MAX]) {
