@@ -70,7 +70,7 @@ void heartbeat_set(struct heartbeat *b, bool well) {
         bool before = b->well;
 
         b->well = well;
-        if (!is_on(b) || well == before)
+        if (well == before || !is_on(b))
                 return;
         if (well)
                 ping_in(b, 0);
@@ -83,8 +83,7 @@ void heartbeat_set(struct heartbeat *b, bool well) {
 void heartbeat_configure(struct heartbeat *b, const struct config *c) {
         bool well = b->well;
 
-        if (b->config)
-                heartbeat_set(b, false);
+        heartbeat_set(b, false);
         b->config = &c->heartbeat;
         *b->error = '\0';
         heartbeat_set(b, well);

@@ -2,7 +2,6 @@
 #include "alert/webhook.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <string.h>
 
 #include "alert/endpoint.h"
@@ -36,35 +35,18 @@ static enum webhook_outcome outcome_of(long status) {
         return WEBHOOK_LATER;
 }
 
-/* Gets the service's own message: plain text, or the JSON member in which these services put it. */
-static void own_words(struct webhook *c, char *buf, size_t size) {
-        /* Discord: message; Telegram: description; ntfy: error; Uptime Kuma: msg. */
-        static const char *const members[] = { "message", "description", "error", "msg" };
-        _cleanup_free_ char *kept = strndup(c->body.data ? c->body.data : "", c->body.length);
-        const char *text = kept ? kept : "";
-        json_auto_t *j = json_loads(text, 0, NULL);
-
-        for (size_t i = 0; j && i < ELEMENTSOF(members); i++)
-                if (json_is_string(json_object_get(j, members[i]))) {
-                        text = json_string_value(json_object_get(j, members[i]));
-                        break;
-                }
-        /* Leaves out a web page, and a message that repeats parts of the address. */
-        if (*text == '<' || endpoint_leaks(c->url, text))
-                text = "";
-        (void) safe_text(buf, size, text);
-}
-
+/* With the beginning of the service's own words, unless they are a web page or repeat parts of the address, which
+ * JSON's escapes could hide. */
 static void describe_status(struct webhook *c, struct webhook_answer *a, long status) {
-        char own[160];
+        _cleanup_free_ char *text = strndup(c->body.data ?: "", c->body.length);
+        char own[200];
 
         (void) appendf(a->words, sizeof a->words, "HTTP %ld", status);
         if (status >= 300 && status < 400)
                 (void) appendf(a->words, sizeof a->words,
                         ", a redirect. It is not followed: give the final address");
-        own_words(c, own, sizeof own);
-        if (*own)
-                (void) appendf(a->words, sizeof a->words, ", %s", own);
+        if (text && *text && *text != '<' && !strstr(text, "\\u") && !endpoint_leaks(c->url, text))
+                (void) appendf(a->words, sizeof a->words, ", %s", safe_text(own, sizeof own, text));
 }
 
 static void on_done(struct http_request *r, CURLcode code, void *userdata) {

@@ -117,7 +117,8 @@ static void test_refused_is_dropped(void **state) {
                 "HTTP/1.1 404 Not Found\r\n\r\n{\"message\": \"Unknown Webhook\", \"code\": 10015}";
         begin(f);
         post(f, "promoting");
-        TURN_UNTIL(f->event, strstr(logged(f), "HTTP 404, Unknown Webhook"));
+        TURN_UNTIL(f->event,
+                strstr(logged(f), "HTTP 404, {\"message\": \"Unknown Webhook\", \"code\": 10015}"));
         f->receiver.answer = TAKEN;
         post(f, "promoted");
         TURN_UNTIL(f->event, f->receiver.n == 2 && !on_disk(f));

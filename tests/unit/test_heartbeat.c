@@ -115,7 +115,8 @@ static void test_failure_is_said_once(void **state) {
         receiver_open(&f->receiver);
         TURN_UNTIL(f->event, !*heartbeat_error(f->beat));
         f->receiver.answer = "HTTP/1.1 404 Gone\r\n\r\n{\"ok\":false,\"msg\":\"Monitor not found\"}";
-        TURN_UNTIL(f->event, strstr(heartbeat_error(f->beat), "HTTP 404, Monitor not found"));
+        TURN_UNTIL(f->event,
+                strstr(heartbeat_error(f->beat), "HTTP 404, {\"ok\":false,\"msg\":\"Monitor not found\"}"));
 }
 
 static void test_hanging_service(void **state) {
