@@ -35,13 +35,11 @@ struct alert {
         json_t *demoted; /* the queue's last, held for the sync that names branches; a reference or NULL */
         usec_t demoted_until; /* CLOCK_BOOTTIME */
 
-        bool posted;        /* an alert was queued since the last try began */
-        unsigned attempts;  /* that failed in a row */
-        usec_t try_at;      /* CLOCK_BOOTTIME, as .not_before */
-        usec_t not_before;  /* the service asked for no request until then */
-        json_t *sending;    /* the alert under way, or tried last; a reference */
-        unsigned mentioned; /* lost alerts that .sending mentions */
-        char error[512];    /* why the delivery fails, as the journal has it; "": it does not */
+        unsigned attempts; /* that failed in a row since an alert was queued */
+        usec_t try_at;     /* CLOCK_BOOTTIME, as .not_before */
+        usec_t not_before; /* the service asked for no request until then */
+        json_t *sending;   /* the alert under way, or tried last; a reference */
+        char error[512];   /* why the delivery fails, as the journal has it; "": it does not */
 };
 
 usec_t alert_back_off(unsigned attempts) {
@@ -57,8 +55,7 @@ static void postpone(struct alert *a, const char *words, usec_t retry_after) {
                         words);
         (void) safe_text(a->error, sizeof a->error, words);
         a->attempts++;
-        /* An alert that was queued during the try has had none of its own. */
-        a->try_at = a->posted ? 0 : now + alert_back_off(a->attempts);
+        a->try_at = now + alert_back_off(a->attempts);
         if (retry_after > 0)
                 a->not_before = now + retry_after;
         webhook_wake_at(a->webhook, 0);
@@ -91,17 +88,18 @@ int alert_send(struct webhook *w, const struct instance *instance, const struct 
                 .dropped = dropped,
         };
         _cleanup_secret_ char *url = NULL;
-        const char *words = NULL;
+        const char *words;
         int r;
 
         (void) gethostname(raw, sizeof raw - 1);
         (void) safe_text(host, sizeof host, raw);
         r = endpoint_load(c->url, c->url_file, ADDRESS_ALERT, &url, why, ALERT_WHY_MAX);
-        if (r >= 0)
-                r = alert_render(c->format, url, m, &x, &request, &words);
-        if (r >= 0)
-                r = webhook_send(w, request->url, &request->headers, request->body);
-        if (r < 0 && !*why)
+        if (r < 0)
+                return r;
+        words = alert_wrong_address(c->format, url);
+        request = words ? NULL : alert_render(c->format, m, &x);
+        r = request ? webhook_send(w, url, &request->headers, request->body) : words ? -EINVAL : -ENOMEM;
+        if (r < 0)
                 (void) snprintf(why, ALERT_WHY_MAX, "%s", words ? words : webhook_error(r));
         return r;
 }
@@ -112,9 +110,7 @@ static void send_first(struct alert *a) {
 
         json_decref(a->sending);
         a->sending = json_incref(alert_queue_first(&a->queue, &m));
-        a->posted = false;
-        a->mentioned = a->queue.dropped;
-        if (alert_send(a->webhook, a->instance, &a->config->alert, &m, a->mentioned, why) < 0)
+        if (alert_send(a->webhook, a->instance, &a->config->alert, &m, a->queue.dropped, why) < 0)
                 postpone(a, why, 0);
 }
 
@@ -157,7 +153,7 @@ static void on_answer(_unused_ struct webhook *c, const struct webhook_answer *a
                         log_notice("Alerts are delivered again.");
                 *a->error = '\0';
                 alert_queue_remove(&a->queue, a->sending);
-                a->queue.dropped -= MIN(a->mentioned, a->queue.dropped);
+                a->queue.dropped = 0;
         } else {
                 (void) safe_text(a->error, sizeof a->error, answer->words);
                 log_error(
@@ -209,7 +205,7 @@ bool alert_post(struct alert *a, const struct alert_message *m) {
         if (!queued)
                 log_error("Out of memory: the alert \"%s\" is lost.", m->event);
         /* The news may be that the network is back: a try before its turn. */
-        a->posted = true;
+        a->attempts = 0;
         a->try_at = 0;
         webhook_wake_at(a->webhook, 0);
         return queued;
@@ -260,14 +256,6 @@ static const char *event_title(enum role_event event, const struct story *s) {
         return titles[event];
 }
 
-/* "Standby has taken over: primary down since 03:12" */
-static void add_since(char *buf, size_t size, usec_t since) {
-        char at[TIME_MAX];
-
-        if (since > 0)
-                (void) appendf(buf, size, " since %s", format_time(at, "%H:%M", since));
-}
-
 static void add_reach(const struct alert *a, char *buf, size_t size) {
         if (a->config->alert.reach)
                 (void) appendf(buf, size, " To reach the standby: %s.", a->config->alert.reach);
@@ -292,7 +280,7 @@ static void post_demoted(struct alert *a, const struct alert_message *m) {
 void alert_event(struct alert *a, enum role_event event, const struct story *s, const char *text) {
         usec_t ago = event == EVENT_DEMOTED ? s->promoted : s->by_hand ? USEC_INFINITY : s->down;
         usec_t now = now_usec(CLOCK_REALTIME);
-        char words[ALERT_TEXT_MAX], title[128];
+        char words[ALERT_TEXT_MAX], title[128], at[TIME_MAX];
         struct alert_message m = {
                 .event = event_name(event),
                 .level = event_level(event),
@@ -319,7 +307,8 @@ void alert_event(struct alert *a, enum role_event event, const struct story *s, 
                 return;
         }
         if (event == EVENT_PROMOTED && !s->by_hand && !s->again) {
-                add_since(title, sizeof title, m.since);
+                if (m.since > 0)
+                        (void) appendf(title, sizeof title, " since %s", format_time(at, "%H:%M", m.since));
                 (void) appendf(words, sizeof words,
                         " Next: find out why the primary is down. `%s status` here shows what the daemon waits for.",
                         a->instance->program);

@@ -1,17 +1,15 @@
 /* An alert becomes the bytes that a service wants; see alert_format.h. */
 #include "alert/alert_format.h"
 
-#include <ctype.h>
+#include <curl/curl.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
-#include <strings.h>
 #include <syslog.h>
 
 #include "lib/clock.h"
 #include "lib/json.h"
 #include "lib/text.h"
-#include "lib/url.h"
 
 /* --- a text for people, in its service's markup -------------------------------------------------------- */
 
@@ -235,8 +233,8 @@ static int set_json_body(struct alert_request *r, json_t *j) {
                        : -ENOMEM;
 }
 
-static int render_json(struct alert_request *r, const struct alert_message *m, const struct alert_context *x,
-        _unused_ const char **why) {
+static int render_json(
+        struct alert_request *r, const struct alert_message *m, const struct alert_context *x) {
         return set_json_body(r,
                 json_pack("{s:i, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
                         "version", 1, "event", json_text(m->event), "level", level_of(m)->name, "title",
@@ -252,8 +250,8 @@ static int render_json(struct alert_request *r, const struct alert_message *m, c
 /* One embed: a bar in the level's colour, a title of 256 characters and a description
  * (https://discord.com/developers/docs/resources/webhook#execute-webhook). An empty "parse" pings nobody
  * (…/resources/message#allowed-mentions-object). */
-static int render_discord(struct alert_request *r, const struct alert_message *m,
-        const struct alert_context *x, _unused_ const char **why) {
+static int render_discord(
+        struct alert_request *r, const struct alert_message *m, const struct alert_context *x) {
         struct out o = { .style = &discord }, head = { .style = &discord };
         char words[256];
 
@@ -269,8 +267,8 @@ static int render_discord(struct alert_request *r, const struct alert_message *m
 
 /* https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks: "text" is for notifications. A
  * header has 150 characters, a section 3000 (https://docs.slack.dev/reference/block-kit/blocks). */
-static int render_slack(struct alert_request *r, const struct alert_message *m,
-        const struct alert_context *x, _unused_ const char **why) {
+static int render_slack(
+        struct alert_request *r, const struct alert_message *m, const struct alert_context *x) {
         struct out o = { .style = &slack }, head = { .style = &slack };
         char words[150];
 
@@ -283,17 +281,14 @@ static int render_slack(struct alert_request *r, const struct alert_message *m,
 }
 
 /* The text is the body, the rest are headers (https://docs.ntfy.sh/publish/). A body over 4096 bytes would
- * become an attachment. ntfy takes non-ASCII headers only as RFC 2047 words: a title needs none. */
-static int render_ntfy(struct alert_request *r, const struct alert_message *m, const struct alert_context *x,
-        _unused_ const char **why) {
+ * become an attachment. */
+static int render_ntfy(
+        struct alert_request *r, const struct alert_message *m, const struct alert_context *x) {
         char words[256], header[300];
         struct out o = { .style = &ntfy };
 
         put_all(&o, m, x);
         (void) snprintf(header, sizeof header, "Title: %s", title(words, sizeof words, false, m, x));
-        for (char *s = header; *s; s++)
-                if (!isascii((unsigned char) *s))
-                        *s = '?';
         r->body = strdup(o.buf);
         return r->body ? add_headers(r,
                                  (const char *[]){ "Content-Type: text/plain; charset=utf-8", header,
@@ -301,58 +296,38 @@ static int render_ntfy(struct alert_request *r, const struct alert_message *m, c
                        : -ENOMEM;
 }
 
-/* --- Telegram ------------------------------------------------------------------------------------------ */
-
-/* The parameters of a Telegram address, for the caller to curl_free(); NULL: no such address, or no chat. */
-static char *telegram_query(CURLU *url) {
-        _cleanup_part_ char *path = url_part(url, CURLUPART_PATH), *query = url_part(url, CURLUPART_QUERY);
-        const char *method = path ? strrchr(path, '/') : NULL;
-        bool chat = query && (begins_with(query, "chat_id=") || strstr(query, "&chat_id="));
-
-        return method && strcasecmp(method, "/sendMessage") == 0 && chat ? TAKE(query) : NULL;
-}
-
-/* A text of up to 4096 characters (https://core.telegram.org/bots/api#sendmessage). The user gives chat_id,
- * and perhaps message_thread_id, after the '?'. All parameters go into the body, as a form: Telegram takes
- * them in one of four ways, not in two at once (…/bots/api#making-requests). */
-static int render_telegram(struct alert_request *r, const struct alert_message *m,
-        const struct alert_context *x, const char **why) {
-        static const char preview[] = "%7B%22is_disabled%22%3Atrue%7D"; /* {"is_disabled":true} */
-        _cleanup_(curl_url_cleanupp) CURLU *url = curl_url();
-        _cleanup_part_ char *query = NULL, *bare = NULL, *text = NULL;
+/* A text of up to 4096 characters (https://core.telegram.org/bots/api#sendmessage). Telegram adds these parameters
+ * to those in the address: chat_id, and perhaps message_thread_id. */
+static int render_telegram(
+        struct alert_request *r, const struct alert_message *m, const struct alert_context *x) {
         struct out o = { .style = &telegram };
         char words[256];
 
-        if (!url || curl_url_set(url, CURLUPART_URL, r->url, 0) != CURLUE_OK)
-                return -ENOMEM;
-        query = telegram_query(url);
-        if (!query) {
-                *why = "for format = telegram the address is https://api.telegram.org/botTOKEN/sendMessage?chat_id=CHAT, "
-                       "with the chat's number or @name";
-                return -EINVAL;
-        }
         put_markup(&o, o.style->bold);
         put_text(&o, title(words, sizeof words, true, m, x), 4 * sizeof words);
         put_markup(&o, o.style->bold_end);
         put_markup(&o, "\n");
         put_all(&o, m, x);
-        text = curl_easy_escape(NULL, o.buf, 0);
-        (void) curl_url_set(url, CURLUPART_QUERY, NULL, 0);
-        bare = url_part(url, CURLUPART_URL);
-        if (!text || !bare ||
-                asprintf(&r->body, "%s&parse_mode=HTML&link_preview_options=%s&text=%s", query, preview,
-                        text) < 0)
-                return -ENOMEM;
-        (void) memcpy(r->url, bare, strlen(bare) + 1); /* .url is long enough */
-        return add_headers(r, (const char *[]){ "Content-Type: application/x-www-form-urlencoded", NULL });
+        return set_json_body(r,
+                json_pack("{s:s, s:s, s:{s:b}}", "text", o.buf, "parse_mode", "HTML", "link_preview_options",
+                        "is_disabled", 1));
 }
 
 /* --- all of them --------------------------------------------------------------------------------------- */
 
-int alert_render(enum alert_format format, const char *url, const struct alert_message *m,
-        const struct alert_context *x, struct alert_request **ret, const char **why) {
-        static int (*const render[])(struct alert_request * r, const struct alert_message *m,
-                const struct alert_context *x, const char **why) = {
+const char *alert_wrong_address(enum alert_format format, const char *url) {
+        const char *query = strcasestr(url, "/sendMessage?");
+
+        if (format != ALERT_TELEGRAM || (query && strstr(query, "chat_id=")))
+                return NULL;
+        return "for format = telegram the address is https://api.telegram.org/botTOKEN/sendMessage?chat_id=CHAT, with "
+               "the chat's number or @name";
+}
+
+struct alert_request *alert_render(
+        enum alert_format format, const struct alert_message *m, const struct alert_context *x) {
+        static int (*const render[])(
+                struct alert_request * r, const struct alert_message *m, const struct alert_context *x) = {
                 [ALERT_JSON] = render_json,
                 [ALERT_DISCORD] = render_discord,
                 [ALERT_SLACK] = render_slack,
@@ -360,24 +335,13 @@ int alert_render(enum alert_format format, const char *url, const struct alert_m
                 [ALERT_NTFY] = render_ntfy,
         };
         _cleanup_(alert_request_freep) struct alert_request *request = calloc(1, sizeof *request);
-        int r;
 
-        if (!request)
-                return -ENOMEM;
-        request->url = strdup(url);
-        r = request->url ? render[format](request, m, x, why) : -ENOMEM;
-        if (r < 0)
-                return r;
-        *ret = TAKE(request);
-        return 0;
+        return request && render[format](request, m, x) >= 0 ? TAKE(request) : NULL;
 }
 
 struct alert_request *alert_request_free(struct alert_request *r) {
         if (!r)
                 return NULL;
-        if (r->url)
-                explicit_bzero(r->url, strlen(r->url));
-        free(r->url);
         free(r->body);
         curl_slist_free_all(r->headers);
         free(r);

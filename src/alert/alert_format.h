@@ -42,14 +42,15 @@ struct alert_context {
 #define ALERT_LATE USEC_PER_MINUTE
 
 struct alert_request {
-        char *url;
         char *body;
         struct curl_slist *headers; /* "Name: value" */
 };
 
-/* URL is the configured address. 0, -ENOMEM, or -EINVAL if FORMAT cannot work with URL: then *WHY has the
- * reason, without the URL. */
-int alert_render(enum alert_format format, const char *url, const struct alert_message *m,
-        const struct alert_context *x, struct alert_request **ret, const char **why);
+/* The request that posts M; NULL without memory. */
+struct alert_request *alert_render(
+        enum alert_format format, const struct alert_message *m, const struct alert_context *x);
 struct alert_request *alert_request_free(struct alert_request *r);
 DEFINE_CLEANUP(struct alert_request *, alert_request_free)
+
+/* Why FORMAT cannot work with URL, without a part of it; NULL: it can. */
+const char *alert_wrong_address(enum alert_format format, const char *url);

@@ -68,9 +68,8 @@ json_t *alert_queue_first(const struct alert_queue *q, struct alert_message *ret
 }
 
 void alert_queue_remove(struct alert_queue *q, const json_t *alert) {
-        for (size_t i = json_array_size(q->alerts); i-- > 0;)
-                if (json_array_get(q->alerts, i) == alert)
-                        (void) json_array_remove(q->alerts, i);
+        if (json_array_get(q->alerts, 0) == alert)
+                (void) json_array_remove(q->alerts, 0);
 }
 
 unsigned alert_queue_withdraw(struct alert_queue *q, usec_t now) {

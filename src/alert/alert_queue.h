@@ -31,7 +31,7 @@ void alert_queue_change(json_t *alert, const struct alert_message *m);
 
 /* The oldest alert, borrowed, and its content in RET; NULL: none waits. */
 json_t *alert_queue_first(const struct alert_queue *q, struct alert_message *ret);
-/* Removes ALERT. Harmless if it was dropped meanwhile. */
+/* Removes ALERT, the oldest. Harmless if it was dropped meanwhile. */
 void alert_queue_remove(struct alert_queue *q, const json_t *alert);
 /* Removes the alerts that are still held at NOW (CLOCK_REALTIME). Returns how many. */
 unsigned alert_queue_withdraw(struct alert_queue *q, usec_t now);

@@ -129,12 +129,9 @@ static bool takes_format(const struct checkup *c, const char *address, struct fi
 
 void look_alert(const struct checkup *c, struct finding *f) {
         const struct alert_config *a = &c->config->alert;
-        _cleanup_(alert_request_freep) struct alert_request *request = NULL;
         _cleanup_free_ char *address = find_address(c, a->url, a->url_file, ADDRESS_ALERT, f);
-        const struct alert_message message = { .event = "test", .text = "test" };
-        const struct alert_context context = { .host = "doctor", .instance = "" };
         char shown[ADDRESS_SHOWN_MAX];
-        const char *why = NULL;
+        const char *why;
         long status = 0;
 
         if (!address && f->kind == FINDING_OFF && !c->config->heartbeat.url &&
@@ -143,11 +140,12 @@ void look_alert(const struct checkup *c, struct finding *f) {
                         f, "neither an alert nor a heartbeat is configured: nobody learns of a failover");
         if (!address || !takes_format(c, address, f))
                 return;
-        if (alert_render(a->format, address, &message, &context, &request, &why) < 0) {
-                finding_fail(f, "the address does not work: %s", why ? why : "out of memory");
+        why = alert_wrong_address(a->format, address);
+        if (why) {
+                finding_fail(f, "the address does not work: %s", why);
                 return;
         }
-        why = ask(c, request->url, &status);
+        why = ask(c, address, &status);
         (void) endpoint_show(address, shown);
         if (why)
                 finding_fail(f, "%s cannot be reached: %s", shown, why);
