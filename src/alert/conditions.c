@@ -10,40 +10,28 @@
 
 static const struct {
         usec_t after;
-        const char *event, *over;
-        const char *title, *title_over;
+        const char *event, *title;
 } kinds[_CONDITION_MAX] = {
-        [CONDITION_CUT_OFF] = { 0, "cut-off", "cut-off-over", "Standby is cut off",
-                "Standby is no longer cut off" },
-        [CONDITION_NO_SYSTEMD] = { USEC_PER_MINUTE, "no-systemd", "no-systemd-over",
-                "Standby cannot start its gateway: systemd does not answer",
-                "systemd answers again on the standby" },
-        [CONDITION_SILENT] = { 10 * USEC_PER_MINUTE, "unreachable", "unreachable-over",
-                "Nobody can be reached: standby's gateway is silent", "Standby's gateway answers again" },
-        [CONDITION_COLD] = { 5 * USEC_PER_MINUTE, "cold", "warm-again",
-                "Standby's warm gateway does not answer", "Standby's warm gateway answers again" },
-        [CONDITION_FOREIGN] = { USEC_PER_HOUR, "foreign-stays", "foreign-over",
-                "A user keeps the standby's gateway running",
-                "Standby syncs again: its gateway is stopped" },
-        [CONDITION_SYNC] = { USEC_PER_HOUR, "sync-failing", "sync-fixed", "Sync to the standby fails",
-                "Sync to the standby works again" },
-        [CONDITION_NOT_READY] = { 0, "not-ready", "ready-again", "The primary's channels are not ready",
-                "The primary's channels are ready again" },
-        [CONDITION_PRIMARY_RESTARTS] = { 0, "primary-restarts", "primary-steady",
-                "Primary fails again and again", "Primary has stopped failing" },
-        [CONDITION_GATEWAY_RESTARTS] = { 0, "gateway-restarts", "gateway-steady",
-                "Standby's gateway fails again and again", "Standby's gateway no longer restarts" },
+        [CONDITION_CUT_OFF] = { 0, "cut-off", "Standby is cut off" },
+        [CONDITION_NO_SYSTEMD] = { USEC_PER_MINUTE, "no-systemd",
+                "Standby cannot start its gateway: systemd does not answer" },
+        [CONDITION_SILENT] = { 10 * USEC_PER_MINUTE, "unreachable",
+                "Standby is promoted, but its gateway is silent" },
+        [CONDITION_COLD] = { 5 * USEC_PER_MINUTE, "cold", "Standby's warm gateway does not answer" },
+        [CONDITION_FOREIGN] = { USEC_PER_HOUR, "foreign-stays",
+                "A user keeps the standby's gateway running" },
+        [CONDITION_SYNC] = { USEC_PER_HOUR, "sync-failing", "Sync to the standby fails" },
+        [CONDITION_NOT_READY] = { 0, "not-ready", "The primary's channels are not ready" },
+        [CONDITION_PRIMARY_RESTARTS] = { 0, "primary-restarts", "Primary fails again and again" },
+        [CONDITION_GATEWAY_RESTARTS] = { 0, "gateway-restarts", "Standby's gateway fails again and again" },
 };
 
 #define WRITE(...) (void) (buf ? appendf(buf, ALERT_TEXT_MAX, __VA_ARGS__) : NULL)
 
 static void describe_silence(const struct status *s, const char *span, char *buf) {
-        WRITE("%s machine is promoted, and the gateway here has not answered for %s",
-                s->health == HEALTH_UP ? "This" : "Nobody can be reached: this", span);
-        if (s->unit_state == UNIT_ACTIVE)
-                WRITE(", though systemd keeps it running.");
-        else
-                WRITE(": %s is %s.", s->unit, unit_state_name(s->unit_state));
+        WRITE("%s machine is promoted, and the gateway here has not answered for %s: %s is %s.",
+                s->health == HEALTH_UP ? "This" : "Nobody can be reached: this", span, s->unit,
+                unit_state_name(s->unit_state));
         if (s->paused_until > 0)
                 WRITE(" The daemon does nothing until the pause ends, or `%s resume`.", s->program);
         WRITE(" See `journalctl -u %s`.", s->unit);
@@ -96,31 +84,29 @@ static bool is_so(enum condition_kind kind, const struct status *s, const char *
         }
 }
 
-usec_t condition_after(const struct conditions *l, enum condition_kind kind) {
-        return kind == CONDITION_CUT_OFF ? l->cut_off_after : kinds[kind].after;
-}
-
 static bool look_kind(struct conditions *l, enum condition_kind kind, const struct status *s,
         usec_t boottime, struct alert_message *m) {
         usec_t since = l->of[kind].since, lasted = boottime - since;
+        usec_t after = kind == CONDITION_CUT_OFF ? l->cut_off_after : kinds[kind].after;
         bool so = is_so(kind, s, NULL, NULL), alerted = l->of[kind].alerted;
+        const char *title = kinds[kind].title;
         char span[SPAN_MAX];
 
         if (!so || since == 0)
                 l->of[kind].since = so ? boottime : 0;
-        if (so ? since == 0 || alerted || lasted < condition_after(l, kind) : !alerted)
+        if (so ? since == 0 || alerted || lasted < after : !alerted)
                 return false;
 
         l->of[kind].alerted = so;
         (void) format_span(span, lasted);
+        (void) snprintf(l->event, sizeof l->event, "%s%s", kinds[kind].event, so ? "" : "-over");
+        (void) snprintf(l->title, sizeof l->title, "%s%s", so ? "" : "Over: ", title);
         l->text[0] = '\0';
         if (!is_so(kind, s, span, l->text)) /* the condition is over */
-                (void) snprintf(l->text, sizeof l->text, "%s, after %s.", kinds[kind].title_over, span);
-        m->event = so ? kinds[kind].event : kinds[kind].over;
+                (void) snprintf(l->text, sizeof l->text, "Over after %s: %s.", span, title);
+        m->event = l->event;
         m->level = so ? LOG_ERR : LOG_NOTICE;
-        m->title = so ? kinds[kind].title : kinds[kind].title_over;
-        if (so && kind == CONDITION_SILENT && s->health == HEALTH_UP)
-                m->title = "Standby's gateway is silent";
+        m->title = l->title;
         m->text = l->text;
         m->since = m->time > lasted ? m->time - lasted : 0;
         m->lasted = so ? 0 : lasted;
@@ -141,14 +127,12 @@ static bool look_trouble(struct conditions *l, const struct status *s, usec_t no
         usec_t since = trouble_since(s);
         unsigned days = since > 0 && now > since ? (unsigned) ((now - since) / USEC_PER_DAY) : 0;
         char sentence[SENTENCE_MAX], next[SENTENCE_MAX];
-        bool is_new = l->trouble_since == 0;
+        bool is_due = since > 0 && l->trouble_since > 0 && days > l->days_reported;
 
         l->trouble_since = since;
-        if (since == 0 || is_new || days <= l->days_reported) {
-                l->days_reported = days;
-                return false;
-        }
         l->days_reported = days;
+        if (!is_due)
+                return false;
         m->event = "reminder";
         m->title = s->state == ROLE_PROMOTED ? "Standby is still promoted" : "Primary is still down";
         m->level = LOG_WARNING;

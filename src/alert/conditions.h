@@ -29,11 +29,8 @@ struct conditions {
         } of[_CONDITION_MAX];
         usec_t trouble_since;   /* when this machine was promoted or the primary went down; 0: neither */
         unsigned days_reported; /* how many whole days since then have had their alert */
-        char text[ALERT_TEXT_MAX];
+        char event[32], title[96], text[ALERT_TEXT_MAX];
 };
-
-/* How long the condition must last for an alert. */
-usec_t condition_after(const struct conditions *l, enum condition_kind kind);
 
 /* Looks at S at NOW, which is BOOTTIME on the other clock. Whether *RET is an alert to send; its texts are
  * valid until the next call. The caller calls again until this returns false. */
