@@ -51,15 +51,29 @@ static usec_t interval_after(const struct local_gateway *s, const struct check *
         return s->pace == WATCH_FOLLOW && paced < FOLLOW_FOR ? FOLLOW_INTERVAL : steady_interval(s);
 }
 
+unsigned local_gateway_port(const struct config *c) {
+        _cleanup_(curl_url_cleanupp) CURLU *u = curl_url();
+        _cleanup_part_ char *port = NULL;
+
+        if (u && c->gateway.url && curl_url_set(u, CURLUPART_URL, c->gateway.url, 0) == CURLUE_OK)
+                (void) curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
+        return port ? (unsigned) strtoul(port, NULL, 10) : DEFAULT_PORT;
+}
+
 static void on_checked(struct probe *p, const struct check *check, void *userdata);
 
-static int start(struct local_gateway *s, const char *url) {
+/* Checks the gateway at its url, or else at ADDRESS. */
+static int start(struct local_gateway *s, const char *address) {
         _cleanup_(probe_freep) struct probe *probe = NULL;
+        _cleanup_free_ char *made =
+                probe_url(SCHEME_HTTP, address, local_gateway_port(s->config), DEFAULT_PATH);
         int r;
 
+        if (!made)
+                return -ENOMEM;
         r = probe_new(s->http,
                 &(struct probe_target){
-                        .url = url,
+                        .url = s->config->gateway.url ?: made,
                         .startup = true,
                         .scheme = SCHEME_HTTP,
                         .expect = s->config->primary.expect,
@@ -79,32 +93,14 @@ static int start(struct local_gateway *s, const char *url) {
         return 0;
 }
 
-/* Returns the port of a URL that the configuration has accepted. */
-static unsigned port_of(const char *url) {
-        _cleanup_(curl_url_cleanupp) CURLU *u = curl_url();
-        _cleanup_part_ char *port = NULL;
-
-        if (u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK)
-                (void) curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
-        return port ? (unsigned) strtoul(port, NULL, 10) : 0;
-}
-
-unsigned local_gateway_port(const struct config *c) {
-        return c->gateway.url ? port_of(c->gateway.url) : DEFAULT_PORT;
-}
-
 /* With bind: tailnet, an older OpenClaw does not listen on loopback; a newer one does. */
 static bool try_tailnet(struct local_gateway *s) {
-        _cleanup_free_ char *url = NULL;
         char address[64];
 
         if (s->config->gateway.url || s->on_tailnet || network_tailnet_address(address, sizeof address) < 0)
                 return false;
-        url = probe_url(SCHEME_HTTP, address, local_gateway_port(s->config), DEFAULT_PATH);
-        if (!url)
-                return false;
         s->on_tailnet = true;
-        return start(s, url) >= 0;
+        return start(s, address) >= 0;
 }
 
 static void on_checked(struct probe *p _unused_, const struct check *check, void *userdata) {
@@ -118,15 +114,10 @@ static void on_checked(struct probe *p _unused_, const struct check *check, void
 
 static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
         struct local_gateway *s = userdata;
-        _cleanup_free_ char *loopback = NULL;
-        const char *url = s->config->gateway.url;
         int r;
 
-        if (!url)
-                url = loopback =
-                        probe_url(SCHEME_HTTP, "127.0.0.1", local_gateway_port(s->config), DEFAULT_PATH);
         s->on_tailnet = false;
-        r = url ? start(s, url) : -ENOMEM;
+        r = start(s, "127.0.0.1");
         if (r < 0) {
                 log_error("Cannot check the gateway here: %s.", strerror(-r));
                 (void) timer_in(s->timer, s->config->primary.check_interval);
