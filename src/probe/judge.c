@@ -140,9 +140,7 @@ static bool is_live_refusal(unsigned status) {
 
 static void judge_status(const struct answer *a, struct check *c) {
         c->by_name = a->status == 404;
-        if (is_live_refusal(a->status))
-                set_verdict(c, VERDICT_UP, "refused with HTTP %u, so it is there", a->status);
-        else if (is_2xx(a->status))
+        if (is_live_refusal(a->status) || is_2xx(a->status))
                 set_verdict(c, VERDICT_UP, "answered HTTP %u", a->status);
         else if (a->status >= 300 && a->status < 400)
                 set_verdict(c, VERDICT_DOWN, "HTTP %u, a redirect, which is not followed", a->status);

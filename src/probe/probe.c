@@ -406,7 +406,7 @@ static int prepare(struct probe *p, struct http *h, const struct probe_target *t
 
 int probe_new(struct http *h, const struct probe_target *target, struct probe **ret) {
         _cleanup_(probe_freep) struct probe *p = calloc(1, sizeof *p);
-        _cleanup_part_ char *host = NULL, *scheme = NULL;
+        _cleanup_part_ char *host = NULL;
         int r;
 
         if (!p)
@@ -421,8 +421,7 @@ int probe_new(struct http *h, const struct probe_target *target, struct probe **
         if (curl_url_set(p->urls[ASKS_HEALTH], CURLUPART_URL, target->url, 0) != CURLUE_OK)
                 return -EINVAL;
         host = url_part(p->urls[ASKS_HEALTH], CURLUPART_HOST);
-        scheme = url_part(p->urls[ASKS_HEALTH], CURLUPART_SCHEME);
-        if (!host || !scheme)
+        if (!host)
                 return -ENOMEM;
         /* Without the brackets of IPv6. */
         (void) snprintf(p->good, sizeof p->good, "%.*s", (int) strcspn(host, "]") - (*host == '['),
@@ -430,7 +429,7 @@ int probe_new(struct http *h, const struct probe_target *target, struct probe **
         p->is_name = !network_is_address(p->good);
         if (p->is_name)
                 p->good[0] = '\0';
-        p->is_tls = strcmp(scheme, "https") == 0;
+        p->is_tls = strncasecmp(target->url, "https:", 6) == 0;
         r = prepare(p, h, target);
         if (r < 0)
                 return r;
