@@ -84,9 +84,9 @@ unsigned alert_queue_withdraw(struct alert_queue *q, usec_t now) {
 
 /* --- the file ------------------------------------------------------------------------------------------ */
 
-static int from_text(struct alert_queue *q, const char *text) {
+static bool from_text(struct alert_queue *q, const char *text) {
         json_auto_t *j = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-        int version, dropped, r = 0;
+        int version, dropped;
         struct alert_message m;
         json_t *alerts, *alert;
         size_t i;
@@ -95,16 +95,12 @@ static int from_text(struct alert_queue *q, const char *text) {
                 json_unpack(j, "{s:i, s:i, s:o}", "version", &version, "dropped", &dropped, "alerts",
                         &alerts) < 0 ||
                 version != 1 || dropped < 0 || !json_is_array(alerts))
-                return -EINVAL;
+                return false;
         q->dropped = (unsigned) dropped;
-        json_array_foreach (alerts, i, alert) {
-                r = alert_queue_read(alert, &m);
-                if (r >= 0 && !alert_queue_push(q, &m))
-                        r = -ENOMEM;
-                if (r < 0)
-                        break;
-        }
-        return r;
+        json_array_foreach (alerts, i, alert)
+                if (alert_queue_read(alert, &m) < 0 || !alert_queue_push(q, &m))
+                        return false;
+        return true;
 }
 
 int alert_queue_load(struct alert_queue *q, const char *directory) {
@@ -116,14 +112,10 @@ int alert_queue_load(struct alert_queue *q, const char *directory) {
         if (!q->alerts || asprintf(&q->file.path, "%s/alerts.json", directory) < 0)
                 return -ENOMEM;
         r = read_file(q->file.path, FILE_MAX, &q->saved);
-        if (r >= 0)
-                r = from_text(q, q->saved);
-        if (r == -ENOMEM)
-                return r;
-        if (r < 0 && r != -ENOENT)
+        if ((r < 0 && r != -ENOENT) || (r >= 0 && !from_text(q, q->saved)))
                 log_warning(
                         "%s cannot be read (%s): alerts in it that were not delivered before may be lost.",
-                        q->file.path, r == -EINVAL ? "its content is broken" : strerror(-r));
+                        q->file.path, r < 0 ? strerror(-r) : "its content is broken");
         return 0;
 }
 

@@ -32,7 +32,9 @@ static int read_address(const char *file, const char *credential, char **ret) {
 }
 
 static void explain(int r, const char *file, const char *credential, char *why, size_t size) {
-        if (r != -EACCES && r != -EPERM)
+        if (!file || !*file)
+                (void) snprintf(why, size, "neither url nor url_file is set");
+        else if (r != -EACCES && r != -EPERM)
                 (void) snprintf(why, size, "%s cannot be read: %s", file, strerror(-r));
         else if (getenv("CREDENTIALS_DIRECTORY"))
                 (void) snprintf(why, size,
@@ -43,38 +45,29 @@ static void explain(int r, const char *file, const char *credential, char *why, 
                 (void) snprintf(why, size, "only root can read %s: use sudo", file);
 }
 
-/* Reads the address into RET. 0, or a negative errno and WHY. */
-static int load_file(const char *file, const char *credential, char **ret, char *why, size_t size) {
+int endpoint_load(
+        const char *url, const char *file, const char *credential, char **ret, char *why, size_t size) {
         _cleanup_secret_ char *text = NULL;
-        const char *word;
-        int r = read_address(file, credential, &text);
+        const char *word = url;
+        int r;
 
-        if (r < 0) {
-                explain(r, file, credential, why, size);
-                return r;
-        }
-        /* An address has no blanks. Some editors write a byte order mark before it. */
-        word = strtok(text, "\xef\xbb\xbf \t\r\n") ?: "";
-        if (strncasecmp(word, "http://", 7) != 0 && strncasecmp(word, "https://", 8) != 0) {
-                (void) snprintf(why, size,
-                        "%s does not hold an http:// or https:// address as its first line", file);
-                return -EINVAL;
+        *why = '\0';
+        if (!url || !*url) {
+                r = file && *file ? read_address(file, credential, &text) : -ENOENT;
+                if (r < 0) {
+                        explain(r, file, credential, why, size);
+                        return r;
+                }
+                /* An address has no blanks. Some editors write a byte order mark before it. */
+                word = strtok(text, "\xef\xbb\xbf \t\r\n") ?: "";
+                if (strncasecmp(word, "http://", 7) != 0 && strncasecmp(word, "https://", 8) != 0) {
+                        (void) snprintf(why, size,
+                                "%s does not hold an http:// or https:// address as its first line", file);
+                        return -EINVAL;
+                }
         }
         *ret = strdup(word);
         return *ret ? 0 : -ENOMEM;
-}
-
-int endpoint_load(
-        const char *url, const char *file, const char *credential, char **ret, char *why, size_t size) {
-        *why = '\0';
-        if (url && *url) {
-                *ret = strdup(url);
-                return *ret ? 0 : -ENOMEM;
-        }
-        if (file && *file)
-                return load_file(file, credential, ret, why, size);
-        (void) snprintf(why, size, "neither url nor url_file is set");
-        return -ENOENT;
 }
 
 char *endpoint_show(const char *url, char buf[static ADDRESS_SHOWN_MAX]) {

@@ -20,10 +20,6 @@ struct heartbeat {
         char error[512]; /* why the last ping failed, as the journal has it; "": it did not */
 };
 
-static bool is_on(const struct heartbeat *b) {
-        return b->config->url || b->config->url_file;
-}
-
 static void ping_in(struct heartbeat *b, usec_t wait) {
         webhook_wake_at(b->webhook, now_usec(CLOCK_BOOTTIME) + wait);
 }
@@ -70,7 +66,7 @@ void heartbeat_set(struct heartbeat *b, bool well) {
         bool before = b->well;
 
         b->well = well;
-        if (well == before || !is_on(b))
+        if (well == before || (!b->config->url && !b->config->url_file))
                 return;
         if (well)
                 ping_in(b, 0);

@@ -64,10 +64,7 @@ static void on_done(struct http_request *r, CURLcode code, void *userdata) {
                 /* The status counts even if the rest of the answer failed. */
                 a.outcome = outcome_of(status);
                 describe_status(c, &a, status);
-        } else if (code == CURLE_OPERATION_TIMEDOUT)
-                (void) appendf(
-                        a.words, sizeof a.words, "silent for %" PRIu64 " s", WEBHOOK_TIMEOUT / USEC_PER_SEC);
-        else
+        } else
                 (void) appendf(a.words, sizeof a.words, "%s", http_error_words(easy, code));
         if (retry_after > 0)
                 a.retry_after = (usec_t) MIN(retry_after, RETRY_AFTER_MAX) * USEC_PER_SEC;
@@ -102,9 +99,8 @@ int webhook_new(struct http *h, sd_event_time_handler_t wake, webhook_done_t don
 
 /* Clears the last request, which may hold a secret. */
 static void forget(struct webhook *c) {
-        if (c->url)
-                explicit_bzero(c->url, strlen(c->url));
-        free(TAKE(c->url));
+        wipep(&c->url);
+        c->url = NULL;
         curl_slist_free_all(TAKE(c->headers));
         http_body_clear(&c->body, ANSWER_MAX);
 }

@@ -15,6 +15,7 @@
 #include "alert/alert_queue.h"
 #include "alert/endpoint.h"
 #include "alert/webhook.h"
+#include "lib/backoff.h"
 #include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/log.h"
