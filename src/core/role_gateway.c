@@ -45,27 +45,19 @@ bool role_is_early(const struct role *r) {
         return r->mode == MODE_AUTO && !paused(r) && (r->state == ROLE_STANDBY || has_not_started(r));
 }
 
-static bool start_waits_for_check(const struct role *r, const struct facts *f) {
-        return (calls_for_run(r, f) || r->restart) && is_stopped(f) && r->other == OTHER_UNKNOWN;
-}
-
 enum role_watch role_watch(const struct role *r, const struct facts *f) {
-        switch (r->state) {
-        case ROLE_STARTING:
-                if (is_stopped(f))
-                        return r->other != OTHER_UNKNOWN ? WATCH_STEADY : WATCH_EAGER;
-                return r->other == OTHER_ANSWERS && f->gateway == UNIT_ACTIVE ? WATCH_STEADY : WATCH_EAGER;
-        case ROLE_PROMOTED:
+        bool stopped = is_stopped(f), wanted = calls_for_run(r, f) || r->restart;
+
+        if (r->state == ROLE_PROMOTED)
                 return WATCH_FOLLOW;
-        case ROLE_STANDBY:
-                if (start_waits_for_check(r, f))
-                        return WATCH_EAGER;
-                return in_trouble(r, f) ? WATCH_STEADY : WATCH_NOT;
-        case ROLE_DEMOTING:
-                if (start_waits_for_check(r, f))
-                        return WATCH_EAGER;
-                return f->gateway == UNIT_STOPPING ? WATCH_STEADY : WATCH_NOT;
-        default:
-                return WATCH_NOT;
+        if (r->state == ROLE_STARTING) {
+                bool another = r->other == OTHER_ANSWERS && f->gateway == UNIT_ACTIVE;
+
+                return (stopped ? r->other != OTHER_UNKNOWN : another) ? WATCH_STEADY : WATCH_EAGER;
         }
+        if (wanted && stopped && r->other == OTHER_UNKNOWN) /* the start waits for this check */
+                return WATCH_EAGER;
+        if (r->state == ROLE_STANDBY ? in_trouble(r, f) : f->gateway == UNIT_STOPPING)
+                return WATCH_STEADY;
+        return WATCH_NOT;
 }
