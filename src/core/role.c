@@ -19,12 +19,19 @@
 /* The daemon reports a slow start after this, or after start_timeout if that is shorter. */
 #define REPORT_SLOW_AFTER USEC_PER_MINUTE
 
+/* The guards of the table, in bits: what the gateway here should do, and what it does. STARTS may be another
+ * user's start job: systemd merges the daemon's start with it. */
+enum { RUN = 1, KEEP = 2, STOP = 4, NO_RUN = KEEP | STOP };
+enum { STOPPED = 1, RUNS = 2, STARTS = 4, ENDING = 8, BEGUN = RUNS | STARTS };
+
 /* One look at the table: its conditions read the facts, and due() sets .look_at. */
 struct look {
         const struct role *r;
         const struct role_rules *rules;
         const struct facts *f;
-        usec_t look_at; /* the earliest time at which a due() in the conditions becomes true */
+        unsigned wanted;
+        unsigned gateway; /* 0: systemd is about to stop it, or has not answered a request yet */
+        usec_t look_at;   /* the earliest time at which a due() in the conditions becomes true */
 };
 
 /* Whether WHEN has come. If not, the daemon looks at the table again at WHEN. One look too many does
@@ -40,17 +47,7 @@ static bool was_reported(const struct role *r, enum role_event event) {
         return r->said & (1U << event);
 }
 
-/* What the unit is. */
-
-/* systemd lets a stop job replace a start job. A request that polkit has not answered yet must not be
- * overtaken: polkit may answer the two in either order. */
-static bool may_stop(const struct facts *f) {
-        return f->job == JOB_NONE || f->job == JOB_START;
-}
-
-/* What the gateway here should be. */
-
-enum want { KEEP, RUN, STOP };
+/* What the gateway here should do, and what it does. */
 
 static bool calls_for_stop(const struct look *l) {
         const struct role *r = l->r;
@@ -63,23 +60,21 @@ static bool calls_for_stop(const struct look *l) {
                 (l->rules->failback == ROLE_FAILBACK_AUTO || has_not_started(r));
 }
 
-static enum want want(const struct look *l) {
+static unsigned find_wanted(const struct look *l) {
         if (calls_for_run(l->r, l->f))
                 return RUN;
-        return calls_for_stop(l) ? STOP : KEEP;
+        if (calls_for_stop(l))
+                return STOP;
+        /* The daemon stopped a hung gateway to restart it, and nothing since asks for it to stay stopped. */
+        return l->r->restart && l->r->mode != MODE_HELD ? RUN : KEEP;
 }
 
-/* The daemon stopped a hung gateway to restart it, and nothing since asks for it to stay stopped. */
-static bool wanted_again(const struct look *l) {
-        return l->r->restart && l->r->mode != MODE_HELD && want(l) == KEEP;
-}
-
-static bool wanted(const struct look *l) {
-        return want(l) == RUN || wanted_again(l);
-}
-
-static bool unwanted(const struct look *l) {
-        return want(l) == STOP;
+static unsigned find_gateway(const struct facts *f) {
+        if (f->gateway == UNIT_STOPPING)
+                return ENDING;
+        if (f->job != JOB_NONE)
+                return f->job == JOB_START ? STARTS : 0;
+        return is_running(f) ? RUNS : STOPPED;
 }
 
 /* The sync. */
@@ -95,13 +90,13 @@ static bool may_sync(const struct look *l) {
         return l->rules->sync && !l->f->sync_running;
 }
 
-static bool sync_needed(const struct look *l) {
+static bool sync_needed(struct look *l) {
         return may_sync(l) && !l->r->synced;
 }
 
 /* The gateway is stopped and is to run. */
 static bool starts_next(const struct look *l) {
-        return is_stopped(l->f) && (l->r->state == ROLE_STARTING ? !paused(l->r) : wanted(l));
+        return l->gateway == STOPPED && (l->r->state == ROLE_STARTING ? !paused(l->r) : l->wanted == RUN);
 }
 
 static bool sync_is_late(struct look *l) {
@@ -120,6 +115,10 @@ static bool may_start(struct look *l) {
 }
 
 /* The conditions of the table, by state. */
+
+static bool not_paused(struct look *l) {
+        return !paused(l->r);
+}
 
 static bool pause_ends(struct look *l) {
         return paused(l->r) && l->r->paused_until != USEC_INFINITY && due(l, l->r->paused_until);
@@ -142,39 +141,20 @@ static bool drill_is_over(struct look *l) {
 }
 
 /* Another user started the gateway, and the end of the drill would stop it. */
-static bool drill_finds_a_gateway(struct look *l) {
-        return in_drill(l) &&
-                (l->f->gateway == UNIT_STOPPING || l->f->job == JOB_START ||
-                        (is_running(l->f) && l->f->job == JOB_NONE));
-}
-
-static bool wanted_while_stopping(struct look *l) {
-        return wanted(l) && l->f->gateway == UNIT_STOPPING;
-}
-
-static bool wanted_and_running(struct look *l) {
-        return wanted(l) && is_running(l->f) && l->f->job == JOB_NONE;
-}
-
-/* Another user's start job may be under way: systemd merges the daemon's start with it. */
-static bool wanted_and_run(struct look *l) {
-        return wanted_and_running(l) || (wanted(l) && l->f->job == JOB_START);
+static bool drill_is_blocked(struct look *l) {
+        return in_drill(l) && l->gateway & (BEGUN | ENDING);
 }
 
 static bool held_runs_again(struct look *l) {
-        return l->r->held_at > 0 && !paused(l->r) && is_running(l->f) && l->f->job == JOB_NONE;
+        return l->r->held_at > 0 && !paused(l->r);
 }
 
 static bool needed_in_pause(struct look *l) {
         return paused(l->r) && l->r->mode == MODE_AUTO && l->f->primary == HEALTH_DOWN && !l->f->doubted;
 }
 
-static bool wanted_and_unsynced(struct look *l) {
-        return wanted(l) && is_stopped(l->f) && sync_needed(l);
-}
-
 static bool work_is_unsaved(struct look *l) {
-        return !wanted(l) && may_sync(l) && l->r->unsaved;
+        return may_sync(l) && l->r->unsaved;
 }
 
 static bool trouble_begins(struct look *l) {
@@ -187,21 +167,18 @@ static bool refresh_is_due(struct look *l) {
         bool was_early = l->r->sync_begun == l->r->early_sync && !in_trouble(l->r, l->f);
         usec_t refresh = was_early ? l->rules->refresh / 3 : l->rules->refresh;
 
-        return !wanted(l) && may_sync(l) && refresh > 0 &&
-                (l->r->sync_begun == 0 || due(l, l->r->sync_begun + refresh));
+        return may_sync(l) && refresh > 0 && (l->r->sync_begun == 0 || due(l, l->r->sync_begun + refresh));
 }
 
-static bool somebody_started_it(struct look *l) {
-        return !wanted(l) && is_running(l->f) && l->f->job == JOB_NONE;
-}
-
-static bool no_longer_wanted(struct look *l) {
-        return unwanted(l) && may_stop(l->f);
+/* systemd lets a stop job replace a start job. A request that polkit has not answered yet must not be
+ * overtaken: polkit may answer the two in either order. */
+static bool may_stop(struct look *l) {
+        return l->f->job == JOB_NONE || l->f->job == JOB_START;
 }
 
 /* The primary is back before the gateway here has started: this was no failover. */
 static bool starts_for_nothing(struct look *l) {
-        return no_longer_wanted(l) && l->r->mode == MODE_AUTO && has_not_started(l->r);
+        return may_stop(l) && l->r->mode == MODE_AUTO && has_not_started(l->r);
 }
 
 /* While another gateway holds the port, the unit's process cannot listen and exits. A process that still
@@ -215,7 +192,7 @@ static bool answers(struct look *l) {
 }
 
 static bool start_failed(struct look *l) {
-        return !paused(l->r) && is_stopped(l->f) && l->r->starts > 0;
+        return l->gateway == STOPPED && !paused(l->r) && l->r->starts > 0;
 }
 
 static bool drill_start_failed(struct look *l) {
@@ -230,11 +207,7 @@ static bool start_is_slow(struct look *l) {
 
 /* A dependency or a conflict may stop the gateway too. That does not mean that a user wants it stopped. */
 static bool stopped_by_user(struct look *l) {
-        return !paused(l->r) && is_stopped(l->f) && l->f->stopped_by == STOP_BY_USER;
-}
-
-static bool fell_over(struct look *l) {
-        return !paused(l->r) && is_stopped(l->f);
+        return !paused(l->r) && l->f->stopped_by == STOP_BY_USER;
 }
 
 /* A gateway that has just started is busy with its channels, and at times does not answer. */
@@ -260,7 +233,7 @@ static bool drill_is_ready(struct look *l) {
 
 /* A user who stops the gateway ends the drill, but does not keep this standby from promoting. */
 static bool drill_is_not_ready(struct look *l) {
-        return in_drill(l) && (is_stopped(l->f) || due(l, l->r->since + l->rules->start_timeout));
+        return in_drill(l) && (l->gateway == STOPPED || due(l, l->r->since + l->rules->start_timeout));
 }
 
 static bool answers_again(struct look *l) {
@@ -269,33 +242,24 @@ static bool answers_again(struct look *l) {
 
 static bool hangs(struct look *l) {
         return !paused(l->r) && !in_drill(l) && l->rules->hang_timeout > 0 && l->r->silent_since > 0 &&
-                l->f->gateway == UNIT_ACTIVE && l->f->job == JOB_NONE &&
-                l->f->main_pid == l->r->silent_pid && !silence_is_old(l->r, l->rules, l->f) &&
-                due(l, l->r->silent_since + l->rules->hang_timeout);
+                l->f->gateway == UNIT_ACTIVE && l->f->main_pid == l->r->silent_pid &&
+                !silence_is_old(l->r, l->rules, l->f) && due(l, l->r->silent_since + l->rules->hang_timeout);
 }
 
-static bool stopped(struct look *l) {
-        return !wanted(l) && is_stopped(l->f);
+static bool was_called_off(struct look *l) {
+        return was_reported(l->r, EVENT_CALLED_OFF);
 }
 
-static bool stopped_for_nothing(struct look *l) {
-        return l->r->called_off && stopped(l);
+static bool is_another_run(struct look *l) {
+        return !l->f->same_run;
 }
 
-static bool runs_by_another_hand(struct look *l) {
-        return !wanted(l) && is_running(l->f) && l->f->job == JOB_NONE && !l->f->same_run;
-}
-
-static bool hung_one_runs(const struct look *l) {
-        return l->r->restart && is_running(l->f) && l->f->main_pid == l->r->silent_pid;
-}
-
-static bool wanted_and_runs_on(struct look *l) {
-        return wanted_and_running(l) && !hung_one_runs(l);
+static bool not_the_hung_one(struct look *l) {
+        return !l->r->restart || l->f->main_pid != l->r->silent_pid;
 }
 
 static bool may_kill(const struct look *l) {
-        return wanted(l) && !paused(l->r) && l->f->gateway == UNIT_STOPPING && l->f->job != JOB_CALLING;
+        return !paused(l->r) && l->f->job != JOB_CALLING;
 }
 
 static bool drain_is_too_long(struct look *l) {
@@ -307,93 +271,91 @@ static bool kill_again(struct look *l) {
 }
 
 static bool stop_failed(struct look *l) {
-        return l->r->stops > 0 && is_running(l->f) && l->f->job == JOB_NONE;
+        return l->r->stops > 0;
 }
 
 static bool stop_again(struct look *l) {
-        return !paused(l->r) && is_running(l->f) && l->f->job == JOB_NONE && due(l, l->r->stop_again);
-}
-
-static bool drains_long(struct look *l) {
-        return !wanted(l) && l->f->gateway == UNIT_STOPPING && l->r->answers == 0 &&
-                due(l, l->r->since + REPORT_DRAINING_AFTER);
+        return !paused(l->r) && due(l, l->r->stop_again);
 }
 
 static bool ignores_stop(struct look *l) {
-        return l->f->gateway == UNIT_STOPPING && l->r->answers > 0 &&
-                due(l, l->r->since + REPORT_IGNORES_STOP_AFTER);
+        return l->r->answers > 0 && due(l, l->r->since + REPORT_IGNORES_STOP_AFTER);
 }
 
-/* The machine applies the first rule of its state whose condition holds, and looks again until none does. A
- * rule marked ONCE applies once in a state, or again after role_note_event() clears its event. */
+static bool drains_long(struct look *l) {
+        return l->r->answers == 0 && due(l, l->r->since + REPORT_DRAINING_AFTER);
+}
+
+/* The machine applies the first rule of its state whose guards and condition hold, and looks again until none
+ * does. A rule marked ONCE applies once in a state, or again after role_note_event() clears its event: that
+ * has what an event changes besides, the mode above all. */
 
 enum { ONCE = 1 };
 
 #define ANY _ROLE_MAX
 #define SAME _ROLE_MAX
-#define AS_IT_IS _MODE_MAX
 
 struct rule {
         enum role_state in;
-        bool (*when)(struct look *l);
+        unsigned wanted, gateway;     /* bits of struct look; 0: any */
+        bool (*when)(struct look *l); /* NULL: always */
         enum role_action then;
         enum role_state to;
         enum role_event event;
-        enum mode mode;
         int once;
 };
 
 /* clang-format off */
 static const struct rule rules[] = {
-        /* in            when                       then          to             event                mode           */
-        { ANY,           pause_ends,                ACTION_NONE,  SAME,          EVENT_PAUSE_OVER,     AS_IT_IS        },
-        { ANY,           drill_becomes_real,        ACTION_NONE,  SAME,          EVENT_DRILL_REAL,     MODE_AUTO       },
-        { ANY,           sync_is_late,              ACTION_STOP_SYNC, SAME,      EVENT_NONE,           AS_IT_IS        },
+        /* in            wanted  gateway  when                then          to             event */
+        { ANY,           0,      0,       pause_ends,         ACTION_NONE,  SAME,          EVENT_PAUSE_OVER },
+        { ANY,           0,      0,       drill_becomes_real, ACTION_NONE,  SAME,          EVENT_DRILL_REAL },
+        { ANY,           0,      0,       sync_is_late,       ACTION_STOP_SYNC, SAME,      EVENT_NONE },
 
-        { ROLE_STANDBY,  hold_is_over,              ACTION_NONE,  SAME,          EVENT_HOLD_OVER,      MODE_AUTO       },
-        { ROLE_STANDBY,  drill_is_over,             ACTION_NONE,  SAME,          EVENT_DRILL_OVER,     MODE_AUTO       },
-        { ROLE_STANDBY,  drill_finds_a_gateway,     ACTION_NONE,  SAME,          EVENT_DRILL_FAILED,   AS_IT_IS        },
-        { ROLE_STANDBY,  held_runs_again,           ACTION_START, ROLE_STARTING, EVENT_ADOPTED,        AS_IT_IS        },
-        { ROLE_STANDBY,  wanted_while_stopping,     ACTION_NONE,  ROLE_DEMOTING, EVENT_PROMOTING,      AS_IT_IS        },
-        { ROLE_STANDBY,  wanted_and_run,            ACTION_START, ROLE_STARTING, EVENT_ADOPTED,        AS_IT_IS        },
-        { ROLE_STANDBY,  wanted_and_unsynced,       ACTION_SYNC,  SAME,          EVENT_NONE,           AS_IT_IS        },
-        { ROLE_STANDBY,  may_start,                 ACTION_START, ROLE_STARTING, EVENT_PROMOTING,      AS_IT_IS        },
-        { ROLE_STANDBY,  needed_in_pause,           ACTION_NONE,  SAME,          EVENT_KEPT_BACK,      AS_IT_IS,  ONCE },
-        { ROLE_STANDBY,  somebody_started_it,       ACTION_NONE,  SAME,          EVENT_FOREIGN,        AS_IT_IS,  ONCE },
-        { ROLE_STANDBY,  work_is_unsaved,           ACTION_SYNC,  SAME,          EVENT_NONE,           AS_IT_IS        },
-        { ROLE_STANDBY,  trouble_begins,            ACTION_SYNC,  SAME,          EVENT_NONE,           AS_IT_IS        },
-        { ROLE_STANDBY,  refresh_is_due,            ACTION_SYNC,  SAME,          EVENT_NONE,           AS_IT_IS        },
+        { ROLE_STANDBY,  0,      0,       hold_is_over,       ACTION_NONE,  SAME,          EVENT_HOLD_OVER },
+        { ROLE_STANDBY,  0,      0,       drill_is_over,      ACTION_NONE,  SAME,          EVENT_DRILL_OVER },
+        { ROLE_STANDBY,  0,      0,       drill_is_blocked,   ACTION_NONE,  SAME,          EVENT_DRILL_FAILED },
+        { ROLE_STANDBY,  0,      RUNS,    held_runs_again,    ACTION_START, ROLE_STARTING, EVENT_ADOPTED },
+        { ROLE_STANDBY,  RUN,    ENDING,  NULL,               ACTION_NONE,  ROLE_DEMOTING, EVENT_PROMOTING },
+        { ROLE_STANDBY,  RUN,    BEGUN,   NULL,               ACTION_START, ROLE_STARTING, EVENT_ADOPTED },
+        { ROLE_STANDBY,  RUN,    STOPPED, sync_needed,        ACTION_SYNC,  SAME,          EVENT_NONE },
+        { ROLE_STANDBY,  0,      0,       may_start,          ACTION_START, ROLE_STARTING, EVENT_PROMOTING },
+        { ROLE_STANDBY,  0,      0,       needed_in_pause,    ACTION_NONE,  SAME,          EVENT_KEPT_BACK, ONCE },
+        { ROLE_STANDBY,  NO_RUN, RUNS,    NULL,               ACTION_NONE,  SAME,          EVENT_FOREIGN, ONCE },
+        { ROLE_STANDBY,  NO_RUN, 0,       work_is_unsaved,    ACTION_SYNC,  SAME,          EVENT_NONE },
+        { ROLE_STANDBY,  0,      0,       trouble_begins,     ACTION_SYNC,  SAME,          EVENT_NONE },
+        { ROLE_STANDBY,  NO_RUN, 0,       refresh_is_due,     ACTION_SYNC,  SAME,          EVENT_NONE },
 
-        { ROLE_STARTING, starts_for_nothing,        ACTION_STOP,  ROLE_DEMOTING, EVENT_CALLED_OFF,     AS_IT_IS        },
-        { ROLE_STARTING, no_longer_wanted,          ACTION_STOP,  ROLE_DEMOTING, EVENT_DEMOTING,       AS_IT_IS        },
-        { ROLE_STARTING, answers,                   ACTION_NONE,  ROLE_PROMOTED, EVENT_PROMOTED,       AS_IT_IS        },
-        { ROLE_STARTING, drill_start_failed,        ACTION_NONE,  SAME,          EVENT_DRILL_FAILED,   AS_IT_IS        },
-        { ROLE_STARTING, start_failed,              ACTION_NONE,  SAME,          EVENT_START_FAILED,   AS_IT_IS,  ONCE },
-        { ROLE_STARTING, may_start,                 ACTION_START, SAME,          EVENT_NONE,           AS_IT_IS        },
-        { ROLE_STARTING, start_is_slow,             ACTION_NONE,  SAME,          EVENT_START_SLOW,     AS_IT_IS,  ONCE },
+        { ROLE_STARTING, STOP,   0,       starts_for_nothing, ACTION_STOP,  ROLE_DEMOTING, EVENT_CALLED_OFF },
+        { ROLE_STARTING, STOP,   0,       may_stop,           ACTION_STOP,  ROLE_DEMOTING, EVENT_DEMOTING },
+        { ROLE_STARTING, 0,      0,       answers,            ACTION_NONE,  ROLE_PROMOTED, EVENT_PROMOTED },
+        { ROLE_STARTING, 0,      0,       drill_start_failed, ACTION_NONE,  SAME,          EVENT_DRILL_FAILED },
+        { ROLE_STARTING, 0,      0,       start_failed,       ACTION_NONE,  SAME,          EVENT_START_FAILED, ONCE },
+        { ROLE_STARTING, 0,      0,       may_start,          ACTION_START, SAME,          EVENT_NONE },
+        { ROLE_STARTING, 0,      0,       start_is_slow,      ACTION_NONE,  SAME,          EVENT_START_SLOW, ONCE },
 
-        { ROLE_PROMOTED, channels_are_ready,        ACTION_NONE,  SAME,          EVENT_CHANNELS_READY, AS_IT_IS,  ONCE },
-        { ROLE_PROMOTED, drill_is_ready,            ACTION_NONE,  SAME,          EVENT_DRILL_ANSWERED, AS_IT_IS        },
-        { ROLE_PROMOTED, drill_is_not_ready,        ACTION_NONE,  SAME,          EVENT_DRILL_FAILED,   AS_IT_IS        },
-        { ROLE_PROMOTED, no_longer_wanted,          ACTION_STOP,  ROLE_DEMOTING, EVENT_DEMOTING,       AS_IT_IS        },
-        { ROLE_PROMOTED, stopped_by_user,           ACTION_NONE,  ROLE_STANDBY,  EVENT_HELD,           MODE_HELD       },
-        { ROLE_PROMOTED, fell_over,                 ACTION_NONE,  ROLE_STARTING, EVENT_LOST,           AS_IT_IS        },
-        { ROLE_PROMOTED, channels_fail,             ACTION_NONE,  SAME,          EVENT_CHANNELS_FAIL,  AS_IT_IS,  ONCE },
-        { ROLE_PROMOTED, is_silent,                 ACTION_NONE,  SAME,          EVENT_SILENT,         AS_IT_IS,  ONCE },
-        { ROLE_PROMOTED, answers_again,             ACTION_NONE,  SAME,          EVENT_ANSWERS,        AS_IT_IS        },
-        { ROLE_PROMOTED, hangs,                     ACTION_STOP,  ROLE_DEMOTING, EVENT_HUNG,           AS_IT_IS        },
+        { ROLE_PROMOTED, 0,      0,       channels_are_ready, ACTION_NONE,  SAME,          EVENT_CHANNELS_READY, ONCE },
+        { ROLE_PROMOTED, 0,      0,       drill_is_ready,     ACTION_NONE,  SAME,          EVENT_DRILL_ANSWERED },
+        { ROLE_PROMOTED, 0,      0,       drill_is_not_ready, ACTION_NONE,  SAME,          EVENT_DRILL_FAILED },
+        { ROLE_PROMOTED, STOP,   0,       may_stop,           ACTION_STOP,  ROLE_DEMOTING, EVENT_DEMOTING },
+        { ROLE_PROMOTED, 0,      STOPPED, stopped_by_user,    ACTION_NONE,  ROLE_STANDBY,  EVENT_HELD },
+        { ROLE_PROMOTED, 0,      STOPPED, not_paused,         ACTION_NONE,  ROLE_STARTING, EVENT_LOST },
+        { ROLE_PROMOTED, 0,      0,       channels_fail,      ACTION_NONE,  SAME,          EVENT_CHANNELS_FAIL, ONCE },
+        { ROLE_PROMOTED, 0,      0,       is_silent,          ACTION_NONE,  SAME,          EVENT_SILENT, ONCE },
+        { ROLE_PROMOTED, 0,      0,       answers_again,      ACTION_NONE,  SAME,          EVENT_ANSWERS },
+        { ROLE_PROMOTED, 0,      RUNS,    hangs,              ACTION_STOP,  ROLE_DEMOTING, EVENT_HUNG },
 
-        { ROLE_DEMOTING, stopped_for_nothing,       ACTION_NONE,  ROLE_STANDBY,  EVENT_NONE,           AS_IT_IS        },
-        { ROLE_DEMOTING, stopped,                   ACTION_NONE,  ROLE_STANDBY,  EVENT_DEMOTED,        AS_IT_IS        },
-        { ROLE_DEMOTING, runs_by_another_hand,      ACTION_NONE,  ROLE_STANDBY,  EVENT_FOREIGN,        AS_IT_IS        },
-        { ROLE_DEMOTING, may_start,                 ACTION_START, ROLE_STARTING, EVENT_PROMOTING,      AS_IT_IS        },
-        { ROLE_DEMOTING, wanted_and_runs_on,        ACTION_START, ROLE_STARTING, EVENT_PROMOTING,      AS_IT_IS        },
-        { ROLE_DEMOTING, drain_is_too_long,         ACTION_KILL,  SAME,          EVENT_KILLED,         AS_IT_IS,  ONCE },
-        { ROLE_DEMOTING, kill_again,                ACTION_KILL,  SAME,          EVENT_NONE,           AS_IT_IS        },
-        { ROLE_DEMOTING, stop_failed,               ACTION_NONE,  SAME,          EVENT_STOP_FAILED,    AS_IT_IS,  ONCE },
-        { ROLE_DEMOTING, stop_again,                ACTION_STOP,  SAME,          EVENT_NONE,           AS_IT_IS        },
-        { ROLE_DEMOTING, ignores_stop,              ACTION_NONE,  SAME,          EVENT_STOP_FAILED,    AS_IT_IS,  ONCE },
-        { ROLE_DEMOTING, drains_long,               ACTION_NONE,  SAME,          EVENT_DRAINING,       AS_IT_IS,  ONCE },
+        { ROLE_DEMOTING, NO_RUN, STOPPED, was_called_off,     ACTION_NONE,  ROLE_STANDBY,  EVENT_NONE },
+        { ROLE_DEMOTING, NO_RUN, STOPPED, NULL,               ACTION_NONE,  ROLE_STANDBY,  EVENT_DEMOTED },
+        { ROLE_DEMOTING, NO_RUN, RUNS,    is_another_run,     ACTION_NONE,  ROLE_STANDBY,  EVENT_FOREIGN },
+        { ROLE_DEMOTING, 0,      0,       may_start,          ACTION_START, ROLE_STARTING, EVENT_PROMOTING },
+        { ROLE_DEMOTING, RUN,    RUNS,    not_the_hung_one,   ACTION_START, ROLE_STARTING, EVENT_PROMOTING },
+        { ROLE_DEMOTING, RUN,    ENDING,  drain_is_too_long,  ACTION_KILL,  SAME,          EVENT_KILLED, ONCE },
+        { ROLE_DEMOTING, RUN,    ENDING,  kill_again,         ACTION_KILL,  SAME,          EVENT_NONE },
+        { ROLE_DEMOTING, 0,      RUNS,    stop_failed,        ACTION_NONE,  SAME,          EVENT_STOP_FAILED, ONCE },
+        { ROLE_DEMOTING, 0,      RUNS,    stop_again,         ACTION_STOP,  SAME,          EVENT_NONE },
+        { ROLE_DEMOTING, 0,      ENDING,  ignores_stop,       ACTION_NONE,  SAME,          EVENT_STOP_FAILED, ONCE },
+        { ROLE_DEMOTING, NO_RUN, ENDING,  drains_long,        ACTION_NONE,  SAME,          EVENT_DRAINING, ONCE },
 };
 /* clang-format on */
 
@@ -402,22 +364,17 @@ static bool applies(const struct rule *rule, struct look *l) {
                 return false;
         if (rule->once && was_reported(l->r, rule->event))
                 return false;
-        return rule->when(l);
+        return (!rule->wanted || rule->wanted & l->wanted) &&
+                (!rule->gateway || rule->gateway & l->gateway) && (!rule->when || rule->when(l));
 }
 
 static struct role_step apply(struct role *r, const struct rule *rule, const struct facts *f) {
-        usec_t now = f->now;
-
-        if (rule->then == ACTION_SYNC && in_trouble(r, f))
-                r->early_sync = now;
-        role_note_event(r, rule->event, now);
-        if (rule->mode != AS_IT_IS)
-                r->mode = rule->mode;
+        role_note_event(r, rule->event, f->now);
         if (rule->to != SAME)
-                role_enter(r, rule->to, rule->event, now);
+                role_enter(r, rule->to, rule->event, f->now);
         role_note_action(r, rule->then, f);
         return (struct role_step){
-                .action = rule->then, .event = rule->event, .again = true, .look_at = now
+                .action = rule->then, .event = rule->event, .again = true, .look_at = f->now
         };
 }
 
@@ -435,10 +392,7 @@ static void keep_up(struct role *r, const struct look *l) {
 
         switch (r->state) {
         case ROLE_STANDBY:
-                if (in_trouble(r, f))
-                        r->synced = r->synced || f->sync_running || synced_lately(l);
-                else
-                        r->synced = false;
+                r->synced = in_trouble(r, f) && (r->synced || f->sync_running || synced_lately(l));
                 if (!in_trouble(r, f))
                         r->other = OTHER_UNKNOWN;
                 if (is_stopped(f))
@@ -453,7 +407,7 @@ static void keep_up(struct role *r, const struct look *l) {
         case ROLE_DEMOTING:
                 if (!is_stopped(f))
                         r->other = OTHER_UNKNOWN;
-                r->wanted_since = !wanted(l) ? 0 : r->wanted_since > 0 ? r->wanted_since : f->now;
+                r->wanted_since = l->wanted != RUN ? 0 : r->wanted_since ?: f->now;
                 break;
         default:
                 break;
@@ -466,6 +420,8 @@ struct role_step role_step(struct role *r, const struct role_rules *role_rules, 
         if (f->shutting_down || f->gateway == UNIT_UNKNOWN)
                 return (struct role_step){ .look_at = USEC_INFINITY };
 
+        l.wanted = find_wanted(&l);
+        l.gateway = find_gateway(f);
         keep_up(r, &l);
         for (size_t i = 0; i < ELEMENTSOF(rules); i++)
                 if (applies(&rules[i], &l))

@@ -70,7 +70,7 @@ struct role {
         usec_t sync_begun; /* refresh_is_due, sync_is_late: when the last sync began; 0: no sync yet */
         usec_t sync_stop;  /* may_start: when the daemon stopped the running sync; 0: it did not */
         usec_t early_sync; /* trouble_begins, refresh_is_due: when trouble last caused a sync; 0: never */
-        bool synced;       /* wanted_and_unsynced, trouble_begins: this trouble needs no sync any more */
+        bool synced;       /* sync_needed: this trouble needs no sync any more */
         bool unsaved;      /* work_is_unsaved: the gateway ran here, and no sync has saved its work yet */
 
         unsigned starts;      /* start_failed: attempts since the gateway last worked for a while */
@@ -83,7 +83,7 @@ struct role {
         usec_t answers_since; /* answers: the first check of .answers */
         usec_t silent_since; /* is_silent, hangs: when the promoted gateway's silence began; 0: it answers */
         usec_t silent_last;  /* hangs: the last silent check */
-        pid_t silent_pid;    /* hangs, wanted_and_runs_on: the silent main process */
+        pid_t silent_pid;    /* hangs, not_the_hung_one: the silent main process */
         enum gateway_ready ready; /* channels_are_ready, drill_is_ready: what the promoted gateway says */
         bool reloaded;        /* channels_are_ready: since its promotion the gateway has said "not ready" */
         usec_t unready_since; /* channels_fail: when it first said "not ready" in a row; 0: it is ready */
@@ -93,8 +93,7 @@ struct role {
                 OTHER_ANSWERS
         } other;              /* answers, may_start: does another gateway answer at the same address? */
         bool promoted_before; /* starts_for_nothing: this failover has promoted already */
-        bool called_off;      /* stopped_for_nothing: in DEMOTING, the gateway had not started */
-        bool restart;         /* wanted_and_runs_on: in DEMOTING, the gateway hung and must start again */
+        bool restart;         /* find_wanted: in DEMOTING, the gateway hung and must start again */
         usec_t wanted_since;  /* drain_is_too_long: in DEMOTING, when it was wanted again; 0: it is not */
 
         unsigned said; /* a bit for each event that is reported once per state */

@@ -2,36 +2,35 @@
 #include "core/role_facts.h"
 
 enum role_intent role_intent(const struct role *r) {
-        switch (r->state) {
-        case ROLE_STARTING:
-                return r->promoted_before ? INTENT_PROMOTED : INTENT_STARTING;
-        case ROLE_PROMOTED:
+        static const enum role_intent intents[_ROLE_MAX] = {
+                [ROLE_STARTING] = INTENT_STARTING,
+                [ROLE_PROMOTED] = INTENT_PROMOTED,
+                [ROLE_DEMOTING] = INTENT_DEMOTING,
+        };
+
+        if (r->state == ROLE_STARTING && r->promoted_before)
                 return INTENT_PROMOTED;
-        case ROLE_DEMOTING:
-                return r->restart ? INTENT_RESTARTING : INTENT_DEMOTING;
-        default:
-                return INTENT_NONE;
-        }
+        return r->restart ? INTENT_RESTARTING : intents[r->state];
 }
 
 /* Returns the state to continue in. Where the marker and the unit disagree, the unit is right: a marker of
  * another run counts for nothing. */
 static enum role_state resume_in(enum role_intent intent, const struct facts *f) {
-        static const struct {
-                enum role_state stopped, running; /* what the unit is */
-        } table[_INTENT_MAX] = {
-                [INTENT_NONE] = { ROLE_STANDBY, ROLE_STANDBY },
-                [INTENT_STARTING] = { ROLE_STARTING, ROLE_STARTING },
-                [INTENT_PROMOTED] = { ROLE_STARTING, ROLE_PROMOTED },
-                [INTENT_DEMOTING] = { ROLE_DEMOTING, ROLE_DEMOTING },
-                [INTENT_RESTARTING] = { ROLE_STARTING, ROLE_PROMOTED },
+        static const enum role_state states[_INTENT_MAX] = {
+                [INTENT_STARTING] = ROLE_STARTING,
+                [INTENT_PROMOTED] = ROLE_PROMOTED,
+                [INTENT_DEMOTING] = ROLE_DEMOTING,
+                [INTENT_RESTARTING] = ROLE_PROMOTED,
         };
+        enum role_state state = states[intent];
 
+        if (state == ROLE_STANDBY)
+                return state;
         if (f->gateway == UNIT_STOPPING)
-                return intent == INTENT_NONE ? ROLE_STANDBY : ROLE_DEMOTING;
-        if (!is_running(f)) /* a start job may be under way */
-                return table[intent].stopped;
-        return f->same_run ? table[intent].running : ROLE_STANDBY;
+                return ROLE_DEMOTING;
+        if (is_running(f))
+                return f->same_run ? state : ROLE_STANDBY;
+        return state == ROLE_PROMOTED ? ROLE_STARTING : state; /* a start job may be under way */
 }
 
 struct role_step role_resume(struct role *r, enum role_intent intent, const struct facts *f) {
@@ -76,14 +75,10 @@ const char *role_command(struct role *r, const struct facts *f, enum role_comman
         case COMMAND_DRILL:
                 if (r->state != ROLE_STANDBY || r->mode != MODE_AUTO || paused(r))
                         return "A drill begins on standby, in mode auto and not paused.";
-                if (f->primary == HEALTH_UNKNOWN && f->failing_since == 0)
-                        return "The primary has not had its good checks yet: try again when `status` says that it is up.";
                 if (f->primary != HEALTH_UP || f->failing_since > 0)
-                        return "The primary does not answer well: this is no time for a drill.";
-                if (f->gateway == UNIT_UNKNOWN)
-                        return "systemd cannot be asked about the gateway here just now.";
+                        return "The primary is not up, or its last check failed: this is no time for a drill.";
                 if (!is_stopped(f))
-                        return "The gateway here runs already, and another user started it: stop it first.";
+                        return "The gateway here has not stopped: see `status`. If another user started it, stop it first.";
                 r->mode = MODE_DRILL;
                 r->drill_done = false;
                 break;

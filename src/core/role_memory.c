@@ -17,6 +17,8 @@ void role_note_action(struct role *r, enum role_action action, const struct fact
 
         switch (action) {
         case ACTION_SYNC:
+                if (in_trouble(r, f))
+                        r->early_sync = now;
                 r->sync_begun = now;
                 r->synced = true;
                 r->unsaved = false;
@@ -72,6 +74,7 @@ void role_note_event(struct role *r, enum role_event event, usec_t now) {
         case EVENT_HELD:
                 r->held_at = now;
                 r->held_from = r->mode;
+                r->mode = MODE_HELD;
                 break;
         case EVENT_DRILL_ANSWERED:
         case EVENT_DRILL_FAILED:
@@ -79,6 +82,8 @@ void role_note_event(struct role *r, enum role_event event, usec_t now) {
                 break;
         case EVENT_DRILL_REAL:
         case EVENT_DRILL_OVER:
+        case EVENT_HOLD_OVER:
+                r->mode = MODE_AUTO;
                 r->drill_done = false;
                 break;
         default:
@@ -89,7 +94,7 @@ void role_note_event(struct role *r, enum role_event event, usec_t now) {
 void role_enter(struct role *r, enum role_state to, enum role_event why, usec_t now) {
         r->state = to;
         r->since = now;
-        r->said = why == EVENT_FOREIGN ? 1U << why : 0;
+        r->said = 1U << why;
         r->stops = 0;
         r->stop_again = r->kill_again = 0;
         r->wanted_since = 0;
@@ -100,7 +105,6 @@ void role_enter(struct role *r, enum role_state to, enum role_event why, usec_t 
         r->restart = why == EVENT_HUNG;
         r->synced = false;
         r->unsaved = to == ROLE_STANDBY && why != EVENT_FOREIGN && why != EVENT_RESUMED;
-        r->called_off = why == EVENT_CALLED_OFF;
 
         switch (to) {
         case ROLE_STANDBY:

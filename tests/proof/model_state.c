@@ -29,8 +29,7 @@ static void simplify_times(struct role *r, bool syncing) {
         r->start_again = starts ? whether_it_has_come(r->start_again) : 0;
         if (r->mode != MODE_DRILL)
                 r->drill_done = false;
-        r->called_off = false;    /* changes nothing but what is said */
-        r->ready = READY_UNKNOWN; /* likewise, once a drill has seen it */
+        r->ready = READY_UNKNOWN; /* changes nothing but what is said, once a drill has seen it */
         r->unready_since = 0;
         if (!syncing)
                 r->sync_stop = 0;
