@@ -16,7 +16,7 @@ static usec_t add(usec_t a, usec_t b) {
         return a > USEC_INFINITY - b ? USEC_INFINITY : a + b;
 }
 
-void health_restart_counting(struct health *h) {
+static void restart_counting(struct health *h) {
         h->failures = h->clear = h->goods = 0;
         h->last_check = h->failing_since = h->silent_since = 0;
         h->cut_off_since = h->restarting_since = h->not_ready_since = 0;
@@ -44,25 +44,14 @@ unsigned health_recover_needed(const struct health *h, const struct health_rules
         return needed;
 }
 
-/* The gateway lives, ready or not. */
-static void end_failures(struct health *h) {
+/* "Not ready" does not bring back a gateway that is down, but proves that the gateway lives. */
+static void count_life(struct health *h, bool ready, usec_t now) {
         h->failures = h->clear = 0;
         h->failing_since = h->silent_since = h->cut_off_since = h->restarting_since = 0;
-}
-
-static void count_good(struct health *h, usec_t now) {
-        end_failures(h);
-        h->goods++;
-        h->last_good = now;
-        h->not_ready_since = 0;
-}
-
-/* "Not ready" does not bring back a gateway that is down, but proves that the gateway lives. */
-static void count_not_ready(struct health *h, usec_t now) {
-        end_failures(h);
-        h->goods = h->level == HEALTH_DOWN ? 0 : h->goods + 1;
-        if (h->not_ready_since == 0)
-                h->not_ready_since = now;
+        h->goods = ready || h->level != HEALTH_DOWN ? h->goods + 1 : 0;
+        if (ready)
+                h->last_good = now;
+        h->not_ready_since = ready ? 0 : h->not_ready_since ?: now;
 }
 
 static void count_failure(struct health *h, enum verdict verdict, usec_t now) {
@@ -109,17 +98,25 @@ static usec_t down_at(const struct health *h, const struct health_rules *rules, 
         return MAX(at, grace_until(h, rules));
 }
 
-usec_t health_waits_until(const struct health *h, const struct health_rules *rules, enum verdict *why) {
-        usec_t at = down_at(h, rules, why), grace = grace_until(h, rules);
+usec_t health_waits_until(const struct health *h, const struct health_rules *rules, const char **ret_for) {
+        static const char *const words[_VERDICT_MAX] = {
+                [VERDICT_CUT_OFF] = "the network here",
+                [VERDICT_STARTING] = "the primary, which said that it restarts",
+                [VERDICT_SILENT] = "the primary, which is silent",
+                [VERDICT_NOT_READY] = "the primary, whose channels are not ready",
+        };
+        enum verdict why;
+        usec_t at = down_at(h, rules, &why), grace = grace_until(h, rules);
 
-        if (h->level == HEALTH_DOWN || (h->failing_since == 0 && h->not_ready_since == 0) || at == 0 ||
-                (*why == VERDICT_SILENT && h->clear > 0 && grace == 0)) {
-                *why = VERDICT_UP;
-                return 0;
-        }
-        if (grace > 0 && (*why != VERDICT_CUT_OFF || at == grace))
-                *why = VERDICT_STARTING;
-        return *why == VERDICT_STARTING ? grace : at;
+        if (grace > 0 && (why != VERDICT_CUT_OFF || at == grace)) {
+                why = VERDICT_STARTING;
+                at = grace;
+        } else if (why == VERDICT_SILENT && h->clear > 0)
+                at = 0; /* fail_threshold may come first */
+        if (h->level == HEALTH_DOWN || (h->failing_since == 0 && h->not_ready_since == 0))
+                at = 0;
+        *ret_for = at > 0 ? words[why] : "";
+        return at;
 }
 
 /* A good check never makes the level down. A failed check never makes it up. */
@@ -138,28 +135,23 @@ static void set_level(struct health *h, const struct health_rules *rules, enum v
         }
 }
 
-struct health_change health_check(
-        struct health *h, const struct health_rules *rules, enum verdict verdict, usec_t now) {
-        struct health_change change = {};
+usec_t health_check(struct health *h, const struct health_rules *rules, enum verdict verdict, usec_t now) {
         enum health_level before = h->level;
+        usec_t gap = 0;
 
         if (health_is_old(h, rules, now)) {
-                change.standstill = true;
-                change.gap = now - h->last_check;
-                health_restart_counting(h);
+                gap = now - h->last_check;
+                restart_counting(h);
         }
         h->last_check = now;
 
-        if (verdict == VERDICT_UP)
-                count_good(h, now);
-        else if (verdict == VERDICT_NOT_READY)
-                count_not_ready(h, now);
+        if (verdict == VERDICT_UP || verdict == VERDICT_NOT_READY)
+                count_life(h, verdict == VERDICT_UP, now);
         else
                 count_failure(h, verdict, now);
         set_level(h, rules, verdict, now);
 
-        change.level = h->level != before;
-        if (change.level)
+        if (h->level != before)
                 h->since = now;
-        return change;
+        return gap;
 }

@@ -53,21 +53,14 @@ struct health {
         usec_t called_off; /* when .early last made the level up; 0: never */
 };
 
-/* What one check changed. */
-struct health_change {
-        bool level;      /* health.level is another than before */
-        bool standstill; /* this machine was suspended or frozen, so counting starts again */
-        usec_t gap;      /* if .standstill: how long there was no check */
-};
-
-/* Counts one check that ended at NOW. */
-struct health_change health_check(
-        struct health *h, const struct health_rules *rules, enum verdict verdict, usec_t now);
+/* Counts one check that ended at NOW. Returns for how long there was no check if this machine was suspended or
+ * frozen, so that counting starts again and the level stays; else 0. */
+usec_t health_check(struct health *h, const struct health_rules *rules, enum verdict verdict, usec_t now);
 
 /* Returns the time from which one more check like the last makes the level down: when cut_off_wait,
- * restart_grace, silent_timeout or ready_timeout ends. *WHY says which: CUT_OFF, STARTING, SILENT or
- * NOT_READY. Returns 0, and UP in *WHY, if the level does not wait for a time. */
-usec_t health_waits_until(const struct health *h, const struct health_rules *rules, enum verdict *why);
+ * restart_grace, silent_timeout or ready_timeout ends. *RET_FOR says for what it waits: "the network here".
+ * Returns 0, and "" in *RET_FOR, if the level does not wait for a time. */
+usec_t health_waits_until(const struct health *h, const struct health_rules *rules, const char **ret_for);
 
 /* Returns how many good checks in a row mean up at NOW: recover_threshold, doubled for every failback within
  * the last hour as long as that takes ten minutes at most. One is enough if .early, unless "not ready" made
@@ -79,6 +72,3 @@ void health_failback(struct health *h, usec_t now);
 
 /* Whether the last check is so old at NOW that this machine must have stood still: the level is old, too. */
 bool health_is_old(const struct health *h, const struct health_rules *rules, usec_t now);
-
-/* Starts counting again after a standstill. The level stays. */
-void health_restart_counting(struct health *h);

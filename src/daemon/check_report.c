@@ -9,47 +9,30 @@ static bool is_reported(unsigned failures) {
         return failures <= 3 || failures % 10 == 0;
 }
 
-static void report_wait(
-        const struct health *h, const struct health_rules *rules, const struct check *check) {
-        static const char *const because[_VERDICT_MAX] = {
-                [VERDICT_STARTING] = "the gateway said that it restarts",
-                [VERDICT_SILENT] = "silence proves no death",
-                [VERDICT_CUT_OFF] = "this machine is cut off",
-        };
-        char span[SPAN_MAX] = "as long as that lasts";
-        enum verdict why;
-        usec_t until = health_waits_until(h, rules, &why);
-        bool ends = until != USEC_INFINITY;
-
-        if (!because[why]) {
-                log_notice("Failed check %u: %s.", h->failures, check->reason);
-                return;
-        }
-        if (ends)
-                format_span(span, until - MIN(until, h->last_check));
-        log_notice("Failed check %u: %s. Waiting for %s%s: %s.", h->failures, check->reason,
-                ends ? "at most " : "", span, because[why]);
-}
-
 static void report_failed(const struct health *before, const struct health *h,
         const struct health_rules *rules, const struct check *check) {
-        unsigned needed = rules->fail_threshold;
+        bool lives = check->verdict == VERDICT_NOT_READY, down = h->level == HEALTH_DOWN;
+        bool counts = check->verdict == VERDICT_DOWN && h->clear <= rules->fail_threshold;
+        char text[512] = "Failed check", span[SPAN_MAX] = "as long as that lasts";
+        const char *what;
+        usec_t until = health_waits_until(h, rules, &what);
 
-        if (before->level == HEALTH_DOWN)
+        if (before->level == HEALTH_DOWN ||
+                (!down && !counts && (lives ? before->not_ready_since > 0 : !is_reported(h->failures))))
                 return;
-        if (check->verdict == VERDICT_NOT_READY) {
-                if (before->not_ready_since == 0 || h->level == HEALTH_DOWN)
-                        log_notice("Failed check: %s.%s", check->reason,
-                                h->level == HEALTH_DOWN ? " The primary counts as down." : "");
-        } else if (h->level == HEALTH_DOWN && h->clear == needed)
-                log_notice("Failed check %u of %u: %s. The primary counts as down.", needed, needed,
-                        check->reason);
-        else if (h->level == HEALTH_DOWN)
-                log_notice("Failed check %u: %s. The primary counts as down.", h->failures, check->reason);
-        else if (check->verdict == VERDICT_DOWN && h->clear < needed)
-                log_notice("Failed check %u of %u: %s.", h->clear, needed, check->reason);
-        else if (is_reported(h->failures))
-                report_wait(h, rules, check);
+        if (counts)
+                (void) appendf(text, sizeof text, " %u of %u", h->clear, rules->fail_threshold);
+        else if (!lives)
+                (void) appendf(text, sizeof text, " %u", h->failures);
+        (void) appendf(text, sizeof text, ": %s.", check->reason);
+        if (down)
+                (void) appendf(text, sizeof text, " The primary counts as down.");
+        else if (until > 0 && !lives)
+                (void) appendf(text, sizeof text, " Waiting for %s, %s%s.", what,
+                        until == USEC_INFINITY ? "" : "at most ",
+                        until == USEC_INFINITY ? span
+                                               : format_span(span, until - MIN(until, h->last_check)));
+        log_notice("%s", text);
 }
 
 static void report_good(const struct health *before, const struct health *h,
@@ -67,12 +50,12 @@ static void report_good(const struct health *before, const struct health *h,
 }
 
 void report_check(const struct health *before, const struct health *h, const struct health_rules *rules,
-        const struct health_change *change, const struct check *check, const char *name) {
+        usec_t gap, const struct check *check, const char *name) {
         char span[SPAN_MAX];
 
-        if (change->standstill)
+        if (gap > 0)
                 log_notice("This machine stood still for %s (suspended or frozen?). Counting starts again.",
-                        format_span(span, change->gap));
+                        format_span(span, gap));
         if (check->verdict == VERDICT_UP)
                 report_good(before, h, rules, name);
         else

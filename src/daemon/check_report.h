@@ -3,6 +3,6 @@
 
 #include "core/health.h"
 
-/* Logs CHECK of the primary NAME, which changed BEFORE to H; CHANGE is health_check()'s. */
+/* Logs CHECK of the primary NAME, which changed BEFORE to H; GAP is health_check()'s. */
 void report_check(const struct health *before, const struct health *h, const struct health_rules *rules,
-        const struct health_change *change, const struct check *check, const char *name);
+        usec_t gap, const struct check *check, const char *name);

@@ -73,7 +73,7 @@ bool peer_is_passed_over(struct peer *p) {
         return false;
 }
 
-struct health_change peer_count(struct peer *p) {
+usec_t peer_count(struct peer *p) {
         p->last = p->found;
         if (p->last.verdict != VERDICT_UP)
                 p->failed = p->last;

@@ -34,5 +34,5 @@ void peer_carry_over(struct peer *p, const struct peer *before);
 /* Judges .found, a failed check, as cut off while Tailscale does not work here: the check proves nothing
  * then. Returns true if tailscaled only restarts: the caller must not count the check. */
 bool peer_is_passed_over(struct peer *p);
-/* Counts .found. */
-struct health_change peer_count(struct peer *p);
+/* Counts .found. Returns what health_check() does. */
+usec_t peer_count(struct peer *p);

@@ -100,13 +100,13 @@ static void schedule(struct peers *w) {
 static void count_primary(struct peers *w) {
         struct peer *p = &w->primary;
         struct health *h = &p->health, before = *h;
-        struct health_change change = peer_count(p);
+        usec_t gap = peer_count(p);
 
-        if (!change.standstill && before.level != HEALTH_DOWN && before.failures > 0 && h->failures == 0 &&
+        if (gap == 0 && before.level != HEALTH_DOWN && before.failures > 0 && h->failures == 0 &&
                 before.cut_off_since == 0)
                 restart_loop_count(&w->loop, now());
-        report_check(&before, h, &p->rules, &change, &p->last, w->name);
-        if (change.level && h->level == HEALTH_DOWN && h->why != VERDICT_NOT_READY)
+        report_check(&before, h, &p->rules, gap, &p->last, w->name);
+        if (h->level == HEALTH_DOWN && before.level != HEALTH_DOWN && h->why != VERDICT_NOT_READY)
                 channels_forget(&w->channels);
         decide(w);
         schedule(w);
@@ -143,14 +143,14 @@ static void on_witness(void *userdata) {
 /* A machine that is cut off from the primary is cut off from its seniors too. */
 static void judge_senior(struct peer *s) {
         struct check *c = &s->found;
-        struct health_change change;
+        bool was_up = s->health.level == HEALTH_UP;
 
         if (c->verdict != VERDICT_UP && peer_is_passed_over(s))
                 return;
         if (c->unanswered && s->watch->primary.last.verdict == VERDICT_CUT_OFF)
                 c->verdict = VERDICT_CUT_OFF;
-        change = peer_count(s);
-        if (change.level && s->health.level == HEALTH_UP)
+        (void) peer_count(s);
+        if (!was_up && s->health.level == HEALTH_UP)
                 log_notice("The senior standby %s has taken over.", s->config->name);
         if (s->health.level == HEALTH_UP && s->last.verdict == VERDICT_UP)
                 s->served = now();
@@ -355,21 +355,15 @@ struct peers *peers_free(struct peers *w) {
 }
 
 static usec_t waits_until(const struct peers *w, const char **ret_for) {
-        static const char *const words[_VERDICT_MAX] = {
-                [VERDICT_CUT_OFF] = "the network here",
-                [VERDICT_STARTING] = "the primary, which said that it restarts",
-                [VERDICT_SILENT] = "the primary, which is silent",
-                [VERDICT_NOT_READY] = "the primary, whose channels are not ready",
-        };
         const struct peer *p = &w->primary;
-        enum verdict why = VERDICT_UP;
-        bool down = p->health.level == HEALTH_DOWN;
-        usec_t until = down ? seniors_go_first_until(w) : health_waits_until(&p->health, &p->rules, &why);
+        usec_t until = health_waits_until(&p->health, &p->rules, ret_for);
 
-        if (until > now()) {
-                *ret_for = down ? "the standbys that go first" : words[why];
-                return until;
+        if (p->health.level == HEALTH_DOWN) {
+                until = seniors_go_first_until(w);
+                *ret_for = "the standbys that go first";
         }
+        if (until > now())
+                return until;
         *ret_for = "";
         return 0;
 }

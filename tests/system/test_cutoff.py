@@ -65,7 +65,7 @@ def counting(entry):
 def test_no_carrier_is_held_and_then_promotes(pair, fault):
     begin(pair, witness={"cut_off_wait": "4s"})
     pair.standby.link_down()
-    pair.standby.wait_journal("no carrier.*Waiting for at most 4.0 s", DAEMON)
+    pair.standby.wait_journal("no carrier.*Waiting for the network here, at most 4.0 s", DAEMON)
     promoted = wait_event(pair.standby, "promoted")
     assert counting(promoted) >= 4_000_000
     fault("the standby's only link is down (cut_off_wait = 4s)", promoted)
@@ -217,7 +217,7 @@ def test_restart_that_takes_too_long_promotes(pair, fault):
     pair.primary.gateway.mode("draining")
     pair.standby.wait_journal("draining", DAEMON)
     pair.primary.gateway.kill()
-    pair.standby.wait_journal("Waiting for at most 3.0 s: the gateway said that it restarts", DAEMON)
+    pair.standby.wait_journal("Waiting for the primary, which said that it restarts, at most 3.0 s", DAEMON)
     promoted = wait_event(pair.standby, "promoted")
     assert counting(promoted) >= 3_000_000
     fault("the primary says that it restarts, and does not come back (restart_grace = 3s)", promoted)

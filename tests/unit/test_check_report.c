@@ -25,9 +25,9 @@ static unsigned lines_of(struct health *h, const struct health_rules *rules, enu
         for (unsigned i = 1; i <= n; i++) {
                 struct health before = *h;
                 usec_t now = MAX(h->last_check, START) + USEC_PER_SEC;
-                struct health_change change = health_check(h, rules, verdict, now);
+                usec_t gap = health_check(h, rules, verdict, now);
 
-                report_check(&before, h, rules, &change, &c, "primary:1");
+                report_check(&before, h, rules, gap, &c, "primary:1");
         }
         (void) dup2(saved, STDERR_FILENO);
         (void) close(saved);
