@@ -33,18 +33,18 @@ static int on_look_timer(sd_event_source *s _unused_, uint64_t usec _unused_, vo
 }
 
 static void report_notice(struct daemon *d) {
-        char text[320];
+        _cleanup_free_ char *text = peers_take_notice(d->peers);
         struct alert_message m = {
                 .event = "key-expires",
                 .level = LOG_WARNING,
                 .title = "A Tailscale key of the failover pair expires",
                 .text = text,
-                .primary = peers_primary_name(d->peers),
+                .primary = peers_view(d->peers).name,
                 .reason = "",
                 .time = now_usec(CLOCK_REALTIME),
         };
 
-        if (!peers_take_notice(d->peers, text, sizeof text))
+        if (!text)
                 return;
         log_warning("%s", text);
         (void) alert_post(d->alert, &m);
@@ -94,7 +94,7 @@ static void on_sync(struct sync_unit *s _unused_, bool ended, void *userdata) {
 
         if (ended)
                 sync_story_report(&d->sync_story, sync_unit_view(d->sync_unit), &d->config->workspace,
-                        d->role.state != ROLE_STANDBY || peers_failing_since(d->peers) > 0);
+                        d->role.state != ROLE_STANDBY || peers_view(d->peers).failing_since > 0);
         look(d);
 }
 
@@ -132,7 +132,7 @@ static int use_config(struct daemon *d, struct config *c) {
         struct unit *gateway = NULL;
         int r;
 
-        r = peers_new(d->http, d->instance, c, d->peers, on_watch, d, &watch);
+        r = peers_new(d->http, d->instance, c, on_watch, d, &watch);
         if (r >= 0)
                 r = local_gateway_new(d->http, c, on_gateway_checked, d, &selfcheck);
         if (r >= 0)
@@ -147,6 +147,7 @@ static int use_config(struct daemon *d, struct config *c) {
                         units_unfollow(d->units, d->gateway);
                 d->gateway = gateway;
         }
+        peers_carry_over(watch, d->peers);
         peers_free(d->peers);
         d->peers = TAKE(watch);
         local_gateway_free(d->local_gateway);
@@ -308,7 +309,7 @@ int cmd_run(const struct instance *instance) {
         daemon_show(d); /* before any client can ask */
         bus_connection_open(d->connection);
         (void) sd_event_set_watchdog(d->event, true);
-        log_info("Watching the primary %s.", peers_primary_name(d->peers));
+        log_info("Watching the primary %s.", peers_view(d->peers).name);
         (void) sd_notify(false, "READY=1");
         r = sd_event_loop(d->event);
         (void) sd_notify(false, "STOPPING=1");

@@ -12,12 +12,13 @@
 
 void daemon_gather(const struct daemon *d, struct facts *f) {
         const struct unit_info *g = unit_info(d->gateway);
+        struct peers_view v = peers_view(d->peers);
 
         *f = (struct facts){
                 .now = now_usec(CLOCK_BOOTTIME),
                 .primary = d->level,
-                .doubted = peers_answer(d->peers) != (d->level == HEALTH_UP),
-                .failing_since = peers_failing_since(d->peers),
+                .doubted = v.answers != (d->level == HEALTH_UP),
+                .failing_since = v.failing_since,
                 .gateway = g->state,
                 .job = g->job,
                 .stopped_by = g->end.cause,
@@ -64,7 +65,7 @@ static void report(struct daemon *d, enum role_event event, enum role_state from
                 .up = d->level == HEALTH_UP,
                 .paused = d->role.paused_until > 0,
                 .program = d->instance->program,
-                .primary = peers_primary_name(d->peers),
+                .primary = v.name,
                 .senior = v.health->level != HEALTH_UP ? v.senior : "",
                 .unit = d->gateway->id,
                 .trouble = trouble(d, why, sizeof why),
@@ -152,7 +153,7 @@ static void keep_timeline(struct daemon *d, enum role_event event) {
 }
 
 static void carry_out(struct daemon *d, enum role_action action) {
-        bool promoting = peers_failing_since(d->peers) > 0 || d->role.mode == MODE_PINNED;
+        bool promoting = peers_view(d->peers).failing_since > 0 || d->role.mode == MODE_PINNED;
 
         switch (action) {
         case ACTION_SYNC:
@@ -178,7 +179,7 @@ static void carry_out(struct daemon *d, enum role_action action) {
 }
 
 void daemon_read_level(struct daemon *d) {
-        enum health_level level = peers_level(d->peers);
+        enum health_level level = peers_view(d->peers).level;
 
         if (d->role.mode != MODE_AUTO || d->role.paused_until > 0)
                 d->kept_back = now_usec(CLOCK_BOOTTIME);

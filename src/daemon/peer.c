@@ -42,13 +42,16 @@ void peer_clear(struct peer *p) {
 }
 
 /* After a reload, the time since the last check is no standstill. */
-void peer_carry_over(struct peer *p, const struct peer *before) {
+void peer_carry_over(struct peer *p, struct peer *before) {
         p->health = before->health;
         p->health.last_check = 0;
         p->last = before->last;
         p->failed = before->failed;
         p->served = before->served;
-        tailnet_carry_over(p->tailnet, before->tailnet);
+        p->unanswered = before->unanswered;
+        tailnet_free(p->tailnet);
+        p->tailnet = TAKE(before->tailnet);
+        tailnet_cancel(p->tailnet);
 }
 
 bool peer_is_same(const struct peer *a, const struct peer *b) {
@@ -59,17 +62,18 @@ bool peer_is_same(const struct peer *a, const struct peer *b) {
 
 bool peer_is_passed_over(struct peer *p) {
         struct check *c = &p->found;
-        usec_t blind_since = tailnet_blind_since(p->tailnet, c->reason, sizeof c->reason);
+        const char *trouble = tailnet_trouble(p->tailnet);
 
-        if (blind_since == 0)
+        if (!trouble)
                 return false;
         c->verdict = VERDICT_CUT_OFF;
+        (void) snprintf(c->reason, sizeof c->reason, "%s", trouble);
         if (tailnet_restarts(p->tailnet)) {
                 if (p->health.last_check > 0)
                         p->health.last_check = now_usec(CLOCK_BOOTTIME); /* this wait is no standstill */
                 return true;
         }
-        p->health.cut_off_since = p->health.cut_off_since ?: blind_since;
+        p->health.cut_off_since = p->health.cut_off_since ?: tailnet_blind_since(p->tailnet);
         return false;
 }
 

@@ -15,6 +15,7 @@ struct peer {
         struct probe *probe;
         struct tailnet *tailnet;
         bool looking;        /* tailscaled is being asked, before a check or about a failed one */
+        unsigned unanswered; /* checks without an answer, in a row */
         struct check found;  /* the result of the check under way */
         struct check last;   /* the last check that was counted; .reason "": none yet */
         struct check failed; /* the last counted check that was not good */
@@ -28,8 +29,9 @@ int peer_set(struct peer *p, struct http *h, const struct instance *instance, co
 void peer_clear(struct peer *p);
 
 bool peer_is_same(const struct peer *a, const struct peer *b);
-/* Continues what BEFORE counted before a reload. The next check applies the new rules. */
-void peer_carry_over(struct peer *p, const struct peer *before);
+/* Takes over what BEFORE has counted, and its tailnet, when a reload replaces it. The next check applies the new
+ * rules. */
+void peer_carry_over(struct peer *p, struct peer *before);
 
 /* Judges .found, a failed check, as cut off while Tailscale does not work here: the check proves nothing
  * then. Returns true if tailscaled only restarts: the caller must not count the check. */

@@ -36,8 +36,6 @@ struct peers {
         usec_t asking_since; /* since when the seniors are checked */
         struct channels channels;
         struct witness witness;
-        bool waiting;             /* the primary's check has ended, its witness or tailscaled has not */
-        unsigned unanswered;      /* checks of the primary without an answer, in a row */
         struct restart_loop loop; /* of the primary */
         char name[300];           /* host:port */
 };
@@ -84,8 +82,7 @@ static void decide(struct peers *w) {
 static usec_t interval_now(const struct peers *w) {
         const struct health *h = &w->primary.health;
         const struct peer_config *c = &w->config->primary;
-        bool blind = tailnet_blind_since(w->primary.tailnet, NULL, 0) > 0;
-        bool trouble = h->failures > 0 || h->level == HEALTH_DOWN || blind;
+        bool trouble = h->failures > 0 || h->level == HEALTH_DOWN || tailnet_trouble(w->primary.tailnet);
         bool hurry = h->cut_off_since == 0 || now() - h->cut_off_since < CUT_OFF_HURRY;
 
         return trouble && hurry && !w->started ? c->retry_interval : c->check_interval;
@@ -113,14 +110,14 @@ static void count_primary(struct peers *w) {
         w->changed(w, w->userdata);
 }
 
-/* The daemon may ask the witness with a check of the primary. The answer counts for that check alone. */
-static void judge_primary(struct peers *w) {
+/* The last check may wait for its witness, whose answer counts for that check alone, and for tailscaled. */
+static void judge_primary(void *userdata) {
+        struct peers *w = userdata;
         struct peer *p = &w->primary;
         struct check *c = &p->found;
 
-        if (p->looking || w->witness.testimony == WITNESS_ASKED)
+        if (probe_is_running(p->probe) || p->looking || w->witness.testimony == WITNESS_ASKED)
                 return;
-        w->waiting = false;
         if (c->verdict == VERDICT_UP)
                 channels_judge(&w->channels, c);
         else if (peer_is_passed_over(p)) {
@@ -128,16 +125,9 @@ static void judge_primary(struct peers *w) {
                 return;
         } else
                 witness_judge(&w->witness, c);
-        if (w->unanswered >= PING_AFTER || p->health.clear + 1 >= p->rules.fail_threshold)
+        if (p->unanswered >= PING_AFTER || p->health.clear + 1 >= p->rules.fail_threshold)
                 tailnet_remark(p->tailnet, c);
         count_primary(w);
-}
-
-static void on_witness(void *userdata) {
-        struct peers *w = userdata;
-
-        if (w->waiting)
-                judge_primary(w);
 }
 
 /* A machine that is cut off from the primary is cut off from its seniors too. */
@@ -171,36 +161,32 @@ static void on_looked(void *userdata) {
         judge(p);
 }
 
-static void on_primary(struct probe *probe _unused_, const struct check *check, void *userdata) {
-        struct peer *p = userdata;
-        struct peers *w = p->watch;
+/* Whether the network here works, and if only a witness can say that, whether this check alone can decide. */
+static void look_at_network(struct peers *w) {
+        struct peer *p = &w->primary;
         struct check *c = &p->found;
 
-        *c = *check;
-        w->unanswered = c->unanswered ? w->unanswered + 1 : 0;
-        if (!c->unanswered)
-                witness_drop(&w->witness);
-        else if (network_is_cut_off(c->reason, sizeof c->reason)) {
-                witness_drop(&w->witness);
+        if (c->unanswered && network_is_cut_off(c->reason, sizeof c->reason))
                 c->verdict = VERDICT_CUT_OFF;
-        } else if (w->unanswered == 1 && p->rules.fail_threshold == 1 && p->health.level != HEALTH_DOWN)
-                witness_ask(&w->witness); /* this check alone can decide */
-        w->waiting = true;
-        if (c->verdict == VERDICT_UP)
-                tailnet_refresh(p->tailnet, probe_address(p->probe));
-        else if (c->verdict != VERDICT_CUT_OFF)
-                p->looking = tailnet_look(p->tailnet, probe_address(p->probe), on_looked, p) >= 0;
-        judge_primary(w);
+        if (!c->unanswered || c->verdict == VERDICT_CUT_OFF)
+                witness_drop(&w->witness);
+        else if (p->unanswered == 1 && p->rules.fail_threshold == 1 && p->health.level != HEALTH_DOWN)
+                witness_ask(&w->witness, tailnet_witness(p->tailnet));
 }
 
-static void on_senior(struct probe *probe _unused_, const struct check *check, void *userdata) {
-        struct peer *s = userdata;
+static void on_checked(struct probe *probe _unused_, const struct check *check, void *userdata) {
+        struct peer *p = userdata;
 
-        s->found = *check;
-        s->looking = check->verdict != VERDICT_UP &&
-                tailnet_look(s->tailnet, probe_address(s->probe), on_looked, s) >= 0;
-        if (!s->looking)
-                judge_senior(s);
+        p->found = *check;
+        p->unanswered = check->unanswered ? p->unanswered + 1 : 0;
+        if (p == &p->watch->primary)
+                look_at_network(p->watch);
+        if (p->found.verdict == VERDICT_UP)
+                tailnet_refresh(p->tailnet, probe_address(p->probe));
+        else if (p->found.verdict != VERDICT_CUT_OFF)
+                p->looking = tailnet_look(p->tailnet, probe_address(p->probe), on_looked, p) >= 0;
+        if (!p->looking)
+                judge(p);
 }
 
 /* Asks the witness, Tailscale and /readyz together with a check of the primary. */
@@ -208,9 +194,9 @@ static void ask_beside(struct peers *w) {
         struct peer *p = &w->primary;
         bool is_down = p->health.level == HEALTH_DOWN;
 
-        if ((!is_down || p->last.verdict == VERDICT_CUT_OFF) && w->unanswered > 0)
-                witness_ask(&w->witness);
-        if (is_down || w->unanswered + 1 == PING_AFTER)
+        if ((!is_down || p->last.verdict == VERDICT_CUT_OFF) && p->unanswered > 0)
+                witness_ask(&w->witness, tailnet_witness(p->tailnet));
+        if (is_down || p->unanswered + 1 == PING_AFTER)
                 tailnet_ping(p->tailnet, is_down ? "" : probe_address(p->probe));
         if (channels_ask(&w->channels, is_down && p->health.why == VERDICT_NOT_READY))
                 probe_ask_ready(p->probe);
@@ -223,27 +209,27 @@ static void check(struct peer *p) {
 
         if (is_primary)
                 ask_beside(w);
-        r = probe_start(p->probe, is_primary ? on_primary : on_senior, p);
+        r = probe_start(p->probe, on_checked, p);
         if (r < 0 && r != -EBUSY)
                 log_error("Cannot check %s: %s.", p->config->host, strerror(-r));
-        if (r < 0 && is_primary)
+        if (r < 0 && is_primary) {
+                witness_drop(&w->witness);
                 schedule(w);
+        }
 }
 
 /* The daemon asked tailscaled before the check. Without Tailscale, a check would leave by another interface,
  * in clear text, to a stranger with that address. */
 static void on_looked_first(void *userdata) {
         struct peer *p = userdata;
-        struct peers *w = p->watch;
 
         p->looking = false;
-        if (tailnet_blind_since(p->tailnet, NULL, 0) == 0) {
+        if (!tailnet_trouble(p->tailnet)) {
                 check(p);
                 return;
         }
-        p->found = (struct check){ .verdict = VERDICT_CUT_OFF, .took = now() - w->begun };
-        if (p == &w->primary)
-                w->unanswered = 0;
+        p->found = (struct check){ .verdict = VERDICT_CUT_OFF };
+        p->unanswered = 0;
         judge(p);
 }
 
@@ -286,13 +272,11 @@ static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, vo
         return 0;
 }
 
-static void carry_all_over(struct peers *w, const struct peers *before) {
-        if (!peer_is_same(&w->primary, &before->primary))
+void peers_carry_over(struct peers *w, struct peers *before) {
+        if (!before || !peer_is_same(&w->primary, &before->primary))
                 return;
         peer_carry_over(&w->primary, &before->primary);
-        w->unanswered = before->unanswered;
         w->loop = before->loop;
-        w->started = before->started;
         w->decided = before->decided;
         w->asking_since = before->asking_since;
         for (size_t i = 0; i < w->n_seniors; i++)
@@ -302,7 +286,7 @@ static void carry_all_over(struct peers *w, const struct peers *before) {
 }
 
 int peers_new(struct http *h, const struct instance *instance, const struct config *c,
-        const struct peers *before, peers_changed_t changed, void *userdata, struct peers **ret) {
+        peers_changed_t changed, void *userdata, struct peers **ret) {
         _cleanup_(peers_freep) struct peers *w = calloc(1, sizeof *w);
         int r;
 
@@ -326,15 +310,11 @@ int peers_new(struct http *h, const struct instance *instance, const struct conf
                 r = peer_set(s, h, instance, file, &c->seniors[w->n_seniors], c);
         }
         if (r >= 0)
-                r = witness_set(&w->witness, h, c, w->primary.tailnet, on_witness, w);
+                r = witness_set(&w->witness, h, c, judge_primary, w);
         if (r >= 0)
                 r = channels_set(&w->channels, instance, &c->primary, w->name);
-        if (r < 0)
-                return r;
-        if (before)
-                carry_all_over(w, before);
-
-        r = sd_event_add_time(http_event(h), &w->timer, CLOCK_BOOTTIME, w->next, 1, on_timer, w);
+        if (r >= 0)
+                r = sd_event_add_time(http_event(h), &w->timer, CLOCK_BOOTTIME, w->next, 1, on_timer, w);
         if (r < 0)
                 return r;
         *ret = TAKE(w);
@@ -368,32 +348,9 @@ static usec_t waits_until(const struct peers *w, const char **ret_for) {
         return 0;
 }
 
-enum health_level peers_level(const struct peers *w) {
-        if (w->primary.health.level == HEALTH_UP || senior_up(w))
-                return HEALTH_UP;
-        return w->decided && !health_is_old(&w->primary.health, &w->primary.rules, now()) ? HEALTH_DOWN
-                                                                                          : HEALTH_UNKNOWN;
-}
-
 void peers_set_role(struct peers *w, bool early, bool started) {
         w->primary.health.early = early;
         w->started = started;
-}
-
-usec_t peers_failing_since(const struct peers *w) {
-        const struct health *h = &w->primary.health;
-
-        return h->level == HEALTH_DOWN && h->not_ready_since > 0 && h->failing_since == 0
-                ? h->not_ready_since
-                : h->failing_since;
-}
-
-bool peers_answer(const struct peers *w) {
-        const struct peer *p = &w->primary, *senior = senior_up(w);
-        bool fails = peers_failing_since(w) > 0 ||
-                (p->health.not_ready_since > 0 && p->rules.ready_timeout != USEC_INFINITY);
-
-        return !fails || (senior && senior->health.failing_since == 0);
 }
 
 void peers_failback(struct peers *w) {
@@ -404,20 +361,36 @@ void peers_failback(struct peers *w) {
                 health_failback(&w->primary.health, now());
 }
 
-bool peers_take_notice(struct peers *w, char *buf, size_t size) {
-        return tailnet_take_notice(w->primary.tailnet, buf, size);
+char *peers_take_notice(struct peers *w) {
+        return tailnet_take_notice(w->primary.tailnet);
+}
+
+static enum health_level find_level(const struct peers *w) {
+        if (w->primary.health.level == HEALTH_UP || senior_up(w))
+                return HEALTH_UP;
+        return w->decided && !health_is_old(&w->primary.health, &w->primary.rules, now()) ? HEALTH_DOWN
+                                                                                          : HEALTH_UNKNOWN;
 }
 
 struct peers_view peers_view(const struct peers *w) {
-        const struct peer *senior = senior_up(w);
+        const struct peer *p = &w->primary, *senior = senior_up(w);
+        const struct health *h = &p->health;
         struct peers_view v = {
-                .health = &w->primary.health,
-                .check = &w->primary.last,
-                .down_reason = w->primary.failed.reason,
-                .last_good = w->primary.health.last_good,
+                .name = w->name,
+                .level = find_level(w),
+                .health = h,
+                .check = &p->last,
+                .down_reason = p->failed.reason,
+                .failing_since = h->failing_since
+                        ?: h->level == HEALTH_DOWN ? h->not_ready_since
+                                                   : 0,
+                .last_good = h->last_good,
                 .senior = senior ? senior->config->name : "",
         };
 
+        v.answers = (senior && senior->health.failing_since == 0) ||
+                (v.failing_since == 0 &&
+                        (h->not_ready_since == 0 || p->rules.ready_timeout == USEC_INFINITY));
         for (size_t i = 0; i < w->n_seniors; i++)
                 v.last_good = MAX(v.last_good, w->seniors[i].served);
         return v;
@@ -448,8 +421,4 @@ void peers_show(const struct peers *w, struct status *s) {
         tailnet_keys(w->primary.tailnet, &s->key_expires, &s->primary_key_expires);
         status_set_detection(
                 s, c->check_interval, c->retry_interval, c->timeout, c->silent_timeout, c->fail_threshold);
-}
-
-const char *peers_primary_name(const struct peers *w) {
-        return w->name;
 }

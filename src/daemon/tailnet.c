@@ -29,25 +29,24 @@ struct key {
 struct tailnet {
         struct http *http;
         struct tailscale *tailscale, *pinger;
-        struct probe *witness; /* of .known.relay; NULL: none */
         struct kept_file file; /* what the daemon keeps over restarts */
         char host[256];
-        char notice[320]; /* for a user; "": none */
-        usec_t refreshed; /* 0: never */
+        char *notice; /* for a user; NULL: none */
 
-        struct known {
-                bool in;                /* the gateway is in the tailnet … */
-                bool certain;           /* … and tailscaled has said whether it is */
-                bool asked;             /* tailscaled has answered, or need not be asked */
-                struct key here, there; /* this node's and the gateway's */
-                struct tailscale_self self;
-                struct tailscale_peer peer;
-                enum tailscale_ping ping; /* the last ping's result */
-                usec_t blind_since;       /* 0: Tailscale works */
-                struct tailscale_relay relay;
-                usec_t relay_answered; /* 0: never */
-                usec_t good;           /* the last good check of the gateway */
-        } known;
+        bool in;                /* the gateway is in the tailnet … */
+        bool certain;           /* … and tailscaled has said whether it is */
+        bool asked;             /* tailscaled has answered, or need not be asked */
+        struct key here, there; /* this node's and the gateway's */
+        struct tailscale_self self;
+        struct tailscale_peer peer;
+        enum tailscale_ping ping; /* the last ping's result */
+        usec_t blind_since;       /* when Tailscale was first seen not to work */
+
+        struct tailscale_relay relay;
+        struct probe *witness; /* of .relay; NULL: none */
+        usec_t relay_answered; /* 0: never */
+        usec_t good;           /* the last good check of the gateway */
+        usec_t refreshed;      /* 0: never */
 
         /* The look under way. */
         char address[46];
@@ -78,72 +77,57 @@ static void load(struct tailnet *t) {
                         &told_there) < 0 ||
                 strcmp(host, t->host) != 0)
                 return;
-        t->known.certain = true;
-        t->known.in = in;
-        t->known.here = (struct key){ (usec_t) here, (unsigned) told_here };
-        t->known.there = (struct key){ (usec_t) there, (unsigned) told_there };
+        t->certain = true;
+        t->in = in;
+        t->here = (struct key){ (usec_t) here, (unsigned) told_here };
+        t->there = (struct key){ (usec_t) there, (unsigned) told_there };
 }
 
 static void save(struct tailnet *t) {
-        const struct key *here = &t->known.here, *there = &t->known.there;
-
         kept_file_write_json(&t->file,
-                json_pack(FORMAT, "host", t->host, "in", t->known.in, "here", (json_int_t) here->expires,
-                        (json_int_t) here->told, "there", (json_int_t) there->expires,
-                        (json_int_t) there->told));
+                json_pack(FORMAT, "host", t->host, "in", t->in, "here", (json_int_t) t->here.expires,
+                        (json_int_t) t->here.told, "there", (json_int_t) t->there.expires,
+                        (json_int_t) t->there.told));
 }
 
 /* Keys. */
 
-/* How many of the days in warn_days have begun. */
-static unsigned warnings_due(usec_t expires, usec_t at) {
-        usec_t left = expires > at ? expires - at : 0;
+/* Reports only the latest of the warnings that are due, and only once. */
+static void look_at_key(struct tailnet *t, struct key *k, usec_t expires, const char *whose) {
+        usec_t at = now_usec(CLOCK_REALTIME), left = expires > at ? expires - at : 0;
+        char span[SPAN_MAX], when[64] = "has expired";
         unsigned due = 0;
 
         while (expires > 0 && due < ELEMENTSOF(warn_days) && left <= warn_days[due] * USEC_PER_DAY)
                 due++;
-        return due;
-}
-
-/* Reports only the latest of the warnings that are due, and only once. */
-static void look_at_key(struct tailnet *t, struct key *k, usec_t expires, const char *whose) {
-        usec_t at = now_usec(CLOCK_REALTIME);
-        unsigned due = warnings_due(expires, at);
-        char span[SPAN_MAX], when[64] = "has expired";
-
-        if (*t->notice || (k->expires == expires && k->told >= due))
+        if (t->notice || (k->expires == expires && k->told >= due))
                 return; /* the next look reports another one */
-        if (expires > at)
-                (void) snprintf(when, sizeof when, "expires in %s", format_span(span, expires - at));
-        if (due > 0)
-                (void) snprintf(t->notice, sizeof t->notice,
+        if (left > 0)
+                (void) snprintf(when, sizeof when, "expires in %s", format_span(span, left));
+        if (due > 0 &&
+                asprintf(&t->notice,
                         "The Tailscale key of %s %s. Without it the standby cannot reach the primary, whose gateway may "
                         "well be alive. To renew the key there: tailscale up --force-reauth",
-                        whose, when);
+                        whose, when) < 0)
+                t->notice = NULL;
         *k = (struct key){ .expires = expires, .told = due };
         save(t);
 }
 
 static void look_at_keys(struct tailnet *t) {
-        struct known *k = &t->known;
-
-        if (k->peer.in != TAILSCALE_PEER_IN)
+        if (t->peer.in != TAILSCALE_PEER_IN)
                 return;
-        look_at_key(t, &k->here, k->self.expires, "this standby");
-        look_at_key(t, &k->there, k->peer.expires, "the primary");
+        look_at_key(t, &t->here, t->self.expires, "this standby");
+        look_at_key(t, &t->there, t->peer.expires, "the primary");
 }
 
 void tailnet_keys(const struct tailnet *t, usec_t *ret_here, usec_t *ret_there) {
-        *ret_here = t->known.in ? t->known.here.expires : 0;
-        *ret_there = t->known.in ? t->known.there.expires : 0;
+        *ret_here = t->in ? t->here.expires : 0;
+        *ret_there = t->in ? t->there.expires : 0;
 }
 
-bool tailnet_take_notice(struct tailnet *t, char *buf, size_t size) {
-        bool there = *t->notice;
-
-        (void) snprintf(buf, size, "%s", t->notice);
-        t->notice[0] = '\0';
-        return there;
+char *tailnet_take_notice(struct tailnet *t) {
+        return TAKE(t->notice);
 }
 
 /* Which hosts are in the tailnet. */
@@ -170,22 +154,21 @@ static bool looks_in(const char *host) {
 }
 
 static void learn(struct tailnet *t, const struct tailscale_answer *a) {
-        struct known *k = &t->known;
         struct tailscale_peer p;
         bool in;
 
         tailscale_parse_peer(a, &p);
         if (p.in == TAILSCALE_PEER_UNKNOWN)
                 return;
-        k->peer = p;
+        t->peer = p;
         in = p.in == TAILSCALE_PEER_IN;
         /* A change counts only after a good check: in an outage, the node may be gone for a while. */
-        if (k->certain && (k->in == in || !t->all))
+        if (t->certain && (t->in == in || !t->all))
                 return;
-        if (k->certain && k->in)
+        if (t->certain && t->in)
                 log_warning("No node of the tailnet has the address %s any more.", t->address);
-        k->certain = true;
-        k->in = in;
+        t->certain = true;
+        t->in = in;
         save(t);
 }
 
@@ -195,39 +178,30 @@ static void on_relay(struct probe *p _unused_, const struct check *check, void *
         struct tailnet *t = userdata;
 
         if (check->verdict == VERDICT_UP)
-                t->known.relay_answered = now();
-}
-
-static void make_witness(struct tailnet *t) {
-        const struct tailscale_relay *relay = &t->known.relay;
-        _cleanup_free_ char *url = probe_url(SCHEME_TCP, relay->address, relay->port, "");
-
-        t->witness = probe_free(t->witness);
-        if (url)
-                (void) probe_new(t->http,
-                        &(struct probe_target){ .url = url, .scheme = SCHEME_TCP, .timeout = RELAY_TIMEOUT },
-                        &t->witness);
+                t->relay_answered = now();
 }
 
 static void use_relay(struct tailnet *t, const struct tailscale_relay *relay) {
-        struct known *k = &t->known;
-
         if (t->witness && probe_is_running(t->witness))
                 return;
-        if (!t->witness || strcmp(relay->address, k->relay.address) != 0 || relay->port != k->relay.port) {
-                k->relay = *relay;
-                k->relay_answered = 0;
-                make_witness(t);
+        if (!t->witness || strcmp(relay->address, t->relay.address) != 0 || relay->port != t->relay.port) {
+                _cleanup_free_ char *url = probe_url(SCHEME_TCP, relay->address, relay->port, "");
+                struct probe_target target = { .url = url, .scheme = SCHEME_TCP, .timeout = RELAY_TIMEOUT };
+
+                t->relay = *relay;
+                t->relay_answered = 0;
+                t->witness = probe_free(t->witness);
+                if (url)
+                        (void) probe_new(t->http, &target, &t->witness);
         }
         if (t->witness)
                 (void) probe_start(t->witness, on_relay, t);
 }
 
 struct probe *tailnet_witness(struct tailnet *t) {
-        const struct known *k = &t->known;
-        bool fresh = k->relay_answered > 0 && k->relay_answered + RELAY_GOOD > k->good;
+        bool fresh = t->relay_answered > 0 && t->relay_answered + RELAY_GOOD > t->good;
 
-        return k->in && fresh && !*k->self.exit_node && !tailscale_is_at(&k->peer, k->relay.address)
+        return t->in && fresh && !*t->self.exit_node && !tailscale_is_at(&t->peer, t->relay.address)
                 ? t->witness
                 : NULL;
 }
@@ -236,18 +210,17 @@ struct probe *tailnet_witness(struct tailnet *t) {
 
 static void on_answer(const struct tailscale_answer *a, void *userdata) {
         struct tailnet *t = userdata;
-        struct known *k = &t->known;
         struct tailscale_relay relay;
         tailnet_done_t done;
         int r = -ENOENT;
 
         switch (a->question) {
         case TAILSCALE_STATUS:
-                tailscale_parse_self(a, &k->self);
-                k->asked = true;
-                k->blind_since = !tailscale_trouble(k->self.state) ? 0 : k->blind_since ?: now();
+                tailscale_parse_self(a, &t->self);
+                t->asked = true;
+                t->blind_since = !tailscale_trouble(t->self.state) ? 0 : t->blind_since ?: now();
                 /* A node that is logged out would answer that it knows no address. */
-                if (k->self.state == TAILSCALE_STATE_RUNNING && *t->address)
+                if (t->self.state == TAILSCALE_STATE_RUNNING && *t->address)
                         r = tailscale_ask(t->tailscale, TAILSCALE_WHOIS, t->address, on_answer, t);
                 break;
         case TAILSCALE_WHOIS:
@@ -255,15 +228,15 @@ static void on_answer(const struct tailscale_answer *a, void *userdata) {
                 look_at_keys(t);
                 if (t->file.unwritten)
                         save(t);
-                if (t->all && k->in && *k->self.relay)
+                if (t->all && t->in && *t->self.relay)
                         r = tailscale_ask(t->tailscale, TAILSCALE_DERPMAP, NULL, on_answer, t);
                 break;
         case TAILSCALE_DERPMAP:
-                if (tailscale_parse_relay(a, k->self.relay, &relay) >= 0)
+                if (tailscale_parse_relay(a, t->self.relay, &relay) >= 0)
                         use_relay(t, &relay);
                 break;
         case TAILSCALE_PING:
-                k->ping = tailscale_parse_ping(a);
+                t->ping = tailscale_parse_ping(a);
                 return;
         default: /* questions of doctor */
                 break;
@@ -281,20 +254,19 @@ static int begin_look(struct tailnet *t, bool all, const char *address) {
 }
 
 int tailnet_look(struct tailnet *t, const char *address, tailnet_done_t done, void *userdata) {
-        struct known *k = &t->known;
         bool installed = is_installed();
         int r;
 
         if (!installed)
-                k->in = k->certain = false;
-        else if (!k->certain)
-                k->in = looks_in(t->host);
-        if (!installed || (k->certain && !k->in)) {
-                k->asked = true; /* and not again before the next failed check */
-                k->blind_since = 0;
+                t->in = t->certain = false;
+        else if (!t->certain)
+                t->in = looks_in(t->host);
+        if (!installed || (t->certain && !t->in)) {
+                t->asked = true; /* and not again before the next failed check */
+                t->blind_since = 0;
                 return -ENOENT;
         }
-        r = begin_look(t, !k->certain, address);
+        r = begin_look(t, !t->certain, address);
         if (r >= 0) {
                 t->done = done;
                 t->userdata = userdata;
@@ -303,8 +275,8 @@ int tailnet_look(struct tailnet *t, const char *address, tailnet_done_t done, vo
 }
 
 void tailnet_refresh(struct tailnet *t, const char *address) {
-        t->known.ping = TAILSCALE_PING_UNKNOWN;
-        t->known.good = now();
+        t->ping = TAILSCALE_PING_UNKNOWN;
+        t->good = now();
         if (t->done || (t->refreshed > 0 && now() - t->refreshed < REFRESH))
                 return;
         t->refreshed = now();
@@ -314,55 +286,41 @@ void tailnet_refresh(struct tailnet *t, const char *address) {
 
 void tailnet_ping(struct tailnet *t, const char *address) {
         tailscale_cancel(t->pinger);
-        t->known.ping = TAILSCALE_PING_UNKNOWN;
-        if (t->known.in && t->known.self.state == TAILSCALE_STATE_RUNNING && *address)
+        t->ping = TAILSCALE_PING_UNKNOWN;
+        if (t->in && t->self.state == TAILSCALE_STATE_RUNNING && *address)
                 (void) tailscale_ask(t->pinger, TAILSCALE_PING, address, on_answer, t);
 }
 
 void tailnet_remark(const struct tailnet *t, struct check *c) {
         char remark[TAILSCALE_REMARK_MAX];
 
-        if (!t->known.in || c->verdict == VERDICT_CUT_OFF)
+        if (!t->in || c->verdict == VERDICT_CUT_OFF)
                 return;
-        (void) tailscale_remark(&t->known.peer, t->known.ping, c, t->host, now_usec(CLOCK_REALTIME), remark);
+        (void) tailscale_remark(&t->peer, t->ping, c, t->host, now_usec(CLOCK_REALTIME), remark);
         if (*remark)
                 (void) appendf(c->reason, sizeof c->reason, "; %s", remark);
 }
 
 bool tailnet_looks_first(const struct tailnet *t) {
-        return tailnet_blind_since(t, NULL, 0) > 0 || !t->known.asked;
+        return tailnet_trouble(t) || !t->asked;
 }
 
-usec_t tailnet_blind_since(const struct tailnet *t, char *why, size_t size) {
-        time_t expired = (time_t) (t->known.here.expires / USEC_PER_SEC);
-        struct tm tm;
+const char *tailnet_trouble(const struct tailnet *t) {
+        return t->in ? tailscale_trouble(t->self.state) : NULL;
+}
 
-        if (!t->known.in || t->known.blind_since == 0)
-                return 0;
-        if (!why)
-                return t->known.blind_since;
-        (void) snprintf(why, size, "%s", tailscale_trouble(t->known.self.state));
-        /* tailscaled no longer knows when the key expired. It says only that a login is needed. */
-        if (t->known.self.state == TAILSCALE_STATE_NEEDS_LOGIN && expired > 0 && expired <= time(NULL) &&
-                gmtime_r(&expired, &tm))
-                (void) strftime(why, size,
-                        "the Tailscale key of this node expired on %Y-%m-%d (tailscale up --force-reauth)",
-                        &tm);
-        return t->known.blind_since;
+usec_t tailnet_blind_since(const struct tailnet *t) {
+        return t->blind_since;
 }
 
 bool tailnet_restarts(const struct tailnet *t) {
-        enum tailscale_state state = t->known.self.state;
-
-        return tailnet_blind_since(t, NULL, 0) > 0 &&
-                (state == TAILSCALE_STATE_STARTING || state == TAILSCALE_STATE_GONE) &&
-                now() - t->known.blind_since < TAILNET_RESTART_MAX;
+        return (t->self.state == TAILSCALE_STATE_STARTING || t->self.state == TAILSCALE_STATE_GONE) &&
+                now() - t->blind_since < TAILNET_RESTART_MAX;
 }
 
-void tailnet_carry_over(struct tailnet *t, const struct tailnet *before) {
-        t->known = before->known;
-        if (before->witness)
-                make_witness(t);
+void tailnet_cancel(struct tailnet *t) {
+        tailscale_cancel(t->tailscale);
+        t->done = NULL;
 }
 
 int tailnet_new(struct http *h, const struct instance *instance, const char *file, const char *host,
@@ -391,6 +349,7 @@ struct tailnet *tailnet_free(struct tailnet *t) {
         tailscale_free(t->pinger);
         probe_free(t->witness);
         free(t->file.path);
+        free(t->notice);
         free(t);
         return NULL;
 }

@@ -21,8 +21,8 @@ int tailnet_new(struct http *h, const struct instance *instance, const char *fil
 struct tailnet *tailnet_free(struct tailnet *t);
 DEFINE_CLEANUP(struct tailnet *, tailnet_free)
 
-/* Copies what BEFORE knows of the same host. */
-void tailnet_carry_over(struct tailnet *t, const struct tailnet *before);
+/* Ends the look under way without its callback. */
+void tailnet_cancel(struct tailnet *t);
 
 /* Called from the loop, once for each tailnet_look() that returned 0, unless another look replaced it. */
 typedef void (*tailnet_done_t)(void *userdata);
@@ -34,10 +34,11 @@ void tailnet_refresh(struct tailnet *t, const char *address);
 
 /* Whether a look must come before a check: there was no look yet, or the last one found no way. */
 bool tailnet_looks_first(const struct tailnet *t);
-/* Since when Tailscale does not work here while the gateway is in the tailnet, by the last look; 0: it
- * works. Writes the reason to WHY unless that is NULL. */
-usec_t tailnet_blind_since(const struct tailnet *t, char *why, size_t size);
-/* Whether this looks like a restart of tailscaled: for TAILNET_RESTART_MAX at most. */
+/* Why Tailscale does not work here while the gateway is in the tailnet, by the last look; NULL: it works. */
+const char *tailnet_trouble(const struct tailnet *t);
+/* Since when. */
+usec_t tailnet_blind_since(const struct tailnet *t);
+/* Whether that looks like a restart of tailscaled: for TAILNET_RESTART_MAX at most. */
 bool tailnet_restarts(const struct tailnet *t);
 
 /* The home relay if it may be the witness now: it answered within the hour before the last good check, is
@@ -45,8 +46,8 @@ bool tailnet_restarts(const struct tailnet *t);
 struct probe *tailnet_witness(struct tailnet *t);
 /* When the keys of this node and of the gateway's node expire, CLOCK_REALTIME; 0: never, or not known. */
 void tailnet_keys(const struct tailnet *t, usec_t *ret_here, usec_t *ret_there);
-/* Whether there is a notice for a user about keys that expire. Moves the notice to BUF. */
-bool tailnet_take_notice(struct tailnet *t, char *buf, size_t size);
+/* Returns a notice for a user about a key that expires, once; the caller frees it. NULL: there is none. */
+char *tailnet_take_notice(struct tailnet *t);
 /* Pings the gateway's tailscaled while a check is under way. tailnet_remark() reports the result. */
 void tailnet_ping(struct tailnet *t, const char *address);
 /* Adds to the reason of C, a failed check, what Tailscale knows of the gateway's machine. */

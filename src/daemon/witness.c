@@ -22,9 +22,9 @@ void witness_drop(struct witness *w) {
         w->testimony = WITNESS_NOT_ASKED;
 }
 
-void witness_ask(struct witness *w) {
+void witness_ask(struct witness *w, struct probe *relay) {
         witness_drop(w);
-        w->asked = w->own || !w->tailnet ? w->own : tailnet_witness(w->tailnet);
+        w->asked = w->relay ? relay : w->own;
         if (w->asked && probe_start(w->asked, on_answer, w) >= 0)
                 w->testimony = WITNESS_ASKED;
 }
@@ -36,12 +36,12 @@ void witness_judge(const struct witness *w, struct check *c) {
         c->verdict = VERDICT_CUT_OFF;
 }
 
-int witness_set(struct witness *w, struct http *h, const struct config *c, struct tailnet *tailnet,
-        witness_done_t done, void *userdata) {
-        bool relay = strcmp(c->witness.url, WITNESS_TAILSCALE) == 0;
-
-        *w = (struct witness){ .tailnet = relay ? tailnet : NULL, .done = done, .userdata = userdata };
-        if (relay || strcmp(c->witness.url, WITNESS_NONE) == 0)
+int witness_set(
+        struct witness *w, struct http *h, const struct config *c, witness_done_t done, void *userdata) {
+        w->done = done;
+        w->userdata = userdata;
+        w->relay = strcmp(c->witness.url, WITNESS_TAILSCALE) == 0;
+        if (w->relay || strcmp(c->witness.url, WITNESS_NONE) == 0)
                 return 0;
         return probe_new(h,
                 &(struct probe_target){
@@ -54,5 +54,6 @@ int witness_set(struct witness *w, struct http *h, const struct config *c, struc
 }
 
 void witness_clear(struct witness *w) {
+        witness_drop(w);
         probe_free(w->own);
 }

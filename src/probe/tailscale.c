@@ -137,7 +137,7 @@ static const struct {
         [TAILSCALE_STATE_RUNNING] = { "Running", NULL },
         [TAILSCALE_STATE_STOPPED] = { "Stopped", "Tailscale is stopped here (tailscale up)" },
         [TAILSCALE_STATE_NEEDS_LOGIN] = { "NeedsLogin",
-                "this node is logged out of Tailscale (tailscale up)" },
+                "this node is logged out of Tailscale, or its key has expired (tailscale up --force-reauth)" },
         [TAILSCALE_STATE_NEEDS_MACHINE_AUTH] = { "NeedsMachineAuth",
                 "this node waits for an admin's approval in the tailnet" },
         [TAILSCALE_STATE_STARTING] = { "Starting",
