@@ -18,8 +18,7 @@ void timeline_begin(struct timeline *e, usec_t last_good, usec_t decided, const 
 }
 
 void timeline_started(struct timeline *e, usec_t now) {
-        if (e->started == 0)
-                e->started = now;
+        e->started = e->started ?: now;
 }
 
 static usec_t outage(const struct timeline *e) {
@@ -35,22 +34,14 @@ void timeline_was_promoted(struct timeline *e, usec_t since) {
 void timeline_promoted(struct timeline *e, usec_t now) {
         e->answered = now;
         /* A gateway that failed and is back continues the same promotion. */
-        if (!timeline_is_open(e))
+        if (!e->again || !timeline_is_open(e))
                 timeline_was_promoted(e, now);
         if (e->decided > 0 && !e->again)
                 e->promotions++;
 }
 
-void timeline_taken_over(struct timeline *e, usec_t now) {
-        timeline_started(e, now);
-        e->answered = now;
-        timeline_was_promoted(e, now);
-        e->promotions++;
-}
-
 void timeline_ready(struct timeline *e, usec_t now) {
-        if (e->ready == 0)
-                e->ready = now;
+        e->ready = e->ready ?: now;
 }
 
 void timeline_demoted(struct timeline *e, usec_t now) {
@@ -61,10 +52,6 @@ void timeline_demoted(struct timeline *e, usec_t now) {
 
 bool timeline_is_open(const struct timeline *e) {
         return e->promoted_at > e->demoted_at;
-}
-
-usec_t timeline_outage(const struct timeline *e) {
-        return e->promoted_at > 0 ? e->outage : USEC_INFINITY;
 }
 
 void timeline_fill_story(const struct timeline *e, usec_t now, struct story *s) {

@@ -19,7 +19,7 @@ struct timeline {
         /* The last promotion. It may belong to an earlier failover: this one's gateway may never answer. */
         usec_t promoted_at;
         usec_t demoted_at; /* the end of the last promotion that is over */
-        usec_t outage;     /* USEC_INFINITY: unknown */
+        usec_t outage;     /* from the last good check to the promotion; USEC_INFINITY: unknown */
         char cause[160];
 
         usec_t last_answered; /* when the gateway here last answered a check well */
@@ -30,8 +30,6 @@ struct timeline {
 void timeline_begin(struct timeline *e, usec_t last_good, usec_t decided, const char *reason);
 void timeline_started(struct timeline *e, usec_t now);
 void timeline_promoted(struct timeline *e, usec_t now);
-/* Promotes at once: a drill whose gateway runs has become a failover. */
-void timeline_taken_over(struct timeline *e, usec_t now);
 void timeline_ready(struct timeline *e, usec_t now);
 /* Continues a promotion by an earlier daemon at SINCE. The caller calls timeline_begin() before. */
 void timeline_was_promoted(struct timeline *e, usec_t since);
@@ -39,9 +37,6 @@ void timeline_was_promoted(struct timeline *e, usec_t since);
 void timeline_demoted(struct timeline *e, usec_t now);
 /* Whether the last promotion still goes on. */
 bool timeline_is_open(const struct timeline *e);
-
-/* The last promotion's outage at most: from the last good check to the promotion; USEC_INFINITY: unknown. */
-usec_t timeline_outage(const struct timeline *e);
 
 /* Fills in the failover's part of S. */
 void timeline_fill_story(const struct timeline *e, usec_t now, struct story *s);

@@ -123,8 +123,10 @@ static void keep_timeline(struct daemon *d, enum role_event event) {
         case EVENT_DRILL_REAL:
                 if (!d->timeline.again)
                         begin_episode(d);
-                if (d->role.state == ROLE_PROMOTED)
-                        timeline_taken_over(&d->timeline, now_usec(CLOCK_BOOTTIME));
+                if (d->role.state == ROLE_PROMOTED) { /* the gateway of a drill runs already */
+                        timeline_started(&d->timeline, now_usec(CLOCK_BOOTTIME));
+                        timeline_promoted(&d->timeline, now_usec(CLOCK_BOOTTIME));
+                }
                 break;
         case EVENT_LOST:
         case EVENT_HUNG:

@@ -146,11 +146,9 @@ static void keep_last_failover(struct state_file *m, const struct role *r, const
         struct last_failover *f = &m->now.last;
 
         if (e->promoted_at != m->last_started) {
-                usec_t outage = timeline_outage(e);
-
-                *f = (struct last_failover){ .started = to_realtime(e->promoted_at), .outage = outage };
-                if (outage != USEC_INFINITY)
-                        f->began = to_realtime(e->promoted_at - MIN(outage, e->promoted_at));
+                *f = (struct last_failover){ .started = to_realtime(e->promoted_at), .outage = e->outage };
+                if (e->outage != USEC_INFINITY)
+                        f->began = to_realtime(e->promoted_at - MIN(e->outage, e->promoted_at));
                 memcpy(f->cause, e->cause, sizeof f->cause);
                 m->last_started = e->promoted_at;
                 m->changed = true;
