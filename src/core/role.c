@@ -49,24 +49,17 @@ static bool was_reported(const struct role *r, enum role_event event) {
 
 /* What the gateway here should do, and what it does. */
 
-static bool calls_for_stop(const struct look *l) {
-        const struct role *r = l->r;
-
-        if (paused(r))
-                return false;
-        if (r->mode == MODE_HELD || (r->mode == MODE_DRILL && r->drill_done))
-                return true;
-        return r->mode == MODE_AUTO && l->f->primary == HEALTH_UP && !l->f->doubted &&
-                (l->rules->failback == ROLE_FAILBACK_AUTO || has_not_started(r));
-}
-
 static unsigned find_wanted(const struct look *l) {
-        if (calls_for_run(l->r, l->f))
+        const struct role *r = l->r;
+        bool is_back = r->mode == MODE_AUTO && l->f->primary == HEALTH_UP && !l->f->doubted &&
+                (l->rules->failback == ROLE_FAILBACK_AUTO || has_not_started(r));
+
+        if (calls_for_run(r, l->f))
                 return RUN;
-        if (calls_for_stop(l))
+        if (!paused(r) && (is_back || r->mode == MODE_HELD || r->mode == MODE_DRILL))
                 return STOP;
         /* The daemon stopped a hung gateway to restart it, and nothing since asks for it to stay stopped. */
-        return l->r->restart && l->r->mode != MODE_HELD ? RUN : KEEP;
+        return r->restart && r->mode != MODE_HELD ? RUN : KEEP;
 }
 
 static unsigned find_gateway(const struct facts *f) {
@@ -140,11 +133,6 @@ static bool drill_is_over(struct look *l) {
         return l->r->mode == MODE_DRILL && l->r->drill_done;
 }
 
-/* Another user started the gateway, and the end of the drill would stop it. */
-static bool drill_is_blocked(struct look *l) {
-        return in_drill(l) && l->gateway & (BEGUN | ENDING);
-}
-
 static bool held_runs_again(struct look *l) {
         return l->r->held_at > 0 && !paused(l->r);
 }
@@ -195,10 +183,18 @@ static bool start_failed(struct look *l) {
         return l->gateway == STOPPED && !paused(l->r) && l->r->starts > 0;
 }
 
-static bool drill_start_failed(struct look *l) {
-        return in_drill(l) &&
-                (l->r->other == OTHER_ANSWERS || start_failed(l) ||
-                        due(l, l->r->since + l->rules->start_timeout));
+/* On standby, another user started the gateway, and the end of the drill would stop it. A user who stops the
+ * gateway ends the drill, but does not keep this standby from promoting. */
+static bool drill_fails(struct look *l) {
+        const struct role *r = l->r;
+
+        if (!in_drill(l))
+                return false;
+        if (r->state == ROLE_STANDBY)
+                return l->gateway & (BEGUN | ENDING);
+        return (r->state == ROLE_STARTING ? r->other == OTHER_ANSWERS || start_failed(l)
+                                          : l->gateway == STOPPED) ||
+                due(l, r->since + l->rules->start_timeout);
 }
 
 static bool start_is_slow(struct look *l) {
@@ -229,11 +225,6 @@ static bool channels_fail(struct look *l) {
 
 static bool drill_is_ready(struct look *l) {
         return in_drill(l) && (l->r->ready == READY_UNSAID || channels_are_ready(l));
-}
-
-/* A user who stops the gateway ends the drill, but does not keep this standby from promoting. */
-static bool drill_is_not_ready(struct look *l) {
-        return in_drill(l) && (l->gateway == STOPPED || due(l, l->r->since + l->rules->start_timeout));
 }
 
 static bool answers_again(struct look *l) {
@@ -314,7 +305,7 @@ static const struct rule rules[] = {
 
         { ROLE_STANDBY,  0,      0,       hold_is_over,       ACTION_NONE,  SAME,          EVENT_HOLD_OVER },
         { ROLE_STANDBY,  0,      0,       drill_is_over,      ACTION_NONE,  SAME,          EVENT_DRILL_OVER },
-        { ROLE_STANDBY,  0,      0,       drill_is_blocked,   ACTION_NONE,  SAME,          EVENT_DRILL_FAILED },
+        { ROLE_STANDBY,  0,      0,       drill_fails,        ACTION_NONE,  SAME,          EVENT_DRILL_FAILED },
         { ROLE_STANDBY,  0,      RUNS,    held_runs_again,    ACTION_START, ROLE_STARTING, EVENT_ADOPTED },
         { ROLE_STANDBY,  RUN,    ENDING,  NULL,               ACTION_NONE,  ROLE_DEMOTING, EVENT_PROMOTING },
         { ROLE_STANDBY,  RUN,    BEGUN,   NULL,               ACTION_START, ROLE_STARTING, EVENT_ADOPTED },
@@ -329,14 +320,14 @@ static const struct rule rules[] = {
         { ROLE_STARTING, STOP,   0,       starts_for_nothing, ACTION_STOP,  ROLE_DEMOTING, EVENT_CALLED_OFF },
         { ROLE_STARTING, STOP,   0,       may_stop,           ACTION_STOP,  ROLE_DEMOTING, EVENT_DEMOTING },
         { ROLE_STARTING, 0,      0,       answers,            ACTION_NONE,  ROLE_PROMOTED, EVENT_PROMOTED },
-        { ROLE_STARTING, 0,      0,       drill_start_failed, ACTION_NONE,  SAME,          EVENT_DRILL_FAILED },
+        { ROLE_STARTING, 0,      0,       drill_fails,        ACTION_NONE,  SAME,          EVENT_DRILL_FAILED },
         { ROLE_STARTING, 0,      0,       start_failed,       ACTION_NONE,  SAME,          EVENT_START_FAILED, ONCE },
         { ROLE_STARTING, 0,      0,       may_start,          ACTION_START, SAME,          EVENT_NONE },
         { ROLE_STARTING, 0,      0,       start_is_slow,      ACTION_NONE,  SAME,          EVENT_START_SLOW, ONCE },
 
         { ROLE_PROMOTED, 0,      0,       channels_are_ready, ACTION_NONE,  SAME,          EVENT_CHANNELS_READY, ONCE },
         { ROLE_PROMOTED, 0,      0,       drill_is_ready,     ACTION_NONE,  SAME,          EVENT_DRILL_ANSWERED },
-        { ROLE_PROMOTED, 0,      0,       drill_is_not_ready, ACTION_NONE,  SAME,          EVENT_DRILL_FAILED },
+        { ROLE_PROMOTED, 0,      0,       drill_fails,        ACTION_NONE,  SAME,          EVENT_DRILL_FAILED },
         { ROLE_PROMOTED, STOP,   0,       may_stop,           ACTION_STOP,  ROLE_DEMOTING, EVENT_DEMOTING },
         { ROLE_PROMOTED, 0,      STOPPED, stopped_by_user,    ACTION_NONE,  ROLE_STANDBY,  EVENT_HELD },
         { ROLE_PROMOTED, 0,      STOPPED, not_paused,         ACTION_NONE,  ROLE_STARTING, EVENT_LOST },

@@ -56,38 +56,40 @@ struct role_step role_resume(struct role *r, enum role_intent intent, const stru
         };
 }
 
-const char *role_command(struct role *r, const struct facts *f, enum role_command command, usec_t until) {
-        switch (command) {
-        case COMMAND_PROMOTE:
-                r->mode = MODE_PINNED;
-                break;
-        case COMMAND_DEMOTE:
-                if (r->state == ROLE_STANDBY && is_running(f))
-                        return "Another user started the gateway here, and this daemon does not stop it: use systemctl stop.";
-                r->mode = MODE_HELD;
-                break;
-        case COMMAND_AUTO:
-                r->mode = MODE_AUTO;
-                break;
-        case COMMAND_PAUSE:
-                r->paused_until = until;
+/* Why COMMAND cannot be carried out now; NULL: it can. */
+static const char *refuse(const struct role *r, const struct facts *f, enum role_command command) {
+        if (command == COMMAND_DEMOTE && r->state == ROLE_STANDBY && is_running(f))
+                return "Another user started the gateway here, and this daemon does not stop it: use systemctl stop.";
+        if (command != COMMAND_DRILL)
                 return NULL;
-        case COMMAND_DRILL:
-                if (r->state != ROLE_STANDBY || r->mode != MODE_AUTO || paused(r))
-                        return "A drill begins on standby, in mode auto and not paused.";
-                if (f->primary != HEALTH_UP || f->failing_since > 0)
-                        return "The primary is not up, or its last check failed: this is no time for a drill.";
-                if (!is_stopped(f))
-                        return "The gateway here has not stopped: see `status`. If another user started it, stop it first.";
-                r->mode = MODE_DRILL;
+        if (r->state != ROLE_STANDBY || r->mode != MODE_AUTO || paused(r))
+                return "A drill begins on standby, in mode auto and not paused.";
+        if (f->primary != HEALTH_UP || f->failing_since > 0)
+                return "The primary is not up, or its last check failed: this is no time for a drill.";
+        if (!is_stopped(f))
+                return "The gateway here has not stopped: see `status`. If another user started it, stop it first.";
+        return NULL;
+}
+
+const char *role_command(struct role *r, const struct facts *f, enum role_command command, usec_t until) {
+        static const enum mode modes[_COMMAND_MAX] = {
+                [COMMAND_PROMOTE] = MODE_PINNED,
+                [COMMAND_DEMOTE] = MODE_HELD,
+                [COMMAND_AUTO] = MODE_AUTO,
+                [COMMAND_DRILL] = MODE_DRILL,
+        };
+        const char *refusal = refuse(r, f, command);
+
+        if (refusal)
+                return refusal;
+        r->paused_until = command == COMMAND_PAUSE ? until : 0;
+        if (command == COMMAND_PAUSE)
+                return NULL;
+        if (command != COMMAND_RESUME) {
+                r->mode = modes[command];
                 r->drill_done = false;
-                break;
-        default: /* COMMAND_RESUME */
-                break;
-        }
-        r->paused_until = 0;
-        if (command != COMMAND_RESUME)
                 r->held_at = 0;
+        }
         /* A user is here, and may have fixed what was wrong. */
         r->starts = r->stops = 0;
         r->start_again = r->stop_again = r->kill_again = 0;

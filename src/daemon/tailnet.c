@@ -21,11 +21,6 @@
 /* The daemon warns a user this many days before a key expires; 0: when the key has expired. */
 static const unsigned warn_days[] = { 14, 7, 3, 1, 0 };
 
-struct key {
-        usec_t expires; /* CLOCK_REALTIME; 0: never */
-        unsigned told;  /* how many of warn_days are done */
-};
-
 struct tailnet {
         struct http *http;
         struct tailscale *tailscale, *pinger;
@@ -33,10 +28,9 @@ struct tailnet {
         char host[256];
         char *notice; /* for a user; NULL: none */
 
-        bool in;                /* the gateway is in the tailnet … */
-        bool certain;           /* … and tailscaled has said whether it is */
-        bool asked;             /* tailscaled has answered, or need not be asked */
-        struct key here, there; /* this node's and the gateway's */
+        bool in;                        /* the gateway is in the tailnet … */
+        bool certain;                   /* … and tailscaled has said whether it is */
+        unsigned told_here, told_there; /* how many of warn_days are reported */
         struct tailscale_self self;
         struct tailscale_peer peer;
         enum tailscale_ping ping; /* the last ping's result */
@@ -61,10 +55,9 @@ static usec_t now(void) {
 
 /* What the daemon keeps over restarts. */
 
-#define FORMAT "{s:s, s:b, s:[I, I], s:[I, I]}"
+#define FORMAT "{s:s, s:b}"
 
 static void load(struct tailnet *t) {
-        json_int_t here = 0, told_here = 0, there = 0, told_there = 0;
         _cleanup_free_ char *text = NULL;
         json_auto_t *j = NULL;
         const char *host;
@@ -72,58 +65,49 @@ static void load(struct tailnet *t) {
 
         if (read_file(t->file.path, 4096, &text) >= 0)
                 j = json_loads(text, 0, NULL);
-        if (!j ||
-                json_unpack(j, FORMAT, "host", &host, "in", &in, "here", &here, &told_here, "there", &there,
-                        &told_there) < 0 ||
-                strcmp(host, t->host) != 0)
+        if (!j || json_unpack(j, FORMAT, "host", &host, "in", &in) < 0 || strcmp(host, t->host) != 0)
                 return;
         t->certain = true;
         t->in = in;
-        t->here = (struct key){ (usec_t) here, (unsigned) told_here };
-        t->there = (struct key){ (usec_t) there, (unsigned) told_there };
 }
 
 static void save(struct tailnet *t) {
-        kept_file_write_json(&t->file,
-                json_pack(FORMAT, "host", t->host, "in", t->in, "here", (json_int_t) t->here.expires,
-                        (json_int_t) t->here.told, "there", (json_int_t) t->there.expires,
-                        (json_int_t) t->there.told));
+        kept_file_write_json(&t->file, json_pack(FORMAT, "host", t->host, "in", t->in));
 }
 
 /* Keys. */
 
-/* Reports only the latest of the warnings that are due, and only once. */
-static void look_at_key(struct tailnet *t, struct key *k, usec_t expires, const char *whose) {
+/* Reports only the latest of the warnings that are due, and once. A renewed key has none. */
+static void look_at_key(struct tailnet *t, unsigned *told, usec_t expires, const char *whose) {
         usec_t at = now_usec(CLOCK_REALTIME), left = expires > at ? expires - at : 0;
         char span[SPAN_MAX], when[64] = "has expired";
         unsigned due = 0;
 
         while (expires > 0 && due < ELEMENTSOF(warn_days) && left <= warn_days[due] * USEC_PER_DAY)
                 due++;
-        if (t->notice || (k->expires == expires && k->told >= due))
+        if (t->notice)
                 return; /* the next look reports another one */
         if (left > 0)
                 (void) snprintf(when, sizeof when, "expires in %s", format_span(span, left));
-        if (due > 0 &&
+        if (due > *told &&
                 asprintf(&t->notice,
                         "The Tailscale key of %s %s. Without it the standby cannot reach the primary, whose gateway may "
                         "well be alive. To renew the key there: tailscale up --force-reauth",
                         whose, when) < 0)
                 t->notice = NULL;
-        *k = (struct key){ .expires = expires, .told = due };
-        save(t);
+        *told = due;
 }
 
 static void look_at_keys(struct tailnet *t) {
         if (t->peer.in != TAILSCALE_PEER_IN)
                 return;
-        look_at_key(t, &t->here, t->self.expires, "this standby");
-        look_at_key(t, &t->there, t->peer.expires, "the primary");
+        look_at_key(t, &t->told_here, t->self.expires, "this standby");
+        look_at_key(t, &t->told_there, t->peer.expires, "the primary");
 }
 
 void tailnet_keys(const struct tailnet *t, usec_t *ret_here, usec_t *ret_there) {
-        *ret_here = t->in ? t->here.expires : 0;
-        *ret_there = t->in ? t->there.expires : 0;
+        *ret_here = t->in ? t->self.expires : 0;
+        *ret_there = t->in ? t->peer.expires : 0;
 }
 
 char *tailnet_take_notice(struct tailnet *t) {
@@ -133,13 +117,7 @@ char *tailnet_take_notice(struct tailnet *t) {
 /* Which hosts are in the tailnet. */
 
 static bool is_installed(void) {
-        static const char *const paths[] = { TAILSCALE_SOCKET, "/etc/systemd/system/tailscaled.service",
-                "/usr/lib/systemd/system/tailscaled.service", "/run/systemd/system/tailscaled.service" };
-
-        for (size_t i = 0; i < ELEMENTSOF(paths); i++)
-                if (access(paths[i], F_OK) >= 0)
-                        return true;
-        return false;
+        return access(TAILSCALE_SOCKET, F_OK) >= 0 || access("/var/lib/tailscale", F_OK) >= 0;
 }
 
 /* A guess by the name or address, for as long as tailscaled has never answered. It gives this machine an address while it works:
@@ -217,7 +195,6 @@ static void on_answer(const struct tailscale_answer *a, void *userdata) {
         switch (a->question) {
         case TAILSCALE_STATUS:
                 tailscale_parse_self(a, &t->self);
-                t->asked = true;
                 t->blind_since = !tailscale_trouble(t->self.state) ? 0 : t->blind_since ?: now();
                 /* A node that is logged out would answer that it knows no address. */
                 if (t->self.state == TAILSCALE_STATE_RUNNING && *t->address)
@@ -262,7 +239,6 @@ int tailnet_look(struct tailnet *t, const char *address, tailnet_done_t done, vo
         else if (!t->certain)
                 t->in = looks_in(t->host);
         if (!installed || (t->certain && !t->in)) {
-                t->asked = true; /* and not again before the next failed check */
                 t->blind_since = 0;
                 return -ENOENT;
         }
@@ -302,7 +278,7 @@ void tailnet_remark(const struct tailnet *t, struct check *c) {
 }
 
 bool tailnet_looks_first(const struct tailnet *t) {
-        return tailnet_trouble(t) || !t->asked;
+        return tailnet_trouble(t) || t->self.state == TAILSCALE_STATE_UNKNOWN;
 }
 
 const char *tailnet_trouble(const struct tailnet *t) {

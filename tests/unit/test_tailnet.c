@@ -158,17 +158,17 @@ static void outside(void **state _unused_) {
 static void ways(void **state _unused_) {
         static const struct {
                 const char *status;
-                bool blind, restarts;
+                bool blind, first, restarts;
                 const char *word;
         } rows[] = {
-                { RUNNING, false, false, "" },
-                { "{\"BackendState\":\"Stopped\"}", true, false, "tailscale up" },
-                { "{\"BackendState\":\"NeedsLogin\"}", true, false, "logged out" },
-                { "{\"BackendState\":\"NeedsMachineAuth\"}", true, false, "approval" },
-                { "{\"BackendState\":\"NoState\"}", true, true, "starting" },
-                { "{\"BackendState\":\"Starting\"}", true, true, "starting" },
-                { "{\"BackendState\":\"Dreaming\"}", false, false, "" },
-                { "nonsense", false, false, "" },
+                { RUNNING, false, false, false, "" },
+                { "{\"BackendState\":\"Stopped\"}", true, true, false, "tailscale up" },
+                { "{\"BackendState\":\"NeedsLogin\"}", true, true, false, "logged out" },
+                { "{\"BackendState\":\"NeedsMachineAuth\"}", true, true, false, "approval" },
+                { "{\"BackendState\":\"NoState\"}", true, true, true, "starting" },
+                { "{\"BackendState\":\"Starting\"}", true, true, true, "starting" },
+                { "{\"BackendState\":\"Dreaming\"}", false, true, false, "" },
+                { "nonsense", false, true, false, "" },
         };
         struct tailnet *t;
 
@@ -178,25 +178,23 @@ static void ways(void **state _unused_) {
                 assert_int_equal(look(t, HOST), 0);
                 assert_int_equal(tailnet_blind_since(t) > 0, rows[i].blind);
                 assert_int_equal(tailnet_restarts(t), rows[i].restarts);
-                assert_int_equal(tailnet_looks_first(t), rows[i].blind);
+                assert_int_equal(tailnet_looks_first(t), rows[i].first);
                 assert_non_null(strstr(tailnet_trouble(t) ?: "", rows[i].word));
                 tailnet_free(t);
         }
         end_tailscaled();
         t = new_tailnet(HOST); /* in by its looks, if Tailscale is installed at all */
-        assert_int_equal(
-                look(t, HOST), access("/usr/lib/systemd/system/tailscaled.service", F_OK) < 0 ? -ENOENT : 0);
+        assert_int_equal(look(t, HOST), access("/var/lib/tailscale", F_OK) < 0 ? -ENOENT : 0);
         tailnet_free(t);
         forget();
 }
 
 /* Either side's answer, with a date for %s. */
 static const struct side {
-        bool is_here;
         const char *status, *whois, *whose;
 } sides[] = {
-        { true, "{\"BackendState\":\"Running\",\"Self\":{\"KeyExpiry\":\"%s\"}}", PRIMARY, "this standby" },
-        { false, RUNNING, "{\"Node\":{\"KeyExpiry\":\"%s\"}}", "the primary" },
+        { "{\"BackendState\":\"Running\",\"Self\":{\"KeyExpiry\":\"%s\"}}", PRIMARY, "this standby" },
+        { RUNNING, "{\"Node\":{\"KeyExpiry\":\"%s\"}}", "the primary" },
 };
 
 static void fill_in(const char *format, time_t then, char *buf, size_t size) {
@@ -208,72 +206,70 @@ static void fill_in(const char *format, time_t then, char *buf, size_t size) {
                 place ? place + 2 : "");
 }
 
-/* A key of SIDE expires in LEFT, and TOLD warnings of it are over; -1: it is seen for the first time. The notice that is due, once:
- * "" if there is none. */
-static void look_at_key(const struct side *side, int64_t left, int told, char *notice, size_t size) {
+/* From now on tailscaled says that a key of SIDE expires in LEFT. Looks at it thrice. The notice that is due, once: "" if
+ * there is none. */
+static void look_at_key(
+        struct tailnet *t, const struct side *side, int64_t left, char *notice, size_t size) {
         time_t then = (time_t) ((int64_t) now_usec(CLOCK_REALTIME) + left) / (time_t) USEC_PER_SEC;
-        intmax_t expires = (intmax_t) then * (intmax_t) USEC_PER_SEC;
-        char status[160], whois[160], memory[160], path[PATH_MAX];
+        char status[160], whois[160];
 
-        forget();
         fill_in(side->status, then, status, sizeof status);
         fill_in(side->whois, then, whois, sizeof whois);
         begin_tailscaled((struct answers){ status, whois, NULL });
-        (void) snprintf(path, sizeof path, "%s/tailnet.json", instance.state_dir);
-        (void) snprintf(memory, sizeof memory,
-                "{\"host\":\"" HOST "\",\"in\":true,\"here\":[%jd,%d],\"there\":[%jd,%d]}",
-                side->is_here ? expires : 0, side->is_here ? told : 0, side->is_here ? 0 : expires,
-                side->is_here ? 0 : told);
-        if (told >= 0)
-                assert_int_equal(replace_file(path, memory, 0644, false), 0);
-        for (unsigned restart = 0; restart < 3; restart++) {
-                struct tailnet *t = new_tailnet(HOST);
-                bool is_first = restart == 0;
-                char *told_now;
+        notice[0] = '\0';
+        for (unsigned i = 0; i < 3; i++) {
+                char *text;
 
                 assert_int_equal(look(t, HOST), 0);
-                told_now = tailnet_take_notice(t);
-                if (is_first)
-                        (void) snprintf(notice, size, "%s", told_now ?: "");
+                text = tailnet_take_notice(t);
+                if (i == 0)
+                        (void) snprintf(notice, size, "%s", text ?: "");
                 else
-                        assert_null(told_now);
-                free(told_now);
-                assert_null(tailnet_take_notice(t));
-                tailnet_free(t);
+                        assert_null(text);
+                free(text);
         }
 }
 
-/* 14, 7, 3 and 1 days before, and when it has: once each, over restarts; of those passed at the first look the nearest. */
+/* 14, 7, 3 and 1 days before, and when it has: once each; of those passed at the first look the nearest. */
 static void keys(void **state _unused_) {
         static const struct {
+                bool is_new; /* it is the first look */
                 int64_t left;
-                int told;
                 const char *word; /* of the notice; "": there is none */
         } rows[] = {
-                { 15 * (int64_t) DAY, -1, "" },
-                { 15 * (int64_t) DAY, 0, "" },
-                { 14 * (int64_t) DAY - 1, 0, "expires in 13 d" },
-                { 8 * (int64_t) DAY, 1, "" },
-                { 8 * (int64_t) DAY, -1, "expires in 7 d" },
-                { 7 * (int64_t) DAY - 1, 1, "expires in 6 d" },
-                { 3 * (int64_t) DAY - 1, 2, "expires in 2 d" },
-                { 2 * (int64_t) DAY, 3, "" },
-                { (int64_t) DAY - 1, 3, "expires in 23 h" },
-                { (int64_t) USEC_PER_HOUR, 4, "" },
-                { -(int64_t) USEC_PER_HOUR, 4, "has expired" },
-                { -10 * (int64_t) DAY, 5, "" },
-                { -10 * (int64_t) DAY, -1, "has expired" },
+                { true, 15 * (int64_t) DAY, "" },
+                { false, 14 * (int64_t) DAY - 1, "expires in 13 d" },
+                { false, 8 * (int64_t) DAY, "" },
+                { false, 7 * (int64_t) DAY - 1, "expires in 6 d" },
+                { false, 3 * (int64_t) DAY - 1, "expires in 2 d" },
+                { false, 2 * (int64_t) DAY, "" },
+                { false, (int64_t) DAY - 1, "expires in 23 h" },
+                { false, (int64_t) USEC_PER_HOUR, "" },
+                { false, -(int64_t) USEC_PER_HOUR, "has expired" },
+                { false, -10 * (int64_t) DAY, "" },
+                { false, 180 * (int64_t) DAY, "" }, /* it was renewed */
+                { false, 13 * (int64_t) DAY, "expires in 12 d" },
+                { true, 8 * (int64_t) DAY, "expires in 7 d" },
+                { true, -10 * (int64_t) DAY, "has expired" },
         };
         char notice[320];
 
-        for (size_t side = 0; side < ELEMENTSOF(sides); side++)
+        for (size_t side = 0; side < ELEMENTSOF(sides); side++) {
+                struct tailnet *t = NULL;
+
                 for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
-                        look_at_key(&sides[side], rows[i].left, rows[i].told, notice, sizeof notice);
+                        if (rows[i].is_new) {
+                                tailnet_free(t);
+                                t = new_tailnet(HOST);
+                        }
+                        look_at_key(t, &sides[side], rows[i].left, notice, sizeof notice);
                         assert_int_equal(!*notice, !*rows[i].word);
                         assert_non_null(strstr(notice, rows[i].word));
                         if (*notice)
                                 assert_non_null(strstr(notice, sides[side].whose));
                 }
+                tailnet_free(t);
+        }
         forget();
 }
 
