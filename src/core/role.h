@@ -135,13 +135,14 @@ enum role_watch {
 };
 enum role_watch role_watch(const struct role *r, const struct facts *f);
 
-/* What the daemon was doing when it stopped, by the marker (state_file.h). */
+/* What the daemon was doing when it stopped, by the marker (state_file.h). All but the last are the values of
+ * the state that they mean. */
 enum role_intent {
-        INTENT_NONE,
-        INTENT_STARTING,
-        INTENT_PROMOTED,
-        INTENT_DEMOTING,
-        INTENT_RESTARTING, /* stopping a gateway that hung, to start it again */
+        INTENT_NONE = ROLE_STANDBY,
+        INTENT_STARTING = ROLE_STARTING,
+        INTENT_PROMOTED = ROLE_PROMOTED,
+        INTENT_DEMOTING = ROLE_DEMOTING,
+        INTENT_RESTARTING = _ROLE_MAX, /* stopping a gateway that hung, to start it again */
         _INTENT_MAX,
 };
 enum role_intent role_intent(const struct role *r);

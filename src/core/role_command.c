@@ -2,27 +2,15 @@
 #include "core/role_facts.h"
 
 enum role_intent role_intent(const struct role *r) {
-        static const enum role_intent intents[_ROLE_MAX] = {
-                [ROLE_STARTING] = INTENT_STARTING,
-                [ROLE_PROMOTED] = INTENT_PROMOTED,
-                [ROLE_DEMOTING] = INTENT_DEMOTING,
-        };
-
         if (r->state == ROLE_STARTING && r->promoted_before)
                 return INTENT_PROMOTED;
-        return r->restart ? INTENT_RESTARTING : intents[r->state];
+        return r->restart ? INTENT_RESTARTING : (enum role_intent) r->state;
 }
 
 /* Returns the state to continue in. Where the marker and the unit disagree, the unit is right: a marker of
  * another run counts for nothing. */
 static enum role_state resume_in(enum role_intent intent, const struct facts *f) {
-        static const enum role_state states[_INTENT_MAX] = {
-                [INTENT_STARTING] = ROLE_STARTING,
-                [INTENT_PROMOTED] = ROLE_PROMOTED,
-                [INTENT_DEMOTING] = ROLE_DEMOTING,
-                [INTENT_RESTARTING] = ROLE_PROMOTED,
-        };
-        enum role_state state = states[intent];
+        enum role_state state = intent == INTENT_RESTARTING ? ROLE_PROMOTED : (enum role_state) intent;
 
         if (state == ROLE_STANDBY)
                 return state;

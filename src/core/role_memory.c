@@ -44,21 +44,18 @@ void role_note_action(struct role *r, enum role_action action, const struct fact
 }
 
 void role_note_event(struct role *r, enum role_event event, usec_t now) {
-        r->said |= 1U << event;
+        static const enum role_event undone[_EVENT_MAX] = {
+                [EVENT_ANSWERS] = EVENT_SILENT,
+                [EVENT_CHANNELS_READY] = EVENT_CHANNELS_FAIL,
+                [EVENT_CHANNELS_FAIL] = EVENT_CHANNELS_READY,
+        };
+
+        r->said = (r->said | 1U << event) & ~(1U << undone[event]);
 
         switch (event) {
         case EVENT_LOST:
                 r->starts = now - r->since >= WORKED_AFTER ? 1 : MAX(r->starts, 1U);
                 r->start_again = now + role_back_off(r->starts);
-                break;
-        case EVENT_ANSWERS:
-                r->said &= ~(1U << EVENT_SILENT);
-                break;
-        case EVENT_CHANNELS_READY:
-                r->said &= ~(1U << EVENT_CHANNELS_FAIL);
-                break;
-        case EVENT_CHANNELS_FAIL:
-                r->said &= ~(1U << EVENT_CHANNELS_READY);
                 break;
         case EVENT_HUNG: /* which took hang_timeout: no attempt comes too soon after the last */
         case EVENT_DEMOTING:
