@@ -4,22 +4,20 @@
 #include "lib/log.h"
 #include "lib/text.h"
 
-/* A line for each check of a long outage would hide other entries. */
-static bool is_reported(unsigned failures) {
-        return failures <= 3 || failures % 10 == 0;
-}
-
 static void report_failed(const struct health *before, const struct health *h,
         const struct health_rules *rules, const struct check *check) {
         bool lives = check->verdict == VERDICT_NOT_READY, down = h->level == HEALTH_DOWN;
         bool counts = check->verdict == VERDICT_DOWN && h->clear <= rules->fail_threshold;
+        bool rare = lives ? before->not_ready_since == 0 : h->failures <= 3 || h->failures % 10 == 0;
         char text[512] = "Failed check", span[SPAN_MAX] = "as long as that lasts";
         const char *what;
         usec_t until = health_waits_until(h, rules, &what);
 
-        if (before->level == HEALTH_DOWN ||
-                (!down && !counts && (lives ? before->not_ready_since > 0 : !is_reported(h->failures))))
+        /* A line for each check of a long outage would hide other entries. */
+        if (before->level == HEALTH_DOWN || !(down || counts || rare))
                 return;
+        if (until != USEC_INFINITY)
+                (void) format_span(span, until - MIN(until, h->last_check));
         if (counts)
                 (void) appendf(text, sizeof text, " %u of %u", h->clear, rules->fail_threshold);
         else if (!lives)
@@ -29,9 +27,7 @@ static void report_failed(const struct health *before, const struct health *h,
                 (void) appendf(text, sizeof text, " The primary counts as down.");
         else if (until > 0 && !lives)
                 (void) appendf(text, sizeof text, " Waiting for %s, %s%s.", what,
-                        until == USEC_INFINITY ? "" : "at most ",
-                        until == USEC_INFINITY ? span
-                                               : format_span(span, until - MIN(until, h->last_check)));
+                        until == USEC_INFINITY ? "" : "at most ", span);
         log_notice("%s", text);
 }
 

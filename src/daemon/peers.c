@@ -365,19 +365,14 @@ char *peers_take_notice(struct peers *w) {
         return tailnet_take_notice(w->primary.tailnet);
 }
 
-static enum health_level find_level(const struct peers *w) {
-        if (w->primary.health.level == HEALTH_UP || senior_up(w))
-                return HEALTH_UP;
-        return w->decided && !health_is_old(&w->primary.health, &w->primary.rules, now()) ? HEALTH_DOWN
-                                                                                          : HEALTH_UNKNOWN;
-}
-
 struct peers_view peers_view(const struct peers *w) {
         const struct peer *p = &w->primary, *senior = senior_up(w);
         const struct health *h = &p->health;
         struct peers_view v = {
                 .name = w->name,
-                .level = find_level(w),
+                .level = h->level == HEALTH_UP || senior                    ? HEALTH_UP
+                        : w->decided && !health_is_old(h, &p->rules, now()) ? HEALTH_DOWN
+                                                                            : HEALTH_UNKNOWN,
                 .health = h,
                 .check = &p->last,
                 .down_reason = p->failed.reason,

@@ -223,31 +223,30 @@ static void on_answer(const struct tailscale_answer *a, void *userdata) {
                 done(t->userdata);
 }
 
-static int begin_look(struct tailnet *t, bool all, const char *address) {
+static int begin_look(
+        struct tailnet *t, bool all, const char *address, tailnet_done_t done, void *userdata) {
+        int r;
+
         tailscale_cancel(t->tailscale);
         t->all = all;
         (void) snprintf(t->address, sizeof t->address, "%s", address);
-        return tailscale_ask(t->tailscale, TAILSCALE_STATUS, NULL, on_answer, t);
+        r = tailscale_ask(t->tailscale, TAILSCALE_STATUS, NULL, on_answer, t);
+        t->done = r >= 0 ? done : NULL;
+        t->userdata = userdata;
+        return r;
 }
 
 int tailnet_look(struct tailnet *t, const char *address, tailnet_done_t done, void *userdata) {
         bool installed = is_installed();
-        int r;
 
         if (!installed)
                 t->in = t->certain = false;
         else if (!t->certain)
                 t->in = looks_in(t->host);
-        if (!installed || (t->certain && !t->in)) {
-                t->blind_since = 0;
-                return -ENOENT;
-        }
-        r = begin_look(t, !t->certain, address);
-        if (r >= 0) {
-                t->done = done;
-                t->userdata = userdata;
-        }
-        return r;
+        if (installed && (t->in || !t->certain))
+                return begin_look(t, !t->certain, address, done, userdata);
+        t->blind_since = 0;
+        return -ENOENT;
 }
 
 void tailnet_refresh(struct tailnet *t, const char *address) {
@@ -257,7 +256,7 @@ void tailnet_refresh(struct tailnet *t, const char *address) {
                 return;
         t->refreshed = now();
         if (is_installed())
-                (void) begin_look(t, true, address);
+                (void) begin_look(t, true, address, NULL, NULL);
 }
 
 void tailnet_ping(struct tailnet *t, const char *address) {
