@@ -16,7 +16,7 @@ static usec_t add(usec_t a, usec_t b) {
         return a > USEC_INFINITY - b ? USEC_INFINITY : a + b;
 }
 
-static void restart_counting(struct health *h) {
+void health_restart_counting(struct health *h) {
         h->failures = h->clear = h->goods = 0;
         h->last_check = h->failing_since = h->silent_since = 0;
         h->cut_off_since = h->restarting_since = h->not_ready_since = 0;
@@ -141,7 +141,7 @@ usec_t health_check(struct health *h, const struct health_rules *rules, enum ver
 
         if (health_is_old(h, rules, now)) {
                 gap = now - h->last_check;
-                restart_counting(h);
+                health_restart_counting(h);
         }
         h->last_check = now;
 

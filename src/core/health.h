@@ -72,3 +72,6 @@ void health_failback(struct health *h, usec_t now);
 
 /* Whether the last check is so old at NOW that this machine must have stood still: the level is old, too. */
 bool health_is_old(const struct health *h, const struct health_rules *rules, usec_t now);
+
+/* Starts counting again after a standstill. The level stays. */
+void health_restart_counting(struct health *h);

@@ -328,6 +328,22 @@ static void test_standstill_counts_anew(void **state _unused_) {
         assert_int_equal(h.level, HEALTH_DOWN);
 }
 
+static void test_restart_counting(void **state _unused_) {
+        struct health h = {};
+        usec_t now = START;
+
+        play_only(&h, &usual, "uuudc", &now);
+        health_restart_counting(&h);
+        assert_int_equal(h.level, HEALTH_UP);
+        assert_true(h.failing_since == 0 && h.cut_off_since == 0 && h.restarting_since == 0);
+        assert_true(h.last_good == START + 2 * INTERVAL);
+        now += USEC_PER_HOUR; /* and this is no standstill */
+        play_only(&h, &usual, "dd", &now);
+        assert_int_equal(h.level, HEALTH_UP);
+        play_only(&h, &usual, "d", &now);
+        assert_int_equal(h.level, HEALTH_DOWN);
+}
+
 static void test_a_flapping_primary_has_to_prove_itself(void **state _unused_) {
         /* After 0, 1, 2 … failbacks; 10 s apart, 60 good checks take ten minutes. */
         static const unsigned needed[] = { 3, 6, 12, 24, 48, 48, 48, 48, 48, 48, 48 };
@@ -420,6 +436,7 @@ int main(void) {
                 cmocka_unit_test(test_every_row_of_six),
                 cmocka_unit_test(test_standstill),
                 cmocka_unit_test(test_standstill_counts_anew),
+                cmocka_unit_test(test_restart_counting),
                 cmocka_unit_test(test_a_flapping_primary_has_to_prove_itself),
                 cmocka_unit_test(test_failbacks_are_forgotten_after_an_hour),
                 cmocka_unit_test(test_the_limit_does_not_shorten_a_long_recovery),
