@@ -48,21 +48,15 @@ static const char *check(const struct rule *rules, const char *text, int flags) 
         { "(^|/)\\.\\.(/|$)", "holds '..'" }
 #define NO_HOST "is neither an address nor a DNS name"
 
-/* IPv6 with or without [ ], IPv4 without. */
-static bool is_address(const char *text) {
-        _cleanup_free_ char *bare = without_brackets(text);
-
-        return bare && (text[0] != '[' || strchr(bare, ':')) && network_is_address(bare);
-}
-
 const char *validate_host(const char *text) {
         /* RFC 1035 2.3.4: labels of 1 to 63, 253 in all, at most one dot at the end; real names use '_'. A
-         * last label of digits makes an address (RFC 1123 2.1); is_address() accepts the good ones. */
+         * last label of digits makes an address (RFC 1123 2.1). */
         static const struct rule rules[] = {
                 EMPTY,
                 { "://", "is a URL: give the host alone here, the rest in scheme, port and path" },
                 { "^[^:[]*:[^:]*$", "holds a ':': a port belongs in the key port" },
-                { "[]:[]", "is not an IPv6 address" },
+                { "[][]", "holds a '[' or ']': write an IPv6 address without them" },
+                { ":", "is not an IPv6 address" },
                 { "@", "holds a '@': no user is needed here" },
                 { "[^A-Za-z0-9._-]", "holds a quote, a blank or another character that no host has" },
                 { ".{255}", "is longer than a DNS name can be" },
@@ -71,7 +65,7 @@ const char *validate_host(const char *text) {
                 {},
         };
 
-        return is_address(text) ? NULL : check(rules, text, 0);
+        return network_is_address(text) ? NULL : check(rules, text, 0);
 }
 
 const char *validate_ssh_host(const char *text) {
@@ -84,11 +78,14 @@ const char *validate_ssh_host(const char *text) {
                 { "[^A-Za-z0-9._-].*@", "has a user name with characters that no user name has" },
                 { "(^|@)[^@[][^@]*:",
                         "holds a ':': write an IPv6 address in [ ], a port in the user's ~/.ssh/config, a path in source" },
+                { "(^|@)\\[[^:]*$", "has no IPv6 address in [ ]" },
                 {},
         };
-        const char *at = strrchr(text, '@'), *why = check(rules, text, 0);
+        _cleanup_free_ char *bare = without_brackets(text);
+        const char *at = bare ? strrchr(bare, '@') : NULL,
+                   *why = bare ? check(rules, text, 0) : OUT_OF_MEMORY;
 
-        return why ? why : validate_host(at ? at + 1 : text);
+        return why ? why : validate_host(at ? at + 1 : bare);
 }
 
 /* clang-format off */

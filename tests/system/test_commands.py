@@ -55,7 +55,7 @@ def test_why_it_is_not_running(pair):
 def test_not_running_with_the_shipped_ini(pair):
     pair.standby.put(INI, (SOURCE / "etc/openclaw-failover.ini").read_text())
     done = cli(pair.standby, "status")
-    assert done.returncode == 3 and re.search(rf"{INI}:\d+: host: is empty", done.stdout), done
+    assert done.returncode == 3 and re.search(rf"{INI}:\d+: .*host is missing", done.stdout), done
 
 
 def test_run_by_hand_as_root(pair):
