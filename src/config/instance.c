@@ -12,7 +12,6 @@
 
 #define INSTANCE_MAX 32
 
-#define BUS_PREFIX "org.openclaw.Failover1"
 #define INI_DIRECTORY DEFAULT_SYSCONFDIR "/openclaw-failover"
 #define INI_SUFFIX ".ini"
 
@@ -30,7 +29,7 @@ static const struct {
         { offsetof(struct instance, runtime_dir), "/run/openclaw-failover", "@", "" },
         { offsetof(struct instance, state_dir), "/var/lib/openclaw-failover", "@", "" },
         { offsetof(struct instance, sync_state_dir), "/var/lib/openclaw-failover-sync", "@", "" },
-        { offsetof(struct instance, bus_name), BUS_PREFIX, ".", "" },
+        { offsetof(struct instance, bus_name), "org.openclaw.Failover1", ".", "" },
 };
 
 static char **part_of(struct instance *n, size_t i) {
@@ -67,20 +66,6 @@ struct instance *instance_free(struct instance *n) {
         return NULL;
 }
 
-/* Adds the instances' names on the bus. Some names may be invalid. */
-static int add_running(struct paths *names, sd_bus *bus) {
-        _cleanup_strv_ char **on_bus = NULL;
-        int r;
-
-        r = sd_bus_list_names(bus, &on_bus, NULL);
-        for (char **s = on_bus; r >= 0 && s && *s; s++)
-                if (strcmp(*s, BUS_PREFIX) == 0)
-                        r = paths_add(names, "");
-                else if (begins_with(*s, BUS_PREFIX "."))
-                        r = paths_add(names, *s + strlen(BUS_PREFIX "."));
-        return MIN(r, 0);
-}
-
 /* The shipped ini names no primary. A user who has only named instances leaves it so. An ini with any other
  * error belongs to an instance that should run. */
 static int add_configured(struct paths *names) {
@@ -104,14 +89,11 @@ struct instance **instances_free(struct instance **list) {
         return NULL;
 }
 
-int instances_list(sd_bus *bus, struct instance ***ret) {
+int instances_list(struct instance ***ret) {
         _cleanup_(instances_freep) struct instance **list = NULL;
         _cleanup_paths_ struct paths names = {};
-        int r, n = 0;
+        int r = add_configured(&names), n = 0;
 
-        r = bus ? add_running(&names, bus) : 0;
-        if (r >= 0)
-                r = add_configured(&names);
         if (r < 0)
                 return r;
         paths_sort(&names);

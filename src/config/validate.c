@@ -44,8 +44,6 @@ static const char *check(const struct rule *rules, const char *text, int flags) 
         { "^$", "is empty" }
 #define DASH                                                                                                \
         { "^-", "begins with a '-'" }
-#define DOT_DOT                                                                                             \
-        { "(^|/)\\.\\.(/|$)", "holds '..'" }
 #define NO_HOST "is neither an address nor a DNS name"
 
 const char *validate_host(const char *text) {
@@ -93,8 +91,8 @@ DEFINE_CHECK(validate_path,
         EMPTY,
         { "^~", "begins with '~', which is not expanded here" },
         { "^[^/]", "does not begin with '/'" },
-        DOT_DOT,
-        { "^[/.]*$", "is the root directory" })
+        { "^/$", "is the root directory" },
+        { "/\\.{0,2}/|/\\.{1,2}$", "holds an empty name, '.' or '..'" })
 
 DEFINE_CHECK(validate_remote_path,
         EMPTY,
@@ -102,7 +100,7 @@ DEFINE_CHECK(validate_remote_path,
         { "^:", "begins with a ':'" },
         { "[\001-$&-*;<>?[\\^`{|}\177]|]|.~|^~[^/]|^~$",
                 "holds blanks, wildcards or other characters that the shell on that host would expand" },
-        DOT_DOT)
+        { "(^|/)\\.\\.(/|$)", "holds '..'" })
 
 DEFINE_CHECK(validate_url_path,
         { "!^/", "does not begin with '/'" },
@@ -206,26 +204,10 @@ const char *validate_senior_name(const char *text) {
         return check(rules, text, REG_ICASE);
 }
 
-/* Skips "/", "//" and "/./" up to the next name in PATH. */
-static const char *next_part(const char *path) {
-        path += strspn(path, "/");
-        while (path[0] == '.' && (path[1] == '/' || !path[1]))
-                path += 1 + strspn(path + 1, "/");
-        return path;
-}
-
 bool path_is_within(const char *inner, const char *outer) {
-        for (;;) {
-                size_t n;
+        size_t n = strlen(outer);
 
-                inner = next_part(inner);
-                outer = next_part(outer);
-                n = strcspn(outer, "/");
-                if (n == 0)
-                        return true;
-                if (strcspn(inner, "/") != n || strncmp(inner, outer, n) != 0)
-                        return false;
-                inner += n;
-                outer += n;
-        }
+        while (n > 0 && outer[n - 1] == '/')
+                n--;
+        return strncmp(inner, outer, n) == 0 && (inner[n] == '/' || !inner[n]);
 }

@@ -5,7 +5,7 @@
 
 json_t *json_time(usec_t realtime) {
         time_t seconds = (time_t) (realtime / USEC_PER_SEC);
-        char text[64], whole[80];
+        char text[64];
         struct tm tm;
 
         if (realtime == 0)
@@ -14,8 +14,7 @@ json_t *json_time(usec_t realtime) {
                 return json_string("infinity");
         if (!gmtime_r(&seconds, &tm) || strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm) == 0)
                 return json_null();
-        (void) snprintf(whole, sizeof whole, "%s.%06uZ", text, (unsigned) (realtime % USEC_PER_SEC));
-        return json_string(whole);
+        return json_sprintf("%s.%06uZ", text, (unsigned) (realtime % USEC_PER_SEC));
 }
 
 json_t *json_span(usec_t span) {

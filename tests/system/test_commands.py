@@ -98,8 +98,8 @@ def test_bus_without_a_word(pair):
     (["statsu"], "'statsu'. Allowed: status, "), (["promot"], "'promot'. Allowed: "),
     (["status", "--bogus"], "--help"), (["promote", "now"], "'now'"),
     (["pause", "5m", "6m"], "'6m'"), (["drill", "--json"], "'drill' does not take --json"), ([], "--help"),
-    (["history", "--since"], "'--since' needs a value"), (["history", "-n"], "'-n' needs a value"), (["-Z"], "'-Z'"),
-    (["doctor", "-Zq"], "'-Z' is not"), (["pause", "-5m"], "'-5' is not"),
+    (["history", "--since"], "'--since' requires an argument"), (["history", "-n"], "requires an argument -- 'n'"),
+    (["-Z"], "--help"), (["doctor", "-Zq"], "invalid option -- 'Z'"), (["pause", "-5m"], "invalid option -- '5'"),
 ])
 def test_unknown_words(pair, words, hint):
     done = cli(pair.standby, *words)

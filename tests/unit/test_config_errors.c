@@ -56,7 +56,7 @@ static void errors(void **state _unused_) {
                 { HOST "[heartbeat]\nurl_file = /a\nurl = http://a/\n", { "5: both url_file and url" } },
                 { HOST "[secrets]\nhost = h\ntarget = /home/openclaw/.openclaw/workspace/.secrets/\n",
                         { "0: [secrets] target and [workspace] path overlap" } },
-                { HOST "[secrets]\nhost = h\ntarget = /a//b/./c\n[workspace]\npath = /a/b/c/\n",
+                { HOST "[secrets]\nhost = h\ntarget = /a/b/c\n[workspace]\npath = /a/b/c/\n",
                         { "0: [secrets] target and [workspace] path overlap" } },
                 { HOST "[workspace]\npath = /home/openclaw/.secrets/w\n[secrets]\nhost = h\n",
                         { "0: [secrets] target and [workspace] path overlap" } },
