@@ -143,11 +143,6 @@ static int help(void) {
         return EX_OK;
 }
 
-static int version(void) {
-        printf("openclaw-failover " VERSION "\n");
-        return EX_OK;
-}
-
 static _printf_(1, 2) int usage(const char *format, ...) {
         va_list ap;
 
@@ -232,8 +227,10 @@ static int run(int argc, char **argv) {
                 }
                 if (letter == 'h')
                         return help();
-                if (letter == 'V')
-                        return version();
+                if (letter == 'V') {
+                        printf("openclaw-failover " VERSION "\n");
+                        return EX_OK;
+                }
                 a.given[letter] = optarg ? optarg : "";
         }
         if (argv[optind] && strcmp(argv[optind], "help") == 0)

@@ -7,8 +7,6 @@
 #include <string.h>
 
 #include "config/config.h"
-#include "lib/strv.h"
-#include "lib/text.h"
 
 #define INSTANCE_MAX 32
 
@@ -66,22 +64,6 @@ struct instance *instance_free(struct instance *n) {
         return NULL;
 }
 
-/* The shipped ini names no primary. A user who has only named instances leaves it so. An ini with any other
- * error belongs to an instance that should run. */
-static int add_configured(struct paths *names) {
-        _cleanup_(globfree) glob_t found = {};
-        int r = config_is_unused(INI_DIRECTORY INI_SUFFIX) ? 0 : paths_add(names, "");
-
-        (void) glob(INI_DIRECTORY "/?*" INI_SUFFIX, GLOB_NOSORT, NULL, &found);
-        for (size_t i = 0; r >= 0 && i < found.gl_pathc; i++) {
-                char *name = found.gl_pathv[i] + strlen(INI_DIRECTORY "/");
-
-                name[strlen(name) - strlen(INI_SUFFIX)] = '\0';
-                r = paths_add(names, name);
-        }
-        return r;
-}
-
 struct instance **instances_free(struct instance **list) {
         for (struct instance **n = list; n && *n; n++)
                 instance_free(*n);
@@ -89,23 +71,28 @@ struct instance **instances_free(struct instance **list) {
         return NULL;
 }
 
+/* The shipped ini names no primary. A user who has only named instances leaves it so. An ini with any other
+ * error belongs to an instance that should run. */
 int instances_list(struct instance ***ret) {
         _cleanup_(instances_freep) struct instance **list = NULL;
-        _cleanup_paths_ struct paths names = {};
-        int r = add_configured(&names), n = 0;
+        _cleanup_(globfree) glob_t found = {};
+        int r = 0, n = 0;
 
-        if (r < 0)
-                return r;
-        paths_sort(&names);
-        list = calloc(names.n + 1, sizeof *list);
+        (void) glob(INI_DIRECTORY "/?*" INI_SUFFIX, 0, NULL, &found);
+        list = calloc(found.gl_pathc + 2, sizeof *list);
         if (!list)
                 return -ENOMEM;
-        for (size_t i = 0; i < names.n; i++) {
-                r = instance_new(names.items[i], &list[n]);
-                if (r < 0 && r != -EINVAL)
-                        return r;
+        if (!config_is_unused(INI_DIRECTORY INI_SUFFIX))
+                r = instance_new("", &list[n++]);
+        for (size_t i = 0; r != -ENOMEM && i < found.gl_pathc; i++) {
+                char *name = found.gl_pathv[i] + strlen(INI_DIRECTORY "/");
+
+                name[strlen(name) - strlen(INI_SUFFIX)] = '\0';
+                r = instance_new(name, &list[n]);
                 n += r >= 0;
         }
+        if (r == -ENOMEM)
+                return r;
         *ret = TAKE(list);
         return n;
 }

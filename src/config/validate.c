@@ -44,6 +44,9 @@ static const char *check(const struct rule *rules, const char *text, int flags) 
         { "^$", "is empty" }
 #define DASH                                                                                                \
         { "^-", "begins with a '-'" }
+#define IS_SECRET                                                                                                   \
+        "is or holds a secret, and this file is readable by everybody on this machine: put it in a file of root's " \
+        "with mode 0600 and name that in url_file"
 #define NO_HOST "is neither an address nor a DNS name"
 
 const char *validate_host(const char *text) {
@@ -132,9 +135,12 @@ const char *validate_prom_path(const char *text) {
         return why ? why : check(rules, text, 0);
 }
 
-static const char *check_url_parts(CURLU *url, const char *text) {
+const char *validate_url(const char *text) {
+        _cleanup_(curl_url_cleanupp) CURLU *url = curl_url();
         _cleanup_part_ char *scheme = NULL, *user = NULL, *password = NULL;
 
+        if (!url)
+                return OUT_OF_MEMORY;
         if (curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
                 return "is not a URL";
         scheme = url_part(url, CURLUPART_SCHEME);
@@ -147,12 +153,6 @@ static const char *check_url_parts(CURLU *url, const char *text) {
         return NULL;
 }
 
-const char *validate_url(const char *text) {
-        _cleanup_(curl_url_cleanupp) CURLU *url = curl_url();
-
-        return url ? check_url_parts(url, text) : OUT_OF_MEMORY;
-}
-
 const char *validate_witness(const char *text) {
         bool word = strcmp(text, WITNESS_TAILSCALE) == 0 || strcmp(text, WITNESS_NONE) == 0;
 
@@ -163,33 +163,18 @@ const char *validate_public_url(const char *text) {
         /* Hosts whose URL paths are secrets: https://discord.com/developers/docs/resources/webhook,
          * https://api.slack.com/messaging/webhooks, https://core.telegram.org/bots/api#authorizing-your-bot.
          * And parameters with the names of secrets. */
-        static const struct rule loopback[] = { { "!^(localhost|\\[::1\\]|127\\.[0-9.]+)$", "" }, {} };
-        static const struct rule hosts[] = {
-                { "(^|\\.)(discord(app)?\\.com|hooks\\.slack(-gov)?\\.com|api\\.telegram\\.org)\\.?$",
-                        "is itself a secret, and this file is readable by everybody on this machine: put it in a file of "
-                        "root's with mode 0600 and name that in url_file" },
+        static const struct rule loopback[] = {
+                { "!^[a-z]+:/*(localhost|\\[::1\\]|127\\.[0-9.]+)([:/?#]|$)", "" }, {}
+        };
+        static const struct rule secrets[] = {
+                { "^[a-z]+:/*([^/?#]*\\.)?(discord(app)?\\.com|hooks\\.slack(-gov)?\\.com|api\\.telegram\\.org)\\.?([:/?#]|$)",
+                        IS_SECRET },
+                { "\\?(.*&)?(auth|(access_)?token|(api_?)?key|secret|password)=", IS_SECRET },
                 {},
         };
-        static const struct rule queries[] = {
-                { "(^|&)(auth|(access_)?token|(api_?)?key|secret|password)=",
-                        "holds a secret after the '?', and this file is readable by everybody on this machine: put it in a file "
-                        "of root's with mode 0600 and name that in url_file" },
-                {},
-        };
-        _cleanup_(curl_url_cleanupp) CURLU *url = curl_url();
-        _cleanup_part_ char *host = NULL, *query = NULL;
-        const char *why = url ? check_url_parts(url, text) : OUT_OF_MEMORY;
+        const char *why = validate_url(text);
 
-        if (why)
-                return why;
-        host = url_part(url, CURLUPART_HOST);
-        query = url_part(url, CURLUPART_QUERY);
-        if (!host)
-                return "is not a URL";
-        if (!check(loopback, host, REG_ICASE))
-                return NULL;
-        why = check(hosts, host, REG_ICASE);
-        return !why && query ? check(queries, query, REG_ICASE) : why;
+        return why || !check(loopback, text, REG_ICASE) ? why : check(secrets, text, REG_ICASE);
 }
 
 const char *validate_senior_name(const char *text) {
