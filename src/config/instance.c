@@ -38,8 +38,7 @@ int instance_new(const char *name, struct instance **ret) {
         static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
         _cleanup_(instance_freep) struct instance *n = NULL;
 
-        if (!name)
-                name = "";
+        name = name ?: "";
         if (*name &&
                 (!isalpha((unsigned char) *name) || strlen(name) > INSTANCE_MAX ||
                         name[strspn(name, allowed)]))

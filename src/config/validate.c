@@ -90,12 +90,15 @@ const char *validate_ssh_host(const char *text) {
 }
 
 /* clang-format off */
-DEFINE_CHECK(validate_path,
-        EMPTY,
-        { "^~", "begins with '~', which is not expanded here" },
-        { "^[^/]", "does not begin with '/'" },
-        { "^/$", "is the root directory" },
-        { "/\\.{0,2}/|/\\.{1,2}$", "holds an empty name, '.' or '..'" })
+#define PATH                                                                                                \
+        EMPTY,                                                                                              \
+        { "^~", "begins with '~', which is not expanded here" },                                            \
+        { "^[^/]", "does not begin with '/'" },                                                             \
+        { "^/$", "is the root directory" },                                                                 \
+        { "/\\.{0,2}/|/\\.{1,2}$", "holds an empty name, '.' or '..'" }
+
+DEFINE_CHECK(validate_path, PATH)
+DEFINE_CHECK(validate_prom_path, PATH, { "!\\.prom$", "does not end in .prom" })
 
 DEFINE_CHECK(validate_remote_path,
         EMPTY,
@@ -127,13 +130,6 @@ DEFINE_CHECK(validate_git_name,
 DEFINE_CHECK(validate_reach,
         { ".{121}", "is longer than 120 bytes" })
 /* clang-format on */
-
-const char *validate_prom_path(const char *text) {
-        static const struct rule rules[] = { { "!\\.prom$", "does not end in .prom" }, {} };
-        const char *why = validate_path(text);
-
-        return why ? why : check(rules, text, 0);
-}
 
 const char *validate_url(const char *text) {
         _cleanup_(curl_url_cleanupp) CURLU *url = curl_url();

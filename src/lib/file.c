@@ -57,8 +57,6 @@ int read_file(const char *path, size_t max, char **ret) {
                 return -errno;
         if (!S_ISREG(st.st_mode))
                 return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
-        if ((uintmax_t) st.st_size > max)
-                return -EFBIG;
         text = malloc(max + 2);
         if (!text)
                 return -ENOMEM;
