@@ -265,7 +265,7 @@ static int move(struct clearing *c) {
         k = move_refs(c);
         if (k < 0)
                 return k;
-        k = cleanup_remove_intent(c->repo);
+        k = cleanup_set_intent(c->repo, NULL);
         return k < 0 ? fail_errno(c, k) : 0;
 }
 
@@ -280,7 +280,7 @@ static int begin(struct clearing *c) {
         if (k == 0 && repo_is_over(c->repo))
                 return fail_timeout(c);
         if (k == 0)
-                k = cleanup_write_intent(c->repo, &intent);
+                k = cleanup_set_intent(c->repo, &intent);
         c->looking = false;
         return k < 0 ? fail_errno(c, k) : 0;
 }

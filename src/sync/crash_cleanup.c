@@ -1,7 +1,6 @@
 /* What killed syncs and power cuts leave in .git; see crash_cleanup.h. */
 #include "sync/crash_cleanup.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -35,66 +34,46 @@ int cleanup_find_intent(const struct repo *repo, struct intent *ret) {
         return 0;
 }
 
-int cleanup_write_intent(const struct repo *repo, const struct intent *intent) {
+int cleanup_set_intent(const struct repo *repo, const struct intent *intent) {
         char from[GIT_OID_HEXSZ + 1], to[GIT_OID_HEXSZ + 1], text[INTENT_MAX];
         _cleanup_free_ char *path = intent_path(repo);
         int r;
 
         if (!path)
                 return -ENOMEM;
-        (void) snprintf(text, sizeof text, "from %s\nto %s\nbranch %s\n",
-                git_oid_tostr(from, sizeof from, &intent->from), git_oid_tostr(to, sizeof to, &intent->to),
-                intent->branch);
-        r = write_file_atomic(path, text, 0600);
+        if (intent)
+                (void) snprintf(text, sizeof text, "from %s\nto %s\nbranch %s\n",
+                        git_oid_tostr(from, sizeof from, &intent->from),
+                        git_oid_tostr(to, sizeof to, &intent->to), intent->branch);
+        r = write_file_atomic(path, intent ? text : NULL, 0600);
         return r < 0 ? r : fsync(repo->dir_fd) < 0 ? -errno : 0;
 }
 
-int cleanup_remove_intent(const struct repo *repo) {
-        _cleanup_free_ char *path = intent_path(repo);
-
-        if (!path || (unlink(path) < 0 && errno != ENOENT) || fsync(repo->dir_fd) < 0)
-                return path ? -errno : -ENOMEM;
-        return 0;
-}
-
-/* Looks at the file NAME in the directory FD. Returns whether it removed the file. */
-typedef bool (*visit_t)(int fd, const char *name, void *userdata);
-
-/* Visits the files in the directory SUB of .git and, if DEEP, below it. Returns how many VISIT removed. */
-static unsigned each_file(
-        const struct repo *repo, const char *sub, bool deep, visit_t visit, void *userdata) {
-        int fd = openat(repo->dir_fd, sub, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        DIR *d = fd < 0 ? NULL : fdopendir(fd);
-        struct dirent *e;
+/* Removes what IS_STALE says of the files in .git and below its directory SUB. Returns how many. */
+static unsigned remove_stale(const struct repo *repo, const char *sub,
+        bool (*is_stale)(const FTSENT *e, void *userdata), void *userdata) {
+        char *const roots[] = { repo->dir, NULL };
+        _cleanup_(fts_closep) FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
         unsigned n = 0;
+        FTSENT *e;
 
-        while (d && (e = readdir(d))) {
-                _cleanup_free_ char *below = NULL;
-
-                if (e->d_name[0] == '.')
-                        continue;
-                if (e->d_type == DT_DIR && deep && asprintf(&below, "%s/%s", sub, e->d_name) > 0)
-                        n += each_file(repo, below, deep, visit, userdata);
-                else if (e->d_type == DT_REG && visit(fd, e->d_name, userdata))
+        while (fts && (e = fts_read(fts)))
+                if (e->fts_info == FTS_D && e->fts_level == 1 && strcmp(e->fts_name, sub) != 0)
+                        (void) fts_set(fts, e, FTS_SKIP);
+                else if (e->fts_info == FTS_F && is_stale(e, userdata) && unlink(e->fts_path) == 0)
                         n++;
-        }
-        if (d)
-                (void) closedir(d);
         return n;
 }
 
-/* Removes libgit2's temporary files of half-received packs and half-written objects. Also an empty object,
- * whose content a power cut kept from the disk; an object's name is the rest of its hash. */
-static bool remove_half(int fd, const char *name, void *userdata _unused_) {
-        struct stat st;
-        bool empty = strlen(name) == GIT_OID_HEXSZ - 2 && fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-                st.st_size == 0;
-
-        return (empty || strstr(name, "_git2_")) && unlinkat(fd, name, 0) == 0;
+/* libgit2's temporary files of half-received packs and half-written objects. Also an empty object, whose
+ * content a power cut kept from the disk; an object's name is the rest of its hash. */
+static bool is_half(const FTSENT *e, void *userdata _unused_) {
+        return strstr(e->fts_name, "_git2_") ||
+                (e->fts_namelen == GIT_OID_HEXSZ - 2 && e->fts_statp->st_size == 0);
 }
 
 void cleanup_objects(const struct repo *repo) {
-        unsigned n = each_file(repo, "objects", true, remove_half, NULL);
+        unsigned n = remove_stale(repo, "objects", is_half, NULL);
 
         if (n > 0)
                 log_info("%s: removed %u half-written file%s from .git/objects", repo->config->path, n,
@@ -106,21 +85,19 @@ struct locks {
         char name[100]; /* of a lock that stays; "": none */
 };
 
-/* Removes a lock that is over an hour old, or that a killed sync of ours left. The worker cannot see whether
- * another user's git still runs. */
-static bool remove_lock(int fd, const char *name, void *userdata) {
+/* Whether a lock is over an hour old, or a killed sync of ours left it. The worker cannot see whether another
+ * user's git still runs. */
+static bool is_stale_lock(const FTSENT *e, void *userdata) {
         struct locks *l = userdata;
-        size_t n = strlen(name);
-        struct stat st;
-        bool ours;
+        const struct stat *st = e->fts_statp;
 
-        if (n <= 5 || strcmp(name + n - 5, ".lock") != 0 || fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        if (e->fts_namelen <= 5 || strcmp(e->fts_name + e->fts_namelen - 5, ".lock") != 0)
                 return false;
-        ours = l->killed && st.st_uid == geteuid() && st.st_ctim.tv_sec >= l->killed &&
-                st.st_ctim.tv_sec <= l->killed + OURS_SECONDS;
-        if ((ours || st.st_mtim.tv_sec + LOCK_SECONDS < l->now) && unlinkat(fd, name, 0) == 0)
+        if (st->st_mtim.tv_sec + LOCK_SECONDS < l->now ||
+                (l->killed && st->st_uid == geteuid() && st->st_ctim.tv_sec >= l->killed &&
+                        st->st_ctim.tv_sec <= l->killed + OURS_SECONDS))
                 return true;
-        safe_text(l->name, sizeof l->name, name);
+        safe_text(l->name, sizeof l->name, e->fts_name);
         return false;
 }
 
@@ -134,8 +111,7 @@ void cleanup_begin(struct repo *repo) {
 int cleanup_locks(const struct repo *repo, bool waits, struct sync_result *r) {
         for (;;) {
                 struct locks l = { .now = time(NULL), .killed = repo->killed };
-                unsigned n = each_file(repo, ".", false, remove_lock, &l) +
-                        each_file(repo, "refs", true, remove_lock, &l);
+                unsigned n = remove_stale(repo, "refs", is_stale_lock, &l);
 
                 if (n > 0)
                         log_info("%s: removed %u lock%s that a killed git left behind", repo->config->path,
@@ -151,12 +127,6 @@ int cleanup_locks(const struct repo *repo, bool waits, struct sync_result *r) {
         }
 }
 
-void cleanup_end(const struct repo *repo, bool removed) {
-        const struct timespec killed = { .tv_sec = repo->killed };
-
-        if (repo->killed && !removed)
-                (void) utimensat(repo->dir_fd, REPO_BUSY, (const struct timespec[]){ killed, killed },
-                        AT_SYMLINK_NOFOLLOW);
-        else
-                (void) unlinkat(repo->dir_fd, REPO_BUSY, 0);
+void cleanup_end(const struct repo *repo) {
+        (void) unlinkat(repo->dir_fd, REPO_BUSY, 0);
 }

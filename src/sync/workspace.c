@@ -297,7 +297,7 @@ static void sync_open(struct sync *s) {
         if (moved)
                 push(s, &unmerged);
         saved_list(&unmerged, r);
-        cleanup_end(&s->repo, moving);
+        cleanup_end(&s->repo);
 }
 
 /* Waits for another sync, perhaps a user's, within the timeout. A promotion would otherwise start the
