@@ -47,22 +47,16 @@ static bool open_workspace(const struct checkup *c, struct repo *repo, struct fi
         return k == 0;
 }
 
-static void find_unsaved(const struct checkup *c, const struct repo *repo, struct finding *f) {
+/* Looks for what the worker could not save, or not put back. */
+static void look_tree(const struct checkup *c, const struct repo *repo, struct finding *f) {
         _cleanup_work_ struct changes work = { 0 };
         struct sync_result r = { 0 };
-        char host[64];
 
-        saved_host(host);
         if (changes_find(repo, &work, &r) < 0 || checkout_check(repo, &work.paths, work.bytes, &r) < 0 ||
                 r.workspace_why.code)
                 finding_refuse(f, &r.workspace_why);
-        else if (saved_has(repo, &work, host))
+        else
                 finding_ok(f, "%s, branch %s", c->config->workspace.path, repo->branch);
-        else {
-                finding_fail(f, "%s has work that is saved nowhere: %zu file%s%s", c->config->workspace.path,
-                        work.n, work.n == 1 ? "" : "s", work.unpushed ? " and commits" : "");
-                finding_fix(f, "sudo systemctl start %s", c->instance->sync_unit);
-        }
 }
 
 void look_workspace(const struct checkup *c, struct finding *f) {
@@ -76,7 +70,7 @@ void look_workspace(const struct checkup *c, struct finding *f) {
                 finding_ok(f, "%s, branch %s: in the hands of the gateway that runs here",
                         c->config->workspace.path, repo.branch);
         else
-                find_unsaved(c, &repo, f);
+                look_tree(c, &repo, f);
 }
 
 void look_remote(const struct checkup *c, struct finding *f) {

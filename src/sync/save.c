@@ -17,7 +17,9 @@ struct saver {
         struct sync_result *result;
         git_oid parent; /* of the new commits; zero: nothing is committed */
         char name[128];
-        struct saved_last last[2]; /* [false]: what may be pushed; [true]: what is private */
+        /* Of the two kinds: [false]: what may be pushed; [true]: what is private */
+        struct saved_last last[2];
+        bool is_new[2]; /* the last branch lacks some of it */
 };
 
 /* Whether FILES have the item's content or, if it is a deletion, lack the file. */
@@ -56,52 +58,27 @@ static bool is_held(const struct saver *s, const struct change *item) {
         return holds(s, false, item) || (item->mode && holds(s, true, item) && is_private(s, item));
 }
 
-static bool has_all(const struct saver *s) {
-        bool all = has_commits(s);
-
-        for (size_t i = 0; all && i < s->work->n; i++)
-                all = is_held(s, &s->work->items[i]);
-        return all;
-}
-
-/* Drops untracked files that git ignores by now and no branch has: they must not count as saved. */
-static void drop_ignored(struct saver *s) {
+/* Finds out which kinds have what no branch has. Drops untracked files that git ignores by now and no branch
+ * has: they must not count as saved. */
+static void find_new(struct saver *s) {
         struct changes *w = s->work;
         size_t kept = 0;
 
+        s->is_new[false] = !has_commits(s);
         for (size_t i = 0; i < w->n; i++) {
                 struct change *c = &w->items[i];
+                bool held = is_held(s, c);
 
-                if (c->untracked && !is_held(s, c) && !repo_is_over(s->repo) &&
-                        changes_is_ignored(s->repo, c->path))
+                if (!held && c->untracked && !repo_is_over(s->repo) &&
+                        changes_is_ignored(s->repo, c->path)) {
                         free(c->path);
-                else
-                        w->items[kept++] = *c;
+                        continue;
+                }
+                if (!held)
+                        s->is_new[is_private(s, c)] = true;
+                w->items[kept++] = *c;
         }
         w->n = kept;
-}
-
-static void open_saver(struct saver *s) {
-        for (int i = 0; i < 2 && (s->work->n > 0 || s->work->unpushed); i++)
-                saved_find_last(s->repo, s->host, i, &s->last[i]);
-        drop_ignored(s);
-}
-
-static void close_saver(struct saver *s) {
-        for (int i = 0; i < 2; i++) {
-                git_index_free(s->last[i].files);
-                git_index_free(s->last[i].base);
-        }
-}
-
-bool saved_has(const struct repo *repo, struct changes *work, const char *host) {
-        struct saver s = { .repo = repo, .work = work, .host = host };
-        bool has;
-
-        open_saver(&s);
-        has = has_all(&s);
-        close_saver(&s);
-        return has;
 }
 
 static int fail_timeout(const struct saver *s) {
@@ -229,19 +206,16 @@ static int commit_kind(const struct saver *s, bool private, size_t n_items, bool
 /* Makes or moves the branch of one kind, unless the last one has it all. */
 static int add_kind(struct saver *s, bool private) {
         const struct saved_last *last = &s->last[private];
-        bool held = private || has_commits(s), replaces, moves;
+        bool replaces, moves;
         char branch[sizeof s->result->saved];
         size_t n = 0;
         git_oid tip;
         int k;
 
-        for (size_t i = 0; i < s->work->n; i++) {
+        for (size_t i = 0; i < s->work->n; i++)
                 n += s->work->items[i].is_private == private;
-                held = held &&
-                        (s->work->items[i].is_private != private || holds(s, private, &s->work->items[i]));
-        }
-        if (held)
-                return 0;
+        if (!s->is_new[private] || (n == 0 && (private || has_commits(s))))
+                return 0; /* perhaps since its files are gone by now */
         repo_delay_flush();
         replaces = n > 0 && replaces_last(s, private);
         if (commit_kind(s, private, n, replaces, &tip) < 0)
@@ -270,8 +244,10 @@ int saved_add(const struct repo *repo, struct changes *work, const char *host, s
         _cleanup_(git_odb_freep) git_odb *odb = NULL;
         int k = 0;
 
-        open_saver(&s);
-        if (!has_all(&s)) {
+        for (int i = 0; i < 2 && (work->n > 0 || work->unpushed); i++)
+                saved_find_last(repo, host, i, &s.last[i]);
+        find_new(&s);
+        if (s.is_new[false] || s.is_new[true]) {
                 (void) repo_find_parent(repo, &s.parent);
                 saved_name(repo, host, s.name);
                 k = git_repository_odb(&odb, repo->git) < 0
@@ -284,6 +260,9 @@ int saved_add(const struct repo *repo, struct changes *work, const char *host, s
                 if (k == 0)
                         k = add_kind(&s, false); /* last: R names this branch */
         }
-        close_saver(&s);
+        for (int i = 0; i < 2; i++) {
+                git_index_free(s.last[i].files);
+                git_index_free(s.last[i].base);
+        }
         return k;
 }

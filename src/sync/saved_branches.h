@@ -9,11 +9,9 @@
 #include "sync/repo.h"
 
 /* Commits WORK to branches, unless the last ones have it all. The tree and the index stay. HOST: this
- * machine's name. R.saved gets the branch's name, if any. 0 or -ECANCELED with the reason in R. */
+ * machine's name. R.saved gets the branch's name, if any. Drops from WORK the untracked files that git
+ * ignores by now and no branch has. 0 or -ECANCELED with the reason in R. */
 int saved_add(const struct repo *repo, struct changes *work, const char *host, struct sync_result *r);
-/* Whether the last branches have all of WORK. Like saved_add(), drops from WORK the untracked files that git
- * ignores by now and no branch has. */
-bool saved_has(const struct repo *repo, struct changes *work, const char *host);
 
 /* The last branch of a host, if the remote has not merged it. */
 struct saved_last {

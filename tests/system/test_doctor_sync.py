@@ -120,13 +120,6 @@ def workspace_of_another_user(pair, later):
     pair.standby.run(f"chown -R alice: {Pair.WORKSPACE}")
 
 
-@finds("workspace", "work that is saved nowhere: 2 files", rounds=2)
-def workspace_unsaved(pair, later):
-    prepare_merge(pair)
-    pair.standby.put(f"{Pair.WORKSPACE}/SOUL.md", "changed on the standby\n", user=USER)
-    pair.standby.put(f"{Pair.WORKSPACE}/memory/new.md", "learned here\n", user=USER)
-
-
 @finds("workspace", "closed cannot be read, and is not saved", rounds=3)
 def workspace_with_a_file_of_root(pair, later):
     prepare_merge(pair)
