@@ -225,45 +225,6 @@ static bool is_at_remote(const struct repo *repo, const git_oid *tip) {
         return repo_walk_unpushed(repo, tip, &walk) == 0 && git_revwalk_next(&id, walk) == GIT_ITEROVER;
 }
 
-/* Whether a branch of ours, of any host, has TIP. */
-static bool is_kept(const struct repo *repo, const git_oid *tip) {
-        _cleanup_paths_ struct paths branches = { 0 };
-        git_oid its;
-
-        list(repo, "refs/heads/failover/*", &branches);
-        for (size_t i = 0; i < branches.n; i++)
-                if (is_saved(branches.items[i], NULL) && tip_of(repo, NULL, branches.items[i], &its) == 0 &&
-                        (git_oid_equal(&its, tip) || git_graph_descendant_of(repo->git, &its, tip) == 1))
-                        return true;
-        return false;
-}
-
-/* Removes the branches of HOST whose tips are ancestors of TIP: a newer branch keeps TIP. */
-static void remove_older(const struct repo *repo, const char *host, const git_oid *tip) {
-        _cleanup_paths_ struct paths branches = { 0 };
-        git_oid its;
-
-        list_of(repo, host, &branches);
-        for (size_t i = 0; i < branches.n; i++)
-                if (is_saved(branches.items[i], NULL) && tip_of(repo, NULL, branches.items[i], &its) == 0 &&
-                        git_graph_descendant_of(repo->git, tip, &its) == 1)
-                        (void) saved_remove(repo, branches.items[i]);
-}
-
-static int keep(const struct repo *repo, const git_oid *tip, const char *host, struct sync_result *r) {
-        char branch[128];
-        int k;
-
-        if (is_merged(repo, tip) || is_at_remote(repo, tip) || is_kept(repo, tip))
-                return 0;
-        saved_name(repo, host, branch);
-        (void) repo_flush(repo);
-        k = saved_create(repo, branch, NULL, tip, r);
-        if (k == 0)
-                remove_older(repo, host, tip);
-        return k;
-}
-
 /* Adds the untracked files to STASH: git keeps them in a third parent, which a merge ignores. The commit is
  * the same each time. */
 static void add_untracked(const struct repo *repo, git_oid *stash) {
@@ -283,26 +244,38 @@ static void add_untracked(const struct repo *repo, git_oid *stash) {
                         (const git_commit *[]){ commit });
 }
 
-int saved_keep_unnamed(const struct repo *repo, const char *host, struct sync_result *r) {
-        _cleanup_paths_ struct paths branches = { 0 };
+/* The branch's name follows from the commit alone: each run finds it again. */
+static int keep_stash(const struct repo *repo, git_oid tip, const char *host, struct sync_result *r) {
+        _cleanup_(git_commit_freep) git_commit *commit = NULL;
+        char branch[128], stamp[32], hex[8];
+        struct tm tm;
+        git_oid id;
+        time_t t;
+
+        add_untracked(repo, &tip);
+        if (git_commit_lookup(&commit, repo->git, &tip) < 0)
+                return 0;
+        t = git_commit_time(commit);
+        (void) strftime(stamp, sizeof stamp, STAMP, gmtime_r(&t, &tm));
+        (void) snprintf(branch, sizeof branch, "failover/%s-stash-%s/%s", host,
+                git_oid_tostr(hex, sizeof hex, &tip), stamp);
+        if (tip_of(repo, NULL, branch, &id) == 0 || is_merged(repo, &tip) || is_at_remote(repo, &tip))
+                return 0;
+        (void) repo_flush(repo);
+        return saved_create(repo, branch, NULL, &tip, r);
+}
+
+int saved_keep_stashes(const struct repo *repo, const char *host, struct sync_result *r) {
         _cleanup_(git_reflog_freep) git_reflog *stashes = NULL;
-        char other[80];
-        git_oid tip;
+        git_oid id;
         int k = 0;
 
-        (void) snprintf(other, sizeof other, "%s-other", host);
-        list(repo, "refs/heads/*", &branches);
-        if (git_reference_name_to_id(&tip, repo->git, "refs/stash") == 0 &&
-                git_reflog_read(&stashes, repo->git, "refs/stash") == 0)
-                for (size_t i = 0; k == 0 && i < git_reflog_entrycount(stashes); i++) {
-                        tip = *git_reflog_entry_id_new(git_reflog_entry_byindex(stashes, i));
-                        add_untracked(repo, &tip);
-                        k = keep(repo, &tip, other, r);
-                }
-        for (size_t i = 0; k == 0 && i < branches.n; i++)
-                if (!sync_branch_is_valid(branches.items[i]) &&
-                        tip_of(repo, NULL, branches.items[i], &tip) == 0)
-                        k = keep(repo, &tip, other, r);
+        if (git_reference_name_to_id(&id, repo->git, "refs/stash") < 0 ||
+                git_reflog_read(&stashes, repo->git, "refs/stash") < 0)
+                return 0;
+        for (size_t i = 0; k == 0 && i < git_reflog_entrycount(stashes); i++)
+                k = keep_stash(
+                        repo, *git_reflog_entry_id_new(git_reflog_entry_byindex(stashes, i)), host, r);
         return k;
 }
 
@@ -324,7 +297,7 @@ void saved_review(const struct repo *repo, bool prunes, struct saved_branches *r
                 if (prunes && b.ours && (merged || is_old(repo, &b)) &&
                         prune(repo, &b, merged ? "merged" : "had for 30 days"))
                         continue;
-                if (!merged && (sync_branch_is_valid(b.name) || !is_kept(repo, &b.tip)))
+                if (!merged)
                         ret->items[ret->n++] = b;
         }
 }

@@ -32,9 +32,9 @@ int saved_check_name(const struct repo *repo, const char *host, struct sync_resu
 /* The name for a new branch. The last must be the newest, so the name sorts after all that exist: its TIME
  * is now, or later if the clock was once ahead. */
 void saved_name(const struct repo *repo, const char *host, char branch[static 128]);
-/* Makes a branch failover/HOST-other/TIME of each stash, and of each branch whose name is not safe to print:
- * no command could name these. A new one replaces those that it continues. 0 or -ECANCELED. */
-int saved_keep_unnamed(const struct repo *repo, const char *host, struct sync_result *r);
+/* Makes a branch failover/HOST-stash-…/TIME of each stash, which has no name that a pull takes. 0 or
+ * -ECANCELED. */
+int saved_keep_stashes(const struct repo *repo, const char *host, struct sync_result *r);
 
 /* A branch whose work the remote lacks. */
 struct saved_branch {
@@ -54,7 +54,7 @@ struct saved_branches {
 void saved_review(const struct repo *repo, bool prunes, struct saved_branches *ret);
 void saved_branches_free(struct saved_branches *b);
 #define _cleanup_branches_ _cleanup_(saved_branches_free)
-/* Fills in R.unmerged: ours first, private branches last. */
+/* Fills in R.unmerged: ours first, private branches last. A branch of an odd name is only counted. */
 void saved_list(const struct saved_branches *branches, struct sync_result *r);
 
 /* Whether to push the branch: it is ours, is not pushed yet, and no commit has what is never pushed. If a

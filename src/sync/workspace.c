@@ -57,7 +57,7 @@ static int save(struct sync *s) {
                 k = changes_find(&s->repo, &s->work, s->result);
         if (k == 0)
                 k = saved_add(&s->repo, &s->work, s->host, s->result);
-        return k == 0 ? saved_keep_unnamed(&s->repo, s->host, s->result) : k;
+        return k == 0 ? saved_keep_stashes(&s->repo, s->host, s->result) : k;
 }
 
 /* Also saves what is in the way of the new files, ignored files too, so that it may make room. */

@@ -410,19 +410,6 @@ static void test_a_large_file_in_another_form(void **state) {
         run(w, "cd standby; test $(wc -l <large.csv) -lt $(wc -l <../primary/large.csv)");
 }
 
-static void test_a_branch_of_an_odd_name_is_kept_once(void **state) {
-        struct world *w = *state;
-
-        run(w, "git -C standby branch 'odd;name'");
-        for (int i = 0; i < 3; i++) {
-                run(w, "cd standby; git switch -q 'odd;name'; echo %d >odd; git add odd; git commit -qm odd; git switch -q main",
-                        i);
-                assert_sync(w, SYNC_UNCHANGED);
-                assert_int_equal(w->result.n_unmerged, 1);
-                run(w, "cd standby; test $(git show %s:odd) = %d", w->result.unmerged[0].name, i);
-        }
-}
-
 static void test_a_file_is_in_the_way_once(void **state) {
         struct world *w = *state;
         _cleanup_free_ char *before = NULL;
@@ -527,7 +514,6 @@ int main(void) {
                 TEST(test_leaves_a_gateway_that_starts_alone),
                 TEST(test_a_large_file_of_the_remote),
                 TEST(test_a_large_file_in_another_form),
-                TEST(test_a_branch_of_an_odd_name_is_kept_once),
                 TEST(test_a_file_is_in_the_way_once),
                 TEST(test_what_happens_while_the_fetch_runs),
                 TEST(test_nothing_moves_when_the_disk_took_all_the_time),
