@@ -24,10 +24,8 @@ void finding_refuse(struct finding *f, const struct refusal *why) {
 /* Opens and checks the workspace; false with a finding if the worker would refuse it. */
 static bool open_workspace(const struct checkup *c, struct repo *repo, struct finding *f) {
         struct sync_result r = { 0 };
-        char host[64];
         int k;
 
-        saved_host(host);
         checkup_take_agent(c);
         k = repo_open(repo, &c->config->workspace, &r);
         if (k == 0) /* a sync may be about to fix the trouble */
@@ -40,8 +38,6 @@ static bool open_workspace(const struct checkup *c, struct repo *repo, struct fi
         }
         if (k == 0)
                 k = repo_check_writable(repo, &r);
-        if (k == 0)
-                k = saved_check_name(repo, host, &r);
         if (k < 0)
                 finding_refuse(f, &r.workspace_why);
         return k == 0;

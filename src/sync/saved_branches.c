@@ -84,22 +84,6 @@ static int tip_of(const struct repo *repo, const char *remote, const char *branc
         return git_reference_name_to_id(ret, repo->git, name);
 }
 
-int saved_check_name(const struct repo *repo, const char *host, struct sync_result *r) {
-        char branch[128] = "failover";
-        git_oid id;
-
-        if (tip_of(repo, NULL, branch, &id) < 0) {
-                (void) snprintf(branch, sizeof branch, "failover/%s", host);
-                if (tip_of(repo, NULL, branch, &id) < 0)
-                        return 0;
-        }
-        return sync_refuse(r, REFUSAL_IN_THE_WAY,
-                       "%s has a branch %s, where the branches go that keep the standby's work",
-                       repo->config->path, branch),
-               sync_command(
-                       r, "sudo -u %s git -C %s branch -m %s failover-old", repo->user, repo->word, branch);
-}
-
 static int tree_of(const struct repo *repo, const git_oid *id, git_tree **ret) {
         _cleanup_(git_commit_freep) git_commit *commit = NULL;
 
@@ -383,16 +367,4 @@ static bool is_fit(const struct repo *repo, const git_oid *tip, char why[static 
 
 bool saved_is_for_push(const struct repo *repo, const struct saved_branch *b, char why[static 128]) {
         return b->ours && !b->is_private && !b->pushed && is_fit(repo, &b->tip, why);
-}
-
-void saved_mark_pushed(const struct repo *repo, const char *branch, bool pushed) {
-        _cleanup_(git_reference_freep) git_reference *ref = NULL;
-        char name[400];
-        git_oid tip;
-
-        (void) snprintf(name, sizeof name, "refs/remotes/%s/%s", repo->config->remote, branch);
-        if (!pushed)
-                (void) git_reference_remove(repo->git, name);
-        else if (tip_of(repo, NULL, branch, &tip) == 0)
-                (void) git_reference_create(&ref, repo->git, name, &tip, true, "failover: push");
 }

@@ -27,8 +27,6 @@ int saved_create(const struct repo *repo, const char *branch, const git_oid *fro
         struct sync_result *r);
 /* Removes BRANCH, unless a work tree has it checked out and would lose its commit. Whether it did. */
 bool saved_remove(const struct repo *repo, const char *branch);
-/* Refuses if a branch failover or failover/HOST is in the way of HOST's branches. 0 or -ECANCELED. */
-int saved_check_name(const struct repo *repo, const char *host, struct sync_result *r);
 /* The name for a new branch. The last must be the newest, so the name sorts after all that exist: its TIME
  * is now, or later if the clock was once ahead. */
 void saved_name(const struct repo *repo, const char *host, char branch[static 128]);
@@ -60,8 +58,6 @@ void saved_list(const struct saved_branches *branches, struct sync_result *r);
 /* Whether to push the branch: it is ours, is not pushed yet, and no commit has what is never pushed. If a
  * commit has, writes the reason to WHY, unless WHY is set already. */
 bool saved_is_for_push(const struct repo *repo, const struct saved_branch *b, char why[static 128]);
-/* Sets or removes BRANCH's tracking ref, as git push does: the remote has the branch, or no longer. */
-void saved_mark_pushed(const struct repo *repo, const char *branch, bool pushed);
 
 /* This machine's name as a part of a branch's name. */
 void saved_host(char host[static 64]);

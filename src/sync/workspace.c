@@ -52,9 +52,7 @@ static int save(struct sync *s) {
         s->head = s->repo.head;
         s->index_time = now;
         changes_free(&s->work);
-        k = saved_check_name(&s->repo, s->host, s->result);
-        if (k == 0)
-                k = changes_find(&s->repo, &s->work, s->result);
+        k = changes_find(&s->repo, &s->work, s->result);
         if (k == 0)
                 k = saved_add(&s->repo, &s->work, s->host, s->result);
         return k == 0 ? saved_keep_stashes(&s->repo, s->host, s->result) : k;
@@ -126,51 +124,30 @@ static int finish(struct sync *s) {
         return follow(s, &intent.to);
 }
 
-/* Refuses if an old tracking ref is in the way of BRANCH's: X/Y where BRANCH is X, or the reverse. 0 or
- * -ECANCELED. */
-static int check_tracking(const struct repo *repo, const char *branch, struct sync_result *r) {
-        _cleanup_(git_reference_iterator_freep) git_reference_iterator *i = NULL;
-        char glob[200], ours[REPO_BRANCH_MAX + 200];
-        const char *name;
+/* Sets BRANCH's tracking ref to the commit TIP, as git fetch and git push do; NULL: the remote has no such
+ * branch any more. 0 or a libgit2 error. */
+static int set_tracking(const struct repo *repo, const char *branch, const git_oid *tip, const char *how) {
+        _cleanup_(git_reference_freep) git_reference *ref = NULL;
+        char name[REPO_BRANCH_MAX + 200];
 
-        (void) snprintf(glob, sizeof glob, "refs/remotes/%s/*", repo->config->remote);
-        (void) snprintf(ours, sizeof ours, "refs/remotes/%s/%s", repo->config->remote, branch);
-        if (git_reference_iterator_glob_new(&i, repo->git, glob) < 0)
-                return 0;
-        while (git_reference_next_name(&name, i) == 0) {
-                size_t n = 0;
-
-                while (ours[n] && ours[n] == name[n])
-                        n++;
-                if ((ours[n] || name[n] != '/') && (name[n] || ours[n] != '/'))
-                        continue;
-                return sync_refuse(r, REFUSAL_IN_THE_WAY,
-                               "%s, which the remote no longer has, is in the way", name),
-                       sync_command(r, "sudo -u %s git -C %s remote prune %s", repo->user, repo->word,
-                               repo->config->remote);
-        }
-        return 0;
+        (void) snprintf(name, sizeof name, "refs/remotes/%s/%s", repo->config->remote, branch);
+        return tip ? git_reference_create(&ref, repo->git, name, tip, true, how)
+                   : git_reference_remove(repo->git, name);
 }
 
-/* Moves the tracking ref, as git fetch does, once the received objects are on disk. */
-static int track(const struct sync *s, const struct fetch_answer *fetched, struct sync_result *r) {
-        _cleanup_(git_reference_freep) git_reference *ref = NULL;
-        const struct repo *repo = &s->repo;
-        char name[REPO_BRANCH_MAX + 200];
+/* Follows the branch that was fetched from here on, once the received objects are on disk. */
+static int track(struct repo *repo, const struct fetch_answer *fetched, struct sync_result *r) {
         git_oid old;
         int k;
 
-        (void) snprintf(name, sizeof name, "refs/remotes/%s/%s", repo->config->remote, fetched->branch);
-        if (git_reference_name_to_id(&old, repo->git, name) == 0 && git_oid_equal(&old, &fetched->commit))
+        (void) strcpy(repo->follow, fetched->branch);
+        if (repo_find_theirs(repo, &old) == 0 && git_oid_equal(&old, &fetched->commit))
                 return 0;
-        k = check_tracking(repo, fetched->branch, r);
-        if (k < 0)
-                return k;
         k = repo_flush(repo);
         if (k < 0)
                 return sync_fail(r, REFUSAL_ERROR, "%s: %s", repo->config->path, strerror(-k));
-        return git_reference_create(&ref, repo->git, name, &fetched->commit, true, "failover: fetch") < 0
-                ? sync_fail_git(r, name)
+        return set_tracking(repo, repo->follow, &fetched->commit, "failover: fetch") < 0
+                ? sync_fail_git(r, repo->follow)
                 : 0;
 }
 
@@ -200,7 +177,7 @@ static void push(const struct sync *s, struct saved_branches *unmerged) {
         for (size_t i = 0; i < n; i++)
                 if (answer.pushed & 1u << i) {
                         chosen[i]->pushed = true;
-                        saved_mark_pushed(&s->repo, names[i], true);
+                        (void) set_tracking(&s->repo, names[i], &chosen[i]->tip, "failover: push");
                 }
 }
 
@@ -238,12 +215,12 @@ static int fetch_and_prepare(struct sync *s, bool moving, struct fetch_answer *f
         if (fetch_k < 0)
                 cleanup_objects(&s->repo);
         else
-                fetch_k = track(s, fetched, &failure);
+                fetch_k = track(&s->repo, fetched, &failure);
         if (fetch_k < 0)
                 fetched->branch[0] = '\0';
         for (size_t i = 0; fetch_k == 0 && i < ELEMENTSOF(fetched->gone); i++)
                 if (fetched->gone[i][0])
-                        saved_mark_pushed(&s->repo, fetched->gone[i], false);
+                        (void) set_tracking(&s->repo, fetched->gone[i], NULL, NULL);
         if (k < 0) /* a refusal matters more than a failed fetch */
                 return k;
         if (fetch_k < 0)
@@ -254,10 +231,8 @@ static int fetch_and_prepare(struct sync *s, bool moving, struct fetch_answer *f
 int workspace_check_fetched(struct repo *repo, const struct fetch_answer *fetched, struct sync_result *r) {
         _cleanup_(git_commit_freep) git_commit *target = NULL;
         struct incoming incoming = { 0 };
-        int k = check_tracking(repo, fetched->branch, r);
+        int k = repo_check_branch(repo, fetched->branch, r);
 
-        if (k == 0)
-                k = repo_check_branch(repo, fetched->branch, r);
         if (k < 0)
                 return k;
         if (git_commit_lookup(&target, repo->git, &fetched->commit) < 0)
@@ -277,8 +252,6 @@ static void sync_open(struct sync *s) {
 
         cleanup_begin(&s->repo);
         k = fetch_and_prepare(s, moving, &fetched);
-        if (fetched.branch[0])
-                (void) strcpy(s->repo.follow, fetched.branch);
         if (k == 0 && moving && may_move(s)) {
                 k = prepare(s);
                 (void) git_oid_tostr(r->from, sizeof r->from, &s->repo.head);

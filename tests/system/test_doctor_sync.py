@@ -83,17 +83,6 @@ def workspace_with_a_split_index(pair, later):
     pair.git("update-index", "--split-index")
 
 
-@finds("workspace", "has a branch failover")
-def workspace_without_room_for_branches(pair, later):
-    pair.git("branch", "failover")
-
-
-@finds("remote", "which the remote no longer has, is in the way")
-def workspace_with_a_stale_branch(pair, later):
-    pair.git("update-ref", "-d", "refs/remotes/origin/main")
-    pair.git("update-ref", "refs/remotes/origin/main/x", "HEAD")
-
-
 @finds("workspace", "is a shallow clone")
 def workspace_shallow(pair, later):
     pair.standby.run(f"rm -rf {Pair.WORKSPACE} && git clone -q --depth 1 {Pair.REMOTE} {Pair.WORKSPACE}", user=USER)
