@@ -48,7 +48,7 @@ static void look_tree(const struct checkup *c, const struct repo *repo, struct f
         _cleanup_work_ struct changes work = { 0 };
         struct sync_result r = { 0 };
 
-        if (changes_find(repo, &work, &r) < 0 || checkout_check(repo, &work.paths, work.bytes, &r) < 0 ||
+        if (changes_find(repo, &work, &r) < 0 || checkout_check(repo, work.paths.n, work.bytes, &r) < 0 ||
                 r.workspace_why.code)
                 finding_refuse(f, &r.workspace_why);
         else

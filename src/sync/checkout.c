@@ -16,38 +16,7 @@
 #define ROOM_LEFT ((uint64_t) 32 << 20)
 #define INODES_LEFT 256
 
-/* Refuses if the worker may not write in the deepest directory of PATH that exists. */
-static int check_writable(const struct repo *repo, const char *path, struct sync_result *r) {
-        _cleanup_free_ char *full = NULL;
-        size_t root = strlen(repo->config->path);
-        struct stat st;
-
-        if (asprintf(&full, "%s/%s", repo->config->path, path) < 0)
-                return sync_fail(r, REFUSAL_ERROR, "out of memory");
-        do
-                *strrchr(full, '/') = '\0';
-        while (strlen(full) > root && (lstat(full, &st) < 0 || !S_ISDIR(st.st_mode)));
-        if (access(full, W_OK | X_OK) < 0) {
-                int error = errno;
-
-                return repo_refuse_unwritable(
-                        repo, path, error, stat(full, &st) < 0 ? geteuid() : st.st_uid, r);
-        }
-        return 0;
-}
-
-int checkout_check(
-        const struct repo *repo, const struct paths *paths, uint64_t bytes, struct sync_result *r) {
-        for (size_t i = 0; i < paths->n; i++) {
-                int k = check_writable(repo, paths->items[i], r);
-
-                if (k < 0)
-                        return k;
-        }
-        return checkout_check_room(repo, paths->n, bytes, r);
-}
-
-int checkout_check_room(const struct repo *repo, size_t files, uint64_t bytes, struct sync_result *r) {
+int checkout_check(const struct repo *repo, size_t files, uint64_t bytes, struct sync_result *r) {
         uint64_t room;
         struct statvfs fs;
 
@@ -111,11 +80,9 @@ static int check_directory(struct clearing *c, int fd, const char *name, const c
         if (faccessat(fd, git, F_OK, 0) == 0)
                 return sync_refuse(c->result, REFUSAL_IN_THE_WAY,
                         "%s is in the way, and a git repository of its own: move it away", path);
-        if (faccessat(fd, name, R_OK | W_OK | X_OK, 0) == 0)
-                return 0;
-        (void) sync_refuse(c->result, REFUSAL_UNREADABLE,
-                "%s is in the way, and cannot be emptied: move it away", path);
-        return repo_set_open_command(c->repo, owner, &c->result->workspace_why);
+        return faccessat(fd, name, R_OK | W_OK | X_OK, 0) == 0
+                ? 0
+                : repo_refuse_unwritable(c->repo, path, errno, owner, c->result);
 }
 
 static int check_file(struct clearing *c, const char *path, const struct stat *st) {
@@ -159,26 +126,39 @@ static void remove_empty_parents(const struct repo *repo, char *full) {
         }
 }
 
+/* Refuses if the worker may not write in the directory where PATH, FULL, is or comes. */
+static int check_parent(struct clearing *c, const char *full, const char *path) {
+        _cleanup_free_ char *parent = strndup(full, (size_t) (strrchr(full, '/') - full));
+        struct stat st;
+
+        if (!parent)
+                return -ENOMEM;
+        if (stat(parent, &st) < 0 || access(parent, W_OK | X_OK) == 0)
+                return 0;
+        return repo_refuse_unwritable(c->repo, path, errno, st.st_uid, c->result);
+}
+
 /* Makes room for PATH and its directories if PATH IS_WANTED; else only removes the file PATH. */
 static int clear_path(struct clearing *c, const char *path, bool is_wanted) {
         _cleanup_free_ char *full = NULL;
         size_t root = strlen(c->repo->config->path) + 1;
         struct stat st;
-        int k;
+        char *slash;
+        int k = 0;
 
         if (asprintf(&full, "%s/%s", c->repo->config->path, path) < 0)
                 return -ENOMEM;
-        for (char *slash = strchr(full + root, '/'); slash; slash = strchr(slash + 1, '/')) {
-                *slash = '\0';
-                if (lstat(full, &st) < 0)
-                        return errno == ENOENT ? 0 : -errno;
-                if (!S_ISDIR(st.st_mode))
-                        return is_wanted ? clear_entry(c, AT_FDCWD, full, full + root) : 0;
+        for (slash = strchr(full + root, '/'); slash; slash = strchr(slash + 1, '/')) {
+                *slash = '\0'; /* FULL is the first on the way that is no directory, if there is one */
+                if (lstat(full, &st) < 0 || !S_ISDIR(st.st_mode))
+                        break;
                 *slash = '/';
         }
-        if (lstat(full, &st) == 0 && S_ISDIR(st.st_mode) && !is_wanted)
-                return 0;
-        k = clear_entry(c, AT_FDCWD, full, path);
+        if (c->looking)
+                k = check_parent(c, full, path);
+        if (k < 0 || (!is_wanted && (slash || (lstat(full, &st) == 0 && S_ISDIR(st.st_mode)))))
+                return k;
+        k = clear_entry(c, AT_FDCWD, full, full + root);
         if (k == 0 && !c->looking)
                 remove_empty_parents(c->repo, full);
         return k;

@@ -10,16 +10,11 @@
 
 #include "sync/changes.h"
 
-/* Refuses what would fail half-way: directories that cannot be written, a disk without room for BYTES.
- * 0 or -ECANCELED with the reason in R. */
-int checkout_check(
-        const struct repo *repo, const struct paths *paths, uint64_t bytes, struct sync_result *r);
-
-/* Checks the disk alone, for FILES new files of BYTES. */
-int checkout_check_room(const struct repo *repo, size_t files, uint64_t bytes, struct sync_result *r);
+/* Refuses if the disk lacks room for FILES new files of BYTES. 0 or -ECANCELED with the reason in R. */
+int checkout_check(const struct repo *repo, size_t files, uint64_t bytes, struct sync_result *r);
 
 /* Adds to WORK, all saved, the other files in the way of TARGET at PATHS (sorted). 0, or -ECANCELED if one
- * must stay. */
+ * must stay, or a directory cannot be written. */
 int checkout_find(struct repo *repo, git_commit *target, const struct paths *paths, struct changes *work,
         struct sync_result *r);
 /* Puts TARGET into the tree, and moves the branch there. SAVED: all that was saved. A file that neither

@@ -250,9 +250,8 @@ int saved_add(const struct repo *repo, struct changes *work, const char *host, s
         if (s.is_new[false] || s.is_new[true]) {
                 (void) repo_find_parent(repo, &s.parent);
                 saved_name(repo, host, s.name);
-                k = git_repository_odb(&odb, repo->git) < 0
-                        ? sync_fail_git(r, FAILED)
-                        : checkout_check_room(repo, work->n, work->bytes, r);
+                k = git_repository_odb(&odb, repo->git) < 0 ? sync_fail_git(r, FAILED)
+                                                            : checkout_check(repo, work->n, work->bytes, r);
                 if (k == 0)
                         k = write_blobs(&s, odb);
                 if (k == 0)

@@ -69,7 +69,7 @@ static int make_way(struct sync *s, git_commit *target, const struct paths *path
 
 static int move_to(struct sync *s, git_commit *target, const struct incoming *in) {
         struct sync_result *r = s->result;
-        int k = checkout_check(&s->repo, &in->paths, in->bytes, r);
+        int k = checkout_check(&s->repo, in->paths.n, in->bytes, r);
 
         if (k == 0)
                 k = make_way(s, target, &in->paths);
