@@ -125,14 +125,11 @@ static unsigned depth_of(const char *path) {
 }
 
 bool changes_is_beyond(const struct repo *repo, const git_index_entry *e) {
-        _cleanup_(git_odb_freep) git_odb *odb = NULL;
-        git_object_t type;
-        size_t size = 0;
+        uint64_t size;
 
         return e->mode == GIT_FILEMODE_COMMIT || depth_of(e->path) > DEPTH_MAX ||
                 (!repo->no_index && repo_is_filtered(repo, e->path)) ||
-                (git_repository_odb(&odb, repo->git) == 0 &&
-                        git_odb_read_header(&size, &type, odb, &e->id) == 0 && size > BLOB_MAX);
+                (blob_size(repo, &e->id, &size) == 0 && size > BLOB_MAX);
 }
 
 bool changes_is_large(const struct repo *repo, const git_index_entry *e) {
@@ -153,17 +150,18 @@ static bool git_takes(const char *path) {
 
 static const char closed[] = "cannot be read", too_deep[] = "is too deep", too_large[] = "is over 50 MB";
 
-/* Why the worker cannot save the file; NULL: it can. */
-static const char *why_not(const struct repo *repo, const char *path, const struct stat *st, bool tracked) {
+/* Why the worker cannot save the file; NULL: it can. HEAD: our commit's, whose bytes a large file may have. */
+static const char *why_not(
+        const struct repo *repo, const char *path, const struct stat *st, const git_index_entry *head) {
         _cleanup_free_ char *full = NULL;
 
         if (depth_of(path) > DEPTH_MAX)
                 return too_deep;
-        if (!tracked && !git_takes(path))
+        if (!head && !git_takes(path))
                 return "has a name that git does not take";
         if (S_ISLNK(st->st_mode))
                 return NULL;
-        if (!tracked && is_large(st))
+        if (is_large(st) && !blob_has_size(repo, head, st)) /* before the slow reading of a large file */
                 return too_large;
         return asprintf(&full, "%s/%s", repo->config->path, path) < 0 || access(full, R_OK) < 0 ? closed
                                                                                                 : NULL;
@@ -181,7 +179,7 @@ static void leave(const struct finder *f, const char *path, uid_t owner, const c
 
 int changes_add(const struct repo *repo, const char *path, const struct stat *st, struct changes *ret,
         struct sync_result *r) {
-        const char *why = S_ISREG(st->st_mode) || S_ISLNK(st->st_mode) ? why_not(repo, path, st, false)
+        const char *why = S_ISREG(st->st_mode) || S_ISLNK(st->st_mode) ? why_not(repo, path, st, NULL)
                                                                        : "neither a file nor a directory";
         git_oid id;
 
@@ -232,10 +230,7 @@ static int find_file_changes(struct finder *f, const char *path, const struct st
         if ((!S_ISREG(st->st_mode) && !S_ISLNK(st->st_mode)) ||
                 (!tracked && !seen && changes_is_ignored(f->repo, path)))
                 return 0;
-        why = seen ? NULL : why_not(f->repo, path, st, tracked);
-        if (!why && !seen && is_large(st) && !blob_has_size(f->repo, head, st) &&
-                !(f->intent && blob_has_size(f->repo, find_file(f->intent, path), st)))
-                why = too_large; /* before the slow reading of a large file */
+        why = seen ? NULL : why_not(f->repo, path, st, head);
         if (why)
                 return leave(f, path, st->st_uid, why), 0;
         if (seen)
@@ -331,19 +326,13 @@ static int find_in_tree(struct finder *f) {
         return k;
 }
 
-/* Whether a sparse checkout leaves the file out: then the tree need not have it. */
-static bool is_sparse(const struct finder *f, const git_index_entry *head) {
-        const git_index_entry *e = f->index ? find_file(f->index, head->path) : NULL;
-
-        return f->index ? e && e->flags_extended & GIT_INDEX_ENTRY_SKIP_WORKTREE : f->repo->is_sparse;
-}
-
-/* Adds the tracked files that the tree lacks. A deletion is work, unless a checkout was cut short. */
+/* Adds the tracked files that the tree lacks. A deletion is work, unless a checkout was cut short. A sparse
+ * one need not have them. */
 static int find_gone(struct finder *f) {
         for (size_t i = 0; i < git_index_entrycount(f->head); i++) {
                 const git_index_entry *e = git_index_get_byindex(f->head, i);
 
-                if (f->visited[i] || is_sparse(f, e) || changes_is_beyond(f->repo, e))
+                if (f->visited[i] || f->repo->is_sparse || changes_is_beyond(f->repo, e))
                         continue;
                 if (paths_add(&f->work->paths, e->path) < 0)
                         return fail_memory(f->result);

@@ -6,6 +6,7 @@
 
 #include "lib/strv.h"
 #include "sync/changes.h"
+#include "sync/seen.h"
 
 /* Far more than any workspace has. A hostile tree of one kilobyte can expand to a billion paths, which would
  * fill the memory of a small VPS. */
@@ -34,38 +35,18 @@ static bool path_is_safe(const char *path) {
         }
 }
 
-static int check_file(git_odb *odb, const git_diff_file *f, uint64_t *bytes, struct sync_result *r) {
-        git_object_t type;
-        size_t size;
+/* Whether a sync leaves the side F of a change alone, as git leaves a submodule that moved. */
+static bool is_beyond(const struct repo *repo, const git_diff_file *f, bool is_old) {
+        const git_index_entry e = { .path = f->path, .mode = f->mode, .id = f->id };
 
-        if (git_odb_read_header(&size, &type, odb, &f->id) < 0 || type != GIT_OBJECT_BLOB)
-                return sync_refuse(
-                        r, REFUSAL_CONTENT, "the remote is broken: it lacks what %s holds", f->path);
-        *bytes += size;
-        return 0;
+        return f->mode != 0 && (changes_is_beyond(repo, &e) || (is_old && changes_is_large(repo, &e)));
 }
 
-/* Whether a sync leaves one side of D alone, as git leaves a submodule that moved. */
-static bool is_beyond(const struct repo *repo, const git_diff_delta *d) {
-        const git_diff_file *sides[] = { &d->old_file, &d->new_file };
+static int check_delta(
+        const struct repo *repo, const git_diff_delta *d, struct incoming *in, struct sync_result *r) {
+        uint64_t size = 0;
 
-        for (size_t i = 0; i < ELEMENTSOF(sides); i++) {
-                const git_index_entry e = {
-                        .path = sides[i]->path, .mode = sides[i]->mode, .id = sides[i]->id
-                };
-
-                if (sides[i]->mode != 0 &&
-                        (changes_is_beyond(repo, &e) || (i == 0 && changes_is_large(repo, &e))))
-                        return true;
-        }
-        return false;
-}
-
-static int check_delta(const struct repo *repo, git_odb *odb, const git_diff_delta *d, struct incoming *in,
-        struct sync_result *r) {
-        int k = 0;
-
-        if (is_beyond(repo, d)) {
+        if (is_beyond(repo, &d->old_file, true) || is_beyond(repo, &d->new_file, false)) {
                 sync_remark(r, REFUSAL_LEFT_OUT, "%.60s is left as it is (%s): update it by hand",
                         d->new_file.path,
                         d->new_file.mode == GIT_FILEMODE_COMMIT || d->old_file.mode == GIT_FILEMODE_COMMIT
@@ -73,11 +54,12 @@ static int check_delta(const struct repo *repo, git_odb *odb, const git_diff_del
                                 : "filtered, too deep or too large");
                 return 0;
         }
-        if (d->status != GIT_DELTA_DELETED)
-                k = check_file(odb, &d->new_file, &in->bytes, r);
-        if (k == 0 && paths_add(&in->paths, d->new_file.path) < 0)
-                return sync_fail(r, REFUSAL_ERROR, "out of memory");
-        return k;
+        if (d->status != GIT_DELTA_DELETED && blob_size(repo, &d->new_file.id, &size) < 0)
+                return sync_refuse(r, REFUSAL_CONTENT, "the remote is broken: it lacks what %s holds",
+                        d->new_file.path);
+        in->bytes += size;
+        return paths_add(&in->paths, d->new_file.path) < 0 ? sync_fail(r, REFUSAL_ERROR, "out of memory")
+                                                           : 0;
 }
 
 /* Runs before the new tree becomes an index: git_index_read_tree() of libgit2 1.5 leaks at such a path. */
@@ -97,7 +79,6 @@ int incoming_check(struct repo *repo, git_commit *target, struct incoming *ret, 
         _cleanup_(git_commit_freep) git_commit *head = NULL;
         _cleanup_(git_tree_freep) git_tree *old = NULL, *new = NULL;
         _cleanup_(git_diff_freep) git_diff *diff = NULL;
-        _cleanup_(git_odb_freep) git_odb *odb = NULL;
         bool exceeded = false;
         int k;
 
@@ -106,7 +87,7 @@ int incoming_check(struct repo *repo, git_commit *target, struct incoming *ret, 
         options.payload = &exceeded;
         if (git_commit_lookup(&head, repo->git, &repo->head) < 0 || git_commit_tree(&old, head) < 0)
                 return sync_fail_git(r, "HEAD");
-        if (git_commit_tree(&new, target) < 0 || git_repository_odb(&odb, repo->git) < 0)
+        if (git_commit_tree(&new, target) < 0)
                 return sync_fail_git(r, "the remote's tree");
         if (git_diff_tree_to_tree(&diff, repo->git, old, new, &options) < 0)
                 return exceeded
@@ -118,7 +99,7 @@ int incoming_check(struct repo *repo, git_commit *target, struct incoming *ret, 
                 return k;
         repo->target = *git_commit_id(target);
         for (size_t i = 0; i < git_diff_num_deltas(diff) && k == 0; i++)
-                k = check_delta(repo, odb, git_diff_get_delta(diff, i), ret, r);
+                k = check_delta(repo, git_diff_get_delta(diff, i), ret, r);
         paths_sort(&ret->paths);
         return k;
 }

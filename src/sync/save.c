@@ -87,14 +87,15 @@ static int fail_timeout(const struct saver *s) {
 }
 
 /* Sets .is_private, and writes the blob of the file as it is now. GIT_ENOTFOUND: the file is gone. */
-static int write_blob(const struct saver *s, git_odb *odb, struct change *item) {
+static int write_blob(const struct saver *s, struct change *item) {
         git_buf content = GIT_BUF_INIT;
+        uint64_t size;
         int k;
 
         if (repo_is_over(s->repo))
                 return fail_timeout(s);
         item->is_private = is_private(s, item);
-        if (!item->mode || git_odb_exists(odb, &item->id))
+        if (!item->mode || blob_size(s->repo, &item->id, &size) == 0)
                 return 0;
         k = blob_read(s->repo, item->path, &content);
         if (k == 0)
@@ -105,13 +106,13 @@ static int write_blob(const struct saver *s, git_odb *odb, struct change *item) 
 }
 
 /* Writes all blobs, and drops the files that are gone by now. */
-static int write_blobs(struct saver *s, git_odb *odb) {
+static int write_blobs(struct saver *s) {
         struct changes *w = s->work;
         int k = 0;
 
         repo_delay_flush();
         for (size_t i = 0; k == 0 && i < w->n; i++) {
-                k = write_blob(s, odb, &w->items[i]);
+                k = write_blob(s, &w->items[i]);
                 if (k != GIT_ENOTFOUND)
                         continue;
                 free(w->items[i].path);
@@ -241,7 +242,6 @@ static int add_kind(struct saver *s, bool private) {
 
 int saved_add(const struct repo *repo, struct changes *work, const char *host, struct sync_result *r) {
         struct saver s = { .repo = repo, .work = work, .host = host, .result = r };
-        _cleanup_(git_odb_freep) git_odb *odb = NULL;
         int k = 0;
 
         for (int i = 0; i < 2 && (work->n > 0 || work->unpushed); i++)
@@ -250,10 +250,9 @@ int saved_add(const struct repo *repo, struct changes *work, const char *host, s
         if (s.is_new[false] || s.is_new[true]) {
                 (void) repo_find_parent(repo, &s.parent);
                 saved_name(repo, host, s.name);
-                k = git_repository_odb(&odb, repo->git) < 0 ? sync_fail_git(r, FAILED)
-                                                            : checkout_check(repo, work->n, work->bytes, r);
+                k = checkout_check(repo, work->n, work->bytes, r);
                 if (k == 0)
-                        k = write_blobs(&s, odb);
+                        k = write_blobs(&s);
                 if (k == 0)
                         k = add_kind(&s, true);
                 if (k == 0)

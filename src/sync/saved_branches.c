@@ -8,6 +8,7 @@
 #include "lib/log.h"
 #include "lib/strv.h"
 #include "lib/text.h"
+#include "sync/seen.h"
 
 #define STAMP "%Y%m%dT%H%M%SZ" /* 20260711T041502Z */
 #define STAMP_LENGTH 16
@@ -161,12 +162,6 @@ void saved_find_last(const struct repo *repo, const char *host, bool is_private,
                 (void) commit_files(repo->git, &ret->tip, &ret->files);
 }
 
-static bool is_pushed(const struct repo *repo, const char *branch, const git_oid *tip) {
-        git_oid there;
-
-        return tip_of(repo, repo->config->remote, branch, &there) == 0 && git_oid_equal(&there, tip);
-}
-
 /* Whether the remote has the branch, and its commit is 30 days old. */
 static bool is_old(const struct repo *repo, const struct saved_branch *b) {
         _cleanup_(git_commit_freep) git_commit *commit = NULL;
@@ -192,13 +187,6 @@ bool saved_remove(const struct repo *repo, const char *branch) {
 
         return git_branch_lookup(&ref, repo->git, branch, GIT_BRANCH_LOCAL) == 0 &&
                 git_branch_is_checked_out(ref) == 0 && git_reference_delete(ref) == 0;
-}
-
-static bool prune(const struct repo *repo, const struct saved_branch *b, const char *why) {
-        if (!saved_remove(repo, b->name))
-                return false;
-        log_info("%s: removed %s, which the remote has %s", repo->config->path, b->name, why);
-        return true;
 }
 
 /* Whether any branch of the remote has TIP. */
@@ -269,19 +257,21 @@ void saved_review(const struct repo *repo, bool prunes, struct saved_branches *r
         ret->items = calloc(ret->names.n + 1, sizeof *ret->items);
         for (size_t i = ret->names.n; ret->items && i-- > 0;) {
                 struct saved_branch b = { .name = ret->names.items[i] };
+                git_oid there;
                 bool merged;
 
                 if (strcmp(b.name, repo->follow) == 0 || tip_of(repo, NULL, b.name, &b.tip) < 0)
                         continue;
                 b.ours = is_saved(b.name, NULL);
                 b.is_private = sync_branch_is_private(b.name);
-                b.pushed = is_pushed(repo, b.name, &b.tip);
+                b.pushed = tip_of(repo, repo->config->remote, b.name, &there) == 0 &&
+                        git_oid_equal(&there, &b.tip);
                 merged = (!b.ours && !repo_is_over(repo) && is_at_remote(repo, &b.tip)) ||
                         is_merged(repo, &b.tip);
-                if (prunes && b.ours && (merged || is_old(repo, &b)) &&
-                        prune(repo, &b, merged ? "merged" : "had for 30 days"))
-                        continue;
-                if (!merged)
+                if (prunes && b.ours && (merged || is_old(repo, &b)) && saved_remove(repo, b.name))
+                        log_info("%s: removed %s, which the remote has %s", repo->config->path, b.name,
+                                merged ? "merged" : "had for 30 days");
+                else if (!merged)
                         ret->items[ret->n++] = b;
         }
 }
@@ -316,55 +306,44 @@ void saved_list(const struct saved_branches *branches, struct sync_result *r) {
                 }
 }
 
-/* Returns the first file in the changes of the commit ID that is never pushed: the agent may have committed
- * one. NULL: there is none; "": not known. The caller frees it. */
-static char *find_private_file(const struct repo *repo, const git_oid *id) {
+/* Whether the commit ID changes no file that is never pushed: the agent may have committed one. Else sets
+ * WHY, unless WHY is set already. */
+static bool is_public(const struct repo *repo, const git_oid *id, char why[static 128]) {
         _cleanup_(git_commit_freep) git_commit *commit = NULL;
         _cleanup_(git_tree_freep) git_tree *new = NULL, *old = NULL;
         _cleanup_(git_diff_freep) git_diff *diff = NULL;
-        _cleanup_(git_odb_freep) git_odb *odb = NULL;
+        char hex[8], text[64];
 
         if (git_commit_lookup(&commit, repo->git, id) < 0 || git_commit_tree(&new, commit) < 0 ||
                 (git_commit_parentcount(commit) > 0 &&
                         tree_of(repo, git_commit_parent_id(commit, 0), &old) < 0) ||
-                git_repository_odb(&odb, repo->git) < 0 ||
                 git_diff_tree_to_tree(&diff, repo->git, old, new, NULL) < 0)
-                return strdup("");
+                return false;
         for (size_t i = 0; i < git_diff_num_deltas(diff); i++) {
                 const git_diff_file *f = &git_diff_get_delta(diff, i)->new_file;
-                git_object_t type;
-                size_t n = 0;
+                uint64_t size;
 
-                if (f->mode != 0 && f->mode != GIT_FILEMODE_COMMIT &&
-                        (git_odb_read_header(&n, &type, odb, &f->id) < 0 || !changes_is_public(f->path, n) ||
-                                repo_is_filtered(repo, f->path)))
-                        return strdup(f->path);
+                if (f->mode == 0 || f->mode == GIT_FILEMODE_COMMIT ||
+                        (blob_size(repo, &f->id, &size) == 0 && changes_is_public(f->path, size) &&
+                                !repo_is_filtered(repo, f->path)))
+                        continue;
+                if (!why[0])
+                        (void) snprintf(why, 128, "its commit %s holds %s",
+                                git_oid_tostr(hex, sizeof hex, id), safe_text(text, sizeof text, f->path));
+                return false;
         }
-        return NULL;
+        return true;
 }
 
-/* Whether a push of TIP sends nothing that is never pushed. Else sets WHY, unless WHY is set already. */
-static bool is_fit(const struct repo *repo, const git_oid *tip, char why[static 128]) {
+bool saved_is_for_push(const struct repo *repo, const struct saved_branch *b, char why[static 128]) {
         _cleanup_(git_revwalk_freep) git_revwalk *walk = NULL;
         git_oid id;
         int k;
 
-        if (repo_walk_unpushed(repo, tip, &walk) < 0)
+        if (!b->ours || b->is_private || b->pushed || repo_walk_unpushed(repo, &b->tip, &walk) < 0)
                 return false;
-        while ((k = git_revwalk_next(&id, walk)) == 0) {
-                _cleanup_free_ char *file = find_private_file(repo, &id);
-                char hex[8], text[64];
-
-                if (!file)
-                        continue;
-                if (!why[0])
-                        (void) snprintf(why, 128, "its commit %s holds %s",
-                                git_oid_tostr(hex, sizeof hex, &id), safe_text(text, sizeof text, file));
-                return false;
-        }
+        while ((k = git_revwalk_next(&id, walk)) == 0)
+                if (!is_public(repo, &id, why))
+                        return false;
         return k == GIT_ITEROVER;
-}
-
-bool saved_is_for_push(const struct repo *repo, const struct saved_branch *b, char why[static 128]) {
-        return b->ours && !b->is_private && !b->pushed && is_fit(repo, &b->tip, why);
 }

@@ -57,13 +57,22 @@ int blob_hash_stored(const struct repo *repo, const char *path, git_oid *ret) {
         return k;
 }
 
-bool blob_has_size(const struct repo *repo, const git_index_entry *e, const struct stat *st) {
+int blob_size(const struct repo *repo, const git_oid *id, uint64_t *ret) {
         _cleanup_(git_odb_freep) git_odb *odb = NULL;
         git_object_t type;
         size_t size;
 
-        return e && git_repository_odb(&odb, repo->git) == 0 &&
-                git_odb_read_header(&size, &type, odb, &e->id) == 0 && size == (size_t) st->st_size;
+        if (git_repository_odb(&odb, repo->git) < 0 || git_odb_read_header(&size, &type, odb, id) < 0 ||
+                type != GIT_OBJECT_BLOB)
+                return -ENOENT;
+        *ret = size;
+        return 0;
+}
+
+bool blob_has_size(const struct repo *repo, const git_index_entry *e, const struct stat *st) {
+        uint64_t size;
+
+        return e && blob_size(repo, &e->id, &size) == 0 && size == (uint64_t) st->st_size;
 }
 
 bool blob_is_same(
@@ -120,25 +129,22 @@ int seen_open(const struct repo *repo, git_index *index, struct seen *ret) {
         _cleanup_free_ char *file = NULL, *lock = NULL;
         struct stat st;
 
-        *ret = (struct seen){ .index = index, .kept = repo->state };
+        *ret = (struct seen){ .index = index };
         (void) clock_gettime(CLOCK_REALTIME_COARSE, &ret->begun); /* the clock of a file's times */
         if (index && fstatat(repo->dir_fd, "index", &st, 0) == 0)
                 ret->index_time = st.st_mtim;
-        if (!ret->kept)
+        if (!repo->state)
                 return git_index_new(&ret->files);
         if (asprintf(&file, "%s/seen", repo->state) < 0 || asprintf(&lock, "%s.lock", file) < 0)
                 return -1;
         (void) unlink(lock); /* a killed run left it, since we hold the repository's lock */
-        if (git_index_open(&ret->files, file) == 0 && git_index_read(ret->files, true) == 0)
-                return 0;
-        git_index_free(ret->files);
-        ret->files = NULL;
-        (void) unlink(file);
-        return git_index_open(&ret->files, file);
+        if (git_index_open(&ret->files, file) < 0)
+                return -1;
+        return git_index_read(ret->files, true) < 0 ? git_index_clear(ret->files) : 0;
 }
 
 void seen_close(struct seen *s) {
-        if (s->files && s->kept)
-                (void) git_index_write(s->files);
+        if (s->files)
+                (void) git_index_write(s->files); /* fails if it has no file */
         git_index_free(s->files);
 }

@@ -11,6 +11,8 @@ int blob_read(const struct repo *repo, const char *path, git_buf *ret);
 /* The blob of what git stores, and the blob of the file's own bytes. 0 or negative. */
 int blob_hash_stored(const struct repo *repo, const char *path, git_oid *ret);
 int blob_hash_bytes(const struct repo *repo, const char *path, git_oid *ret);
+/* The size of the blob ID. 0 or -ENOENT. */
+int blob_size(const struct repo *repo, const git_oid *id, uint64_t *ret);
 /* Whether E has the file's size; if not, the bytes differ. E may be NULL: no. */
 bool blob_has_size(const struct repo *repo, const git_index_entry *e, const struct stat *st);
 /* Whether E is the file or link at PATH, as git stores it or byte by byte. */
@@ -23,7 +25,6 @@ struct seen {
         git_index *index;           /* the repository's, which knows files, too; NULL: unreadable */
         struct timespec index_time; /* of .index's file: a file that is not older may have changed since */
         struct timespec begun;      /* when the run began: a later change of a file has no smaller time */
-        bool kept;
 };
 
 /* Opens what earlier runs kept. 0 or a libgit2 error. */
