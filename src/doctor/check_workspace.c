@@ -11,9 +11,9 @@
 #include "lib/text.h"
 #include "sync/changes.h"
 #include "sync/checkout.h"
+#include "sync/remote.h"
 #include "sync/repo.h"
 #include "sync/saved_branches.h"
-#include "sync/workspace.h"
 
 void finding_refuse(struct finding *f, const struct refusal *why) {
         finding_fail(f, "%s", why->text);
@@ -84,13 +84,14 @@ void look_remote(const struct checkup *c, struct finding *f) {
         if (k == 0)
                 k = remote_fetch_finish(&repo, &child, &fetched, &r);
         if (k == 0)
-                k = workspace_check_fetched(&repo, &fetched, &r);
+                k = repo_check_branch(&repo, fetched.branch, &r);
         if (k < 0) {
                 finding_refuse(f, &r.workspace_why);
                 if (!*f->fix)
                         finding_fix(f, "sudo -u %s git -C %s fetch %s", repo.user, path ?: "", w->remote);
         } else
-                finding_ok(f, "%s answers, and its branch %s can be checked out", w->remote, fetched.branch);
+                finding_ok(
+                        f, "%s answers, and its branch %s is checked out here", w->remote, fetched.branch);
 }
 
 /* Whether this clone kept the primary's name: a command for the primary would then lead the primary to

@@ -24,7 +24,6 @@ struct finder {
         git_index *intent; /* the files that a cut-short checkout was to write; NULL: not known */
         bool cut_short;    /* a checkout was cut short: a missing file does not count as deleted */
         bool *visited;     /* for each of HEAD's files: the walk met it, or the sync leaves it alone */
-        bool no_filemode;  /* the executable bit does not count */
 };
 
 void changes_free(struct changes *w) {
@@ -66,12 +65,18 @@ static int apply(git_index *files, const struct change *item) {
         return k == GIT_ENOTFOUND ? 0 : k; /* gone already: a file took the place of its directory */
 }
 
+/* The files of the commit that the tree continues; none where nothing is committed. */
+static int parent_files(const struct repo *repo, git_index **ret) {
+        git_oid parent;
+
+        return repo_find_parent(repo, &parent) == 0 ? commit_files(repo->git, &parent, ret)
+                                                    : git_index_new(ret);
+}
+
 int changes_files(
         const struct repo *repo, const struct changes *work, const bool *only_private, git_index **ret) {
         _cleanup_(git_index_freep) git_index *files = NULL;
-        git_oid parent;
-        int k = repo_find_parent(repo, &parent) == 0 ? commit_files(repo->git, &parent, &files)
-                                                     : git_index_new(&files);
+        int k = parent_files(repo, &files);
 
         for (size_t i = 0; k == 0 && i < work->n; i++)
                 if (!only_private || work->items[i].is_private == *only_private)
@@ -82,14 +87,14 @@ int changes_files(
 }
 
 /* git compares only the executable bit of a file's mode. Other tools write other bits, such as 0100664. */
-static bool is_equal(const struct finder *f, const git_index_entry *e, const git_oid *id, unsigned mode) {
+static bool is_equal(const git_index_entry *e, const git_oid *id, unsigned mode) {
         return e && git_oid_equal(&e->id, id) && (e->mode & S_IFMT) == (mode & S_IFMT) &&
-                (!S_ISREG(mode) || f->no_filemode || !((e->mode ^ mode) & S_IXUSR));
+                (!S_ISREG(mode) || !((e->mode ^ mode) & S_IXUSR));
 }
 
 static bool is_known(const struct finder *f, const char *path, const git_oid *id, unsigned mode) {
-        return is_equal(f, find_file(f->head, path), id, mode) ||
-                (f->intent && is_equal(f, find_file(f->intent, path), id, mode));
+        return is_equal(find_file(f->head, path), id, mode) ||
+                (f->intent && is_equal(find_file(f->intent, path), id, mode));
 }
 
 static uint16_t git_mode(const struct stat *st) {
@@ -105,7 +110,7 @@ static bool is_large(const struct stat *st) {
 /* Finds the file's blob: its own bytes if a known tree has them, else what git would store. libgit2, unlike
  * git, does not know which line endings were committed. */
 static int identify(const struct finder *f, const char *path, const struct stat *st, git_oid *ret) {
-        int k = blob_hash_bytes(f->repo, path, ret);
+        int k = blob_hash_bytes(f->repo, path, st, ret);
 
         if (k < 0 || (!is_large(st) && !is_known(f, path, ret, git_mode(st))))
                 k = blob_hash_stored(f->repo, path, ret);
@@ -240,7 +245,7 @@ static int find_file_changes(struct finder *f, const char *path, const struct st
         known = is_known(f, path, &id, git_mode(st));
         if (!known && is_large(st))
                 return leave(f, path, st->st_uid, too_large), 0;
-        changed = head && !is_equal(f, head, &id, git_mode(st)) && !repo_is_filtered(f->repo, path);
+        changed = head && !is_equal(head, &id, git_mode(st)) && !repo_is_filtered(f->repo, path);
         if (changed && paths_add(&f->work->paths, path) < 0)
                 return fail_memory(f->result);
         if (known)
@@ -435,18 +440,14 @@ static void read_intent(struct finder *f) {
 
 static int open_finder(struct finder *f) {
         const struct repo *repo = f->repo;
-        git_oid parent;
 
-        if (git_repository_index(&f->index, repo->git) == 0 && git_index_read(f->index, false) == 0)
-                f->no_filemode = git_index_caps(f->index) & GIT_INDEX_CAPABILITY_NO_FILEMODE;
-        else {
+        if (git_repository_index(&f->index, repo->git) < 0 || git_index_read(f->index, false) < 0) {
                 git_index_free(f->index);
                 f->index = NULL;
         }
         if (seen_open(repo, f->index, &f->seen) < 0)
                 return sync_fail_git(f->result, "what was seen before");
-        if ((repo_find_parent(repo, &parent) == 0 ? commit_files(repo->git, &parent, &f->head)
-                                                  : git_index_new(&f->head)) < 0)
+        if (parent_files(repo, &f->head) < 0)
                 return sync_fail_git(f->result, "HEAD");
         read_intent(f);
         f->visited = calloc(git_index_entrycount(f->head) + 1, sizeof *f->visited);

@@ -81,11 +81,6 @@ static void find_new(struct saver *s) {
         w->n = kept;
 }
 
-static int fail_timeout(const struct saver *s) {
-        return sync_fail(s->result, REFUSAL_TIMEOUT, "saving the work in %s was not done in time",
-                s->repo->config->path);
-}
-
 /* Sets .is_private, and writes the blob of the file as it is now. GIT_ENOTFOUND: the file is gone. */
 static int write_blob(const struct saver *s, struct change *item) {
         git_buf content = GIT_BUF_INIT;
@@ -93,7 +88,8 @@ static int write_blob(const struct saver *s, struct change *item) {
         int k;
 
         if (repo_is_over(s->repo))
-                return fail_timeout(s);
+                return sync_fail(s->result, REFUSAL_TIMEOUT, "saving the work in %s was not done in time",
+                        s->repo->config->path);
         item->is_private = is_private(s, item);
         if (!item->mode || blob_size(s->repo, &item->id, &size) == 0)
                 return 0;

@@ -281,11 +281,6 @@ void saved_branches_free(struct saved_branches *b) {
         paths_free(&b->names);
 }
 
-/* Ours come first: most likely they are the newest. A private branch, last, is not merged as it is. */
-static int rank(const struct saved_branch *b) {
-        return b->is_private ? 2 : !b->ours;
-}
-
 void saved_list(const struct saved_branches *branches, struct sync_result *r) {
         unsigned named = 0;
         size_t at = 0;
@@ -295,11 +290,11 @@ void saved_list(const struct saved_branches *branches, struct sync_result *r) {
         if (at == branches->n) /* what it saved has been merged by now */
                 r->saved[0] = '\0';
         r->n_unmerged = (unsigned) branches->n;
-        for (int which = 0; which < 3; which++)
+        for (int rank = 0; rank < 3; rank++) /* ours are likely the newest; a private one cannot be merged */
                 for (size_t i = 0; i < branches->n && named < SYNC_UNMERGED_MAX; i++) {
                         const struct saved_branch *b = &branches->items[i];
 
-                        if (rank(b) != which || !sync_branch_is_valid(b->name))
+                        if (rank != (b->is_private ? 2 : !b->ours) || !sync_branch_is_valid(b->name))
                                 continue;
                         (void) snprintf(r->unmerged[named].name, sizeof r->unmerged->name, "%s", b->name);
                         r->unmerged[named++].pushed = b->pushed;

@@ -37,14 +37,9 @@ int blob_read(const struct repo *repo, const char *path, git_buf *ret) {
         return k;
 }
 
-int blob_hash_bytes(const struct repo *repo, const char *path, git_oid *ret) {
-        _cleanup_free_ char *full = NULL;
-        struct stat st;
-
-        if (asprintf(&full, "%s/%s", repo->config->path, path) < 0 || lstat(full, &st) < 0 ||
-                !S_ISREG(st.st_mode))
-                return -1;
-        return git_odb_hashfile(ret, full, GIT_OBJECT_BLOB);
+int blob_hash_bytes(const struct repo *repo, const char *path, const struct stat *st, git_oid *ret) {
+        return S_ISREG(st->st_mode) ? git_repository_hashfile(ret, repo->git, path, GIT_OBJECT_BLOB, "")
+                                    : -1;
 }
 
 int blob_hash_stored(const struct repo *repo, const char *path, git_oid *ret) {
@@ -80,7 +75,7 @@ bool blob_is_same(
         git_oid id;
 
         return e &&
-                ((blob_has_size(repo, e, st) && blob_hash_bytes(repo, path, &id) == 0 &&
+                ((blob_has_size(repo, e, st) && blob_hash_bytes(repo, path, st, &id) == 0 &&
                          git_oid_equal(&id, &e->id)) ||
                         (blob_hash_stored(repo, path, &id) == 0 && git_oid_equal(&id, &e->id)));
 }

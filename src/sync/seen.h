@@ -10,7 +10,7 @@
 int blob_read(const struct repo *repo, const char *path, git_buf *ret);
 /* The blob of what git stores, and the blob of the file's own bytes. 0 or negative. */
 int blob_hash_stored(const struct repo *repo, const char *path, git_oid *ret);
-int blob_hash_bytes(const struct repo *repo, const char *path, git_oid *ret);
+int blob_hash_bytes(const struct repo *repo, const char *path, const struct stat *st, git_oid *ret);
 /* The size of the blob ID. 0 or -ENOENT. */
 int blob_size(const struct repo *repo, const git_oid *id, uint64_t *ret);
 /* Whether E has the file's size; if not, the bytes differ. E may be NULL: no. */

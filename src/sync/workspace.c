@@ -228,20 +228,6 @@ static int fetch_and_prepare(struct sync *s, bool moving, struct fetch_answer *f
         return fetch_k;
 }
 
-int workspace_check_fetched(struct repo *repo, const struct fetch_answer *fetched, struct sync_result *r) {
-        _cleanup_(git_commit_freep) git_commit *target = NULL;
-        struct incoming incoming = { 0 };
-        int k = repo_check_branch(repo, fetched->branch, r);
-
-        if (k < 0)
-                return k;
-        if (git_commit_lookup(&target, repo->git, &fetched->commit) < 0)
-                return sync_fail_git(r, "the remote's commit");
-        k = incoming_check(repo, target, &incoming, r);
-        paths_free(&incoming.paths);
-        return k;
-}
-
 static void sync_open(struct sync *s) {
         _cleanup_branches_ struct saved_branches unmerged = { 0 };
         struct fetch_answer fetched = { 0 };

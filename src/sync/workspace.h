@@ -7,7 +7,6 @@
 #pragma once
 
 #include "config/config.h"
-#include "sync/remote.h"
 #include "sync/repo.h"
 #include "sync_result.h"
 
@@ -21,9 +20,6 @@ struct workspace_job {
         usec_t timeout;    /* 0: as configured */
         const char *state; /* a directory of ours that outlives the run; NULL: none */
 };
-
-/* Refuses what a sync would refuse after FETCHED, and moves nothing. 0 or -ECANCELED. */
-int workspace_check_fetched(struct repo *repo, const struct fetch_answer *fetched, struct sync_result *r);
 
 /* Syncs, and fills in the workspace's half of R. */
 void workspace_sync(const struct workspace_job *job, struct sync_result *r);

@@ -20,6 +20,7 @@
 #include "sync/checkout.h"
 #include "sync/incoming.h"
 #include "sync/landlock.h"
+#include "sync/remote.h"
 #include "sync/saved_branches.h"
 
 /* A directory with "origin" (bare), "primary" and "standby" (clones of it), which is also HOME. */
