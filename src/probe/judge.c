@@ -42,6 +42,8 @@ static void judge_timeout(const struct answer *a, struct check *c) {
 #define WRONG_VERSION_NUMBER 267
 #define PACKET_LENGTH_TOO_LONG 198
 #define ALERTS 1000
+#define INTERNAL_ERROR (ALERTS + 80)
+#define UNRECOGNIZED_NAME (ALERTS + 112)
 
 /* Returns the reason in OpenSSL's error code (ERR_GET_REASON(3)), which libcurl's message holds; 0: none. */
 static unsigned long tls_reason(const char *detail) {
@@ -58,7 +60,7 @@ static void judge_tls_error(const struct answer *a, unsigned long reason, struct
         int n = (int) strcspn(words, ","); /* or libcurl's ", errno 0" */
 
         c->connected = true;
-        c->by_name = reason > ALERTS;
+        c->by_name = reason == INTERNAL_ERROR || reason == UNRECOGNIZED_NAME;
         if (reason == WRONG_VERSION_NUMBER || reason == PACKET_LENGTH_TOO_LONG)
                 set_verdict(c, VERDICT_DOWN, "accepted the connection, but does not speak TLS");
         else if (reason > 0)
@@ -67,10 +69,18 @@ static void judge_tls_error(const struct answer *a, unsigned long reason, struct
                 set_verdict(c, VERDICT_DOWN, "closed the connection during the TLS handshake");
 }
 
+/* X509_V_ERR_… (openssl/x509_vfy.h). */
+#define SELF_SIGNED 18
+#define SELF_SIGNED_IN_CHAIN 19
+
 static void judge_other_error(const struct answer *a, struct check *c) {
         bool connect = a->code == CURLE_COULDNT_CONNECT, tls = a->code == CURLE_PEER_FAILED_VERIFICATION;
+        bool self_signed = tls && (a->certificate == SELF_SIGNED || a->certificate == SELF_SIGNED_IN_CHAIN);
         const struct http_error *e = http_error(a->code, connect ? a->error : a->certificate);
-        const char *words = e ? e->words : connect ? strerror(a->error) : curl_easy_strerror(a->code);
+        const char *words = e ? e->words
+                : connect     ? strerror(a->error)
+                : a->too_long ? "more than 64 KiB of headers"
+                              : curl_easy_strerror(a->code);
 
         c->connected |= tls;
         /* No packet came back, or none from the host that was asked. */
@@ -78,7 +88,10 @@ static void judge_other_error(const struct answer *a, struct check *c) {
                 (connect && (a->error == EHOSTUNREACH || a->error == ENETUNREACH || a->error == ETIMEDOUT));
         if (e)
                 set_verdict(c, e->here ? VERDICT_SILENT : VERDICT_DOWN, "%s%s", words,
-                        tls ? " (tls_verify = no accepts it)" : "");
+                        self_signed ? " (tls_verify = no accepts it)" : "");
+        else if (tls)
+                set_verdict(
+                        c, VERDICT_DOWN, "its TLS certificate is not trusted (error %ld)", a->certificate);
         else if (connect || c->connected)
                 set_verdict(c, VERDICT_DOWN, "%s: %s",
                         connect ? "cannot connect" : "accepted the connection, then", words);
@@ -168,12 +181,13 @@ void judge(const struct answer *a, enum scheme scheme, enum expect expect, struc
 void judge_ready(const struct answer *a, struct check *c) {
         json_auto_t *root = parse_body(a);
         json_t *ready = json_object_get(root, "ready");
-        char parts[80];
+        char parts[80] = "";
 
         if (!is_whole(a))
                 return;
         c->ready = json_is_true(ready) ? READY_YES : json_is_false(ready) ? READY_NO : READY_UNSAID;
-        json_join(json_object_get(root, "failing"), ", ", parts, sizeof parts);
+        if (c->ready == READY_NO)
+                json_join(json_object_get(root, "failing"), ", ", parts, sizeof parts);
         (void) snprintf(c->channels, sizeof c->channels, "%s%s%s",
                 c->ready == READY_YES          ? "its channels are ready"
                         : c->ready == READY_NO ? "it answers, but is not ready"
