@@ -89,13 +89,19 @@ char *endpoint_show(const char *url, char buf[static ADDRESS_SHOWN_MAX]) {
 bool endpoint_leaks(const char *url, const char *text) {
         /* Shorter words are "api", "bot", "push": a secret is longer. */
         enum { WORD_MIN = 5 };
-        const char *scheme_end = strstr(url, "://");
-        _cleanup_secret_ char *copy = strdup(scheme_end ? scheme_end + 3 : url);
-        char *rest = copy, *word;
+        const char *scheme_end = strstr(url, "://"), *start = scheme_end ? scheme_end + 3 : url;
+        _cleanup_secret_ char *copy = strdup(start);
+        char *rest = copy, *word, shown[ADDRESS_SHOWN_MAX];
 
-        while ((word = strsep(&rest, "/?&=:@")))
-                if (strlen(word) >= WORD_MIN && strcasestr(text, word))
+        (void) endpoint_show(url, shown);
+        while ((word = strsep(&rest, "/?&=:@"))) {
+                const char *given = start + (word - copy);
+                size_t n = strlen(word);
+                bool names = word > copy && strchr("?&", given[-1]) && given[n] == '='; /* a parameter */
+
+                if (n >= WORD_MIN && !names && !strcasestr(shown, word) && strcasestr(text, word))
                         return true;
+        }
         return !copy;
 }
 

@@ -377,6 +377,11 @@ static void test_shown(_unused_ void **state) {
                 assert_true(endpoint_leaks(url, leaks[i]));
         assert_false(endpoint_leaks(url, "Unknown api"));
         assert_false(endpoint_leaks("https://discord.com/api/webhooks/1/AbCdEf", "https, please"));
+        /* A link to the host, and the name of a parameter, are no secret. */
+        assert_false(endpoint_leaks("https://ntfy.sh/AbCdEf", "limit reached, see https://ntfy.sh/docs"));
+        assert_false(endpoint_leaks("https://a/sendMessage?chat_id=12345", "{\"migrate_to_chat_id\": -1}"));
+        assert_true(endpoint_leaks("https://a/sendMessage?chat_id=12345", "no chat 12345"));
+        assert_true(endpoint_leaks("https://a/b?token=AbCdEf=&x=1", "abcdef"));
 }
 
 int main(void) {
