@@ -63,9 +63,10 @@ static int sum_up(const struct drill *d, const struct instance *n) {
 
 /* systemd starts a daemon again that has failed, and the daemon continues the drill. */
 static int follow(struct drill *d, sd_bus *bus, const struct instance *n) {
-        for (int absent = 0; absent < 2;) {
+        for (bool was_absent = false;;) {
                 _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
                 struct status s;
+                bool absent;
                 int r;
 
                 d->changed = false;
@@ -77,16 +78,16 @@ static int follow(struct drill *d, sd_bus *bus, const struct instance *n) {
                         return sum_up(d, n);
                 if (r != 0 && r != EXIT_NOT_RUNNING)
                         return r;
-                absent = r == 0 ? 0 : absent + 1;
-                if (absent == 1)
+                absent = r != 0;
+                if (absent && !was_absent)
                         print_line(d, "The daemon has stopped, or hangs. Waiting for systemd to start it.");
+                was_absent = absent;
                 r = 1;
                 while (r > 0 && !d->changed)
                         r = client_wait(bus, absent ? PATIENCE_MSEC : -1);
-                if (r < 0)
-                        return client_no_bus(r);
+                if (r <= 0)
+                        return r < 0 ? client_no_bus(r) : client_nobody(n);
         }
-        return client_nobody(n);
 }
 
 int cmd_drill(const struct instance *n) {
