@@ -299,7 +299,8 @@ bool config_is_unused(const char *path) {
 
         config_free(p.config);
         return r == -ENOENT ||
-                (r == -EINVAL && p.errors == 1 && line_of(&p.sections[SECTION_PRIMARY], "host") == 0);
+                (r == -EINVAL && p.config && p.errors == 1 &&
+                        line_of(&p.sections[SECTION_PRIMARY], "host") == 0);
 }
 
 void config_keep_error(const char *error, void *first) {

@@ -307,6 +307,8 @@ static void unused(void **state _unused_) {
                 if (config_is_unused(path) != cases[i].unused)
                         fail_msg("%s is %sunused", cases[i].text, cases[i].unused ? "not " : "");
         }
+        assert_int_equal(truncate(path, 100), 0); /* zeros at the end: a power cut */
+        assert_false(config_is_unused(path));
         assert_int_equal(unlink(path), 0);
         assert_int_equal(symlink(path, path), 0); /* as unreadable as one without permission, for root too */
         assert_false(config_is_unused(path));
