@@ -57,13 +57,15 @@ static int on_bound_units(sd_bus_message *m, void *userdata, sd_bus_error *error
         struct unit *u = userdata;
         const char *name, *active;
 
-        if (end_look(u, m) && sd_bus_message_enter_container(m, 'a', "(ssssssouso)") > 0)
+        /* This question is asked once a stop: what has changed meanwhile does not make its answer stale. */
+        if (sd_bus_message_enter_container(m, 'a', "(ssssssouso)") > 0)
                 while (sd_bus_message_read(m, "(ssssssouso)", &name, NULL, NULL, &active, NULL, NULL, NULL,
                                NULL, NULL, NULL) > 0)
                         if (strcmp(active, "active") != 0) {
                                 u->info.end.cause = STOP_BY_UNIT;
                                 safe_text(u->info.end.unit, sizeof u->info.end.unit, name);
                         }
+        (void) end_look(u, m);
         if (!u->look)
                 report_look(u);
         return 0;

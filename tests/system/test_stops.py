@@ -105,6 +105,22 @@ def test_bound_unit_ends(pair):
         pair.standby.systemctl("kill", "--signal=KILL", "a.service")
 
 
+def test_bound_unit_ends_while_signals_come(pair):
+    """The gateway changes its status all the time, and so while systemd is asked for the unit that ended."""
+    pair.standby.put("/usr/local/bin/say-status", """#!/usr/bin/python3
+import os, socket, time
+for i in range(100000):
+    socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"STATUS=%d" % i, os.environ["NOTIFY_SOCKET"])
+    time.sleep(.0003)
+""")
+    prepare(pair.standby, "[Unit]\nBindsTo=a.service\nAfter=a.service\n[Service]\nNotifyAccess=all\n"
+                          "ExecStartPost=/bin/sh -c '/usr/bin/python3 /usr/local/bin/say-status &'\nExecStop=/bin/sleep .3\n",
+            a="[Service]\nExecStart=/bin/sleep inf\n")
+    fail_over(pair)
+    with not_held(pair, "a.service"):
+        pair.standby.systemctl("kill", "--signal=KILL", "a.service")
+
+
 def test_isolated(pair):
     pair.standby.put(f"{UNITS}/lonely.target", "[Unit]\nAllowIsolate=yes\nRequires=multi-user.target\n"
                                                "Wants=openclaw-failover.service\nAfter=multi-user.target\n")
