@@ -2,13 +2,18 @@
 #include "core/restart_loop.h"
 
 bool restart_loop_goes_on(const struct restart_loop *l, usec_t now) {
-        usec_t first = l->failed[l->next], last = l->failed[(l->next + LOOP_FAILURES - 1) % LOOP_FAILURES];
-
-        return first > 0 && last - first <= LOOP_MINUTES * USEC_PER_MINUTE &&
-                now - last < LOOP_MINUTES * USEC_PER_MINUTE;
+        return l->goes_on &&
+                now - l->failed[(l->next + LOOP_FAILURES - 1) % LOOP_FAILURES] <
+                LOOP_MINUTES * USEC_PER_MINUTE;
 }
 
 void restart_loop_count(struct restart_loop *l, usec_t now) {
+        usec_t first;
+
+        l->goes_on = restart_loop_goes_on(l, now);
         l->failed[l->next] = now;
         l->next = (l->next + 1) % LOOP_FAILURES;
+        first = l->failed[l->next];
+        if (first > 0 && now - first <= LOOP_MINUTES * USEC_PER_MINUTE)
+                l->goes_on = true;
 }

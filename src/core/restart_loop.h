@@ -5,13 +5,14 @@
 
 #include "lib/util.h"
 
-/* So many failures within so many minutes are a loop, until the last is as long ago. */
+/* So many failures within so many minutes are a loop, until there is none for as long. */
 #define LOOP_FAILURES 4
 #define LOOP_MINUTES 10
 
 struct restart_loop {
         usec_t failed[LOOP_FAILURES]; /* when the gateway last failed, a ring; 0: unused */
         unsigned next;
+        bool goes_on; /* the last failure was part of a loop */
 };
 
 /* Counts a short failure at NOW. */

@@ -26,7 +26,8 @@ static void test_loops(void **state _unused_) {
                 { { 1, 4, 7, 12, 13 }, 13, true }, /* the last four are */
                 { { 1, 2, 3, 4 }, 13, true },      /* it goes on … */
                 { { 1, 2, 3, 4 }, 14, false },     /* … until there was none for 10 min */
-                { { 1, 2, 3, 4, 13 }, 13, false }, /* it fails less often */
+                { { 1, 2, 3, 4, 13 }, 22, true },  /* it fails less often, but still does */
+                { { 1, 2, 3, 4, 13, 22 }, 31, true },
                 { { 1, 2, 3, 4, 14 }, 14, false }, /* it was over: counted from the beginning … */
                 { { 1, 2, 3, 4, 14, 15, 16 }, 16, false },
                 { { 1, 2, 3, 4, 14, 15, 16, 17 }, 17, true },
