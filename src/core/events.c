@@ -17,9 +17,7 @@ static void append_text(const struct story *s, const char *text, char *buf);
 /* What names stand for that are more than a member of the story. */
 
 static void describe_decision(const struct story *s, char *buf) {
-        if (s->again)
-                ADD_TEXT("Again: ");
-        else if (s->mode == MODE_DRILL)
+        if (s->mode == MODE_DRILL)
                 ADD_TEXT("A drill: ");
         else if (s->mode == MODE_PINNED)
                 ADD_TEXT("Promoting at a user's command: ");
@@ -85,6 +83,16 @@ static void append_text(const struct story *s, const char *text, char *buf) {
 }
 
 /* Messages that depend on more. */
+
+static void describe_promoting(const struct story *s, char *buf) {
+        ADD_TEXT(s->again ? "Starting {unit} again.{other}" : "{decision}starting {unit}.{other}");
+}
+
+static void describe_adopted(const struct story *s, char *buf) {
+        ADD_TEXT(s->again
+                        ? "A user has started {unit} again. This machine goes on as before that user's stop."
+                        : "{decision}another user has started {unit} already, and the daemon takes it over.");
+}
 
 static void describe_promoted(const struct story *s, char *buf) {
         const struct {
@@ -199,10 +207,8 @@ static const struct {
         describe_t describe;
         const char *text; /* in place of .describe() */
 } events[_EVENT_MAX] = {
-        [EVENT_PROMOTING]      = { "promoting",      "4995ddfa8fb24e20bd567cbd085a2a9e", LOG_NOTICE, .text =
-                "{decision}starting {unit}.{other}" },
-        [EVENT_ADOPTED]        = { "adopted",        "1cb07c7025344cd6b665453f2d368e0a", LOG_NOTICE, .text =
-                "{decision}another user has started {unit} already, and the daemon takes it over." },
+        [EVENT_PROMOTING]      = { "promoting",      "4995ddfa8fb24e20bd567cbd085a2a9e", LOG_NOTICE,  describe_promoting },
+        [EVENT_ADOPTED]        = { "adopted",        "1cb07c7025344cd6b665453f2d368e0a", LOG_NOTICE,  describe_adopted },
         [EVENT_PROMOTED]       = { "promoted",       "3571b4ef568a42ab814df305a1ea2bfb", LOG_NOTICE,  describe_promoted },
         [EVENT_START_FAILED]   = { "start-failed",   "bc1943304d45469ea9301fdd51b70b43", LOG_ERR,     describe_start_failed },
         [EVENT_START_SLOW]     = { "start-slow",     "a6153a5c942240599222e67583408d05", LOG_WARNING, describe_start_slow },
@@ -224,7 +230,7 @@ static const struct {
                 "Nobody can be reached until the pause ends: the primary {primary} is down ({reason}), and this standby is paused. To promote "
                 "now: `{program} resume`." },
         [EVENT_CALLED_OFF]     = { "called-off",     "c39526e6d547408b81498ec4021ac1d5", LOG_NOTICE, .text =
-                "{server} before {unit} had started: stopping it. This was no failover." },
+                "{server}. {unit} has not started yet: stopping it. This was no failover here." },
         [EVENT_DEMOTING]       = { "demoting",       "c95ce922b78740ffa04a756bff4c9fa9", LOG_NOTICE,  describe_demoting },
         [EVENT_DRAINING]       = { "draining",       "d7513a14673d412d890651fed1f119f7", LOG_NOTICE, .text =
                 "{unit} has not stopped yet. It may finish what it is doing, which may take over five minutes." },

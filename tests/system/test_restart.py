@@ -67,7 +67,7 @@ def test_while_a_hung_gateway_stops(pair):
     wait_event(pair.standby, "hung", 40)
     end(pair.standby, "kill")
     pair.standby.gateway.mode("normal")
-    assert wait_event(pair.standby, "promoting", 40, count=2)["MESSAGE"] == "Again: starting openclaw.service."
+    assert wait_event(pair.standby, "promoting", 40, count=2)["MESSAGE"] == "Starting openclaw.service again."
     wait_event(pair.standby, "promoted", 40, count=2)
 
 
