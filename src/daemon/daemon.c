@@ -172,8 +172,8 @@ static void reload(struct daemon *d) {
         d->reload_on_standby = r >= 0 && must_wait(d, &c->gateway);
         if (d->reload_on_standby) {
                 log_notice(
-                        "[gateway] unit, warm, url and tls_verify cannot change while this machine is %s. %s is read again "
-                        "on standby.",
+                        "[gateway] unit, warm, url and tls_verify cannot change while this machine is %s. The configuration "
+                        "stays as it was; %s is read again on standby.",
                         role_state_name(d->role.state), d->instance->config);
                 return;
         }
