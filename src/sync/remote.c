@@ -86,10 +86,18 @@ static void set_callbacks(struct line *line, git_remote_callbacks *callbacks) {
         callbacks->payload = line;
 }
 
+/* git's option for the key of the ini, as a shell reads it. NULL: it has none. */
+static char *key_option(const struct workspace_config *c) {
+        _cleanup_free_ char *key = c->ssh_key ? shell_quote(c->ssh_key) : NULL, *setting = NULL;
+
+        return key && asprintf(&setting, "core.sshCommand=ssh -i %s", key) > 0 ? shell_quote(setting) : NULL;
+}
+
 /* Sets why LINE failed, unless that is known: the message of ssh, of the remote's git, or of libgit2. A user
  * who types the command gets ssh's questions, and its advice about a changed host key. */
 static int line_failed(struct line *line) {
         const struct workspace_config *c = line->repo->config;
+        _cleanup_free_ char *key = key_option(c);
         char words[256];
 
         if (line->result->workspace_why.code)
@@ -100,9 +108,8 @@ static int line_failed(struct line *line) {
         else
                 (void) sync_fail(line->result, REFUSAL_REMOTE, "the remote %s: %s", c->remote,
                         *words ? words : git_words(words, sizeof words));
-        return sync_command(line->result, "sudo -u %s git -C %s%s%s%s fetch %s", line->repo->user,
-                line->repo->word, c->ssh_key ? " -c core.sshCommand='ssh -i " : "",
-                c->ssh_key ? c->ssh_key : "", c->ssh_key ? "'" : "", c->remote);
+        return sync_command(line->result, "sudo -u %s git -C %s%s%s fetch %s", line->repo->user,
+                line->repo->word, key ? " -c " : "", key ? key : "", c->remote);
 }
 
 /* The first of the remote's URLs under KEY, since git fetches from the first. NULL: none. */

@@ -93,7 +93,11 @@ static void test_configured_key(void **state) {
         run(w, "mv .ssh/id_ed25519 deploy; mv .ssh/id_ed25519.pub deploy.pub; sed -i /IdentityFile/d ssh_config");
         assert_git(w, SYNC_FAILED, "ssh to the remote origin");
         w->workspace.ssh_key = (char *) "/nonexistent/key";
-        assert_git(w, SYNC_FAILED, " -c core.sshCommand='ssh -i /nonexistent/key' fetch origin");
+        assert_git(w, SYNC_FAILED, " -c 'core.sshCommand=ssh -i /nonexistent/key' fetch origin");
+        w->workspace.ssh_key = (char *) "/the gateway's key;touch ran";
+        assert_git(w, SYNC_FAILED, " -c ");
+        run(w, "sudo() { shift 2; \"$@\"; }; export GIT_SSH_VARIANT=ssh; %s >words 2>&1 || true; grep -F \"file /the gateway's key;touch ran not\" words; not test -e ran -o -e standby/ran",
+                w->result.workspace_why.command);
         (void) snprintf(key, sizeof key, "%s/deploy", w->dir);
         w->workspace.ssh_key = key;
         assert_git(w, SYNC_UPDATED, "");
