@@ -82,7 +82,7 @@ struct comparison {
         bool is_cut;         /* the listing was too long */
         int64_t there, here; /* bytes of the files to copy, and of those here that have their names */
         unsigned missing;    /* items that are not here as they are there */
-        char names[320];     /* of the first three missing; then rsync's reason, if it gave one */
+        char names[320];     /* of the first three missing; then rsync's reasons, if it gave any */
 };
 
 /* -ECANCELED */
@@ -132,7 +132,7 @@ static int run_rsync(
         free(c->errors);
         c->errors = *ret_out = NULL;
         code = program_run_group(argv, c->deadline, ret_out, &c->errors, &left);
-        return code == RSYNC_STREAM && left == RSYNC_SSH ? RSYNC_SSH : code;
+        return code == RSYNC_STREAM && (left == RSYNC_SSH || left == RSYNC_ABSENT) ? left : code;
 }
 
 /* Lists SOURCE into .listing, with sizes in bytes. */
@@ -300,13 +300,17 @@ static int check_listing(struct copy *c) {
         return 0;
 }
 
-/* Adds rsync's first line to the names of what is missing. */
-static void add_reason(const char *errors, struct comparison *found) {
+/* Adds rsync's lines to the names of what is missing. Each names a file, whose old version may be here. */
+static void add_reasons(const char *errors, struct comparison *found) {
         const char *line = find_rsync_lines(errors);
 
         line = *line ? line : errors;
-        (void) appendf(found->names, sizeof found->names, "%s%.*s", found->missing > 0 ? "; " : "",
-                (int) strcspn(line, "\n"), line);
+        do {
+                (void) appendf(found->names, sizeof found->names, "%s%.*s", *found->names ? "; " : "",
+                        (int) strcspn(line, "\n"), line);
+                line += strcspn(line, "\n");
+                line += *line == '\n';
+        } while (begins_with(line, "rsync: "));
 }
 
 /* A file that fails to come stops no other, and the result names it. */
@@ -323,7 +327,7 @@ static void copy(struct copy *c) {
         remove_temporary(c);
         compare(c, &found);
         if (code == RSYNC_PARTIAL)
-                add_reason(c->errors ?: "", &found);
+                add_reasons(c->errors ?: "", &found);
         if (code != 0 && code != RSYNC_PARTIAL && code != RSYNC_VANISHED)
                 (void) judge_failure(c, code);
         else if (found.missing > 0 || code == RSYNC_PARTIAL)

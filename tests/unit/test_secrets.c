@@ -393,6 +393,12 @@ static void test_one_bad_file_costs_itself(void **state) {
         run(w, "echo o >here/shut");
         assert_code(w, SYNC_INCOMPLETE, REFUSAL_INCOMPLETE);
         assert_non_null(strstr(w->result.secrets_why.text, "shut"));
+        /* Nor is one named alone if two fail. */
+        run(w, "echo older >here/shut2; echo s >there/shut2; chmod 600 there/shut2");
+        assert_code(w, SYNC_INCOMPLETE, REFUSAL_INCOMPLETE);
+        assert_non_null(strstr(w->result.secrets_why.text, "/shut\""));
+        assert_non_null(strstr(w->result.secrets_why.text, "/shut2\""));
+        run(w, "rm there/shut2");
         run(w, "truncate -s 65M there/big; chmod a+r there/big");
         assert_code(w, SYNC_INCOMPLETE, REFUSAL_INCOMPLETE);
         assert_non_null(strstr(w->result.secrets_why.text, "big"));
