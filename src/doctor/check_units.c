@@ -133,16 +133,24 @@ void look_sync_unit(const struct checkup *c, struct finding *f) {
 
 /* False with a finding if the sandboxed worker could not write to the directory PATH. */
 static bool is_open_to_sync(const struct checkup *c, const char *path, struct finding *f) {
-        bool secrets = path == c->config->secrets.target;
+        bool secrets = path == c->config->secrets.target, is_open = unit_may_write(&c->sync, path), is_made;
+        _cleanup_free_ char *parent = without_slash(path);
         const char *user = checkup_sync_user(c);
         char install[160];
 
-        if (unit_may_write(&c->sync, path))
+        if (!parent)
                 return true;
-        finding_fail(f, "%s may not write to %s, which the ini names", c->sync.name, path);
-        finding_fix_drop_in(
-                f, c->sync.name, secrets ? "secrets" : "workspace", "ReadWritePaths=\"%s\"", path);
-        if (secrets) { /* it must exist before the sync starts */
+        *strrchr(parent, '/') = '\0';
+        /* The sync makes the secrets' directory itself, where it may. */
+        is_made = !secrets || unit_may_write(&c->sync, parent) || access(path, F_OK) >= 0 || errno != ENOENT;
+        if (is_open && is_made)
+                return true;
+        finding_fail(f, "%s may not %s %s, which the ini names", c->sync.name, is_open ? "make" : "write to",
+                path);
+        if (!is_open)
+                finding_fix_drop_in(
+                        f, c->sync.name, secrets ? "secrets" : "workspace", "ReadWritePaths=\"%s\"", path);
+        if (!is_made) {
                 (void) snprintf(install, sizeof install, "sudo install -d -m 0700 -o %s -g %s", user, user);
                 finding_fix_as(f, install, user, "mkdir -p -m 700", path);
         }
