@@ -332,12 +332,14 @@ static int find_in_tree(struct finder *f) {
 }
 
 /* Adds the tracked files that the tree lacks. A deletion is work, unless a checkout was cut short. A sparse
- * one need not have them. */
+ * one need not have them, nor those that it left behind with git's skip-worktree flag. */
 static int find_gone(struct finder *f) {
         for (size_t i = 0; i < git_index_entrycount(f->head); i++) {
-                const git_index_entry *e = git_index_get_byindex(f->head, i);
+                const git_index_entry *e = git_index_get_byindex(f->head, i),
+                                      *staged = f->index ? find_file(f->index, e->path) : NULL;
+                bool skips = staged && staged->flags_extended & GIT_INDEX_ENTRY_SKIP_WORKTREE;
 
-                if (f->visited[i] || f->repo->is_sparse || changes_is_beyond(f->repo, e))
+                if (f->visited[i] || skips || f->repo->is_sparse || changes_is_beyond(f->repo, e))
                         continue;
                 if (paths_add(&f->work->paths, e->path) < 0)
                         return fail_memory(f->result);

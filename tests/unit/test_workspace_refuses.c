@@ -167,6 +167,19 @@ static void test_hidden_changes_are_work(void **state) {
         }
 }
 
+/* A sparse checkout leaves such files out. The primary must not be told to delete them. */
+static void test_a_file_that_git_skips_is_not_deleted(void **state) {
+        struct world *w = *state;
+
+        run(w, "cd standby; git update-index --skip-worktree notes; rm notes");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_string_equal(w->result.saved, "");
+        assert_int_equal(w->result.n_unmerged, 0);
+        commit(w, "echo x >>memory/a");
+        assert_sync(w, SYNC_UPDATED);
+        assert_string_equal(w->result.saved, "");
+}
+
 static void test_lfs_that_no_file_has_is_fine(void **state) {
         struct world *w = *state;
 
@@ -463,6 +476,7 @@ int main(void) {
                 TEST(test_refs_that_cannot_be_written),
                 TEST(test_names_are_no_commands),
                 TEST(test_hidden_changes_are_work),
+                TEST(test_a_file_that_git_skips_is_not_deleted),
                 TEST(test_lfs_that_no_file_has_is_fine),
                 TEST(test_refuses_what_belongs_to_others),
                 TEST(test_submodule_that_stays_is_left_alone),
