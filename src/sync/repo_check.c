@@ -43,12 +43,19 @@ static int check_state(const struct repo *repo, struct sync_result *r) {
                sync_command(r, "sudo -u %s git -C %s %s", repo->user, repo->word, command);
 }
 
-static int check_head(const struct repo *repo, struct sync_result *r) {
-        char tracking[REPO_BRANCH_MAX + 200];
+/* A mixed reset changes no file of the tree. doctor has not fetched, or no sync could: so the user does. */
+static int refuse_unborn(const struct repo *repo, struct sync_result *r) {
+        const char *remote = repo->config->remote;
+        _cleanup_free_ char *branch = shell_quote(repo->follow);
 
-        (void) snprintf(tracking, sizeof tracking, "%s/%s", repo->config->remote, repo->follow);
-        if (git_repository_head_unborn(repo->git) == 1) /* a mixed reset changes no file of the tree */
-                return refuse(repo, REFUSAL_UNBORN, "has no commit", "reset", tracking, r);
+        (void) sync_refuse(r, REFUSAL_UNBORN, "%s has no commit", repo->config->path);
+        return sync_command(r, "sudo -u %s git -C %s fetch %s && sudo -u %s git -C %s reset %s/%s",
+                repo->user, repo->word, remote, repo->user, repo->word, remote, branch ? branch : "");
+}
+
+static int check_head(const struct repo *repo, struct sync_result *r) {
+        if (git_repository_head_unborn(repo->git) == 1)
+                return refuse_unborn(repo, r);
         if (git_oid_is_zero(&repo->head))
                 return sync_fail_git(r, "HEAD");
         if (repo->branch[0])

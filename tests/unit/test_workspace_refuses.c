@@ -96,6 +96,24 @@ static void test_a_branch_without_a_commit(void **state) {
         assert_follows(w);
 }
 
+/* doctor says it before the first sync: nothing has been fetched. */
+static void test_a_branch_without_a_commit_before_a_fetch(void **state) {
+        struct world *w = *state;
+        struct repo repo;
+
+        run(w, "rm -rf standby; git init -q standby; git -C standby remote add origin $PWD/origin; echo mine >standby/notes");
+        w->result = (struct sync_result){ 0 };
+        assert_int_equal(repo_open(&repo, &w->config, &w->result), 0);
+        repo_find_head(&repo);
+        assert_int_equal(repo_check(&repo, &w->result), -ECANCELED);
+        assert_int_equal(w->result.workspace_why.code, REFUSAL_UNBORN);
+        mend(w);
+        repo_find_head(&repo);
+        assert_int_equal(repo_check(&repo, &w->result), 0);
+        repo_close(&repo);
+        assert_sh(w, "cat standby/notes", "mine");
+}
+
 /* As git writes it with index.skipHash, or feature.manyFiles, since 2.40. Libgit2 takes it since 1.8. */
 static void test_an_index_without_a_checksum(void **state) {
         struct world *w = *state;
@@ -472,6 +490,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_refuses),
                 TEST(test_a_branch_without_a_commit),
+                TEST(test_a_branch_without_a_commit_before_a_fetch),
                 TEST(test_an_index_without_a_checksum),
                 TEST(test_refs_that_cannot_be_written),
                 TEST(test_names_are_no_commands),
