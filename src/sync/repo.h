@@ -87,6 +87,9 @@ int repo_check(struct repo *repo, struct sync_result *r);
 int repo_check_branch(const struct repo *repo, const char *branch, struct sync_result *r);
 /* Refuses a .git that cannot be written. 0 or -ECANCELED. */
 int repo_check_writable(const struct repo *repo, struct sync_result *r);
+/* After a failure: adds the command that opens a directory of .git, if one is closed to us, as after a git of
+ * root's. libgit2 has words alone for that. */
+void repo_find_closed(const struct repo *repo, struct refusal *why);
 /* The user's name, safe to print. */
 void name_user(uid_t uid, char buf[static 64]);
 /* Adds the command with which root gives PATH to USER, or the symbolic link that the command would follow.

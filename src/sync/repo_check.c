@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "lib/file.h"
 #include "lib/text.h"
 #include "sync/repo.h"
 
@@ -114,6 +115,19 @@ int repo_check_writable(const struct repo *repo, struct sync_result *r) {
                 return repo_refuse_unwritable(repo, places[i], error, st.st_uid, r);
         }
         return 0;
+}
+
+void repo_find_closed(const struct repo *repo, struct refusal *why) {
+        char *const roots[] = { repo->dir, NULL };
+        _cleanup_(fts_closep) FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+        FTSENT *e;
+
+        while (fts && !repo_is_over(repo) && (e = fts_read(fts)))
+                if ((e->fts_info == FTS_D || e->fts_info == FTS_DNR) &&
+                        access(e->fts_path, R_OK | W_OK | X_OK) < 0 && errno == EACCES) {
+                        (void) repo_set_open_command(repo, e->fts_statp->st_uid, why);
+                        break;
+                }
 }
 
 int repo_check(struct repo *repo, struct sync_result *r) {

@@ -281,6 +281,8 @@ void workspace_sync(const struct workspace_job *job, struct sync_result *r) {
         }
         if (open_and_lock(&s) == 0)
                 sync_open(&s);
+        if (s.repo.git && r->workspace == SYNC_FAILED && r->workspace_why.code == REFUSAL_ERROR)
+                repo_find_closed(&s.repo, &r->workspace_why);
         changes_free(&s.work);
         repo_close(&s.repo);
         (void) git_libgit2_shutdown();

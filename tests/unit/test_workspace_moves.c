@@ -284,6 +284,7 @@ static void test_what_is_closed_to_us(void **state) {
                 sync_as_nobody(w, close);
                 assert_int_equal(w->result.workspace, SYNC_FAILED);
                 assert_why(w, "ermission denied");
+                assert_why(w, "sudo chown -hR nobody: /");
         }
         sync_as_nobody(w, "chown root .git/objects; mv ../standby ../there; ln -s there ../standby");
         assert_why(w, "a symbolic link is on the way");
