@@ -31,7 +31,7 @@ SYSCONFDIR ?= /etc
 BUILD ?= build
 
 PKG_CONFIG ?= pkg-config
-PACKAGES = libcurl libsystemd libgit2 jansson
+PACKAGES = libcurl libsystemd libgit2 inih jansson
 
 CFLAGS ?= -O2 -g
 WARNINGS = -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wwrite-strings -Wstrict-prototypes -Wmissing-prototypes \
@@ -114,7 +114,7 @@ $(BUILD)/tests/bench_curl: tests/bench/bench_curl.c
 
 # What is needed on a bare Debian 12 or 13 to build and to test. Their services are not started, since sshd and others
 # are only for the tests, which run them on hosts of their own.
-DEPS_BUILD = build-essential pkg-config libcurl4-openssl-dev libsystemd-dev libgit2-dev libjansson-dev \
+DEPS_BUILD = build-essential pkg-config libcurl4-openssl-dev libsystemd-dev libgit2-dev libinih-dev libjansson-dev \
 	debhelper systemd polkitd dbus iproute2 openssh-client rsync
 DEPS = $(DEPS_BUILD) libcmocka-dev clang libclang-rt-dev valgrind clang-format clang-tidy systemd-container openssh-server \
 	nftables procps curl strace git mandoc openssl sudo lintian python3 python3-pytest python3-pytest-xdist mmdebstrap \

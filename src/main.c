@@ -49,7 +49,7 @@ static const struct option options[] = {
         { "watch", no_argument, NULL, 'w' },
         {},
 };
-#define LETTERS "hVi:qn:"
+#define LETTERS ":hVi:qn:"
 
 typedef int command_t(const struct arguments *a);
 static command_t status, doctor, history, pause_, config, sync_once, send_command;
@@ -131,15 +131,21 @@ static int help(void) {
         printf("openclaw-failover: keeps a self-hosted assistant reachable when its server dies.\n\n"
                "Usage: openclaw-failover [-i NAME] COMMAND\n\nCommands:\n");
         for (size_t i = 0; i < ELEMENTSOF(commands); i++) {
-                const struct command *c = &commands[i];
+                char usage[48];
 
-                printf("  %s %-*s %s\n", c->word, (int) (31 - strlen(c->word)), c->takes, c->help);
+                (void) snprintf(usage, sizeof usage, "%s %s", commands[i].word, commands[i].takes);
+                printf("  %-32s %s\n", usage, commands[i].help);
         }
         printf("\nOptions:\n"
                "  -i, --instance NAME              one of several: /etc/openclaw-failover/NAME.ini\n"
                "  -h, --help                       this text\n"
                "  -V, --version                    the version\n\n"
                "Manual: openclaw-failover(8), openclaw-failover.ini(5), openclaw-failover-guide(7)\n");
+        return EX_OK;
+}
+
+static int version(void) {
+        printf("openclaw-failover " VERSION "\n");
         return EX_OK;
 }
 
@@ -180,8 +186,10 @@ static int call(struct arguments *a, const char *name) {
                 return usage(
                         "'%s' cannot be an instance. Allowed: 1 to 32 letters, digits and _, a letter first.",
                         safe_text(safe, sizeof safe, name));
-        if (r < 0)
+        if (r < 0) {
+                log_error("Cannot start: %s.", strerror(-r));
                 return EX_OSERR;
+        }
         a->instance = instance;
         return a->command->call_plainly ? a->command->call_plainly(instance) : a->command->call(a);
 }
@@ -210,27 +218,34 @@ static int read_words(char **words, struct arguments *a) {
 
 /* Returns R, unless a write to standard output has failed anywhere in the program. */
 static int finish(int r) {
+        errno = 0;
         if (fflush(stdout) == 0 && !ferror(stdout))
                 return r;
-        log_error("Standard output cannot be written.");
+        /* The errno of an earlier write is lost. */
+        log_error("Standard output cannot be written%s%s.", errno > 0 ? ": " : "",
+                errno > 0 ? strerror(errno) : "");
         return EX_IOERR;
 }
 
 static int run(int argc, char **argv) {
         struct arguments a = {};
+        char safe[64];
         int letter, r;
 
+        opterr = 0;
         while ((letter = getopt_long(argc, argv, LETTERS, options, NULL)) != -1) {
-                if (letter == '?') { /* getopt_long(3) has said what is wrong */
-                        (void) fputs("See `openclaw-failover --help`.\n", stderr);
-                        return EX_USAGE;
+                if (letter == ':')
+                        return usage("'%s' needs a value.", safe_text(safe, sizeof safe, argv[optind - 1]));
+                if (letter == '?') { /* within "-xq", optind has not passed the word yet */
+                        const char *word = argv[optind - 1], one[] = { '-', (char) optopt, '\0' };
+
+                        return usage("'%s' is not an option.",
+                                safe_text(safe, sizeof safe, begins_with(word, "--") ? word : one));
                 }
                 if (letter == 'h')
                         return help();
-                if (letter == 'V') {
-                        printf("openclaw-failover " VERSION "\n");
-                        return EX_OK;
-                }
+                if (letter == 'V')
+                        return version();
                 a.given[letter] = optarg ? optarg : "";
         }
         if (argv[optind] && strcmp(argv[optind], "help") == 0)

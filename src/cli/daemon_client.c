@@ -22,7 +22,7 @@ bool client_is_unknown(const struct instance *n, char buf[static CLIENT_WHY_MAX]
         _cleanup_(instances_freep) struct instance **all = NULL;
 
         buf[0] = '\0';
-        (void) instances_list(&all);
+        (void) instances_list(NULL, &all);
         if (*n->name && access(n->config, F_OK) < 0 && errno == ENOENT)
                 ADD("There is no instance %s: %s does not exist.", n->name, n->config);
         else if (!*n->name && all && *all && config_is_unused(n->config))
@@ -37,27 +37,31 @@ bool client_is_unknown(const struct instance *n, char buf[static CLIENT_WHY_MAX]
 char *client_describe_absence(const struct instance *n, char buf[static CLIENT_WHY_MAX]) {
         _cleanup_(config_freep) struct config *c = NULL;
         _cleanup_free_ char *error = NULL;
-        char load[SYSTEMD_STATE_MAX], active[SYSTEMD_STATE_MAX];
+        struct unit_outcome o;
         int r;
 
         if (client_is_unknown(n, buf))
                 return buf;
-        r = unit_ask_state(n->unit, load, active);
+        r = unit_ask_outcome(n->unit, &o);
         if (r < 0)
                 ADD("Whether %s is running is unknown: the system bus cannot be reached (%s). See `systemctl status dbus`.",
                         n->unit, strerror(-r));
-        else if (strcmp(load, "loaded") != 0) /* masked, not-found, bad-setting */
-                ADD("%s is not running: systemd calls it %s. See `systemctl status %s`.", n->unit, load,
-                        n->unit);
-        else if (strcmp(active, "active") != 0 &&
-                (config_load(n->config, config_keep_error, &error, &c) < 0 ||
-                        strcmp(active, "inactive") == 0))
+        else if (strcmp(o.load_state, "loaded") != 0) /* masked, not-found, bad-setting */
+                ADD("%s is not running: systemd calls it %s. See `systemctl status %s`.", n->unit,
+                        o.load_state, n->unit);
+        else if (strcmp(o.active_state, "active") == 0)
+                ADD("%s is running, but %s does not answer on the system bus. See `systemctl status %s`.",
+                        n->unit, n->bus_name, n->unit);
+        else if (*o.result && strcmp(o.result, "success") != 0 && o.exit_status != EX_CONFIG)
+                ADD("%s is not running: it failed (%s, status=%d). See `journalctl -u %s -n 20`.", n->unit,
+                        o.result, o.exit_status, n->unit);
+        else {
+                if (o.exit_status == EX_CONFIG || config_is_unused(n->config))
+                        (void) config_load(n->config, config_keep_error, &error, &c);
                 ADD("%s is not running%s%s. To start it, now and at every boot: `systemctl enable --now %s`.",
                         n->unit, error ? ", because its configuration has an error. " : "", error ?: "",
                         n->unit);
-        else
-                ADD("%s is %s, and does not answer on the system bus. See `journalctl -u %s -n 20`.",
-                        n->unit, active, n->unit);
+        }
         return buf;
 }
 

@@ -157,7 +157,9 @@ int cmd_status(const struct instance *named, bool all, bool json, bool watched) 
         int n, r;
 
         (void) sd_bus_open_system(&bus); /* without a bus, client_describe_absence() says so */
-        n = all ? instances_list(&list) : 0;
+        n = all ? instances_list(bus, &list) : 0;
+        if (n < 0) /* the bus answers no call */
+                bus = sd_bus_flush_close_unref(bus);
         v = (struct view){ .bus = bus, .n = (size_t) MAX(n, 1), .json = json };
         v.in_place = watched && !json && terminal_can_draw();
         v.shown = shown = calloc(v.n, sizeof *shown);

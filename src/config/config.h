@@ -16,12 +16,10 @@ enum failback { FAILBACK_AUTO, FAILBACK_MANUAL };
 enum save { SAVE_LOCAL, SAVE_PUSH };
 enum alert_format { ALERT_JSON, ALERT_DISCORD, ALERT_SLACK, ALERT_TELEGRAM, ALERT_NTFY };
 
-#define SENIOR_NAME_MAX 32
-
 /* A gateway on another machine: [primary], or a [senior NAME]. */
 struct peer_config {
-        char name[SENIOR_NAME_MAX + 1]; /* "primary", or the NAME of [senior NAME] */
-        char *host;                     /* an address (IPv6 without [ ]) or a name */
+        char *name; /* "primary", or the NAME of [senior NAME] */
+        char *host; /* an address (IPv6 without [ ]) or a name */
         unsigned port;
         enum scheme scheme;
         enum { TLS_VERIFY_NO, TLS_VERIFY_YES } tls_verify;
@@ -102,18 +100,21 @@ struct config {
         char *metrics_textfile; /* NULL: none */
 };
 
-/* Called for each error. ERROR says where, what is wrong, and what is allowed: "/etc/…:3: port: …". It is safe
- * to print, and never repeats what may be a secret. */
-typedef void (*config_error_t)(const char *error, void *userdata);
+/* Called for each error. LINE is 0 if no line is wrong (a missing key). WHAT says what is wrong and what is
+ * allowed, without the file's name. It is safe to print, and never repeats what may be a secret. */
+typedef void (*config_error_t)(const char *path, unsigned line, const char *what, void *userdata);
 
 /* Logs the error. */
-void config_log_error(const char *error, void *userdata);
-/* Keeps the first error in the char * at USERDATA. The caller frees it. */
-void config_keep_error(const char *error, void *userdata);
+void config_log_error(const char *path, unsigned line, const char *what, void *userdata);
+/* Keeps the first error, with its place, in the char * at USERDATA. The caller frees it. */
+void config_keep_error(const char *path, unsigned line, const char *what, void *userdata);
 
 /* Reads PATH, and passes every error to ERROR, not only the first. 0; -EINVAL after an error, *RET
  * untouched; another negative errno if the file cannot be read, which ERROR gets, too; -ENOMEM. */
 int config_load(const char *path, config_error_t error, void *userdata, struct config **ret);
+/* Reads TEXT, for tests and fuzzers. PATH is only for messages. */
+int config_parse(
+        const char *path, const char *text, config_error_t error, void *userdata, struct config **ret);
 /* Reads what is right of [alert] in PATH, whatever is wrong with the rest: if the file keeps the daemon from
  * running, an alert must say so. 0, or a negative errno if the file cannot be read. */
 int config_load_alert(const char *path, struct config **ret);

@@ -17,17 +17,17 @@
         }
 #define TEXT(function) .type = CONFIG_TEXT, .check = (function)
 /* A key has the name of the member that it sets. */
-#define KEY(section, place, member, ...)                                                                    \
-        { section, #member, __VA_ARGS__, .offset = offsetof(struct config, place.member) }
-#define PRIMARY(...) KEY(SECTION_PRIMARY, primary, __VA_ARGS__)
-#define SENIOR(...) KEY(SECTION_SENIOR, seniors[0], __VA_ARGS__)
+#define KEY(section, type, member, ...)                                                                     \
+        { section, #member, __VA_ARGS__, .offset = offsetof(struct type, member) }
+#define PRIMARY(...) KEY("primary", peer_config, __VA_ARGS__)
+#define SENIOR(...) KEY("senior", peer_config, __VA_ARGS__)
 #define PEER(...) PRIMARY(__VA_ARGS__), SENIOR(__VA_ARGS__)
-#define WITNESS(...) KEY(SECTION_WITNESS, witness, __VA_ARGS__)
-#define GATEWAY(...) KEY(SECTION_GATEWAY, gateway, __VA_ARGS__)
-#define WORKSPACE(...) KEY(SECTION_WORKSPACE, workspace, __VA_ARGS__)
-#define SECRETS(...) KEY(SECTION_SECRETS, secrets, __VA_ARGS__)
-#define ALERT(...) KEY(SECTION_ALERT, alert, __VA_ARGS__)
-#define HEARTBEAT(...) KEY(SECTION_HEARTBEAT, heartbeat, __VA_ARGS__)
+#define WITNESS(...) KEY("witness", witness_config, __VA_ARGS__)
+#define GATEWAY(...) KEY("gateway", gateway_config, __VA_ARGS__)
+#define WORKSPACE(...) KEY("workspace", workspace_config, __VA_ARGS__)
+#define SECRETS(...) KEY("secrets", secrets_config, __VA_ARGS__)
+#define ALERT(...) KEY("alert", alert_config, __VA_ARGS__)
+#define HEARTBEAT(...) KEY("heartbeat", heartbeat_config, __VA_ARGS__)
 
 #define HOST_ALLOWED "an IPv4 or IPv6 address, or a DNS name"
 #define PATH_ALLOWED "an absolute path"
@@ -96,34 +96,51 @@ const struct config_key config_keys[] = {
         HEARTBEAT(url, "", PUBLIC_URL_ALLOWED, TEXT(validate_public_url)),
         HEARTBEAT(interval, "5m", "1s to 24h", SPAN(USEC_PER_SEC, USEC_PER_DAY)),
 
-        { SECTION_METRICS, "textfile", "", PATH_ALLOWED " that ends in .prom", TEXT(validate_prom_path),
+        { "metrics", "textfile", "", PATH_ALLOWED " that ends in .prom", TEXT(validate_prom_path),
                 .offset = offsetof(struct config, metrics_textfile) },
 };
 
 _Static_assert(ELEMENTSOF(config_keys) <= KEYS_MAX, "KEYS_MAX is too small");
 const size_t n_config_keys = ELEMENTSOF(config_keys);
 
-const char *const section_names[_SECTION_MAX] = {
-        [SECTION_PRIMARY] = "primary",
-        [SECTION_WITNESS] = "witness",
-        [SECTION_GATEWAY] = "gateway",
-        [SECTION_WORKSPACE] = "workspace",
-        [SECTION_SECRETS] = "secrets",
-        [SECTION_ALERT] = "alert",
-        [SECTION_HEARTBEAT] = "heartbeat",
-        [SECTION_METRICS] = "metrics",
-        [SECTION_SENIOR] = "senior",
+/* The place of a section's struct in struct config; for [senior], the first one's. */
+static const struct {
+        const char *name;
+        size_t offset;
+} kinds[_SECTION_MAX] = {
+        [SECTION_PRIMARY] = { "primary", offsetof(struct config, primary) },
+        [SECTION_SENIOR] = { "senior", offsetof(struct config, seniors) },
+        [SECTION_WITNESS] = { "witness", offsetof(struct config, witness) },
+        [SECTION_GATEWAY] = { "gateway", offsetof(struct config, gateway) },
+        [SECTION_WORKSPACE] = { "workspace", offsetof(struct config, workspace) },
+        [SECTION_SECRETS] = { "secrets", offsetof(struct config, secrets) },
+        [SECTION_ALERT] = { "alert", offsetof(struct config, alert) },
+        [SECTION_HEARTBEAT] = { "heartbeat", offsetof(struct config, heartbeat) },
+        [SECTION_METRICS] = { "metrics", 0 },
 };
 
-const struct config_key *key_find(enum section_kind section, const char *name) {
-        for (const struct config_key *k = config_keys; k < config_keys + n_config_keys; k++)
-                if (k->section == section && strcmp(k->name, name) == 0)
-                        return k;
+const char *section_name(enum section_kind kind) {
+        return kinds[kind].name;
+}
+
+void *section_base(const struct config *c, enum section_kind kind, size_t senior) {
+        return (char *) c + kinds[kind].offset +
+                (kind == SECTION_SENIOR ? senior * sizeof(struct peer_config) : 0);
+}
+
+bool key_is_of(const struct config_key *k, enum section_kind kind) {
+        return strcmp(k->section, kinds[kind].name) == 0;
+}
+
+const struct config_key *key_find(enum section_kind kind, const char *name) {
+        for (size_t i = 0; i < n_config_keys; i++)
+                if (key_is_of(&config_keys[i], kind) && strcmp(config_keys[i].name, name) == 0)
+                        return &config_keys[i];
         return NULL;
 }
 
-void *key_target(const struct config_key *k, const struct config *c, size_t senior) {
-        return (char *) c + k->offset + senior * sizeof *c->seniors;
+void *key_target(const struct config_key *k, void *base) {
+        return (char *) base + k->offset;
 }
 
 static const char *set_count(const struct config_key *k, const char *value, unsigned *target) {
@@ -169,24 +186,29 @@ static const char *set_word(const struct config_key *k, const char *value, unsig
 }
 
 static const char *set_text(const struct config_key *k, const char *value, char **target) {
-        char safe[1024];
+        size_t size = strlen(value) + 1;
+        _cleanup_free_ char *safe = malloc(size);
         const char *why;
 
+        if (!safe)
+                return "cannot be read: out of memory";
+        why = strcmp(safe_text(safe, size, value), value) != 0
+                ? "holds control characters, blanks in a row, or bytes that are no UTF-8"
+                : k->check(value);
+        if (*value && why)
+                return strstr(value, " #")
+                        ? "is wrong (a comment after a value begins with ' ;', not with '#')"
+                        : why;
         if (!*value && k->fallback && !*k->fallback)
                 return NULL; /* the same as a missing key */
-        why = strcmp(safe_text(safe, sizeof safe, value), value) != 0
-                ? "holds control characters, blanks in a row, or bytes that are no UTF-8, or is too long"
-                : k->check(value);
-        if (why && strstr(value, " #"))
-                return "is wrong (a comment after a value begins with ' ;', not with '#')";
-        if (why && (*value || !k->or_none))
-                return why;
-        *target = strdup(value);
-        return *target ? NULL : "cannot be read: out of memory";
+        if (!*value && !k->or_none)
+                return "is empty";
+        *target = TAKE(safe);
+        return NULL;
 }
 
-const char *key_set(const struct config_key *k, struct config *c, size_t senior, const char *value) {
-        void *target = key_target(k, c, senior);
+const char *key_set(const struct config_key *k, void *base, const char *value) {
+        void *target = key_target(k, base);
 
         switch (k->type) {
         case CONFIG_COUNT:
@@ -201,8 +223,20 @@ const char *key_set(const struct config_key *k, struct config *c, size_t senior,
         abort();
 }
 
-void key_print(const struct config_key *k, const struct config *c, size_t senior, FILE *out) {
-        const void *value = key_target(k, c, senior);
+int key_inherit(const struct config_key *k, void *base, const struct peer_config *primary) {
+        const void *from = (const char *) primary + k->offset;
+        void *to = key_target(k, base);
+
+        if (k->type != CONFIG_TEXT) {
+                (void) memcpy(to, from, k->type == CONFIG_SPAN ? sizeof(usec_t) : sizeof(unsigned));
+                return 0;
+        }
+        *(char **) to = strdup(*(char *const *) from);
+        return *(char **) to ? 0 : -ENOMEM;
+}
+
+void key_print(const struct config_key *k, const void *base, FILE *out) {
+        const void *value = (const char *) base + k->offset;
         char span[SPAN_MAX];
 
         (void) fprintf(out, "%s = ", k->name);

@@ -5,6 +5,8 @@
  * the plain instance's, not inside: there, NAME could be the name of a file. */
 #pragma once
 
+#include <systemd/sd-bus.h>
+
 #include "lib/util.h"
 
 #ifndef DEFAULT_SYSCONFDIR /* the Makefile's SYSCONFDIR */
@@ -32,8 +34,9 @@ int instance_new(const char *name, struct instance **ret);
 struct instance *instance_free(struct instance *n);
 DEFINE_CLEANUP(struct instance *, instance_free)
 
-/* All instances that have an ini, by name; the plain one comes first. The plain ini as shipped does not count.
- * *RET ends in NULL. Returns how many, or a negative errno. */
-int instances_list(struct instance ***ret);
+/* All instances, by name; the plain one comes first. An instance exists if it has its name on the bus, or an
+ * ini: one that should run and does not counts, too. The plain ini as shipped does not count. BUS may be
+ * NULL: then only inis count. *RET ends in NULL. Returns how many, or a negative errno. */
+int instances_list(sd_bus *bus, struct instance ***ret);
 struct instance **instances_free(struct instance **list);
 DEFINE_CLEANUP(struct instance **, instances_free)

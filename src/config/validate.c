@@ -44,20 +44,25 @@ static const char *check(const struct rule *rules, const char *text, int flags) 
         { "^$", "is empty" }
 #define DASH                                                                                                \
         { "^-", "begins with a '-'" }
-#define IS_SECRET                                                                                                   \
-        "is or holds a secret, and this file is readable by everybody on this machine: put it in a file of root's " \
-        "with mode 0600 and name that in url_file"
+#define DOT_DOT                                                                                             \
+        { "(^|/)\\.\\.(/|$)", "holds '..'" }
 #define NO_HOST "is neither an address nor a DNS name"
+
+/* IPv6 with or without [ ], IPv4 without. */
+static bool is_address(const char *text) {
+        _cleanup_free_ char *bare = without_brackets(text);
+
+        return bare && (text[0] != '[' || strchr(bare, ':')) && network_is_address(bare);
+}
 
 const char *validate_host(const char *text) {
         /* RFC 1035 2.3.4: labels of 1 to 63, 253 in all, at most one dot at the end; real names use '_'. A
-         * last label of digits makes an address (RFC 1123 2.1). */
+         * last label of digits makes an address (RFC 1123 2.1); is_address() accepts the good ones. */
         static const struct rule rules[] = {
                 EMPTY,
                 { "://", "is a URL: give the host alone here, the rest in scheme, port and path" },
                 { "^[^:[]*:[^:]*$", "holds a ':': a port belongs in the key port" },
-                { "[][]", "holds a '[' or ']': write an IPv6 address without them" },
-                { ":", "is not an IPv6 address" },
+                { "[]:[]", "is not an IPv6 address" },
                 { "@", "holds a '@': no user is needed here" },
                 { "[^A-Za-z0-9._-]", "holds a quote, a blank or another character that no host has" },
                 { ".{255}", "is longer than a DNS name can be" },
@@ -66,7 +71,7 @@ const char *validate_host(const char *text) {
                 {},
         };
 
-        return network_is_address(text) ? NULL : check(rules, text, 0);
+        return is_address(text) ? NULL : check(rules, text, 0);
 }
 
 const char *validate_ssh_host(const char *text) {
@@ -79,26 +84,20 @@ const char *validate_ssh_host(const char *text) {
                 { "[^A-Za-z0-9._-].*@", "has a user name with characters that no user name has" },
                 { "(^|@)[^@[][^@]*:",
                         "holds a ':': write an IPv6 address in [ ], a port in the user's ~/.ssh/config, a path in source" },
-                { "(^|@)\\[[^:]*$", "has no IPv6 address in [ ]" },
                 {},
         };
-        _cleanup_free_ char *bare = without_brackets(text);
-        const char *at = bare ? strrchr(bare, '@') : NULL,
-                   *why = bare ? check(rules, text, 0) : OUT_OF_MEMORY;
+        const char *at = strrchr(text, '@'), *why = check(rules, text, 0);
 
-        return why ? why : validate_host(at ? at + 1 : bare);
+        return why ? why : validate_host(at ? at + 1 : text);
 }
 
 /* clang-format off */
-#define PATH                                                                                                \
-        EMPTY,                                                                                              \
-        { "^~", "begins with '~', which is not expanded here" },                                            \
-        { "^[^/]", "does not begin with '/'" },                                                             \
-        { "^/$", "is the root directory" },                                                                 \
-        { "/\\.{0,2}/|/\\.{1,2}$", "holds an empty name, '.' or '..'" }
-
-DEFINE_CHECK(validate_path, PATH)
-DEFINE_CHECK(validate_prom_path, PATH, { "!\\.prom$", "does not end in .prom" })
+DEFINE_CHECK(validate_path,
+        EMPTY,
+        { "^~", "begins with '~', which is not expanded here" },
+        { "^[^/]", "does not begin with '/'" },
+        DOT_DOT,
+        { "^[/.]*$", "is the root directory" })
 
 DEFINE_CHECK(validate_remote_path,
         EMPTY,
@@ -106,7 +105,7 @@ DEFINE_CHECK(validate_remote_path,
         { "^:", "begins with a ':'" },
         { "[\001-$&-*;<>?[\\^`{|}\177]|]|.~|^~[^/]|^~$",
                 "holds blanks, wildcards or other characters that the shell on that host would expand" },
-        { "(^|/)\\.\\.(/|$)", "holds '..'" })
+        DOT_DOT)
 
 DEFINE_CHECK(validate_url_path,
         { "!^/", "does not begin with '/'" },
@@ -131,12 +130,16 @@ DEFINE_CHECK(validate_reach,
         { ".{121}", "is longer than 120 bytes" })
 /* clang-format on */
 
-const char *validate_url(const char *text) {
-        _cleanup_(curl_url_cleanupp) CURLU *url = curl_url();
+const char *validate_prom_path(const char *text) {
+        static const struct rule rules[] = { { "!\\.prom$", "does not end in .prom" }, {} };
+        const char *why = validate_path(text);
+
+        return why ? why : check(rules, text, 0);
+}
+
+static const char *check_url_parts(CURLU *url, const char *text) {
         _cleanup_part_ char *scheme = NULL, *user = NULL, *password = NULL;
 
-        if (!url)
-                return OUT_OF_MEMORY;
         if (curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
                 return "is not a URL";
         scheme = url_part(url, CURLUPART_SCHEME);
@@ -149,6 +152,12 @@ const char *validate_url(const char *text) {
         return NULL;
 }
 
+const char *validate_url(const char *text) {
+        _cleanup_(curl_url_cleanupp) CURLU *url = curl_url();
+
+        return url ? check_url_parts(url, text) : OUT_OF_MEMORY;
+}
+
 const char *validate_witness(const char *text) {
         bool word = strcmp(text, WITNESS_TAILSCALE) == 0 || strcmp(text, WITNESS_NONE) == 0;
 
@@ -159,18 +168,33 @@ const char *validate_public_url(const char *text) {
         /* Hosts whose URL paths are secrets: https://discord.com/developers/docs/resources/webhook,
          * https://api.slack.com/messaging/webhooks, https://core.telegram.org/bots/api#authorizing-your-bot.
          * And parameters with the names of secrets. */
-        static const struct rule loopback[] = {
-                { "!^[a-z]+:/*(localhost|\\[::1\\]|127\\.[0-9.]+)([:/?#]|$)", "" }, {}
-        };
-        static const struct rule secrets[] = {
-                { "^[a-z]+:/*([^/?#]*\\.)?(discord(app)?\\.com|hooks\\.slack(-gov)?\\.com|api\\.telegram\\.org)\\.?([:/?#]|$)",
-                        IS_SECRET },
-                { "\\?(.*&)?(auth|(access_)?token|(api_?)?key|secret|password)=", IS_SECRET },
+        static const struct rule loopback[] = { { "!^(localhost|\\[::1\\]|127\\.[0-9.]+)$", "" }, {} };
+        static const struct rule hosts[] = {
+                { "(^|\\.)(discord(app)?\\.com|hooks\\.slack(-gov)?\\.com|api\\.telegram\\.org)\\.?$",
+                        "is itself a secret, and this file is readable by everybody on this machine: put it in a file of "
+                        "root's with mode 0600 and name that in url_file" },
                 {},
         };
-        const char *why = validate_url(text);
+        static const struct rule queries[] = {
+                { "(^|&)(auth|(access_)?token|(api_?)?key|secret|password)=",
+                        "holds a secret after the '?', and this file is readable by everybody on this machine: put it in a file "
+                        "of root's with mode 0600 and name that in url_file" },
+                {},
+        };
+        _cleanup_(curl_url_cleanupp) CURLU *url = curl_url();
+        _cleanup_part_ char *host = NULL, *query = NULL;
+        const char *why = url ? check_url_parts(url, text) : OUT_OF_MEMORY;
 
-        return why || !check(loopback, text, REG_ICASE) ? why : check(secrets, text, REG_ICASE);
+        if (why)
+                return why;
+        host = url_part(url, CURLUPART_HOST);
+        query = url_part(url, CURLUPART_QUERY);
+        if (!host)
+                return "is not a URL";
+        if (!check(loopback, host, REG_ICASE))
+                return NULL;
+        why = check(hosts, host, REG_ICASE);
+        return !why && query ? check(queries, query, REG_ICASE) : why;
 }
 
 const char *validate_senior_name(const char *text) {
@@ -185,10 +209,26 @@ const char *validate_senior_name(const char *text) {
         return check(rules, text, REG_ICASE);
 }
 
-bool path_is_within(const char *inner, const char *outer) {
-        size_t n = strlen(outer);
+/* Skips "/", "//" and "/./" up to the next name in PATH. */
+static const char *next_part(const char *path) {
+        path += strspn(path, "/");
+        while (path[0] == '.' && (path[1] == '/' || !path[1]))
+                path += 1 + strspn(path + 1, "/");
+        return path;
+}
 
-        while (n > 0 && outer[n - 1] == '/')
-                n--;
-        return strncmp(inner, outer, n) == 0 && (inner[n] == '/' || !inner[n]);
+bool path_is_within(const char *inner, const char *outer) {
+        for (;;) {
+                size_t n;
+
+                inner = next_part(inner);
+                outer = next_part(outer);
+                n = strcspn(outer, "/");
+                if (n == 0)
+                        return true;
+                if (strcspn(inner, "/") != n || strncmp(inner, outer, n) != 0)
+                        return false;
+                inner += n;
+                outer += n;
+        }
 }

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-/* An IPv4 address, an IPv6 address without [ ], or a DNS name. */
+/* An IPv4 address, an IPv6 address, the same in [ ], or a DNS name. */
 const char *validate_host(const char *text);
 /* "user@host" or "host" for ssh and rsync: nothing they could take for an option, a path or a module. */
 const char *validate_ssh_host(const char *text);

@@ -168,7 +168,7 @@ int metrics_new(const struct instance *n, const struct config *c, struct metrics
         if (!m)
                 return -ENOMEM;
         m->instance = n->name;
-        m->file.meaning =
+        m->file.advice =
                 "Its directory must be writable for the daemon's user, and in the unit's ReadWritePaths=. See "
                 "PROMETHEUS in openclaw-failover-guide(7).";
         if (path && *path)

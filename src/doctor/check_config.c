@@ -76,7 +76,7 @@ void look_instances(const struct checkup *c, struct finding *f) {
         const char *words, *what;
         unsigned others = 0;
 
-        (void) instances_list(&all);
+        (void) instances_list(NULL, &all);
         for (struct instance **n = all; n && *n; n++) {
                 _cleanup_(config_freep) struct config *other = NULL;
 

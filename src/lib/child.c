@@ -33,7 +33,13 @@ int child_start(
         c->pid = fork();
         if (c->pid == 0)
                 child_main(parent, function, task, c->answer);
-        return c->pid < 0 ? -errno : 0; /* then .answer stays mapped: the callers are short programs */
+        if (c->pid < 0) {
+                int r = -errno;
+
+                (void) munmap(c->answer, answer_size);
+                return r;
+        }
+        return 0;
 }
 
 int child_finish(struct child *c, void *answer, size_t answer_size) {

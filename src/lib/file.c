@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -35,6 +36,30 @@ bool is_roots_way(const char *path) {
         return true;
 }
 
+char *find_link(const char *path) {
+        _cleanup_free_ char *part = without_slash(path);
+        bool roots_own = true; /* all directories so far */
+
+        for (char *end = part; end && *end;) {
+                char to[PATH_MAX], *text, rest;
+                struct stat st;
+                ssize_t n;
+
+                end += strspn(end, "/");
+                end += strcspn(end, "/");
+                rest = *end;
+                *end = '\0';
+                n = readlink(part, to, sizeof to);
+                if (n >= 0 && !(rest && roots_own))
+                        return asprintf(&text, "%s is a symbolic link to %.*s", part, (int) n, to) < 0
+                                ? NULL
+                                : text;
+                roots_own = roots_own && stat(part, &st) == 0 && st.st_uid == 0 && !(st.st_mode & 022);
+                *end = rest;
+        }
+        return NULL;
+}
+
 int lock_until(int fd, usec_t until) {
         while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
                 if (errno != EINTR &&
@@ -57,6 +82,8 @@ int read_file(const char *path, size_t max, char **ret) {
                 return -errno;
         if (!S_ISREG(st.st_mode))
                 return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+        if ((uintmax_t) st.st_size > max)
+                return -EFBIG;
         text = malloc(max + 2);
         if (!text)
                 return -ENOMEM;

@@ -11,6 +11,11 @@ DEFINE_CLEANUP(FTS *, fts_close)
  * above it one. Else another user could redirect the command. */
 bool is_roots_way(const char *path);
 
+/* Returns the first symbolic link on the way to PATH, or PATH itself, in words: "/home/x is a symbolic link
+ * to /etc". A link on the way that only root can have made, such as /bin, does not count. NULL if there is
+ * none. The caller frees it. */
+char *find_link(const char *path);
+
 /* PATH without slashes at its end, which make chown(1) and lstat(2) follow a link. The caller frees it. */
 char *without_slash(const char *path);
 

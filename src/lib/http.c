@@ -6,6 +6,7 @@
  * for the next turn of the loop. */
 #include "lib/http.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -18,6 +19,7 @@ struct http {
         CURLM *multi;
         sd_event_source *timer;
         sd_event_source *at_once; /* the same for a timeout of 0: it costs no system call */
+        int n_running;            /* requests that we started and have not delivered */
 };
 
 struct http_request {
@@ -33,6 +35,7 @@ static void detach(struct http_request *r) {
         (void) curl_multi_remove_handle(r->http->multi, r->easy);
         r->running = false;
         r->socket = -1;
+        r->http->n_running--;
 }
 
 /* Lets libcurl work on FD, which is ready as MASK says, or on timeouts (CURL_SOCKET_TIMEOUT). Delivers the
@@ -155,6 +158,7 @@ int http_new(sd_event *event, struct http **ret) {
 struct http *http_free(struct http *h) {
         if (!h)
                 return NULL;
+        assert(h->n_running == 0);
         if (h->multi)
                 (void) curl_multi_cleanup(h->multi);
         (void) sd_event_source_disable_unref(h->at_once);
@@ -244,11 +248,14 @@ CURL *http_request_easy(struct http_request *r) {
 }
 
 int http_request_start(struct http_request *r) {
+        struct http *h = r->http;
+
         if (r->running)
                 return -EBUSY;
-        if (curl_multi_add_handle(r->http->multi, r->easy) != CURLM_OK)
+        if (curl_multi_add_handle(h->multi, r->easy) != CURLM_OK)
                 return -ENOMEM;
         r->running = true;
+        h->n_running++;
         return 0;
 }
 

@@ -5,7 +5,7 @@
 
 json_t *json_time(usec_t realtime) {
         time_t seconds = (time_t) (realtime / USEC_PER_SEC);
-        char text[64];
+        char text[64], whole[80];
         struct tm tm;
 
         if (realtime == 0)
@@ -14,7 +14,8 @@ json_t *json_time(usec_t realtime) {
                 return json_string("infinity");
         if (!gmtime_r(&seconds, &tm) || strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm) == 0)
                 return json_null();
-        return json_sprintf("%s.%06uZ", text, (unsigned) (realtime % USEC_PER_SEC));
+        (void) snprintf(whole, sizeof whole, "%s.%06uZ", text, (unsigned) (realtime % USEC_PER_SEC));
+        return json_string(whole);
 }
 
 json_t *json_span(usec_t span) {

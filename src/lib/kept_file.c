@@ -60,11 +60,12 @@ static int write_aside(struct kept_file *f, const char *text, mode_t mode) {
 void kept_file_write(struct kept_file *f, const char *text) {
         mode_t mode = f->secret ? 0600 : 0644;
         int r = f->in_memory ? replace_file(f->path, text, mode, f->durable) : write_aside(f, text, mode);
+        const char *more = r == -EROFS || r == -EACCES || r == -EPERM ? f->advice : NULL;
 
         if (r < 0 && !f->unwritten)
-                log_error("%s cannot be written: %s.%s%s", f->path,
-                        r == -EINPROGRESS ? "the disk has not answered yet" : strerror(-r),
-                        f->meaning ? " " : "", f->meaning ?: "");
+                log_error("%s cannot be written: %s.%s%s%s%s", f->path,
+                        r == -EINPROGRESS ? "the disk has not answered yet" : strerror(-r), more ? " " : "",
+                        more ?: "", f->meaning ? " " : "", f->meaning ?: "");
         else if (r >= 0 && f->unwritten)
                 log_notice("%s %s.", f->path, text ? "can be written again" : "is no longer needed");
         f->unwritten = r < 0;

@@ -9,7 +9,8 @@
 
 struct kept_file {
         char *path;          /* owned */
-        const char *meaning; /* added to the log line of a failure; NULL: none */
+        const char *advice;  /* added to the log line if the daemon may not write the file; NULL: none */
+        const char *meaning; /* added to the log line of any failure; NULL: none */
         bool secret;         /* only the owner may read it */
         bool in_memory;      /* the file is in /run: the loop writes it without a child */
         bool durable;        /* with fsync(2) */

@@ -28,16 +28,22 @@ bool network_is_tailnet(const char *text) {
 }
 
 int network_tailnet_address(char *buf, size_t size) {
+        static const struct {
+                sa_family_t family;
+                socklen_t length;
+        } kinds[] = { { AF_INET, sizeof(struct sockaddr_in) }, { AF_INET6, sizeof(struct sockaddr_in6) } };
         _cleanup_(freeifaddrsp) struct ifaddrs *all = NULL;
 
         if (getifaddrs(&all) < 0)
                 return -errno;
-        for (const struct ifaddrs *i = all; i; i = i->ifa_next) /* the kernel lists IPv4 first */
-                if (i->ifa_addr && (i->ifa_flags & (IFF_UP | IFF_LOOPBACK)) == IFF_UP &&
-                        getnameinfo(i->ifa_addr, sizeof(struct sockaddr_in6), buf, (socklen_t) size, NULL, 0,
-                                NI_NUMERICHOST) == 0 &&
-                        network_is_tailnet(buf))
-                        return 0;
+        for (size_t k = 0; k < ELEMENTSOF(kinds); k++)
+                for (const struct ifaddrs *i = all; i; i = i->ifa_next)
+                        if (i->ifa_addr && i->ifa_addr->sa_family == kinds[k].family &&
+                                (i->ifa_flags & (IFF_UP | IFF_LOOPBACK)) == IFF_UP &&
+                                getnameinfo(i->ifa_addr, kinds[k].length, buf, (socklen_t) size, NULL, 0,
+                                        NI_NUMERICHOST) == 0 &&
+                                network_is_tailnet(buf))
+                                return 0;
         return -ENOENT;
 }
 

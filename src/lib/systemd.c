@@ -9,20 +9,20 @@
 #define SYSTEMD "org.freedesktop.systemd1"
 #define CALL_TIMEOUT (2 * USEC_PER_SEC)
 
-static int get_state(
-        sd_bus *bus, const char *unit_path, const char *name, char buf[static SYSTEMD_STATE_MAX]) {
+static int get_text(
+        sd_bus *bus, const char *path, const char *interface, const char *name, char buf[static 32]) {
         _cleanup_free_ char *text = NULL;
-        int r = sd_bus_get_property_string(bus, SYSTEMD, unit_path, SYSTEMD ".Unit", name, NULL, &text);
+        int r = sd_bus_get_property_string(bus, SYSTEMD, path, interface, name, NULL, &text);
 
         if (r >= 0)
-                (void) snprintf(buf, SYSTEMD_STATE_MAX, "%s", text);
+                (void) snprintf(buf, 32, "%s", text);
         return r;
 }
 
-int unit_ask_state(
-        const char *unit, char load[static SYSTEMD_STATE_MAX], char active[static SYSTEMD_STATE_MAX]) {
+int unit_ask_outcome(const char *unit, struct unit_outcome *ret) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         _cleanup_free_ char *path = NULL;
+        struct unit_outcome o = {};
         int r;
 
         r = sd_bus_open_system(&bus);
@@ -31,15 +31,22 @@ int unit_ask_state(
         if (r >= 0) /* systemd loads a unit that is asked for by its path */
                 r = sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit, &path);
         if (r >= 0)
-                r = get_state(bus, path, "LoadState", load);
+                r = get_text(bus, path, SYSTEMD ".Unit", "LoadState", o.load_state);
         if (r >= 0)
-                r = get_state(bus, path, "ActiveState", active);
+                r = get_text(bus, path, SYSTEMD ".Unit", "ActiveState", o.active_state);
+        if (r >= 0 && strcmp(o.load_state, "loaded") == 0) {
+                r = get_text(bus, path, SYSTEMD ".Service", "Result", o.result);
+                if (r >= 0)
+                        r = sd_bus_get_property_trivial(bus, SYSTEMD, path, SYSTEMD ".Service",
+                                "ExecMainStatus", NULL, 'i', &o.exit_status);
+        }
+        *ret = o;
         return r < 0 ? r : 0;
 }
 
 int unit_is_stopped(const char *unit) {
-        char load[SYSTEMD_STATE_MAX], active[SYSTEMD_STATE_MAX];
-        int r = unit_ask_state(unit, load, active);
+        struct unit_outcome o;
+        int r = unit_ask_outcome(unit, &o);
 
-        return r < 0 ? r : strcmp(active, "inactive") == 0 || strcmp(active, "failed") == 0;
+        return r < 0 ? r : strcmp(o.active_state, "inactive") == 0 || strcmp(o.active_state, "failed") == 0;
 }

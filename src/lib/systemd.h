@@ -5,8 +5,12 @@
  * UNIT runs, starts or stops; a negative errno: no answer. */
 int unit_is_stopped(const char *unit);
 
-/* Room for a state. */
-#define SYSTEMD_STATE_MAX 32
-/* Asks for UNIT's LoadState and ActiveState (org.freedesktop.systemd1(5)). 0, or a negative errno: no answer. */
-int unit_ask_state(
-        const char *unit, char load[static SYSTEMD_STATE_MAX], char active[static SYSTEMD_STATE_MAX]);
+/* A service's state, and how its last run ended (org.freedesktop.systemd1(5)). */
+struct unit_outcome {
+        char load_state[32];
+        char active_state[32];
+        char result[32];
+        int exit_status; /* ExecMainStatus */
+};
+/* 0, or a negative errno: no answer. */
+int unit_ask_outcome(const char *unit, struct unit_outcome *ret);

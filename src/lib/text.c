@@ -61,6 +61,10 @@ char *safe_text(char *buf, size_t size, const char *text) {
         return buf;
 }
 
+static bool is_plain(char c) {
+        return isalnum((unsigned char) c) || strchr("@%+=:,./_-~", c);
+}
+
 char *without_brackets(const char *login) {
         const char *at = strrchr(login, '@'), *host = at ? at + 1 : login;
         size_t n = strlen(host);
@@ -74,13 +78,17 @@ char *without_brackets(const char *login) {
 }
 
 char *shell_quote(const char *text) {
-        static const char plain[] =
-                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./_-~";
+        size_t size = 3;
+        bool plain = *text && *text != '~';
         char *word, *to;
 
-        if (*text && *text != '~' && !text[strspn(text, plain)])
+        for (const char *c = text; *c; c++) {
+                plain = plain && is_plain(*c);
+                size += *c == '\'' ? 4 : 1;
+        }
+        if (plain)
                 return strdup(text);
-        to = word = malloc(4 * strlen(text) + 3);
+        to = word = malloc(size);
         if (!word)
                 return NULL;
         *to++ = '\'';

@@ -74,10 +74,10 @@ void name_user(uid_t uid, char buf[static 64]) {
 
 int repo_refuse_owner(const char *path, const char *user, struct refusal *why) {
         _cleanup_free_ char *plain = without_slash(path), *word = plain ? shell_quote(plain) : NULL;
-        _cleanup_free_ char *real = realpath(path, NULL);
+        _cleanup_free_ char *link = find_link(path);
 
-        return !word || !real || strcmp(real, plain) != 0
-                ? refusal_set(why, why->code, "%s: a symbolic link is on the way", why->text)
+        return link || !word
+                ? refusal_set(why, why->code, "%s: %s", why->text, link ? link : strerror(ENOMEM))
                 : refusal_set_command(why, "sudo chown -hR %s: %s", user, word);
 }
 

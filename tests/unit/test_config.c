@@ -116,19 +116,18 @@ static void prints_what_it_reads(void **state _unused_) {
 
 /* An ini in which K has VALUE, and nothing else is wrong. */
 static char *ini_with(const struct config_key *k, const char *value) {
-        bool senior = k->section == SECTION_SENIOR, host = strcmp(k->name, "host") == 0;
+        bool senior = strcmp(k->section, "senior") == 0, host = strcmp(k->name, "host") == 0;
         /* So that any timeout is at most as long, but when it is check_interval that is tried. */
         const char *interval = strcmp(k->name, "check_interval") == 0 ? "" : "check_interval = 1h\n";
         char *text;
         int n;
 
-        if (k->section == SECTION_PRIMARY)
+        if (strcmp(k->section, "primary") == 0)
                 n = asprintf(&text, "[primary]\n%s%s%s = %s\n", host ? "" : "host = p\n", interval, k->name,
                         value);
         else
-                n = asprintf(&text, "[primary]\nhost = p\n%s[%s%s]\n%s%s = %s\n", interval,
-                        section_names[k->section], senior ? " s" : "", senior && !host ? "host = s\n" : "",
-                        k->name, value);
+                n = asprintf(&text, "[primary]\nhost = p\n%s[%s%s]\n%s%s = %s\n", interval, k->section,
+                        senior ? " s" : "", senior && !host ? "host = s\n" : "", k->name, value);
         assert_true(n > 0);
         return text;
 }
@@ -141,12 +140,11 @@ static void try_value(const struct config_key *k, const char *value, bool good) 
 
         config = parse(text, &c);
         if (!config == good)
-                fail_msg("[%s] %s = '%s' was %s: %s", section_names[k->section], k->name, value,
-                        good ? "refused" : "taken", c.text);
+                fail_msg("[%s] %s = '%s' was %s: %s", k->section, k->name, value, good ? "refused" : "taken",
+                        c.text);
         (void) snprintf(allowed, sizeof allowed, "allowed: %s\n", k->allowed);
         if (!good && (c.n != 1 || !strstr(c.text, k->name) || !strstr(c.text, allowed)))
-                fail_msg("[%s] %s = '%s' was refused with: %s", section_names[k->section], k->name, value,
-                        c.text);
+                fail_msg("[%s] %s = '%s' was refused with: %s", k->section, k->name, value, c.text);
 }
 
 static void try_number(const struct config_key *k, uint64_t number, const char *suffix, bool good) {

@@ -11,7 +11,7 @@ static void errors(void **state _unused_) {
                 { "", { "0: [primary]: host is missing" } },
                 { "# nothing\n\n", { "0: [primary]: host is missing" } },
                 { "\n[primary]\n", { "2: [primary]: host is missing" } },
-                { HOST "[senior x]\n", { "3: [senior]: host is missing" } },
+                { HOST "[senior x]\n", { "3: [senior x]: host is missing" } },
                 { "host = a\n" HOST, { "1: key before any [section]" } },
                 { HOST "[gatway]\nunit = 1\n",
                         { "3: unknown section [gatway]; allowed: [primary], [senior" } },
@@ -19,8 +19,8 @@ static void errors(void **state _unused_) {
                 { HOST "[zebra]\n", { "3: unknown section [zebra]; allowed: [primary], [senior NAME]" } },
                 { HOST "[]\n", { "3: unknown section []" } },
                 { HOST "[primary x]\n", { "3: unknown section [primary x]" } },
-                { HOST "[gateway\nhost = x\n", { "3: not understood", "4: host: given twice" } },
-                { HOST "[gateway] x\n", { "3: not understood" } },
+                { HOST "[gateway\nunit = x\n", { "3: not a section header" } },
+                { HOST "[gateway] x\n", { "3: not a section header" } },
                 { HOST "hots = b\n", { "3: unknown key 'hots' in [primary]; allowed here: host, port" } },
                 { HOST "FAIL_TRESHOLD = 3\n",
                         { "3: unknown key 'FAIL_TRESHOLD' in [primary]; allowed here: host, "
@@ -38,7 +38,7 @@ static void errors(void **state _unused_) {
                 { HOST "port\n", { "3: not understood" } },
                 { HOST "port ; = 1\n", { "3: not understood" } },
                 { HOST "port = 1\nport = 1\n", { "4: port: given twice, first in line 3" } },
-                { HOST "port = x\nport = 1\n", { "4: port: given twice", "3: port: 'x' is not a number" } },
+                { HOST "port = x\nport = 1\n", { "3: port: 'x' is not a number", "4: port: given twice" } },
                 { HOST "[gateway]\n[primary]\nport = x\n",
                         { "4: a second [primary], the first is in line 1",
                                 "5: port: 'x' is not a number" } },
@@ -55,16 +55,16 @@ static void errors(void **state _unused_) {
                 { HOST "[alert]\nurl = http://a/\nurl_file = /a\n", { "5: both url_file and url" } },
                 { HOST "[heartbeat]\nurl_file = /a\nurl = http://a/\n", { "5: both url_file and url" } },
                 { HOST "[secrets]\nhost = h\ntarget = /home/openclaw/.openclaw/workspace/.secrets/\n",
-                        { "0: [secrets] target and [workspace] path overlap" } },
-                { HOST "[secrets]\nhost = h\ntarget = /a/b/c\n[workspace]\npath = /a/b/c/\n",
-                        { "0: [secrets] target and [workspace] path overlap" } },
+                        { "5: [secrets] target and [workspace] path overlap" } },
+                { HOST "[secrets]\nhost = h\ntarget = /a//b/./c\n[workspace]\npath = /a/b/c/\n",
+                        { "7: [secrets] target and [workspace] path overlap" } },
                 { HOST "[workspace]\npath = /home/openclaw/.secrets/w\n[secrets]\nhost = h\n",
-                        { "0: [secrets] target and [workspace] path overlap" } },
+                        { "4: [secrets] target and [workspace] path overlap" } },
                 { HOST "[senior]\n", { "3: [senior NAME]: the name is missing" } },
                 { HOST "[senior a b]\nhost = x\n", { "3: [senior NAME]: the name is not" } },
                 { HOST "[senior primary]\n", { "3: [senior NAME]: the name is taken" } },
                 { HOST "[senior a]\nhost = x\n[senior A]\nhost = y\n",
-                        { "5: a second [senior A], the first is in line 3", "6: host: given twice" } },
+                        { "5: a second [senior A], the first is in line 3" } },
                 { HOST "[senior a]\nhost=a\n[senior b]\nhost=b\n[senior c]\nhost=c\n[senior d]\nhost=d\n"
                        "[senior e]\nhost=e\n",
                         { "11: too many [senior NAME] sections; allowed: 4" } },
@@ -75,10 +75,11 @@ static void errors(void **state _unused_) {
                 { "[primary]\nhost = a  b\n", { "2: host: holds control characters, blanks in a row" } },
                 { "[primary]\nhost = a", { "2: the last line does not end in a newline" } },
                 { "[primary",
-                        { "1: the last line does not end", "1: not understood", "0: [primary]: host" } },
+                        { "1: the last line does not end", "1: not a section header",
+                                "0: [primary]: host" } },
                 { "[primary]\nhost =\nport = 0\nzebra = 1\n[zebra]\n",
-                        { "4: unknown key 'zebra'", "5: unknown section [zebra]",
-                                "1: [primary]: host is missing", "3: port: '0' is out of bounds" } },
+                        { "2: host: is empty", "3: port: '0' is out of bounds", "4: unknown key 'zebra'",
+                                "5: unknown section [zebra]" } },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
@@ -150,6 +151,8 @@ static void syntax(void **state _unused_) {
         static const struct {
                 const char *text, *path;
         } rows[] = {
+                { "\xef\xbb\xbf" HOST "path = /a\n", "/a" },
+                { "\xef\xbb\xbf# comment\n" HOST "path = /a\n", "/a" },
                 { "[primary]\r\nhost = a\r\n\r\npath = /a\r\n", "/a" },
                 { HOST "path=/a\n", "/a" },
                 { HOST "path : /a\n", "/a" },
@@ -159,6 +162,7 @@ static void syntax(void **state _unused_) {
                 { HOST "path = /a=b:c\n", "/a=b:c" },
                 { HOST "# path = /b\n; path = /c\n  # path = /d\npath = /a\n", "/a" },
                 { "  [ primary ] ; comment\n  host = a\n  path = /a\n", "/a" },
+                { "[primary] # comment\nhost = a\npath = /a\n", "/a" },
                 { "\n\n \t\n[gateway]\n[primary]\nhost = a\npath = /a\n[secrets]\n", "/a" },
         };
 
@@ -199,6 +203,7 @@ static void default_timeout_fits_the_interval(void **state _unused_) {
         }
 }
 
+/* inih cuts lines at 200 bytes without a word; we do not. */
 static void secrets_beside_the_workspace_are_fine(void **state _unused_) {
         static const char *const good[] = {
                 HOST "[secrets]\nhost = h\ntarget = /a/bc\n[workspace]\npath = /a/b\n",
@@ -211,23 +216,24 @@ static void secrets_beside_the_workspace_are_fine(void **state _unused_) {
                 config_free(parse_good(good[i]));
 }
 
-static void long_values(void **state _unused_) {
-        for (size_t length = 1020; length < 1028; length++) {
+static void long_lines(void **state _unused_) {
+        for (size_t length = 190; length < 420; length++) {
                 _cleanup_(config_freep) struct config *config = NULL;
                 struct complaints c;
-                char text[2048], path[1200];
+                char text[1024] = HOST;
+                size_t start = strlen(text);
 
-                (void) memset(path, 'a', sizeof path);
-                path[0] = '/';
-                path[length] = '\0';
-                (void) snprintf(text, sizeof text, HOST "path = %s\nport = 1\n", path);
+                (void) strcat(text, "path = /");
+                while (strlen(text) < start + length)
+                        (void) strcat(text, "a");
+                (void) strcat(text, "\nport = 1\n");
                 config = parse(text, &c);
-                if (length <= 1023)
-                        assert_string_equal(config->primary.path, path);
-                else {
+                if (length <= 198) {
+                        assert_non_null(config);
+                        assert_int_equal(strlen(config->primary.path), length - strlen("path = "));
+                } else {
                         assert_int_equal(c.n, 1);
-                        assert_non_null(strstr(c.text, "3: path: holds control characters"));
-                        assert_non_null(strstr(c.text, "or is too long"));
+                        assert_non_null(strstr(c.text, "3: line too long; allowed: 198 bytes"));
                 }
         }
 }
@@ -252,7 +258,7 @@ static void files(void **state _unused_) {
 
         assert_non_null(mkdtemp(directory));
         (void) snprintf(path, sizeof path, "%s/ini", directory);
-        load(path, -ENOENT, "0: cannot be read: No such file");
+        load(path, -ENOENT, "0: cannot be read: no such file");
         load(directory, -EISDIR, "0: cannot be read: Is a directory");
         assert_int_equal(write_file_atomic(path, HOST, 0600), 0);
         load(path, 0, NULL);
@@ -261,7 +267,7 @@ static void files(void **state _unused_) {
         (void) memset(large, '\n', 70 * 1024);
         large[70 * 1024 - 1] = '\0';
         assert_int_equal(write_file_atomic(path, large, 0600), 0);
-        load(path, -EFBIG, "0: cannot be read: File too large");
+        load(path, -EFBIG, "0: cannot be read: larger than 64 KiB");
         {
                 _cleanup_fclose_ FILE *f = fopen(path, "we");
 
@@ -307,8 +313,6 @@ static void unused(void **state _unused_) {
                 if (config_is_unused(path) != cases[i].unused)
                         fail_msg("%s is %sunused", cases[i].text, cases[i].unused ? "not " : "");
         }
-        assert_int_equal(truncate(path, 100), 0); /* zeros at the end: a power cut */
-        assert_false(config_is_unused(path));
         assert_int_equal(unlink(path), 0);
         assert_int_equal(symlink(path, path), 0); /* as unreadable as one without permission, for root too */
         assert_false(config_is_unused(path));
@@ -325,7 +329,7 @@ int main(void) {
                 cmocka_unit_test(a_hash_in_a_url_survives),
                 cmocka_unit_test(default_timeout_fits_the_interval),
                 cmocka_unit_test(secrets_beside_the_workspace_are_fine),
-                cmocka_unit_test(long_values),
+                cmocka_unit_test(long_lines),
                 cmocka_unit_test(half_written),
                 cmocka_unit_test(files),
                 cmocka_unit_test(unused),

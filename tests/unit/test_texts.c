@@ -213,9 +213,11 @@ static void put_finding(FILE *f, const char *name, look_t *look, const struct ch
 static void put_doctor_configured(FILE *f, const struct instance *instance) {
         static char secrets[] = "openclaw@primary", gone[] = "/nonexistent/workspace/",
                     url[] = "http://127.0.0.1:9/", elsewhere[] = "http://127.0.0.1:10/";
-        struct peer_config senior = {
-                .name = "first", .host = own("127.0.0.1"), .port = 9, .path = own("/health"), .timeout = S
-        };
+        struct peer_config senior = { .name = own("first"),
+                .host = own("127.0.0.1"),
+                .port = 9,
+                .path = own("/health"),
+                .timeout = S };
         struct config config = { .primary = senior, .gateway.url = url };
         struct checkup c;
 

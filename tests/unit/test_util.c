@@ -301,6 +301,42 @@ static void failed_write_leaves_nothing(void **state _unused_) {
         assert_int_equal(rmdir("file"), 0);
 }
 
+static void assert_link(const char *dir, const char *path, const char *expected) {
+        _cleanup_free_ char *full = NULL, *link = NULL;
+
+        assert_true(asprintf(&full, "%s/%s", dir, path) > 0);
+        link = find_link(full);
+        if (!expected)
+                assert_null(link);
+        else {
+                assert_non_null(link);
+                assert_true(begins_with(link, dir));
+                assert_string_equal(link + strlen(dir) + 1, expected);
+        }
+}
+
+static void test_find_link(void **state _unused_) {
+        char dir[] = "/tmp/test_util.XXXXXX"; /* below a directory in which others may make links */
+
+        assert_non_null(mkdtemp(dir));
+        assert_int_equal(chdir(dir), 0);
+        assert_int_equal(mkdir("real", 0700), 0);
+        assert_int_equal(mkdir("real/x", 0700), 0);
+        assert_int_equal(symlink("real", "link"), 0);
+        assert_link(dir, "real/x", NULL);
+        assert_link(dir, "real/x//", NULL);
+        assert_link(dir, "nothing/x", NULL);
+        assert_link(dir, "link", "link is a symbolic link to real");
+        assert_link(dir, "link//", "link is a symbolic link to real");
+        assert_link(dir, "link/x", "link is a symbolic link to real");
+        assert_null(find_link("/proc/self/status")); /* root's own */
+        assert_int_equal(unlink("link"), 0);
+        assert_int_equal(rmdir("real/x"), 0);
+        assert_int_equal(rmdir("real"), 0);
+        assert_int_equal(chdir("/"), 0);
+        assert_int_equal(rmdir(dir), 0);
+}
+
 static void test_way_of_root(void **state _unused_) {
         assert_true(is_roots_way("/etc/passwd"));
         assert_true(is_roots_way("/usr/bin/"));
@@ -361,6 +397,7 @@ int main(void) {
                 ON_FILES(replaces_and_never_overwrites),
                 ON_FILES(temporary_name_is_taken),
                 ON_FILES(failed_write_leaves_nothing),
+                cmocka_unit_test(test_find_link),
                 cmocka_unit_test(test_way_of_root),
                 cmocka_unit_test(test_child),
                 cmocka_unit_test(test_status_of_what_a_program_left),

@@ -33,7 +33,7 @@ static void hosts(void **state _unused_) {
         static const struct row rows[] = {
                 { "100.64.0.1" },
                 { "fd7a:115c:a1e0::1" },
-                { "[fd7a:115c:a1e0::1]", "without them" },
+                { "[fd7a:115c:a1e0::1]" },
                 { "::1" },
                 { "::ffff:100.64.0.1" },
                 { "localhost" },
@@ -83,12 +83,6 @@ static void ssh_hosts(void **state _unused_) {
                 { "openclaw@primary" },
                 { "open.claw_1-x@100.64.0.1" },
                 { "openclaw@[fd7a:115c:a1e0::1]" },
-                { "[::1]" },
-                { "[primary]", "no IPv6 address in [ ]" },
-                { "openclaw@[100.64.0.1]", "no IPv6 address in [ ]" },
-                { "openclaw@[]", "no IPv6 address in [ ]" },
-                { "[::1]:22", "without them" },
-                { "[::g]", "is not an IPv6 address" },
                 { "-oProxyCommand=touch /tmp/x", "'-'" },
                 { "openclaw@-oProxyCommand=x", "'-'" },
                 { "-l@primary", "'-'" },
@@ -148,9 +142,8 @@ static void paths(void **state _unused_) {
                 { "$HOME/a", "does not begin" },
                 { "~/a", "not expanded" },
                 { "/", "root" },
-                { "//", "empty name" },
-                { "/./", "'.'" },
-                { "/a//b", "empty name" },
+                { "//", "root" },
+                { "/./", "root" },
                 { "/..", "'..'" },
                 { "/a/../b", "'..'" },
                 { "/a/..", "'..'" },
@@ -211,18 +204,18 @@ static void public_urls(void **state _unused_) {
                 { "https://notdiscord.com/" },
                 { "https://example.org/discord.com/api/webhooks/1/x" },
                 { "https://example.org/?tokens=1&monkey=2" },
-                { "https://discord.com/api/webhooks/1/x", "holds a secret" },
-                { "https://DISCORD.com/api/webhooks/1/x", "holds a secret" },
-                { "https://discord.com./api/webhooks/1/x", "holds a secret" },
-                { "https://ptb.discord.com/api/webhooks/1/x", "holds a secret" },
-                { "https://discordapp.com/api/webhooks/1/x", "holds a secret" },
-                { "https://hooks.slack.com/services/T0/B0/x", "holds a secret" },
-                { "https://hooks.slack-gov.com/services/T0/B0/x", "holds a secret" },
-                { "https://api.telegram.org/bot1:x/sendMessage?chat_id=1", "holds a secret" },
-                { "https://api.telegram.org:443/bot1:x/sendMessage", "holds a secret" },
-                { "https://127.evil.example/?auth=x", "holds a secret" },
-                { "https://ntfy.sh/topic?auth=x", "holds a secret" },
-                { "https://example.org/?a=b&TOKEN=x", "holds a secret" },
+                { "https://discord.com/api/webhooks/1/x", "itself a secret" },
+                { "https://DISCORD.com/api/webhooks/1/x", "itself a secret" },
+                { "https://discord.com./api/webhooks/1/x", "itself a secret" },
+                { "https://ptb.discord.com/api/webhooks/1/x", "itself a secret" },
+                { "https://discordapp.com/api/webhooks/1/x", "itself a secret" },
+                { "https://hooks.slack.com/services/T0/B0/x", "itself a secret" },
+                { "https://hooks.slack-gov.com/services/T0/B0/x", "itself a secret" },
+                { "https://api.telegram.org/bot1:x/sendMessage?chat_id=1", "itself a secret" },
+                { "https://api.telegram.org:443/bot1:x/sendMessage", "itself a secret" },
+                { "https://127.evil.example/?auth=x", "after the '?'" },
+                { "https://ntfy.sh/topic?auth=x", "after the '?'" },
+                { "https://example.org/?a=b&TOKEN=x", "after the '?'" },
         };
 
         run(validate_public_url, rows, ELEMENTSOF(rows));
@@ -306,8 +299,7 @@ static void senior_names(void **state _unused_) {
 static void paths_within_paths(void **state _unused_) {
         assert_true(path_is_within("/a/b", "/a"));
         assert_true(path_is_within("/a", "/a"));
-        assert_true(path_is_within("/a/b/", "/a/b"));
-        assert_true(path_is_within("/a/b", "/a/b/"));
+        assert_true(path_is_within("//a/./b/", "/./a//b/."));
         assert_true(path_is_within("/a", "/"));
         assert_false(path_is_within("/a", "/a/b"));
         assert_false(path_is_within("/ab", "/a"));

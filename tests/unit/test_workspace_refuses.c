@@ -220,7 +220,7 @@ static void test_refuses_what_belongs_to_others(void **state) {
         assert_true(*w->result.workspace_why.command);
         run(w, "mv standby there; ln -s there standby");
         assert_sync(w, SYNC_REFUSED);
-        assert_why(w, "a symbolic link is on the way");
+        assert_why(w, "standby is a symbolic link to there");
         assert_string_equal(w->result.workspace_why.command, "");
 }
 
