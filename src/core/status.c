@@ -237,11 +237,9 @@ char *status_next(const struct status *s, usec_t now, char buf[static SENTENCE_M
                         format_time(at, CLOCK, s->paused_until), s->program);
         else if (s->state == ROLE_STANDBY)
                 describe_next_on_standby(s, now, buf);
-        else if (s->state == ROLE_DEMOTING && s->kill_at > 0)
-                ADD("When %s has stopped, the daemon starts it again. The daemon kills it at %s at the latest.",
-                        s->unit, format_time(at, CLOCK, s->kill_at));
         else if (s->state == ROLE_DEMOTING)
-                ADD("When %s has stopped, this machine is on standby again.", s->unit);
+                ADD("When %s has stopped, %s.", s->unit,
+                        s->kill_at > 0 ? "the daemon starts it again" : "this machine is on standby again");
         else if (s->state == ROLE_PROMOTED)
                 describe_next_when_promoted(s, now, buf);
         else if (is_ended(s))
@@ -249,6 +247,8 @@ char *status_next(const struct status *s, usec_t now, char buf[static SENTENCE_M
                         format_span(span, until(s->next_start, now)));
         else
                 ADD("This machine is promoted when the gateway here has started.");
+        if (s->state == ROLE_DEMOTING && s->paused_until == 0 && s->kill_at > now)
+                ADD(" The daemon kills it at %s at the latest.", format_time(at, CLOCK, s->kill_at));
         if (s->state == ROLE_STARTING && has_failed_to_start(s))
                 ADD(" See `journalctl -u %s -n 20` and `%s doctor`.", s->unit, s->program);
         return buf;
