@@ -59,7 +59,7 @@ int endpoint_load(
                         return r;
                 }
                 /* An address has no blanks. Some editors write a byte order mark before it. */
-                word = strtok(text, "\xef\xbb\xbf \t\r\n") ?: "";
+                word = strtok(text + strspn(text, "\xef\xbb\xbf"), " \t\r\n") ?: "";
                 if (strncasecmp(word, "http://", 7) != 0 && strncasecmp(word, "https://", 8) != 0) {
                         (void) snprintf(why, size,
                                 "%s does not hold an http:// or https:// address as its first line", file);

@@ -327,6 +327,11 @@ static void test_credential(void **state) {
         assert_int_equal(endpoint_load(NULL, "/proc/nowhere", ADDRESS_ALERT, &url, why, sizeof why), 0);
         assert_string_equal(url, f->url);
         free(TAKE(url));
+        /* A byte order mark's bytes also occur in letters. */
+        assert_int_equal(write_file_atomic(path, "https://h/\xe4\xbb\xbb\xc5\xbb \n", 0600), 0);
+        assert_int_equal(endpoint_load(NULL, path, ADDRESS_ALERT, &url, why, sizeof why), 0);
+        assert_string_equal(url, "https://h/\xe4\xbb\xbb\xc5\xbb");
+        free(TAKE(url));
         /* What the unit hands over when there is no such file. */
         assert_int_equal(write_file_atomic(path, "none", 0600), 0);
         assert_int_equal(
