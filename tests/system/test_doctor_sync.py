@@ -299,6 +299,13 @@ def secrets_target_elsewhere(pair, later):
     pair.configure(secrets={"target": "/srv/my secrets"})
 
 
+@finds("sync's places", "may not make /srv/secrets, which the ini names")
+def secrets_target_missing(pair, later):
+    """Nothing but the sync would say so: systemd cannot start it."""
+    drop_in(pair.standby, Pair.SYNC, "[Service]\nReadWritePaths=/srv/secrets\n")
+    pair.configure(secrets={"target": "/srv/secrets"})
+
+
 @pytest.mark.parametrize("provoke, title, words, rounds, fix", SCENARIOS[__name__])
 def test_found_and_fixed(well, provoke, title, words, rounds, fix):
     find_and_fix(well, provoke, title, words, rounds, fix)
