@@ -24,6 +24,7 @@ struct finder {
         git_index *intent; /* the files that a cut-short checkout was to write; NULL: not known */
         bool cut_short;    /* a checkout was cut short: a missing file does not count as deleted */
         bool *visited;     /* for each of HEAD's files: the walk met it, or the sync leaves it alone */
+        bool no_filemode;  /* the executable bit does not count */
 };
 
 void changes_free(struct changes *w) {
@@ -87,14 +88,14 @@ int changes_files(
 }
 
 /* git compares only the executable bit of a file's mode. Other tools write other bits, such as 0100664. */
-static bool is_equal(const git_index_entry *e, const git_oid *id, unsigned mode) {
+static bool is_equal(const struct finder *f, const git_index_entry *e, const git_oid *id, unsigned mode) {
         return e && git_oid_equal(&e->id, id) && (e->mode & S_IFMT) == (mode & S_IFMT) &&
-                (!S_ISREG(mode) || !((e->mode ^ mode) & S_IXUSR));
+                (!S_ISREG(mode) || f->no_filemode || !((e->mode ^ mode) & S_IXUSR));
 }
 
 static bool is_known(const struct finder *f, const char *path, const git_oid *id, unsigned mode) {
-        return is_equal(find_file(f->head, path), id, mode) ||
-                (f->intent && is_equal(find_file(f->intent, path), id, mode));
+        return is_equal(f, find_file(f->head, path), id, mode) ||
+                (f->intent && is_equal(f, find_file(f->intent, path), id, mode));
 }
 
 static uint16_t git_mode(const struct stat *st) {
@@ -245,7 +246,7 @@ static int find_file_changes(struct finder *f, const char *path, const struct st
         known = is_known(f, path, &id, git_mode(st));
         if (!known && is_large(st))
                 return leave(f, path, st->st_uid, too_large), 0;
-        changed = head && !is_equal(head, &id, git_mode(st)) && !repo_is_filtered(f->repo, path);
+        changed = head && !is_equal(f, head, &id, git_mode(st)) && !repo_is_filtered(f->repo, path);
         if (changed && paths_add(&f->work->paths, path) < 0)
                 return fail_memory(f->result);
         if (known)
@@ -447,6 +448,7 @@ static int open_finder(struct finder *f) {
                 git_index_free(f->index);
                 f->index = NULL;
         }
+        f->no_filemode = f->index && git_index_caps(f->index) & GIT_INDEX_CAPABILITY_NO_FILEMODE;
         if (seen_open(repo, f->index, &f->seen) < 0)
                 return sync_fail_git(f->result, "what was seen before");
         if (parent_files(repo, &f->head) < 0)

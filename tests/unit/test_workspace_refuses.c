@@ -185,6 +185,16 @@ static void test_hidden_changes_are_work(void **state) {
         }
 }
 
+/* As in a clone from Windows. A script that a user made executable here has to stay so. */
+static void test_modes_that_do_not_count(void **state) {
+        struct world *w = *state;
+
+        run(w, "cd standby; git config core.fileMode false; chmod +x notes");
+        assert_sync(w, SYNC_UNCHANGED);
+        assert_string_equal(w->result.saved, "");
+        run(w, "test -x standby/notes");
+}
+
 /* A sparse checkout leaves such files out. The primary must not be told to delete them. */
 static void test_a_file_that_git_skips_is_not_deleted(void **state) {
         struct world *w = *state;
@@ -495,6 +505,7 @@ int main(void) {
                 TEST(test_refs_that_cannot_be_written),
                 TEST(test_names_are_no_commands),
                 TEST(test_hidden_changes_are_work),
+                TEST(test_modes_that_do_not_count),
                 TEST(test_a_file_that_git_skips_is_not_deleted),
                 TEST(test_lfs_that_no_file_has_is_fine),
                 TEST(test_refuses_what_belongs_to_others),
