@@ -127,6 +127,12 @@ int cleanup_locks(const struct repo *repo, bool waits, struct sync_result *r) {
         }
 }
 
-void cleanup_end(const struct repo *repo) {
-        (void) unlinkat(repo->dir_fd, REPO_BUSY, 0);
+void cleanup_end(const struct repo *repo, bool removed) {
+        const struct timespec killed = { .tv_sec = repo->killed };
+
+        if (repo->killed && !removed)
+                (void) utimensat(repo->dir_fd, REPO_BUSY, (const struct timespec[]){ killed, killed },
+                        AT_SYMLINK_NOFOLLOW);
+        else
+                (void) unlinkat(repo->dir_fd, REPO_BUSY, 0);
 }

@@ -25,5 +25,6 @@ void cleanup_begin(struct repo *repo);
  * repo_mark_busy()), and those over an hour old. Only while the gateway is not running. If it WAITS, it
  * waits for the others until the deadline, and then refuses. 0 or -ECANCELED. */
 int cleanup_locks(const struct repo *repo, bool waits, struct sync_result *r);
-/* Ends the sync: later locks are not ours. */
-void cleanup_end(const struct repo *repo);
+/* Ends the sync: later locks are not ours. If the sync has not REMOVED the locks of a killed sync, the next
+ * one still knows them. */
+void cleanup_end(const struct repo *repo, bool removed);

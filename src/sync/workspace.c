@@ -256,7 +256,7 @@ static void sync_open(struct sync *s) {
         if (moved)
                 push(s, &unmerged);
         saved_list(&unmerged, r);
-        cleanup_end(&s->repo);
+        cleanup_end(&s->repo, moving);
 }
 
 /* Waits for another sync, perhaps a user's, within the timeout. A promotion would otherwise start the

@@ -139,6 +139,22 @@ static void test_work_on_half_a_tree(void **state) {
                 saved(w), saved(w));
 }
 
+/* A sync that leaves the tree alone, since the gateway runs, removes no lock, and must not forget whose it is. */
+static void test_a_lock_of_ours_is_remembered(void **state) {
+        struct world *w = *state;
+
+        w->config.timeout = 2 * USEC_PER_SEC;
+        run(w, "cd standby/.git; touch failover-busy; sleep 1; touch index.lock");
+        commit(w, "echo two >>notes");
+        w->gateway_runs = true;
+        assert_sync(w, SYNC_SKIPPED);
+        run(w, "test -e standby/.git/index.lock");
+        w->gateway_runs = false;
+        assert_sync(w, SYNC_UPDATED);
+        assert_follows(w);
+        run(w, "test ! -e standby/.git/failover-busy");
+}
+
 /* A move was cut short on main, and somebody went on elsewhere. */
 static void test_an_intent_is_for_its_branch(void **state) {
         struct world *w = *state;
@@ -235,6 +251,7 @@ int main(void) {
                 TEST(test_killed_in_a_checkout),
                 TEST(test_killed_while_saving),
                 TEST(test_work_on_half_a_tree),
+                TEST(test_a_lock_of_ours_is_remembered),
                 TEST(test_an_intent_is_for_its_branch),
                 TEST(test_an_intent_that_was_overtaken),
                 TEST(test_an_intent_that_was_committed_over),
