@@ -146,9 +146,14 @@ static int track(struct repo *repo, const struct fetch_answer *fetched, struct s
         k = repo_flush(repo);
         if (k < 0)
                 return sync_fail(r, REFUSAL_ERROR, "%s: %s", repo->config->path, strerror(-k));
-        return set_tracking(repo, repo->follow, &fetched->commit, "failover: fetch") < 0
-                ? sync_fail_git(r, repo->follow)
-                : 0;
+        k = set_tracking(repo, repo->follow, &fetched->commit, "failover: fetch");
+        if (k == 0)
+                return 0;
+        (void) sync_fail_git(r, repo->follow);
+        /* X/Y may be in the way, which the remote had before X, or the reverse. */
+        return k == GIT_ELOCKED ? -ECANCELED
+                                : sync_command(r, "sudo -u %s git -C %s remote prune %s", repo->user,
+                                          repo->word, repo->config->remote);
 }
 
 /* Pushes saved branches that the remote lacks. They are safe here, so a failure is only a remark. */
