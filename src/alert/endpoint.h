@@ -23,5 +23,6 @@ char *endpoint_show(const char *url, char buf[static ADDRESS_SHOWN_MAX]);
 /* Asks URL for its headers, or only connects if STATUS is NULL. Blocks. NULL, or why no answer came. */
 const char *endpoint_ask(const char *url, long *status);
 
-/* Whether TEXT, which a service wrote, repeats a part of URL. Each part except the scheme may be secret. */
+/* Whether TEXT, which a service wrote, repeats a part of URL. Each part may be secret, but for what
+ * endpoint_show() shows and the names of parameters. */
 bool endpoint_leaks(const char *url, const char *text);

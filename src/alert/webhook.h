@@ -14,7 +14,7 @@ enum webhook_outcome {
 struct webhook_answer {
         enum webhook_outcome outcome;
         usec_t retry_after; /* the wait that the service wants (RFC 9110, 10.2.3), at most 6 h; 0: none */
-        char words[384];    /* "https://discord.com: HTTP 404, " and its own. Safe to print */
+        char words[384];    /* "https://discord.com: HTTP 404, ", then the service's own. Safe to print */
 };
 
 struct webhook;
