@@ -97,6 +97,8 @@ static bool look_kind(struct conditions *l, enum condition_kind kind, const stru
         if (so ? since == 0 || alerted || lasted < after : !alerted)
                 return false;
 
+        if (so && kind == CONDITION_SILENT && s->health != HEALTH_UP)
+                title = "Nobody can be reached: standby's gateway is silent";
         l->of[kind].alerted = so;
         (void) format_span(span, lasted);
         (void) snprintf(l->event, sizeof l->event, "%s%s", kinds[kind].event, so ? "" : "-over");
