@@ -72,13 +72,16 @@ static char *find_address(const struct checkup *c, const char *url, const char *
                 finding_off(f, "none is configured");
                 return NULL;
         }
-        if (!url && (!is_private(file, f) || !is_handed_over(c, credential, file, f)))
+        if (!url && !is_private(file, f))
                 return NULL;
         r = endpoint_load(url, file, credential, &address, why, sizeof why);
         if (r < 0) {
                 finding_fail(f, "%s", *why ? why : strerror(-r));
                 if (file)
                         fix_address(file, f);
+        } else if (!url && !is_handed_over(c, credential, file, f)) {
+                /* only now: a unit that is handed a missing file does not start */
+                free(TAKE(address));
         } else if (!url && checkup_changed_since(c, "ActiveEnterTimestamp", file)) {
                 /* systemd passes its content at a start; not every systemd does so at a reload. */
                 finding_fail(f, "%s has changed since systemd handed it to the daemon", file);

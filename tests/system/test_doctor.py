@@ -321,6 +321,13 @@ def alert_file_missing(pair, later):
     pair.configure(alert={"url_file": ADDRESS_FILE})
 
 
+@finds("alert", "/root/webhook cannot be read: No such file", rounds=2, fix=with_pasted_address)
+def alert_file_missing_elsewhere(pair, later):
+    """Handed over before it is there, it would keep the daemon from starting."""
+    receiver(pair, 200)
+    pair.configure(alert={"url_file": "/root/webhook"})
+
+
 @finds("alert", "http://127.0.0.1:8080 refuses the address: HTTP 403")
 def alert_refused(pair, later):
     """Whoever runs the service lets it in again while the test alert is being sent, let us say."""
