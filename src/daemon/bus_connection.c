@@ -44,8 +44,8 @@ static void open_again_later(struct bus_connection *c, const char *reason) {
 
 /* Senders. The bus itself writes the sender's unique name into each message, so that cannot be forged. */
 
-void bus_connection_believe(struct bus_connection *c, sd_bus_message *reply) {
-        (void) snprintf(c->systemd, sizeof c->systemd, "%s", sd_bus_message_get_sender(reply));
+void bus_connection_believe(struct bus_connection *c, const char *systemd) {
+        (void) snprintf(c->systemd, sizeof c->systemd, "%s", systemd);
         if (c->complained)
                 log_notice("The system bus is back.");
         c->complained = false;

@@ -35,9 +35,9 @@ void bus_connection_add_user(struct bus_connection *c, const struct bus_connecti
 /* Opens the connection, or retries until it opens. Logs an error once. */
 void bus_connection_open(struct bus_connection *c);
 
-/* Lets signals of REPLY's sender through from now on. REPLY is systemd's to a call of this daemon: the bus
- * delivers only the callee's reply to a call. */
-void bus_connection_believe(struct bus_connection *c, sd_bus_message *reply);
+/* Lets signals of SYSTEMD through from now on: the unique name that the bus itself says is systemd's, or the
+ * sender of systemd's reply to a call of this daemon. The bus delivers only the callee's reply to a call. */
+void bus_connection_believe(struct bus_connection *c, const char *systemd);
 
 /* The bus, borrowed until the loop turns; NULL while there is no connection. */
 sd_bus *bus_connection_bus(struct bus_connection *c);

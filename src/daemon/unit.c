@@ -45,7 +45,7 @@ static bool end_look(struct unit *u, sd_bus_message *m) {
         bool answered = !sd_bus_message_is_method_error(m, NULL);
 
         if (answered)
-                bus_connection_believe(u->units->connection, m);
+                bus_connection_believe(u->units->connection, sd_bus_message_get_sender(m));
         u->look = sd_bus_slot_unref(u->look);
         if (u->look_again)
                 unit_look(u);

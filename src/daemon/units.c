@@ -72,9 +72,15 @@ static int subscribe(struct units *us, sd_bus *bus) {
         return r;
 }
 
-/* systemd has executed itself again. Whether it still knows its subscribers depends on its version. */
+/* systemd has executed itself again. Whether it still knows its subscribers depends on its version. If it
+ * does, it signals what has ended meanwhile before it answers. */
 static int on_systemd_owner(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
-        (void) subscribe(userdata, sd_bus_message_get_bus(m));
+        struct units *us = userdata;
+        const char *owner;
+
+        if (sd_bus_message_read(m, "sss", NULL, NULL, &owner) > 0 && *owner)
+                bus_connection_believe(us->connection, owner);
+        (void) subscribe(us, sd_bus_message_get_bus(m));
         return 0;
 }
 
