@@ -2,16 +2,21 @@
  *
  *   cli/     what a user types: status_*, history*, alert_command; drill.c follows a drill;
  *            daemon_client asks the daemon, and listens to it
- *   daemon/  `run`: daemon.c has the loop, peers checks, units and sync_unit start, tailnet asks tailscaled
- *   sync/    `sync`: workspace.c calls save, remote and checkout; checkout.c checks the disk space
- *   doctor/  doctor.c has the table of rows, check_*.c one subject each: check_system.c clock and journal,
- *            check_workspace.c the disk
- *   core/    pure: verdict, health, role (what to do when), events (what is reported), status
- *   config/  the ini: config_keys.c has keys and defaults, validate.c checks values, instance.c has paths
- *   probe/   one check of one gateway
- *   alert/   alerts and heartbeat: conditions.c decides what needs one, alert_format.c formats it
+ *   daemon/  `run`: daemon.c has the loop, peers checks, units and sync_unit start; tailnet asks tailscaled,
+ *            and warns before a key expires
+ *   sync/    `sync`: workspace.c calls changes (finds what is to be saved, and what is too large), save,
+ *            remote and checkout; secret_names.c has what is never pushed, ssh_transport.c the ssh options
+ *   doctor/  doctor.c has the table of rows, look.h their functions, check_*.c one subject each:
+ *            check_system.c clock, journal and powers, check_workspace.c the disk
+ *   core/    pure: verdict, health, role (what to do when; role_memory.c: how long to wait before a retry),
+ *            events (what is reported), status
+ *   config/  the ini: config_keys.c has keys and defaults, config.h their members and words (a new key needs
+ *            both), validate.c checks values, instance.c has paths
+ *   probe/   one check of one gateway: judge.c has the verdicts
+ *   alert/   alerts and heartbeat: conditions.c has trouble that lasts, alert_format.c each service's format
  *   lib/     knows nothing of failover
- */
+ *
+ * include/ has what other programs may rely on: events.h, status.h, the names on D-Bus. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>

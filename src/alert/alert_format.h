@@ -1,4 +1,4 @@
-/* An alert becomes the request that a service wants.
+/* An alert becomes the request that a service wants. The formats are an enum of config/config.h.
  *
  * Pure: no I/O and no clock. Escapes what a service takes for markup or a mention. Cuts long texts.
  *

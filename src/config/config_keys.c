@@ -1,4 +1,5 @@
-/* The table of keys, and how their values are read and printed; see config_keys.h. */
+/* The table of keys, and how their values are read and printed; see config_keys.h. A key sets a member that
+ * config.h declares. */
 #include "config/config_keys.h"
 
 #include <ctype.h>

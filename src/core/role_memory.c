@@ -1,4 +1,4 @@
-/* What the role remembers of actions and events, besides its state; see role_facts.h. */
+/* What the role remembers of actions and events, and how long it waits before a retry; see role_facts.h. */
 #include "core/role_facts.h"
 #include "lib/backoff.h"
 

@@ -1,4 +1,4 @@
-/* The way to a gateway through Tailscale; see tailnet.h. */
+/* The way to a gateway through Tailscale, and the warnings before a key expires; see tailnet.h. */
 #include "daemon/tailnet.h"
 
 #include <errno.h>

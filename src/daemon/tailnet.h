@@ -1,5 +1,5 @@
 /* The way to a gateway through Tailscale: whether the gateway is in the tailnet, whether Tailscale works
- * here, and this node's home relay as a witness.
+ * here, and this node's home relay as a witness. Warns before a key expires.
  *
  * Only tailscaled's own word counts. The daemon remembers over restarts what tailscaled said of the gateway,
  * since a stopped or logged-out one cannot say it. Without Tailscale here, none of this has an effect. */

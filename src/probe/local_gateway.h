@@ -1,4 +1,4 @@
-/* Checks the standby's own gateway, at the intervals in local_gateway.c, when role_gateway.c wants it: a
+/* Checks the standby's own gateway, at the intervals in local_gateway.c, when role_checks.c wants it: a
  * start counts as a promotion once it answers. */
 #pragma once
 

@@ -1,4 +1,4 @@
-/* Which files are never pushed: those with names that gitleaks and git-secrets look for. */
+/* Which files are never pushed: large ones, and those with names that gitleaks and git-secrets look for. */
 #include <fnmatch.h>
 #include <string.h>
 

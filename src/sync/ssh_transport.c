@@ -14,7 +14,7 @@
 #include "lib/program.h"
 #include "lib/text.h"
 
-/* No ControlPath: a shared connection would outlive the deadline, or be a dead one. */
+/* For git, rsync and doctor. No ControlPath: a shared connection would outlive the deadline, or be a dead one. */
 const char ssh_command[] =
         "ssh -oBatchMode=yes -oStrictHostKeyChecking=yes -oConnectTimeout=5 -oServerAliveInterval=3 "
         "-oServerAliveCountMax=3 -oControlPath=none -oClearAllForwardings=yes -oForwardAgent=no -oPermitLocalCommand=no -oUpdateHostKeys=no";
