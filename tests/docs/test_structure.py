@@ -45,11 +45,6 @@ IMPURE = re.compile(r"(clock_\w+|time|gettimeofday|\w*sleep|f?open\w*|creat|read
                     r"accept\d?|bind|listen|send\w*|recv\w*|poll|ppoll|select|epoll_\w+|fork|exec\w*|posix_spawn\w*|system|kill|"
                     r"getenv|secure_getenv|exit|abort|sd_journal_\w+|sd_event_\w+|sd_notify\w*)")
 
-# What breaks a rule today. It only shrinks: a line that is no longer needed goes.
-TODAY = set("""
-src: lines of C
-""".strip().splitlines())
-
 
 def room(path):
     """The room of src/ROOM/FILE, include/FILE and src/main.c."""
@@ -304,7 +299,7 @@ def without_numbers(text):
 def test_the_house():
     if not OBJECTS.is_dir():
         pytest.skip("nothing is built: `make all`")
-    broken = [line for line in violations(SOURCE, OBJECTS) if without_numbers(line) not in TODAY]
+    broken = list(violations(SOURCE, OBJECTS))
     assert not broken, "\n".join(broken)
 
 
@@ -332,6 +327,10 @@ def add(path, text):
 
 def append(path, text):
     return lambda tree: write(tree / path, (tree / path).read_text() + text)
+
+
+def pad(path, lines):
+    return lambda tree: write(tree / path, (tree / path).read_text() + "\n" * (lines - (tree / path).read_text().count("\n")))
 
 
 def compiled(**texts):
@@ -366,7 +365,7 @@ BREAKS = [
     ("circle: lib/z_g lib/z_h", lambda tree: [
         write(tree / "src/lib/z_g.h", '#include "lib/z_h.h"\n'), write(tree / "src/lib/z_h.h", '#include "lib/z_g.h"\n')]),
     ("src/lib/z_i.c: lines", add("src/lib/z_i.c", "\n" * 501)),
-    (None, add("src/lib/z_i.c", "\n" * 500)),
+    (None, pad("src/core/role.c", 500)),
     ("src/lib/z_j.c: very_long() has lines", add("src/lib/z_j.c", LONG)),
     (None, add("src/lib/z_j.c", AS_LONG_AS_MAY_BE)),
     ("tests/unit/test_z.c: lines", add("tests/unit/test_z.c", "\n" * 601)),
