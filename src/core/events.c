@@ -1,4 +1,4 @@
-/* The words and fields of each journal entry; see events.h. */
+/* The words and fields of each journal entry; see events.h. daemon_steps.c fills in the facts. */
 #include "events.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* The daemon's status in words; see status.h. */
+/* The daemon's status in words, and how long it takes to detect a failure; see status.h. */
 #include "status.h"
 
 #include <string.h>
@@ -253,9 +253,6 @@ char *status_next(const struct status *s, usec_t now, char buf[static SENTENCE_M
                 ADD(" See `journalctl -u %s -n 20` and `%s doctor`.", s->unit, s->program);
         return buf;
 }
-
-/* How much of the timeout a connect gets: time for a SYN and two repeats. */
-#define CONNECT_MAX (3 * USEC_PER_SEC)
 
 void status_set_detection(struct status *s, usec_t check_interval, usec_t retry_interval, usec_t timeout,
         usec_t silent_timeout, unsigned fail_threshold) {

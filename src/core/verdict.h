@@ -3,6 +3,9 @@
 
 #include "lib/util.h"
 
+/* How much of a check's time a connect gets, at most: time for a SYN and two repeats. */
+#define CONNECT_MAX (3 * USEC_PER_SEC)
+
 enum verdict {
         VERDICT_UP,        /* the expected answer */
         VERDICT_NOT_READY, /* the gateway lives and says that its channels do not. Never from a probe */

@@ -1,4 +1,5 @@
-/* Writes the daemon's metrics for Prometheus: a text file for node_exporter's textfile collector. */
+/* Writes the daemon's metrics for Prometheus: a text file for node_exporter's textfile collector. The
+ * numbers are those of struct status, which daemon_status.c makes. */
 #pragma once
 
 #include "config/config.h"

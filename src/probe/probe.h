@@ -8,8 +8,6 @@
 #include "core/verdict.h"
 #include "lib/http.h"
 
-#define CONNECT_MAX (3 * USEC_PER_SEC) /* time for a SYN and two repeats */
-
 struct probe_target {
         const char *url; /* complete: see probe_url(). /startupz and /readyz are beside its path */
         bool startup;    /* ask the gateway first whether it is starting or draining */

@@ -146,13 +146,15 @@ static int list(struct copy *c, const char *source) {
 
 /* In --out-format=%i, '>' begins a received file, and "cL" a new link (rsync(1), --itemize-changes). */
 static int copy_files(struct copy *c) {
+        char max_size[40];
         const char *const options[] = { "-tp", "--chmod=D0700,Fgo=,Fu+rw", "--checksum", "--force",
                 "--safe-links", "--no-devices", "--no-specials", "--delay-updates", "--fsync",
-                "--temp-dir=" TEMPORARY, "--filter=P /" TEMPORARY, "--out-format=%i", "--max-size=64m",
+                "--temp-dir=" TEMPORARY, "--filter=P /" TEMPORARY, "--out-format=%i", max_size,
                 c->config->delete ? "--delete" : NULL, NULL };
         _cleanup_free_ char *target = NULL, *out = NULL;
         int code = asprintf(&target, "%s/", c->config->target);
 
+        (void) snprintf(max_size, sizeof max_size, "--max-size=%" PRIu64, SECRET_MAX);
         if (code >= 0)
                 code = run_rsync(c, options, c->config->source, target, &out);
         for (const char *line = out; line && *line; line += strcspn(line, "\n"), line += *line == '\n')
