@@ -66,6 +66,7 @@ def answer_ssh(host, command):
     """Types ssh's line and answers its question; does what ssh says of a key that has changed."""
     host.put("/usr/local/bin/yes-to-ssh", "#!/bin/sh\necho yes\n", mode=0o755)
     env = {"SSH_ASKPASS": "/usr/local/bin/yes-to-ssh", "SSH_ASKPASS_REQUIRE": "force"}
+    command = command.replace("sudo ", "sudo --preserve-env=SSH_ASKPASS,SSH_ASKPASS_REQUIRE ", 1)
     said = host.run(command, env=env, check=False).stderr
     for remedy in re.findall(r"^ *(ssh-keygen -f .*)", said, re.M):
         host.run(remedy, user=USER)

@@ -111,7 +111,7 @@ def at_rest(pair):
     """On standby, with nothing under way."""
     host = pair.standby
     return (re.match(r"Standby(, with unmerged work)?: the primary is up", pair.status) and host.state(GATEWAY) in ("inactive", "failed")
-            and host.state(SYNC) in ("inactive", "failed") and marker(host) == "" and host.is_active(DAEMON))
+            and host.state(SYNC) in ("inactive", "failed") and not marker(host) and host.is_active(DAEMON))
 
 
 def wait_at_rest(pair, deadline=60):
