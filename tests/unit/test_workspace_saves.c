@@ -331,7 +331,6 @@ static void test_saves_before_it_refuses(void **state) {
                         "notes", "resolved" },
                 { "git update-ref -d refs/heads/main; echo mine >>notes", "notes", "one\nmine" },
                 { "git update-index --split-index; echo s >>notes", "notes", "one\ns" },
-                { "git update-index --assume-unchanged notes; echo s >>notes", "notes", "one\ns" },
                 { "git sparse-checkout set --no-cone tool; echo s >new", "new", "s" },
                 { "git sparse-checkout set --cone --sparse-index memory; echo s >new", "new", "s" },
                 { "git config remote.origin.promisor true; git config extensions.partialClone origin\n"
