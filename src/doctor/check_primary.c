@@ -201,13 +201,17 @@ void look_own_gateway(const struct checkup *c, struct finding *f) {
         unsigned port = local_gateway_port(c->config);
         _cleanup_free_ char *loopback = probe_url(SCHEME_HTTP, "127.0.0.1", port, "/health");
         bool runs = g->warm || checkup_gateway_runs(c);
-        struct check check = check_url(&(struct probe_target){ .url = g->url ?: loopback,
-                .scheme = SCHEME_HTTP,
-                .expect = c->config->primary.expect,
-                .timeout = c->config->primary.timeout,
-                .any_certificate = g->tls_verify == TLS_VERIFY_NO });
+        struct check check = { 0 };
 
-        if (runs || checkup_gateway_runs(c)) /* the daemon may have started it meanwhile */
+        if (!runs) {
+                check = check_url(&(struct probe_target){ .url = g->url ?: loopback,
+                        .scheme = SCHEME_HTTP,
+                        .expect = c->config->primary.expect,
+                        .timeout = c->config->primary.timeout,
+                        .any_certificate = g->tls_verify == TLS_VERIFY_NO });
+                runs = checkup_gateway_runs(c); /* the daemon may have started it meanwhile */
+        }
+        if (runs)
                 finding_off(f, "%s runs, and the daemon checks it", c->gateway.name);
         else if (check.connected && (!g->url || check.verdict == VERDICT_UP)) {
                 finding_fail(f, "another program listens at port %u here, so %s could not start", port,
