@@ -33,7 +33,6 @@ struct story {
         const char *unit_waits_for; /* systemd starts .unit after this unit's job; NULL or "": none */
         bool ended_well;            /* .unit is not running, and systemd knows of no error */
         bool other;                 /* another gateway answers at the address of the gateway here */
-        bool warm;                  /* .unit only switches the channels of a gateway that runs */
         bool unsaid;       /* the gateway here is an older one that does not report on its channels */
         bool ignores_stop; /* the gateway here still answers though systemd is stopping it */
         usec_t outage;     /* at most: from the last good check to the promotion (EVENT_PROMOTED) */
@@ -44,7 +43,7 @@ struct story {
         usec_t active;     /* from the start of .unit until the channels were ready */
         usec_t down;       /* from the last good check until now */
         usec_t promoted;   /* how long the standby has been promoted */
-        usec_t start_timeout, hang_timeout, drain_timeout;
+        usec_t start_timeout, hang_timeout;
         unsigned port;
 };
 

@@ -70,7 +70,6 @@ static void report(struct daemon *d, enum role_event event, enum role_state from
                 .unit = d->gateway->id,
                 .trouble = trouble(d, why, sizeof why),
                 .channels = channels(d, why),
-                .warm = d->rules.warm,
                 .unsaid = d->channels.ready == READY_UNSAID,
                 .ignores_stop = unit_info(d->gateway)->state == UNIT_STOPPING && d->role.answers > 0,
                 .unit_waits_for = unit_info(d->gateway)->waits_for,
@@ -78,7 +77,6 @@ static void report(struct daemon *d, enum role_event event, enum role_state from
                 .other = d->role.other == OTHER_ANSWERS,
                 .start_timeout = d->config->gateway.start_timeout,
                 .hang_timeout = d->config->gateway.hang_timeout,
-                .drain_timeout = d->config->gateway.drain_timeout,
                 .port = local_gateway_port(d->config),
         };
 

@@ -228,7 +228,6 @@ static inline struct story plain_story(void) {
                 .promoted = 3600 * S,
                 .start_timeout = 300 * S,
                 .hang_timeout = 300 * S,
-                .drain_timeout = 20 * S,
                 .port = 18789,
         };
 }
