@@ -13,6 +13,8 @@
 #include "lib/log.h"
 #include "lib/text.h"
 
+#define BACK_OFF_FIRST (5 * USEC_PER_SEC)
+#define BACK_OFF_MAX (15 * USEC_PER_MINUTE)
 #define GIVE_UP_AFTER USEC_PER_DAY /* "a day" in messages, README and manual */
 /* An outage that ends within this is in the journal only. */
 #define QUIET_FOR (45 * USEC_PER_SEC)
@@ -40,6 +42,10 @@ struct alert {
         char error[512];   /* why the delivery fails, as the journal has it; "": it does not */
 };
 
+usec_t alert_back_off(unsigned attempts) {
+        return back_off(attempts, BACK_OFF_FIRST, BACK_OFF_MAX);
+}
+
 /* Schedules a retry. WORDS say why the try failed. */
 static void postpone(struct alert *a, const char *words, usec_t retry_after) {
         usec_t now = now_usec(CLOCK_BOOTTIME);
@@ -49,7 +55,7 @@ static void postpone(struct alert *a, const char *words, usec_t retry_after) {
                         words);
         (void) safe_text(a->error, sizeof a->error, words);
         a->attempts++;
-        a->try_at = now + back_off(a->attempts, ALERT_RETRY_FIRST, ALERT_RETRY_MAX);
+        a->try_at = now + alert_back_off(a->attempts);
         if (retry_after > 0)
                 a->not_before = now + retry_after;
         webhook_wake_at(a->webhook, 0);

@@ -46,6 +46,5 @@ static inline bool alert_is_on(const struct alert_config *c) {
         return c->url || c->url_file;
 }
 
-/* The waits after failed attempts in a row (back_off()): 5 s, 10 s … 15 min. */
-#define ALERT_RETRY_FIRST (5 * USEC_PER_SEC)
-#define ALERT_RETRY_MAX (15 * USEC_PER_MINUTE)
+/* How long to wait after that many failed attempts in a row (from 1): 5 s, 10 s … 15 min. */
+usec_t alert_back_off(unsigned attempts);

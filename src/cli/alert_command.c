@@ -7,7 +7,6 @@
 
 #include "alert/alert.h"
 #include "config/config.h"
-#include "lib/backoff.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -90,7 +89,7 @@ static int deliver_in_time(
 
         for (unsigned attempt = 1;; attempt++) {
                 int r = deliver(instance, a, m, words);
-                usec_t wait = back_off(attempt, ALERT_RETRY_FIRST, ALERT_RETRY_MAX);
+                usec_t wait = alert_back_off(attempt);
 
                 if (r == WEBHOOK_TAKEN)
                         return EX_OK;

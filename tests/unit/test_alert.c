@@ -365,8 +365,8 @@ static void test_back_off(_unused_ void **state) {
         static const unsigned seconds[] = { 5, 5, 10, 20, 40, 80, 160, 320, 640, 900, 900 };
 
         for (unsigned i = 0; i < ELEMENTSOF(seconds); i++)
-                assert_true(back_off(i, ALERT_RETRY_FIRST, ALERT_RETRY_MAX) == seconds[i] * USEC_PER_SEC);
-        assert_true(back_off(UINT32_MAX, ALERT_RETRY_FIRST, ALERT_RETRY_MAX) == 15 * USEC_PER_MINUTE);
+                assert_true(alert_back_off(i) == seconds[i] * USEC_PER_SEC);
+        assert_true(alert_back_off(UINT32_MAX) == 15 * USEC_PER_MINUTE);
 }
 
 static void test_shown(_unused_ void **state) {
