@@ -17,8 +17,8 @@ enum {
  * EXIT_NOT_RUNNING, not logged, also for a daemon that hangs; or another exit status, logged. */
 int client_get_status(sd_bus *bus, const struct instance *n, sd_bus_message **ret_m, struct status *ret);
 
-/* Calls METHOD (bus_interface.h), with SECONDS unless 0. polkit may ask the user for a password if an agent
- * runs (polkit(8)): it gets sd-bus's 25 s, longer than the daemon waits. 0, or an exit status, logged. */
+/* Calls METHOD (bus_interface.h), with SECONDS unless 0. Waits sd-bus's 25 s, longer than the daemon waits for
+ * polkit, which asks the user nothing. 0, or an exit status, logged. */
 int client_command(sd_bus *bus, const struct instance *n, const char *method, uint64_t seconds);
 
 /* Makes client_wait() set *CHANGED when the daemon's status changes, or the daemon starts or ends. It also
