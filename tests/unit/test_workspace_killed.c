@@ -1,6 +1,13 @@
 /* A sync that is killed or loses power half-way, and the intent that it leaves. */
 #include "workspace_fixture.h"
 
+/* How many times to kill, of N without sanitizers, which make each sync several times as long. */
+#ifdef __SANITIZE_ADDRESS__
+#define ROUNDS(n) ((n) / 2)
+#else
+#define ROUNDS(n) (n)
+#endif
+
 /* Starts a sync in a child; SIGKILL after a while of at most SPAN. */
 static void kill_one(struct world *w, useconds_t span) {
         pid_t pid = fork();
@@ -74,7 +81,7 @@ static void test_killed_in_a_checkout(void **state) {
         srand(seed);
         many_files(w, 0);
         span = measure(w);
-        for (int round = 1; round <= 6; round++) {
+        for (int round = 1; round <= ROUNDS(6); round++) {
                 many_files(w, round);
                 for (int i = 0; i < 4; i++)
                         kill_one(w, span);
@@ -94,7 +101,7 @@ static void test_killed_while_saving(void **state) {
         srand(seed);
         many_files(w, 0);
         span = measure(w) * 2;
-        for (int round = 1; round <= 4; round++) {
+        for (int round = 1; round <= ROUNDS(4); round++) {
                 many_files(w, round);
                 run(w,
                         "cd standby; for f in many*/*7; do echo mine %d >>$f; done; echo mine %d >own%d.log; echo KEY=%d >.env\n"
