@@ -40,12 +40,11 @@ def wait_cut_off(pair, deadline=60):
 
 @pytest.mark.parametrize("what", [w if w in IN_CI else pytest.param(w, marks=only_all) for w in FAULTS])
 def test_cut_off_here(pair, what):
-    """Held for as long as cut_off_wait says, and nothing is counted. At most one check leaves by another interface."""
+    """Held for as long as cut_off_wait says: counted checks would take less. At most one check leaves by another interface."""
     begin(pair, witness={"cut_off_wait": "6s"}, workspace={"path": ""}, secrets=None)
     pair.standby.leaks()
     FAULTS[what](pair)
     wait_cut_off(pair)
-    assert pair.json["state"] == "standby" or pair.json["failed_checks"] == 1
     promoted = wait_event(pair.standby, "promoted", 60)
     assert int(promoted["FAILOVER_DETECTING_USEC"]) >= WAIT
     left = pair.standby.leaks()
