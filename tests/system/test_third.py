@@ -142,8 +142,9 @@ def flap(host, stop):
 
 
 def test_cut_off_from_the_senior_that_has_taken_over(pair, third, figure):
-    """It is this machine that nobody can reach: the hold comes first, as it does for the primary."""
-    third.put("/etc/openclaw-failover.ini", ini("1s") + "[witness]\ncut_off_wait = 6s\n")
+    """It is this machine that nobody can reach: the hold comes first, as it does for the primary. The head start is over when
+    the hold ends, and longer than the senior takes on a slow machine."""
+    third.put("/etc/openclaw-failover.ini", ini("5s") + "[witness]\ncut_off_wait = 6s\n")
     watch(pair, third)
     pair.primary.gateway.kill()
     third.wait_journal("senior standby first has taken over", DAEMON)
