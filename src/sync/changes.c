@@ -35,6 +35,22 @@ void changes_free(struct changes *w) {
         *w = (struct changes){ 0 };
 }
 
+/* Compares two changes: each begins with its path. */
+static int compare_paths(const void *a, const void *b) {
+        return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+void changes_sort(struct changes *w) {
+        if (w->n > 0)
+                qsort(w->items, w->n, sizeof *w->items, compare_paths);
+}
+
+const struct change *changes_get(const struct changes *w, const char *path) {
+        const struct change key = { .path = (char *) path };
+
+        return w->n > 0 ? bsearch(&key, w->items, w->n, sizeof key, compare_paths) : NULL;
+}
+
 static int fail_memory(struct sync_result *r) {
         return sync_fail(r, REFUSAL_ERROR, "out of memory");
 }
@@ -353,11 +369,6 @@ static int find_gone(struct finder *f) {
         return 0;
 }
 
-/* Compares two changes: each begins with its path. */
-static int compare_paths(const void *a, const void *b) {
-        return strcmp(*(char *const *) a, *(char *const *) b);
-}
-
 /* Adds staged content that only the index has. Where the tree may have another version, the staged one is
  * saved beside that as PATH.staged. */
 static int find_staged(struct finder *f) {
@@ -365,17 +376,16 @@ static int find_staged(struct finder *f) {
         size_t found = w->n;
         bool taken;
 
-        if (found > 0)
-                qsort(w->items, found, sizeof *w->items, compare_paths);
+        changes_sort(w);
         for (size_t i = 0; f->index && i < git_index_entrycount(f->index); i++) {
                 const git_index_entry *e = git_index_get_byindex(f->index, i);
                 struct change item = { .staged = true, .mode = (uint16_t) e->mode, .id = e->id };
-                const struct change key = { .path = (char *) e->path }, *other;
+                const struct change *other;
 
                 if (git_index_entry_stage(e) > 0 || (!S_ISREG(e->mode) && !S_ISLNK(e->mode)) ||
                         is_known(f, e->path, &e->id, e->mode))
                         continue;
-                other = found > 0 ? bsearch(&key, w->items, found, sizeof key, compare_paths) : NULL;
+                other = changes_get(&(struct changes){ .items = w->items, .n = found }, e->path);
                 if (other && git_oid_equal(&other->id, &e->id))
                         continue;
                 w->tracked = true;

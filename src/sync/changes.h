@@ -42,6 +42,10 @@ int changes_add(const struct repo *repo, const char *path, const struct stat *st
 /* Our commit's files as WORK, or only its private or other items, changes them. 0 or a libgit2 error. */
 int changes_files(
         const struct repo *repo, const struct changes *work, const bool *only_private, git_index **ret);
+/* Sorts the items by their paths. */
+void changes_sort(struct changes *w);
+/* The item PATH of sorted W. NULL: none. */
+const struct change *changes_get(const struct changes *w, const char *path);
 void changes_free(struct changes *w);
 #define _cleanup_work_ _cleanup_(changes_free)
 

@@ -101,7 +101,7 @@ static int write_blob(const struct saver *s, struct change *item) {
         return k < 0 && k != GIT_ENOTFOUND ? sync_fail_git(s->result, item->path) : k;
 }
 
-/* Writes all blobs, and drops the files that are gone by now. */
+/* Writes all blobs, drops the files that are gone by now, and sorts what is left. */
 static int write_blobs(struct saver *s) {
         struct changes *w = s->work;
         int k = 0;
@@ -115,21 +115,18 @@ static int write_blobs(struct saver *s) {
                 w->items[i--] = w->items[--w->n];
                 k = 0;
         }
+        changes_sort(w);
         return k;
 }
 
 /* Whether the work continues D: it has D's content or, for an untracked file, any content, since no checkout
  * ever reverts an untracked file. */
 static bool goes_on(const struct saver *s, bool private, const git_diff_delta *d) {
-        for (size_t i = s->work->n; i-- > 0;) {
-                const struct change *c = &s->work->items[i];
+        const struct change *c = changes_get(s->work, d->new_file.path);
 
-                if (c->is_private == private && strcmp(c->path, d->new_file.path) == 0)
-                        return c->untracked ||
-                                (c->mode ? git_oid_equal(&c->id, &d->new_file.id)
-                                         : d->status == GIT_DELTA_DELETED);
-        }
-        return false;
+        return c && c->is_private == private &&
+                (c->untracked ||
+                        (c->mode ? git_oid_equal(&c->id, &d->new_file.id) : d->status == GIT_DELTA_DELETED));
 }
 
 /* Whether the work continues all of the last branch of its kind, which is checked out nowhere. Then the

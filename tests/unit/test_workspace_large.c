@@ -37,7 +37,7 @@ static void test_large(void **state) {
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 struct world *w = *state;
-                int first, second, before, after, again;
+                int first, second, before, after, again, more;
                 long long read;
 
                 run(w, "%s", cases[i].script);
@@ -51,9 +51,14 @@ static void test_large(void **state) {
                 read = bytes_read() - read;
                 assert_int_equal(w->result.workspace, SYNC_UNCHANGED);
                 assert_string_equal(w->result.saved, "");
+                run(w, "echo more >standby/more");
+                more = measure(w, 5 * USEC_PER_MINUTE);
+                assert_saved(w, "more", "more");
                 print_message(
-                        "%s: past a deadline of 1 s by %d ms, then by %d ms; the refresh %d ms, after it %d and %d ms; in all, %lld kB read\n",
-                        cases[i].name, first, second, before, after, again, read / 1000);
+                        "%s: past a deadline of 1 s by %d ms, then by %d ms; the refresh %d ms, after it %d and %d ms, with one more file %d ms; in all, %lld kB read\n",
+                        cases[i].name, first, second, before, after, again, more, read / 1000);
+                assert_in_range(
+                        more, 0, 3 * MAX(after, again) + 1000); /* it does not pay for the others again */
                 assert_in_range(
                         MAX(read, 0), 0, 64 << 20); /* what is remembered, and the tree that was saved */
                 assert_int_equal(end_world(state), 0);
