@@ -174,12 +174,18 @@ int saved_create(const struct repo *repo, const char *branch, const git_oid *fro
         struct sync_result *r) {
         _cleanup_(git_reference_freep) git_reference *made = NULL;
         char name[200];
+        git_oid id;
 
         (void) snprintf(name, sizeof name, "refs/heads/%s", branch);
-        return git_reference_create_matching(
-                       &made, repo->git, name, tip, from != NULL, from, "failover: save") < 0
-                ? sync_fail_git(r, branch)
-                : 0;
+        if (git_reference_create_matching(
+                    &made, repo->git, name, tip, from != NULL, from, "failover: save") == 0)
+                return 0;
+        (void) sync_fail_git(r, branch);
+        /* A branch of this very name leaves no room for ours below it. */
+        return tip_of(repo, NULL, "failover", &id) < 0
+                ? -ECANCELED
+                : sync_command(
+                          r, "sudo -u %s git -C %s branch -m failover failover-old", repo->user, repo->word);
 }
 
 bool saved_remove(const struct repo *repo, const char *branch) {

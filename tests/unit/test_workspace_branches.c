@@ -69,6 +69,20 @@ static void test_what_was_undone_is_kept(void **state) {
         assert_int_equal(w->result.n_unmerged, 1);
 }
 
+/* A file .git/refs/heads/failover is where the directory of the saved branches should be. */
+static void test_a_branch_of_our_name(void **state) {
+        struct world *w = *state;
+
+        run(w, "cd standby; git branch failover; echo learned >>notes");
+        commit(w, "echo two >new");
+        assert_sync(w, SYNC_FAILED);
+        assert_sh(w, "tail -n 1 standby/notes; test ! -e standby/new", "learned");
+        mend(w);
+        assert_sync(w, SYNC_UPDATED);
+        assert_saved(w, "notes", "one\nlearned");
+        assert_follows(w);
+}
+
 /* Without it, HEAD would have no commit. */
 static void test_a_branch_that_is_checked_out_stays(void **state) {
         struct world *w = *state;
@@ -270,6 +284,7 @@ int main(void) {
                 TEST(test_unmerged_until_merged),
                 TEST(test_unmerged_work_is_never_pruned),
                 TEST(test_what_was_undone_is_kept),
+                TEST(test_a_branch_of_our_name),
                 TEST(test_a_branch_that_is_checked_out_stays),
                 TEST(test_every_branch_counts),
                 TEST(test_an_older_state_is_work),
