@@ -26,15 +26,18 @@ class CommandError(AssertionError):
 
 
 def wait_for(predicate, deadline=30.0, what=None, every=0.05):
-    """Calls PREDICATE until its result is true, and returns that. Fails after DEADLINE seconds."""
+    """Calls PREDICATE until its result is true, and returns that. Fails after DEADLINE seconds. Where a look takes long, the
+    machine has better to do than to look again at once."""
     end = time.monotonic() + deadline
     while True:
+        begun = time.monotonic()
         result = predicate()
+        now = time.monotonic()
         if result:
             return result
-        if time.monotonic() > end:
+        if now > end:
             raise AssertionError(f"not within {deadline} s: {what or getattr(predicate, '__doc__', None) or predicate}")
-        time.sleep(every)
+        time.sleep(max(every, now - begun))
 
 
 def children(pid):
