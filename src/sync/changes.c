@@ -14,6 +14,8 @@
 /* libgit2 walks no deeper. */
 #define DEPTH_MAX 100
 
+#define LOOKING "looking through"
+
 struct finder {
         const struct repo *repo;
         struct changes *work;
@@ -339,10 +341,8 @@ static int find_in_tree(struct finder *f) {
         int k = 0;
 
         while (fts && k == 0 && (e = fts_read(fts)))
-                k = repo_is_over(f->repo)
-                        ? sync_fail(f->result, REFUSAL_TIMEOUT, "looking through %s was not done in time",
-                                  f->repo->config->path)
-                        : find_entry(f, fts, e);
+                if ((k = repo_check_time(f->repo, LOOKING, f->result)) == 0)
+                        k = find_entry(f, fts, e);
         if (k == 0 && (!fts || errno != 0))
                 k = sync_fail(f->result, REFUSAL_ERROR, "%s: %s", f->repo->config->path, strerror(errno));
         return k;
@@ -358,6 +358,8 @@ static int find_gone(struct finder *f) {
 
                 if (f->visited[i] || skips || f->repo->is_sparse || changes_is_beyond(f->repo, e))
                         continue;
+                if (repo_check_time(f->repo, LOOKING, f->result) < 0)
+                        return -ECANCELED;
                 if (paths_add(&f->work->paths, e->path) < 0)
                         return fail_memory(f->result);
                 if (f->cut_short)

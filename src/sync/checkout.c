@@ -164,20 +164,18 @@ static int clear_path(struct clearing *c, const char *path, bool is_wanted) {
         return k;
 }
 
-static int fail_timeout(const struct clearing *c) {
-        return sync_fail(
-                c->result, REFUSAL_TIMEOUT, "making room in %s was not done in time", c->repo->config->path);
+static int check_time(const struct clearing *c) {
+        return repo_check_time(c->repo, "making room in", c->result);
 }
 
 /* Removes what is at the paths or, if .looking, only checks that it may. */
 static int clear_all(struct clearing *c) {
         for (size_t i = 0; i < c->paths->n; i++) {
                 const char *path = c->paths->items[i];
-                int k;
+                int k = c->looking ? check_time(c) : 0;
 
-                if (c->looking && repo_is_over(c->repo))
-                        return fail_timeout(c);
-                k = clear_path(c, path, find_file(c->files, path));
+                if (k == 0)
+                        k = clear_path(c, path, find_file(c->files, path));
                 if (k == -ESTALE)
                         return sync_fail(
                                 c->result, REFUSAL_CHANGED, "%s changed while it was being saved", path);
@@ -257,8 +255,8 @@ static int begin(struct clearing *c) {
                 return k;
         (void) strcpy(intent.branch, c->repo->branch);
         k = repo_flush(c->repo); /* flushes what was saved, before the tree loses it */
-        if (k == 0 && repo_is_over(c->repo))
-                return fail_timeout(c);
+        if (k == 0 && check_time(c) < 0)
+                return -ECANCELED;
         if (k == 0)
                 k = cleanup_set_intent(c->repo, &intent);
         c->looking = false;

@@ -99,7 +99,8 @@ int incoming_check(struct repo *repo, git_commit *target, struct incoming *ret, 
                 return k;
         repo->target = *git_commit_id(target);
         for (size_t i = 0; i < git_diff_num_deltas(diff) && k == 0; i++)
-                k = check_delta(repo, git_diff_get_delta(diff, i), ret, r);
+                if ((k = repo_check_time(repo, "comparing the remote with", r)) == 0)
+                        k = check_delta(repo, git_diff_get_delta(diff, i), ret, r);
         paths_sort(&ret->paths);
         return k;
 }

@@ -326,6 +326,12 @@ bool repo_is_over(const struct repo *repo) {
         return child_stop || (repo->until && now_usec(CLOCK_BOOTTIME) >= repo->until);
 }
 
+int repo_check_time(const struct repo *repo, const char *what, struct sync_result *r) {
+        return repo_is_over(repo)
+                ? sync_fail(r, REFUSAL_TIMEOUT, "%s %s was not done in time", what, repo->config->path)
+                : 0;
+}
+
 int repo_find_theirs(const struct repo *repo, git_oid *ret) {
         char name[REPO_BRANCH_MAX + 200];
 

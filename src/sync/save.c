@@ -59,7 +59,7 @@ static bool is_held(const struct saver *s, const struct change *item) {
 }
 
 /* Finds out which kinds have what no branch has. Drops untracked files that git ignores by now and no branch
- * has: they must not count as saved. */
+ * has: they must not count as saved. What is not looked at in time counts as new: to write it fails. */
 static void find_new(struct saver *s) {
         struct changes *w = s->work;
         size_t kept = 0;
@@ -67,15 +67,14 @@ static void find_new(struct saver *s) {
         s->is_new[false] = !has_commits(s);
         for (size_t i = 0; i < w->n; i++) {
                 struct change *c = &w->items[i];
-                bool held = is_held(s, c);
+                bool over = repo_is_over(s->repo), held = !over && is_held(s, c);
 
-                if (!held && c->untracked && !repo_is_over(s->repo) &&
-                        changes_is_ignored(s->repo, c->path)) {
+                if (!held && !over && c->untracked && changes_is_ignored(s->repo, c->path)) {
                         free(c->path);
                         continue;
                 }
                 if (!held)
-                        s->is_new[is_private(s, c)] = true;
+                        s->is_new[!over && is_private(s, c)] = true;
                 w->items[kept++] = *c;
         }
         w->n = kept;
@@ -85,11 +84,10 @@ static void find_new(struct saver *s) {
 static int write_blob(const struct saver *s, struct change *item) {
         git_buf content = GIT_BUF_INIT;
         uint64_t size;
-        int k;
+        int k = repo_check_time(s->repo, "saving the work in", s->result);
 
-        if (repo_is_over(s->repo))
-                return sync_fail(s->result, REFUSAL_TIMEOUT, "saving the work in %s was not done in time",
-                        s->repo->config->path);
+        if (k < 0)
+                return k;
         item->is_private = is_private(s, item);
         if (!item->mode || blob_size(s->repo, &item->id, &size) == 0)
                 return 0;

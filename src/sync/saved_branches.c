@@ -108,7 +108,8 @@ static bool has_content(const struct repo *repo, const git_oid *commit, git_diff
                 _cleanup_(git_tree_entry_freep) git_tree_entry *e = NULL;
                 bool there = git_tree_entry_bypath(&e, tree, d->new_file.path) == 0;
 
-                if (there != (d->status != GIT_DELTA_DELETED) || (there && !is_same_file(e, &d->new_file)))
+                if (repo_is_over(repo) || there != (d->status != GIT_DELTA_DELETED) ||
+                        (there && !is_same_file(e, &d->new_file)))
                         return false;
         }
         return true;

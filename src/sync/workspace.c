@@ -95,7 +95,9 @@ static int follow(struct sync *s, const git_oid *id) {
                 return sync_fail_git(r, "the remote's commit");
         k = incoming_check(&s->repo, target, &in, r);
         for (size_t i = 0; k == 0 && i < s->work.paths.n; i++)
-                if (!repo_is_filtered(&s->repo, s->work.paths.items[i]) && /* new attributes count, too */
+                if ((k = repo_check_time(&s->repo, "comparing the remote with", r)) == 0 &&
+                        !repo_is_filtered(
+                                &s->repo, s->work.paths.items[i]) && /* new attributes count, too */
                         paths_add(&in.paths, s->work.paths.items[i]) < 0)
                         k = sync_fail(r, REFUSAL_ERROR, "out of memory");
         paths_sort(&in.paths);
