@@ -17,7 +17,8 @@ struct change {
         char *path;
         bool untracked;
         bool staged;     /* only the index has this content */
-        bool is_private; /* never pushed; saved_add() sets this */
+        bool is_private; /* never pushed; saved_add() sets this and .held */
+        bool held;       /* a saved branch has it */
         uint16_t mode;   /* git's; 0: the file was deleted */
         git_oid id;      /* of the blob that git would make */
         uint64_t size;

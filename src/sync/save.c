@@ -52,10 +52,12 @@ static bool is_private(const struct saver *s, const struct change *item) {
                         repo_is_filtered(s->repo, item->path));
 }
 
-/* Whether a branch has the item. A private branch is not enough for a public file: without readable
- * attributes, every file passed for private. */
-static bool is_held(const struct saver *s, const struct change *item) {
-        return holds(s, false, item) || (item->mode && holds(s, true, item) && is_private(s, item));
+/* Sets .held and .is_private. A private branch is not enough for a public file: without readable attributes,
+ * every file passed for private. */
+static void judge(const struct saver *s, struct change *item) {
+        item->held = holds(s, false, item);
+        item->is_private = !item->held && is_private(s, item);
+        item->held = item->held || (item->is_private && holds(s, true, item));
 }
 
 /* Finds out which kinds have what no branch has. Drops untracked files that git ignores by now and no branch
@@ -67,20 +69,22 @@ static void find_new(struct saver *s) {
         s->is_new[false] = !has_commits(s);
         for (size_t i = 0; i < w->n; i++) {
                 struct change *c = &w->items[i];
-                bool over = repo_is_over(s->repo), held = !over && is_held(s, c);
+                bool over = repo_is_over(s->repo);
 
-                if (!held && !over && c->untracked && changes_is_ignored(s->repo, c->path)) {
+                if (!over)
+                        judge(s, c);
+                if (!over && !c->held && c->untracked && changes_is_ignored(s->repo, c->path)) {
                         free(c->path);
                         continue;
                 }
-                if (!held)
-                        s->is_new[!over && is_private(s, c)] = true;
+                if (over || !c->held)
+                        s->is_new[!over && c->is_private] = true;
                 w->items[kept++] = *c;
         }
         w->n = kept;
 }
 
-/* Sets .is_private, and writes the blob of the file as it is now. GIT_ENOTFOUND: the file is gone. */
+/* Writes the blob of the file as it is now. GIT_ENOTFOUND: the file is gone. */
 static int write_blob(const struct saver *s, struct change *item) {
         git_buf content = GIT_BUF_INIT;
         uint64_t size;
@@ -88,8 +92,7 @@ static int write_blob(const struct saver *s, struct change *item) {
 
         if (k < 0)
                 return k;
-        item->is_private = is_private(s, item);
-        if (!item->mode || blob_size(s->repo, &item->id, &size) == 0)
+        if (!item->mode || item->held || blob_size(s->repo, &item->id, &size) == 0)
                 return 0;
         k = blob_read(s->repo, item->path, &content);
         if (k == 0)
