@@ -15,8 +15,9 @@
 #include "sync/remote.h"
 #include "sync/saved_branches.h"
 
-/* For listing unmerged branches when a promotion waits, or the remote has used up the time. */
-#define REVIEW_USEC USEC_PER_SEC
+/* For listing unmerged branches when a promotion waits, or the remote has used up the time. One that was not
+ * judged by then is listed. */
+#define REVIEW_USEC (USEC_PER_SEC / 10)
 
 struct sync {
         const struct workspace_job *job;
