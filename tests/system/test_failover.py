@@ -127,7 +127,8 @@ def test_single_blip(pair, fault):
 
 def test_failed_checks_follow_sooner(pair):
     """And what is said of the time left counts with that."""
-    begin(pair, primary={"check_interval": "5s", "retry_interval": "500ms", "fail_threshold": 1000, "recover_threshold": 1})
+    begin(pair, primary={"check_interval": "5s", "retry_interval": "500ms", "fail_threshold": 1000, "recover_threshold": 1,
+                         "silent_timeout": "1h"})
     assert status(pair.standby)["check_interval_seconds"] == 5
     pair.primary.gateway.kill()
     pair.standby.wait_journal("Failed check 3 of 1000", DAEMON)

@@ -79,7 +79,7 @@ def test_its_own_certificate(pair, tls):
 @pytest.mark.parametrize("how", ["silent", "mute"])
 def test_a_handshake_is_no_answer(pair, tls, how):
     """Who has completed it and is silent is silent, not dead; nor is one that has not got to it."""
-    begin(pair, primary={**HTTPS, "silent_timeout": "6s"})
+    begin(pair, primary={**HTTPS, "silent_timeout": "10s"})
     tls(how)
     pair.standby.wait_journal("Failed check 10: .*silent", DAEMON)
     assert events(pair.standby) == []
@@ -87,7 +87,7 @@ def test_a_handshake_is_no_answer(pair, tls, how):
     pair.standby.wait_journal("answers again after", DAEMON)
     tls(how)
     promoted = wait_event(pair.standby, "promoted")
-    assert int(promoted["FAILOVER_DETECTING_USEC"]) >= 6_000_000
+    assert int(promoted["FAILOVER_DETECTING_USEC"]) >= 10_000_000
 
 
 def test_a_live_refusal_is_up(pair, tls):
