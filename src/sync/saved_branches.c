@@ -182,11 +182,14 @@ int saved_create(const struct repo *repo, const char *branch, const git_oid *fro
                     &made, repo->git, name, tip, from != NULL, from, "failover: save") == 0)
                 return 0;
         (void) sync_fail_git(r, branch);
-        /* A branch of this very name leaves no room for ours below it. */
-        return tip_of(repo, NULL, "failover", &id) < 0
-                ? -ECANCELED
-                : sync_command(
-                          r, "sudo -u %s git -C %s branch -m failover failover-old", repo->user, repo->word);
+        /* A branch failover or failover/HOST leaves no room for ours below it. */
+        for (char *end = strrchr(name, '/'); end > name + strlen("refs/heads"); end = strrchr(name, '/')) {
+                *end = '\0';
+                if (git_reference_name_to_id(&id, repo->git, name) == 0)
+                        return sync_command(r, "sudo -u %s git -C %s branch -m %s %s-old", repo->user,
+                                repo->word, name + strlen("refs/heads/"), name + strlen("refs/heads/"));
+        }
+        return -ECANCELED;
 }
 
 bool saved_remove(const struct repo *repo, const char *branch) {

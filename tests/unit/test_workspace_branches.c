@@ -69,18 +69,24 @@ static void test_what_was_undone_is_kept(void **state) {
         assert_int_equal(w->result.n_unmerged, 1);
 }
 
-/* A file .git/refs/heads/failover is where the directory of the saved branches should be. */
+/* A file .git/refs/heads/failover is where a directory of the saved branches should be; so is one below it. */
 static void test_a_branch_of_our_name(void **state) {
-        struct world *w = *state;
+        static const char *const names[] = { "failover", "failover/box" };
 
-        run(w, "cd standby; git branch failover; echo learned >>notes");
-        commit(w, "echo two >new");
-        assert_sync(w, SYNC_FAILED);
-        assert_sh(w, "tail -n 1 standby/notes; test ! -e standby/new", "learned");
-        mend(w);
-        assert_sync(w, SYNC_UPDATED);
-        assert_saved(w, "notes", "one\nlearned");
-        assert_follows(w);
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                struct world *w = *state;
+
+                run(w, "cd standby; git branch %s; echo learned >>notes", names[i]);
+                commit(w, "echo two >new");
+                assert_sync(w, SYNC_FAILED);
+                assert_sh(w, "tail -n 1 standby/notes; test ! -e standby/new", "learned");
+                mend(w);
+                assert_sync(w, SYNC_UPDATED);
+                assert_saved(w, "notes", "one\nlearned");
+                assert_follows(w);
+                assert_int_equal(end_world(state), 0);
+                assert_int_equal(new_world(state), 0);
+        }
 }
 
 /* Without it, HEAD would have no commit. */
