@@ -53,15 +53,18 @@ static bool is_private(const struct saver *s, const struct change *item) {
 }
 
 /* Sets .held and .is_private. A private branch is not enough for a public file: without readable attributes,
- * every file passed for private. */
+ * every file passed for private. What is not judged in time counts as new: to write it fails. */
 static void judge(const struct saver *s, struct change *item) {
+        item->held = item->is_private = false;
+        if (repo_is_over(s->repo))
+                return;
         item->held = holds(s, false, item);
         item->is_private = !item->held && is_private(s, item);
         item->held = item->held || (item->is_private && holds(s, true, item));
 }
 
 /* Finds out which kinds have what no branch has. Drops untracked files that git ignores by now and no branch
- * has: they must not count as saved. What is not looked at in time counts as new: to write it fails. */
+ * has: they must not count as saved. */
 static void find_new(struct saver *s) {
         struct changes *w = s->work;
         size_t kept = 0;
@@ -69,16 +72,15 @@ static void find_new(struct saver *s) {
         s->is_new[false] = !has_commits(s);
         for (size_t i = 0; i < w->n; i++) {
                 struct change *c = &w->items[i];
-                bool over = repo_is_over(s->repo);
 
-                if (!over)
-                        judge(s, c);
-                if (!over && !c->held && c->untracked && changes_is_ignored(s->repo, c->path)) {
+                judge(s, c);
+                if (!c->held && c->untracked && !repo_is_over(s->repo) &&
+                        changes_is_ignored(s->repo, c->path)) {
                         free(c->path);
                         continue;
                 }
-                if (over || !c->held)
-                        s->is_new[!over && c->is_private] = true;
+                if (!c->held)
+                        s->is_new[c->is_private] = true;
                 w->items[kept++] = *c;
         }
         w->n = kept;
