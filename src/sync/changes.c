@@ -356,10 +356,12 @@ static int find_gone(struct finder *f) {
                                       *staged = f->index ? find_file(f->index, e->path) : NULL;
                 bool skips = staged && staged->flags_extended & GIT_INDEX_ENTRY_SKIP_WORKTREE;
 
-                if (f->visited[i] || skips || f->repo->is_sparse || changes_is_beyond(f->repo, e))
+                if (f->visited[i] || skips || f->repo->is_sparse)
                         continue;
                 if (repo_check_time(f->repo, LOOKING, f->result) < 0)
                         return -ECANCELED;
+                if (changes_is_beyond(f->repo, e))
+                        continue;
                 if (paths_add(&f->work->paths, e->path) < 0)
                         return fail_memory(f->result);
                 if (f->cut_short)

@@ -68,7 +68,7 @@ void repo_find_head(struct repo *repo);
 int repo_find_parent(const struct repo *repo, git_oid *ret);
 /* Whether attributes name, or may name, a filter or an encoding for PATH: libgit2 applies neither. */
 bool repo_is_filtered(const struct repo *repo, const char *path);
-/* Whether the deadline is over, or a signal ends the sync. Every loop over files or commits asks. */
+/* Whether the deadline is over, or a signal ends the sync. A loop that reads blobs, trees or attributes asks. */
 bool repo_is_over(const struct repo *repo);
 /* Fails if so: WHAT, such as "saving the work in", was not done in time. 0 or -ECANCELED. */
 int repo_check_time(const struct repo *repo, const char *what, struct sync_result *r);
